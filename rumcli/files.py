@@ -1,0 +1,56 @@
+"""Files that are whole or not there: written aside, flushed to the disk, then renamed.
+
+And JSON that every reader takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file to write that takes the place of `path` only if the block succeeds.
+
+    Args:
+        path: Where the file shall be; a file that is there stays as it is until the end.
+
+    Raises:
+        OSError: If it can't be written; nothing is left behind then.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with aside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def to_json(content: Any, indent: int | None = None) -> str:
+    """Write JSON; numbers that JSON does not have, NaN and infinities, become null."""
+    return json.dumps(_standard(content), indent=indent, allow_nan=False)
+
+
+def _standard(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _standard(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_standard(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

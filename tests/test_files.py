@@ -1,0 +1,31 @@
+import pytest
+
+from rumcli import files
+
+
+def test_a_file_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write_half():
+        with files.replacing(path) as file:
+            file.write(b"new")
+            raise ValueError("half-way")
+
+    with pytest.raises(ValueError, match="half-way"):
+        write_half()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_written_file_takes_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    files.write_text(path, "größer")
+    assert path.read_text(encoding="utf-8") == "größer"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_has_null_where_json_has_no_number():
+    content = {"a": [float("nan"), float("inf"), 1.5], "b": (1, "x")}
+    assert files.to_json(content) == '{"a": [null, null, 1.5], "b": [1, "x"]}'
