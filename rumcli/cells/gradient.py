@@ -1,0 +1,45 @@
+"""Gradients of a function of arrays, on whichever backend Keras runs: for self-tests.
+
+The one place outside the kernels that names a backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from keras import backend, ops
+
+
+def gradients(function: Callable[..., Any], arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the gradients of a scalar function by each of its arguments.
+
+    Args:
+        function: Takes tensors, returns a scalar tensor.
+        arguments: Where.
+
+    Raises:
+        ValueError: If the backend is neither TensorFlow, JAX nor PyTorch.
+    """
+    name = backend.backend()
+    tensors = [ops.convert_to_tensor(argument) for argument in arguments]
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = function(*tensors)
+        found = tape.gradient(value, tensors, unconnected_gradients="zero")
+    elif name == "jax":
+        import jax
+
+        found = jax.grad(function, argnums=tuple(range(len(tensors))))(*tensors)
+    elif name == "torch":
+        import torch
+
+        leaves = [tensor.detach().requires_grad_() for tensor in tensors]
+        found = torch.autograd.grad(function(*leaves), leaves)
+    else:
+        raise ValueError(f"no gradients on the backend {name!r}")
+    return [np.asarray(ops.convert_to_numpy(array)) for array in found]

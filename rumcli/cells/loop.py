@@ -1,0 +1,53 @@
+"""The time loop of the plain cells: the one place that reaches into Keras's private modules.
+
+`keras.layers.RNN` loops over one tensor; our cells loop over several that were computed for all
+time steps beforehand. Keras has that loop (with masks, unrolling and backwards order, for every
+backend), but not in its public names; `keras.ops.scan` has no masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras.src import backend
+
+Tensor = Any
+
+# Keras takes a missing length from `inputs.shape`, which our tuple of sequences does not have; and
+# it uses the length as an upper bound only. More steps than this do not fit into its counter.
+_ANY_LENGTH = 2**31 - 1
+
+
+def run(
+    layer: Any,
+    step: Callable[[Any, Any], tuple[Tensor, list[Tensor]]],
+    sequences: tuple[Tensor, ...],
+    states: list[Tensor],
+    mask: Tensor | None,
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Run `step` over time, with the options of a `keras.layers.RNN`.
+
+    Args:
+        layer: The layer whose `go_backwards`, `unroll`, `return_sequences` and
+            `zero_output_for_mask` hold.
+        step: `(inputs of one step, states) → (output, new states)`.
+        sequences: Tensors `[B, T, ...]`.
+        states: Tensors `[B, ...]`.
+        mask: `[B, T]` boolean, or None.
+
+    Returns:
+        The last output `[B, H]`, the outputs `[B, T, H]` and the final states, as
+        `keras.layers.RNN.inner_loop` returns them.
+    """
+    return backend.rnn(
+        step,
+        sequences,
+        states,
+        go_backwards=layer.go_backwards,
+        mask=mask,
+        unroll=layer.unroll,
+        input_length=sequences[0].shape[1] or _ANY_LENGTH,
+        zero_output_for_mask=layer.zero_output_for_mask,
+        return_all_outputs=layer.return_sequences,
+    )

@@ -1,0 +1,99 @@
+"""Gradients and compiled functions for tests, for whichever backend Keras runs on.
+
+The tests themselves know `keras.ops` and NumPy only.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+BACKEND = keras.config.backend()
+
+Arrays = Sequence[np.ndarray]
+
+
+def float64_is_available() -> bool:
+    """Whether the backend computes in float64; JAX does with `JAX_ENABLE_X64=1` only."""
+    if BACKEND != "jax":
+        return True
+    import jax
+
+    return bool(jax.config.jax_enable_x64)
+
+
+needs_float64 = pytest.mark.skipif(
+    not float64_is_available(), reason="float64 on JAX needs JAX_ENABLE_X64=1"
+)
+needs_tensorflow = pytest.mark.skipif(
+    BACKEND != "tensorflow", reason="needs the TensorFlow backend"
+)
+
+FLOAT_DTYPES = ["float32", pytest.param("float64", marks=needs_float64)]
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function of tensors: finite differences call it hundreds of times."""
+    if BACKEND == "jax":
+        import jax
+
+        return jax.jit(function)
+    import tensorflow as tf
+
+    return tf.function(function, autograph=False)
+
+
+def gradients(function: Callable[..., Any], arguments: Arrays) -> list[np.ndarray]:
+    """Return the gradients of a scalar function with respect to all of its arguments."""
+    if BACKEND == "jax":
+        found = _jax_gradients(function, len(arguments))(*map(ops.convert_to_tensor, arguments))
+    else:
+        import tensorflow as tf
+
+        tensors = [tf.constant(argument) for argument in arguments]
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = function(*tensors)
+        found = tape.gradient(value, tensors, unconnected_gradients="zero")
+    return [ops.convert_to_numpy(gradient) for gradient in found]
+
+
+@functools.cache
+def _jax_gradients(function: Callable[..., Any], count: int) -> Callable[..., Any]:
+    # Compiled, and once per function: otherwise JAX compiles each operation for each shape.
+    import jax
+
+    return jax.jit(jax.grad(function, argnums=tuple(range(count))))
+
+
+def finite_differences(
+    function: Callable[..., Any], arguments: Arrays, step: float = 1e-5
+) -> list[np.ndarray]:
+    """Return central finite differences of a scalar function of float64 arguments."""
+    arguments = [np.array(argument, dtype="float64") for argument in arguments]
+    differences = []
+    for argument in arguments:
+        difference = np.empty_like(argument)
+        for index in np.ndindex(argument.shape):
+            kept = argument[index]
+            argument[index] = kept + step
+            above = float(function(*arguments))
+            argument[index] = kept - step
+            below = float(function(*arguments))
+            argument[index] = kept
+            difference[index] = (above - below) / (2 * step)
+        differences.append(difference)
+    return differences
+
+
+def relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
+    """Return `|actual − expected| / |expected|`, with Euclidean norms over all entries."""
+    scale = np.linalg.norm(expected.ravel())
+    error = np.linalg.norm((actual - expected).ravel())
+    return float(error / scale) if scale > 0 else float(error)

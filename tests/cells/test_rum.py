@@ -1,0 +1,300 @@
+"""RUM, λ = 0, and what ARUM shares: options, initial weights, zoneout, NumPy by the book."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from rumcli.cells.arum import ARUM, ARUMCell
+from rumcli.cells.rum import RUM, RUMCell
+
+from . import reference
+from .contract import FEATURES, UNITS, gradient_errors, random_inputs, random_states, to_numpy
+from .gradients import BACKEND, float64_is_available, needs_float64
+
+OPTIONS = {
+    "plain": {},
+    "tanh": {"activation": "tanh"},
+    "time norm": {"time_norm": 0.7},
+    "layer norm before the sigmoid": {"layer_norm": True},
+    "layer norm after the sigmoid": {"layer_norm": True, "layer_norm_order": "after_sigmoid"},
+    "no update gate": {"update_gate": False},
+    "no update gate, layer norm": {"update_gate": False, "layer_norm": True},
+    "zoneout": {"zoneout": 0.3},
+    "all": {
+        "activation": "tanh",
+        "time_norm": 1.0,
+        "layer_norm": True,
+        "layer_norm_order": "after_sigmoid",
+        "zoneout": 0.1,
+    },
+}
+
+both_layers = pytest.mark.parametrize("layer_class", [RUM, ARUM])
+# Keras's `ops.tanh` computes in float32 on JAX, also where its input is float64.
+TANH_IS_EXACT = BACKEND != "jax"
+
+all_options = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+
+
+def randomised(layer, inputs):
+    """Build the layer, and move its weights away from initial values that are all equal."""
+    layer.build(inputs.shape)
+    rng = np.random.default_rng(5)
+    for variable in layer.trainable_variables:
+        value = to_numpy(variable.value)
+        variable.assign(value + 0.2 * rng.standard_normal(value.shape).astype(value.dtype))
+    return {variable.name: to_numpy(variable.value) for variable in layer.trainable_variables}
+
+
+@both_layers
+@all_options
+def test_outputs_and_states_are_those_of_numpy_by_the_book(layer_class, options):
+    dtype = "float64" if float64_is_available() else "float32"
+    # Both float64, six steps; or the layer float32, where rotations enlarge rounding.
+    tolerance = 1e-11 if dtype == "float64" else 2e-5
+    if options.get("activation") == "tanh" and not TANH_IS_EXACT:
+        tolerance = 2e-5
+    layer = layer_class(UNITS, return_sequences=True, return_state=True, dtype=dtype, **options)
+    inputs = random_inputs(6, dtype)
+    weights = randomised(layer, inputs)
+    states = random_states(layer, dtype)
+
+    outputs, *final = to_numpy(
+        layer(inputs, initial_state=[ops.convert_to_tensor(s) for s in states])
+    )
+
+    expected, expected_final = reference.run(
+        layer_class.__name__, weights, inputs, states, **options
+    )
+    np.testing.assert_allclose(outputs, expected, rtol=0, atol=tolerance)
+    for found, wanted in zip(final, expected_final, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance)
+
+
+@both_layers
+def test_without_initial_states_it_starts_from_an_empty_memory(layer_class):
+    layer = layer_class(UNITS, return_sequences=True, dtype="float32")
+    inputs = random_inputs(4)
+    weights = randomised(layer, inputs)
+
+    expected, _ = reference.run(layer_class.__name__, weights, inputs)
+
+    # Four float32 steps.
+    np.testing.assert_allclose(to_numpy(layer(inputs)), expected, rtol=0, atol=1e-5)
+
+
+@both_layers
+def test_a_bias_initializer_gives_the_candidate_a_bias_too(layer_class):
+    layer = layer_class(UNITS, return_sequences=True, bias_initializer="ones", dtype="float32")
+    inputs = random_inputs(4)
+    weights = randomised(layer, inputs)
+
+    expected, _ = reference.run(layer_class.__name__, weights, inputs)
+
+    assert "candidate_bias" in weights
+    np.testing.assert_allclose(to_numpy(layer(inputs)), expected, rtol=0, atol=1e-5)
+
+
+@needs_float64
+@both_layers
+@all_options
+def test_gradients_are_those_of_finite_differences_with_every_option(layer_class, options):
+    if options.get("activation") == "tanh" and not TANH_IS_EXACT:
+        pytest.skip("tanh in float64 is not exact on this backend: no finite differences")
+    keras.utils.set_random_seed(3)
+    layer = layer_class(UNITS, return_sequences=True, return_state=True, dtype="float64", **options)
+
+    errors = gradient_errors(layer, steps=3)
+
+    # Steps of 1e-6: eps/step and step² · curvature are both below 1e-9.
+    assert max(errors.values()) < 1e-7, errors
+
+
+@both_layers
+def test_the_initial_weights_are_the_published_ones(layer_class):
+    layer = layer_class(UNITS)
+    layer.build((None, None, FEATURES))
+    weights = {variable.name: to_numpy(variable.value) for variable in layer.trainable_variables}
+
+    np.testing.assert_array_equal(weights["gate_bias"], np.ones(2 * UNITS))
+    # Rows are fewer than columns in the one, more in the others.
+    candidate = weights["candidate_kernel"]
+    np.testing.assert_allclose(candidate @ candidate.T, np.eye(FEATURES), atol=1e-6)
+    target, update = np.split(weights["gate_kernel"], 2, axis=1)
+    for half in (target, update):
+        np.testing.assert_allclose(half.T @ half, np.eye(UNITS), atol=1e-6)
+    assert np.abs(target - update).max() > 0.1
+    assert set(weights) == {"gate_kernel", "gate_bias", "candidate_kernel"}
+
+
+def test_without_update_gate_the_gate_weights_are_half_as_many():
+    layer = RUM(UNITS, update_gate=False)
+    layer.build((None, None, FEATURES))
+
+    shapes = {variable.name: tuple(variable.shape) for variable in layer.trainable_variables}
+
+    assert shapes["gate_kernel"] == (FEATURES + UNITS, UNITS)
+    assert shapes["gate_bias"] == (UNITS,)
+
+
+@both_layers
+def test_all_arguments_survive_the_configuration(layer_class):
+    arguments = {**OPTIONS["all"], "activation": "softsign", "update_gate": False, "seed": 4}
+    arguments |= {"kernel_initializer": "glorot_uniform", "bias_initializer": "zeros"}
+
+    again = layer_class.from_config(layer_class(UNITS, **arguments).get_config())
+
+    cell = again.cell
+    for name in ("time_norm", "layer_norm", "layer_norm_order", "zoneout", "update_gate", "seed"):
+        assert getattr(cell, name) == arguments[name]
+    assert cell.activation is keras.activations.softsign
+    assert isinstance(cell.kernel_initializer, keras.initializers.GlorotUniform)
+    assert isinstance(cell.bias_initializer, keras.initializers.Zeros)
+
+
+@pytest.mark.parametrize("cell_class", [RUMCell, ARUMCell])
+def test_a_cell_survives_its_configuration_inside_a_plain_loop(cell_class):
+    loop = keras.layers.RNN(cell_class(UNITS, time_norm=2.0, zoneout=0.1))
+
+    again = keras.layers.RNN.from_config(loop.get_config())
+
+    assert type(again.cell) is cell_class
+    assert again.cell.get_config() == loop.cell.get_config()
+
+
+@both_layers
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("units", 0),
+        ("units", 2.5),
+        ("time_norm", 0.0),
+        ("time_norm", -1.0),
+        ("time_norm", float("inf")),
+        ("time_norm", float("nan")),
+        ("layer_norm_order", "sideways"),
+        ("zoneout", 1.0),
+        ("zoneout", -0.1),
+    ],
+)
+def test_an_argument_out_of_its_range_is_refused_by_name(layer_class, argument, value):
+    with pytest.raises(ValueError, match=f"{argument} must be"):
+        layer_class(**{"units": UNITS, argument: value})
+
+
+@both_layers
+def test_the_time_norm_fixes_the_length_of_every_state(layer_class):
+    layer = layer_class(UNITS, activation="tanh", time_norm=3.0, return_sequences=True)
+
+    lengths = np.linalg.norm(to_numpy(layer(random_inputs(6))), axis=-1)
+
+    np.testing.assert_allclose(lengths, 3.0, rtol=1e-6)  # float32 rounding
+
+
+# Zoneout. Tanh and a single step: a new value is never equal to the previous one by accident.
+
+
+def one_step(layer, inputs, states):
+    return to_numpy(
+        layer(inputs, initial_state=[ops.convert_to_tensor(s) for s in states], training=True)
+    )
+
+
+@both_layers
+def test_in_training_each_unit_keeps_its_value_with_the_given_probability(layer_class):
+    units, batch, zoneout = 20, 200, 0.3
+    layer = layer_class(units, activation="tanh", zoneout=zoneout, seed=0)
+    plain = layer_class(units, activation="tanh")
+    inputs = random_inputs(1, batch=batch)
+    plain.build(inputs.shape)
+    states = random_states(layer, batch=batch)
+    layer.build(inputs.shape)
+    layer.cell.set_weights([*plain.cell.get_weights(), *layer.cell.get_weights()[3:]])
+
+    found, new = one_step(layer, inputs, states), one_step(plain, inputs, states)
+
+    # `h + share · (new − h)` with a share of 1 rounds once more than `new`.
+    kept, taken = np.isclose(found, states[0], atol=1e-7), np.isclose(found, new, atol=1e-6)
+    assert np.all(kept | taken)
+    # Of 4,000 units: the standard deviation of the share is 0.0072, five of them 0.036.
+    assert abs(kept.mean() - zoneout) < 0.036
+
+
+def kept_units(layer, inputs, training=True):
+    """Return, per step after the first, which units kept their value: `[B, T − 1, H]`."""
+    outputs = to_numpy(layer(inputs, training=training))
+    return outputs[:, 1:] == outputs[:, :-1]
+
+
+def zoneout_layer(layer_class, **kwargs):
+    return layer_class(
+        16, activation="tanh", zoneout=0.5, return_sequences=True, dtype="float32", **kwargs
+    )
+
+
+@both_layers
+def test_masks_differ_between_steps_samples_and_calls(layer_class):
+    layer = zoneout_layer(layer_class, seed=0)
+    inputs = random_inputs(6)
+
+    first, second = kept_units(layer, inputs), kept_units(layer, inputs)
+
+    # Of 256 and more pairs of fair coins half agree; equal masks would agree in all.
+    assert 0.2 < np.mean(first[:, 1:] == first[:, :-1]) < 0.8
+    assert 0.2 < np.mean(first[1:] == first[:-1]) < 0.8
+    assert 0.2 < np.mean(first == second) < 0.8
+
+
+@both_layers
+def test_without_training_nothing_is_drawn(layer_class):
+    layer = zoneout_layer(layer_class, seed=0)
+
+    first, second = to_numpy([layer(random_inputs()), layer(random_inputs())])
+
+    np.testing.assert_array_equal(first, second)
+    assert not kept_units(layer, random_inputs(), training=False).any()
+
+
+@both_layers
+def test_the_same_seed_gives_the_same_masks(layer_class):
+    inputs = random_inputs(6)
+
+    masks = [kept_units(zoneout_layer(layer_class, seed=seed), inputs) for seed in (3, 3, 4)]
+
+    np.testing.assert_array_equal(masks[0], masks[1])
+    assert np.any(masks[0] != masks[2])
+
+
+@both_layers
+def test_the_global_seed_makes_masks_repeatable(layer_class):
+    outputs = []
+    for _ in range(2):
+        keras.utils.set_random_seed(11)
+        outputs.append(to_numpy(zoneout_layer(layer_class)(random_inputs(), training=True)))
+
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+
+
+@both_layers
+def test_models_with_zoneout_train(layer_class):
+    model = keras.Sequential([keras.Input((4, FEATURES)), zoneout_layer(layer_class, seed=0)])
+    model.compile("adam", "mse")
+    inputs = random_inputs(batch=8)
+
+    history = model.fit(inputs, np.zeros((8, 4, 16)), epochs=2, verbose=0).history
+
+    assert np.all(np.isfinite(history["loss"]))
+
+
+@pytest.mark.parametrize("cell_class", [RUMCell, ARUMCell])
+def test_a_bare_cell_draws_anew_at_each_step_or_says_that_it_cannot(cell_class):
+    cell = cell_class(16, activation="tanh", zoneout=0.5, seed=0)
+    loop = keras.layers.RNN(cell, return_sequences=True)
+
+    if BACKEND == "jax":
+        with pytest.raises(ValueError, match="use the layer"):
+            loop(random_inputs(6), training=True)
+    else:
+        kept = kept_units(loop, random_inputs(6))
+        assert 0.2 < np.mean(kept[:, 1:] == kept[:, :-1]) < 0.8
