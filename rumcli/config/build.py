@@ -1,0 +1,218 @@
+"""Make a run configuration out of its layers, and say in one line what is wrong with them.
+
+Precedence: the task's own preset < the preset or file asked for < `--set` < a flag of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from rumcli import suggest
+from rumcli.config import presets, schema, yaml_file
+from rumcli.config.explain import explain
+from rumcli.config.yaml_file import Document, KeyPath
+from rumcli.errors import ConfigError
+
+_FLAGS: dict[KeyPath, str] = {
+    ("task", "name"): "TASK",
+    ("task", "delay"): "--delay",
+    ("cell", "name"): "--cell",
+    ("cell", "units"): "--hidden",
+    ("cell", "time_norm"): "--norm",
+    ("optimizer", "learning_rate"): "--learning-rate",
+    ("train", "steps"): "--steps",
+    ("train", "batch_size"): "--batch-size",
+    ("seed",): "--seed",
+}
+
+
+def from_file(path: Path) -> schema.RunConfig:
+    """Read a complete configuration, such as a run folder's `config.yaml`.
+
+    Raises:
+        ConfigError: If the file can't be read or is not a configuration.
+    """
+    document = yaml_file.read(path)
+    return _validate(document.values, [document])
+
+
+def to_yaml(run: schema.RunConfig) -> str:
+    """Write a configuration as YAML, complete."""
+    content = run.model_dump(mode="json")
+    for section in schema.CHOICES:
+        content[section] = {"name": content[section].pop("name"), **content[section]}
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+def build(
+    preset: str | None = None,
+    assignments: Sequence[str] = (),
+    flags: Mapping[KeyPath, Any] | None = None,
+) -> schema.RunConfig:
+    """Make the configuration of a run.
+
+    Args:
+        preset: Name of a preset, or a YAML file. None: the preset named as the task.
+        assignments: Texts `key.path=value`, the value as in YAML.
+        flags: Values by key path; None as a value means that the flag was not given.
+
+    Raises:
+        ConfigError: If a name, key, type or range is wrong.
+    """
+    chosen = {path: value for path, value in (flags or {}).items() if value is not None}
+    command_line = _command_line(assignments, chosen)
+    asked = presets.read(preset) if preset else None
+    for document in (command_line, *([asked] if asked else [])):
+        _check_names(document)
+    task = _task_name(asked, command_line)
+    values: dict[str, Any] = {}
+    documents = [presets.read(task), *([asked] if asked else []), command_line]
+    for document in documents:
+        values = _merge(values, document)
+    return _validate(values, documents)
+
+
+def differences(one: schema.RunConfig, other: schema.RunConfig) -> list[KeyPath]:
+    """Return the paths of the keys in which two configurations differ."""
+    return _differing((), one.model_dump(), other.model_dump())
+
+
+def _differing(path: KeyPath, one: Any, other: Any) -> list[KeyPath]:
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return [] if one == other else [path]
+    if path in {(section,) for section in schema.CHOICES} and one["name"] != other["name"]:
+        return [(*path, "name")]  # what else differs follows from it
+    # In the order of the file; a key that only one has, such as an option of its cell, is one.
+    keys = [*one, *(key for key in other if key not in one)]
+    return [
+        found for key in keys for found in _differing((*path, key), one.get(key), other.get(key))
+    ]
+
+
+def _command_line(assignments: Sequence[str], flags: Mapping[KeyPath, Any]) -> Document:
+    """Put `--set` and flags into one layer, so that they can contradict each other."""
+    document = _CommandLine("", {})
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        path = tuple(key.strip().split("."))
+        if not equals or not all(path):
+            raise ConfigError(f"--set {text}: expected key.path=value, as in train.eval_every=50")
+        try:
+            _assign(document.values, path, yaml_file.parse_scalar(value))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ConfigError(f"--set {text}: the value is not YAML") from error
+        document.spellings[path] = f"--set {text}"
+    for path, value in flags.items():
+        _assign(document.values, path, value)
+        document.spellings[path] = _FLAGS[path] + (f" {value}" if path != ("task", "name") else "")
+    return document
+
+
+class _CommandLine(Document):
+    def __init__(self, source: str, values: dict[str, Any]) -> None:
+        super().__init__(source, values)
+        object.__setattr__(self, "spellings", {})
+
+    spellings: dict[KeyPath, str]
+
+    def locate(self, path: KeyPath) -> str:
+        """Quote what was typed that reaches `path`, or something inside it."""
+        for typed, spelling in reversed(self.spellings.items()):
+            shared = min(len(typed), len(path))
+            if typed[:shared] == path[:shared]:
+                return spelling
+        return ""
+
+
+def _assign(values: dict[str, Any], path: KeyPath, value: Any) -> None:
+    for key in path[:-1]:
+        inner = values.setdefault(key, {})
+        if not isinstance(inner, dict):
+            inner = values[key] = {}
+        values = inner
+    values[path[-1]] = value
+
+
+def _task_name(asked: Document | None, command_line: Document) -> str:
+    named = _name(command_line, "task")
+    in_preset = _name(asked, "task") if asked else None
+    if named is None and in_preset is None:
+        if asked:
+            raise ConfigError(
+                f"{asked.source} names no task: give one, as in 'rum train copying --preset "
+                f"{asked.source}'; tasks: {', '.join(schema.names('task'))}"
+            )
+        raise ConfigError(f"which task? One of: {', '.join(schema.names('task'))}")
+    if asked and named and in_preset and named != in_preset:
+        raise ConfigError(
+            f"{asked.locate(('task', 'name'))}: it is for '{in_preset}', not '{named}'"
+        )
+    return str(named or in_preset)
+
+
+def _check_names(document: Document) -> None:
+    """Make sure that what a layer says of a choice can be merged."""
+    for section in schema.CHOICES:
+        if section not in document.values:
+            continue
+        part, known = document.values[section], schema.names(section)
+        if not isinstance(part, dict):
+            raise ConfigError(
+                f"{_where(document, (section,))}expected a mapping such as {{name: {known[0]}}}, "
+                f"got {part!r}"
+            )
+        if "name" in part and part["name"] not in known:
+            where = _where(document, (section, "name"))
+            raise ConfigError(where + suggest.unknown(section, str(part["name"]), known))
+
+
+def _where(document: Document, path: KeyPath) -> str:
+    where = document.locate(path)
+    if where == _FLAGS[("task", "name")]:
+        return ""
+    return f"{where}: " if where.startswith("--") else f"{where}: {'.'.join(path)}: "
+
+
+def _name(document: Document, section: str) -> str | None:
+    part = document.values.get(section)
+    return part.get("name") if isinstance(part, dict) else None
+
+
+def _merge(values: dict[str, Any], document: Document) -> dict[str, Any]:
+    """Lay `document` over `values`; a new cell or optimiser keeps the options of the old it has."""
+    merged = dict(values)
+    for key, value in document.values.items():
+        if key == "description":  # of the preset; what is made of it is something else
+            continue
+        below = merged.get(key)
+        if not (isinstance(value, dict) and isinstance(below, dict)):
+            merged[key] = value
+            continue
+        name = value.get("name", below.get("name"))
+        if key in schema.CHOICES and name != below.get("name") and name in schema.names(key):
+            below = _shared(schema.model_of(key, name), schema.model_of(key, below["name"]), below)
+        merged[key] = {**below, **value}
+    return merged
+
+
+def _shared(new: type[BaseModel], old: type[BaseModel], options: dict[str, Any]) -> dict[str, Any]:
+    # An option whose defaults differ, such as the activation, does not mean the same in both.
+    fields = new.model_fields
+    return {
+        option: value
+        for option, value in options.items()
+        if option not in old.model_fields  # a mistake, to be told of
+        or (option in fields and fields[option].default == old.model_fields[option].default)
+    }
+
+
+def _validate(values: dict[str, Any], documents: Sequence[Document]) -> schema.RunConfig:
+    try:
+        return schema.RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(explain(error.errors()[0], values, documents)) from error

@@ -1,0 +1,53 @@
+"""The presets that come with the package: where they are, what they are called.
+
+A preset is a YAML file with some of the keys of a run configuration.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rumcli import suggest
+from rumcli.config import yaml_file
+from rumcli.errors import ConfigError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def folder() -> Path:
+    """Return the folder of presets: inside the installed package, or beside it in a checkout."""
+    installed = _PACKAGE / "presets"
+    return installed if installed.is_dir() else _PACKAGE.parent / "presets"
+
+
+def names() -> list[str]:
+    """Return the names of the presets, in alphabetical order."""
+    return sorted(path.stem for path in folder().glob("*.yaml"))
+
+
+def path_of(name: str) -> Path:
+    """Return the file of the preset with that name.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if name not in names():
+        raise ConfigError(suggest.unknown("preset", name, names()))
+    return folder() / f"{name}.yaml"
+
+
+def read(name_or_file: str) -> yaml_file.Document:
+    """Read a preset by its name, or any YAML file by its path.
+
+    Args:
+        name_or_file: A name without `.yaml` and `/` is a preset of the package, unless only a file
+            of that name exists.
+
+    Raises:
+        ConfigError: If there is no such preset or file, or it can't be parsed.
+    """
+    path = Path(name_or_file)
+    looks_like_file = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
+    if looks_like_file or (name_or_file not in names() and path.is_file()):
+        return yaml_file.read(path)
+    return yaml_file.read(path_of(name_or_file))

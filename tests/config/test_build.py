@@ -1,0 +1,145 @@
+import pytest
+import yaml
+
+from rumcli import config
+from rumcli.config import build, presets
+from rumcli.errors import ConfigError
+
+TASK = ("task", "name")
+CELL = ("cell", "name")
+UNITS = ("cell", "units")
+NORM = ("cell", "time_norm")
+STEPS = ("train", "steps")
+
+
+def message(**arguments):
+    with pytest.raises(ConfigError) as caught:
+        build(**arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_every_preset_is_a_configuration(name):
+    assert build(preset=name).task.name in config.names("task")
+
+
+@pytest.mark.parametrize("task", config.names("task"))
+def test_every_task_has_a_preset_of_its_name(task):
+    assert build(flags={TASK: task}).task.name == task
+
+
+def test_stronger_layers_win(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("task: {name: copying}\ntrain: {steps: 11, batch_size: 12, eval_every: 13}\n")
+    run = build(str(path), ["train.batch_size=22", "train.eval_every=23"], {STEPS: 31})
+    assert (run.train.steps, run.train.batch_size, run.train.eval_every) == (31, 22, 23)
+    assert run.task.delay == build(flags={TASK: "copying"}).task.delay
+
+
+def test_a_flag_wins_over_set_on_the_same_key():
+    assert build(None, ["cell.units=7"], {TASK: "copying", UNITS: 8}).cell.units == 8
+
+
+def test_another_cell_keeps_the_options_that_it_shares(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "task: {name: copying}\ncell: {name: rum, units: 7, time_norm: 1.0, activation: relu}\n"
+    )
+    lstm = build(str(path), [], {CELL: "lstm"}).cell
+    assert (lstm.name, lstm.units) == ("lstm", 7)
+    assert lstm.activation == "tanh", "what relu is to RUM, tanh is to an LSTM"
+    arum = build(str(path), [], {CELL: "arum"}).cell
+    assert (arum.units, arum.time_norm, arum.activation) == (7, 1.0, "relu")
+
+
+def test_a_complete_configuration_read_back_is_the_same(tmp_path):
+    run = build(None, ["cell.zoneout=0.1", "optimizer.clip_norm=1e-1"], {TASK: "recall"})
+    path = tmp_path / "config.yaml"
+    path.write_text(config.to_yaml(run))
+    assert config.from_file(path) == run
+    assert build(str(path)) == run
+    assert yaml.safe_load(path.read_text())["cell"]["zoneout"] == 0.1
+
+
+def test_differences_name_the_keys():
+    one = build(flags={TASK: "copying", CELL: "rum"})
+    other = build(None, ["train.steps=5"], {TASK: "copying", CELL: "lstm"})
+    assert config.differences(one, other) == [CELL, STEPS], "what follows from the cell is left out"
+    other = build(flags={TASK: "copying", CELL: "rum", NORM: 7.0, ("seed",): 9})
+    assert config.differences(one, other) == [NORM, ("seed",)]
+    assert config.differences(one, one) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({TASK: "copyin"}, "unknown task 'copyin'; did you mean 'copying'?"),
+        ({TASK: "recall", CELL: "arun"}, "--cell arun: unknown cell 'arun'; did you mean 'arum'?"),
+        ({TASK: "recall", ("task", "delay"): 7}, "--delay 7: expected an even integer, got 7"),
+        ({TASK: "recall", UNITS: 0}, "--hidden 0: expected at least 1, got 0"),
+        ({TASK: "recall", NORM: -1.0}, "--norm -1.0: expected a number greater than 0"),
+        ({TASK: "recall", NORM: float("inf")}, "--norm inf: expected a finite number"),
+        ({TASK: "recall", CELL: "gru", NORM: 1.0}, "--norm 1.0: cell 'gru' has no option"),
+        ({TASK: "recall", ("seed",): -1}, "--seed -1: expected at least 0"),
+        ({}, "which task?"),
+    ],
+)
+def test_a_wrong_flag_is_named(flags, expected):
+    assert message(flags=flags).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cell.zonout=1", "--set cell.zonout=1: unknown option 'zonout'; did you mean 'zoneout'?"),
+        ("train.step=1", "--set train.step=1: unknown key 'step'; did you mean 'steps'?"),
+        ("trian.steps=1", "--set trian.steps=1: unknown key 'trian'; did you mean 'train'?"),
+        ("train.steps=ten", "--set train.steps=ten: expected an integer, got 'ten'"),
+        ("train.steps=1.5", "--set train.steps=1.5: expected an integer, got 1.5"),
+        ("train=1", "--set train=1: expected a mapping"),
+        ("cell=1", "--set cell=1: expected a mapping"),
+        ("cell.units.x=1", "--set cell.units.x=1: expected an integer"),
+        ("cell.zoneout=1", "--set cell.zoneout=1: expected a number less than 1"),
+        ("cell.activation=relo", "--set cell.activation=relo: expected 'relu', 'tanh'"),
+        ("cell.layer_norm=yes please", "--set cell.layer_norm=yes please: expected true or false"),
+        ("optimizer.name=adm", "--set optimizer.name=adm: unknown optimizer 'adm'; did you mean"),
+        ("optimizer.beta_1=0.5", "--set optimizer.beta_1=0.5: optimizer 'rmsprop' has no option"),
+        ("train.steps", "--set train.steps: expected key.path=value"),
+        ("=3", "--set =3: expected key.path=value"),
+        ("train.steps=[1", "--set train.steps=[1: the value is not YAML"),
+    ],
+)
+def test_a_wrong_assignment_is_quoted(text, expected):
+    assert message(assignments=[text], flags={TASK: "copying"}).startswith(expected)
+
+
+def test_a_wrong_key_in_a_file_is_told_with_its_place(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("task: {name: copying}\ncell:\n  name: rum\n  unit: 3\n")
+    assert message(preset=str(path)).startswith(
+        f"{path}, line 4, column 3: cell.unit: unknown option 'unit'; did you mean 'units'?"
+    )
+
+
+def test_a_preset_of_another_task_is_refused():
+    assert message(preset="recall", flags={TASK: "copying"}).endswith(
+        "it is for 'recall', not 'copying'"
+    )
+
+
+def test_an_unknown_preset_is_told_with_the_nearest():
+    assert message(preset="recal") == (
+        f"unknown preset 'recal'; did you mean 'recall'? presets: {', '.join(presets.names())}"
+    )
+
+
+def test_a_missing_file_is_told():
+    assert message(preset="nowhere/mine.yaml").startswith("can't read nowhere/mine.yaml: ")
+
+
+def test_a_file_that_names_no_task_needs_one(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("train: {steps: 3}\n")
+    assert "names no task" in message(preset=str(path))
+    assert build(str(path), [], {TASK: "recall"}).train.steps == 3
