@@ -1,0 +1,68 @@
+"""Copying memory as a task: cross-entropy at every step, accuracy on the ten recalled symbols."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import keras
+from keras import ops
+
+from rumcli.config import CopyingConfig, Split
+from rumcli.data import copying
+from rumcli.tasks.base import Batch, Task, classifier, compile_model
+from rumcli.tasks.reference import Reference
+
+
+class Copying(Task):
+    """Loss: mean cross-entropy over all T + 20 steps, in nats."""
+
+    metric = "symbol_accuracy"
+    monitor = "loss"
+
+    @property
+    def reference(self) -> Reference:
+        """The loss of a model that knows when to answer, but not what: 10 ln 8/(T + 20)."""
+        memoryless = copying.SYMBOLS * math.log(copying.ALPHABET) / self._length
+        return Reference("memoryless", baseline=memoryless, solved=0.0)
+
+    def examples(self, split: Split, start: int, count: int) -> Batch:
+        """Make inputs and targets, both `[n, T + 20]`."""
+        batch = copying.examples(self.config.seed, split, start, count, self._task.delay)
+        return batch.inputs, batch.targets
+
+    def examples_in(self, split: Split) -> int | None:
+        """Return the number of examples; training makes new ones for every step."""
+        sizes = {
+            Split.VALIDATION: self._task.validation_examples,
+            Split.TEST: self._task.test_examples,
+        }
+        return sizes.get(split)
+
+    def model(self) -> keras.Model:
+        """Make the compiled model, from `[B, T + 20]` to logits `[B, T + 20, 9]`."""
+        model = classifier(
+            self.config,
+            length=self._length,
+            input_classes=copying.INPUT_CLASSES,
+            output_classes=copying.OUTPUT_CLASSES,
+            every_step=True,
+        )
+        metric = keras.metrics.MeanMetricWrapper(_recalled, name=self.metric)
+        compile_model(model, self.config, metric)
+        return model
+
+    @property
+    def _task(self) -> CopyingConfig:
+        return cast(CopyingConfig, self.config.task)
+
+    @property
+    def _length(self) -> int:
+        return self._task.delay + 2 * copying.SYMBOLS
+
+
+def _recalled(targets, logits):
+    """Return 1 where a recalled symbol is right, else 0: `[B, 10]`."""
+    last = slice(-copying.SYMBOLS, None)
+    answers = ops.argmax(logits[:, last], axis=-1)
+    return ops.cast(ops.equal(ops.cast(targets[:, last], answers.dtype), answers), "float32")

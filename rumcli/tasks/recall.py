@@ -1,0 +1,54 @@
+"""Associative recall as a task: one answer of ten at the end of the sequence."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import keras
+
+from rumcli.config import RecallConfig, Split
+from rumcli.data import recall
+from rumcli.tasks.base import Batch, Task, classifier, compile_model
+from rumcli.tasks.reference import Reference
+
+
+class Recall(Task):
+    """Loss: cross-entropy of the answer, in nats."""
+
+    metric = "accuracy"
+    monitor = "accuracy"
+
+    @property
+    def reference(self) -> Reference:
+        """The accuracy of a guess, 1/10, and 1."""
+        return Reference("chance", baseline=1 / recall.VALUES, solved=1.0)
+
+    def examples(self, split: Split, start: int, count: int) -> Batch:
+        """Make inputs `[n, T + 3]` and answers `[n]`."""
+        batch = recall.examples(self.config.seed, split, start, count, self._task.delay)
+        return batch.inputs, batch.answers
+
+    def examples_in(self, split: Split) -> int:
+        """Return the number of examples; training goes through its own again and again."""
+        return {
+            Split.TRAIN: self._task.train_examples,
+            Split.VALIDATION: self._task.validation_examples,
+            Split.TEST: self._task.test_examples,
+        }[split]
+
+    def model(self) -> keras.Model:
+        """Make the compiled model, from `[B, T + 3]` to logits `[B, 10]`."""
+        model = classifier(
+            self.config,
+            length=self._task.delay + 3,
+            input_classes=recall.input_classes(self._task.delay),
+            output_classes=recall.VALUES,
+            every_step=False,
+        )
+        metric = keras.metrics.SparseCategoricalAccuracy(name=self.metric)
+        compile_model(model, self.config, metric)
+        return model
+
+    @property
+    def _task(self) -> RecallConfig:
+        return cast(RecallConfig, self.config.task)

@@ -1,0 +1,28 @@
+"""What a figure means: the level of a model that has learnt nothing, and that of one that has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Two levels of a metric.
+
+    Args:
+        label: What the baseline is called, as in "memoryless".
+        baseline: The metric of a model that has learnt nothing of what the task is about.
+        solved: The metric of a model that does the task without a mistake.
+    """
+
+    label: str
+    baseline: float
+    solved: float
+
+    def fraction(self, value: float) -> float:
+        """Return how far `value` is from the baseline (0) to solved (1); negative: worse."""
+        return (value - self.baseline) / (self.solved - self.baseline)
+
+    def is_beaten(self, value: float) -> bool:
+        """Tell whether `value` is on the solved side of the baseline."""
+        return self.fraction(value) > 0

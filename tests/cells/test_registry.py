@@ -1,0 +1,47 @@
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from rumcli import cells, config
+
+
+def test_the_names_are_those_of_the_configuration():
+    assert sorted(cells.names()) == sorted(config.names("cell"))
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_a_layer_is_made_by_name(name):
+    layer = cells.make(name, 3, return_sequences=True, name="mine")
+    assert isinstance(layer, keras.layers.RNN)
+    assert layer.name == "mine"
+    assert layer(keras.ops.ones((2, 4, 5))).shape == (2, 4, 3)
+
+
+def test_every_option_of_the_configuration_is_one_of_the_layer():
+    for name in cells.names():
+        options = config.schema.model_of("cell", name)().model_dump(exclude={"name", "units"})
+        assert cells.make(name, 3, **options)
+
+
+def test_an_unknown_name_is_told_with_all_there_are():
+    with pytest.raises(ValueError, match="unknown cell 'arun'; cells: rum, arum, lstm, gru, rnn"):
+        cells.make("arun", 3)
+
+
+def test_an_option_that_a_cell_does_not_have_is_told():
+    with pytest.raises(ValueError, match="cell 'lstm' has no option 'time_norm'; its options: "):
+        cells.make("lstm", 3, time_norm=1.0)
+
+
+def test_the_public_names_are_there_and_keras_is_imported_for_them_only():
+    code = (
+        "import sys, rumcli.cells as cells\n"
+        "assert 'keras' not in sys.modules and 'RUM' in dir(cells)\n"
+        "from rumcli.cells import ARUM, ARUMCell, RUM, RUMCell, rotate, rotation_operator\n"
+        "assert 'keras' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'Rum'"):
+        _ = cells.Rum

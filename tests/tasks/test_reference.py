@@ -1,0 +1,18 @@
+import pytest
+
+from rumcli.tasks.reference import Reference
+
+
+@pytest.mark.parametrize(
+    ("reference", "value", "fraction", "beaten"),
+    [
+        (Reference("memoryless", 0.1, 0.0), 0.1, 0.0, False),
+        (Reference("memoryless", 0.1, 0.0), 0.05, 0.5, True),
+        (Reference("memoryless", 0.1, 0.0), 0.2, -1.0, False),
+        (Reference("chance", 0.1, 1.0), 0.55, 0.5, True),
+        (Reference("chance", 0.1, 1.0), 0.05, -0.05 / 0.9, False),
+    ],
+)
+def test_a_value_lies_between_the_levels(reference, value, fraction, beaten):
+    assert reference.fraction(value) == pytest.approx(fraction)
+    assert reference.is_beaten(value) is beaten
