@@ -1,0 +1,4 @@
+"""The one trainer, its run folders, checkpoints and evaluation.
+
+Says what happens through `Listener`; printing is for `rumcli.reporting`.
+"""

@@ -1,0 +1,133 @@
+"""The one callback: between the steps of `Model.fit` it records, saves, and stops.
+
+A checkpoint at the end of a span (from one evaluation to the next) is taken after the evaluation,
+so that a resumed run never has one to make up for.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import keras
+
+from rumcli.config import TrainConfig
+from rumcli.errors import RunError
+from rumcli.tasks.base import Task
+from rumcli.training import state
+from rumcli.training.checkpoint import Checkpoint
+from rumcli.training.listener import Listener
+from rumcli.training.progress import Progress
+from rumcli.training.run_folder import RunFolder
+from rumcli.training.stopping import StopRequest
+
+
+class RunStopped(Exception):  # noqa: N818 - not an error: it was asked for
+    """The run was asked to stop; all is saved.
+
+    Attributes:
+        step: Number of steps that are saved.
+        signal: Number of the signal that asked.
+    """
+
+    def __init__(self, step: int, signal: int) -> None:
+        super().__init__(f"stopped at step {step}")
+        self.step = step
+        self.signal = signal
+
+
+class RunCallback(keras.callbacks.Callback):
+    """Keeps the run folder up to date while the model is fitted."""
+
+    def __init__(
+        self,
+        task: Task,
+        folder: RunFolder,
+        progress: Progress,
+        listener: Listener,
+        request: StopRequest,
+    ) -> None:
+        super().__init__()
+        self._task = task
+        self._folder = folder
+        self._progress = progress
+        self._listener = listener
+        self._request = request
+        self._running = RunningMeans()
+
+    @property
+    def _settings(self) -> TrainConfig:
+        return self._task.config.train
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Go on with the means of a span in whose middle the run was stopped."""
+        self._running = RunningMeans()
+        if self._progress.running_metrics:
+            state.restore_metrics(self.model, self._progress.running_metrics)
+            self._running = RunningMeans(self._progress.step % self._settings.eval_every)
+            self._progress.running_metrics = {}
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count the step; save and stop if it is time to."""
+        means = {name: float(value) for name, value in (logs or {}).items()}
+        self._progress.advance(time.monotonic())
+        step = self._progress.step
+        if not math.isfinite(means["loss"]):
+            raise RunError(
+                f"the loss is {means['loss']} after step {step}; try a smaller --learning-rate, or "
+                "--set optimizer.clip_norm=1"
+            )
+        self._listener.stepped(step, self._running.latest(means))
+        if step == self._settings.steps or step % self._settings.eval_every == 0:
+            return  # the end of a span: `on_epoch_end` does the rest
+        signal = self._request.signal  # may change at any time
+        if signal is not None or step % self._settings.checkpoint_every == 0:
+            self._save({**state.capture(self.model), **state.capture_metrics(self.model)})
+        if signal is not None:
+            raise RunStopped(step, signal)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Record the evaluation; save; keep the best."""
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        step = self._progress.step
+        record = {"step": step, **values, "seconds": round(self._progress.seconds, 3)}
+        with self._folder.writing():
+            self._folder.append_record(record)
+        arrays = state.capture(self.model)
+        value = values[f"val_{self._task.monitor}"]
+        if self._progress.improves(value, self._task.higher_is_better):
+            self._progress.best = {"step": step, "value": value}
+            with self._folder.writing():
+                self._folder.checkpoints.save_best(self._checkpoint(arrays))
+        self._listener.evaluated(record)
+        signal = self._request.signal
+        last = step == self._settings.steps
+        if last or signal is not None or step % self._settings.checkpoint_every == 0:
+            self._save(arrays)
+        if signal is not None and not last:
+            raise RunStopped(step, signal)
+
+    def _save(self, arrays: dict[str, Any]) -> None:
+        with self._folder.writing():
+            self._folder.checkpoints.save(self._checkpoint(arrays), self._settings.keep_checkpoints)
+
+    def _checkpoint(self, arrays: dict[str, Any]) -> Checkpoint:
+        return Checkpoint(self._progress.step, arrays, self._progress.to_json())
+
+
+class RunningMeans:
+    """Gets the value of each step back out of means since the start of a span."""
+
+    def __init__(self, count: int = 0) -> None:
+        self._count = count
+        self._totals: dict[str, float] | None = {} if count == 0 else None
+
+    def latest(self, means: dict[str, float]) -> dict[str, float]:
+        """Return the values of the latest step; right after a resume, the means themselves."""
+        self._count += 1
+        totals = {name: mean * self._count for name, mean in means.items()}
+        before, self._totals = self._totals, totals
+        if before is None:
+            return means
+        return {name: total - before.get(name, 0.0) for name, total in totals.items()}

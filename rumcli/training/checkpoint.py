@@ -1,0 +1,170 @@
+"""Checkpoints: one `.npz` each, written atomically, with a digest that is verified on loading.
+
+Knows arrays and files, not models: `state` turns a model into arrays and back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rumcli import files
+from rumcli.errors import RunError
+
+BEST = "best"
+_FORMAT = 1
+_MANIFEST = "manifest"
+# All that NumPy, zipfile, zlib and json raise at bytes that they do not understand.
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    EOFError,
+    NotImplementedError,
+    MemoryError,
+    OverflowError,
+)
+
+
+class DamagedError(RunError):
+    """A checkpoint file is not what was written."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run after `step` steps.
+
+    Args:
+        step: Number of training steps done.
+        arrays: All that changes as the run goes on, by name.
+        progress: Plain values that go with it; must fit into JSON.
+    """
+
+    step: int
+    arrays: Mapping[str, np.ndarray]
+    progress: Mapping[str, Any]
+
+
+class CheckpointFolder:
+    """The checkpoints of a run: `step-00000100.npz` and so on, and `best.npz`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def save(self, checkpoint: Checkpoint, keep: int) -> Path:
+        """Write a checkpoint, then delete all but the newest `keep`.
+
+        Raises:
+            OSError: If it can't be written; the others are untouched then.
+        """
+        path = self.path / f"step-{checkpoint.step:08d}.npz"
+        _write(path, checkpoint)
+        # Later ones are of a run that went on from before them, because they are damaged.
+        earlier = [other for other in self.numbered() if other.name < path.name]
+        for other in [other for other in self.numbered() if other.name > path.name]:
+            other.unlink(missing_ok=True)
+        for other in earlier[keep - 1 :]:
+            other.unlink(missing_ok=True)
+        return path
+
+    def save_best(self, checkpoint: Checkpoint) -> Path:
+        """Write `best.npz`."""
+        path = self.path / f"{BEST}.npz"
+        _write(path, checkpoint)
+        return path
+
+    def numbered(self) -> list[Path]:
+        """Return the checkpoints by step, the newest first."""
+        return sorted(self.path.glob("step-*.npz"), reverse=True)
+
+    def load_newest(self) -> tuple[Checkpoint | None, list[str]]:
+        """Load the newest checkpoint that is whole.
+
+        Returns:
+            It, or None if there is none at all, and one line for each damaged one passed over.
+
+        Raises:
+            RunError: If there are checkpoints, and all are damaged.
+        """
+        warnings: list[str] = []
+        for path in self.numbered():
+            try:
+                return load(path), warnings
+            except DamagedError as error:
+                warnings.append(f"{error}; going back to the one before it")
+        if warnings:
+            raise RunError(
+                f"every checkpoint in {self.path} is damaged; to begin anew: "
+                f"rum train --preset {self.path.parent / 'config.yaml'}"
+            )
+        return None, warnings
+
+    def load_best(self) -> Checkpoint | None:
+        """Load `best.npz`; None if there is none.
+
+        Raises:
+            DamagedError: If it is not what was written.
+        """
+        path = self.path / f"{BEST}.npz"
+        return load(path) if path.exists() else None
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint and verify its digest.
+
+    Raises:
+        DamagedError: If the file is not what was written.
+        RunError: If it can't be read, or a later version wrote it.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise RunError(f"can't read checkpoint {path}: {error.strerror or error}") from error
+    try:
+        with file, np.load(file, allow_pickle=False) as archive:
+            manifest = json.loads(archive[_MANIFEST].tobytes())
+            arrays = {name: archive[name] for name in archive.files if name != _MANIFEST}
+        digest, version = manifest.pop("sha256"), manifest["format"]
+    except _DAMAGES as error:
+        raise DamagedError(f"checkpoint {path} is damaged ({type(error).__name__})") from error
+    if version != _FORMAT:
+        raise RunError(f"checkpoint {path} has format {version}, not {_FORMAT}")
+    if digest != _digest(arrays, manifest):
+        raise DamagedError(f"checkpoint {path} is damaged (its digest does not match)")
+    return Checkpoint(manifest["step"], arrays, manifest["progress"])
+
+
+def _write(path: Path, checkpoint: Checkpoint) -> None:
+    manifest: dict[str, Any] = {
+        "format": _FORMAT,
+        "step": checkpoint.step,
+        "progress": dict(checkpoint.progress),
+    }
+    manifest["sha256"] = _digest(checkpoint.arrays, manifest)
+    encoded = np.frombuffer(json.dumps(manifest).encode(), dtype=np.uint8)
+    members: dict[str, Any] = {_MANIFEST: encoded, **checkpoint.arrays}
+    path.parent.mkdir(exist_ok=True)
+    with files.replacing(path) as file:
+        # Numbers only, by their types; NumPy before 2.2 has no `allow_pickle` here.
+        np.savez(file, **members)
+
+
+def _digest(arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

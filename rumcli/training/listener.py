@@ -1,0 +1,79 @@
+"""What a run tells while it is under way, and to whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rumcli.tasks.reference import Reference
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is about to be run.
+
+    Attributes:
+        task: Name of the task.
+        cell: Name of the cell.
+        parameters: Number of trainable weights.
+        first_step: Steps done before; 0 unless resumed.
+        steps: Steps that the whole run has.
+        metric: Name of the task's metric.
+        monitor: Name of the metric that is compared with `reference`: `"loss"` or `metric`.
+        reference: Its levels.
+        folder: The run folder.
+    """
+
+    task: str
+    cell: str
+    parameters: int
+    first_step: int
+    steps: int
+    metric: str
+    monitor: str
+    reference: Reference
+    folder: str
+
+
+class Listener(Protocol):
+    """Hears of a run's progress, in the order of the methods."""
+
+    def started(self, plan: Plan) -> None:
+        """Hear what will be run."""
+
+    def stepped(self, step: int, logs: dict[str, float]) -> None:
+        """Hear of one training step done, with its loss and metric."""
+
+    def evaluated(self, record: dict[str, Any]) -> None:
+        """Hear of an evaluation: a line of `metrics.jsonl`."""
+
+    def warned(self, message: str) -> None:
+        """Hear of something that is wrong but does not stop the run."""
+
+    def testing(self) -> None:
+        """Hear that training is over and that the test split is evaluated."""
+
+    def ended(self) -> None:
+        """Hear that nothing more follows, however it ended."""
+
+
+class SilentListener:
+    """A listener that says nothing."""
+
+    def started(self, plan: Plan) -> None:
+        """Say nothing."""
+
+    def stepped(self, step: int, logs: dict[str, float]) -> None:
+        """Say nothing."""
+
+    def evaluated(self, record: dict[str, Any]) -> None:
+        """Say nothing."""
+
+    def warned(self, message: str) -> None:
+        """Say nothing."""
+
+    def testing(self) -> None:
+        """Say nothing."""
+
+    def ended(self) -> None:
+        """Say nothing."""

@@ -1,0 +1,46 @@
+"""How far a run has come: what a checkpoint holds besides arrays."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class Progress:
+    """Counts steps and training time, and knows the best evaluation.
+
+    Attributes:
+        step: Steps done.
+        seconds: Time spent, over all parts of a run that was resumed.
+        best: Step and value of the best evaluation so far.
+        running_metrics: Where the means of a span stood when the run was stopped within it.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best: dict[str, Any] | None = None
+    running_metrics: Mapping[str, np.ndarray] = field(default_factory=dict)
+    _last: float = field(default_factory=time.monotonic)
+
+    def advance(self, now: float) -> None:
+        """Count one step, which ended at `now` (seconds of a monotonic clock)."""
+        self.step += 1
+        self.seconds += now - self._last
+        self._last = now
+
+    def improves(self, value: float, higher_is_better: bool) -> bool:
+        """Tell whether `value` is better than the best so far."""
+        if self.best is None or not math.isfinite(self.best["value"]):
+            return True
+        best = self.best["value"]
+        return value > best if higher_is_better else value < best
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a later process needs to go on."""
+        return {"seconds": self.seconds, "best": self.best}

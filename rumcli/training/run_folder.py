@@ -1,0 +1,199 @@
+"""The run folder: the record of a run, readable without this code.
+
+`config.yaml`, `environment.json`, `metrics.jsonl`, `checkpoints/`, and at the end `summary.json`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rumcli import config, files
+from rumcli.config import RunConfig
+from rumcli.errors import ConfigError, RunError
+from rumcli.training.checkpoint import CheckpointFolder
+
+RUNS = Path("runs")
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = CheckpointFolder(path / "checkpoints")
+
+    @classmethod
+    def create(cls, path: Path | None, run: RunConfig) -> RunFolder:
+        """Make the folder of a new run.
+
+        Args:
+            path: Where; an empty folder may be there. None: `runs/TASK-CELL-1`, or the next number
+                that is free.
+            run: What will be run; written to `config.yaml`.
+
+        Raises:
+            ConfigError: If something is there already, or the place can't be written.
+        """
+        place = path or RUNS
+        try:
+            if path is None:
+                path = _make_numbered(f"{run.task.name}-{run.cell.name}")
+            else:
+                check_free(path)
+                path.mkdir(parents=True, exist_ok=True)
+            folder = cls(path)
+            folder.write_config(run)
+        except OSError as error:
+            if path is not None:
+                cls(path).discard()
+            raise ConfigError(f"can't write to {place}: {error.strerror or error}") from error
+        return folder
+
+    @classmethod
+    def open(cls, path: Path, task: str | None = None) -> RunFolder:
+        """Open the folder of an earlier run.
+
+        Args:
+            path: The folder.
+            task: What the run must be of; None: any.
+
+        Raises:
+            ConfigError: If it is missing, not a run folder, or of another task.
+        """
+        if not _exists(path):
+            raise ConfigError(f"there is no run folder {path}")
+        if not path.is_dir():
+            raise ConfigError(f"{path} is not a folder; expected the folder of a run")
+        if not (path / "config.yaml").exists():
+            what = "is empty" if not any(path.iterdir()) else "has no config.yaml"
+            raise ConfigError(f"{path} {what}; expected a folder that 'rum train' made")
+        folder = cls(path)
+        if task is not None and folder.config.task.name != task:
+            raise ConfigError(f"{path} is a run of '{folder.config.task.name}', not of '{task}'")
+        return folder
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn what the disk refuses, while a run is under way, into one line for the user.
+
+        Raises:
+            RunError: If the block raised an OSError.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise RunError(
+                f"can't write to {self.path}: {error.strerror or error}; what was saved before is "
+                f"whole; once there is room: {self.resume_command}"
+            ) from error
+
+    @property
+    def resume_command(self) -> str:
+        """What to type to go on with the run."""
+        return f"rum train --resume {shlex.quote(str(self.path))}"
+
+    @property
+    def config(self) -> RunConfig:
+        """The run's configuration, as `config.yaml` has it."""
+        return config.from_file(self.path / "config.yaml")
+
+    def begin(self, environment: dict[str, Any], finished: bool) -> None:
+        """Note with what the run, or its next part, is made.
+
+        Args:
+            environment: Versions and machine; `environment.json` has the first part's, and the
+                others' under `resumed`.
+            finished: Whether no step is left; else a summary, of a run that was shorter, goes.
+        """
+        first = self.read_json("environment.json")
+        if isinstance(first, dict):
+            environment = {**first, "resumed": [*first.get("resumed", []), environment]}
+        self.write_json("environment.json", environment)
+        if not finished:
+            (self.path / "summary.json").unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Take back a folder that `create` has just made."""
+        with contextlib.suppress(OSError):
+            (self.path / "config.yaml").unlink()
+            self.path.rmdir()
+
+    def write_config(self, run: RunConfig) -> None:
+        """Write `config.yaml`."""
+        files.write_text(self.path / "config.yaml", config.to_yaml(run))
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file, such as `summary.json`."""
+        files.write_text(self.path / name, files.to_json(content, indent=2) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Read a JSON file; None if there is none, or it is not JSON."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def append_record(self, record: dict[str, Any]) -> None:
+        """Add one line to `metrics.jsonl`."""
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(files.to_json(record) + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the whole lines of `metrics.jsonl`."""
+        path = self.path / "metrics.jsonl"
+        if not path.exists():
+            return []
+        found = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:  # a line that a crash cut off
+                continue
+        return found
+
+    def drop_records_after(self, step: int) -> None:
+        """Take back what was recorded after the checkpoint from which a run goes on."""
+        kept = [record for record in self.records() if record["step"] <= step]
+        lines = "".join(files.to_json(record) + "\n" for record in kept)
+        files.write_text(self.path / "metrics.jsonl", lines)
+
+
+def check_free(path: Path) -> None:
+    """Make sure that a new run may go to `path`.
+
+    Raises:
+        ConfigError: If a file, or a folder with something in it, is there.
+    """
+    if not _exists(path):
+        return
+    if not path.is_dir():
+        raise ConfigError(f"--out {path}: a file of that name exists; expected a new folder")
+    if any(path.iterdir()):
+        hint = ""
+        if (path / "config.yaml").exists():
+            hint = f", or 'rum train --resume {path}' to go on with it"
+        raise ConfigError(f"--out {path}: it exists and is not empty; choose another place{hint}")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # such as a name that is too long, or a folder that can't be entered
+        raise ConfigError(f"can't use {path}: {error.strerror or error}") from error
+
+
+def _make_numbered(stem: str) -> Path:
+    RUNS.mkdir(exist_ok=True)
+    number = 1
+    while True:
+        path = RUNS / f"{stem}-{number}"
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            number += 1

@@ -1,0 +1,83 @@
+"""All that changes in a model as it is trained, as named arrays, and back into the model.
+
+Weights, state of the random generators, the optimiser's variables, and the running metrics of the
+span between two evaluations: with them a resumed run goes on to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from rumcli.errors import RunError
+
+_MODEL = "model"
+_OPTIMIZER = "optimizer"
+_METRICS = "metrics"
+
+
+def capture(model: keras.Model) -> dict[str, np.ndarray]:
+    """Return the weights, random states and optimiser's variables, by name."""
+    return _read(_lasting(model))
+
+
+def capture_metrics(model: keras.Model) -> dict[str, np.ndarray]:
+    """Return the running metrics, by name."""
+    return _read(_metrics(model))
+
+
+def restore(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
+    """Put back what `capture` returned.
+
+    Raises:
+        RunError: If the arrays are those of another model.
+    """
+    _assign(_lasting(model), arrays)
+
+
+def restore_metrics(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
+    """Put back what `capture_metrics` returned."""
+    _assign(_metrics(model), arrays)
+
+
+def restore_weights(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
+    """Put back only what inference needs."""
+    _assign(_named(_MODEL, model.variables), arrays)
+
+
+def metrics_among(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return those of the arrays that are running metrics."""
+    return {name: array for name, array in arrays.items() if name.startswith(f"{_METRICS}/")}
+
+
+def _lasting(model: keras.Model) -> dict[str, keras.Variable]:
+    model.optimizer.build(model.trainable_variables)
+    return {
+        **_named(_MODEL, model.variables),
+        **_named(_OPTIMIZER, model.optimizer.variables),
+    }
+
+
+def _metrics(model: keras.Model) -> dict[str, keras.Variable]:
+    return _named(_METRICS, model.metrics_variables)
+
+
+def _read(variables: Mapping[str, keras.Variable]) -> dict[str, np.ndarray]:
+    return {name: keras.ops.convert_to_numpy(variable) for name, variable in variables.items()}
+
+
+def _named(part: str, variables: list[keras.Variable]) -> dict[str, keras.Variable]:
+    # By position, because paths contain counters that depend on what was made before.
+    return {
+        f"{part}/{number:03d}.{variable.name}": variable
+        for number, variable in enumerate(variables)
+    }
+
+
+def _assign(variables: Mapping[str, keras.Variable], arrays: Mapping[str, np.ndarray]) -> None:
+    for name, variable in variables.items():
+        if name not in arrays or arrays[name].shape != tuple(variable.shape):
+            raise RunError(f"the checkpoint does not fit the model: '{name}' is missing or differs")
+        variable.assign(arrays[name])

@@ -1,0 +1,157 @@
+"""The whole story of a training run, from the configuration to the summary.
+
+`Model.fit` is the loop. One of its epochs is a span: the steps from one evaluation to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from rumcli.config import RunConfig, Split
+from rumcli.tasks import base
+from rumcli.tasks.base import Task
+from rumcli.training import environment, session, state
+from rumcli.training.callback import RunCallback, RunStopped
+from rumcli.training.checkpoint import DamagedError
+from rumcli.training.dataset import EvaluationData, training_batches
+from rumcli.training.evaluation import evaluate, outcome
+from rumcli.training.listener import Listener, Plan
+from rumcli.training.progress import Progress
+from rumcli.training.run_folder import RunFolder
+from rumcli.training.stopping import StopRequest
+
+
+def train(
+    run: RunConfig, folder: RunFolder, listener: Listener, request: StopRequest | None = None
+) -> dict[str, Any]:
+    """Train until `run.train.steps` steps are done, from the newest checkpoint on if there is one.
+
+    Args:
+        run: What to run.
+        folder: Where; holds the checkpoints of a run that goes on.
+        listener: Hears of the progress.
+        request: Asks for a stop; None if nothing does.
+
+    Returns:
+        The summary, as in `summary.json`.
+
+    Raises:
+        RunStopped: If a signal asked for it; all is saved.
+        RunError: If the loss is not finite, a file can't be written, or no checkpoint is whole.
+    """
+    request = request or StopRequest()
+    session.prepare(run)
+    task = base.make(run)
+    model = task.model()
+    try:
+        progress = _resume(task, model, folder, listener)
+        with folder.writing():
+            folder.begin(environment.describe(run.seed), finished=progress.step == run.train.steps)
+        listener.started(_plan(task, model, progress, folder))
+        callback = RunCallback(task, folder, progress, listener, request)
+        validation = EvaluationData(task, Split.VALIDATION)
+        for part in _parts(progress.step, run.train.steps, run.train.eval_every):
+            if request.signal is not None:  # before the first step
+                raise RunStopped(progress.step, request.signal)
+            model.fit(
+                training_batches(task, part.first_step),
+                steps_per_epoch=part.span,
+                epochs=part.spans,
+                validation_data=validation,
+                callbacks=[callback],
+                shuffle=False,
+                verbose=0,
+            )
+        listener.testing()
+        return _finish(task, model, folder, progress, listener)
+    finally:
+        listener.ended()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A row of equally long spans, for one call of `fit`: `spans` times `span` steps."""
+
+    first_step: int
+    span: int
+    spans: int
+
+
+def _parts(step: int, last_step: int, eval_every: int) -> Iterator[Part]:
+    """Split the steps that are left: the rest of a span, whole spans, the start of a span."""
+    boundary = min(-(-step // eval_every) * eval_every, last_step)
+    if boundary > step:
+        yield Part(step, boundary - step, 1)
+    whole = (last_step - boundary) // eval_every
+    if whole > 0:
+        yield Part(boundary, eval_every, whole)
+    boundary += whole * eval_every
+    if last_step > boundary:
+        yield Part(boundary, last_step - boundary, 1)
+
+
+def _resume(task: Task, model: keras.Model, folder: RunFolder, listener: Listener) -> Progress:
+    checkpoint, warnings = folder.checkpoints.load_newest()
+    for warning in warnings:
+        listener.warned(warning)
+    if checkpoint is None:
+        with folder.writing():
+            folder.drop_records_after(0)
+        return Progress()
+    # Keras makes a metric's variables at its first batch; they must be there to be restored.
+    model.evaluate(EvaluationData(task, Split.VALIDATION), steps=1, verbose=0)
+    state.restore(model, checkpoint.arrays)
+    with folder.writing():
+        folder.drop_records_after(checkpoint.step)
+    return Progress(
+        step=checkpoint.step,
+        seconds=checkpoint.progress["seconds"],
+        best=checkpoint.progress["best"],
+        running_metrics=state.metrics_among(checkpoint.arrays),
+    )
+
+
+def _plan(task: Task, model: keras.Model, progress: Progress, folder: RunFolder) -> Plan:
+    return Plan(
+        task=task.config.task.name,
+        cell=task.config.cell.name,
+        parameters=model.count_params(),
+        first_step=progress.step,
+        steps=task.config.train.steps,
+        metric=task.metric,
+        monitor=task.monitor,
+        reference=task.reference,
+        folder=str(folder.path),
+    )
+
+
+def _finish(
+    task: Task, model: keras.Model, folder: RunFolder, progress: Progress, listener: Listener
+) -> dict[str, Any]:
+    """Evaluate the best weights on the test split and write the summary."""
+    weights_of = progress.step
+    try:
+        best = folder.checkpoints.load_best()
+    except DamagedError as error:
+        listener.warned(f"{error}; the test is done with the last weights instead")
+        best = None
+    if best is not None:
+        state.restore_weights(model, best.arrays)
+        weights_of = best.step
+    values = evaluate(task, model, Split.TEST)
+    summary = {
+        "task": task.config.task.name,
+        "cell": task.config.cell.name,
+        "parameters": model.count_params(),
+        "steps": progress.step,
+        "seconds": round(progress.seconds, 3),
+        **outcome(task, Split.TEST, weights_of, values),
+        "folder": str(folder.path),
+    }
+    with folder.writing():
+        folder.write_json("summary.json", summary)
+    return summary

@@ -1,0 +1,104 @@
+import pathlib
+import tempfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rumcli.errors import RunError
+from rumcli.training.checkpoint import Checkpoint, CheckpointFolder, DamagedError, load
+
+ARRAYS = {"a/0": np.arange(12.0, dtype="float32").reshape(3, 4), "b": np.array(7, dtype="int64")}
+
+
+def checkpoint(step=5):
+    return Checkpoint(step, ARRAYS, {"seconds": 1.5, "best": None})
+
+
+def same(one, other):
+    return (
+        one.step == other.step
+        and one.progress == other.progress
+        and one.arrays.keys() == other.arrays.keys()
+        and all(
+            np.array_equal(one.arrays[name], other.arrays[name])
+            and one.arrays[name].dtype == other.arrays[name].dtype
+            for name in one.arrays
+        )
+    )
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    path = CheckpointFolder(tmp_path).save(checkpoint(), keep=2)
+    assert same(load(path), checkpoint())
+
+
+def test_only_the_newest_are_kept(tmp_path):
+    folder = CheckpointFolder(tmp_path)
+    for step in (5, 10, 15):
+        folder.save(checkpoint(step), keep=2)
+    assert [path.name for path in folder.numbered()] == ["step-00000015.npz", "step-00000010.npz"]
+
+
+def test_no_checkpoint_is_none(tmp_path):
+    assert CheckpointFolder(tmp_path).load_newest() == (None, [])
+    assert CheckpointFolder(tmp_path).load_best() is None
+
+
+def test_the_one_before_a_damaged_one_is_used_and_it_is_said(tmp_path):
+    folder = CheckpointFolder(tmp_path)
+    folder.save(checkpoint(5), keep=2)
+    folder.save(checkpoint(10), keep=2).write_bytes(b"rubbish")
+    found, warnings = folder.load_newest()
+    assert found.step == 5
+    assert len(warnings) == 1
+    assert "step-00000010.npz is damaged" in warnings[0]
+
+
+def test_a_damaged_one_is_not_counted_among_those_that_are_kept(tmp_path):
+    folder = CheckpointFolder(tmp_path)
+    for step in (5, 10):
+        folder.save(checkpoint(step), keep=2)
+    folder.save(checkpoint(20), keep=2).write_bytes(b"rubbish")
+    folder.save(checkpoint(15), keep=2)
+    assert [path.name for path in folder.numbered()] == ["step-00000015.npz", "step-00000010.npz"]
+
+
+def test_it_is_an_error_if_all_are_damaged(tmp_path):
+    folder = CheckpointFolder(tmp_path)
+    folder.save(checkpoint(5), keep=2).write_bytes(b"")
+    with pytest.raises(RunError, match="every checkpoint"):
+        folder.load_newest()
+
+
+@given(data=st.data())
+def test_a_changed_byte_is_noticed_or_changes_nothing(data):
+    with tempfile.TemporaryDirectory() as place:
+        path = CheckpointFolder(pathlib.Path(place)).save(checkpoint(), keep=2)
+        content = bytearray(path.read_bytes())
+        position = data.draw(st.integers(0, len(content) - 1))
+        content[position] ^= data.draw(st.integers(1, 255))
+        path.write_bytes(content)
+        try:
+            found = load(path)
+        except DamagedError:
+            return
+        assert same(found, checkpoint())
+
+
+@given(data=st.data())
+def test_a_cut_off_file_is_noticed(data):
+    with tempfile.TemporaryDirectory() as place:
+        path = CheckpointFolder(pathlib.Path(place)).save(checkpoint(), keep=2)
+        content = path.read_bytes()
+        path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
+        with pytest.raises(DamagedError):
+            load(path)
+
+
+def test_a_file_that_would_run_code_is_refused(tmp_path):
+    path = tmp_path / "step-00000001.npz"
+    np.savez(path, manifest=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DamagedError):
+        load(path)

@@ -1,0 +1,59 @@
+import pytest
+
+from rumcli.errors import ConfigError
+from rumcli.training.run_folder import RunFolder
+from tests import small
+
+
+def test_folders_are_numbered_and_never_reused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = [RunFolder.create(None, small.run_config()).path.as_posix() for _ in range(3)]
+    assert made == ["runs/copying-rum-1", "runs/copying-rum-2", "runs/copying-rum-3"]
+
+
+def test_an_empty_folder_may_be_used(tmp_path):
+    assert RunFolder.create(tmp_path, small.run_config()).config == small.run_config()
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "anything"])
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ConfigError, match="it exists and is not empty"):
+        RunFolder.create(tmp_path, small.run_config())
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_file_in_the_way_is_told(tmp_path):
+    (tmp_path / "a").write_text("mine")
+    with pytest.raises(ConfigError, match="a file of that name exists"):
+        RunFolder.create(tmp_path / "a", small.run_config())
+    with pytest.raises(ConfigError, match="can't write to"):
+        RunFolder.create(tmp_path / "a" / "b", small.run_config())
+
+
+def test_what_is_no_run_folder_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="there is no run folder"):
+        RunFolder.open(tmp_path / "absent")
+    with pytest.raises(ConfigError, match="is empty; expected a folder that 'rum train' made"):
+        RunFolder.open(tmp_path)
+    (tmp_path / "a").write_text("")
+    with pytest.raises(ConfigError, match=r"has no config\.yaml"):
+        RunFolder.open(tmp_path)
+    with pytest.raises(ConfigError, match="is not a folder"):
+        RunFolder.open(tmp_path / "a")
+
+
+def test_a_run_of_another_task_is_told(tmp_path):
+    RunFolder.create(tmp_path, small.run_config("recall"))
+    with pytest.raises(ConfigError, match="is a run of 'recall', not of 'copying'"):
+        RunFolder.open(tmp_path, "copying")
+
+
+def test_records_after_a_step_are_taken_back_and_a_cut_line_is_dropped(tmp_path):
+    folder = RunFolder.create(tmp_path, small.run_config())
+    for step in (10, 20, 30):
+        folder.append_record({"step": step, "loss": step / 7})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 40, "lo')
+    folder.drop_records_after(20)
+    assert folder.records() == [{"step": 10, "loss": 10 / 7}, {"step": 20, "loss": 20 / 7}]

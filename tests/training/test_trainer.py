@@ -1,0 +1,230 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from rumcli.errors import RunError
+from rumcli.training.callback import RunStopped
+from rumcli.training.checkpoint import load
+from rumcli.training.evaluation import evaluate_run
+from rumcli.training.listener import SilentListener
+from rumcli.training.run_folder import RunFolder
+from rumcli.training.stopping import StopRequest
+from rumcli.training.trainer import Part, _parts, train
+from tests import small
+
+RANDOM = ["model.dropout=0.2", "cell.zoneout=0.2"]
+
+
+class Recorder(SilentListener):
+    """Keeps the loss of every step, and may do something at one."""
+
+    def __init__(self, action=None):
+        self.losses = {}
+        self.warnings = []
+        self._action = action or (lambda step: None)
+
+    def stepped(self, step, logs):
+        self.losses[step] = logs["loss"]
+        self._action(step)
+
+    def warned(self, message):
+        self.warnings.append(message)
+
+
+def records(folder):
+    return [{k: v for k, v in record.items() if k != "seconds"} for record in folder.records()]
+
+
+def last_arrays(folder):
+    return load(folder.checkpoints.numbered()[0]).arrays
+
+
+@pytest.mark.parametrize(
+    ("step", "last", "every", "expected"),
+    [
+        (0, 100, 50, [Part(0, 50, 2)]),
+        (0, 120, 50, [Part(0, 50, 2), Part(100, 20, 1)]),
+        (30, 120, 50, [Part(30, 20, 1), Part(50, 50, 1), Part(100, 20, 1)]),
+        (30, 40, 50, [Part(30, 10, 1)]),
+        (0, 20, 50, [Part(0, 20, 1)]),
+        (100, 100, 50, []),
+        (100, 110, 50, [Part(100, 10, 1)]),
+    ],
+)
+def test_steps_are_split_at_the_evaluations(step, last, every, expected):
+    assert list(_parts(step, last, every)) == expected
+
+
+@pytest.mark.parametrize("task", ["copying", "recall"])
+def test_a_run_leaves_its_record(tmp_path, task):
+    run = small.run_config(task, steps=25)
+    folder = RunFolder.create(tmp_path, run)
+    recorder = Recorder()
+    summary = train(run, folder, recorder)
+    assert sorted(recorder.losses) == list(range(1, 26))
+    assert [record["step"] for record in folder.records()] == [10, 20, 25]
+    assert json.loads((tmp_path / "summary.json").read_text()) == summary
+    assert json.loads((tmp_path / "environment.json").read_text())["keras"]
+    assert folder.config == run
+    # The mean over a span is that of its steps.
+    first = np.mean([recorder.losses[step] for step in range(1, 11)])
+    assert folder.records()[0]["loss"] == pytest.approx(first, rel=1e-4)
+
+
+def test_the_loss_falls(tmp_path):
+    run = small.run_config("copying", "rum", steps=60, optimizer__learning_rate=0.01)
+    recorder = Recorder()
+    train(run, RunFolder.create(tmp_path, run), recorder)
+    assert recorder.losses[60] < 0.7 * recorder.losses[1]
+
+
+def test_the_summary_is_of_the_best_weights(tmp_path):
+    run = small.run_config("copying", steps=30, optimizer__learning_rate=0.01)
+    folder = RunFolder.create(tmp_path, run)
+    summary = train(run, folder, SilentListener())
+    losses = {record["step"]: record["val_loss"] for record in folder.records()}
+    assert summary["weights_of_step"] == min(losses, key=losses.get)
+    again = evaluate_run(folder, "validation", "best")
+    assert again["loss"] == pytest.approx(min(losses.values()), rel=1e-6)
+    assert evaluate_run(folder, "test", "best")["loss"] == pytest.approx(summary["loss"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "saved_at"),
+    [(13, 10), (15, 10), (16, 15)],  # steps are told of before they are saved
+)
+def test_a_run_that_broke_off_goes_on_to_the_last_bit(tmp_path, stop_at, saved_at):
+    run = small.run_config("copying", "arum", steps=30, settings=RANDOM)
+    whole = RunFolder.create(tmp_path / "whole", run)
+    unbroken = Recorder()
+    train(run, whole, unbroken)
+
+    class BrokenOffError(Exception):
+        pass
+
+    def break_off(step):
+        if step == stop_at:
+            raise BrokenOffError
+
+    folder = RunFolder.create(tmp_path / "broken", run)
+    with pytest.raises(BrokenOffError):
+        train(run, folder, Recorder(break_off))
+    resumed = Recorder()
+    train(run, folder, resumed)
+    assert sorted(resumed.losses) == list(range(saved_at + 1, 31))
+    assert records(folder) == records(whole)
+    assert [
+        k for k, v in last_arrays(whole).items() if not np.array_equal(v, last_arrays(folder)[k])
+    ] == []
+
+
+def test_the_run_before_a_damaged_checkpoint_goes_on_from_the_one_before(tmp_path):
+    run = small.run_config("copying", steps=30, settings=RANDOM)
+    whole = RunFolder.create(tmp_path / "whole", run)
+    train(run, whole, SilentListener())
+    folder = RunFolder.create(tmp_path / "damaged", run)
+    train(run, folder, SilentListener())
+    folder.checkpoints.numbered()[0].write_bytes(b"rubbish")
+    recorder = Recorder()
+    train(run, folder, recorder)
+    assert "is damaged" in recorder.warnings[0]
+    assert min(recorder.losses) == 26
+    assert records(folder) == records(whole)
+
+
+def test_a_longer_run_is_the_same_as_one_that_was_long_from_the_start(tmp_path):
+    short, long = small.run_config(steps=20), small.run_config(steps=30)
+    whole = RunFolder.create(tmp_path / "whole", long)
+    train(long, whole, SilentListener())
+    folder = RunFolder.create(tmp_path / "extended", short)
+    train(short, folder, SilentListener())
+    train(long, folder, SilentListener())
+    assert records(folder) == records(whole)
+
+
+def test_a_longer_run_has_the_same_weights_wherever_the_short_one_ended(tmp_path):
+    short, long = small.run_config(steps=13), small.run_config(steps=20)
+    whole = RunFolder.create(tmp_path / "whole", long)
+    train(long, whole, SilentListener())
+    folder = RunFolder.create(tmp_path / "extended", short)
+    train(short, folder, SilentListener())
+    train(long, folder, SilentListener())
+    expected, found = last_arrays(whole), last_arrays(folder)
+    assert [name for name in expected if not np.array_equal(expected[name], found[name])] == []
+    assert [record["step"] for record in folder.records()] == [10, 13, 20]
+
+
+@pytest.mark.parametrize("moment", ["stepped", "evaluated"])
+def test_a_stop_saves_whenever_it_is_asked_for(tmp_path, moment):
+    run = small.run_config(steps=30, settings=["train.eval_every=7", "train.checkpoint_every=100"])
+    folder, request = RunFolder.create(tmp_path, run), StopRequest()
+    listener = SilentListener()
+
+    def ask(*_):
+        request.signal = 15
+
+    setattr(listener, moment, ask)
+    with pytest.raises(RunStopped) as caught:
+        train(run, folder, listener, request)
+    assert caught.value.step == {"stepped": 1, "evaluated": 7}[moment]
+    assert folder.checkpoints.load_newest()[0].step == caught.value.step
+
+
+def test_a_stop_that_was_asked_for_before_comes_before_the_first_step(tmp_path):
+    run, request = small.run_config(), StopRequest()
+    request.signal = 2
+    with pytest.raises(RunStopped) as caught:
+        train(run, RunFolder.create(tmp_path, run), SilentListener(), request)
+    assert caught.value.step == 0
+
+
+def test_the_environment_of_every_part_is_kept(tmp_path):
+    folder = RunFolder.create(tmp_path, small.run_config(steps=10))
+    for steps in (10, 20):
+        train(small.run_config(steps=steps), folder, SilentListener())
+    environment = folder.read_json("environment.json")
+    assert environment["seed"] == 1
+    assert [part["keras"] for part in environment["resumed"]] == [environment["keras"]]
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(tmp_path):
+    run = small.run_config(steps=40, optimizer__learning_rate=1e30)
+    folder = RunFolder.create(tmp_path, run)
+    with pytest.raises(RunError, match=r"the loss is (nan|inf) after step \d+; try a smaller"):
+        train(run, folder, SilentListener())
+    newest, _ = folder.checkpoints.load_newest()
+    assert newest is None or math.isfinite(newest.progress["best"]["value"])
+
+
+def test_the_best_checkpoint_is_tested_or_it_is_said_that_it_is_not(tmp_path):
+    run = small.run_config(steps=10)
+    folder = RunFolder.create(tmp_path, run)
+    train(run, folder, SilentListener())
+    (tmp_path / "checkpoints" / "best.npz").write_bytes(b"rubbish")
+    recorder = Recorder()
+    summary = train(run, folder, recorder)
+    assert "the test is done with the last weights" in recorder.warnings[0]
+    assert summary["weights_of_step"] == 10
+
+
+def test_two_runs_of_one_seed_are_the_same(tmp_path):
+    run = small.run_config("recall", "lstm", settings=["cell.dropout=0.2"])
+    folders = [RunFolder.create(tmp_path / name, run) for name in "ab"]
+    for folder in folders:
+        train(run, folder, SilentListener())
+    assert records(folders[0]) == records(folders[1])
+
+
+@pytest.mark.parametrize("precision", ["float64", "mixed_bfloat16", "mixed_float16"])
+def test_a_run_has_the_precision_that_was_asked_for(tmp_path, precision):
+    run = small.run_config(steps=10, settings=[f"precision={precision}"])
+    folder = RunFolder.create(tmp_path, run)
+    summary = train(run, folder, SilentListener())
+    dtype = "float64" if precision == "float64" else "float32"
+    kernel = next(v for k, v in last_arrays(folder).items() if k.endswith("gate_kernel"))
+    assert kernel.dtype == dtype
+    assert math.isfinite(summary["loss"])
+    # The process must not stay in that precision.
+    train(small.run_config(steps=1), RunFolder.create(tmp_path / "after", run), SilentListener())
