@@ -1,0 +1,114 @@
+"""The `rum` command: its subcommands, and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from rumcli import __version__
+from rumcli.cli import evaluate, gen_data, presets, rotation_check, train
+from rumcli.errors import RumError
+from rumcli.reporting import output
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="rum",
+    help="Train and examine the Rotational Unit of Memory (arXiv:1710.09537).",
+    epilog="First steps: rum train copying --cell arum --norm 2.0",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train", rich_help_panel="Runs")(train.train)
+app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
+app.command("gen-data", rich_help_panel="Data and settings")(gen_data.gen_data)
+app.add_typer(presets.app, name="presets", rich_help_panel="Data and settings")
+app.command("rotation-check", rich_help_panel="This installation")(rotation_check.rotation_check)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        output.show_text(f"rum {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `rum` and return its exit code: 0, 1 for a failed run, 2 for wrong usage.
+
+    Args:
+        arguments: What follows `rum`; None: the process's own.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(arguments, standalone_mode=False, prog_name="rum")
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+    except typer.Exit as error:
+        if error.exit_code == _INTERRUPTED:  # what Typer makes of Ctrl-C
+            output.complain("interrupted")
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        output.complain("interrupted")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has closed it, as `head` does. Python would complain once more
+        # when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if "--debug" in arguments:
+            output.note(traceback.format_exc())
+        message, code = _explain(error)
+        output.complain(message)
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """Return one line about an error, and the exit code."""
+    if isinstance(error, RumError):
+        return str(error), error.exit_code
+    if isinstance(error, typer.TyperException):
+        return _usage_message(error), 2
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}", 1
+    if isinstance(error, MemoryError):
+        return "not enough memory; try a smaller --batch-size, --hidden or --delay", 1
+    return (
+        f"{type(error).__name__}: {str(error)[:300]} "
+        "(a bug; run again with --debug for the traceback)"
+    ), 1
+
+
+def _usage_message(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "rum"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return f"{message[:1].lower()}{message[1:]}; see '{path} --help'"
+
+
+def run() -> None:
+    """Run `rum` as a process."""
+    # A terminal that can't show × shows ? instead of a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Bring Keras up without the messages that its native libraries print, unless it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from rumcli.errors import ConfigError
+
+
+def start(debug: bool) -> None:
+    """Import Keras and its backend, and find the devices.
+
+    Args:
+        debug: Whether to show what the native libraries print.
+
+    Raises:
+        ConfigError: If the backend does not exist or is not installed.
+    """
+    # The backend reads this when it is imported; warnings of its kernels are not the user's.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "3")
+    try:
+        with contextlib.nullcontext() if debug else _held_back_stderr():
+            import keras
+
+            keras.ops.zeros(1)  # the search for devices prints too
+    except (ImportError, ValueError) as error:
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        raise ConfigError(f"can't start Keras on the backend '{backend}': {error}") from error
+    if not debug and keras.backend.backend() == "tensorflow":
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _held_back_stderr() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2; show it if the block fails.
+
+    TensorFlow prints before its logging is set up, and no variable of its switches that off.
+    """
+    try:
+        saved = os.dup(2)
+    except OSError:  # closed, as daemons have it
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            os.dup2(saved, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

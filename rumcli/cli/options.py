@@ -1,0 +1,108 @@
+"""Options that several commands share, names that they take, and their completion.
+
+The names are looked up when they are needed: `rum --help` needs none, and pydantic takes longer to
+import than all else that it does need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+import typer
+
+from rumcli import suggest
+from rumcli.errors import ConfigError
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error instead of one line.")
+]
+
+
+def integer(text: str) -> Any:
+    """Return an option that takes a whole number, with this help."""
+    return typer.Option(help=text, parser=_parser(int, "an integer"), metavar="<int>")
+
+
+def real(text: str) -> Any:
+    """Return an option that takes a number, with this help."""
+    return typer.Option(help=text, parser=_parser(float, "a number"), metavar="<float>")
+
+
+def _parser(convert: Callable[[str], Any], expected: str) -> Callable[[Any], Any]:
+    # Typer's own message does not quote what was typed.
+    def parse(text: Any) -> Any:
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise typer.BadParameter(f"expected {expected}, got '{text}'") from error
+
+    return parse
+
+
+def tasks() -> list[str]:
+    """Return the names of the tasks."""
+    from rumcli import config
+
+    return config.names("task")
+
+
+def cells() -> list[str]:
+    """Return the names of the cells."""
+    from rumcli import config
+
+    return config.names("cell")
+
+
+def presets() -> list[str]:
+    """Return the names of the presets."""
+    from rumcli.config import presets as shipped
+
+    return shipped.names()
+
+
+def splits() -> list[str]:
+    """Return the names of the splits."""
+    from rumcli.data.splits import SPLITS
+
+    return list(SPLITS)
+
+
+def formats() -> list[str]:
+    """Return the file formats of examples."""
+    from rumcli.data.export import FORMATS
+
+    return list(FORMATS)
+
+
+def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Return a completion that offers those of the names that begin as typed."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names() if name.startswith(incomplete)]
+
+    return complete
+
+
+def choose(flag: str, kind: str, name: str, known: Iterable[str]) -> str:
+    """Return `name` if it is known.
+
+    Raises:
+        ConfigError: If it is not; it names the flag and the nearest known name.
+    """
+    known = list(known)
+    if name not in known:
+        raise ConfigError(f"{flag} {name}: {suggest.unknown(kind, name, known)}")
+    return name
+
+
+def at_least(flag: str, lowest: int, value: int) -> int:
+    """Return `value` if it is not too small.
+
+    Raises:
+        ConfigError: If it is.
+    """
+    if value < lowest:
+        raise ConfigError(f"{flag} {value}: expected at least {lowest}")
+    return value

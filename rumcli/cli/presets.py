@@ -1,0 +1,72 @@
+"""`rum presets`: list, show and copy the presets of the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rumcli.cli import options
+from rumcli.reporting import output
+
+app = typer.Typer(help="List, show or copy the presets.", no_args_is_help=True)
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Name of a preset.", autocompletion=options.completing(options.presets)
+    ),
+]
+
+
+@app.command("list")
+def list_presets(as_json: options.Json = False, debug: options.Debug = False) -> None:
+    """List the presets."""
+    from rumcli.config import presets
+
+    rows = [_row(name) for name in presets.names()]
+    if as_json:
+        output.show_json(rows)
+        return
+    from rumcli.reporting import tables
+
+    output.show(tables.presets(rows))
+
+
+@app.command("show")
+def show(name: Name, debug: options.Debug = False) -> None:
+    """Print a preset's YAML."""
+    from rumcli.config import presets
+
+    output.show_text(presets.path_of(name).read_text(encoding="utf-8"))
+
+
+@app.command("copy")
+def copy(
+    name: Name,
+    destination: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="File to write. Default: NAME.yaml.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    debug: options.Debug = False,
+) -> None:
+    """Copy a preset, to change it and to train with --preset FILE."""
+    from rumcli.config import presets
+
+    content = presets.path_of(name).read_bytes()
+    path = destination or Path(f"{name}.yaml")
+    with output.new_file(path, force) as file:
+        file.write(content)
+    output.note(f"wrote {path}; to use it: rum train --preset {path}")
+
+
+def _row(name: str) -> dict[str, str]:
+    from rumcli.config import presets, yaml_file
+
+    values = yaml_file.read(presets.path_of(name)).values
+    return {
+        "name": name,
+        "task": values["task"]["name"],
+        "description": values["description"],
+    }

@@ -1,0 +1,74 @@
+"""`rum rotation-check`: a self-test of this installation's rotations."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from rumcli.cli import engine, options
+from rumcli.errors import ConfigError, RunError
+from rumcli.reporting import output
+
+_DTYPES = ["float32", "float64"]
+_DIMS = [2, 3, 8, 64]
+
+
+def rotation_check(
+    dim: Annotated[
+        list[int] | None,
+        options.integer("Size H of the vectors, at least 2. May be repeated. Default: 2 3 8 64."),
+    ] = None,
+    batch: Annotated[int, options.integer("Number of random vectors of each kind.")] = 64,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="float32 or float64. Default: both.",
+            autocompletion=options.completing(lambda: _DTYPES),
+        ),
+    ] = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Check the rotations: norms, angles, gradients, degenerate inputs. Exits 1 if one fails."""
+    for size in dim or []:
+        options.at_least("--dim", 2, size)
+    options.at_least("--batch", 1, batch)
+    if dtype is not None:
+        options.choose("--dtype", "dtype", dtype, _DTYPES)
+    os.environ.setdefault("JAX_ENABLE_X64", "1")  # or JAX would compute float64 in float32
+    engine.start(debug)
+    from rumcli.cells.rotation_check import check_rotation
+    from rumcli.reporting import tables
+
+    try:
+        results = [
+            result
+            for name in ([dtype] if dtype else _DTYPES)
+            for result in check_rotation(dim or _DIMS, batch, name)
+        ]
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    failed = [result for result in results if not result.passed]
+    if as_json:
+        output.show_json(
+            {
+                "passed": not failed,
+                "checks": [
+                    {
+                        "check": result.name,
+                        "dim": result.dim,
+                        "dtype": result.dtype,
+                        "error": result.error,
+                        "tolerance": result.tolerance,
+                        "passed": result.passed,
+                    }
+                    for result in results
+                ],
+            }
+        )
+    else:
+        output.show(tables.checks(results))
+    if failed:
+        raise RunError(f"{len(failed)} of {len(results)} checks failed")

@@ -1,0 +1,217 @@
+"""`rum train`: make a configuration, run it, show the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rumcli.cli import engine, options
+from rumcli.errors import ConfigError
+from rumcli.reporting import output
+
+if TYPE_CHECKING:
+    from rumcli.config import KeyPath, RunConfig
+    from rumcli.training.run_folder import RunFolder
+    from rumcli.training.stopping import StopRequest
+
+_EXTENDABLE = ("train", "steps")
+
+
+def train(
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TASK",
+            help="copying or recall. May be left out with --resume or a preset that names it.",
+            autocompletion=options.completing(options.tasks),
+        ),
+    ] = None,
+    cell: Annotated[
+        str | None,
+        typer.Option(
+            help="rum, arum, lstm, gru or rnn. Default: the preset's.",
+            autocompletion=options.completing(options.cells),
+        ),
+    ] = None,
+    norm: Annotated[
+        float | None, options.real("Time norm η > 0 of rum and arum. Default: the preset's.")
+    ] = None,
+    hidden: Annotated[
+        int | None, options.integer("Size of the cell's state, in units. Default: the preset's.")
+    ] = None,
+    delay: Annotated[
+        int | None, options.integer("T of the task, in time steps. Default: the preset's.")
+    ] = None,
+    steps: Annotated[
+        int | None,
+        options.integer("Length of the run, in training steps. Default: the preset's."),
+    ] = None,
+    batch_size: Annotated[
+        int | None, options.integer("Examples per training step. Default: the preset's.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, options.real("Step size of the optimiser. Default: the preset's.")
+    ] = None,
+    seed: Annotated[
+        int | None, options.integer("Seed of data, weights, dropout and zoneout. Default: 1.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="A preset's name, or a file such as a run's config.yaml. Default: the task's.",
+            autocompletion=options.completing(options.presets),
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY.PATH=VALUE",
+            help="Set any key of the configuration, as in train.eval_every=50. May be repeated.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run folder to make. Default: runs/TASK-CELL-1, or the next free number."
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the run in this folder, exactly.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the complete configuration and stop.")
+    ] = False,
+    as_json: options.Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")] = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train a cell on a task, and show how far it came from the task's reference level.
+
+    Settings come from the task's preset, then --preset, then --set, then the other options.
+    Ctrl-C saves and says how to go on.
+    """
+    from rumcli import config
+
+    flags = {
+        ("task", "name"): task,
+        ("task", "delay"): delay,
+        ("cell", "name"): cell,
+        ("cell", "units"): hidden,
+        ("cell", "time_norm"): norm,
+        ("optimizer", "learning_rate"): learning_rate,
+        ("train", "steps"): steps,
+        ("train", "batch_size"): batch_size,
+        ("seed",): seed,
+    }
+    if resume is not None:
+        if out is not None:
+            raise ConfigError(
+                "--resume and --out exclude each other: a resumed run stays in its place"
+            )
+        run = _resumed(resume, task, preset, set_ or [], flags)
+    else:
+        run = config.build(preset, set_ or [], flags)
+    if dry_run:
+        _show_config(run, as_json)
+        return
+    _run(run, out, resume, as_json=as_json, quiet=quiet, debug=debug)
+
+
+def _resumed(
+    path: Path,
+    task: str | None,
+    preset: str | None,
+    assignments: list[str],
+    flags: dict[KeyPath, Any],
+) -> RunConfig:
+    """Return the configuration of an earlier run, which only may become longer."""
+    from rumcli import config
+    from rumcli.training.run_folder import RunFolder
+
+    if task is not None:
+        options.choose("TASK", "task", task, options.tasks())
+    before = RunFolder.open(path, task).config
+    asked = config.build(preset or str(path / "config.yaml"), assignments, flags)
+    changed = [key for key in config.differences(before, asked) if key != _EXTENDABLE]
+    if changed:
+        names = ", ".join(".".join(key) for key in changed)
+        raise ConfigError(
+            f"--resume {path}: the configuration differs in {names}; leave out what changes it, or "
+            "start a new run (only train.steps may grow)"
+        )
+    if asked.train.steps < before.train.steps:
+        raise ConfigError(
+            f"--steps {asked.train.steps}: the run in {path} has {before.train.steps} steps; "
+            "it can only become longer"
+        )
+    return asked
+
+
+def _run(
+    run: RunConfig, out: Path | None, resume: Path | None, as_json: bool, quiet: bool, debug: bool
+) -> None:
+    from rumcli.training import stopping
+    from rumcli.training.run_folder import RunFolder
+
+    if resume is not None:
+        folder = RunFolder.open(resume)
+        if _is_finished(folder, run):
+            output.note(f"{resume} is finished at step {run.train.steps}; --steps makes it longer")
+            _show_summary(folder.read_json("summary.json"), as_json, quiet)
+            return
+        with folder.writing():
+            folder.write_config(run)
+    else:
+        folder = RunFolder.create(out, run)
+    with stopping.listening() as request:
+        try:
+            engine.start(debug)
+        except Exception:
+            if resume is None:
+                folder.discard()
+            raise
+        summary = _follow(run, folder, request, quiet)
+    _show_summary(summary, as_json, quiet)
+
+
+def _follow(run: RunConfig, folder: RunFolder, request: StopRequest, quiet: bool) -> dict[str, Any]:
+    from rumcli.reporting import progress
+    from rumcli.training.callback import RunStopped
+    from rumcli.training.trainer import train as train_run
+
+    listener = progress.listener(output.stderr(), quiet, live=output.is_live())
+    try:
+        return train_run(run, folder, listener, request)
+    except RunStopped as stopped:
+        output.note(
+            f"stopped; saved at step {stopped.step} of {run.train.steps}; "
+            f"to go on: {folder.resume_command}"
+        )
+        # Not `typer.Exit`, which cannot be told from an interrupted command.
+        raise SystemExit(128 + stopped.signal) from None
+
+
+def _is_finished(folder: RunFolder, run: RunConfig) -> bool:
+    summary = folder.read_json("summary.json")
+    return isinstance(summary, dict) and summary.get("steps") == run.train.steps
+
+
+def _show_config(run: RunConfig, as_json: bool) -> None:
+    from rumcli import config
+
+    if as_json:
+        output.show_json(run.model_dump(mode="json"))
+    else:
+        output.show_text(config.to_yaml(run))
+
+
+def _show_summary(summary: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    from rumcli.reporting import tables
+
+    if as_json:
+        output.show_json(summary)
+    elif not quiet:
+        output.show(tables.result(summary))

@@ -1,0 +1,98 @@
+"""Where output goes: results to stdout, everything about the way there to stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from rich.console import Console, RenderableType
+
+from rumcli import files
+from rumcli.errors import ConfigError
+
+
+class _ProgressConsole(Console):
+    def on_broken_pipe(self) -> None:
+        """Fall silent: whoever read is gone, as `head` is, and that must not end a run."""
+        self.quiet = True
+
+
+def is_live() -> bool:
+    """Tell whether stderr is a terminal that a person looks at and that can redraw lines."""
+    if sys.stderr is None or not sys.stderr.isatty() or "CI" in os.environ:
+        return False
+    return not Console(stderr=True).is_dumb_terminal
+
+
+def stderr() -> Console:
+    """Return the console for progress and messages."""
+    return _ProgressConsole(stderr=True)
+
+
+def show(renderable: RenderableType) -> None:
+    """Print a table or text to stdout."""
+    Console(file=_stdout()).print(renderable)
+
+
+def show_json(content: Any) -> None:
+    """Print one JSON document to stdout."""
+    _stdout().write(files.to_json(content, indent=2) + "\n")
+
+
+def show_text(text: str) -> None:
+    """Print text to stdout as it is."""
+    _stdout().write(text if text.endswith("\n") else text + "\n")
+
+
+def complain(message: str) -> None:
+    """Print one line about an error to stderr, without control characters."""
+    line = "".join(c if c.isprintable() else " " for c in message)
+    note(f"rum: error: {' '.join(line.split())}")
+
+
+def note(message: str) -> None:
+    """Print a message to stderr, if there is one."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"{message}\n")
+
+
+def binary_stdout() -> IO[bytes]:
+    """Return stdout for bytes.
+
+    Raises:
+        ConfigError: If it is closed.
+    """
+    return _stdout().buffer
+
+
+def _stdout() -> Any:
+    if sys.stdout is None:
+        raise ConfigError("stdout is closed; there is no place for the output")
+    return sys.stdout
+
+
+@contextlib.contextmanager
+def new_file(path: Path, force: bool) -> Iterator[IO[bytes]]:
+    """Open a file that is there in the end, whole, or not at all.
+
+    Args:
+        path: The file.
+        force: Whether to replace it if it exists.
+
+    Raises:
+        ConfigError: If it exists, or can't be written.
+    """
+    try:
+        target = path.resolve()  # a link stays one
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is not a regular file; choose another name")
+        if path.exists() and not force:
+            raise ConfigError(f"{path} exists; choose another name, or --force to replace it")
+        with files.replacing(target) as file:
+            yield file
+    except OSError as error:
+        raise ConfigError(f"can't write {path}: {error.strerror or error}") from error

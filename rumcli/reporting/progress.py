@@ -1,0 +1,164 @@
+"""Listeners to a run: live in a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from rumcli.reporting import wording
+from rumcli.reporting.window import Window
+from rumcli.training.listener import Listener, Plan, SilentListener
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def listener(console: Console, quiet: bool, live: bool) -> Listener:
+    """Choose how to follow a run.
+
+    Args:
+        console: Where to write.
+        quiet: Whether to say nothing but warnings.
+        live: Whether the console is a terminal that can redraw lines.
+    """
+    if quiet:
+        return QuietProgress(console)
+    return LiveProgress(console) if live else PlainProgress(console)
+
+
+class QuietProgress(SilentListener):
+    """Only warnings."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def warned(self, message: str) -> None:
+        """Print a warning."""
+        self._say(f"warning: {message}", style="yellow")
+
+    def _say(self, text: str, style: str | None = None) -> None:
+        # A terminal's width is for people; in a pipe a line stays one line.
+        pipe = not self._console.is_terminal
+        # Nor may a terminal that was closed end the run.
+        with contextlib.suppress(OSError):
+            self._console.print(Text(text, style=style or ""), soft_wrap=pipe)
+
+
+class PlainProgress(QuietProgress):
+    """One line at each evaluation, and one every ten seconds between them."""
+
+    _plan: Plan
+    _window: Window
+    _last_line: float
+
+    def started(self, plan: Plan) -> None:
+        """Print what will be run."""
+        self._plan = plan
+        self._window = Window(plan.first_step, plan.steps)
+        self._last_line = 0.0
+        self._say(_headline(plan))
+
+    def stepped(self, step: int, logs: dict[str, float]) -> None:
+        """Print a line if the last one was long ago."""
+        self._window.add(step, logs)
+        if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            parts = [_figures(self._plan, self._window), _pace(self._window)]
+            self._line(step, ", ".join(part for part in parts if part))
+
+    def evaluated(self, record: dict[str, Any]) -> None:
+        """Print the evaluation."""
+        self._line(record["step"], _evaluation(self._plan, record))
+        self._window.pause()
+
+    def testing(self) -> None:
+        """Say that the test split is evaluated."""
+        self._say("evaluating the test split")
+
+    def _line(self, step: int, text: str) -> None:
+        self._last_line = time.monotonic()
+        self._say(f"step {step}/{self._plan.steps}: {text}")
+
+
+class LiveProgress(PlainProgress):
+    """A bar and the latest figures at the bottom, the evaluations above.
+
+    Rich draws in a thread of its own; it gets whole pictures, which are made in this one.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._live: Live | None = None
+
+    def started(self, plan: Plan) -> None:
+        """Print what will be run and show the bar."""
+        super().started(plan)
+        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+        self._live.start()
+        self._draw("building the graph")
+
+    def stepped(self, step: int, logs: dict[str, float]) -> None:
+        """Show the figures."""
+        self._window.add(step, logs)
+        self._draw(_pace(self._window), _figures(self._plan, self._window))
+
+    def testing(self) -> None:
+        """Say that the test split is evaluated."""
+        self._draw("evaluating the test split")
+
+    def ended(self) -> None:
+        """Take the bar away."""
+        if self._live is not None:
+            with contextlib.suppress(OSError):
+                self._live.stop()
+
+    def _draw(self, activity: str, figures: str = "") -> None:
+        if self._live is not None:
+            self._live.update(self._picture(activity, figures))
+
+    def _picture(self, activity: str, figures: str) -> Group:
+        bar = Table.grid(padding=(0, 1), expand=True)
+        bar.add_column(no_wrap=True)
+        bar.add_column(ratio=1)
+        bar.add_column(no_wrap=True, justify="right")
+        bar.add_row(
+            f"step {self._window.step}/{self._plan.steps}",
+            ProgressBar(total=self._plan.steps, completed=self._window.step),
+            activity,
+        )
+        return Group(bar, Text(figures)) if figures else Group(bar)
+
+
+def _headline(plan: Plan) -> str:
+    begin = f"from step {plan.first_step} " if plan.first_step else ""
+    return (
+        f"{plan.task} with {plan.cell}, {plan.parameters:,} weights, {begin}to step {plan.steps}; "
+        f"{plan.reference.label} {wording.metric_name(plan.monitor)} "
+        f"{wording.value(plan.monitor, plan.reference.baseline)}; run folder {plan.folder}"
+    )
+
+
+def _figures(plan: Plan, window: Window) -> str:
+    return _values(plan, {name: window.mean(name) for name in ("loss", plan.metric)})
+
+
+def _evaluation(plan: Plan, record: dict[str, Any]) -> str:
+    values = {name: record[f"val_{name}"] for name in ("loss", plan.metric)}
+    return f"validation {_values(plan, values)}"
+
+
+def _values(plan: Plan, values: dict[str, float]) -> str:
+    shown = [f"{wording.metric_name(name)} {wording.value(name, values[name])}" for name in values]
+    return ", ".join([*shown, wording.distance(plan.reference, values[plan.monitor])])
+
+
+def _pace(window: Window) -> str:
+    pace, left = window.steps_per_second, window.seconds_left
+    if pace is None or left is None:
+        return ""
+    return f"{pace:.3g} steps/s, {wording.duration(left)} left"

@@ -1,0 +1,82 @@
+"""The tables at the end: results, self-test, presets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from rumcli.reporting import wording
+from rumcli.tasks.reference import Reference
+
+
+def result(summary: dict[str, Any]) -> Table:
+    """Show an evaluation beside its reference level.
+
+    Args:
+        summary: As `summary.json` has it, or as an evaluation of a run gives it.
+    """
+    levels = summary["reference"]
+    reference = Reference(levels["label"], levels["level"], levels["solved"])
+    monitor, metric = levels["of"], summary["metric"]
+    title = f"{summary['task']} with {summary['cell']}, {summary['split']} split"
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
+    for name in ("loss", metric):
+        table.add_row(wording.metric_name(name), wording.value(name, summary[name]))
+    table.add_row(
+        f"{reference.label} {wording.metric_name(monitor)}",
+        wording.value(monitor, reference.baseline),
+    )
+    style = "green" if summary["beaten"] else "yellow"
+    table.add_row("distance", f"[{style}]{wording.distance(reference, summary[monitor])}[/]")
+    table.add_row("examples", f"{summary['examples']:,}")
+    table.add_row("weights of step", str(summary["weights_of_step"]))
+    if "steps" in summary:
+        table.add_row("steps", f"{summary['steps']} in {wording.duration(summary['seconds'])}")
+        table.add_row("trainable weights", f"{summary['parameters']:,}")
+    table.add_row("run folder", Text(summary["folder"]))  # may look like markup
+    return table
+
+
+def checks(results: Sequence[Any]) -> Table:
+    """Show each error of the self-test beside its tolerance.
+
+    Args:
+        results: What was checked. A check that failed has a row for each size that it failed for;
+            one that passed has one, for the size that came nearest to the tolerance.
+    """
+    table = Table(title="rotation-check", title_justify="left")
+    table.add_column("check", overflow="fold")
+    table.add_column("dtype")
+    table.add_column("H", justify="right")
+    table.add_column("error", justify="right", no_wrap=True)
+    table.add_column("tolerance", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for result in results:
+        groups.setdefault((result.name, result.dtype), []).append(result)
+    for group in groups.values():
+        nearest = max(group, key=lambda check: check.error / check.tolerance)
+        for check in [check for check in group if not check.passed] or [nearest]:
+            verdict = "[green]ok[/]" if check.passed else "[red]FAILED[/]"
+            error, tolerance = f"{check.error:.1e}", f"{check.tolerance:.1e}"
+            table.add_row(check.name, check.dtype, str(check.dim), error, tolerance, verdict)
+    sizes = ", ".join(str(size) for size in sorted({result.dim for result in results}))
+    table.caption = f"checked for H = {sizes}; a row is for the size nearest to its tolerance"
+    table.caption_justify = "left"
+    return table
+
+
+def presets(rows: Iterable[dict[str, str]]) -> Table:
+    """Show the presets with task, cell and description."""
+    table = Table(title="presets", title_justify="left")
+    table.add_column("name", no_wrap=True)
+    table.add_column("task")
+    table.add_column("description", overflow="fold")
+    for row in rows:
+        table.add_row(row["name"], row["task"], row["description"])
+    return table

@@ -1,0 +1,37 @@
+"""How figures are put into words, the same in progress, lines and tables."""
+
+from __future__ import annotations
+
+from rumcli.tasks.reference import Reference
+
+
+def metric_name(name: str) -> str:
+    """Return a metric's name for people: `symbol_accuracy` → `symbol accuracy`."""
+    return name.replace("_", " ")
+
+
+def value(name: str, number: float) -> str:
+    """Write a metric's value: accuracies in per cent, losses with four significant digits."""
+    return f"{number:.1%}" if name.endswith("accuracy") else f"{number:.4g}"
+
+
+def distance(reference: Reference, number: float) -> str:
+    """Say where a value lies from the level of a model that has learnt nothing."""
+    if reference.solved < reference.baseline:
+        ratio = number / reference.baseline
+        if ratio >= 2:
+            return f"{ratio:.1f} × {reference.label}"
+        side = "above" if ratio > 1 else "below"
+        return f"{abs(ratio - 1):.1%} {side} {reference.label}"
+    points = 100 * (number - reference.baseline)
+    side = "above" if points >= 0 else "below"
+    return f"{abs(points):.1f} points {side} {reference.label}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time: `48 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`."""
+    whole = round(seconds)
+    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // part} {smaller}"
+    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"

@@ -1,0 +1,81 @@
+"""The real command, in a process of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+SMALL = [
+    "--delay=4",
+    "--hidden=8",
+    "--batch-size=8",
+    "--set=train.eval_every=10",
+    "--set=train.checkpoint_every=5",
+    "--set=task.validation_examples=20",
+    "--set=task.test_examples=20",
+]
+COMMAND = [sys.executable, "-m", "rumcli"]
+
+
+def rum(*arguments, cwd, **options):
+    """Run `rum` to its end; `options` are those of `subprocess.run`."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(options.pop("env", {})),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        **options,
+    )
+
+
+def environment(extra=None):
+    """Return an environment in which `rumcli` is found from any folder."""
+    import rumcli
+
+    root = os.path.dirname(os.path.dirname(rumcli.__file__))  # noqa: PTH120 - for PYTHONPATH
+    return {**os.environ, "PYTHONPATH": root, "COLUMNS": "100", **(extra or {})}
+
+
+def start(*arguments, cwd):
+    """Start `rum` and return the process."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def interrupt_when(process, condition, number=signal.SIGINT, seconds=120):
+    """Send a signal as soon as `condition()` holds; return exit code, stdout, stderr."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "the run did not come that far"
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def assert_one_line(result, code, expected):
+    """Assert that a command ended with `code` and one line on stderr that has `expected` in it."""
+    assert result.returncode == code, result.stderr
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("rum: error: ")
+    assert expected in lines[0]
+    assert result.stdout == ""
+
+
+def has_control_characters(text):
+    """Tell whether there is more in the text than printable characters and line ends."""
+    return re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text) is not None

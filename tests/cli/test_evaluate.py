@@ -1,0 +1,55 @@
+import json
+import shutil
+
+import pytest
+
+from tests.cli.commands import assert_one_line, has_control_characters, rum
+
+
+def test_eval_gives_what_training_gave(finished_run):
+    summary = json.loads((finished_run / "summary.json").read_text())
+    result = rum("eval", finished_run, "--json", cwd=finished_run.parent)
+    found = json.loads(result.stdout)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    for key in ("loss", "symbol_accuracy", "distance", "weights_of_step", "split", "reference"):
+        assert found[key] == pytest.approx(summary[key]) if key == "loss" else True
+        assert (found[key] == summary[key]) or key in ("loss", "distance")
+
+
+def test_eval_shows_a_table_of_the_split_that_was_asked_for(finished_run):
+    result = rum("eval", finished_run, "--split=validation", "--checkpoint=last", cwd="/")
+    assert "copying with arum, validation split" in result.stdout
+    assert "memoryless loss" in result.stdout
+    assert not has_control_characters(result.stdout)
+
+
+def test_eval_changes_nothing(finished_run):
+    before = {path: path.stat().st_mtime_ns for path in finished_run.rglob("*")}
+    rum("eval", finished_run, cwd="/")
+    assert {path: path.stat().st_mtime_ns for path in finished_run.rglob("*")} == before
+
+
+def test_a_run_without_checkpoint_is_told(finished_run, tmp_path):
+    shutil.copy(finished_run / "config.yaml", tmp_path)
+    assert_one_line(rum("eval", tmp_path, cwd="/"), 1, "has no 'best' checkpoint yet; go on with")
+
+
+def test_a_damaged_checkpoint_is_told(finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "run")
+    (tmp_path / "run/checkpoints/best.npz").write_bytes(b"rubbish")
+    assert_one_line(rum("eval", tmp_path / "run", cwd="/"), 1, "best.npz is damaged")
+
+
+def test_a_damaged_configuration_is_told(finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "run")
+    text = (tmp_path / "run/config.yaml").read_text().replace("units: 8", "units: eight")
+    (tmp_path / "run/config.yaml").write_text(text)
+    result = rum("eval", tmp_path / "run", cwd="/")
+    assert_one_line(result, 2, "cell.units: expected an integer, got 'eight'")
+
+
+def test_a_terminal_without_unicode_is_no_error(finished_run):
+    result = rum("eval", finished_run, cwd="/", env={"PYTHONIOENCODING": "ascii"})
+    assert result.returncode == 0
+    assert "memoryless loss" in result.stdout

@@ -1,0 +1,50 @@
+import json
+
+import numpy as np
+
+from rumcli.data import copying
+from tests.cli.commands import rum
+
+
+def test_examples_go_to_a_file_of_the_kind_that_its_name_says(tmp_path):
+    result = rum("gen-data", "copying", "--out=a.npz", "--count=7", "--delay=5", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == "wrote 7 examples to a.npz\n"
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
+        assert np.array_equal(archive["inputs"], copying.examples(1, "train", 0, 7, 5).inputs)
+
+
+def test_without_a_file_they_go_to_stdout_as_jsonl(tmp_path):
+    arguments = ["gen-data", "recall", "--count=3", "--seed=5", "--split=test"]
+    result = rum(*arguments, cwd=tmp_path)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) == 3
+    assert all(len(line["inputs"]) == 53 for line in lines)
+    assert rum(*arguments, cwd=tmp_path).stdout == result.stdout
+    assert result.stderr == ""
+
+
+def test_a_file_is_replaced_only_with_force(tmp_path):
+    (tmp_path / "a.txt").write_text("mine")
+    arguments = ["gen-data", "copying", "--out=a.txt", "--count=2"]
+    assert rum(*arguments, cwd=tmp_path).returncode == 2
+    assert (tmp_path / "a.txt").read_text() == "mine"
+    assert rum(*arguments, "--force", cwd=tmp_path).returncode == 0
+    assert len((tmp_path / "a.txt").read_text().splitlines()) == 2
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path):
+    import subprocess
+
+    from tests.cli.commands import COMMAND, environment
+
+    with subprocess.Popen(
+        [*COMMAND, "gen-data", "copying", "--count=100000"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""

@@ -1,0 +1,52 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.commands import environment, has_control_characters, rum
+
+BROKEN = {
+    "a rotation that stretches": "lambda x, y, h: 1.001 * rotate(x, y, h)",
+    "a rotation that turns back": "lambda x, y, h: rotate(y, x, h)",
+    "no rotation": "lambda x, y, h: h + 0 * rotate(x, y, h)",
+    "not a number": "lambda x, y, h: float('nan') * rotate(x, y, h)",
+}
+
+
+def test_this_installation_passes(tmp_path):
+    result = rum("rotation-check", cwd=tmp_path)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert "tolerance" in result.stdout
+    assert "FAILED" not in result.stdout
+    assert not has_control_characters(result.stdout)
+
+
+def test_json_has_each_error_beside_its_tolerance(tmp_path):
+    arguments = ["rotation-check", "--json", "--dim=5", "--batch=7", "--dtype=float64"]
+    found = json.loads(rum(*arguments, cwd=tmp_path).stdout)
+    assert found["passed"] is True
+    assert {check["dim"] for check in found["checks"]} == {5}
+    assert {check["dtype"] for check in found["checks"]} == {"float64"}
+    assert all(check["error"] <= check["tolerance"] for check in found["checks"])
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_a_broken_rotation_exits_1(tmp_path, broken):
+    code = (
+        "import sys\nfrom rumcli.cells import rotation\nfrom rumcli.cli.app import main\n"
+        f"rotate = rotation.rotate\nrotation.rotate = {broken}\n"
+        "sys.exit(main(['rotation-check', '--dim', '4']))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "FAILED" in result.stdout
+    assert "checks failed" in result.stderr

@@ -1,0 +1,226 @@
+"""`rum train` as a user has it: what it shows, what it leaves, how it stops and goes on."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.cli.commands import (
+    COMMAND,
+    SMALL,
+    assert_one_line,
+    environment,
+    has_control_characters,
+    interrupt_when,
+    rum,
+    start,
+)
+
+needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+RANDOM = ["--set=model.dropout=0.2", "--set=cell.zoneout=0.2"]
+
+
+def records(folder):
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
+def newest_step(folder):
+    steps = [int(path.stem.removeprefix("step-")) for path in folder.glob("checkpoints/step-*.npz")]
+    return max(steps, default=0)
+
+
+def test_a_run_ends_with_a_table_beside_its_reference_level(finished_run):
+    # The fixture has run it; a finished run that is resumed shows its table again.
+    result = rum("train", "--resume", finished_run, cwd=finished_run.parent)
+    assert result.returncode == 0
+    assert "is finished at step 20; --steps makes it longer" in result.stderr
+    for text in ("copying with arum, test split", "memoryless loss", " memoryless ", "distance"):
+        assert text in result.stdout
+
+
+def test_in_a_pipe_there_are_plain_lines(tmp_path):
+    result = rum("train", "recall", "--steps=20", *SMALL, cwd=tmp_path)
+    assert result.returncode == 0
+    assert not has_control_characters(result.stdout + result.stderr)
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("recall with arum, ")
+    assert lines[0].endswith("chance accuracy 10.0%; run folder runs/recall-arum-1")
+    assert [line.split(":")[0] for line in lines[1:]] == [
+        "step 1/20",
+        "step 10/20",
+        "step 20/20",
+        "evaluating the test split",
+    ]
+    assert "chance" in lines[2]
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    ("variables", "live"),
+    [({"TERM": "xterm"}, True), ({"TERM": "xterm", "CI": "1"}, False), ({"TERM": "dumb"}, False)],
+    ids=["a terminal", "in CI", "a dumb terminal"],
+)
+def test_only_in_a_terminal_there_is_a_live_bar(tmp_path, variables, live):
+    text = in_a_terminal(tmp_path, variables, "train", "copying", "--steps=20", *SMALL)
+    assert ("\x1b[" in text) is live
+    assert ("━" in text) is live
+    assert "step 20/20: validation loss" in text
+
+
+def in_a_terminal(cwd, variables, *arguments):
+    """Run `rum` with a pseudo-terminal as its stderr; return what it wrote there."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    plain = {name: value for name, value in environment().items() if name != "CI"}
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=cwd,
+        env={**plain, **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        seen = bytearray()
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while data := os.read(ours, 4096):
+                seen.extend(data)
+    os.close(ours)
+    assert process.returncode == 0
+    return seen.decode()
+
+
+def test_colours_that_are_forced_do_not_bring_the_bar_into_a_pipe(tmp_path):
+    arguments = ["train", "copying", "--steps=10", *SMALL]
+    result = rum(*arguments, cwd=tmp_path, env={"FORCE_COLOR": "1"})
+    assert not has_control_characters(result.stderr)
+
+
+def test_a_folder_whose_name_looks_like_markup_is_shown_as_it_is(tmp_path):
+    arguments = ["train", "copying", "--steps=10", *SMALL, "--out=a[/x][red]:smile:"]
+    result = rum(*arguments, cwd=tmp_path)
+    assert result.returncode == 0
+    assert "a[/x][red]:smile:" in result.stdout
+    assert "a[/x][red]:smile:" in result.stderr
+
+
+def test_json_is_one_document_on_stdout(tmp_path):
+    result = rum("train", "copying", "--steps=10", "--json", *SMALL, cwd=tmp_path)
+    summary = json.loads(result.stdout)
+    assert summary["steps"] == 10
+    assert summary["reference"]["label"] == "memoryless"
+    assert summary["distance"] == pytest.approx(summary["loss"] - summary["reference"]["level"])
+    assert json.loads((tmp_path / "runs/copying-arum-1/summary.json").read_text()) == summary
+
+
+def test_quiet_says_nothing(tmp_path):
+    result = rum("train", "copying", "--steps=10", "--quiet", "--out=x", *SMALL, cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert (tmp_path / "x" / "summary.json").exists()
+
+
+def test_a_dry_run_shows_all_settings_and_leaves_nothing(tmp_path):
+    result = rum("train", "copying", "--cell=gru", "--dry-run", "--json", cwd=tmp_path)
+    assert json.loads(result.stdout)["cell"]["name"] == "gru"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_can_be_repeated_from_its_config(tmp_path, finished_run):
+    config = finished_run / "config.yaml"
+    result = rum("train", "--preset", config, "--out=again", "--quiet", cwd=tmp_path)
+    assert result.returncode == 0
+    assert records(tmp_path / "again") == records(finished_run)
+
+
+@needs_posix
+def test_a_run_goes_on_when_nobody_reads_what_it_says(tmp_path):
+    process = start("train", "copying", "--steps=20", "--out=x", *SMALL, cwd=tmp_path)
+    process.stderr.readline()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 0
+    assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGKILL", -9)])
+@needs_posix
+def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, name, code):
+    number = getattr(signal, name)
+    # Given 200 steps in one go, with dropout and zoneout,
+    arguments = ["train", "copying", "--cell=rum", "--steps=200", *SMALL, *RANDOM]
+    assert rum(*arguments, "--out=whole", "--quiet", cwd=tmp_path).returncode == 0
+    # when the same is stopped at about step 100 and resumed,
+    process = start(*arguments, "--out=parts", cwd=tmp_path)
+    parts = tmp_path / "parts"
+    found, _, err = interrupt_when(process, lambda: newest_step(parts) >= 100, number)
+    assert found == code
+    assert newest_step(parts) < 200
+    if name != "SIGKILL":
+        assert f"saved at step {newest_step(parts)} of 200" in err
+        assert err.endswith("to go on: rum train --resume parts\n")
+    assert rum("train", "--resume=parts", "--quiet", cwd=tmp_path).returncode == 0
+    # then losses and weights are the same to the last bit.
+    assert records(parts) == records(tmp_path / "whole")
+    with (
+        np.load(tmp_path / "whole/checkpoints/step-00000200.npz") as one,
+        np.load(parts / "checkpoints/step-00000200.npz") as other,
+    ):
+        names = [name for name in one.files if name != "manifest"]
+        assert [name for name in names if not np.array_equal(one[name], other[name])] == []
+
+
+@needs_posix
+def test_a_run_that_is_stopped_before_its_first_step_says_how_to_go_on(tmp_path):
+    process = start("train", "copying", "--steps=20", "--out=x", *SMALL, cwd=tmp_path)
+    config = tmp_path / "x" / "config.yaml"
+    code, out, err = interrupt_when(process, config.exists)
+    assert code == 130
+    assert out == ""
+    assert err.splitlines()[-1].endswith("to go on: rum train --resume x")
+    assert rum("train", "--resume=x", "--quiet", cwd=tmp_path).returncode == 0
+
+
+def test_a_backend_that_does_not_exist_is_told_and_leaves_nothing(tmp_path):
+    result = rum("train", "copying", "--out=x", cwd=tmp_path, env={"KERAS_BACKEND": "bogus"})
+    assert_one_line(result, 2, "can't start Keras on the backend 'bogus': ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_run_can_be_made_longer(tmp_path):
+    assert rum("train", "copying", "--steps=10", "--out=x", *SMALL, cwd=tmp_path).returncode == 0
+    result = rum("train", "--resume=x", "--steps=20", "--json", cwd=tmp_path)
+    assert json.loads(result.stdout)["steps"] == 20
+    assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
+
+
+@needs_posix
+def test_a_full_disk_ends_in_one_line_and_the_last_checkpoint_stays_whole(tmp_path):
+    import resource
+
+    def no_large_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
+
+    arguments = ["train", "copying", "--steps=20", *SMALL, "--out=x", "--quiet"]
+    result = rum(*arguments, cwd=tmp_path, preexec_fn=no_large_files)
+    assert_one_line(result, 1, "can't write to x: File too large")
+    assert "rum train --resume x" in result.stderr
+    assert list((tmp_path / "x").rglob("*.part")) == []
+    assert rum("train", "--resume=x", "--quiet", cwd=tmp_path).returncode == 0
+
+
+def test_a_loss_that_is_not_finite_ends_in_one_line(tmp_path):
+    arguments = ["train", "copying", "--steps=40", *SMALL, "--learning-rate=1e30", "--quiet"]
+    assert_one_line(rum(*arguments, cwd=tmp_path), 1, "try a smaller --learning-rate")
+
+
+def test_it_runs_on_jax(tmp_path):
+    pytest.importorskip("jax")
+    arguments = ["train", "copying", "--cell=arum", "--steps=20", *SMALL, *RANDOM, "--json"]
+    result = rum(*arguments, cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["steps"] == 20

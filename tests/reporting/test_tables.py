@@ -1,0 +1,51 @@
+import io
+
+from rich.console import Console
+
+from rumcli.cells.rotation_check import CheckResult
+from rumcli.reporting import tables
+
+SUMMARY = {
+    "task": "recall",
+    "cell": "arum",
+    "split": "test",
+    "examples": 20000,
+    "weights_of_step": 10,
+    "loss": 1.5,
+    "metric": "accuracy",
+    "accuracy": 0.5,
+    "reference": {"of": "accuracy", "label": "chance", "level": 0.1, "solved": 1.0},
+    "beaten": True,
+    "folder": "a/very/long/path/" * 8,
+}
+
+
+def shown(table, width):
+    file = io.StringIO()
+    Console(file=file, width=width).print(table)
+    return file.getvalue()
+
+
+def test_a_result_stands_beside_its_level():
+    text = shown(tables.result(SUMMARY), 100)
+    for part in ("recall with arum, test split", "50.0%", "chance accuracy", "40.0 points above"):
+        assert part in text
+
+
+def test_a_long_path_is_folded_and_not_cut():
+    text = shown(tables.result(SUMMARY), 60)
+    assert max(map(len, text.splitlines())) <= 60
+    assert "…" not in text
+
+
+def test_each_failed_check_has_a_row_and_passed_ones_show_the_worst_size():
+    results = [
+        CheckResult("norm kept", dim, "float32", error, 1e-6)
+        for dim, error in ((2, 1e-7), (3, 5e-7), (8, 2e-7))
+    ]
+    results += [CheckResult("R a = b", dim, "float32", float("nan"), 1e-6) for dim in (2, 3)]
+    rows = [line for line in shown(tables.checks(results), 100).splitlines() if "float32" in line]
+    assert len(rows) == 3
+    assert "5.0e-07" in rows[0]
+    assert "ok" in rows[0]
+    assert all("FAILED" in row and "nan" in row for row in rows[1:])

@@ -1,0 +1,53 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rumcli.reporting import wording
+from rumcli.tasks.reference import Reference
+
+LOSS = Reference("memoryless", baseline=0.1, solved=0.0)
+ACCURACY = Reference("chance", baseline=0.1, solved=1.0)
+
+
+@pytest.mark.parametrize(
+    ("reference", "value", "expected"),
+    [
+        (LOSS, 1.0, "10.0 × memoryless"),
+        (LOSS, 0.15, "50.0% above memoryless"),
+        (LOSS, 0.09, "10.0% below memoryless"),
+        (LOSS, 0.0, "100.0% below memoryless"),
+        (ACCURACY, 0.345, "24.5 points above chance"),
+        (ACCURACY, 0.05, "5.0 points below chance"),
+    ],
+)
+def test_a_distance_says_on_which_side_of_the_level_a_value_is(reference, value, expected):
+    assert wording.distance(reference, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 0 s"),
+        (3599, "59 min 59 s"),
+        (7260, "2 h 1 min"),
+        (90000, "1 d 1 h"),
+    ],
+)
+def test_a_time_is_written_with_two_units(seconds, expected):
+    assert wording.duration(seconds) == expected
+
+
+@given(seconds=st.floats(0, 1e8))
+def test_no_part_of_a_time_is_more_than_it_may_be(seconds):
+    parts = wording.duration(seconds).split()
+    numbers = dict(zip(parts[1::2], map(int, parts[::2]), strict=True))
+    assert numbers.get("s", 0) < 60
+    assert numbers.get("min", 0) < 60
+    assert numbers.get("h", 0) < 24
+
+
+def test_accuracies_are_in_per_cent_and_losses_are_not():
+    assert wording.value("symbol_accuracy", 0.125) == "12.5%"
+    assert wording.value("loss", 0.094521) == "0.09452"
