@@ -10,7 +10,8 @@ from keras import ops
 
 from rumcli.config import CopyingConfig, Split
 from rumcli.data import copying
-from rumcli.tasks.base import Batch, Task, classifier, compile_model
+from rumcli.tasks.base import Batch, Task
+from rumcli.tasks.model import classifier, compile_model
 from rumcli.tasks.reference import Reference
 
 

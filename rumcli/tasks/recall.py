@@ -8,7 +8,8 @@ import keras
 
 from rumcli.config import RecallConfig, Split
 from rumcli.data import recall
-from rumcli.tasks.base import Batch, Task, classifier, compile_model
+from rumcli.tasks.base import Batch, Task
+from rumcli.tasks.model import classifier, compile_model
 from rumcli.tasks.reference import Reference
 
 

@@ -8,7 +8,7 @@ import keras
 
 from rumcli.config import Split
 from rumcli.errors import RunError
-from rumcli.tasks import base
+from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.training import session, state
 from rumcli.training.checkpoint import BEST, DamagedError
@@ -44,7 +44,7 @@ def evaluate_run(folder: RunFolder, split: Split, which: str) -> dict[str, Any]:
             f"{folder.path} has no '{which}' checkpoint yet; go on with it: {folder.resume_command}"
         )
     session.prepare(run)
-    task = base.make(run)
+    task = registry.make(run)
     model = task.model()
     state.restore_weights(model, checkpoint.arrays)
     values = evaluate(task, model, split)

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from rumcli.config import RunConfig, Split
-from rumcli.tasks import base
+from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.training import environment, session, state
 from rumcli.training.callback import RunCallback, RunStopped
@@ -45,7 +45,7 @@ def train(
     """
     request = request or StopRequest()
     session.prepare(run)
-    task = base.make(run)
+    task = registry.make(run)
     model = task.model()
     try:
         progress = _resume(task, model, folder, listener)

@@ -6,7 +6,7 @@ import pytest
 
 from rumcli import config
 from rumcli.config import Split
-from rumcli.tasks import base
+from rumcli.tasks import registry
 from tests import small
 
 TASKS = config.names("task")
@@ -21,7 +21,7 @@ def _seeded():
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("task", TASKS)
 def test_a_model_gives_one_row_of_logits_per_answer(task, cell):
-    made = base.make(small.run_config(task, cell))
+    made = registry.make(small.run_config(task, cell))
     inputs, targets = made.training_batch(0)
     classes = {"copying": 9, "recall": 10}[task]
     assert made.model()(inputs).shape == (*targets.shape, classes)
@@ -29,22 +29,22 @@ def test_a_model_gives_one_row_of_logits_per_answer(task, cell):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_training_batch_is_a_function_of_seed_and_step(task):
-    one, same = base.make(small.run_config(task)), base.make(small.run_config(task))
-    other = base.make(small.run_config(task, seed=2))
+    one, same = registry.make(small.run_config(task)), registry.make(small.run_config(task))
+    other = registry.make(small.run_config(task, seed=2))
     assert np.array_equal(one.training_batch(3)[0], same.training_batch(3)[0])
     assert not np.array_equal(one.training_batch(3)[0], one.training_batch(4)[0])
     assert not np.array_equal(one.training_batch(3)[0], other.training_batch(3)[0])
 
 
 def test_recall_goes_through_its_training_examples_again_and_again():
-    made = base.make(small.run_config("recall", settings=["task.train_examples=12"]))
+    made = registry.make(small.run_config("recall", settings=["task.train_examples=12"]))
     seen = np.concatenate([made.training_batch(step)[0] for step in range(3)])  # 24 examples
     assert np.array_equal(seen[:12], seen[12:])
     assert len(np.unique(seen[:12], axis=0)) == 12
 
 
 def test_more_examples_than_there_are_fit_into_a_batch():
-    made = base.make(small.run_config("recall", settings=["task.train_examples=3"]))
+    made = registry.make(small.run_config("recall", settings=["task.train_examples=3"]))
     inputs, answers = made.training_batch(0)
     assert len(inputs) == len(answers) == 8
     assert np.array_equal(inputs[:3], inputs[3:6])
@@ -52,7 +52,7 @@ def test_more_examples_than_there_are_fit_into_a_batch():
 
 @pytest.mark.parametrize("task", TASKS)
 def test_evaluation_sees_every_example_once(task):
-    made = base.make(small.run_config(task))  # 20 examples, batches of 8
+    made = registry.make(small.run_config(task))  # 20 examples, batches of 8
     batches = [
         made.evaluation_batch(Split.TEST, number)[0]
         for number in range(made.batches_in(Split.TEST))
@@ -63,7 +63,7 @@ def test_evaluation_sees_every_example_once(task):
 
 def test_the_memoryless_level_is_what_a_model_without_memory_gets():
     # Given logits that are sure of the blanks and undecided among the eight symbols,
-    made = base.make(small.run_config("copying", task__delay=30))
+    made = registry.make(small.run_config("copying", task__delay=30))
     _, targets = made.training_batch(0)
     logits = np.zeros((*targets.shape, 9), dtype="float32")
     logits[:, :-10, 0] = 100.0
@@ -75,7 +75,7 @@ def test_the_memoryless_level_is_what_a_model_without_memory_gets():
 
 
 def test_symbol_accuracy_counts_the_last_ten_steps_only():
-    made = base.make(small.run_config("copying"))
+    made = registry.make(small.run_config("copying"))
     metric = made.model()._compile_metrics  # built at the first batch
     _, targets = made.training_batch(0)
     logits = np.eye(9, dtype="float32")[targets]
@@ -86,13 +86,13 @@ def test_symbol_accuracy_counts_the_last_ten_steps_only():
 
 @pytest.mark.parametrize(("task", "higher"), [("copying", False), ("recall", True)])
 def test_the_monitored_metric_has_a_direction(task, higher):
-    assert base.make(small.run_config(task)).higher_is_better is higher
+    assert registry.make(small.run_config(task)).higher_is_better is higher
 
 
 @pytest.mark.parametrize("optimizer", config.names("optimizer"))
 def test_the_optimizer_is_the_configured_one(optimizer):
     settings = [f"optimizer.name={optimizer}", "optimizer.clip_norm=0.5"]
-    made = base.make(small.run_config(settings=settings, optimizer__learning_rate=0.25))
+    made = registry.make(small.run_config(settings=settings, optimizer__learning_rate=0.25))
     found = made.model().optimizer
     assert type(found).__name__.lower() == optimizer
     assert float(found.learning_rate) == 0.25
@@ -100,7 +100,11 @@ def test_the_optimizer_is_the_configured_one(optimizer):
 
 
 def test_the_output_layer_starts_as_in_the_original():
-    made = base.make(small.run_config("copying"))
+    made = registry.make(small.run_config("copying"))
     kernel, bias = made.model().get_layer("logits").get_weights()
     assert np.allclose(bias, 0.01)
     assert np.abs(kernel).max() <= math.sqrt(6 / (8 + 9))
+
+
+def test_every_task_of_the_configuration_can_be_made():
+    assert [registry.make(small.run_config(task)).config.task.name for task in TASKS] == TASKS
