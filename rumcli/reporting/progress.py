@@ -14,7 +14,7 @@ from rich.text import Text
 
 from rumcli.reporting import wording
 from rumcli.reporting.window import Window
-from rumcli.training.listener import Listener, Plan, SilentListener
+from rumcli.training.listener import Listener, Plan
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -32,7 +32,7 @@ def listener(console: Console, quiet: bool, live: bool) -> Listener:
     return LiveProgress(console) if live else PlainProgress(console)
 
 
-class QuietProgress(SilentListener):
+class QuietProgress(Listener):
     """Only warnings."""
 
     def __init__(self, console: Console) -> None:

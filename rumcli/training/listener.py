@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from rumcli.tasks.reference import Reference
 
@@ -35,8 +35,8 @@ class Plan:
     folder: str
 
 
-class Listener(Protocol):
-    """Hears of a run's progress, in the order of the methods."""
+class Listener:
+    """Hears of a run's progress, in the order of the methods; this one says nothing of it."""
 
     def started(self, plan: Plan) -> None:
         """Hear what will be run."""
@@ -55,25 +55,3 @@ class Listener(Protocol):
 
     def ended(self) -> None:
         """Hear that nothing more follows, however it ended."""
-
-
-class SilentListener:
-    """A listener that says nothing."""
-
-    def started(self, plan: Plan) -> None:
-        """Say nothing."""
-
-    def stepped(self, step: int, logs: dict[str, float]) -> None:
-        """Say nothing."""
-
-    def evaluated(self, record: dict[str, Any]) -> None:
-        """Say nothing."""
-
-    def warned(self, message: str) -> None:
-        """Say nothing."""
-
-    def testing(self) -> None:
-        """Say nothing."""
-
-    def ended(self) -> None:
-        """Say nothing."""

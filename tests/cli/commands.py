@@ -33,6 +33,18 @@ def rum(*arguments, cwd, **options):
     )
 
 
+def python(code, cwd, env=None):
+    """Run Python code in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env=environment(env),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def environment(extra=None):
     """Return an environment in which `rumcli` is found from any folder."""
     import rumcli

@@ -1,10 +1,8 @@
 import json
-import subprocess
-import sys
 
 import pytest
 
-from tests.cli.commands import environment, has_control_characters, rum
+from tests.cli.commands import has_control_characters, python, rum
 
 BROKEN = {
     "a rotation that stretches": "lambda x, y, h: 1.001 * rotate(x, y, h)",
@@ -39,14 +37,7 @@ def test_a_broken_rotation_exits_1(tmp_path, broken):
         f"rotate = rotation.rotate\nrotation.rotate = {broken}\n"
         "sys.exit(main(['rotation-check', '--dim', '4']))\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = python(code, tmp_path)
     assert result.returncode == 1
     assert "FAILED" in result.stdout
     assert "checks failed" in result.stderr

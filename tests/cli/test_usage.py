@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli.commands import assert_one_line, environment, rum
+from tests.cli.commands import assert_one_line, environment, python, rum
 
 
 @pytest.mark.parametrize(
@@ -158,14 +158,7 @@ def test_nothing_imports_tensorflow_that_does_not_need_it(tmp_path, arguments):
         "loaded = {'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
         "sys.exit(f'imported {loaded}' if loaded else code)\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = python(code, tmp_path)
     assert "imported" not in result.stderr
     assert result.returncode in (0, 2)
 
@@ -201,12 +194,5 @@ def test_the_shell_completes_names(tmp_path, typed, offered):
         "COMP_CWORD": str(len(typed.split(" "))),
     }
     code = "import sys; sys.argv[0] = 'rum'; from rumcli.cli.app import run; run()"
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=environment(variables),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = python(code, tmp_path, variables)
     assert offered in result.stdout.split()

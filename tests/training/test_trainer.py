@@ -8,7 +8,7 @@ from rumcli.errors import RunError
 from rumcli.training.callback import RunStopped
 from rumcli.training.checkpoint import load
 from rumcli.training.evaluation import evaluate_run
-from rumcli.training.listener import SilentListener
+from rumcli.training.listener import Listener
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
 from rumcli.training.trainer import Part, _parts, train
@@ -17,7 +17,7 @@ from tests import small
 RANDOM = ["model.dropout=0.2", "cell.zoneout=0.2"]
 
 
-class Recorder(SilentListener):
+class Recorder(Listener):
     """Keeps the loss of every step, and may do something at one."""
 
     def __init__(self, action=None):
@@ -83,7 +83,7 @@ def test_the_loss_falls(tmp_path):
 def test_the_summary_is_of_the_best_weights(tmp_path):
     run = small.run_config("copying", steps=30, optimizer__learning_rate=0.01)
     folder = RunFolder.create(tmp_path, run)
-    summary = train(run, folder, SilentListener())
+    summary = train(run, folder, Listener())
     losses = {record["step"]: record["val_loss"] for record in folder.records()}
     assert summary["weights_of_step"] == min(losses, key=losses.get)
     again = evaluate_run(folder, "validation", "best")
@@ -123,9 +123,9 @@ def test_a_run_that_broke_off_goes_on_to_the_last_bit(tmp_path, stop_at, saved_a
 def test_the_run_before_a_damaged_checkpoint_goes_on_from_the_one_before(tmp_path):
     run = small.run_config("copying", steps=30, settings=RANDOM)
     whole = RunFolder.create(tmp_path / "whole", run)
-    train(run, whole, SilentListener())
+    train(run, whole, Listener())
     folder = RunFolder.create(tmp_path / "damaged", run)
-    train(run, folder, SilentListener())
+    train(run, folder, Listener())
     folder.checkpoints.numbered()[0].write_bytes(b"rubbish")
     recorder = Recorder()
     train(run, folder, recorder)
@@ -137,20 +137,20 @@ def test_the_run_before_a_damaged_checkpoint_goes_on_from_the_one_before(tmp_pat
 def test_a_longer_run_is_the_same_as_one_that_was_long_from_the_start(tmp_path):
     short, long = small.run_config(steps=20), small.run_config(steps=30)
     whole = RunFolder.create(tmp_path / "whole", long)
-    train(long, whole, SilentListener())
+    train(long, whole, Listener())
     folder = RunFolder.create(tmp_path / "extended", short)
-    train(short, folder, SilentListener())
-    train(long, folder, SilentListener())
+    train(short, folder, Listener())
+    train(long, folder, Listener())
     assert records(folder) == records(whole)
 
 
 def test_a_longer_run_has_the_same_weights_wherever_the_short_one_ended(tmp_path):
     short, long = small.run_config(steps=13), small.run_config(steps=20)
     whole = RunFolder.create(tmp_path / "whole", long)
-    train(long, whole, SilentListener())
+    train(long, whole, Listener())
     folder = RunFolder.create(tmp_path / "extended", short)
-    train(short, folder, SilentListener())
-    train(long, folder, SilentListener())
+    train(short, folder, Listener())
+    train(long, folder, Listener())
     expected, found = last_arrays(whole), last_arrays(folder)
     assert [name for name in expected if not np.array_equal(expected[name], found[name])] == []
     assert [record["step"] for record in folder.records()] == [10, 13, 20]
@@ -160,7 +160,7 @@ def test_a_longer_run_has_the_same_weights_wherever_the_short_one_ended(tmp_path
 def test_a_stop_saves_whenever_it_is_asked_for(tmp_path, moment):
     run = small.run_config(steps=30, settings=["train.eval_every=7", "train.checkpoint_every=100"])
     folder, request = RunFolder.create(tmp_path, run), StopRequest()
-    listener = SilentListener()
+    listener = Listener()
 
     def ask(*_):
         request.signal = 15
@@ -176,14 +176,14 @@ def test_a_stop_that_was_asked_for_before_comes_before_the_first_step(tmp_path):
     run, request = small.run_config(), StopRequest()
     request.signal = 2
     with pytest.raises(RunStopped) as caught:
-        train(run, RunFolder.create(tmp_path, run), SilentListener(), request)
+        train(run, RunFolder.create(tmp_path, run), Listener(), request)
     assert caught.value.step == 0
 
 
 def test_the_environment_of_every_part_is_kept(tmp_path):
     folder = RunFolder.create(tmp_path, small.run_config(steps=10))
     for steps in (10, 20):
-        train(small.run_config(steps=steps), folder, SilentListener())
+        train(small.run_config(steps=steps), folder, Listener())
     environment = folder.read_json("environment.json")
     assert environment["seed"] == 1
     assert [part["keras"] for part in environment["resumed"]] == [environment["keras"]]
@@ -193,7 +193,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(tmp_path):
     run = small.run_config(steps=40, optimizer__learning_rate=1e30)
     folder = RunFolder.create(tmp_path, run)
     with pytest.raises(RunError, match=r"the loss is (nan|inf) after step \d+; try a smaller"):
-        train(run, folder, SilentListener())
+        train(run, folder, Listener())
     newest, _ = folder.checkpoints.load_newest()
     assert newest is None or math.isfinite(newest.progress["best"]["value"])
 
@@ -201,7 +201,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(tmp_path):
 def test_the_best_checkpoint_is_tested_or_it_is_said_that_it_is_not(tmp_path):
     run = small.run_config(steps=10)
     folder = RunFolder.create(tmp_path, run)
-    train(run, folder, SilentListener())
+    train(run, folder, Listener())
     (tmp_path / "checkpoints" / "best.npz").write_bytes(b"rubbish")
     recorder = Recorder()
     summary = train(run, folder, recorder)
@@ -213,7 +213,7 @@ def test_two_runs_of_one_seed_are_the_same(tmp_path):
     run = small.run_config("recall", "lstm", settings=["cell.dropout=0.2"])
     folders = [RunFolder.create(tmp_path / name, run) for name in "ab"]
     for folder in folders:
-        train(run, folder, SilentListener())
+        train(run, folder, Listener())
     assert records(folders[0]) == records(folders[1])
 
 
@@ -221,10 +221,10 @@ def test_two_runs_of_one_seed_are_the_same(tmp_path):
 def test_a_run_has_the_precision_that_was_asked_for(tmp_path, precision):
     run = small.run_config(steps=10, settings=[f"precision={precision}"])
     folder = RunFolder.create(tmp_path, run)
-    summary = train(run, folder, SilentListener())
+    summary = train(run, folder, Listener())
     dtype = "float64" if precision == "float64" else "float32"
     kernel = next(v for k, v in last_arrays(folder).items() if k.endswith("gate_kernel"))
     assert kernel.dtype == dtype
     assert math.isfinite(summary["loss"])
     # The process must not stay in that precision.
-    train(small.run_config(steps=1), RunFolder.create(tmp_path / "after", run), SilentListener())
+    train(small.run_config(steps=1), RunFolder.create(tmp_path / "after", run), Listener())
