@@ -61,13 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(arguments, standalone_mode=False, prog_name="rum")
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 1
-    except typer.Exit as error:
-        if error.exit_code == _INTERRUPTED:  # what Typer makes of Ctrl-C
-            output.complain("interrupted")
-        return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        output.complain("interrupted")
-        return _INTERRUPTED
+        code = _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has closed it, as `head` does. Python would complain once more
         # when it flushes at exit.
@@ -78,6 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             output.note(traceback.format_exc())
         message, code = _explain(error)
         output.complain(message)
+        return code
+    if code == _INTERRUPTED:  # Typer makes it of Ctrl-C, without a word
+        output.complain("interrupted")
     return code if isinstance(code, int) else 0
 
 

@@ -1,9 +1,12 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
+import pytest
 
 from rumcli.data import copying
-from tests.cli.commands import rum
+from tests.cli.commands import COMMAND, environment, interrupt_when, rum, start
 
 
 def test_examples_go_to_a_file_of_the_kind_that_its_name_says(tmp_path):
@@ -34,10 +37,6 @@ def test_a_file_is_replaced_only_with_force(tmp_path):
 
 
 def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path):
-    import subprocess
-
-    from tests.cli.commands import COMMAND, environment
-
     with subprocess.Popen(
         [*COMMAND, "gen-data", "copying", "--count=100000"],
         cwd=tmp_path,
@@ -48,3 +47,11 @@ def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path):
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+def test_an_interrupted_command_says_so_and_leaves_no_part_of_a_file(tmp_path):
+    process = start("gen-data", "copying", "--count=100000000", "--out=a.txt", cwd=tmp_path)
+    code, out, err = interrupt_when(process, lambda: any(tmp_path.iterdir()))
+    assert (code, out, err) == (130, "", "rum: error: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
