@@ -99,7 +99,8 @@ def _explain(error: Exception) -> tuple[str, int]:
 def _usage_message(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "rum"
-    message = " ".join(error.format_message().split()).rstrip(".")
+    # Without a command Typer shows the help and has nothing to say.
+    message = " ".join(error.format_message().split()).rstrip(".") or "a command is missing"
     return f"{message[:1].lower()}{message[1:]}; see '{path} --help'"
 
 

@@ -163,6 +163,14 @@ def test_nothing_imports_tensorflow_that_does_not_need_it(tmp_path, arguments):
     assert result.returncode in (0, 2)
 
 
+@pytest.mark.parametrize("arguments", [[], ["presets"]], ids=["rum", "rum presets"])
+def test_without_a_command_the_help_is_shown(tmp_path, arguments):
+    result = rum(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert "Usage: rum" in result.stdout
+    assert result.stderr.startswith("rum: error: a command is missing; see 'rum")
+
+
 def test_debug_shows_the_traceback(tmp_path):
     result = rum("train", "copyin", "--debug", cwd=tmp_path)
     assert result.returncode == 2
