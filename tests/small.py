@@ -22,4 +22,6 @@ def run_config(task="copying", cell="rum", steps=20, settings=(), **flags):
         ("train", "batch_size"): 8,
         **paths,
     }
-    return config.build(None, [*SETTINGS, *settings], chosen)
+    # To compile the fused loop takes longer than such a run.
+    plain = ["cell.implementation=plain"] if cell in ("rum", "arum") else []
+    return config.build(None, [*SETTINGS, *plain, *settings], chosen)

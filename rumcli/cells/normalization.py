@@ -15,7 +15,7 @@ from rumcli.cells.rotation import dot
 Tensor = Any
 
 LAYER_NORM_EPSILON = 1e-3
-_SMALLEST_NORM = 1e-6
+SMALLEST_NORM = 1e-6
 
 
 def layer_norm(x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
@@ -49,9 +49,9 @@ def scale_to_norm(x: Tensor, norm: float) -> Tensor:
     # As in `unit`: by the largest entry first, against overflow. Where the floor is in force the
     # scale is a constant, elsewhere the result does not depend on it: its gradient is zero.
     largest = ops.max(ops.abs(x), axis=-1, keepdims=True)
-    scale = ops.stop_gradient(ops.maximum(largest, _SMALLEST_NORM))
+    scale = ops.stop_gradient(ops.maximum(largest, SMALLEST_NORM))
     scaled = x / scale
-    floor = ops.square(_SMALLEST_NORM / scale)
+    floor = ops.square(SMALLEST_NORM / scale)
     return norm * scaled * ops.rsqrt(ops.maximum(dot(scaled, scaled), floor))
 
 

@@ -19,9 +19,11 @@ from keras import backend, ops
 
 Tensor = Any
 
-# Below these norms a vector has no direction. Far above the smallest normal number, so that the
+# Below these sizes a vector has no direction. Far above the smallest normal number, so that the
 # reciprocal, which a gradient contains, stays finite.
-_ZERO_NORM = {"float32": 1e-30, "float64": 1e-150}
+ZERO_NORM = {"float32": 1e-30, "float64": 1e-150}
+# A sum of unit vectors that is not longer than this is made of rounding errors.
+OPPOSED_NORM = {"float32": 2.0**-20, "float64": 2.0**-49}
 
 
 def computation_dtype(dtype: str) -> str:
@@ -37,22 +39,19 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
     return ops.sum(x * y, axis=-1, keepdims=True)
 
 
-def unit(x: Tensor, zero_norm: float | None = None) -> Tensor:
-    """Scale vectors to length 1; vectors shorter than `zero_norm` become zero.
+def unit(x: Tensor) -> Tensor:
+    """Scale vectors to length 1; vectors below the smallest size that has a direction become zero.
 
     Args:
         x: `[..., H]`, float32 or float64, of any magnitude that the dtype holds.
-        zero_norm: Largest absolute entry up to which a vector counts as zero.
 
     Returns:
         `[..., H]`. The gradient is finite everywhere, and zero where the result is zero.
     """
-    if zero_norm is None:
-        zero_norm = _ZERO_NORM[backend.standardize_dtype(x.dtype)]
     # Dividing by the largest entry first keeps the sum of squares clear of overflow and underflow.
     # The direction does not depend on the scale, so cutting its gradient changes nothing.
     scale = ops.stop_gradient(ops.max(ops.abs(x), axis=-1, keepdims=True))
-    is_zero = scale <= zero_norm
+    is_zero = scale <= ZERO_NORM[backend.standardize_dtype(x.dtype)]
     scaled = x / ops.where(is_zero, ops.ones_like(scale), scale)
     squared = ops.where(is_zero, ops.ones_like(scale), dot(scaled, scaled))
     return ops.where(is_zero, ops.zeros_like(x), scaled * ops.rsqrt(squared))
@@ -75,9 +74,11 @@ def bisector(a: Tensor, b: Tensor) -> Tensor:
     # the correction is constant (zero), so it has no gradient.
     difference = a - b
     total = total - ops.stop_gradient(0.25 * dot(total, difference) * difference)
-    total = ops.where(has_direction, total, ops.zeros_like(total))
-    resolution = 2.0**-20 if backend.standardize_dtype(a.dtype) == "float32" else 2.0**-49
-    return unit(total, zero_norm=resolution)
+    squared = dot(total, total)
+    exists = squared > OPPOSED_NORM[backend.standardize_dtype(a.dtype)] ** 2
+    exists = ops.logical_and(exists, has_direction)
+    inverse = ops.rsqrt(ops.where(exists, squared, ops.ones_like(squared)))
+    return ops.where(exists, total * inverse, ops.zeros_like(total))
 
 
 def reflect(mirror: Tensor, h: Tensor) -> Tensor:

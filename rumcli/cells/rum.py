@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import activations, initializers, ops
 
-from rumcli.cells import loop
+from rumcli.cells import fused, loop
 from rumcli.cells.normalization import layer_norm, per_block, scale_to_norm
 from rumcli.cells.rotation import bisector, computation_dtype, reflect, unit
 
@@ -200,8 +200,12 @@ class RUMCell(keras.layers.Layer):
 
     def zoneout_shares(self, shape: tuple[Any, ...]) -> Tensor:
         """Draw, per unit, 1 where the new value is taken and 0 where the previous one is kept."""
+        return ops.cast(self.zoneout_mask(shape), self.state_dtype)
+
+    def zoneout_mask(self, shape: tuple[Any, ...]) -> Tensor:
+        """Draw, per unit, whether the new value is taken."""
         draws = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
-        return ops.cast(draws >= self.zoneout, self.state_dtype)
+        return draws >= self.zoneout
 
     @property
     def state_dtype(self) -> str:
@@ -308,11 +312,14 @@ class RUM(keras.layers.RNN):
         kernel_initializer: For the kernels.
         bias_initializer: For the biases, or None for the published ones.
         seed: Seed of the zoneout masks.
+        implementation: `"auto"` takes the fused loop where it exists: on TensorFlow's CPU, inside
+            `fit`, `predict` or any `tf.function`, for sequences of a known length; `"fused"`
+            always takes it; `"plain"` never. Weights and results are the same.
         **kwargs: Those of `keras.layers.RNN`: `return_sequences`, `return_state`, `go_backwards`,
             `stateful`, `unroll`, `zero_output_for_mask`, and of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of its range, or `implementation="fused"` can't be.
 
     Source: arXiv:1710.09537, section 3 and figure 1.
     """
@@ -331,8 +338,12 @@ class RUM(keras.layers.RNN):
         kernel_initializer: Any = "orthogonal",
         bias_initializer: Any = None,
         seed: int | None = None,
+        implementation: str = "auto",
         **kwargs: Any,
     ) -> None:
+        if implementation not in fused.IMPLEMENTATIONS:
+            expected = ", ".join(map(repr, fused.IMPLEMENTATIONS))
+            raise ValueError(f"implementation must be one of {expected}, got {implementation!r}")
         cell = self.cell_class(
             units,
             activation=activation,
@@ -349,11 +360,29 @@ class RUM(keras.layers.RNN):
         )
         super().__init__(cell, **kwargs)
         self.input_spec = [keras.layers.InputSpec(ndim=3)]
+        self.implementation = implementation
+        self.memory_is_empty = False
+        if implementation == "fused" and (obstacle := fused.obstacle(self)):
+            raise ValueError(f"implementation='fused' can't be: {obstacle}")
+
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Any = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Any:
+        """Run over sequences `[B, T, D]`; arguments and result as those of `keras.layers.RNN`."""
+        # Once Keras has filled it in, an initial state can't be told from one that was given.
+        self.memory_is_empty = initial_state is None and not self.stateful
+        return super().call(sequences, initial_state, mask, training)
 
     def inner_loop(
         self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training=False
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Loop over time; the inputs' matrix products are done for all steps beforehand."""
+        if fused.is_taken(self, sequences):
+            return fused.run(self, sequences, initial_state, mask, training)
         projected = self.cell.project(sequences)
         if training and self.cell.zoneout:
             projected = (*projected, self.cell.zoneout_shares(ops.shape(projected[0])))
@@ -367,7 +396,7 @@ class RUM(keras.layers.RNN):
         cell_config = self.cell.get_config()
         for key in ("name", "trainable", "dtype"):
             cell_config.pop(key, None)
-        return {**cell_config, **config}
+        return {**cell_config, **config, "implementation": self.implementation}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> RUM:

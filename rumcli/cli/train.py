@@ -169,11 +169,11 @@ def _run(
     with stopping.listening() as request:
         try:
             engine.start(debug)
-        except Exception:
+            summary = _follow(run, folder, request, quiet)
+        except ConfigError:  # found only once the backend was there
             if resume is None:
                 folder.discard()
             raise
-        summary = _follow(run, folder, request, quiet)
     _show_summary(summary, as_json, quiet)
 
 

@@ -69,6 +69,7 @@ class _RotationalConfig(_Section):
     update_gate: bool = True
     kernel_initializer: Initializer = "orthogonal"
     bias_initializer: Literal["zeros", "ones"] | None = None
+    implementation: Literal["auto", "fused", "plain"] = "auto"
 
 
 class RUMConfig(_RotationalConfig):

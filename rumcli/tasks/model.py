@@ -8,15 +8,23 @@ import keras
 
 from rumcli import cells
 from rumcli.config import RunConfig
+from rumcli.errors import ConfigError
 
 _BIAS_START = 0.01  # of the output layer, as in the original implementation
 
 
 def recurrent(config: RunConfig, return_sequences: bool) -> keras.layers.Layer:
-    """Make the run's cell as a layer."""
+    """Make the run's cell as a layer.
+
+    Raises:
+        ConfigError: If the cell can't be what the configuration asks for on this backend.
+    """
     options: dict[str, Any] = config.cell.model_dump()
     name, units = options.pop("name"), options.pop("units")
-    return cells.make(name, units, **options, return_sequences=return_sequences, name="cell")
+    try:
+        return cells.make(name, units, **options, return_sequences=return_sequences, name="cell")
+    except ValueError as error:
+        raise ConfigError(f"cell '{name}': {error}") from error
 
 
 def classifier(

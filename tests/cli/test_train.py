@@ -147,12 +147,20 @@ def test_a_run_goes_on_when_nobody_reads_what_it_says(tmp_path):
     assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGKILL", -9)])
+@pytest.mark.parametrize(
+    ("name", "code", "options"),
+    [
+        ("SIGINT", 130, []),
+        ("SIGTERM", 143, []),
+        # Enough samples for two shards.
+        ("SIGKILL", -9, ["--set=cell.implementation=fused", "--batch-size=64"]),
+    ],
+)
 @needs_posix
-def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, name, code):
+def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, name, code, options):
     number = getattr(signal, name)
     # Given 200 steps in one go, with dropout and zoneout,
-    arguments = ["train", "copying", "--cell=rum", "--steps=200", *SMALL, *RANDOM]
+    arguments = ["train", "copying", "--cell=rum", "--steps=200", *SMALL, *RANDOM, *options]
     assert rum(*arguments, "--out=whole", "--quiet", cwd=tmp_path).returncode == 0
     # when the same is stopped at about step 100 and resumed,
     process = start(*arguments, "--out=parts", cwd=tmp_path)
@@ -224,3 +232,37 @@ def test_it_runs_on_jax(tmp_path):
     result = rum(*arguments, cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["steps"] == 20
+
+
+def compiled_programs(folder, steps):
+    """Return how many programs XLA compiles in a run of the fused loop."""
+    dump = folder / f"dump-{steps}"
+    arguments = ["train", "copying", f"--steps={steps}", *SMALL, "--set=cell.implementation=auto"]
+    env = {"XLA_FLAGS": f"--xla_dump_to={dump} --xla_dump_hlo_as_text"}
+    assert rum(*arguments, "--quiet", cwd=folder, env=env).returncode == 0
+    return len(list(dump.glob("*cpu_after_optimizations.txt")))
+
+
+def test_nothing_is_compiled_anew_as_a_run_goes_on(tmp_path):
+    first = compiled_programs(tmp_path, 10)
+    # Whether there is a compiler at all; forwards and backwards for training; forwards for the
+    # batches of an evaluation, whose shards may be empty.
+    assert 3 < first <= 5
+    assert compiled_programs(tmp_path, 40) == first
+
+
+@pytest.mark.parametrize(
+    ("options", "backend", "why"),
+    [
+        (["--set=precision=mixed_bfloat16"], "tensorflow", "it computes in float32 or float64"),
+        ([], "jax", "it needs the backend tensorflow, not jax"),
+    ],
+)
+def test_a_cell_that_cannot_be_fused_is_told_and_leaves_nothing(tmp_path, options, backend, why):
+    arguments = ["--set=cell.implementation=fused", "--out=x", *options]
+    result = rum("train", "copying", *arguments, cwd=tmp_path, env={"KERAS_BACKEND": backend})
+    assert result.returncode == 2
+    # On JAX, Keras imports a TensorFlow that greets.
+    complaint = f"rum: error: cell 'arum': implementation='fused' can't be: {why}"
+    assert result.stderr.splitlines()[-1].startswith(complaint)
+    assert list(tmp_path.iterdir()) == []

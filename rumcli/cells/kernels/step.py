@@ -1,0 +1,188 @@
+"""One step of RUM without its recall: the gates before it and the mixing after it, both ways.
+
+Columns `[H, B]`, one sample a column.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from rumcli.cells.kernels import columns
+from rumcli.cells.kernels.columns import Statistics
+from rumcli.cells.kernels.recipe import Recipe, Weights
+
+Tensor = Any
+
+
+class Gate(NamedTuple):
+    """A gate, and what its gradient needs.
+
+    Attributes:
+        value: Its value.
+        sigmoid: Of what; None for the target memory, which has none.
+        normalised: The argument or the result of the sigmoid, before gain and offset.
+        inverse: Reciprocal of the deviation that it was divided by.
+    """
+
+    value: Tensor
+    sigmoid: Tensor | None = None
+    normalised: Tensor | None = None
+    inverse: Tensor | None = None
+
+
+class Gates(NamedTuple):
+    """The target memory, the reciprocal of its length `[1, B]`, and the update gate or None."""
+
+    target: Gate
+    inverse_length: Tensor
+    update: Gate | None
+
+    @property
+    def direction(self) -> Tensor:
+        """The direction of the target memory."""
+        return self.target.value * self.inverse_length
+
+
+class Mix(NamedTuple):
+    """What follows the recall.
+
+    Attributes:
+        normalised: The argument of f before gain and offset; None without layer norm.
+        inverse: Reciprocal of the deviation that it was divided by.
+        argument: The argument of f.
+        activated: f of it.
+        factor: Of the time norm, `[1, B]`, or None.
+        value: The new state, before zoneout.
+    """
+
+    normalised: Tensor | None
+    inverse: Tensor | None
+    argument: Tensor
+    activated: Tensor
+    factor: Tensor | None
+    value: Tensor
+
+
+def statistics(recipe: Recipe) -> list[str]:
+    """Return the names of the numbers per sample that a step notes."""
+    names = ["inverse_length", "correction", "bisector_inverse"]
+    names += ["axis_state", "mirror_axis", "mirror_moved"]
+    if recipe.time_norm is not None:
+        names.append("time_norm")
+    if recipe.layer_norm:
+        parts = ["target", "candidate"] + (["update"] if recipe.update_gate else [])
+        names += [f"{part}_{what}" for part in parts for what in ("mean", "inverse")]
+    return names
+
+
+class StepFormulas:
+    """The formulas of one step, for one recipe and the weights of one layer."""
+
+    def __init__(self, recipe: Recipe, weights: Weights) -> None:
+        self._recipe = recipe
+        if recipe.layer_norm:
+            self._gate_gain = weights.gate_gain[:, tf.newaxis]
+            self._gate_offset = weights.gate_offset[:, tf.newaxis]
+            self._gain = weights.candidate_gain[:, tf.newaxis]
+            self._offset = weights.candidate_offset[:, tf.newaxis]
+
+    def gates(self, before: Tensor, known: Statistics) -> Gates:
+        """Make the gates of what the matrix products gave, `[2H, B]`."""
+        recipe, units = self._recipe, self._recipe.units
+        target = Gate(before[:units])
+        if recipe.layer_norm:
+            normalised, inverse = columns.normalise(target.value, "target", known)
+            value = normalised * self._gate_gain[:units] + self._gate_offset[:units]
+            target = Gate(value, None, normalised, inverse)
+        inverse = known("inverse_length", lambda: columns.inverse_length(target.value))
+        update = self._update(before[units:], known) if recipe.update_gate else None
+        return Gates(target, inverse, update)
+
+    def _update(self, before: Tensor, known: Statistics) -> Gate:
+        recipe, units = self._recipe, self._recipe.units
+        if not recipe.layer_norm:
+            value = tf.sigmoid(before)
+            return Gate(value, value)
+        if recipe.after_sigmoid:
+            before = sigmoid = tf.sigmoid(before)
+        normalised, inverse = columns.normalise(before, "update", known)
+        value = normalised * self._gate_gain[units:] + self._gate_offset[units:]
+        if not recipe.after_sigmoid:
+            value = sigmoid = tf.sigmoid(value)
+        return Gate(value, sigmoid, normalised, inverse)
+
+    def mix(self, candidate: Tensor, gates: Gates, state: Tensor, known: Statistics) -> Mix:
+        """Make the new state of the candidate, which is the embedded input plus the recall."""
+        recipe = self._recipe
+        normalised = inverse = None
+        if recipe.layer_norm:
+            normalised, inverse = columns.normalise(candidate, "candidate", known)
+            candidate = normalised * self._gain + self._offset
+        activated = value = columns.activate(recipe.activation, candidate)
+        if gates.update is not None:
+            update = gates.update.value
+            value = update * state + (1.0 - update) * activated
+        factor = None
+        if recipe.time_norm is not None:
+            factor = known("time_norm", lambda: columns.time_norm(value, recipe.time_norm))
+            value = factor * value
+        return Mix(normalised, inverse, candidate, activated, factor, value)
+
+    def mix_backward(
+        self, mix: Mix, gates: Gates, state: Tensor, cotangent: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, list[Tensor]]:
+        """Take the cotangent of the new state back.
+
+        Returns:
+            The cotangents of the candidate, of the update gate and of the state (None without an
+            update gate), and those of gain and offset, if there are any, for each sample.
+        """
+        recipe = self._recipe
+        if mix.factor is not None:
+            cotangent = columns.time_norm_backward(
+                mix.factor, mix.value, recipe.time_norm, cotangent
+            )
+        of_update = of_state = None
+        if gates.update is not None:
+            update = gates.update.value
+            of_update = cotangent * (state - mix.activated)
+            of_state = cotangent * update
+            cotangent = cotangent * (1.0 - update)
+        cotangent = columns.activate_backward(recipe.activation, mix.argument, cotangent)
+        if not recipe.layer_norm:
+            return cotangent, of_update, of_state, []
+        of_weights = [cotangent * mix.normalised, cotangent]
+        cotangent = columns.normalise_backward(mix.normalised, mix.inverse, cotangent * self._gain)
+        return cotangent, of_update, of_state, of_weights
+
+    def gates_backward(
+        self, gates: Gates, of_target: Tensor, of_update: Tensor | None
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Take the cotangents of the gates back to what the matrix products gave.
+
+        Returns:
+            Those of r and, if there is an update gate, of u, `[H, B]` each; and those of gain and
+            offset, for each sample: of r, then of u.
+        """
+        recipe, units = self._recipe, self._recipe.units
+        of_weights: list[Tensor] = []
+
+        def through_norm(gate: Gate, cotangent: Tensor, rows: slice) -> Tensor:
+            if not recipe.layer_norm:
+                return cotangent
+            of_weights.extend([cotangent * gate.normalised, cotangent])
+            cotangent = cotangent * self._gate_gain[rows]
+            return columns.normalise_backward(gate.normalised, gate.inverse, cotangent)
+
+        parts = [through_norm(gates.target, of_target, slice(None, units))]
+        if gates.update is not None:
+            is_first = not (recipe.layer_norm and recipe.after_sigmoid)
+            if is_first:
+                of_update = columns.sigmoid_backward(gates.update.sigmoid, of_update)
+            of_update = through_norm(gates.update, of_update, slice(units, None))
+            if not is_first:
+                of_update = columns.sigmoid_backward(gates.update.sigmoid, of_update)
+            parts.append(of_update)
+        return parts, of_weights
