@@ -69,14 +69,23 @@ class Task(abc.ABC):
         return self._wrapped(step * size % total, size, total)
 
     def batches_in(self, split: Split) -> int:
-        """Return the number of batches of an evaluation split; the last may be smaller."""
-        return math.ceil((self.examples_in(split) or 0) / self.config.train.batch_size)
+        """Return the number of batches of an evaluation split."""
+        return math.ceil((self.examples_in(split) or 0) / self._evaluation_size(split))
 
     def evaluation_batch(self, split: Split, number: int) -> Batch:
         """Make one batch of an evaluation split; every example is in one batch exactly."""
-        size = self.config.train.batch_size
+        size = self._evaluation_size(split)
         start = number * size
         return self.examples(split, start, min(size, (self.examples_in(split) or 0) - start))
+
+    def _evaluation_size(self, split: Split) -> int:
+        """Return the size of a split's batches, all the same if that does not make them small.
+
+        A last batch of another size would be a program of its own to compile.
+        """
+        most, total = self.config.train.batch_size, self.examples_in(split) or 0
+        even = [size for size in range(most, most // 2, -1) if total % size == 0]
+        return next((size for size in even if size % 2 == 0), even[0] if even else most)
 
     def _wrapped(self, start: int, size: int, total: int) -> Batch:
         """Make a batch that goes on at the first example after the last."""
