@@ -16,8 +16,19 @@ MAY_IMPORT = {
     "config": {"errors", "suggest"},
     "tasks": {"cells", "data", "config", "errors"},
     "training": {"tasks", "config", "errors", "files", ""},
+    "benchmark": {"training", "tasks", "cells", "config", "errors"},
     "reporting": {"training", "tasks", "config", "errors", "files"},
-    "cli": {"reporting", "training", "cells", "data", "config", "errors", "suggest", ""},
+    "cli": {
+        "reporting",
+        "benchmark",
+        "training",
+        "cells",
+        "data",
+        "config",
+        "errors",
+        "suggest",
+        "",
+    },
 }
 ROOMS = [room for room in MAY_IMPORT if (PACKAGE / room).is_dir()]
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rumcli import __version__
-from rumcli.cli import evaluate, gen_data, presets, rotation_check, train
+from rumcli.cli import bench, evaluate, gen_data, presets, rotation_check, train
 from rumcli.errors import RumError
 from rumcli.reporting import output
 
@@ -32,6 +32,7 @@ app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
 app.command("gen-data", rich_help_panel="Data and settings")(gen_data.gen_data)
 app.add_typer(presets.app, name="presets", rich_help_panel="Data and settings")
 app.command("rotation-check", rich_help_panel="This installation")(rotation_check.rotation_check)
+app.command("bench", rich_help_panel="This installation")(bench.bench)
 
 
 def _show_version(asked: bool) -> None:

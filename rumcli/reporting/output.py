@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +32,11 @@ def is_live() -> bool:
 def stderr() -> Console:
     """Return the console for progress and messages."""
     return _ProgressConsole(stderr=True)
+
+
+def nowhere() -> Console:
+    """Return a console like a terminal's, of which nothing is seen."""
+    return Console(file=io.StringIO(), force_terminal=True)
 
 
 def show(renderable: RenderableType) -> None:
@@ -76,6 +82,31 @@ def _stdout() -> Any:
 
 
 @contextlib.contextmanager
+def status() -> Iterator[Callable[[str], None]]:
+    """Show on stderr what is going on while the block runs: in a terminal only, in one line."""
+    console = stderr()
+    if not is_live():
+        yield lambda text: None
+        return
+    with console.status("starting") as line:
+        yield line.update
+
+
+def check_new_file(path: Path, force: bool) -> None:
+    """Make sure that a file can be written, before the work whose result it shall have.
+
+    Raises:
+        ConfigError: If it exists, or its folder does not.
+    """
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path} is not a regular file; choose another name")
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists; choose another name, or --force to replace it")
+    if not path.resolve().parent.is_dir():
+        raise ConfigError(f"can't write {path}: No such file or directory")
+
+
+@contextlib.contextmanager
 def new_file(path: Path, force: bool) -> Iterator[IO[bytes]]:
     """Open a file that is there in the end, whole, or not at all.
 
@@ -88,10 +119,7 @@ def new_file(path: Path, force: bool) -> Iterator[IO[bytes]]:
     """
     try:
         target = path.resolve()  # a link stays one
-        if path.exists() and not path.is_file():
-            raise ConfigError(f"{path} is not a regular file; choose another name")
-        if path.exists() and not force:
-            raise ConfigError(f"{path} exists; choose another name, or --force to replace it")
+        check_new_file(path, force)
         with files.replacing(target) as file:
             yield file
     except OSError as error:

@@ -1,0 +1,139 @@
+"""What is measured: sizes as in the tasks, and the cells that are compared at them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """A size: a cell between inputs and one linear layer.
+
+    Args:
+        name: What it is called.
+        steps: T, time steps.
+        batch: B, samples.
+        features: D, inputs of the cell.
+        units: H, size of the state.
+        classes: Outputs of the linear layer.
+        return_sequences: Whether there is an answer at every step, or at the last.
+        one_hot: Whether the inputs are symbols, or numbers as of an embedding.
+    """
+
+    name: str
+    steps: int
+    batch: int
+    features: int
+    units: int
+    classes: int
+    return_sequences: bool = True
+    one_hot: bool = True
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A cell with its options.
+
+    Args:
+        label: What it is called.
+        cell: A name that `rumcli.cells.make` knows.
+        options: Of the cell.
+        jit: Whether XLA compiles the whole training step; None leaves that to Keras.
+    """
+
+    label: str
+    cell: str
+    options: dict[str, Any] = field(default_factory=dict)
+    jit: bool | None = None
+
+
+CASES = {
+    case.name: case
+    for case in (
+        Case("copying", steps=220, batch=128, features=10, units=100, classes=9),
+        Case(
+            "recall",
+            steps=53,
+            batch=128,
+            features=36,
+            units=50,
+            classes=10,
+            return_sequences=False,
+        ),
+        Case(
+            "characters",
+            steps=150,
+            batch=128,
+            features=128,
+            units=1000,
+            classes=50,
+            one_hot=False,
+        ),
+    )
+}
+CELLS = ("rum", "arum", "gru", "lstm")
+YARDSTICK = "gru"
+
+_NORM = {"time_norm": 1.0}
+# As the published language models have it.
+_LANGUAGE = {**_NORM, "layer_norm": True, "layer_norm_order": "after_sigmoid", "zoneout": 0.1}
+# R alone takes [B, H, H]: 512 MB at this size, for each of the arrays that a gradient needs.
+_TOO_LARGE = {"characters": ("arum",)}
+
+SERIES_STEPS = (100, 200, 500, 1000, 2000)
+SERIES_UNITS = (50, 100, 200, 400)
+_SERIES_CASE = Case("copying", steps=200, batch=128, features=10, units=100, classes=9)
+
+
+def default_cells(case: Case) -> list[str]:
+    """Return the cells that are measured at a size unless others are asked for."""
+    return [cell for cell in CELLS if cell not in _TOO_LARGE.get(case.name, ())]
+
+
+def subjects(case: Case, cells: list[str], on_tensorflow: bool) -> list[Subject]:
+    """Return what is compared at a size; the yardstick is always among it.
+
+    Args:
+        case: The size.
+        cells: Names of cells, out of `CELLS`.
+        on_tensorflow: Whether there is a fused loop, and a choice of compiling the whole step.
+    """
+    found = []
+    for cell in dict.fromkeys([*cells, YARDSTICK]):
+        if cell in ("rum", "arum"):
+            found += _ours(case, cell, on_tensorflow)
+        elif on_tensorflow:
+            found += [Subject(cell, cell, {}, False), Subject(f"{cell}, jit", cell, {}, True)]
+        else:
+            found.append(Subject(cell, cell))
+    return found
+
+
+def _ours(case: Case, cell: str, on_tensorflow: bool) -> list[Subject]:
+    found = [Subject(cell, cell, _NORM)]
+    if on_tensorflow:
+        found.append(Subject(f"{cell}, plain", cell, {**_NORM, "implementation": "plain"}))
+    if case.name == "characters":
+        found.append(Subject(f"{cell}, layer norm and zoneout", cell, _LANGUAGE))
+    return found
+
+
+def series(cells: list[str], on_tensorflow: bool) -> list[tuple[str, Case, list[Subject]]]:
+    """Return how cost grows with T and with H: the axis, the size and the subjects of each point.
+
+    The axis is `"steps"` or `"units"`. Neither plain loops are among the subjects nor whole steps
+    under XLA, whose time grows faster than T.
+    """
+    found = []
+    for axis, values in (("steps", SERIES_STEPS), ("units", SERIES_UNITS)):
+        for value in values:
+            case = dataclasses.replace(_SERIES_CASE, **{axis: value})
+            chosen = [
+                subject
+                for subject in subjects(case, cells, on_tensorflow)
+                if subject.options.get("implementation") != "plain" and not subject.jit
+            ]
+            found.append((axis, case, chosen))
+    return found

@@ -1,0 +1,92 @@
+import dataclasses
+
+import pytest
+
+from rumcli.benchmark import cases, measure
+from rumcli.benchmark.cases import CASES, Case, Subject
+from rumcli.benchmark.document import SCHEMA, Point, document
+from rumcli.benchmark.measure import Timing
+from rumcli.benchmark.memory import peak
+from rumcli.errors import RunError
+
+TINY = Case("copying", steps=5, batch=4, features=10, units=6, classes=9)
+
+
+def timing(label, cell, samples):
+    made = Timing(Subject(label, cell), parameters=1, first_step=1.0)
+    made.samples = samples
+    return made
+
+
+def test_every_subject_is_measured_in_every_round_and_the_yardstick_is_among_them():
+    chosen = cases.subjects(TINY, ["rum"], on_tensorflow=True)
+    heard = []
+    found = measure.measure(TINY, chosen, rounds=3, report=heard.append)
+    assert [t.subject.label for t in found] == ["rum", "rum, plain", "gru", "gru, jit"]
+    assert all(len(t.samples) == 3 and min(t.samples) > 0 for t in found)
+    # The first step contains compilation.
+    assert all(t.first_step > t.median for t in found)
+    assert heard[-1] == "copying: round 3 of 3"
+
+
+def test_plain_and_fused_have_the_same_weights_and_the_answer_may_be_the_last():
+    case = dataclasses.replace(TINY, return_sequences=False)
+    for subject in cases.subjects(case, ["arum"], on_tensorflow=False)[:1]:
+        step = measure.prepare(case, subject)
+        assert step.parameters == 10 * 6 + 16 * 12 + 12 + 6 * 9 + 9
+        assert step() > 0
+
+
+def test_the_yardstick_is_the_faster_gru():
+    slow, fast = timing("gru", "gru", [2.0, 2.0]), timing("gru, jit", "gru", [1.0, 1.0])
+    ours = timing("rum", "rum", [0.5, 0.5])
+    assert measure.yardstick([ours, slow, fast]) is fast
+    results = document([Point(TINY, [ours, slow, fast])])["cases"][0]
+    assert results["yardstick"] == "gru, jit"
+    assert [r["ratio"] for r in results["results"]] == [0.5, 2.0, 1.0]
+
+
+def test_the_spread_is_that_of_the_quartiles():
+    assert timing("gru", "gru", [1.0, 1.0, 1.0, 9.0, 1.0]).spread == 0.0
+    assert timing("gru", "gru", [1.0, 2.0, 3.0, 4.0, 5.0]).spread == pytest.approx(2 / 3)
+    assert timing("gru", "gru", [1.0]).spread == 0.0
+
+
+def test_the_sizes_are_those_of_the_tasks():
+    sizes = {n: (c.steps, c.batch, c.units, c.features) for n, c in CASES.items()}
+    assert sizes == {
+        "copying": (220, 128, 100, 10),
+        "recall": (53, 128, 50, 36),
+        "characters": (150, 128, 1000, 128),
+    }
+    labels = [s.label for s in cases.subjects(CASES["characters"], ["rum"], True)]
+    assert "rum, layer norm and zoneout" in labels
+    assert "arum" not in cases.default_cells(CASES["characters"])
+
+
+def test_a_series_grows_along_one_axis_at_a_time():
+    points = cases.series(["rum"], on_tensorflow=True)
+    steps = [(c.steps, c.units) for axis, c, _ in points if axis == "steps"]
+    assert steps == [(steps, 100) for steps in cases.SERIES_STEPS]
+    assert {c.steps for axis, c, _ in points if axis == "units"} == {200}
+    assert all([s.label for s in chosen] == ["rum", "gru"] for *_, chosen in points)
+
+
+def test_the_document_has_a_schema_and_a_machine():
+    content = document([Point(TINY, [timing("gru", "gru", [1.0])], axis="steps")])
+    assert content["schema"] == SCHEMA == 1
+    assert content["machine"]["cores"] >= 1
+    assert content["cases"] == []
+    assert content["series"][0]["axis"] == "steps"
+
+
+def test_memory_is_that_of_a_process_of_its_own():
+    small = peak(TINY, Subject("rnn", "rnn"))
+    large = peak(dataclasses.replace(TINY, batch=40_000), Subject("rnn", "rnn"))
+    # Inputs alone: 40,000 × 5 × 10 numbers; several arrays of 40,000 × 5 × 6.
+    assert 50e6 < small < large - 20e6
+
+
+def test_a_measurement_that_fails_says_of_whom_and_why():
+    with pytest.raises(RunError, match="measuring the memory of x at copying failed: ValueError"):
+        peak(TINY, Subject("x", "bogus"))

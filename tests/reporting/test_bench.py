@@ -1,0 +1,86 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from rumcli.errors import ConfigError
+from rumcli.reporting import bench, plots
+
+RESULTS = [
+    {
+        "subject": subject,
+        "cell": subject.split(",")[0],
+        "options": {},
+        "jit": None,
+        "parameters": 24109,
+        "first_step_seconds": 2.44,
+        "samples_seconds": [seconds],
+        "median_seconds": seconds,
+        "spread": 0.05,
+        "ratio": seconds / 0.1,
+        "peak_memory_bytes": memory,
+    }
+    for subject, seconds, memory in (
+        ("rum", 0.052, 1_070_000_000),
+        ("rum, layer norm and zoneout", 1.5, None),
+        ("gru", 0.1, None),
+    )
+]
+CASE = {"name": "copying", "steps": 220, "batch": 128, "features": 10, "units": 100}
+POINT = {"case": CASE, "yardstick": "gru", "results": RESULTS}
+SERIES = [{"axis": "steps", **POINT, "case": {**CASE, "steps": steps}} for steps in (100, 200, 500)]
+DOCUMENT = {"cases": [POINT] * 3, "series": SERIES}
+
+
+def shown(table, width=100):
+    file = io.StringIO()
+    Console(file=file, width=width).print(table)
+    return file.getvalue()
+
+
+def test_a_size_is_shown_with_ratios_and_units():
+    text = shown(bench.case(POINT))
+    assert "copying: T = 220, B = 128, H = 100, 10 inputs" in text
+    row = next(line for line in text.splitlines() if line.startswith("│ rum "))
+    assert [part.strip() for part in row.strip("│").split("│")] == [
+        *("rum", "24,109", "52.0", "2%", "0.52", "1.07 GB", "2.4 s")
+    ]
+    assert "1,500" in text
+    assert "ratio to gru" in text
+
+
+def test_a_narrow_terminal_breaks_names_but_not_numbers():
+    text = shown(bench.case(POINT), 66)
+    assert max(map(len, text.splitlines())) <= 66
+    assert "24,109" in text
+    assert "1.07 GB" in text
+
+
+def test_a_series_is_shown_over_its_axis():
+    text = shown(bench.series(SERIES))
+    assert "ms per step over T, at H = 100, B = 128" in text
+    row = next(line for line in text.splitlines() if line.startswith("│ 100 "))
+    assert "52.0 (4.06)" in row  # 52 ms / (100 · 128)
+    assert "1.07 GB" in row
+
+
+def test_a_run_is_shown_beside_its_bare_step():
+    pace = {"task": "recall", "cell": "rum", "bare": [0.008], "runs": [0.0082], "ratio": 1.025}
+    text = shown(bench.training([pace]))
+    row = next(line for line in text.splitlines() if line.startswith("│ recall"))
+    assert [part.strip() for part in row.strip("│").split("│")] == [
+        *("recall", "rum", "8.0", "8.2", "1.02")
+    ]
+
+
+@pytest.mark.parametrize(("kind", "begin"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_a_plot_is_a_picture(kind, begin):
+    file = io.BytesIO()
+    plots.bench(DOCUMENT, file, kind)
+    assert file.getvalue().startswith(begin)
+
+
+def test_a_missing_matplotlib_is_told_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    with pytest.raises(ConfigError, match=r"pip install 'rumcli\[plots\]'"):
+        plots.require()
