@@ -121,6 +121,9 @@ def measure(
     for number in range(rounds):
         report(f"{case.name}: round {number + 1} of {rounds}")
         for step, timing, count in zip(steps, timings, counts, strict=True):
+            # In a run a step follows one of its own kind: not into caches and memory that others
+            # have just had.
+            step()
             timing.samples.append(_seconds(step, count))
     keras.utils.clear_session()
     return timings
