@@ -14,14 +14,33 @@ if TYPE_CHECKING:
     import keras
 
     from rumcli.cells.arum import ARUM, ARUMCell
+    from rumcli.cells.fs_rnn import FSRNN, FSRNNCell
+    from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
     from rumcli.cells.rotation import rotate, rotation_operator
     from rumcli.cells.rum import RUM, RUMCell
 
-__all__ = ["ARUM", "RUM", "ARUMCell", "RUMCell", "make", "names", "rotate", "rotation_operator"]
+__all__ = [
+    "ARUM",
+    "FSRNN",
+    "LNLSTM",
+    "RUM",
+    "ARUMCell",
+    "FSRNNCell",
+    "LNLSTMCell",
+    "RUMCell",
+    "make",
+    "names",
+    "rotate",
+    "rotation_operator",
+]
 
 _HOMES = {
     "ARUM": "rumcli.cells.arum",
     "ARUMCell": "rumcli.cells.arum",
+    "FSRNN": "rumcli.cells.fs_rnn",
+    "FSRNNCell": "rumcli.cells.fs_rnn",
+    "LNLSTM": "rumcli.cells.ln_lstm",
+    "LNLSTMCell": "rumcli.cells.ln_lstm",
     "RUM": "rumcli.cells.rum",
     "RUMCell": "rumcli.cells.rum",
     "rotate": "rumcli.cells.rotation",

@@ -64,7 +64,8 @@ class ARUMCell(RUMCell):
     def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
         """Return the states before the first step: zeros `[B, H]` and identities `[B, H·H]`."""
         identity = ops.reshape(ops.eye(self.units, dtype=self.compute_dtype), (1, -1))
-        return [*super().get_initial_state(batch_size), ops.tile(identity, (batch_size, 1))]
+        hidden_state, _ = super().get_initial_state(batch_size)
+        return [hidden_state, ops.tile(identity, (batch_size, 1))]
 
 
 @keras.saving.register_keras_serializable(package="rumcli")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from keras import tree
 from keras.src import backend
 
 Tensor = Any
@@ -22,7 +23,7 @@ _ANY_LENGTH = 2**31 - 1
 def run(
     layer: Any,
     step: Callable[[Any, Any], tuple[Tensor, list[Tensor]]],
-    sequences: tuple[Tensor, ...],
+    sequences: tuple[Any, ...],
     states: list[Tensor],
     mask: Tensor | None,
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
@@ -32,7 +33,7 @@ def run(
         layer: The layer whose `go_backwards`, `unroll`, `return_sequences` and
             `zero_output_for_mask` hold.
         step: `(inputs of one step, states) → (output, new states)`.
-        sequences: Tensors `[B, T, ...]`.
+        sequences: Nested tuples of tensors `[B, T, ...]`.
         states: Tensors `[B, ...]`.
         mask: `[B, T]` boolean, or None.
 
@@ -40,14 +41,20 @@ def run(
         The last output `[B, H]`, the outputs `[B, T, H]` and the final states, as
         `keras.layers.RNN.inner_loop` returns them.
     """
+    # Keras's own loop takes a tuple of tensors, but nothing deeper.
+    flat = tuple(tree.flatten(sequences))
+
+    def step_of_flat(parts: tuple[Tensor, ...], states: Any) -> tuple[Tensor, list[Tensor]]:
+        return step(tree.pack_sequence_as(sequences, list(parts)), states)
+
     return backend.rnn(
-        step,
-        sequences,
+        step_of_flat,
+        flat,
         states,
         go_backwards=layer.go_backwards,
         mask=mask,
         unroll=layer.unroll,
-        input_length=sequences[0].shape[1] or _ANY_LENGTH,
+        input_length=flat[0].shape[1] or _ANY_LENGTH,
         zero_output_for_mask=layer.zero_output_for_mask,
         return_all_outputs=layer.return_sequences,
     )

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 from keras import activations, initializers, ops
 
-from rumcli.cells import fused, loop
+from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer
 from rumcli.cells.normalization import layer_norm, per_block, scale_to_norm
-from rumcli.cells.rotation import bisector, computation_dtype, reflect, unit
+from rumcli.cells.rotation import bisector, reflect, unit
 
 Tensor = Any
 
@@ -20,7 +20,7 @@ _LAYER_NORM_ORDERS = ("before_sigmoid", "after_sigmoid")
 
 
 @keras.saving.register_keras_serializable(package="rumcli")
-class RUMCell(keras.layers.Layer):
+class RUMCell(RecurrentCell):
     """One step of the Rotational Unit of Memory, λ = 0.
 
     With input `x [B, D]` and state `h [B, H]`:
@@ -69,8 +69,6 @@ class RUMCell(keras.layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        if not isinstance(units, int) or units < 1:
-            raise ValueError(f"units must be a positive integer, got {units!r}")
         if time_norm is not None and not 0 < time_norm < float("inf"):
             raise ValueError(f"time_norm must be a positive number or None, got {time_norm!r}")
         if layer_norm_order not in _LAYER_NORM_ORDERS:
@@ -78,8 +76,7 @@ class RUMCell(keras.layers.Layer):
             raise ValueError(f"layer_norm_order must be {expected}, got {layer_norm_order!r}")
         if not 0 <= zoneout < 1:
             raise ValueError(f"zoneout must be in [0, 1), got {zoneout!r}")
-        super().__init__(**kwargs)
-        self.units = units
+        super().__init__(units, seed=seed, **kwargs)
         self.activation = activations.get(activation)
         self.time_norm = time_norm
         self.layer_norm = layer_norm
@@ -88,10 +85,6 @@ class RUMCell(keras.layers.Layer):
         self.update_gate = update_gate
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
-        self.state_size: Any = units
-        self.output_size = units
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs of shape `[B, D]`.
@@ -99,9 +92,7 @@ class RUMCell(keras.layers.Layer):
         Raises:
             ValueError: If D is not known.
         """
-        features = input_shape[-1]
-        if features is None:
-            raise ValueError(f"the last dimension of the inputs must be known, got {input_shape}")
+        features = self.features_of(input_shape)
         gates = 2 if self.update_gate else 1
         self.gate_kernel = self.add_weight(
             name="gate_kernel",
@@ -132,13 +123,12 @@ class RUMCell(keras.layers.Layer):
                     )
         self.built = True
 
-    # What follows is split in two so that the layer can do the first part for all steps at once.
-
-    def project(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Tensor, Tensor, Tensor]:
         """Compute all that does not depend on the state.
 
         Args:
             inputs: `[..., D]`.
+            draws: Not needed.
 
         Returns:
             The embedded input x̃ and its direction, both `[..., H]`, and the inputs' share of
@@ -149,23 +139,23 @@ class RUMCell(keras.layers.Layer):
         if self.candidate_bias is not None:
             embedded = embedded + self.candidate_bias
         gates = ops.matmul(inputs, self.gate_kernel[:features]) + self.gate_bias
-        embedded = self._at_full_precision(embedded)
-        return embedded, unit(embedded), self._at_full_precision(gates)
+        embedded = self.at_full_precision(embedded)
+        return embedded, unit(embedded), self.at_full_precision(gates)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor]
+        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the state by one step.
 
         Args:
-            projected: What `project` returned, for one step; then, in training with zoneout, the
-                share of the new value that each unit takes, `[B, H]`.
+            projected: What `project` returned, for one step.
             states: The hidden state `[B, H]`, then whatever `recall` needs.
+            draws: What `draw` returned, for one step; empty in inference.
 
         Returns:
             The output `[B, H]` and the new states.
         """
-        embedded, axis, gates, *share = projected
+        embedded, axis, gates = projected
         hidden_state, *memory = states
         target, update = self._gates(gates, hidden_state)
         recalled, memory = self.recall(axis, unit(target), hidden_state, memory)
@@ -177,9 +167,7 @@ class RUMCell(keras.layers.Layer):
             new_state = update * hidden_state + (1.0 - update) * new_state
         if self.time_norm is not None:
             new_state = scale_to_norm(new_state, self.time_norm)
-        if self.zoneout:
-            new_share = share[0] if share else 1.0 - self.zoneout
-            new_state = hidden_state + new_share * (new_state - hidden_state)
+        (new_state,) = self.zone_out([new_state], [hidden_state], draws)
         return new_state, [new_state, *memory]
 
     def recall(
@@ -198,60 +186,14 @@ class RUMCell(keras.layers.Layer):
         """
         return reflect(bisector(axis, direction), reflect(axis, hidden_state)), memory
 
-    def zoneout_shares(self, shape: tuple[Any, ...]) -> Tensor:
-        """Draw, per unit, 1 where the new value is taken and 0 where the previous one is kept."""
-        return ops.cast(self.zoneout_mask(shape), self.state_dtype)
-
-    def zoneout_mask(self, shape: tuple[Any, ...]) -> Tensor:
-        """Draw, per unit, whether the new value is taken."""
-        draws = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
-        return draws >= self.zoneout
-
     @property
-    def state_dtype(self) -> str:
-        """The dtype in which the recurrence runs: never half precision."""
-        return computation_dtype(self.compute_dtype)
-
-    def call(
-        self, inputs: Tensor, states: list[Tensor] | Tensor, training: bool = False
-    ) -> tuple[Tensor, list[Tensor] | Tensor]:
-        """Advance by one step, as `keras.layers.RNN` calls a cell.
-
-        Args:
-            inputs: `[B, D]`.
-            states: The states, or the only one.
-            training: Whether zoneout draws.
-
-        Returns:
-            The output `[B, H]` and the new states, in the form in which they came.
-
-        Raises:
-            ValueError: If zoneout would draw inside a loop of JAX, where each step would get the
-                same mask. `RUM` and `ARUM` draw for all steps before the loop.
-        """
-        nested = isinstance(states, (list, tuple))
-        states = [self._at_full_precision(s) for s in (states if nested else [states])]
-        projected: tuple[Tensor, ...] = self.project(inputs)
-        if training and self.zoneout:
-            if keras.config.backend() == "jax":
-                raise ValueError(
-                    f"a bare {type(self).__name__} cannot draw zoneout masks in a loop of JAX; "
-                    f"use the layer {type(self).__name__.removesuffix('Cell')} instead"
-                )
-            projected = (*projected, self.zoneout_shares(ops.shape(projected[0])))
-        output, new_states = self.step(projected, states)
-        new_states = [ops.cast(s, self.compute_dtype) for s in new_states]
-        output = ops.cast(output, self.compute_dtype)
-        return output, (new_states if nested else new_states[0])
-
-    def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
-        """Return the state before the first step: zeros `[B, H]`."""
-        return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype)]
+    def zoneouts(self) -> tuple[float, ...]:
+        """The probability with which a unit of the hidden state keeps its value in training."""
+        return (self.zoneout,)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to make the cell again."""
         config = {
-            "units": self.units,
             "activation": activations.serialize(self.activation),
             "time_norm": self.time_norm,
             "layer_norm": self.layer_norm,
@@ -261,7 +203,6 @@ class RUMCell(keras.layers.Layer):
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": self.bias_initializer
             and initializers.serialize(self.bias_initializer),
-            "seed": self.seed,
         }
         return {**super().get_config(), **config}
 
@@ -270,7 +211,7 @@ class RUMCell(keras.layers.Layer):
         state_share = ops.matmul(
             ops.cast(hidden_state, self.compute_dtype), self.gate_kernel[features:]
         )
-        gates = inputs_share + self._at_full_precision(state_share)
+        gates = inputs_share + self.at_full_precision(state_share)
         target, update = gates[:, : self.units], gates[:, self.units :]
         after_sigmoid = self.layer_norm_order == "after_sigmoid"
         if self.layer_norm:
@@ -287,16 +228,13 @@ class RUMCell(keras.layers.Layer):
 
     def _gain_and_offset(self, part: str) -> tuple[Tensor, Tensor]:
         return (
-            self._at_full_precision(getattr(self, f"{part}_gain")),
-            self._at_full_precision(getattr(self, f"{part}_offset")),
+            self.at_full_precision(getattr(self, f"{part}_gain")),
+            self.at_full_precision(getattr(self, f"{part}_offset")),
         )
-
-    def _at_full_precision(self, x: Tensor) -> Tensor:
-        return ops.cast(x, self.state_dtype)
 
 
 @keras.saving.register_keras_serializable(package="rumcli")
-class RUM(keras.layers.RNN):
+class RUM(RecurrentLayer):
     """The Rotational Unit of Memory, λ = 0, over a sequence.
 
     Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`.
@@ -312,11 +250,8 @@ class RUM(keras.layers.RNN):
         kernel_initializer: For the kernels.
         bias_initializer: For the biases, or None for the published ones.
         seed: Seed of the zoneout masks.
-        implementation: `"auto"` takes the fused loop where it exists: on TensorFlow's CPU, inside
-            `fit`, `predict` or any `tf.function`, for sequences of a known length; `"fused"`
-            always takes it; `"plain"` never. Weights and results are the same.
-        **kwargs: Those of `keras.layers.RNN`: `return_sequences`, `return_state`, `go_backwards`,
-            `stateful`, `unroll`, `zero_output_for_mask`, and of `keras.layers.Layer`.
+        implementation: `"auto"`, `"fused"` or `"plain"`; see `RecurrentLayer`.
+        **kwargs: Those of `RecurrentLayer`, such as `return_sequences`.
 
     Raises:
         ValueError: If an argument is out of its range, or `implementation="fused"` can't be.
@@ -341,9 +276,6 @@ class RUM(keras.layers.RNN):
         implementation: str = "auto",
         **kwargs: Any,
     ) -> None:
-        if implementation not in fused.IMPLEMENTATIONS:
-            expected = ", ".join(map(repr, fused.IMPLEMENTATIONS))
-            raise ValueError(f"implementation must be one of {expected}, got {implementation!r}")
         cell = self.cell_class(
             units,
             activation=activation,
@@ -358,12 +290,8 @@ class RUM(keras.layers.RNN):
             dtype=kwargs.get("dtype"),
             name=self._cell_name(),
         )
-        super().__init__(cell, **kwargs)
-        self.input_spec = [keras.layers.InputSpec(ndim=3)]
-        self.implementation = implementation
+        super().__init__(cell, implementation=implementation, **kwargs)
         self.memory_is_empty = False
-        if implementation == "fused" and (obstacle := fused.obstacle(self)):
-            raise ValueError(f"implementation='fused' can't be: {obstacle}")
 
     def call(
         self,
@@ -376,33 +304,3 @@ class RUM(keras.layers.RNN):
         # Once Keras has filled it in, an initial state can't be told from one that was given.
         self.memory_is_empty = initial_state is None and not self.stateful
         return super().call(sequences, initial_state, mask, training)
-
-    def inner_loop(
-        self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training=False
-    ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Loop over time; the inputs' matrix products are done for all steps beforehand."""
-        if fused.is_taken(self, sequences):
-            return fused.run(self, sequences, initial_state, mask, training)
-        projected = self.cell.project(sequences)
-        if training and self.cell.zoneout:
-            projected = (*projected, self.cell.zoneout_shares(ops.shape(projected[0])))
-        states = [ops.cast(state, self.cell.state_dtype) for state in initial_state]
-        return loop.run(self, self.cell.step, projected, states, mask)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the layer again."""
-        config = super().get_config()
-        del config["cell"]
-        cell_config = self.cell.get_config()
-        for key in ("name", "trainable", "dtype"):
-            cell_config.pop(key, None)
-        return {**cell_config, **config, "implementation": self.implementation}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> RUM:
-        """Make the layer from what `get_config` returned."""
-        return cls(**config)
-
-    @classmethod
-    def _cell_name(cls) -> str:
-        return f"{cls.__name__.lower()}_cell"

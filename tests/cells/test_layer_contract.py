@@ -1,9 +1,15 @@
 """The common contract of recurrent layers, on each of ours: a new one gets it for two lines."""
 
-from rumcli.cells.arum import ARUM
-from rumcli.cells.rum import RUM
+from typing import Any
 
-from .contract import LayerContract
+import keras
+
+from rumcli.cells.arum import ARUM
+from rumcli.cells.fs_rnn import FSRNN
+from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
+from rumcli.cells.rum import RUM, RUMCell
+
+from .contract import UNITS, LayerContract
 
 
 class TestRUM(LayerContract):
@@ -12,3 +18,27 @@ class TestRUM(LayerContract):
 
 class TestARUM(LayerContract):
     layer_class = ARUM
+
+
+class TestLNLSTM(LayerContract):
+    layer_class = LNLSTM
+
+
+class TestFSRNN(LayerContract):
+    layer_class = FSRNN
+
+    def make(self, **kwargs: Any) -> Any:
+        keras.utils.set_random_seed(7)
+        dtype = kwargs.get("dtype")
+        fast = [LNLSTMCell(UNITS, dtype=dtype) for _ in range(3)]
+        return FSRNN(fast, RUMCell(4, dtype=dtype, time_norm=1.0), **kwargs)
+
+
+class TestFSRNNOfKerasCells(LayerContract):
+    layer_class = FSRNN
+
+    def make(self, **kwargs: Any) -> Any:
+        keras.utils.set_random_seed(7)
+        dtype = kwargs.get("dtype")
+        fast = [keras.layers.GRUCell(UNITS, dtype=dtype) for _ in range(2)]
+        return FSRNN(fast, keras.layers.LSTMCell(4, dtype=dtype), **kwargs)

@@ -13,8 +13,9 @@ import tensorflow as tf
 from rumcli.cells.kernels import buffers, recall
 from rumcli.cells.kernels.columns import Statistics
 from rumcli.cells.kernels.context import Context
-from rumcli.cells.kernels.recipe import Cotangents, Kept, Recipe, Sequence, Weights
-from rumcli.cells.kernels.step import Gates, Mix, StepFormulas, statistics
+from rumcli.cells.kernels.program import Found
+from rumcli.cells.kernels.recipe import Kept, Recipe, Sequence, Weights
+from rumcli.cells.kernels.step import Gates, Mix, StepFormulas, norm_weights, statistics
 
 Tensor = Any
 
@@ -24,10 +25,8 @@ def backward(
     weights: Weights,
     sequence: Sequence,
     kept: Kept,
-    outputs: Tensor | None,
-    last: Tensor,
-    memory: Tensor | None,
-) -> Cotangents:
+    cotangents: list[Tensor],
+) -> Found:
     """Run the loop backwards.
 
     Args:
@@ -35,10 +34,12 @@ def backward(
         weights: As forwards.
         sequence: As forwards.
         kept: What the forward loop kept.
-        outputs: Cotangent of the states, `[B, T, H]`; None if only the last is wanted.
-        last: Cotangent of the last state, `[B, H]`.
-        memory: Cotangent of the final product of rotations `[B, H, H]`, or None.
+        cotangents: Of the results of `forward`.
     """
+    cotangents = list(cotangents)
+    outputs = cotangents.pop(0) if recipe.return_sequences else None
+    last = cotangents.pop(0)
+    memory = cotangents.pop(0) if cotangents else None
     units = recipe.units
     context = Context(recipe, sequence)
     steps = _Steps(recipe, weights, context, kept)
@@ -72,20 +73,27 @@ def backward(
     _, of_state, of_embedded, of_gates, gains, rest = tf.while_loop(
         lambda back, *_: back < count, step, (0, tf.transpose(last), *empty, gains, rest)
     )
-    return Cotangents(
+    of_memory = rest[2][0] if rest and rest[2] else None
+    return Found(
         _of_weights(context, weights, kept, of_embedded, of_gates, gains),
-        of_embedded,
-        of_gates,
-        tf.transpose(of_state),
-        rest[2][0] if rest and rest[2] else None,
+        Sequence(None, tf.transpose(of_state), of_memory, None, None),
+        (of_embedded, of_gates),
     )
 
 
-def of_inputs(weights: Weights, of_embedded: Tensor, of_gates: Tensor) -> Tensor:
+def of_inputs(
+    recipe: Recipe, weights: Weights, sequence: Sequence, of_products: tuple[Tensor, Tensor]
+) -> Tensor:
     """Return the cotangent of the inputs, `[B, T, D]`.
 
-    Apart from `backward`, because nobody asks for that of a first layer's inputs.
+    Args:
+        recipe: As forwards.
+        weights: As forwards.
+        sequence: As forwards.
+        of_products: Cotangents of the embedded inputs `[H, T, B]` and of the gates before any
+            normalisation, `[2H, T, B]`.
     """
+    of_embedded, of_gates = of_products
     units = of_embedded.shape[0]
     kernel = tf.concat([weights.candidate_kernel, weights.gate_kernel[:-units]], axis=1)
     cotangent = tf.concat([buffers.flat(of_embedded), buffers.flat(of_gates)], axis=0)
@@ -121,7 +129,7 @@ class _Steps:
 
     def __init__(self, recipe: Recipe, weights: Weights, context: Context, kept: Kept) -> None:
         self._recipe = recipe
-        self._formulas = StepFormulas(recipe, weights)
+        self._formulas = StepFormulas(recipe, norm_weights(weights))
         self._context = context
         self._kept = kept
         self._names = statistics(recipe)

@@ -62,7 +62,7 @@ def total(x: Tensor) -> Tensor:
 
 def inverse_length(x: Tensor) -> Tensor:
     """Return `1/|x|` of columns `[H, ...]` of any magnitude, as `[1, ...]`; zero for zero."""
-    size = _mean_size(x)
+    size = tf.stop_gradient(_mean_size(x))
     is_zero = size <= ZERO_NORM[x.dtype.name]
     reciprocal = 1.0 / tf.where(is_zero, tf.ones_like(size), size)
     scaled = x * reciprocal
@@ -84,7 +84,7 @@ def sum_of_directions(a: Tensor, b: Tensor, known: Statistics) -> tuple[Tensor, 
     difference = a - b
     summed = a + b
     correction = known("correction", lambda: 0.25 * total(summed * difference))
-    summed = summed - correction * difference
+    summed = summed - tf.stop_gradient(correction) * difference
 
     def inverse() -> Tensor:
         squared = total(summed * summed)
@@ -116,7 +116,7 @@ def normalise_backward(normalised: Tensor, inverse: Tensor, cotangent: Tensor) -
 
 def time_norm(x: Tensor, norm: float) -> Tensor:
     """Return the factors `[1, B]` that give columns the length `norm`; see `scale_to_norm`."""
-    scale = tf.maximum(_mean_size(x), SMALLEST_NORM / x.shape[0])
+    scale = tf.stop_gradient(tf.maximum(_mean_size(x), SMALLEST_NORM / x.shape[0]))
     scaled = x * (1.0 / scale)
     floor = tf.square(SMALLEST_NORM / scale)
     return norm * tf.math.rsqrt(tf.maximum(total(scaled * scaled), floor)) / scale

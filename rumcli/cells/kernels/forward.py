@@ -14,20 +14,19 @@ from rumcli.cells.kernels import buffers, columns, recall
 from rumcli.cells.kernels.columns import Statistics
 from rumcli.cells.kernels.context import Context
 from rumcli.cells.kernels.recipe import Kept, Recipe, Sequence, Weights
-from rumcli.cells.kernels.step import StepFormulas, statistics
+from rumcli.cells.kernels.step import StepFormulas, norm_weights, statistics
 
 Tensor = Any
 
 
-def forward(
-    recipe: Recipe, weights: Weights, sequence: Sequence
-) -> tuple[Tensor | None, Tensor, Kept]:
+def forward(recipe: Recipe, weights: Weights, sequence: Sequence) -> tuple[list[Tensor], Kept]:
     """Run the loop.
 
     Returns:
-        The states `[B, T, H]` if they are wanted, the last one `[B, H]`, and what `backward` needs.
+        The states `[B, T, H]` if they are wanted, the last one `[B, H]`, and with λ = 1, if it is
+        used, the product of all rotations `[B, H, H]`; and what `backward` needs.
     """
-    formulas = StepFormulas(recipe, weights)
+    formulas = StepFormulas(recipe, norm_weights(weights))
     context = Context(recipe, sequence)
     axis, length = _embed(weights, context)
     kernel, bias = tf.transpose(weights.gate_kernel), weights.gate_bias[:, tf.newaxis]
@@ -70,9 +69,12 @@ def forward(
     recollections, product = memory or (None, None)
     if product is not None:
         product = tf.transpose(product, (0, 2, 1))
-    outputs = tf.transpose(states, (2, 1, 0)) if recipe.return_sequences else None
-    kept = Kept(axis, length, states, gates, noted, recollections, product)
-    return outputs, tf.transpose(last), kept
+    results = [tf.transpose(last)]
+    if recipe.return_sequences:
+        results.insert(0, tf.transpose(states, (2, 1, 0)))
+    if recipe.memory_is_used:
+        results.append(product)
+    return results, Kept(axis, length, states, gates, noted, recollections, product)
 
 
 def _embed(weights: Weights, context: Context) -> tuple[Tensor, Tensor]:

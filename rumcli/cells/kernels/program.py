@@ -1,4 +1,4 @@
-"""The compiled loops as one function that TensorFlow differentiates like any other.
+"""A compiled loop as one function that TensorFlow differentiates like any other.
 
 The samples are split into shards, which TensorFlow runs side by side: a loop of small products
 keeps one core busy, not two.
@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import tensorflow as tf
-
-from rumcli.cells.kernels import backward, forward
-from rumcli.cells.kernels.recipe import Cotangents, Kept, Recipe, Sequence, Weights
 
 Tensor = Any
 
@@ -21,53 +20,86 @@ Tensor = Any
 _SMALLEST_SHARD = 32
 
 
+@dataclass(frozen=True)
+class Loop:
+    """The functions that XLA compiles; `recipe` is what is compiled in, and must be hashable.
+
+    Attributes:
+        forward: `(recipe, weights, sequence) → (results, kept)`; each result is `[B, ...]`.
+        backward: `(recipe, weights, sequence, kept, cotangents of the results) → Found`.
+        of_inputs: `(recipe, weights, sequence, rest of Found) →` the cotangent of the inputs. Apart
+            from `backward`, because nobody asks for that of a first layer's inputs.
+    """
+
+    forward: Callable[..., tuple[list[Tensor], Any]]
+    backward: Callable[..., Found]
+    of_inputs: Callable[..., Tensor]
+
+
+class Found(NamedTuple):
+    """What the backward loop finds.
+
+    Attributes:
+        weights: The cotangents of the weights, in their structure.
+        sequence: Those of the sequence, in its structure; None where there are none, and for the
+            inputs.
+        rest: What `of_inputs` needs.
+    """
+
+    weights: Any
+    sequence: Any
+    rest: Any
+
+
 @tf.autograph.experimental.do_not_convert
-def run(
-    recipe: Recipe, weights: Weights, sequence: Sequence
-) -> tuple[Tensor | None, Tensor, Tensor | None]:
-    """Run RUM or ARUM over a sequence; can be differentiated once.
+def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
+    """Run a loop over a sequence; can be differentiated once.
 
     Args:
-        recipe: The options.
-        weights: The weights; those that the recipe has no use for are None.
-        sequence: Inputs, initial states, mask and zoneout.
+        loop: Which.
+        recipe: Its options.
+        weights: Nested tuples of tensors; None for those that the recipe has no use for.
+        sequence: What one call works on, likewise: first the inputs; every tensor `[B, ...]`.
 
     Returns:
-        The outputs `[B, T, H]`, or None if only the last is wanted; the last state `[B, H]`; and
-        with λ = 1, if it is used, the product of all rotations `[B, H, H]`.
+        The results of `loop.forward`.
 
     Raises:
         NotImplementedError: By whoever differentiates the gradient.
     """
-    every = (*weights, *sequence)
-    layout = [tensor is not None for tensor in every]
+    every = tf.nest.flatten((weights, sequence))
     # Keras hands over variables, of which a custom gradient must know nothing.
     given = [tf.convert_to_tensor(tensor) for tensor in every if tensor is not None]
 
+    def unpack(arguments: tuple[Tensor, ...]) -> tuple[Any, Any]:
+        rest = iter(arguments)
+        leaves = [None if tensor is None else next(rest) for tensor in every]
+        return tf.nest.pack_sequence_as((weights, sequence), leaves)
+
     @tf.custom_gradient
     def differentiable(*arguments: Tensor):
-        weights, sequence = _unpack(layout, _constant(arguments))
-        shards = _split(sequence)
-        parts = [_forward(recipe)(weights, shard) for shard in shards]
-        kept = [part for *_, part in parts]
+        own, whole = unpack(_constant(arguments))
+        shards = _split(whole)
+        parts = [_compiled(loop.forward, recipe)(own, shard) for shard in shards]
+        kept = [part for _, part in parts]
 
         def gradient(*cotangents: Tensor) -> list[Tensor | None]:
             @tf.custom_gradient
             def differentiable_no_more(*given: Tensor):
-                found = _backward_of_all(
-                    recipe, weights, shards, kept, _constant(given[len(arguments) :])
+                found = _backward(
+                    loop, recipe, own, shards, kept, _constant(given[len(arguments) :])
                 )
                 return [g for g in found if g is not None], _refuse
 
-            found = differentiable_no_more(*arguments, *cotangents)
-            # Mask and zoneout, the last arguments, have no cotangents.
-            return [*found, *[None] * (len(arguments) - len(found))]
+            found = iter(differentiable_no_more(*arguments, *cotangents))
+            # Masks and draws have no cotangents.
+            return [next(found) if tensor.dtype.is_floating else None for tensor in arguments]
 
-        return _results(recipe, parts), gradient
+        return [
+            tf.concat(each, axis=0) for each in zip(*(r for r, _ in parts), strict=True)
+        ], gradient
 
-    results = list(differentiable(*given))
-    outputs = results.pop(0) if recipe.return_sequences else None
-    return outputs, results.pop(0), results.pop(0) if results else None
+    return list(differentiable(*given))
 
 
 @functools.cache
@@ -89,66 +121,40 @@ def traces() -> int:
 _made: list[Any] = []
 
 
-def _compiled(function: Any) -> Any:
-    made = tf.function(function, jit_compile=True, autograph=False)
+@functools.cache
+def _compiled(function: Callable[..., Any], recipe: Hashable) -> Any:
+    made = tf.function(functools.partial(function, recipe), jit_compile=True, autograph=False)
     _made.append(made)
     return made
 
 
-@functools.cache
-def _forward(recipe: Recipe) -> Any:
-    return _compiled(functools.partial(forward.forward, recipe))
-
-
-@functools.cache
-def _backward(recipe: Recipe) -> Any:
-    return _compiled(functools.partial(backward.backward, recipe))
-
-
-@functools.cache
-def _of_inputs() -> Any:
-    return _compiled(backward.of_inputs)
-
-
-def _results(recipe: Recipe, parts: list[tuple[Tensor, Tensor, Kept]]) -> list[Tensor]:
-    results = [tf.concat([last for _, last, _ in parts], axis=0)]
-    if recipe.return_sequences:
-        results.insert(0, tf.concat([outputs for outputs, _, _ in parts], axis=0))
-    if recipe.memory_is_used:
-        results.append(tf.concat([kept.memory for *_, kept in parts], axis=0))
-    return results
-
-
-def _backward_of_all(
-    recipe: Recipe,
-    weights: Weights,
-    shards: list[Sequence],
-    kept: list[Kept],
+def _backward(
+    loop: Loop,
+    recipe: Hashable,
+    weights: Any,
+    shards: list[Any],
+    kept: list[Any],
     cotangents: tuple[Tensor, ...],
 ) -> list[Tensor | None]:
-    """Return the cotangents of weights and sequence."""
-    sizes = [tf.shape(shard.inputs)[0] for shard in shards]
-    split = [list(tf.split(cotangent, sizes, num=len(sizes))) for cotangent in cotangents]
-    found = []
-    for number, (shard, part) in enumerate(zip(shards, kept, strict=True)):
-        own = [parts[number] for parts in split]
-        outputs = own.pop(0) if recipe.return_sequences else None
-        last, memory = own.pop(0), own.pop(0) if own else None
-        found.append(_backward(recipe)(weights, shard, part, outputs, last, memory))
-    return _gather(weights, found)
-
-
-def _gather(weights: Weights, found: list[Cotangents]) -> list[Tensor | None]:
-    def join(parts: list[Tensor | None]) -> Tensor | None:
-        return None if parts[0] is None else tf.concat(parts, axis=0)
-
-    of_weights = [
-        None if parts[0] is None else tf.add_n(parts)
-        for parts in zip(*(part.weights for part in found), strict=True)
+    """Return the cotangents of weights, then of the sequence; None for what has none."""
+    sizes = [tf.shape(_inputs(shard))[0] for shard in shards]
+    split = [tf.split(cotangent, sizes, num=len(sizes)) for cotangent in cotangents]
+    found = [
+        _compiled(loop.backward, recipe)(weights, shard, part, list(own))
+        for shard, part, own in zip(shards, kept, zip(*split, strict=True), strict=True)
     ]
-    inputs = [_of_inputs()(weights, part.embedded, part.gates) for part in found]
-    states = [join([part.hidden_state for part in found]), join([part.memory for part in found])]
-    return [*of_weights, join(inputs), *states]
+    inputs = [
+        _compiled(loop.of_inputs, recipe)(weights, shard, part.rest)
+        for shard, part in zip(shards, found, strict=True)
+    ]
+    of_weights = _together(tf.add_n, [part.weights for part in found])
+    of_sequence = _together(functools.partial(tf.concat, axis=0), [part.sequence for part in found])
+    return [*of_weights, tf.concat(inputs, axis=0), *of_sequence[1:]]
+
+
+def _together(join: Callable[[Any], Tensor], parts: list[Any]) -> list[Tensor | None]:
+    columns = zip(*(tf.nest.flatten(part) for part in parts), strict=True)
+    return [None if column[0] is None else join(list(column)) for column in columns]
 
 
 def _refuse(*_: Tensor) -> None:
@@ -163,20 +169,17 @@ def _constant(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return tuple(tf.stop_gradient(tensor) for tensor in tensors)
 
 
-def _unpack(layout: list[bool], arguments: tuple[Tensor, ...]) -> tuple[Weights, Sequence]:
-    given = iter(arguments)
-    every = [next(given) if there else None for there in layout]
-    count = len(Weights._fields)
-    return Weights(*every[:count]), Sequence(*every[count:])
+def _inputs(sequence: Any) -> Tensor:
+    return tf.nest.flatten(sequence)[0]
 
 
-def _split(sequence: Sequence) -> list[Sequence]:
+def _split(sequence: Any) -> list[Any]:
     """Split the samples into equal parts, as many as there are cores to work on them."""
-    batch = sequence.inputs.shape[0]
+    batch = _inputs(sequence).shape[0]
     if batch is None:
         # Decided when it runs. What can't be split goes into the first part; the rest is empty.
         count = _cores()
-        batch = tf.shape(sequence.inputs)[0]
+        batch = tf.shape(_inputs(sequence))[0]
         part = tf.where(
             (batch % count == 0) & (batch >= count * _SMALLEST_SHARD), batch // count, 0
         )
@@ -186,9 +189,9 @@ def _split(sequence: Sequence) -> list[Sequence]:
         sizes = count = next((n for n in range(most, 1, -1) if batch % n == 0), 1)
     parts = [
         [None] * count if tensor is None else tf.split(tensor, sizes, num=count)
-        for tensor in sequence
+        for tensor in tf.nest.flatten(sequence)
     ]
-    return [Sequence(*part) for part in zip(*parts, strict=True)]
+    return [tf.nest.pack_sequence_as(sequence, part) for part in zip(*parts, strict=True)]
 
 
 def _cores() -> int:

@@ -94,21 +94,3 @@ class Kept(NamedTuple):
     statistics: Tensor
     recalled: Tensor | None
     memory: Tensor | None
-
-
-class Cotangents(NamedTuple):
-    """What the backward loop finds.
-
-    Attributes:
-        weights: As the weights.
-        embedded: Of the embedded inputs, `[H, T, B]`.
-        gates: Of the gates before any normalisation, `[2H, T, B]`.
-        hidden_state: Of the initial hidden state, `[B, H]`.
-        memory: Of the initial associative memory `[B, H, H]`; None where there was none.
-    """
-
-    weights: Weights
-    embedded: Tensor
-    gates: Tensor
-    hidden_state: Tensor
-    memory: Tensor | None

@@ -77,16 +77,29 @@ def statistics(recipe: Recipe) -> list[str]:
     return names
 
 
-class StepFormulas:
-    """The formulas of one step, for one recipe and the weights of one layer."""
+class NormWeights(NamedTuple):
+    """Gains and offsets as columns, `[·, 1]` or `[·, B]`."""
 
-    def __init__(self, recipe: Recipe, weights: Weights) -> None:
+    gate_gain: Tensor
+    gate_offset: Tensor
+    candidate_gain: Tensor
+    candidate_offset: Tensor
+
+
+def norm_weights(weights: Weights) -> NormWeights | None:
+    """Return gains and offsets as columns; None without layer norm."""
+    if weights.gate_gain is None:
+        return None
+    return NormWeights(*(getattr(weights, name)[:, tf.newaxis] for name in NormWeights._fields))
+
+
+class StepFormulas:
+    """The formulas of one step, for one recipe and the layer norms of one layer."""
+
+    def __init__(self, recipe: Recipe, norms: NormWeights | None) -> None:
         self._recipe = recipe
-        if recipe.layer_norm:
-            self._gate_gain = weights.gate_gain[:, tf.newaxis]
-            self._gate_offset = weights.gate_offset[:, tf.newaxis]
-            self._gain = weights.candidate_gain[:, tf.newaxis]
-            self._offset = weights.candidate_offset[:, tf.newaxis]
+        if norms is not None:
+            self._gate_gain, self._gate_offset, self._gain, self._offset = norms
 
     def gates(self, before: Tensor, known: Statistics) -> Gates:
         """Make the gates of what the matrix products gave, `[2H, B]`."""

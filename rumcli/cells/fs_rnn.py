@@ -1,0 +1,259 @@
+"""The Fast-Slow recurrent network: `FSRNNCell` (one step) and `FSRNN` (the layer).
+
+Source: arXiv:1705.08639. Only mathematics here: no files, no printing, no argument parsing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="rumcli")
+class FSRNNCell(RecurrentCell):
+    """One step of a Fast-Slow RNN: k ≥ 2 fast cells on one state, and a slow cell between them.
+
+    With input `x [B, D]`, the state F of the fast cells and the state S of the slow one:
+
+        o, F = fast₁(drop(x), F)
+        s, S = slow(drop(o), S)
+        o, F = fast₂(drop(s), F)
+        o, F = fastᵢ(0, F)               for i = 3 … k; the zero is of width 1
+        y    = drop(o)
+
+    The states are those of F, then those of S.
+
+    Args:
+        fast_cells: k cells with states of the same sizes. Each may be any cell that
+            `keras.layers.RNN` takes.
+        slow_cell: Any such cell.
+        dropout: Share, in [0, 1), of the values between the cells that are dropped in training.
+            What is left is scaled up.
+        seed: Seed of the dropout masks.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If there are fewer than two fast cells, their states differ, a cell is there
+            twice, or `dropout` is out of its range.
+
+    Source: arXiv:1705.08639, section 3.
+    """
+
+    def __init__(
+        self,
+        fast_cells: Sequence[Any],
+        slow_cell: Any,
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        fast_cells = [_cell(cell) for cell in fast_cells]
+        slow_cell = _cell(slow_cell)
+        if len(fast_cells) < 2:
+            raise ValueError(f"fast_cells must be two or more cells, got {len(fast_cells)}")
+        sizes = [_state_sizes(cell) for cell in fast_cells]
+        if any(size != sizes[0] for size in sizes):
+            raise ValueError(f"fast_cells must have states of the same sizes, got {sizes}")
+        if len({id(cell) for cell in (*fast_cells, slow_cell)}) <= len(fast_cells):
+            raise ValueError("fast_cells and slow_cell must be different objects")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+        super().__init__(_output_size(fast_cells[-1]), seed=seed, **kwargs)
+        self.fast_cells = fast_cells
+        self.slow_cell = slow_cell
+        self.dropout = dropout
+        self.state_size = [*sizes[0], *_state_sizes(slow_cell)]
+
+    @property
+    def cells(self) -> list[Any]:
+        """The cells in the order in which they act: a fast one, the slow one, the other fast."""
+        return [self.fast_cells[0], self.slow_cell, *self.fast_cells[1:]]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build the cells for inputs of shape `[B, D]`.
+
+        Raises:
+            ValueError: If D is not known.
+        """
+        features = self.features_of(input_shape)
+        outputs = [_output_size(cell) for cell in self.cells]
+        self._widths = [features, outputs[0], outputs[1], *[1] * (len(outputs) - 3)]
+        for cell, width in zip(self.cells, self._widths, strict=True):
+            if not cell.built:
+                cell.build((None, width))
+                cell.built = True
+        self.built = True
+
+    def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Any, ...]:
+        """Compute all that does not depend on the state: what the first fast cell gets.
+
+        Args:
+            inputs: `[..., D]`.
+            draws: What `draw` returned, for the same steps; empty in inference.
+        """
+        first = self.fast_cells[0]
+        value = self._drop(inputs, draws, 0)
+        return first.project(value) if isinstance(first, RecurrentCell) else (value,)
+
+    def step(
+        self, projected: tuple[Any, ...], states: list[Tensor], draws: Draws = ()
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Advance the states by one step.
+
+        Args:
+            projected: What `project` returned, for one step.
+            states: Those of the fast cells, then those of the slow one.
+            draws: What `draw` returned, for one step; empty in inference.
+
+        Returns:
+            The output `[B, H]` and the new states.
+        """
+        count = len(_state_sizes(self.fast_cells[0]))
+        fast, slow = list(states[:count]), list(states[count:])
+        value: Any = None
+        for number, cell in enumerate(self.cells):
+            is_slow = number == 1
+            given = projected if number == 0 else self._given(value, draws, number)
+            own = draws[1][number] if draws else ()
+            value, after = self._advance(cell, given, slow if is_slow else fast, own)
+            fast, slow = (fast, after) if is_slow else (after, slow)
+        return self._drop(value, draws, len(self.cells)), [*fast, *slow]
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the cell, or a cell in it, draws anything in training."""
+        return bool(self.dropout) or any(
+            cell.is_random for cell in self.cells if isinstance(cell, RecurrentCell)
+        )
+
+    def draw(self, batch: Any, steps: Any) -> Draws:
+        """Draw for all steps of a training sequence what is dropped, and what the cells draw.
+
+        Returns:
+            A mask `[B, T, ·]` for what each cell gets, and one for the output, or `()` where none
+            is needed; and what each cell drew.
+        """
+        widths = [*self._widths, self.units]
+        is_zero = [2 < number < len(self.cells) for number in range(len(widths))]
+        masks = tuple(
+            () if zero else self.mask((batch, steps, width), self.dropout)
+            for width, zero in zip(widths, is_zero, strict=True)
+        )
+        own = tuple(
+            cell.draw(batch, steps) if isinstance(cell, RecurrentCell) else ()
+            for cell in self.cells
+        )
+        return (masks, own)
+
+    def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
+        """Return the states before the first step: those of a fast cell, those of the slow one."""
+        found = (_initial_state(cell, batch_size) for cell in (self.fast_cells[0], self.slow_cell))
+        return [ops.cast(state, self.compute_dtype) for states in found for state in states]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make the cell again."""
+        config = super().get_config()
+        del config["units"]
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **config,
+            "fast_cells": [serialize(cell) for cell in self.fast_cells],
+            "slow_cell": serialize(self.slow_cell),
+            "dropout": self.dropout,
+        }
+
+    def _given(self, value: Tensor, draws: Draws, number: int) -> tuple[Any, ...]:
+        """Return what a cell makes of the value before it, without its state."""
+        cell = self.cells[number]
+        if number > 2:
+            value = ops.zeros_like(value[..., :1])
+        value = self._drop(value, draws if number <= 2 else (), number)
+        if not isinstance(cell, RecurrentCell):
+            return (value,)
+        return cell.project(ops.cast(value, cell.compute_dtype))
+
+    def _advance(
+        self, cell: Any, given: tuple[Any, ...], states: list[Tensor], draws: Draws
+    ) -> tuple[Tensor, list[Tensor]]:
+        if isinstance(cell, RecurrentCell):
+            return cell.step(given, states, draws)
+        states = [ops.cast(state, cell.compute_dtype) for state in states]
+        nested = isinstance(cell.state_size, (list, tuple))
+        value, after = cell(given[0], states if nested else states[0])
+        after = list(after) if isinstance(after, (list, tuple)) else [after]
+        return self.at_full_precision(value), [self.at_full_precision(state) for state in after]
+
+    def _drop(self, value: Tensor, draws: Draws, number: int) -> Tensor:
+        if not draws or not self.dropout:
+            return value
+        stays = ops.cast(draws[0][number], value.dtype)
+        return value * stays * (1.0 / (1.0 - self.dropout))
+
+
+@keras.saving.register_keras_serializable(package="rumcli")
+class FSRNN(RecurrentLayer):
+    """A Fast-Slow RNN over a sequence.
+
+    Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`; H is the
+    size of the last fast cell.
+
+        FSRNN([LNLSTMCell(700), LNLSTMCell(700)], RUMCell(1000), dropout=0.35)
+
+    Args:
+        fast_cells: See `FSRNNCell`, as for all arguments up to `seed`.
+        slow_cell: The slow cell.
+        dropout: Share of the values between the cells that are dropped in training.
+        seed: Seed of the dropout masks.
+        implementation: `"auto"`, `"fused"` or `"plain"`; see `RecurrentLayer`. The fused loop
+            exists for `LNLSTMCell` and `RUMCell`.
+        **kwargs: Those of `RecurrentLayer`, such as `return_sequences`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or `implementation="fused"` can't be.
+
+    Source: arXiv:1705.08639, section 3.
+    """
+
+    def __init__(
+        self,
+        fast_cells: Sequence[Any],
+        slow_cell: Any,
+        dropout: float = 0.0,
+        seed: int | None = None,
+        implementation: str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        cell = FSRNNCell(
+            fast_cells,
+            slow_cell,
+            dropout=dropout,
+            seed=seed,
+            dtype=kwargs.get("dtype"),
+            name=self._cell_name(),
+        )
+        super().__init__(cell, implementation=implementation, **kwargs)
+
+
+def _cell(cell: Any) -> Any:
+    return keras.saving.deserialize_keras_object(cell) if isinstance(cell, dict) else cell
+
+
+def _state_sizes(cell: Any) -> list[int]:
+    return [int(size) for size in tree.flatten(cell.state_size)]
+
+
+def _output_size(cell: Any) -> int:
+    return getattr(cell, "output_size", None) or _state_sizes(cell)[0]
+
+
+def _initial_state(cell: Any, batch_size: Any) -> list[Tensor]:
+    if hasattr(cell, "get_initial_state"):
+        return tree.flatten(cell.get_initial_state(batch_size))
+    return [ops.zeros((batch_size, size)) for size in _state_sizes(cell)]

@@ -1,0 +1,208 @@
+"""The layer-normalised LSTM: `LNLSTMCell` (one step) and `LNLSTM` (the layer).
+
+Source: arXiv:1607.06450. Only mathematics here: no files, no printing, no argument parsing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import initializers, ops
+
+from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer
+from rumcli.cells.normalization import layer_norm
+
+Tensor = Any
+
+_GATES = 4  # i, j, f, o
+
+
+@keras.saving.register_keras_serializable(package="rumcli")
+class LNLSTMCell(RecurrentCell):
+    """One step of the LSTM with layer normalisation.
+
+    With input `x [B, D]`, hidden state `h [B, H]` and cell state `c [B, H]`:
+
+        (i, j, f, o) = LN(x W_x + h W_h + b)     each quarter normalised by itself
+        c'           = σ(f + 1) ⊙ c + σ(i) ⊙ tanh(j)
+        h'           = σ(o) ⊙ tanh(LN(c'))
+
+    Args:
+        units: Size of each state, H.
+        forget_bias: What is added to f; 1 as published.
+        zoneout: Probability, in [0, 1), that a unit of h keeps its previous value in a training
+            step. In inference the expectation is taken. Source: arXiv:1606.01305.
+        cell_zoneout: The same for c. h' is made of c' before it.
+        kernel_initializer: For `W_x`.
+        recurrent_initializer: For `W_h`.
+        bias_initializer: For `b`.
+        seed: Seed of the zoneout masks.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Source: arXiv:1607.06450, equations 20-22, as arXiv:1705.08639 has them.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        forget_bias: float = 1.0,
+        zoneout: float = 0.0,
+        cell_zoneout: float = 0.0,
+        kernel_initializer: Any = "orthogonal",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for name, rate in (("zoneout", zoneout), ("cell_zoneout", cell_zoneout)):
+            if not 0 <= rate < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {rate!r}")
+        super().__init__(units, seed=seed, **kwargs)
+        self.forget_bias = forget_bias
+        self.zoneout = zoneout
+        self.cell_zoneout = cell_zoneout
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.state_size = [units, units]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs of shape `[B, D]`.
+
+        Raises:
+            ValueError: If D is not known.
+        """
+        size, products = self.units, _GATES * self.units
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.features_of(input_shape), products),
+            initializer=self.kernel_initializer,
+        )
+        self.recurrent_kernel = self.add_weight(
+            name="recurrent_kernel", shape=(size, products), initializer=self.recurrent_initializer
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(products,), initializer=self.bias_initializer
+        )
+        self.gate_gain = self.add_weight(name="gate_gain", shape=(products,), initializer="ones")
+        self.gate_offset = self.add_weight(
+            name="gate_offset", shape=(products,), initializer="zeros"
+        )
+        self.cell_gain = self.add_weight(name="cell_gain", shape=(size,), initializer="ones")
+        self.cell_offset = self.add_weight(name="cell_offset", shape=(size,), initializer="zeros")
+        self.built = True
+
+    def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Tensor]:
+        """Compute all that does not depend on the state.
+
+        Args:
+            inputs: `[..., D]`.
+            draws: Not needed.
+
+        Returns:
+            `x W_x + b`, `[..., 4H]`.
+        """
+        return (self.at_full_precision(ops.matmul(inputs, self.kernel) + self.bias),)
+
+    def step(
+        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws = ()
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Advance the states by one step.
+
+        Args:
+            projected: What `project` returned, for one step.
+            states: h and c, `[B, H]` each.
+            draws: What `draw` returned, for one step; empty in inference.
+
+        Returns:
+            h' after zoneout, `[B, H]`, and the new states.
+        """
+        hidden_state, cell_state = states
+        of_state = ops.matmul(ops.cast(hidden_state, self.compute_dtype), self.recurrent_kernel)
+        products = projected[0] + self.at_full_precision(of_state)
+        gains = ops.split(self.at_full_precision(self.gate_gain), _GATES)
+        offsets = ops.split(self.at_full_precision(self.gate_offset), _GATES)
+        parts = zip(ops.split(products, _GATES, axis=-1), gains, offsets, strict=True)
+        i, j, f, o = (layer_norm(*part) for part in parts)
+        new_cell = ops.sigmoid(f + self.forget_bias) * cell_state + ops.sigmoid(i) * ops.tanh(j)
+        shown = layer_norm(
+            new_cell,
+            self.at_full_precision(self.cell_gain),
+            self.at_full_precision(self.cell_offset),
+        )
+        new_states = self.zone_out([ops.sigmoid(o) * ops.tanh(shown), new_cell], states, draws)
+        return new_states[0], new_states
+
+    @property
+    def zoneouts(self) -> tuple[float, ...]:
+        """The probabilities with which units of h and of c keep their values in training."""
+        return (self.zoneout, self.cell_zoneout)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make the cell again."""
+        config = {
+            "forget_bias": self.forget_bias,
+            "zoneout": self.zoneout,
+            "cell_zoneout": self.cell_zoneout,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": initializers.serialize(self.recurrent_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+        }
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable(package="rumcli")
+class LNLSTM(RecurrentLayer):
+    """The layer-normalised LSTM over a sequence.
+
+    Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`. The
+    states are h and c, `[B, H]` each.
+
+    Args:
+        units: Size of each state, H.
+        forget_bias: See `LNLSTMCell`, as for all arguments up to `seed`.
+        zoneout: Probability that a unit of h keeps its previous value in a training step.
+        cell_zoneout: The same for c.
+        kernel_initializer: For `W_x`.
+        recurrent_initializer: For `W_h`.
+        bias_initializer: For `b`.
+        seed: Seed of the zoneout masks.
+        implementation: `"auto"`, `"fused"` or `"plain"`; see `RecurrentLayer`.
+        **kwargs: Those of `RecurrentLayer`, such as `return_sequences`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or `implementation="fused"` can't be.
+
+    Source: arXiv:1607.06450, equations 20-22, as arXiv:1705.08639 has them.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        forget_bias: float = 1.0,
+        zoneout: float = 0.0,
+        cell_zoneout: float = 0.0,
+        kernel_initializer: Any = "orthogonal",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        seed: int | None = None,
+        implementation: str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        cell = LNLSTMCell(
+            units,
+            forget_bias=forget_bias,
+            zoneout=zoneout,
+            cell_zoneout=cell_zoneout,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            seed=seed,
+            dtype=kwargs.get("dtype"),
+            name=self._cell_name(),
+        )
+        super().__init__(cell, implementation=implementation, **kwargs)

@@ -1,0 +1,249 @@
+"""The fused loop of LNLSTM and FSRNN: the same results as the plain one, and what it refuses."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from rumcli.cells.arum import ARUMCell
+from rumcli.cells.fs_rnn import FSRNN
+from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
+from rumcli.cells.rum import RUMCell
+
+from .contract import FEATURES, LayerContract, random_inputs, to_numpy
+from .gradients import BACKEND, needs_tensorflow, relative_error
+
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+
+    from rumcli.cells.kernels import program
+
+    from .fusing import assert_same, in_a_process_of_its_own, model_with, results, traces_of
+
+pytestmark = needs_tensorflow
+
+FAST = {"zoneout": 0.1, "cell_zoneout": 0.5}
+SLOW = {"time_norm": 1.0, "layer_norm": True, "layer_norm_order": "after_sigmoid", "zoneout": 0.1}
+
+
+def ln_lstm(units: int, **options: Any) -> LNLSTM:
+    return LNLSTM(units, seed=5, **options)
+
+
+def ln_lstm_zoneout(units: int, **options: Any) -> LNLSTM:
+    return LNLSTM(units, seed=5, **FAST, **options)
+
+
+def fs_rum(units: int, **options: Any) -> FSRNN:
+    dtype = options.get("dtype")
+    fast = [LNLSTMCell(units, seed=n, dtype=dtype, **FAST) for n in range(2)]
+    slow = RUMCell(units + 2, seed=8, dtype=dtype, **SLOW)
+    return FSRNN(fast, slow, dropout=0.35, seed=9, **options)
+
+
+def fs_lstm(units: int, **options: Any) -> FSRNN:
+    dtype = options.get("dtype")
+    fast = [LNLSTMCell(units, dtype=dtype) for _ in range(4)]
+    return FSRNN(fast, LNLSTMCell(units - 1, dtype=dtype), **options)
+
+
+def all_rum(units: int, **options: Any) -> FSRNN:
+    dtype = options.get("dtype")
+    fast = [
+        RUMCell(units, activation="tanh", dtype=dtype),
+        RUMCell(units, update_gate=False, bias_initializer="ones", dtype=dtype),
+    ]
+    return FSRNN(fast, RUMCell(3, time_norm=0.5, dtype=dtype), dropout=0.2, seed=9, **options)
+
+
+LAYERS: dict[str, Callable[..., Any]] = {
+    make.__name__: make for make in (ln_lstm, ln_lstm_zoneout, fs_rum, fs_lstm, all_rum)
+}
+STEPS, BATCHES, UNITS = (1, 2, 17, 200), (1, 3, 128), (7, 8)
+SAMPLE = [
+    (layer, (17, 1, 2)[n % 3], BATCHES[(n + n // 3) % 3], UNITS[n % 2])
+    for n, layer in enumerate(LAYERS)
+]
+
+
+def pair(
+    make: Callable[..., Any], units: int, batch: int | None = None, **options: Any
+) -> tuple[Any, Any]:
+    """Return a plain and a fused layer with the same weights, biases and gains not all equal."""
+    options = {"return_sequences": True, "return_state": True, "dtype": "float64", **options}
+    keras.utils.set_random_seed(3)
+    plain, other = (make(units, implementation=way, **options) for way in ("plain", "fused"))
+    for layer in (plain, other):
+        layer.build((batch, None, FEATURES))
+    rng = np.random.default_rng(4)
+    for one, another in zip(plain.trainable_variables, other.trainable_variables, strict=True):
+        value = to_numpy(one.value)
+        if value.ndim == 1:
+            value = value + 0.1 * rng.standard_normal(value.shape)
+        one.assign(value)
+        another.assign(value)
+    return plain, other
+
+
+def random_states(layer: Any, batch: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(7)
+    return [0.3 * rng.standard_normal((batch, size)) for size in layer.state_size]
+
+
+def assert_same_in_float64(name: str, steps: int, batch: int, units: int) -> None:
+    layers = pair(LAYERS[name], units)
+    inputs = random_inputs(steps, "float64", batch)
+    states = random_states(layers[0], batch) if (steps + batch) % 2 else None
+    plain, other = (results(layer, inputs, states, training=True) for layer in layers)
+    # Two orders of the same sums in float64; layer norm and rounding make them grow with T.
+    assert_same(plain, other, 1e-9)
+
+
+@pytest.mark.parametrize(("name", "steps", "batch", "units"), SAMPLE)
+def test_outputs_and_gradients_are_those_of_the_plain_loop(name, steps, batch, units):
+    assert_same_in_float64(name, steps, batch, units)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LAYERS)
+def test_outputs_and_gradients_are_those_of_the_plain_loop_in_every_combination(name):
+    cases = itertools.product([name], STEPS, BATCHES, UNITS)
+    in_a_process_of_its_own(assert_same_in_float64, cases)
+
+
+@pytest.mark.parametrize("options", [{}, {"zero_output_for_mask": True}, {"go_backwards": True}])
+@pytest.mark.parametrize("name", ["ln_lstm_zoneout", "fs_rum"])
+def test_masks_are_those_of_the_plain_loop(name, options):
+    layers = pair(LAYERS[name], 5, **options)
+    inputs = random_inputs(6, "float64", 4)
+    mask = np.ones((4, 6), bool)
+    mask[1, 2:4] = mask[2, :3] = mask[2, 5] = False  # within, before and after the real steps
+    mask[3] = False
+
+    plain, other = (
+        results(layer, inputs, random_states(layer, 4), mask=tf.constant(mask), training=True)
+        for layer in layers
+    )
+
+    assert_same(plain, other, 1e-11)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", ["ln_lstm", "fs_rum"])
+def test_a_single_output_is_that_of_the_plain_loop(name, masked):
+    layers = pair(LAYERS[name], 5, return_sequences=False, return_state=False)
+    inputs = random_inputs(6, "float64", 3)
+    mask = np.array([[True] * 6, [True, False, True, True, False, False], [False] * 6])
+    call = {"mask": tf.constant(mask)} if masked else {}
+
+    plain, other = (results(layer, inputs, training=True, **call) for layer in layers)
+
+    assert_same(plain, other, 1e-11)
+
+
+@pytest.mark.parametrize("batch", [64, 65])
+def test_shards_of_samples_change_nothing(batch, monkeypatch):
+    monkeypatch.setattr(program, "_cores", lambda: 2)
+    layers = pair(fs_rum, 5)
+    inputs = random_inputs(3, "float64", batch)
+
+    plain, other = (results(layer, inputs, training=True) for layer in layers)
+
+    assert_same(plain, other, 1e-11)
+
+
+@pytest.mark.parametrize("magnitude", [0.0, 1e-18, 1e18])
+@pytest.mark.parametrize("name", ["ln_lstm", "fs_rum", "all_rum"])
+def test_zero_huge_and_tiny_inputs_give_finite_outputs_and_gradients(name, magnitude):
+    _, layer = pair(LAYERS[name], 6, dtype="float32")
+    inputs = (magnitude * random_inputs(5, "float64", 4)).astype("float32")
+
+    outputs, gradients = results(layer, inputs)
+
+    for array in (*outputs, *gradients):
+        assert np.all(np.isfinite(array))
+
+
+def test_gradients_over_many_steps_in_float32_are_those_of_float64():
+    _, exact = pair(fs_rum, 40, return_state=False)
+    _, layer = pair(fs_rum, 40, dtype="float32", return_state=False)
+    for one, other in zip(layer.trainable_variables, exact.trainable_variables, strict=True):
+        one.assign(to_numpy(other.value))
+    inputs = random_inputs(150, "float64", 2)
+
+    expected, found = results(exact, inputs), results(layer, inputs.astype("float32"))
+
+    assert_same(expected, found, 1e-3)
+
+
+@pytest.mark.parametrize("name", ["ln_lstm_zoneout", "fs_rum"])
+def test_it_is_taken_inside_fit_and_draws_what_the_plain_loop_draws(name):
+    losses, loops = {}, {}
+    for way in ("auto", "fused", "plain"):
+        keras.utils.set_random_seed(1)
+        model = model_with(LAYERS[name](6, implementation=way))
+        inputs = random_inputs(5, batch=16)
+        before = program.traces()
+        history = model.fit(inputs, inputs[:, 0, :1], batch_size=8, epochs=3, verbose=0)
+        losses[way], loops[way] = history.history["loss"], program.traces() - before
+    # Six steps of two orders of the same sums, in float32.
+    np.testing.assert_allclose(losses["fused"], losses["plain"], rtol=1e-5)
+    assert losses["auto"] == losses["fused"]
+    assert loops["auto"] > 0
+    assert loops["plain"] == 0
+
+
+def test_second_order_gradients_are_refused_in_words():
+    _, layer = pair(ln_lstm, 5)
+    inputs = tf.constant(random_inputs(4, "float64"))
+    with tf.GradientTape() as outer:
+        outer.watch(inputs)
+        with tf.GradientTape() as inner:
+            inner.watch(inputs)
+            outputs = tf.reduce_sum(layer(inputs)[0] ** 2)
+        gradient = inner.gradient(outputs, inputs)
+    with pytest.raises(NotImplementedError, match="implementation='plain'"):
+        outer.gradient(gradient, inputs)
+
+
+@pytest.mark.parametrize(
+    ("slow", "why"),
+    [
+        (lambda: ARUMCell(4), "ARUMCell in a Fast-Slow RNN"),
+        (lambda: keras.layers.GRUCell(4), "there is none for GRUCell"),
+        (lambda: RUMCell(4, activation=lambda z: 2.0 * z), "not one of keras.activations"),
+    ],
+)
+def test_what_cannot_be_fused_says_why_and_is_computed_plainly(slow, why):
+    def make(**options: Any) -> FSRNN:
+        return FSRNN([LNLSTMCell(5), LNLSTMCell(5)], slow(), **options)
+
+    with pytest.raises(ValueError, match=f"implementation='fused' can't be: .*{why}"):
+        make(implementation="fused")
+    layer = make()
+    assert traces_of(lambda: tf.function(layer)(random_inputs(5))) == 0
+
+
+def test_a_stateful_layer_goes_on_as_the_plain_loop_does():
+    layers = pair(ln_lstm, 5, stateful=True, return_state=False, batch=3)
+    inputs = random_inputs(4, "float64", 3)
+
+    plain, other = ([to_numpy(layer(inputs)), to_numpy(layer(inputs))] for layer in layers)
+
+    for found, expected in zip(other, plain, strict=True):
+        assert relative_error(found, expected) < 1e-11
+
+
+@pytest.mark.slow
+class TestFusedLNLSTM(LayerContract):
+    layer_class = LNLSTM
+    arguments = {"implementation": "fused"}  # noqa: RUF012 - as the contract has it
+
+    test_unrolling_changes_nothing = None
+    test_every_precision_computes_about_the_same = None
+    test_a_masked_step_carries_the_states = None  # `test_masks_are_those_of_the_plain_loop` is
