@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras import tree
 from keras.src import backend
 
@@ -42,7 +43,7 @@ def run(
         `keras.layers.RNN.inner_loop` returns them.
     """
     # Keras's own loop takes a tuple of tensors, but nothing deeper.
-    flat = tuple(tree.flatten(sequences))
+    flat = tuple(map(_of_any_batch_size, tree.flatten(sequences)))
 
     def step_of_flat(parts: tuple[Tensor, ...], states: Any) -> tuple[Tensor, list[Tensor]]:
         return step(tree.pack_sequence_as(sequences, list(parts)), states)
@@ -50,7 +51,7 @@ def run(
     return backend.rnn(
         step_of_flat,
         flat,
-        states,
+        list(map(_of_any_batch_size, states)),
         go_backwards=layer.go_backwards,
         mask=mask,
         unroll=layer.unroll,
@@ -58,3 +59,19 @@ def run(
         zero_output_for_mask=layer.zero_output_for_mask,
         return_all_outputs=layer.return_sequences,
     )
+
+
+def _of_any_batch_size(tensor: Tensor) -> Tensor:
+    """Hide the size of the batch from TensorFlow's graph optimiser, inside of a graph.
+
+    Where all sizes are known and large, it makes sums in the gradient of a loop in temporary
+    variables, of which the last is left over and the next call fails: "Already exists: Resource
+    … tmp_var". See https://github.com/tensorflow/tensorflow/issues/38906.
+    """
+    if keras.config.backend() != "tensorflow":
+        return tensor
+    import tensorflow as tf
+
+    if not tf.inside_function():
+        return tensor
+    return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=[None, *tensor.shape[1:]])
