@@ -14,17 +14,14 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def keys():
-    for section in RunConfig.model_fields:
-        if section in schema.CHOICES:
-            for name in config.names(section):
-                yield from (
-                    f"{section}.{key}" for key in schema.model_of(section, name).model_fields
-                )
-        elif schema.keys_of(section):
-            yield from (f"{section}.{key}" for key in schema.keys_of(section))
-        else:
-            yield section
+def keys(model=RunConfig, path=""):
+    for key, field in model.model_fields.items():
+        models = schema.models_in(field.annotation)
+        if models and not path:
+            for inner in models.values():
+                yield from keys(inner, f"{key}.")
+        else:  # what is in a cell within a cell is described with the cell
+            yield f"{path}{key}"
 
 
 @pytest.mark.parametrize("key", sorted(set(keys())))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "LNLSTMCell",
     "RUMCell",
     "make",
+    "make_cell",
     "names",
     "rotate",
     "rotation_operator",
@@ -47,9 +49,12 @@ _HOMES = {
     "rotation_operator": "rumcli.cells.rotation",
 }
 
-_LAYERS = {
+# The layers and their cells.
+_NAMES = {
     "rum": ("rumcli.cells.rum", "RUM"),
     "arum": ("rumcli.cells.arum", "ARUM"),
+    "lnlstm": ("rumcli.cells.ln_lstm", "LNLSTM"),
+    "fsrnn": ("rumcli.cells.fs_rnn", "FSRNN"),
     "lstm": ("keras.layers", "LSTM"),
     "gru": ("keras.layers", "GRU"),
     "rnn": ("keras.layers", "SimpleRNN"),
@@ -68,17 +73,19 @@ def __dir__() -> list[str]:
 
 def names() -> list[str]:
     """Return the names that `make` knows."""
-    return list(_LAYERS)
+    return list(_NAMES)
 
 
 def make(name: str, units: int, /, **options: Any) -> keras.layers.RNN:
     """Make a recurrent layer by name.
 
     Args:
-        name: One of `names()`: `"rum"`, `"arum"`, `"lstm"`, `"gru"`, `"rnn"`.
-        units: Size of the state, H.
+        name: One of `names()`, such as `"rum"` or `"gru"`.
+        units: Size of the state, H. `"fsrnn"`: of each fast cell.
         **options: What the layer's own constructor takes, such as `time_norm` for `"rum"` or
-            `return_sequences` for all.
+            `return_sequences` for all. `"fsrnn"`, which is made of cells, takes `fast` and `slow`
+            as dictionaries `{"name": …, "units": …, **options}`, `fast` without units, and
+            `fast_cells`, their number. Default: two `"lnlstm"`, and a `"rum"` of the same size.
 
     Returns:
         A layer from `[B, T, D]` to `[B, H]`, or `[B, T, H]` with `return_sequences`.
@@ -86,26 +93,72 @@ def make(name: str, units: int, /, **options: Any) -> keras.layers.RNN:
     Raises:
         ValueError: If the name, or an option of the layer, does not exist.
     """
-    if name not in _LAYERS:
-        raise ValueError(f"unknown cell {name!r}; cells: {', '.join(_LAYERS)}")
-    module, class_name = _LAYERS[name]
-    layer_class = getattr(importlib.import_module(module), class_name)
-    accepted = _option_names(layer_class)
+    layer_class = _class_of(name)
+    if name == "fsrnn":
+        return _make_fast_slow(layer_class, units, **options)
+    _check_options(name, layer_class, options)
+    return layer_class(units, **options)
+
+
+def make_cell(name: str, units: int, /, **options: Any) -> keras.layers.Layer:
+    """Make a cell by name: one step, for `keras.layers.RNN` or `FSRNN`.
+
+    Args:
+        name: One of `names()`, but not `"fsrnn"`.
+        units: Size of the state, H.
+        **options: What the cell's own constructor takes.
+
+    Raises:
+        ValueError: If the name, or an option of the cell, does not exist.
+    """
+    if name == "fsrnn":
+        raise ValueError("a Fast-Slow RNN is not made of Fast-Slow RNNs")
+    cell_class = _class_of(name, "Cell")
+    _check_options(name, cell_class, options)
+    return cell_class(units, **options)
+
+
+def _make_fast_slow(
+    layer_class: Any,
+    units: int,
+    fast: Mapping[str, Any] | None = None,
+    fast_cells: int = 2,
+    slow: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> keras.layers.RNN:
+    _check_options("fsrnn", layer_class, options)
+    dtype = {"dtype": options["dtype"]} if "dtype" in options else {}
+    fast = {"name": "lnlstm", **(fast or {}), **dtype}
+    slow = {"name": "rum", "units": units, **(slow or {}), **dtype}
+    name, own_units, slow_name = fast.pop("name"), slow.pop("units"), slow.pop("name")
+    cells = [make_cell(name, units, **fast) for _ in range(fast_cells)]
+    return layer_class(cells, make_cell(slow_name, own_units, **slow), **options)
+
+
+def _class_of(name: str, suffix: str = "") -> Any:
+    if name not in _NAMES:
+        raise ValueError(f"unknown cell {name!r}; cells: {', '.join(_NAMES)}")
+    module, class_name = _NAMES[name]
+    return getattr(importlib.import_module(module), class_name + suffix)
+
+
+def _check_options(name: str, made: type, options: Mapping[str, Any]) -> None:
+    accepted = _option_names(made)
     for option in options:
         if option not in accepted:
             raise ValueError(
                 f"cell {name!r} has no option {option!r}; its options: {', '.join(accepted)}"
             )
-    return layer_class(units, **options)
 
 
-def _option_names(layer_class: type) -> list[str]:
+def _option_names(made: type) -> list[str]:
     import keras
 
     found: dict[str, None] = {}
-    for parent in layer_class.__mro__:
+    for parent in made.__mro__:
         if "__init__" in vars(parent):
             found.update(dict.fromkeys(inspect.signature(vars(parent)["__init__"]).parameters))
         if parent is keras.layers.Layer:
             break
-    return [name for name in found if name not in ("self", "units", "cell", "args", "kwargs")]
+    others = ("self", "units", "cell", "slow_cell", "args", "kwargs")
+    return [name for name in found if name not in others]

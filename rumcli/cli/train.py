@@ -31,7 +31,7 @@ def train(
     cell: Annotated[
         str | None,
         typer.Option(
-            help="rum, arum, lstm, gru or rnn. Default: the preset's.",
+            help="rum, arum, lnlstm, fsrnn, lstm, gru or rnn. Default: the preset's.",
             autocompletion=options.completing(options.cells),
         ),
     ] = None,

@@ -43,10 +43,14 @@ def from_file(path: Path) -> schema.RunConfig:
 
 def to_yaml(run: schema.RunConfig) -> str:
     """Write a configuration as YAML, complete."""
-    content = run.model_dump(mode="json")
-    for section in schema.CHOICES:
-        content[section] = {"name": content[section].pop("name"), **content[section]}
-    return yaml.safe_dump(content, sort_keys=False)
+    return yaml.safe_dump(_names_first(run.model_dump(mode="json")), sort_keys=False)
+
+
+def _names_first(content: Any) -> Any:
+    if not isinstance(content, dict):
+        return content
+    keys = sorted(content, key=lambda key: key != "name")  # stable: the others keep their order
+    return {key: _names_first(content[key]) for key in keys}
 
 
 def build(
@@ -85,7 +89,7 @@ def differences(one: schema.RunConfig, other: schema.RunConfig) -> list[KeyPath]
 def _differing(path: KeyPath, one: Any, other: Any) -> list[KeyPath]:
     if not (isinstance(one, dict) and isinstance(other, dict)):
         return [] if one == other else [path]
-    if path in {(section,) for section in schema.CHOICES} and one["name"] != other["name"]:
+    if one.get("name") != other.get("name"):
         return [(*path, "name")]  # what else differs follows from it
     # In the order of the file; a key that only one has, such as an option of its cell, is one.
     keys = [*one, *(key for key in other if key not in one)]
@@ -185,18 +189,27 @@ def _name(document: Document, section: str) -> str | None:
 
 def _merge(values: dict[str, Any], document: Document) -> dict[str, Any]:
     """Lay `document` over `values`; a new cell or optimiser keeps the options of the old it has."""
-    merged = dict(values)
-    for key, value in document.values.items():
-        if key == "description":  # of the preset; what is made of it is something else
-            continue
-        below = merged.get(key)
-        if not (isinstance(value, dict) and isinstance(below, dict)):
-            merged[key] = value
-            continue
-        name = value.get("name", below.get("name"))
-        if key in schema.CHOICES and name != below.get("name") and name in schema.names(key):
-            below = _shared(schema.model_of(key, name), schema.model_of(key, below["name"]), below)
-        merged[key] = {**below, **value}
+    # A description is of the preset; what is made of it is something else.
+    given = {key: value for key, value in document.values.items() if key != "description"}
+    return _merged(schema.RunConfig, values, given)
+
+
+def _merged(kind: Any, below: Any, value: Any) -> Any:
+    """Lay a value over another, where the schema has an annotation `kind`."""
+    if not (isinstance(value, dict) and isinstance(below, dict)):
+        return value
+    models = schema.models_in(kind)
+    before, model = schema.chosen(models, below), schema.chosen(models, {**below, **value})
+    if before and model and before is not model:
+        below = _shared(model, before, below)
+    merged = dict(below)
+    for key, inner in value.items():
+        field = model.model_fields.get(key) if model else None
+        merged[key] = _merged(field.annotation if field else None, below.get(key), inner)
+        # What a layer leaves unsaid of a section is as it is by default.
+        default = getattr(field.default, "name", None) if field else None
+        if default and isinstance(inner, dict):
+            merged[key] = {"name": default, **merged[key]}
     return merged
 
 

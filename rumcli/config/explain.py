@@ -42,15 +42,19 @@ def explain(
     if kind == "extra_forbidden":
         return _prefix(path, documents) + _unknown_key(path, values)
     if kind == "union_tag_not_found":
-        known = ", ".join(schema.names(path[0]))
-        return f"{_prefix(path, documents)}'{path[0]}.name' is missing; {path[0]}s: {known}"
+        known = ", ".join(schema.models_at(path, values))
+        named = f"'{'.'.join(path)}.name' is missing; {_what(path)}s: {known}"
+        return _prefix(path, documents) + named
     if kind == "union_tag_invalid":
-        given = str(values[path[0]].get("name"))
-        unknown = suggest.unknown(path[0], given, schema.names(path[0]))
+        unknown = suggest.unknown(
+            _what(path), str(finding["input"].get("name")), schema.models_at(path, values)
+        )
         return _prefix((*path, "name"), documents) + unknown
     if kind == "missing":
         return f"{_prefix(path, documents)}'{'.'.join(path)}' is missing"
     expected = _EXPECTED.get(kind, finding["msg"]).format(**context)
+    if kind == "model_attributes_type" and len(models := schema.models_at(path, values)) > 1:
+        expected = f"a mapping such as {{name: {next(iter(models))}}}"
     prefix = _prefix(path, documents)
     of_flag = prefix.startswith("--") and not prefix.startswith("--set ")
     if path and path[-1] in ("time_norm", "bias_initializer", "clip_norm") and not of_flag:
@@ -60,17 +64,22 @@ def explain(
     return f"{prefix}expected {expected}, got {shown}"
 
 
+def _what(path: KeyPath) -> str:
+    """Say what the models of a choice are: a task, a cell, an optimizer."""
+    return path[0]
+
+
 def _key_path(finding: Mapping[str, Any], values: Mapping[str, Any]) -> KeyPath:
-    # pydantic puts the chosen member of a union between the section and its key.
-    path = tuple(str(part) for part in finding["loc"])
-    if len(path) > 1 and path[0] in schema.CHOICES:
-        path = (path[0], *path[2:])
-    # ... and after the key, which member of a union such as `float | None` was tried.
+    # pydantic puts the chosen member of a union between a section and its key, and after the key,
+    # which member of a union such as `float | None` was tried.
+    path: KeyPath = ()
     inner: Any = values
-    for length, key in enumerate(path):
+    for part in map(str, finding["loc"]):
         if not isinstance(inner, Mapping):
-            return path[:length]
-        inner = inner.get(key)
+            break
+        if part == inner.get("name") and len(schema.models_at(path, values)) > 1:
+            continue
+        path, inner = (*path, part), inner.get(part)
     return path
 
 
@@ -96,20 +105,19 @@ def _unknown_key(path: KeyPath, values: Mapping[str, Any]) -> str:
     *parents, key = path
     if not parents:
         return suggest.unknown("key", key, schema.RunConfig.model_fields)
-    section = parents[0]
-    if section not in schema.CHOICES:
-        fields = schema.keys_of(section)
+    inner: Any = values
+    for parent in parents:
+        inner = inner[parent]
+    section, models = ".".join(parents), schema.models_at(tuple(parents), values)
+    model = schema.chosen(models, inner)
+    fields = [field for field in model.model_fields if field != "name"] if model else []
+    if len(models) == 1:
         return suggest.unknown("key", key, fields).replace("keys:", f"keys of '{section}':")
-    name = values[section]["name"]
-    fields = [field for field in schema.model_of(section, name).model_fields if field != "name"]
-    owners = [
-        other
-        for other in schema.names(section)
-        if key in schema.model_of(section, other).model_fields
-    ]
+    name = inner["name"]
+    owners = [other for other, model in models.items() if key in model.model_fields]
     if owners:
         return (
-            f"{section} '{name}' has no option '{key}' ({section}s that have it: "
+            f"{section} '{name}' has no option '{key}' ({_what(path)}s that have it: "
             f"{', '.join(owners)}); its options: {', '.join(fields)}"
         )
     return suggest.unknown("option", key, fields).replace("options:", f"options of '{name}':")

@@ -6,6 +6,7 @@ Only what a value may be; where values come from is in `build`.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -59,8 +60,19 @@ class RecallConfig(_Section):
     test_examples: Positive = 20_000
 
 
-class _RotationalConfig(_Section):
+# A cell has its options; as the slow cell of a Fast-Slow RNN it has a size too, and as a layer what
+# only a loop over time has. Fast cells all have the size of the layer.
+
+
+class _Sized(_Section):
     units: Positive = 100
+
+
+class _Looped(_Section):
+    implementation: Literal["auto", "fused", "plain"] = "auto"
+
+
+class _RotationalOptions(_Section):
     activation: Activation = "relu"
     time_norm: Annotated[Rate | None, Field(description="η, the time norm, or null")] = None
     layer_norm: bool = False
@@ -69,44 +81,106 @@ class _RotationalConfig(_Section):
     update_gate: bool = True
     kernel_initializer: Initializer = "orthogonal"
     bias_initializer: Literal["zeros", "ones"] | None = None
-    implementation: Literal["auto", "fused", "plain"] = "auto"
 
 
-class RUMConfig(_RotationalConfig):
-    """RUM, λ = 0."""
+class FastRUMConfig(_RotationalOptions):
+    """RUM, λ = 0, as a fast cell."""
 
     name: Literal["rum"] = "rum"
 
 
-class ARUMConfig(_RotationalConfig):
-    """RUM, λ = 1: with an associative memory."""
+class SlowRUMConfig(FastRUMConfig, _Sized):
+    """RUM, λ = 0, as a slow cell."""
+
+
+class RUMConfig(_Looped, SlowRUMConfig):
+    """RUM, λ = 0."""
+
+
+class SlowARUMConfig(_RotationalOptions, _Sized):
+    """RUM, λ = 1, as a slow cell."""
 
     name: Literal["arum"] = "arum"
 
 
-class _KerasCellConfig(_Section):
-    units: Positive = 100
+class ARUMConfig(_Looped, SlowARUMConfig):
+    """RUM, λ = 1: with an associative memory."""
+
+
+class FastLNLSTMConfig(_Section):
+    """The layer-normalised LSTM as a fast cell."""
+
+    name: Literal["lnlstm"] = "lnlstm"
+    forget_bias: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+    zoneout: Annotated[Fraction, Field(description="probability that h keeps its value")] = 0.0
+    cell_zoneout: Annotated[Fraction, Field(description="probability that c does")] = 0.0
+    kernel_initializer: Initializer = "orthogonal"
+    recurrent_initializer: Initializer = "orthogonal"
+    bias_initializer: Literal["zeros", "ones"] = "zeros"
+
+
+class SlowLNLSTMConfig(FastLNLSTMConfig, _Sized):
+    """The layer-normalised LSTM as a slow cell."""
+
+
+class LNLSTMConfig(_Looped, SlowLNLSTMConfig):
+    """The layer-normalised LSTM."""
+
+
+class _KerasOptions(_Section):
     activation: Activation = "tanh"
     dropout: Fraction = 0.0
     recurrent_dropout: Fraction = 0.0
 
 
-class LSTMConfig(_KerasCellConfig):
-    """Keras's LSTM."""
+class FastLSTMConfig(_KerasOptions):
+    """Keras's LSTM as a fast cell."""
 
     name: Literal["lstm"] = "lstm"
 
 
-class GRUConfig(_KerasCellConfig):
-    """Keras's GRU."""
+class LSTMConfig(FastLSTMConfig, _Sized):
+    """Keras's LSTM."""
+
+
+class FastGRUConfig(_KerasOptions):
+    """Keras's GRU as a fast cell."""
 
     name: Literal["gru"] = "gru"
 
 
-class RNNConfig(_KerasCellConfig):
-    """Keras's SimpleRNN."""
+class GRUConfig(FastGRUConfig, _Sized):
+    """Keras's GRU."""
+
+
+class FastRNNConfig(_KerasOptions):
+    """Keras's SimpleRNN as a fast cell."""
 
     name: Literal["rnn"] = "rnn"
+
+
+class RNNConfig(FastRNNConfig, _Sized):
+    """Keras's SimpleRNN."""
+
+
+FastCellConfig = Annotated[
+    FastLNLSTMConfig | FastRUMConfig | FastLSTMConfig | FastGRUConfig | FastRNNConfig,
+    Field(discriminator="name"),
+]
+SlowCellConfig = Annotated[
+    SlowRUMConfig | SlowARUMConfig | SlowLNLSTMConfig | LSTMConfig | GRUConfig | RNNConfig,
+    Field(discriminator="name"),
+]
+
+
+class FSRNNConfig(_Looped, _Sized):
+    """A Fast-Slow RNN; its units are those of each fast cell."""
+
+    name: Literal["fsrnn"] = "fsrnn"
+    fast_cells: Annotated[int, Field(ge=2, description="how many")] = 2
+    fast: FastCellConfig = FastLNLSTMConfig()
+    slow: SlowCellConfig = SlowRUMConfig()
+    dropout: Annotated[Fraction, Field(description="share dropped between the cells")] = 0.0
 
 
 class ModelConfig(_Section):
@@ -147,7 +221,8 @@ class TrainConfig(_Section):
 
 TaskConfig = Annotated[CopyingConfig | RecallConfig, Field(discriminator="name")]
 CellConfig = Annotated[
-    RUMConfig | ARUMConfig | LSTMConfig | GRUConfig | RNNConfig, Field(discriminator="name")
+    RUMConfig | ARUMConfig | LNLSTMConfig | FSRNNConfig | LSTMConfig | GRUConfig | RNNConfig,
+    Field(discriminator="name"),
 ]
 OptimizerConfig = Annotated[RMSPropConfig | AdamConfig, Field(discriminator="name")]
 
@@ -164,13 +239,14 @@ class RunConfig(_Section):
     precision: Literal["float32", "float64", "mixed_bfloat16", "mixed_float16"] = "float32"
 
 
+KeyPath = tuple[str, ...]
 # The sections that are one of several models, told apart by their `name`.
 CHOICES = ("task", "cell", "optimizer")
 
 
 def names(section: str) -> list[str]:
     """Return the names that `section` (`"task"`, `"cell"` or `"optimizer"`) can have."""
-    return list(_models(section))
+    return list(models_at((section,), {}))
 
 
 def model_of(section: str, name: str) -> type[BaseModel]:
@@ -179,15 +255,41 @@ def model_of(section: str, name: str) -> type[BaseModel]:
     Raises:
         KeyError: If there is none.
     """
-    return _models(section)[name]
+    return models_at((section,), {})[name]
 
 
-def keys_of(section: str) -> list[str]:
-    """Return the keys of a section that is not one of several models, such as `"train"`."""
-    model: Any = RunConfig.model_fields[section].annotation
-    return list(getattr(model, "model_fields", ()))
+def models_at(path: KeyPath, values: Any) -> dict[str, type[BaseModel]]:
+    """Return the models that a section can be, by name.
+
+    Args:
+        path: Of the section; empty for the whole configuration.
+        values: Of the whole configuration. The names in them choose among the models above `path`.
+
+    Returns:
+        Several models, of which the section's `name` chooses one; or one whose name is empty; or
+        none, if there is no such section.
+    """
+    models: dict[str, type[BaseModel]] = {"": RunConfig}
+    for key in path:
+        model = chosen(models, values)
+        if model is None or key not in model.model_fields:
+            return {}
+        models = models_in(model.model_fields[key].annotation)
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return models
 
 
-def _models(section: str) -> dict[str, type[BaseModel]]:
-    members: Any = get_args(RunConfig.model_fields[section].annotation)
-    return {model.model_fields["name"].default: model for model in members}
+def models_in(annotation: Any) -> dict[str, type[BaseModel]]:
+    """Return the models, by name, that a field with this annotation can be."""
+    members = [annotation, *get_args(annotation)]
+    models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
+    return {
+        model.model_fields["name"].default if "name" in model.model_fields else "": model
+        for model in models
+    }
+
+
+def chosen(models: Mapping[str, type[BaseModel]], values: Any) -> type[BaseModel] | None:
+    """Return that of the models which the values of a section choose; None if there is none."""
+    name = values.get("name") if isinstance(values, Mapping) else None
+    return models.get(name if isinstance(name, str) else "") or models.get("")

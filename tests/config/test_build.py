@@ -143,3 +143,48 @@ def test_a_file_that_names_no_task_needs_one(tmp_path):
     path.write_text("train: {steps: 3}\n")
     assert "names no task" in message(preset=str(path))
     assert build(str(path), [], {TASK: "recall"}).train.steps == 3
+
+
+FAST_SLOW = {CELL: "fsrnn", TASK: "copying"}
+
+
+def test_a_cell_within_a_cell_is_set_key_by_key():
+    run = build(
+        None, ["cell.slow.units=7", "cell.slow.time_norm=1", "cell.fast.zoneout=0.1"], FAST_SLOW
+    )
+    assert (run.cell.slow.name, run.cell.slow.units, run.cell.slow.time_norm) == ("rum", 7, 1.0)
+    assert (run.cell.fast.name, run.cell.fast.zoneout) == ("lnlstm", 0.1)
+
+
+def test_a_new_name_within_a_cell_keeps_what_means_the_same_in_both(tmp_path):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text(
+        "cell: {name: fsrnn, slow: {name: rum, units: 7, zoneout: 0.2, time_norm: 1}}\n"
+    )
+    run = build(str(preset), ["cell.slow.name=lnlstm"], FAST_SLOW)
+    assert (run.cell.slow.name, run.cell.slow.units, run.cell.slow.zoneout) == ("lnlstm", 7, 0.2)
+    assert config.from_file(write(tmp_path / "again.yaml", config.to_yaml(run))) == run
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ("cell.slow.name=rim", "unknown cell 'rim'; did you mean 'rum'? cells: rum, arum, lnlstm"),
+        ("cell.slow.zoneouts=1", "unknown option 'zoneouts'; did you mean 'zoneout'? options of"),
+        ("cell.slow.cell_zoneout=0.1", "cell.slow 'rum' has no option 'cell_zoneout' (cells that"),
+        ("cell.slow.units=0", "expected at least 1, got 0"),
+        ("cell.slow=rum", "expected a mapping such as {name: rum}, got 'rum'"),
+        ("cell.fast.units=3", "unknown option 'units'; options of 'lnlstm'"),
+        ("cell.fast_cells=1", "expected at least 2, got 1"),
+    ],
+)
+def test_what_is_wrong_within_a_cell_is_told_where_it_was_typed(assignment, expected):
+    with pytest.raises(ConfigError) as caught:
+        build(None, [assignment], FAST_SLOW)
+    assert str(caught.value).startswith(f"--set {assignment}: ")
+    assert expected in str(caught.value)
