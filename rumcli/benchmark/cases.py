@@ -20,6 +20,8 @@ class Case:
         classes: Outputs of the linear layer.
         return_sequences: Whether there is an answer at every step, or at the last.
         one_hot: Whether the inputs are symbols, or numbers as of an embedding.
+        yardstick: Name of a cell, or label of a subject: the faster of these is what the others
+            are compared with.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Case:
     classes: int
     return_sequences: bool = True
     one_hot: bool = True
+    yardstick: str = "gru"
 
 
 @dataclass(frozen=True)
@@ -71,16 +74,37 @@ CASES = {
             classes=50,
             one_hot=False,
         ),
+        # FS-RUM-2 as published: H is that of each fast cell.
+        Case(
+            "fast-slow",
+            steps=150,
+            batch=128,
+            features=128,
+            units=700,
+            classes=50,
+            one_hot=False,
+            yardstick="fsrnn, plain",
+        ),
     )
 }
-CELLS = ("rum", "arum", "gru", "lstm")
-YARDSTICK = "gru"
+CELLS = ("rum", "arum", "lnlstm", "fsrnn", "gru", "lstm")
 
 _NORM = {"time_norm": 1.0}
 # As the published language models have it.
 _LANGUAGE = {**_NORM, "layer_norm": True, "layer_norm_order": "after_sigmoid", "zoneout": 0.1}
-# R alone takes [B, H, H]: 512 MB at this size, for each of the arrays that a gradient needs.
-_TOO_LARGE = {"characters": ("arum",)}
+_FAST_SLOW = {
+    "fast": {"name": "lnlstm", "zoneout": 0.1, "cell_zoneout": 0.5},
+    "slow": {"name": "rum", "units": 1000, **_LANGUAGE},
+    "dropout": 0.35,
+}
+# ARUM is too large for characters: R alone takes [B, H, H], 512 MB at this size, for each of the
+# arrays that a gradient needs.
+_DEFAULTS = {
+    "copying": ("rum", "arum", "gru", "lstm"),
+    "recall": ("rum", "arum", "gru", "lstm"),
+    "characters": ("rum", "lnlstm", "gru", "lstm"),
+    "fast-slow": ("fsrnn",),
+}
 
 SERIES_STEPS = (100, 200, 500, 1000, 2000)
 SERIES_UNITS = (50, 100, 200, 400)
@@ -89,7 +113,7 @@ _SERIES_CASE = Case("copying", steps=200, batch=128, features=10, units=100, cla
 
 def default_cells(case: Case) -> list[str]:
     """Return the cells that are measured at a size unless others are asked for."""
-    return [cell for cell in CELLS if cell not in _TOO_LARGE.get(case.name, ())]
+    return list(_DEFAULTS[case.name])
 
 
 def subjects(case: Case, cells: list[str], on_tensorflow: bool) -> list[Subject]:
@@ -101,8 +125,8 @@ def subjects(case: Case, cells: list[str], on_tensorflow: bool) -> list[Subject]
         on_tensorflow: Whether there is a fused loop, and a choice of compiling the whole step.
     """
     found = []
-    for cell in dict.fromkeys([*cells, YARDSTICK]):
-        if cell in ("rum", "arum"):
+    for cell in dict.fromkeys([*cells, case.yardstick.partition(",")[0]]):
+        if cell not in ("gru", "lstm"):
             found += _ours(case, cell, on_tensorflow)
         elif on_tensorflow:
             found += [Subject(cell, cell, {}, False), Subject(f"{cell}, jit", cell, {}, True)]
@@ -112,11 +136,16 @@ def subjects(case: Case, cells: list[str], on_tensorflow: bool) -> list[Subject]
 
 
 def _ours(case: Case, cell: str, on_tensorflow: bool) -> list[Subject]:
-    found = [Subject(cell, cell, _NORM)]
-    if on_tensorflow:
-        found.append(Subject(f"{cell}, plain", cell, {**_NORM, "implementation": "plain"}))
-    if case.name == "characters":
-        found.append(Subject(f"{cell}, layer norm and zoneout", cell, _LANGUAGE))
+    options = {"rum": _NORM, "arum": _NORM, "fsrnn": _FAST_SLOW}.get(cell, {})
+    if case.name != "fast-slow" and cell == "fsrnn":
+        options = {}
+    found = [Subject(cell, cell, options)]
+    # Elsewhere the plain loop is the only one; it is called so where it is the yardstick.
+    if on_tensorflow or cell in case.yardstick:
+        plain = {**options, "implementation": "plain"}
+        found.append(Subject(f"{cell}, plain", cell, plain))
+    if case.name == "characters" and cell == "rum":
+        found.append(Subject("rum, layer norm and zoneout", cell, _LANGUAGE))
     return found
 
 

@@ -57,7 +57,7 @@ def document(points: list[Point], paces: Sequence[Pace] = ()) -> dict[str, Any]:
 
 
 def _point(point: Point) -> dict[str, Any]:
-    best = yardstick(point.timings)
+    best = yardstick(point.case, point.timings)
     return {
         "case": dataclasses.asdict(point.case),
         "yardstick": best.subject.label,

@@ -35,14 +35,14 @@ def bench(
     task: Annotated[
         list[str] | None,
         typer.Option(
-            help="copying, recall or characters. May be repeated. Default: all, and the series.",
+            help="copying, recall, characters or fast-slow. May be repeated. Default: all.",
             autocompletion=options.completing(_cases),
         ),
     ] = None,
     cell: Annotated[
         list[str] | None,
         typer.Option(
-            help="rum, arum, gru or lstm. May be repeated. Default: all that fit; gru always.",
+            help="rum, arum, lnlstm, fsrnn, gru or lstm. May be repeated. Default: all that fit.",
             autocompletion=options.completing(_cells),
         ),
     ] = None,
@@ -158,7 +158,7 @@ def _measure(
     timings = measure(case, chosen, rounds, lambda text: report(text + what))
     # In a series: of ours, over T, which is what their memory depends on.
     for timing in timings if memory and axis != "units" else []:
-        if axis is None or timing.subject.cell in ("rum", "arum"):
+        if axis is None or timing.subject.cell not in ("gru", "lstm"):
             report(f"{case.name}{what}: memory of {timing.subject.label}")
             timing.peak_memory = peak(case, timing.subject)
     return Point(case, timings, axis)

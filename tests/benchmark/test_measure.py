@@ -40,10 +40,18 @@ def test_plain_and_fused_have_the_same_weights_and_the_answer_may_be_the_last():
 def test_the_yardstick_is_the_faster_gru():
     slow, fast = timing("gru", "gru", [2.0, 2.0]), timing("gru, jit", "gru", [1.0, 1.0])
     ours = timing("rum", "rum", [0.5, 0.5])
-    assert measure.yardstick([ours, slow, fast]) is fast
+    assert measure.yardstick(TINY, [ours, slow, fast]) is fast
     results = document([Point(TINY, [ours, slow, fast])])["cases"][0]
     assert results["yardstick"] == "gru, jit"
     assert [r["ratio"] for r in results["results"]] == [0.5, 2.0, 1.0]
+
+
+def test_a_fast_slow_rnn_is_compared_with_its_own_plain_loop():
+    case = CASES["fast-slow"]
+    chosen = cases.subjects(case, ["fsrnn"], on_tensorflow=True)
+    assert [subject.label for subject in chosen] == ["fsrnn", "fsrnn, plain"]
+    ours, plain = timing("fsrnn", "fsrnn", [1.0]), timing("fsrnn, plain", "fsrnn", [2.0])
+    assert measure.yardstick(case, [ours, plain]) is plain
 
 
 def test_the_spread_is_that_of_the_quartiles():
@@ -58,6 +66,7 @@ def test_the_sizes_are_those_of_the_tasks():
         "copying": (220, 128, 100, 10),
         "recall": (53, 128, 50, 36),
         "characters": (150, 128, 1000, 128),
+        "fast-slow": (150, 128, 700, 128),
     }
     labels = [s.label for s in cases.subjects(CASES["characters"], ["rum"], True)]
     assert "rum, layer norm and zoneout" in labels
