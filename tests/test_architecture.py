@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "suggest": set(),
     "files": set(),
     "cells": set(),
-    "data": set(),
+    "data": {"errors"},
     "config": {"errors", "suggest"},
     "tasks": {"cells", "data", "config", "errors"},
     "training": {"tasks", "config", "errors", "files", ""},

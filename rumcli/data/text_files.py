@@ -1,0 +1,106 @@
+"""Files of text as bytes: found in a folder, read plain or from gzip.
+
+Nothing is decoded: a text in any encoding, or in none, is a sequence of bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from rumcli.errors import ConfigError
+
+# The words by which a file's name tells its split; the first is the one that messages recommend.
+_WORDS = {"train": ("train",), "validation": ("valid", "validation"), "test": ("test",)}
+_LARGEST_UNPACKED = 4 * 2**30
+_CHUNK = 2**20
+# Someone who gives such a file means what is in it; its own bytes would train all the same.
+_PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".bz2", ".xz", ".zst", ".7z")
+
+
+def find_splits(folder: Path) -> dict[str, Path]:
+    """Find the three files of a text in a folder, by the words in their names.
+
+    Args:
+        folder: Has one file for each split: `train` in the name of one, `valid` or `validation`,
+            `test`, as in `ptb.train.txt` or `wiki.valid.raw.gz`. Other files, hidden ones and
+            folders do not count.
+
+    Returns:
+        The file of each of `"train"`, `"validation"`, `"test"`.
+
+    Raises:
+        ConfigError: If a split has no file, or several.
+        OSError: If the folder can't be read.
+    """
+    names = sorted(
+        path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
+    )
+    candidates = {
+        split: [name for name in names if _words_of(name) & set(words)]
+        for split, words in _WORDS.items()
+    }
+    _check_one_each(folder, candidates)
+    return {split: folder / found[0] for split, found in candidates.items()}
+
+
+def read(path: Path) -> np.ndarray:
+    """Read the bytes of a file; of one whose name ends in `.gz`, the bytes that are packed in it.
+
+    Returns:
+        `[N]` uint8, read-only.
+
+    Raises:
+        ConfigError: If it is an archive, damaged, or unpacks to more than 4 GiB.
+        OSError: If it can't be read.
+    """
+    name = path.name.lower()
+    if name.endswith(_PACKED):
+        raise ConfigError(f"{path} is packed; unpack it first (only plain files and .gz are read)")
+    text = _gunzip(path) if name.endswith(".gz") else np.fromfile(path, dtype=np.uint8)
+    text.flags.writeable = False
+    return text
+
+
+def _words_of(name: str) -> set[str]:
+    return set(re.split(r"[^a-z]+", name.lower()))
+
+
+def _check_one_each(folder: Path, candidates: dict[str, list[str]]) -> None:
+    missing = [split for split, found in candidates.items() if not found]
+    if missing:
+        expected = " and ".join(f"{_WORDS[split][0]}.txt" for split in missing)
+        raise ConfigError(
+            f"{folder} has no {' or '.join(missing)} text; expected {expected}, or another name "
+            f"with {' and '.join(repr(_WORDS[split][0]) for split in missing)} as a word in it"
+        )
+    for split, found in candidates.items():
+        if len(found) > 1:
+            raise ConfigError(
+                f"{folder} has {len(found)} files for the {split} text: {', '.join(found)}; "
+                "keep one of them there"
+            )
+    chosen = [found[0] for found in candidates.values()]
+    for name in chosen:
+        if chosen.count(name) > 1:
+            raise ConfigError(f"{folder}: the name {name} has the words of two splits; rename it")
+
+
+def _gunzip(path: Path) -> np.ndarray:
+    unpacked = bytearray()
+    try:
+        with gzip.open(path) as file:
+            while chunk := file.read(_CHUNK):
+                unpacked += chunk
+                if len(unpacked) > _LARGEST_UNPACKED:
+                    raise ConfigError(
+                        f"{path} unpacks to more than {_LARGEST_UNPACKED / 2**30:.3g} GiB; unpack "
+                        "it yourself if it is meant to be that large"
+                    )
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ConfigError(f"can't unpack {path}: {error}; is it a whole gzip file?") from error
+    return np.frombuffer(unpacked, dtype=np.uint8)
