@@ -87,7 +87,7 @@ def test_only_what_is_missing_is_written(workplace, capsys):
 def test_another_file_is_replaced_only_with_force(workplace, capsys):
     (workplace / "o").mkdir()
     (workplace / "o" / "ptb.valid.txt").write_bytes(b"mine")
-    code, _, err = gen_ptb(capsys, "--source=source.zip", "--out=o")
+    code, _, err = gen_ptb(capsys, "--source=nowhere", "--out=o")  # told before it is looked for
     assert code == 2
     assert f"{Path('o', 'ptb.valid.txt')} exists; choose another name, or --force" in err
     assert contents(workplace / "o") == {"ptb.valid.txt": b"mine"}
@@ -106,10 +106,10 @@ def test_nothing_is_written_of_a_source_that_has_a_wrong_file(workplace, capsys)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
-@pytest.mark.parametrize("room", [100, 1000, 2000], ids=["first", "second", "third"])
+@pytest.mark.parametrize("room", [1000, 2000], ids=["first", "second"])
 def test_a_disk_that_refuses_a_file_leaves_all_as_it_was(tmp_path, room):
-    # Given sizes of 261, 1450 and 3000 bytes, and an operating system that allows fewer
-    assert [file.size for file in FILES] == [261, 1450, 3000]
+    # Given an operating system that allows files up to a size; the last one would have room
+    assert [file.size for file in FILES] == [1450, 2900, 300]
     zipped(tmp_path / "source.zip", placed())
     (tmp_path / "o").mkdir()
     (tmp_path / "o" / "ptb.train.txt").write_bytes(b"mine")

@@ -15,9 +15,9 @@ from rumcli.data.penn_treebank import TextFile
 
 NO_PROXY = {"no_proxy": "*"}
 TEXTS = {
-    "ptb.train.txt": b" no it was n't black monday \n" * 9,
-    "ptb.valid.txt": b" consumers may want to move \n" * 50,
-    "ptb.test.txt": b" <unk> N caf\xe9 \n" * 200,
+    "ptb.train.txt": b" no it was n't black monday \n" * 50,
+    "ptb.valid.txt": b" consumers may want to move \n" * 100,
+    "ptb.test.txt": b" <unk> N caf\xe9 \n" * 20,
 }
 FILES = tuple(
     TextFile(name, len(text), hashlib.sha256(text).hexdigest()) for name, text in TEXTS.items()

@@ -144,13 +144,22 @@ def test_a_changed_byte_is_no_other_error(tmp_path_factory, kind, gz, place, byt
         contents(path)
 
 
-def test_a_zip_with_a_password_is_told(tmp_path):
-    path = zipped(tmp_path / "x", placed())
+@pytest.mark.parametrize(
+    ("offset", "value", "expected"),
+    [
+        (8, 1, "is encrypted; unpack it"),
+        (10, 99, ": café is damaged or not whole: That compression method is not supported"),
+        (46, 0xFF, "is damaged or not whole: 'utf-8' codec can't decode"),
+    ],
+    ids=["a password", "an unknown compression", "a name that is no UTF-8"],
+)
+def test_a_zip_that_cannot_be_read_is_told(tmp_path, offset, value, expected):
+    path = zipped(tmp_path / "x", [("café", b"1")])
     content = bytearray(path.read_bytes())
-    entry = content.index(b"PK\x01\x02")
-    content[entry + 8] |= 1  # the flag in the first file's entry of the directory
+    entry = content.index(b"PK\x01\x02")  # the file's entry in the directory
+    content[entry + offset] = value
     path.write_bytes(content)
-    assert_told(path, f"{path} is encrypted; unpack it")
+    assert_told(path, str(path), expected)
 
 
 @pytest.mark.parametrize(
