@@ -108,7 +108,7 @@ def test_a_run_does_not_go_on_with_another_text(place):
     small.write_text(place / "text", seed=5)
     before = (place / "run/config.yaml").read_bytes()
     result = rum("train", "--resume=run", "--data=text", "--steps=30", cwd=place)
-    expected = "the train and validation and test text is not that of the run; a run goes on with"
+    expected = "the train, validation and test text is not that of the run; a run goes on with the"
     assert_one_line(result, 2, expected)
     assert (place / "run/config.yaml").read_bytes() == before
 
@@ -175,7 +175,7 @@ def test_an_unknown_symbol_stands_for_what_training_did_not_show(tmp_path):
 
 def test_it_trains_and_writes_on_jax(trained, tmp_path):
     pytest.importorskip("jax")
-    arguments = [f"--data={trained[0] / 'text'}", "--cell=arum", "--out=run", "--json"]
+    arguments = [f"--data={trained[0] / 'text'}", "--cell=rum", "--out=run", "--json"]
     jax = {"KERAS_BACKEND": "jax"}
     result = rum("train", "ptb", *arguments, *SMALL, cwd=tmp_path, env=jax)
     assert result.returncode == 0, result.stderr
