@@ -22,8 +22,9 @@ from rumcli.training.listener import Listener
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.trainer import train
 
-# Steps of a sample, so that each takes a few seconds.
+# The tasks that need nothing of the user, and steps of a sample, so that each takes a few seconds.
 _STEPS = {"copying": 50, "recall": 300}
+TASKS = tuple(_STEPS)
 # The first steps of a run build and compile it.
 _SKIPPED = 10
 

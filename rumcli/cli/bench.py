@@ -169,14 +169,14 @@ def _paces(
 ) -> list[Pace]:
     import keras
 
-    from rumcli.benchmark.training import measure_pace
+    from rumcli.benchmark.training import TASKS, measure_pace
     from rumcli.reporting import progress
 
     if keras.backend.backend() != "tensorflow":
         return []
     # As in a terminal, with all that is drawn there; but nobody looks.
     console = output.nowhere()
-    trained = [name for name in options.tasks() if name in (tasks or options.tasks())]
+    trained = [name for name in TASKS if name in (tasks or TASKS)]
     chosen = [name for name in dict.fromkeys(cells or ["rum"]) if name in options.cells()]
     return [
         measure_pace(

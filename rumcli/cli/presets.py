@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rumcli.cli import options
+from rumcli.cli import engine, options
 from rumcli.reporting import output
 
 app = typer.Typer(help="List, show or copy the presets.", no_args_is_help=True)
@@ -35,11 +36,39 @@ def list_presets(as_json: options.Json = False, debug: options.Debug = False) ->
 
 
 @app.command("show")
-def show(name: Name, debug: options.Debug = False) -> None:
-    """Print a preset's YAML."""
-    from rumcli.config import presets
+def show(
+    name: Name,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Show its model instead: layers, shapes, weights.")
+    ] = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Print a preset's YAML, or what its model is made of."""
+    from rumcli.config import presets, yaml_file
 
-    output.show_text(presets.path_of(name).read_text(encoding="utf-8"))
+    path = presets.path_of(name)
+    if summary:
+        _summarize(name, as_json, debug)
+    elif as_json:
+        output.show_json(yaml_file.read(path).values)
+    else:
+        output.show_text(path.read_text(encoding="utf-8"))
+
+
+def _summarize(name: str, as_json: bool, debug: bool) -> None:
+    from rumcli import config
+
+    run = config.build(name)
+    engine.start(debug)
+    from rumcli.reporting import tables
+    from rumcli.tasks.summary import summarize
+
+    found = summarize(run)
+    if as_json:
+        output.show_json({"preset": name, **dataclasses.asdict(found)})
+    else:
+        output.show(tables.model(name, found))
 
 
 @app.command("copy")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
 from rumcli.reporting import wording
 from rumcli.tasks.reference import Reference
+
+if TYPE_CHECKING:
+    from rumcli.tasks.summary import LayerSummary, ModelSummary
 
 
 def result(summary: dict[str, Any]) -> Table:
@@ -78,6 +81,30 @@ def checks(results: Sequence[Any]) -> Table:
     table.caption = f"checked for H = {sizes}; a row is for the size nearest to its tolerance"
     table.caption_justify = "left"
     return table
+
+
+def model(name: str, summary: ModelSummary) -> Table:
+    """Show the layers of a preset's model, cells that are part of one indented."""
+    table = Table(title=f"{name}: {summary.weights:,} trainable weights", title_justify="left")
+    table.add_column("layer", overflow="fold")
+    table.add_column("kind", overflow="fold")
+    table.add_column("output", overflow="fold")
+    table.add_column("weights", justify="right", no_wrap=True)
+    for layer in summary.layers:
+        _add_layer(table, layer, "")
+        for part in layer.parts:
+            _add_layer(table, part, "  ")
+    if summary.symbols is not None:
+        table.caption = (
+            f"for {summary.symbols} symbols, as Penn Treebank has them; another text may have more"
+        )
+        table.caption_justify = "left"
+    return table
+
+
+def _add_layer(table: Table, layer: LayerSummary, indent: str) -> None:
+    shape = f"[{', '.join(map(str, layer.output_shape))}]"
+    table.add_row(indent + layer.name, layer.kind, Text(shape), f"{layer.weights:,}")
 
 
 def presets(rows: Iterable[dict[str, str]]) -> Table:

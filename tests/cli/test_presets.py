@@ -2,8 +2,11 @@ import json
 
 import yaml
 
+from rumcli import config
 from rumcli.config import presets
 from tests.cli.commands import rum
+
+NARROW = {"COLUMNS": "60"}
 
 
 def test_presets_are_listed_with_what_they_are(tmp_path):
@@ -26,3 +29,23 @@ def test_a_copied_preset_can_be_changed_and_used(tmp_path):
     path.write_text(path.read_text().replace("units: 50", "units: 33"))
     dry = rum("train", "--preset=mine.yaml", "--dry-run", "--json", cwd=tmp_path)
     assert json.loads(dry.stdout)["cell"]["units"] == 33
+
+
+def test_the_model_of_a_preset_is_summarised(tmp_path):
+    shown = rum("presets", "show", "ptb_rum_small", "--summary", cwd=tmp_path, env=NARROW).stdout
+    assert "trainable weights" in shown
+    assert "RUM" in shown
+    assert "50 symbols" in shown
+    assert max(map(len, shown.splitlines())) <= 60
+    found = json.loads(rum("presets", "show", "recall", "--summary", "--json", cwd=tmp_path).stdout)
+    assert found["preset"] == "recall"
+    assert found["weights"] == sum(layer["weights"] for layer in found["layers"])
+
+
+def test_a_preset_is_shown_as_json(tmp_path):
+    shown = json.loads(rum("presets", "show", "recall", "--json", cwd=tmp_path).stdout)
+    assert shown == yaml.safe_load(presets.path_of("recall").read_text())
+
+
+def test_the_small_preset_of_ptb_is_the_one_that_the_task_has_by_itself():
+    assert config.build("ptb_rum_small") == config.build("ptb")
