@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 app.command("train", rich_help_panel="Runs")(train.train)
 app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
-app.command("gen-data", rich_help_panel="Data and settings")(gen_data.gen_data)
+app.add_typer(gen_data.app, name="gen-data", rich_help_panel="Data and settings")
 app.add_typer(presets.app, name="presets", rich_help_panel="Data and settings")
 app.command("rotation-check", rich_help_panel="This installation")(rotation_check.rotation_check)
 app.command("bench", rich_help_panel="This installation")(bench.bench)

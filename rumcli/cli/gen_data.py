@@ -1,4 +1,4 @@
-"""`rum gen-data`: write examples of a task to a file, or to stdout."""
+"""`rum gen-data`: write examples of a task, or the text of one, to files."""
 
 from __future__ import annotations
 
@@ -7,48 +7,85 @@ from typing import Annotated
 
 import typer
 
-from rumcli.cli import options
+from rumcli.cli import options, penn_treebank
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
+app = typer.Typer(
+    help="Write a task's data: copying or recall examples to a file or stdout, ptb to a folder.",
+    no_args_is_help=True,
+)
 
-def gen_data(
-    task: Annotated[
-        str,
-        typer.Argument(
-            metavar="TASK",
-            help="copying or recall.",
-            autocompletion=options.completing(options.tasks),
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="File to write, or - for stdout. Default: stdout; npz needs a file."),
-    ] = None,
-    count: Annotated[int, options.integer("Number of examples.")] = 1000,
-    delay: Annotated[
-        int | None, options.integer("T of the task, in time steps. Default: the preset's.")
-    ] = None,
-    split: Annotated[
-        str,
-        typer.Option(
-            help="train, validation or test.",
-            autocompletion=options.completing(options.splits),
-        ),
-    ] = "train",
-    seed: Annotated[int | None, options.integer("Seed of the data. Default: 1.")] = None,
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            help="npz, jsonl or txt. Default: as the file's name ends; on stdout jsonl.",
-            autocompletion=options.completing(options.formats),
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+Out = Annotated[
+    Path | None,
+    typer.Option(help="File to write, or - for stdout. Default: stdout; npz needs a file."),
+]
+Count = Annotated[int, options.integer("Number of examples.")]
+Delay = Annotated[
+    int | None, options.integer("T of the task, in time steps. Default: the preset's.")
+]
+Split = Annotated[
+    str,
+    typer.Option(
+        help="train, validation or test.",
+        autocompletion=options.completing(options.splits),
+    ),
+]
+Seed = Annotated[int | None, options.integer("Seed of the data. Default: 1.")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="npz, jsonl or txt. Default: as the file's name ends; on stdout jsonl.",
+        autocompletion=options.completing(options.formats),
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
+
+
+@app.command()
+def copying(
+    out: Out = None,
+    count: Count = 1000,
+    delay: Delay = None,
+    split: Split = "train",
+    seed: Seed = None,
+    format_: Format = None,
+    force: Force = False,
     debug: options.Debug = False,
 ) -> None:
-    """Write the examples that training would see: the same seed gives the same examples."""
+    """Write the copying examples that training would see: the same seed gives the same ones."""
+    _write_examples("copying", out, count, delay, split, seed, format_, force)
+
+
+@app.command()
+def recall(
+    out: Out = None,
+    count: Count = 1000,
+    delay: Delay = None,
+    split: Split = "train",
+    seed: Seed = None,
+    format_: Format = None,
+    force: Force = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write the recall examples that training would see: the same seed gives the same ones."""
+    _write_examples("recall", out, count, delay, split, seed, format_, force)
+
+
+app.command("ptb")(penn_treebank.ptb)
+
+
+def _write_examples(
+    task: str,
+    out: Path | None,
+    count: int,
+    delay: int | None,
+    split: str,
+    seed: int | None,
+    format_: str | None,
+    force: bool,
+) -> None:
     options.choose("--split", "split", split, options.splits())
     options.at_least("--count", 1, count)
     from rumcli import config
@@ -59,7 +96,7 @@ def gen_data(
     )
     out = None if out == Path("-") else out
     name = _format(format_, out)
-    examples = export.Examples(run.task.name, run.seed, split, count, run.task.delay)
+    examples = export.Examples(task, run.seed, split, count, run.task.delay)
     if out is not None:
         with output.new_file(out, force) as file:
             export.write(examples, name, file)

@@ -6,6 +6,7 @@ The same (seed, stream, index) gives the same numbers on every machine, whatever
 from __future__ import annotations
 
 import numpy as np
+from numpy.random import Philox  # NumPy else loads it at its first use, and a Ctrl-C then is lost
 
 _WORDS_PER_TICK = 4  # of 64 bits; what Philox-4x64 makes of one value of its counter
 
@@ -24,7 +25,7 @@ def words(seed: int, stream: int, start: int, count: int, length: int) -> np.nda
         `[n, m]` uint64. Source of the generator: Salmon et al. 2011, Philox.
     """
     ticks = -(-length // _WORDS_PER_TICK)
-    generator = np.random.Philox(key=[seed, stream], counter=start * ticks)
+    generator = Philox(key=[seed, stream], counter=start * ticks)
     raw = generator.random_raw(count * ticks * _WORDS_PER_TICK)
     return raw.reshape(count, ticks * _WORDS_PER_TICK)[:, :length]
 

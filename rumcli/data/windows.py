@@ -38,7 +38,7 @@ class Windows:
             ConfigError: If the text does not fill one window of every stream.
         """
         windows = self._training_targets // self.length
-        if windows == 0:
+        if windows < 1:
             needed = self.streams * self.length + 1
             raise ConfigError(
                 f"the training text has {len(self.text):,} characters; expected at least "

@@ -61,7 +61,18 @@ from tests.cli.commands import assert_one_line, environment, python, rum
         ("eval copying --split tets", "--split tets: unknown split 'tets'; did you mean 'test'?"),
         ("eval copying --split train", "--split train: unknown split 'train'"),
         ("eval copying --checkpoint first", "unknown checkpoint 'first'"),
-        ("gen-data babi", "unknown task 'babi'"),
+        ("gen-data babi", "no such command 'babi'; see 'rum gen-data --help'"),
+        ("gen-data copyin", "no such command 'copyin'. Did you mean 'copying'?"),
+        ("gen-data copying --source x", "no such option: --source"),
+        ("gen-data recall --json", "no such option: --json"),
+        ("gen-data ptb --source empty --count 3", "no such option: --count"),
+        ("gen-data ptb --source empty --delay 3", "no such option: --delay"),
+        ("gen-data ptb", "--source is missing: "),
+        ("gen-data ptb --source nowhere", "there is no nowhere; expected a folder or an archive"),
+        ("gen-data ptb --source empty", "empty has no ptb.train.txt, ptb.valid.txt, ptb.test.txt"),
+        ("gen-data ptb --source bad.yaml", "bad.yaml is no archive, or damaged"),
+        ("gen-data ptb --source ftp://x/y", "ftp://x/y: expected an address that begins with"),
+        ("gen-data ptb --source empty --out bad.yaml", "--out bad.yaml is a file; expected a"),
         ("gen-data recall --delay 7", "--delay 7: expected an even integer"),
         ("gen-data copying --count 0", "--count 0: expected at least 1"),
         ("gen-data copying --format npy", "unknown format 'npy'; did you mean 'npz'?"),
@@ -148,6 +159,7 @@ def test_a_folder_without_permission_is_told(tmp_path):
         "train copyin",
         "train copying --dry-run",
         "gen-data copying --count 2",
+        "gen-data ptb --source nowhere",
         "eval nowhere",
     ],
 )
@@ -163,7 +175,7 @@ def test_nothing_imports_tensorflow_that_does_not_need_it(tmp_path, arguments):
     assert result.returncode in (0, 2)
 
 
-@pytest.mark.parametrize("arguments", [[], ["presets"]], ids=["rum", "rum presets"])
+@pytest.mark.parametrize("arguments", [[], ["presets"], ["gen-data"]], ids=" ".join)
 def test_without_a_command_the_help_is_shown(tmp_path, arguments):
     result = rum(*arguments, cwd=tmp_path)
     assert result.returncode == 2
@@ -193,7 +205,12 @@ def test_help_fits_a_narrow_terminal(tmp_path):
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("train ", "copying"), ("train --cell a", "arum"), ("presets show re", "recall")],
+    [
+        ("train ", "copying"),
+        ("train --cell a", "arum"),
+        ("presets show re", "recall"),
+        ("gen-data p", "ptb"),
+    ],
 )
 def test_the_shell_completes_names(tmp_path, typed, offered):
     variables = {

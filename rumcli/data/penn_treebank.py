@@ -1,0 +1,146 @@
+"""Penn Treebank in Mikolov's preprocessing: which three files these are, and how they are found.
+
+None of the text is here, only its sizes and digests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tempfile
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rumcli.data import archives, download
+from rumcli.errors import ConfigError
+
+WHERE = (
+    "--source is missing: the folder, archive or address that has the Penn Treebank text. It does "
+    "not come with this package: it derives from Treebank-3, which is under copyright and which "
+    "the Linguistic Data Consortium licenses (https://catalog.ldc.upenn.edu/LDC99T42); see to it "
+    "that you may use it. Tomas Mikolov published his preprocessing of it as "
+    "http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz. "
+    "With that file: rum gen-data ptb --source simple-examples.tgz"
+)
+_OTHER_TEXT = "ptb.char."
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file that is known by its name, its size in bytes and its SHA-256."""
+
+    name: str
+    size: int
+    sha256: str
+
+    def fault(self, content: bytes) -> str | None:
+        """Say what is wrong with a content; None if it is the right one.
+
+        Args:
+            content: Of the whole file, or its first `size` + 1 bytes.
+        """
+        if len(content) != self.size:
+            more = "more than " if len(content) > self.size else ""
+            size = f"{min(len(content), self.size):,}"
+            return f"it has {more}{size} bytes, expected {self.size:,}"
+        digest = hashlib.sha256(content).hexdigest()
+        return None if digest == self.sha256 else f"its SHA-256 is {digest}, expected {self.sha256}"
+
+    def is_at(self, path: Path) -> bool:
+        """Tell whether this very file is at a path.
+
+        Raises:
+            OSError: If what is there can't be read.
+        """
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return self.fault(file.read(self.size + 1)) is None
+
+
+FILES = (
+    TextFile(
+        "ptb.train.txt",
+        5_101_618,
+        "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf",
+    ),
+    TextFile(
+        "ptb.valid.txt",
+        399_782,
+        "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2",
+    ),
+    TextFile(
+        "ptb.test.txt",
+        449_945,
+        "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
+    ),
+)
+
+
+def read(source: str, files: Sequence[TextFile]) -> dict[str, bytes]:
+    """Read files by name, plain or `.gz`, and verify them.
+
+    Args:
+        source: A folder or archive, as `archives.entries` takes them; the http or https address of
+            an archive; or one that ends in `/` and becomes a file's with the name added.
+        files: What to look for, such as `FILES`.
+
+    Returns:
+        The verified content of each file, by name.
+
+    Raises:
+        ConfigError: If one is missing or another text, or the source can't be read.
+    """
+    if "://" not in source:
+        return _search(source, archives.entries(Path(source)), files)
+    with tempfile.TemporaryDirectory(prefix="rum-") as place:
+        if source.endswith("/"):
+            return _search(source, _in_web_folder(source, Path(place), files), files)
+        archive = Path(place) / "archive"
+        download.download(source, archive)
+        return _search(source, archives.entries(archive, source), files)
+
+
+def _in_web_folder(
+    base: str, place: Path, files: Sequence[TextFile]
+) -> Generator[archives.Entry, None, None]:
+    for file in files:
+        for name in (file.name, f"{file.name}.gz"):
+            path = place / name
+            try:
+                download.download(base + name, path)
+            except download.NotThereError:
+                continue
+            yield archives.Entry(name, base + name, lambda path=path: path.open("rb"))
+            break
+
+
+def _search(
+    source: str, entries: Generator[archives.Entry, None, None], files: Sequence[TextFile]
+) -> dict[str, bytes]:
+    """Take the first entry of each file's name that has the right content."""
+    wanted = {file.name: file for file in files}
+    found: dict[str, bytes] = {}
+    faults: dict[str, str] = {}
+    other_text = False
+    with contextlib.closing(entries):
+        for entry in entries:
+            name = entry.name.removesuffix(".gz")
+            other_text |= name.startswith(_OTHER_TEXT)
+            if name not in wanted or name in found:
+                continue
+            content = entry.read(wanted[name].size + 1)
+            fault = wanted[name].fault(content)
+            if fault:
+                faults.setdefault(name, f"{entry.place} is not the {name} that is meant: {fault}")
+                continue
+            found[name] = content
+            if len(found) == len(wanted):
+                return {file.name: found[file.name] for file in files}
+    missing = [name for name in wanted if name not in found]
+    named = [faults[name] for name in missing if name in faults]
+    message = named[0] if named else f"{source} has no {', '.join(missing)}"
+    if other_text:
+        message += f"; {_OTHER_TEXT}* is another form: a space after each character, _ for a space"
+    raise ConfigError(message)

@@ -1,0 +1,189 @@
+import contextlib
+import gzip
+import os
+import stat
+import tarfile
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rumcli.data import archives
+from rumcli.errors import ConfigError
+from tests.data.sources import TEXTS, packed, placed, tar, zipped
+
+MODES = ["w", "w:gz", "w:bz2", "w:xz"]
+both_forms = pytest.mark.parametrize("texts", [TEXTS, packed()], ids=["plain", "gz"])
+
+
+def contents(path):
+    """Return what is read of all entries, by name; none of it is large."""
+    return {entry.name.removesuffix(".gz"): entry.read(10**6) for entry in archives.entries(path)}
+
+
+def assert_told(path, *expected):
+    with pytest.raises(ConfigError) as error:
+        contents(path)
+    for part in expected:
+        assert part in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def pack_as(kind, path, members):
+    return zipped(path, members) if kind == "zip" else tar(path, members, kind)
+
+
+@pytest.mark.parametrize("place", [".", "data", "a/b/c/d"])
+@both_forms
+def test_a_folder_gives_its_files_and_those_below(tmp_path, place, texts):
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    for name, content in texts.items():
+        (tmp_path / place / name).write_bytes(content)
+    assert contents(tmp_path) == TEXTS
+
+
+def test_a_circle_of_links_does_not_matter(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "circle").symlink_to(tmp_path)
+    (tmp_path / "file").write_bytes(b"x")
+    assert [entry.place for entry in archives.entries(tmp_path)] == [str(tmp_path / "file")]
+
+
+@pytest.mark.parametrize("kind", [*MODES, "zip"])
+@both_forms
+def test_an_archive_gives_its_files_whatever_it_is_called(tmp_path, kind, texts):
+    assert contents(pack_as(kind, tmp_path / "x", placed(texts=texts))) == TEXTS
+
+
+@pytest.mark.parametrize("kind", ["w:gz", "zip"])
+def test_no_more_is_read_of_a_file_than_is_asked_for(tmp_path, kind):
+    members = [("a.gz", gzip.compress(bytes(10**7))), ("b", bytes(10**7))]
+    path = pack_as(kind, tmp_path / "x", members)
+    assert [len(entry.read(1000)) for entry in archives.entries(path)] == [1000, 1000]
+
+
+@pytest.mark.parametrize("prefix", ["../../", "/tmp/", "..\\..\\", "C:\\x\\"])
+@pytest.mark.parametrize("kind", ["w:gz", "zip"])
+def test_paths_that_lead_elsewhere_are_not_followed(tmp_path, monkeypatch, prefix, kind):
+    place = tmp_path / "a" / "b" / "c"
+    place.mkdir(parents=True)
+    monkeypatch.chdir(place)
+    path = pack_as(kind, tmp_path / "x", placed(prefix))
+    before = set(tmp_path.rglob("*"))
+    assert contents(path) == TEXTS
+    assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE]
+)
+def test_links_and_devices_in_a_tar_do_not_count(tmp_path, kind):
+    (tmp_path / "secret").write_bytes(b"secret")
+    info = tarfile.TarInfo("link")
+    info.type = kind
+    info.linkname = str(tmp_path / "secret")
+    assert contents(tar(tmp_path / "x", [("file", b"1"), (info, b"")])) == {"file": b"1"}
+
+
+def test_links_and_folders_in_a_zip_do_not_count(tmp_path):
+    info = zipfile.ZipInfo("link")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    path = zipped(tmp_path / "x", [("file", b"1"), (info, b"/etc/passwd"), ("folder/", b"")])
+    assert contents(path) == {"file": b"1"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_tar_that_unpacks_to_too_much_is_told(tmp_path, monkeypatch, mode):
+    monkeypatch.setattr(archives, "_LARGEST_UNPACKED", 2**20)
+    path = tar(tmp_path / "x", [("zeros", bytes(2**21)), ("file", b"1")], mode)
+    assert_told(path, f"{path} unpacks to more than 1 MiB; unpack what you need of it")
+
+
+def test_headers_of_a_tar_count_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_LARGEST_UNPACKED", 2**20)
+    info = tarfile.TarInfo("a")
+    info.pax_headers = {"comment": "x" * 2**21}
+    assert_told(tar(tmp_path / "x", [(info, b"")]), "x unpacks to more than 1 MiB")
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.7, 0.95])
+@pytest.mark.parametrize("kind", ["w:gz", "w:bz2", "w:xz", "zip"])
+def test_an_archive_that_was_cut_off_is_told(tmp_path, kind, share):
+    path = pack_as(kind, tmp_path / "x", [("noise", os.urandom(3000)), *placed()])
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    assert_told(path, f"{path} is ", "damaged")
+
+
+def test_a_plain_tar_that_was_cut_off_within_a_file_is_told(tmp_path):
+    path = tar(tmp_path / "x", [("noise", os.urandom(3000))], "w")
+    path.write_bytes(path.read_bytes()[:2000])
+    assert_told(path, f"{path}: noise is damaged or not whole: unexpected end of data")
+
+
+def test_a_file_in_a_zip_whose_bytes_changed_is_told(tmp_path):
+    path = zipped(tmp_path / "x", [("noise", noise := os.urandom(3000))])
+    path.write_bytes(path.read_bytes().replace(noise[1000:1500], bytes(500)))
+    assert_told(path, f"{path}: noise is damaged or not whole: ")
+
+
+@settings(max_examples=300)
+@given(
+    kind=st.sampled_from([*MODES, "zip"]),
+    gz=st.booleans(),
+    place=st.floats(0, 1, exclude_max=True),
+    byte=st.integers(1, 255),
+)
+def test_a_changed_byte_is_no_other_error(tmp_path_factory, kind, gz, place, byte):
+    members = placed(texts=packed() if gz else TEXTS)
+    path = pack_as(kind, tmp_path_factory.mktemp("changed") / "x", members)
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= byte
+    path.write_bytes(content)
+    with contextlib.suppress(ConfigError):
+        contents(path)
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "expected"),
+    [
+        (8, 1, "is encrypted; unpack it"),
+        (10, 99, ": café is damaged or not whole: That compression method is not supported"),
+        (46, 0xFF, "is damaged or not whole: 'utf-8' codec can't decode"),
+    ],
+    ids=["a password", "an unknown compression", "a name that is no UTF-8"],
+)
+def test_a_zip_that_cannot_be_read_is_told(tmp_path, offset, value, expected):
+    path = zipped(tmp_path / "x", [("café", b"1")])
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\x01\x02")  # the file's entry in the directory
+    content[entry + offset] = value
+    path.write_bytes(content)
+    assert_told(path, str(path), expected)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hello\n", b"<!DOCTYPE html>" * 500, gzip.compress(b"x")]
+)
+def test_a_file_that_is_no_archive_is_told(tmp_path, content):
+    (tmp_path / "page").write_bytes(content)
+    assert_told(tmp_path / "page", "page is no archive, or damaged", "expected a folder, or .zip,")
+
+
+def test_a_place_without_anything_is_told(tmp_path):
+    assert_told(tmp_path / "nowhere", f"there is no {tmp_path / 'nowhere'}; expected a folder or")
+    assert_told(tmp_path / ("x" * 300), "File name too long")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_what_is_neither_file_nor_folder_is_told(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert_told(tmp_path / "pipe", f"{tmp_path / 'pipe'} is neither a folder nor an archive")
+
+
+def test_messages_call_an_archive_as_they_are_told_to(tmp_path):
+    path = tar(tmp_path / "x", [("noise", b"1")])
+    assert [entry.place for entry in archives.entries(path, "the web")] == ["the web: noise"]
+    path.write_bytes(path.read_bytes()[:30])
+    with pytest.raises(ConfigError, match=r"^the web is damaged"):
+        list(archives.entries(path, "the web"))
