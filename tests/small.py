@@ -1,13 +1,15 @@
-"""Runs that take a second: small tasks, small cells, few steps."""
+"""Runs that take a second: small tasks, small cells, few steps, small texts."""
+
+import numpy as np
 
 from rumcli import config
+from rumcli.tasks import registry
+from rumcli.training import texts
 
-SETTINGS = [
-    "train.eval_every=10",
-    "train.checkpoint_every=5",
-    "task.validation_examples=20",
-    "task.test_examples=20",
-]
+SETTINGS = ["train.eval_every=10", "train.checkpoint_every=5"]
+OF_EXAMPLES = ["task.validation_examples=20", "task.test_examples=20"]
+OF_CHARACTERS = ["task.length=6", "task.evaluation_streams=3", "task.embedding=5"]
+SIZES = {"train": 700, "valid": 131, "test": 157}
 
 
 def run_config(task="copying", cell="rum", steps=20, settings=(), **flags):
@@ -15,13 +17,30 @@ def run_config(task="copying", cell="rum", steps=20, settings=(), **flags):
     paths = {tuple(name.split("__")): value for name, value in flags.items()}
     chosen = {
         ("task", "name"): task,
-        ("task", "delay"): 4,
+        ("task", "delay"): None if task == "ptb" else 4,
         ("cell", "name"): cell,
         ("cell", "units"): 8,
         ("train", "steps"): steps,
         ("train", "batch_size"): 8,
         **paths,
     }
+    own = OF_CHARACTERS if task == "ptb" else OF_EXAMPLES
     # To compile the fused loop takes longer than such a run.
-    plain = ["cell.implementation=plain"] if cell in ("rum", "arum") else []
-    return config.build(None, [*SETTINGS, *plain, *settings], chosen)
+    plain = ["cell.implementation=plain"] if cell in ("rum", "arum", "lnlstm", "fsrnn") else []
+    return config.build(None, [*SETTINGS, *own, *plain, *settings], chosen)
+
+
+def write_text(folder, seed=0, symbols="abcd \n"):
+    """Write the three files of a text whose symbols follow each other with some regularity."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (name, size) in enumerate(SIZES.items()):
+        generator = np.random.default_rng([seed, number])
+        steps = generator.choice(2, size=size, p=[0.2, 0.8])
+        text = "".join(symbols[place] for place in np.cumsum(steps) % len(symbols))
+        (folder / f"{name}.txt").write_bytes(text.encode())
+    return folder
+
+
+def task(run):
+    """Make the task of a configuration, with its text if it has one."""
+    return registry.make(run, texts.for_training(run, None))

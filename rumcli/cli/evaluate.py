@@ -30,6 +30,14 @@ def evaluate(
             autocompletion=options.completing(lambda: _CHECKPOINTS),
         ),
     ] = "best",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="For runs of ptb, another text than the run's own, or where that is now: a folder "
+            "with train, valid and test files, or one file, split 90/5/5.",
+        ),
+    ] = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -37,14 +45,16 @@ def evaluate(
     options.choose("--split", "split", split, _SPLITS)
     options.choose("--checkpoint", "checkpoint", checkpoint, _CHECKPOINTS)
     from rumcli.config import Split
+    from rumcli.training import texts
     from rumcli.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
+    text = texts.for_evaluation(folder, Split(split), data)
     engine.start(debug)
     from rumcli.reporting import tables
     from rumcli.training.evaluation import evaluate_run
 
-    outcome = evaluate_run(folder, Split(split), checkpoint)
+    outcome = evaluate_run(folder, Split(split), checkpoint, text)
     if as_json:
         output.show_json(outcome)
     else:

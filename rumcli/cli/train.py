@@ -13,10 +13,12 @@ from rumcli.reporting import output
 
 if TYPE_CHECKING:
     from rumcli.config import KeyPath, RunConfig
+    from rumcli.tasks.text import Text
     from rumcli.training.run_folder import RunFolder
     from rumcli.training.stopping import StopRequest
 
-_EXTENDABLE = ("train", "steps")
+# What may change when a run goes on: how long it is, and where its text is.
+_CHANGEABLE = (("train", "steps"), ("task", "data"))
 
 
 def train(
@@ -24,7 +26,7 @@ def train(
         str | None,
         typer.Argument(
             metavar="TASK",
-            help="copying or recall. May be left out with --resume or a preset that names it.",
+            help="copying, recall or ptb. May be left out with --resume or a preset that names it.",
             autocompletion=options.completing(options.tasks),
         ),
     ] = None,
@@ -41,8 +43,17 @@ def train(
     hidden: Annotated[
         int | None, options.integer("Size of the cell's state, in units. Default: the preset's.")
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Text of ptb: a folder with train, valid and test files, or one file to be split "
+            "90/5/5. With --resume: where the run's text is now.",
+        ),
+    ] = None,
     delay: Annotated[
-        int | None, options.integer("T of the task, in time steps. Default: the preset's.")
+        int | None,
+        options.integer("T of copying and recall, in time steps. Default: the preset's."),
     ] = None,
     steps: Annotated[
         int | None,
@@ -97,6 +108,7 @@ def train(
 
     flags = {
         ("task", "name"): task,
+        ("task", "data"): data,
         ("task", "delay"): delay,
         ("cell", "name"): cell,
         ("cell", "units"): hidden,
@@ -135,12 +147,12 @@ def _resumed(
         options.choose("TASK", "task", task, options.tasks())
     before = RunFolder.open(path, task).config
     asked = config.build(preset or str(path / "config.yaml"), assignments, flags)
-    changed = [key for key in config.differences(before, asked) if key != _EXTENDABLE]
+    changed = [key for key in config.differences(before, asked) if key not in _CHANGEABLE]
     if changed:
         names = ", ".join(".".join(key) for key in changed)
         raise ConfigError(
             f"--resume {path}: the configuration differs in {names}; leave out what changes it, or "
-            "start a new run (only train.steps may grow)"
+            "start a new run (only train.steps may grow, and --data say where the text is)"
         )
     if asked.train.steps < before.train.steps:
         raise ConfigError(
@@ -153,7 +165,7 @@ def _resumed(
 def _run(
     run: RunConfig, out: Path | None, resume: Path | None, as_json: bool, quiet: bool, debug: bool
 ) -> None:
-    from rumcli.training import stopping
+    from rumcli.training import stopping, texts
     from rumcli.training.run_folder import RunFolder
 
     if resume is not None:
@@ -162,14 +174,16 @@ def _run(
             output.note(f"{resume} is finished at step {run.train.steps}; --steps makes it longer")
             _show_summary(folder.read_json("summary.json"), as_json, quiet)
             return
+        text = texts.for_training(run, folder)
         with folder.writing():
             folder.write_config(run)
     else:
+        text = texts.for_training(run, None)
         folder = RunFolder.create(out, run)
     with stopping.listening() as request:
         try:
             engine.start(debug)
-            summary = _follow(run, folder, request, quiet)
+            summary = _follow(run, folder, text, request, quiet)
         except ConfigError:  # found only once the backend was there
             if resume is None:
                 folder.discard()
@@ -177,14 +191,16 @@ def _run(
     _show_summary(summary, as_json, quiet)
 
 
-def _follow(run: RunConfig, folder: RunFolder, request: StopRequest, quiet: bool) -> dict[str, Any]:
+def _follow(
+    run: RunConfig, folder: RunFolder, text: Text | None, request: StopRequest, quiet: bool
+) -> dict[str, Any]:
     from rumcli.reporting import progress
     from rumcli.training.callback import RunStopped
     from rumcli.training.trainer import train as train_run
 
     listener = progress.listener(output.stderr(), quiet, live=output.is_live())
     try:
-        return train_run(run, folder, listener, request)
+        return train_run(run, folder, listener, request, text)
     except RunStopped as stopped:
         output.note(
             f"stopped; saved at step {stopped.step} of {run.train.steps}; "

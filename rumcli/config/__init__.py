@@ -4,27 +4,26 @@ Read by every other part; imports none of them, and neither Keras nor TensorFlow
 """
 
 from rumcli.config.build import build, differences, from_file, to_yaml
+from rumcli.config.optimizers import OptimizerConfig, ScheduleConfig
 from rumcli.config.schema import (
     ARUMConfig,
     CellConfig,
-    CopyingConfig,
     GRUConfig,
     LSTMConfig,
-    OptimizerConfig,
-    RecallConfig,
     RNNConfig,
     RUMConfig,
     RunConfig,
     Split,
-    TaskConfig,
     TrainConfig,
     names,
 )
+from rumcli.config.tasks import CharactersConfig, CopyingConfig, RecallConfig, TaskConfig
 from rumcli.config.yaml_file import KeyPath
 
 __all__ = [
     "ARUMConfig",
     "CellConfig",
+    "CharactersConfig",
     "CopyingConfig",
     "GRUConfig",
     "KeyPath",
@@ -34,6 +33,7 @@ __all__ = [
     "RUMConfig",
     "RecallConfig",
     "RunConfig",
+    "ScheduleConfig",
     "Split",
     "TaskConfig",
     "TrainConfig",

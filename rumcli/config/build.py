@@ -20,6 +20,7 @@ from rumcli.errors import ConfigError
 
 _FLAGS: dict[KeyPath, str] = {
     ("task", "name"): "TASK",
+    ("task", "data"): "--data",
     ("task", "delay"): "--delay",
     ("cell", "name"): "--cell",
     ("cell", "units"): "--hidden",

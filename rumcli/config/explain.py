@@ -25,6 +25,7 @@ _EXPECTED = {
     "model_attributes_type": "a mapping of keys to values",
     "dict_type": "a mapping of keys to values",
 }
+_MAY_BE_NULL = ("time_norm", "bias_initializer", "clip_norm", "data", "unknown_below")
 
 
 def explain(
@@ -57,16 +58,16 @@ def explain(
         expected = f"a mapping such as {{name: {next(iter(models))}}}"
     prefix = _prefix(path, documents)
     of_flag = prefix.startswith("--") and not prefix.startswith("--set ")
-    if path and path[-1] in ("time_norm", "bias_initializer", "clip_norm") and not of_flag:
+    if path and path[-1] in _MAY_BE_NULL and not of_flag:
         expected += " or null"
     given = finding["input"]
     shown = "null" if given is None else repr(given)
     return f"{prefix}expected {expected}, got {shown}"
 
 
-def _what(path: KeyPath) -> str:
-    """Say what the models of a choice are: a task, a cell, an optimizer."""
-    return path[0]
+def _what(section: KeyPath) -> str:
+    """Say what the models of a choice are: a task, a cell, an optimizer, a schedule."""
+    return "cell" if section[-1] in ("fast", "slow") else section[-1]
 
 
 def _key_path(finding: Mapping[str, Any], values: Mapping[str, Any]) -> KeyPath:
@@ -117,7 +118,7 @@ def _unknown_key(path: KeyPath, values: Mapping[str, Any]) -> str:
     owners = [other for other, model in models.items() if key in model.model_fields]
     if owners:
         return (
-            f"{section} '{name}' has no option '{key}' ({_what(path)}s that have it: "
+            f"{section} '{name}' has no option '{key}' ({_what(tuple(parents))}s that have it: "
             f"{', '.join(owners)}); its options: {', '.join(fields)}"
         )
     return suggest.unknown("option", key, fields).replace("options:", f"options of '{name}':")

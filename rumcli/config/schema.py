@@ -9,13 +9,15 @@ import enum
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from rumcli.config.optimizers import OptimizerConfig, RMSPropConfig
+from rumcli.config.sections import Fraction, Positive, Rate
+from rumcli.config.sections import Section as _Section
+from rumcli.config.tasks import TaskConfig
 
 _LARGEST_SEED = 2**32 - 1
 
-Positive = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
-Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Activation = Literal["relu", "tanh", "sigmoid", "softsign", "linear"]
 Initializer = Literal["orthogonal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal"]
 
@@ -26,38 +28,6 @@ class Split(enum.StrEnum):
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
-
-
-class _Section(BaseModel):
-    # Strict: `units: "100"` and `steps: 10.5` are mistakes to be told of, not to be guessed at.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _even(value: int) -> int:
-    if value % 2:
-        raise ValueError("an even integer")
-    return value
-
-
-class CopyingConfig(_Section):
-    """Copying memory. Length T + 20, ten classes in, nine out."""
-
-    name: Literal["copying"] = "copying"
-    delay: Annotated[Positive, Field(description="T, time steps between symbols and recall")] = 200
-    validation_examples: Positive = 512
-    test_examples: Positive = 2048
-
-
-class RecallConfig(_Section):
-    """Associative recall. T/2 keys with values, then one key to answer: length T + 3."""
-
-    name: Literal["recall"] = "recall"
-    delay: Annotated[
-        int, Field(ge=4, description="T, length of the keys and values"), AfterValidator(_even)
-    ] = 50
-    train_examples: Positive = 100_000
-    validation_examples: Positive = 10_000
-    test_examples: Positive = 20_000
 
 
 # A cell has its options; as the slow cell of a Fast-Slow RNN it has a size too, and as a layer what
@@ -184,29 +154,10 @@ class FSRNNConfig(_Looped, _Sized):
 
 
 class ModelConfig(_Section):
-    """What stands between the cell and the answer."""
+    """How many cells there are, and what stands between them and the answer."""
 
-    dropout: Annotated[Fraction, Field(description="share of the cell's outputs dropped")] = 0.0
-
-
-class _OptimizerBase(_Section):
-    learning_rate: Rate = 1e-3
-    clip_norm: Annotated[Rate | None, Field(description="largest global gradient norm")] = None
-
-
-class RMSPropConfig(_OptimizerBase):
-    """RMSProp."""
-
-    name: Literal["rmsprop"] = "rmsprop"
-    rho: Fraction = 0.9
-
-
-class AdamConfig(_OptimizerBase):
-    """Adam."""
-
-    name: Literal["adam"] = "adam"
-    beta_1: Fraction = 0.9
-    beta_2: Fraction = 0.999
+    layers: Annotated[Positive, Field(description="cells on top of each other")] = 1
+    dropout: Annotated[Fraction, Field(description="share of each cell's outputs dropped")] = 0.0
 
 
 class TrainConfig(_Section):
@@ -219,12 +170,10 @@ class TrainConfig(_Section):
     keep_checkpoints: Annotated[int, Field(ge=2)] = 2
 
 
-TaskConfig = Annotated[CopyingConfig | RecallConfig, Field(discriminator="name")]
 CellConfig = Annotated[
     RUMConfig | ARUMConfig | LNLSTMConfig | FSRNNConfig | LSTMConfig | GRUConfig | RNNConfig,
     Field(discriminator="name"),
 ]
-OptimizerConfig = Annotated[RMSPropConfig | AdamConfig, Field(discriminator="name")]
 
 
 class RunConfig(_Section):

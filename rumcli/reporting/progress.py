@@ -144,7 +144,11 @@ def _headline(plan: Plan) -> str:
 
 
 def _figures(plan: Plan, window: Window) -> str:
-    return _values(plan, {name: window.mean(name) for name in ("loss", plan.metric)})
+    values = _values(plan, {name: window.mean(name) for name in ("loss", plan.metric)})
+    if plan.steps_per_pass is None:
+        return values
+    last, passes = max(window.step - 1, 0), -(-plan.steps // plan.steps_per_pass)
+    return f"pass {last // plan.steps_per_pass + 1}/{passes}, {values}"
 
 
 def _evaluation(plan: Plan, record: dict[str, Any]) -> str:

@@ -19,21 +19,30 @@ def result(summary: dict[str, Any]) -> Table:
         summary: As `summary.json` has it, or as an evaluation of a run gives it.
     """
     levels = summary["reference"]
-    reference = Reference(levels["label"], levels["level"], levels["solved"])
+    reference = Reference(
+        levels["label"], levels["level"], levels["solved"], levels.get("published")
+    )
     monitor, metric = levels["of"], summary["metric"]
     title = f"{summary['task']} with {summary['cell']}, {summary['split']} split"
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column()
     table.add_column(overflow="fold")
-    for name in ("loss", metric):
-        table.add_row(wording.metric_name(name), wording.value(name, summary[name]))
+    for name in ("loss", metric, "perplexity"):
+        if name in summary:
+            table.add_row(wording.metric_name(name), wording.value(name, summary[name]))
     table.add_row(
         f"{reference.label} {wording.metric_name(monitor)}",
         wording.value(monitor, reference.baseline),
     )
     style = "green" if summary["beaten"] else "yellow"
     table.add_row("distance", f"[{style}]{wording.distance(reference, summary[monitor])}[/]")
-    table.add_row("examples", f"{summary['examples']:,}")
+    if reference.published is not None:
+        table.add_row("published", wording.value(monitor, reference.published))
+    for counted in ("examples", "characters"):
+        if counted in summary:
+            table.add_row(counted, f"{summary[counted]:,}")
+    if "data" in summary:
+        table.add_row("text", Text(summary["data"]))
     table.add_row("weights of step", str(summary["weights_of_step"]))
     if "steps" in summary:
         table.add_row("steps", f"{summary['steps']} in {wording.duration(summary['seconds'])}")

@@ -12,7 +12,10 @@ def metric_name(name: str) -> str:
 
 def value(name: str, number: float) -> str:
     """Write a metric's value: accuracies in per cent, losses with four significant digits."""
-    return f"{number:.1%}" if name.endswith("accuracy") else f"{number:.4g}"
+    if name.endswith("accuracy"):
+        return f"{number:.1%}"
+    # Three decimals, with which bits per character are published.
+    return f"{number:.3f}" if name == "bits_per_character" else f"{number:.4g}"
 
 
 def distance(reference: Reference, number: float) -> str:

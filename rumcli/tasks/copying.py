@@ -10,12 +10,12 @@ from keras import ops
 
 from rumcli.config import CopyingConfig, Split
 from rumcli.data import copying
-from rumcli.tasks.base import Batch, Task
+from rumcli.tasks.examples import Examples, ExampleTask
 from rumcli.tasks.model import classifier, compile_model
 from rumcli.tasks.reference import Reference
 
 
-class Copying(Task):
+class Copying(ExampleTask):
     """Loss: mean cross-entropy over all T + 20 steps, in nats."""
 
     metric = "symbol_accuracy"
@@ -27,7 +27,7 @@ class Copying(Task):
         memoryless = copying.SYMBOLS * math.log(copying.ALPHABET) / self._length
         return Reference("memoryless", baseline=memoryless, solved=0.0)
 
-    def examples(self, split: Split, start: int, count: int) -> Batch:
+    def examples(self, split: Split, start: int, count: int) -> Examples:
         """Make inputs and targets, both `[n, T + 20]`."""
         batch = copying.examples(self.config.seed, split, start, count, self._task.delay)
         return batch.inputs, batch.targets
@@ -50,7 +50,7 @@ class Copying(Task):
             every_step=True,
         )
         metric = keras.metrics.MeanMetricWrapper(_recalled, name=self.metric)
-        compile_model(model, self.config, metric)
+        compile_model(model, self.config, [metric])
         return model
 
     @property

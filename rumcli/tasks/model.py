@@ -1,7 +1,8 @@
-"""What the models of all tasks share: the cell, the output layer, the optimiser."""
+"""What the models of all tasks share: the cells, the output layer, how they are compiled."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -9,28 +10,52 @@ import keras
 from rumcli import cells
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError
+from rumcli.tasks import optimizer
 
 _BIAS_START = 0.01  # of the output layer, as in the original implementation
 
 
-def recurrent(config: RunConfig, return_sequences: bool) -> keras.layers.Layer:
-    """Make the run's cell as a layer.
+def recurrent(
+    config: RunConfig, every_step: bool, return_state: bool = False
+) -> list[keras.layers.RNN]:
+    """Make the run's cells as layers, to be stacked.
+
+    Args:
+        config: The run's configuration.
+        every_step: Whether the last of them has an output at every step, or at the last step only.
+        return_state: Whether they return their states too.
 
     Raises:
-        ConfigError: If the cell can't be what the configuration asks for on this backend.
+        ConfigError: If a cell can't be what the configuration asks for on this backend.
     """
     options: dict[str, Any] = config.cell.model_dump()
     name, units = options.pop("name"), options.pop("units")
+    count = config.model.layers
     try:
-        return cells.make(name, units, **options, return_sequences=return_sequences, name="cell")
+        return [
+            cells.make(
+                name,
+                units,
+                **options,
+                return_sequences=every_step or number < count,
+                return_state=return_state,
+                name=numbered("cell", number),
+            )
+            for number in range(1, count + 1)
+        ]
     except ValueError as error:
         raise ConfigError(f"cell '{name}': {error}") from error
+
+
+def numbered(name: str, number: int) -> str:
+    """Name the layers of a kind: `cell`, `cell_2`, `cell_3`."""
+    return name if number == 1 else f"{name}_{number}"
 
 
 def classifier(
     config: RunConfig, length: int, input_classes: int, output_classes: int, every_step: bool
 ) -> keras.Model:
-    """Make a model from symbols to classes: one-hot, the cell, dropout, one linear layer.
+    """Make a model from symbols to classes: one-hot, cells with dropout, one linear layer.
 
     Args:
         config: The run's configuration.
@@ -42,30 +67,55 @@ def classifier(
     Returns:
         A model from `[B, T]` integers to logits `[B, T, K]`, or `[B, K]`.
     """
-    return keras.Sequential(
-        [
-            keras.Input((length,), dtype="int32", name="symbols"),
-            keras.layers.CategoryEncoding(input_classes, output_mode="one_hot", name="one_hot"),
-            recurrent(config, return_sequences=every_step),
-            keras.layers.Dropout(config.model.dropout, name="dropout"),
-            keras.layers.Dense(
-                output_classes,
-                kernel_initializer="glorot_uniform",
-                bias_initializer=keras.initializers.Constant(_BIAS_START),
-                # Softmax and its logarithm in half precision would round the loss away.
-                dtype=keras.config.dtype_policy().variable_dtype,
-                name="logits",
-            ),
-        ],
-        name=config.task.name,
+    layers = [
+        keras.Input((length,), dtype="int32", name="symbols"),
+        keras.layers.CategoryEncoding(input_classes, output_mode="one_hot", name="one_hot"),
+    ]
+    for number, cell in enumerate(recurrent(config, every_step), 1):
+        layers += [cell, dropout(config, number)]
+    layers.append(
+        logits(
+            output_classes,
+            kernel_initializer="glorot_uniform",
+            bias_initializer=keras.initializers.Constant(_BIAS_START),
+        )
+    )
+    return keras.Sequential(layers, name=config.task.name)
+
+
+def dropout(config: RunConfig, number: int) -> keras.layers.Dropout:
+    """Make the dropout layer with that number."""
+    return keras.layers.Dropout(config.model.dropout, name=numbered("dropout", number))
+
+
+def logits(classes: int, **initializers: Any) -> keras.layers.Dense:
+    """Make the output layer, to whose logits a softmax belongs."""
+    # Softmax and its logarithm in half precision would round the loss away.
+    dtype = keras.config.dtype_policy().variable_dtype
+    return keras.layers.Dense(classes, dtype=dtype, name="logits", **initializers)
+
+
+def compile_model(
+    model: keras.Model,
+    config: RunConfig,
+    metrics: list[keras.metrics.Metric],
+    summed_over: int = 1,
+) -> None:
+    """Give the model its optimiser, its loss, the mean cross-entropy, and its metrics.
+
+    Args:
+        model: The model.
+        config: The run's configuration.
+        metrics: What is measured beside the loss.
+        summed_over: The number of terms of the loss whose sum the optimiser shall act on.
+    """
+    model.compile(
+        optimizer=optimizer.make(config.optimizer, config.train.steps, summed_over),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=metrics,
     )
 
 
-def compile_model(model: keras.Model, config: RunConfig, metric: keras.metrics.Metric) -> None:
-    """Give the model its optimiser, its loss and its metric."""
-    options = config.optimizer.model_dump()
-    clip_norm = options.pop("clip_norm")
-    optimizers = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
-    optimizer = optimizers[options.pop("name")](**options, global_clipnorm=clip_norm)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=optimizer, loss=loss, metrics=[metric])
+def count_weights(layer: keras.layers.Layer) -> int:
+    """Return the number of trainable weights of a model or a layer."""
+    return sum(math.prod(weight.shape) for weight in layer.trainable_weights)

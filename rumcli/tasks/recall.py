@@ -8,12 +8,12 @@ import keras
 
 from rumcli.config import RecallConfig, Split
 from rumcli.data import recall
-from rumcli.tasks.base import Batch, Task
+from rumcli.tasks.examples import Examples, ExampleTask
 from rumcli.tasks.model import classifier, compile_model
 from rumcli.tasks.reference import Reference
 
 
-class Recall(Task):
+class Recall(ExampleTask):
     """Loss: cross-entropy of the answer, in nats."""
 
     metric = "accuracy"
@@ -24,7 +24,7 @@ class Recall(Task):
         """The accuracy of a guess, 1/10, and 1."""
         return Reference("chance", baseline=1 / recall.VALUES, solved=1.0)
 
-    def examples(self, split: Split, start: int, count: int) -> Batch:
+    def examples(self, split: Split, start: int, count: int) -> Examples:
         """Make inputs `[n, T + 3]` and answers `[n]`."""
         batch = recall.examples(self.config.seed, split, start, count, self._task.delay)
         return batch.inputs, batch.answers
@@ -47,7 +47,7 @@ class Recall(Task):
             every_step=False,
         )
         metric = keras.metrics.SparseCategoricalAccuracy(name=self.metric)
-        compile_model(model, self.config, metric)
+        compile_model(model, self.config, [metric])
         return model
 
     @property

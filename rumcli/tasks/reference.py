@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reference:
-    """Two levels of a metric.
+    """Two levels of a metric, and perhaps a third.
 
     Args:
         label: What the baseline is called, as in "memoryless".
         baseline: The metric of a model that has learnt nothing of what the task is about.
         solved: The metric of a model that does the task without a mistake.
+        published: What arXiv:1710.09537 reports for the same data, if it does.
     """
 
     label: str
     baseline: float
     solved: float
+    published: float | None = None
 
     def fraction(self, value: float) -> float:
         """Return how far `value` is from the baseline (0) to solved (1); negative: worse."""

@@ -78,7 +78,7 @@ class RunCallback(keras.callbacks.Callback):
                 f"the loss is {means['loss']} after step {step}; try a smaller --learning-rate, or "
                 "--set optimizer.clip_norm=1"
             )
-        self._listener.stepped(step, self._running.latest(means))
+        self._listener.stepped(step, self._task.complete(self._running.latest(means)))
         if step == self._settings.steps or step % self._settings.eval_every == 0:
             return  # the end of a span: `on_epoch_end` does the rest
         signal = self._request.signal  # may change at any time
@@ -89,7 +89,7 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the evaluation; save; keep the best."""
-        values = {name: float(value) for name, value in (logs or {}).items()}
+        values = self._task.complete({name: float(value) for name, value in (logs or {}).items()})
         step = self._progress.step
         record = {"step": step, **values, "seconds": round(self._progress.seconds, 3)}
         with self._folder.writing():

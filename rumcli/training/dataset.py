@@ -7,9 +7,10 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import tree
 
 from rumcli.config import Split
-from rumcli.tasks.base import Task
+from rumcli.tasks.base import Batch, Task
 
 # Batches that Python makes at a time for TensorFlow. One by one, they cost a tenth of a step of
 # ten milliseconds.
@@ -19,36 +20,61 @@ _AT_ONCE = 16
 def training_batches(task: Task, first_step: int) -> Any:
     """Make the batches of all steps from `first_step` on, without end, in any form `fit` takes."""
     if keras.backend.backend() == "tensorflow":
-        return _dataset(task, first_step)
+        return _training_dataset(task, first_step)
     return _batches(task, first_step)
 
 
-def _batches(task: Task, step: int) -> Iterator[tuple]:
-    while True:
-        yield task.training_batch(step)
-        step += 1
+def evaluation_batches(task: Task, split: Split) -> Any:
+    """Make all batches of an evaluation split once, in any form `evaluate` takes."""
+    if keras.backend.backend() == "tensorflow":
+        return _evaluation_dataset(task, split)
+    return _Evaluation(task, split)
 
 
-def _dataset(task: Task, first_step: int) -> Any:
-    """Return a `tf.data.Dataset` that makes batches beside the training, of a fixed shape."""
+# A `tf.data.Dataset` makes batches beside the training, and their shapes are known beforehand: the
+# fused loop is compiled for them, and splits them over the cores.
+
+
+def _training_dataset(task: Task, first_step: int) -> Any:
     import tensorflow as tf
 
-    def blocks() -> Iterator[tuple]:
+    def blocks() -> Iterator[Batch]:
         batches = _batches(task, first_step)
         while True:
             block = [next(batches) for _ in range(_AT_ONCE)]
-            yield tuple(np.stack(parts) for parts in zip(*block, strict=True))
+            yield tree.map_structure(lambda *parts: np.stack(parts), *block)
 
-    signature = tuple(
-        tf.TensorSpec((_AT_ONCE, *part.shape), part.dtype) for part in task.training_batch(0)
+    signature = tree.map_structure(
+        lambda part: tf.TensorSpec((_AT_ONCE, *part.shape), part.dtype), task.training_batch(0)
     )
     dataset = tf.data.Dataset.from_generator(blocks, output_signature=signature)
     return dataset.unbatch().prefetch(2)
 
 
-class EvaluationData(keras.utils.PyDataset):
-    """Every example of an evaluation split, once."""
+def _evaluation_dataset(task: Task, split: Split) -> Any:
+    import tensorflow as tf
 
+    count = task.batches_in(split)
+
+    def spec(first: np.ndarray, last: np.ndarray) -> tf.TensorSpec:
+        size = len(first) if len(first) == len(last) else None
+        return tf.TensorSpec((size, *first.shape[1:]), first.dtype)
+
+    ends = (task.evaluation_batch(split, number) for number in (0, count - 1))
+    dataset = tf.data.Dataset.from_generator(
+        lambda: (task.evaluation_batch(split, number) for number in range(count)),
+        output_signature=tree.map_structure(spec, *ends),
+    )
+    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+
+
+def _batches(task: Task, step: int) -> Iterator[Batch]:
+    while True:
+        yield task.training_batch(step)
+        step += 1
+
+
+class _Evaluation(keras.utils.PyDataset):
     def __init__(self, task: Task, split: Split) -> None:
         super().__init__()
         self._task = task
@@ -57,5 +83,5 @@ class EvaluationData(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self._task.batches_in(self._split)
 
-    def __getitem__(self, index: int) -> tuple:
+    def __getitem__(self, index: int) -> Batch:
         return self._task.evaluation_batch(self._split, index)

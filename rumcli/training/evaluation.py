@@ -10,41 +10,39 @@ from rumcli.config import Split
 from rumcli.errors import RunError
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
-from rumcli.training import session, state
-from rumcli.training.checkpoint import BEST, DamagedError
-from rumcli.training.dataset import EvaluationData
+from rumcli.tasks.text import Text
+from rumcli.training import session, state, texts
+from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
+from rumcli.training.dataset import evaluation_batches
 from rumcli.training.run_folder import RunFolder
 
 
 def evaluate(task: Task, model: keras.Model, split: Split) -> dict[str, float]:
-    """Return loss and metric over all examples of a split."""
-    values = model.evaluate(EvaluationData(task, split), return_dict=True, verbose=0)
-    return {name: float(value) for name, value in values.items()}
+    """Return loss and metric over all of a split."""
+    values = model.evaluate(evaluation_batches(task, split), return_dict=True, verbose=0)
+    return task.complete({name: float(value) for name, value in values.items()})
 
 
-def evaluate_run(folder: RunFolder, split: Split, which: str) -> dict[str, Any]:
+def evaluate_run(
+    folder: RunFolder, split: Split, which: str, text: Text | None = None
+) -> dict[str, Any]:
     """Evaluate the weights of a run.
 
     Args:
         folder: The run's folder.
         split: `"validation"` or `"test"`.
         which: `"best"` (by validation) or `"last"`.
+        text: What `texts.for_evaluation` read, if the task has a text; None: it is read.
 
     Raises:
         RunError: If there is no checkpoint, or it is damaged.
+        ConfigError: If the task's text is missing or wrong.
     """
     run = folder.config
-    checkpoints = folder.checkpoints
-    try:
-        checkpoint = checkpoints.load_best() if which == BEST else checkpoints.load_newest()[0]
-    except DamagedError as error:
-        raise RunError(f"{error}; try --checkpoint last") from error
-    if checkpoint is None:
-        raise RunError(
-            f"{folder.path} has no '{which}' checkpoint yet; go on with it: {folder.resume_command}"
-        )
+    checkpoint = load_checkpoint(folder, which)
+    text = text or texts.for_evaluation(folder, split)
     session.prepare(run)
-    task = registry.make(run)
+    task = registry.make(run, text)
     model = task.model()
     state.restore_weights(model, checkpoint.arrays)
     values = evaluate(task, model, split)
@@ -56,6 +54,28 @@ def evaluate_run(folder: RunFolder, split: Split, which: str) -> dict[str, Any]:
     }
 
 
+def load_checkpoint(folder: RunFolder, which: str) -> Checkpoint:
+    """Load a checkpoint of a run.
+
+    Args:
+        folder: The run's folder.
+        which: `"best"` (by validation) or `"last"`.
+
+    Raises:
+        RunError: If there is none, or it is damaged.
+    """
+    checkpoints = folder.checkpoints
+    try:
+        checkpoint = checkpoints.load_best() if which == BEST else checkpoints.load_newest()[0]
+    except DamagedError as error:
+        raise RunError(f"{error}; try --checkpoint last") from error
+    if checkpoint is None:
+        raise RunError(
+            f"{folder.path} has no '{which}' checkpoint yet; go on with it: {folder.resume_command}"
+        )
+    return checkpoint
+
+
 def outcome(task: Task, split: Split, step: int, values: dict[str, float]) -> dict[str, Any]:
     """Put an evaluation beside the task's reference level, as `summary.json` has it.
 
@@ -63,22 +83,24 @@ def outcome(task: Task, split: Split, step: int, values: dict[str, float]) -> di
         task: The task.
         split: What was evaluated.
         step: The step that the weights are of.
-        values: Loss and metric.
+        values: Loss, metric and what follows from them.
     """
     reference = task.reference
     monitored = values[task.monitor]
+    source = {} if task.source is None else {"data": task.source}
     return {
+        **source,
         "split": str(split),
-        "examples": task.examples_in(split),
+        task.counted: task.count_in(split),
         "weights_of_step": step,
-        "loss": values["loss"],
         "metric": task.metric,
-        task.metric: values[task.metric],
+        **values,
         "reference": {
             "of": task.monitor,
             "label": reference.label,
             "level": reference.baseline,
             "solved": reference.solved,
+            "published": reference.published,
         },
         "distance": monitored - reference.baseline,
         "fraction_of_the_way": reference.fraction(monitored),

@@ -21,6 +21,7 @@ class Plan:
         metric: Name of the task's metric.
         monitor: Name of the metric that is compared with `reference`: `"loss"` or `metric`.
         reference: Its levels.
+        steps_per_pass: Steps in which all training data is seen once; None if not counted.
         folder: The run folder.
     """
 
@@ -32,6 +33,7 @@ class Plan:
     metric: str
     monitor: str
     reference: Reference
+    steps_per_pass: int | None
     folder: str
 
 

@@ -14,10 +14,12 @@ import keras
 from rumcli.config import RunConfig, Split
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
-from rumcli.training import environment, session, state
+from rumcli.tasks.model import count_weights
+from rumcli.tasks.text import Text
+from rumcli.training import environment, session, state, texts
 from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
-from rumcli.training.dataset import EvaluationData, training_batches
+from rumcli.training.dataset import evaluation_batches, training_batches
 from rumcli.training.evaluation import evaluate, outcome
 from rumcli.training.listener import Listener, Plan
 from rumcli.training.progress import Progress
@@ -26,7 +28,11 @@ from rumcli.training.stopping import StopRequest
 
 
 def train(
-    run: RunConfig, folder: RunFolder, listener: Listener, request: StopRequest | None = None
+    run: RunConfig,
+    folder: RunFolder,
+    listener: Listener,
+    request: StopRequest | None = None,
+    text: Text | None = None,
 ) -> dict[str, Any]:
     """Train until `run.train.steps` steps are done, from the newest checkpoint on if there is one.
 
@@ -35,6 +41,7 @@ def train(
         folder: Where; holds the checkpoints of a run that goes on.
         listener: Hears of the progress.
         request: Asks for a stop; None if nothing does.
+        text: What `texts.for_training` read for this run, if the task has a text; None: it is read.
 
     Returns:
         The summary, as in `summary.json`.
@@ -42,18 +49,21 @@ def train(
     Raises:
         RunStopped: If a signal asked for it; all is saved.
         RunError: If the loss is not finite, a file can't be written, or no checkpoint is whole.
+        ConfigError: If the task's text is missing or wrong.
     """
     request = request or StopRequest()
+    text = text or texts.for_training(run, folder)
     session.prepare(run)
-    task = registry.make(run)
+    task = registry.make(run, text)
     model = task.model()
     try:
         progress = _resume(task, model, folder, listener)
         with folder.writing():
             folder.begin(environment.describe(run.seed), finished=progress.step == run.train.steps)
+            texts.remember(text, folder)
         listener.started(_plan(task, model, progress, folder))
         callback = RunCallback(task, folder, progress, listener, request)
-        validation = EvaluationData(task, Split.VALIDATION)
+        validation = evaluation_batches(task, Split.VALIDATION)
         for part in _parts(progress.step, run.train.steps, run.train.eval_every):
             if request.signal is not None:  # before the first step
                 raise RunStopped(progress.step, request.signal)
@@ -103,7 +113,7 @@ def _resume(task: Task, model: keras.Model, folder: RunFolder, listener: Listene
             folder.drop_records_after(0)
         return Progress()
     # Keras makes a metric's variables at its first batch; they must be there to be restored.
-    model.evaluate(EvaluationData(task, Split.VALIDATION), steps=1, verbose=0)
+    model.evaluate(evaluation_batches(task, Split.VALIDATION), steps=1, verbose=0)
     state.restore(model, checkpoint.arrays)
     with folder.writing():
         folder.drop_records_after(checkpoint.step)
@@ -119,12 +129,13 @@ def _plan(task: Task, model: keras.Model, progress: Progress, folder: RunFolder)
     return Plan(
         task=task.config.task.name,
         cell=task.config.cell.name,
-        parameters=model.count_params(),
+        parameters=count_weights(model),
         first_step=progress.step,
         steps=task.config.train.steps,
         metric=task.metric,
         monitor=task.monitor,
         reference=task.reference,
+        steps_per_pass=task.steps_per_pass,
         folder=str(folder.path),
     )
 
@@ -146,7 +157,7 @@ def _finish(
     summary = {
         "task": task.config.task.name,
         "cell": task.config.cell.name,
-        "parameters": model.count_params(),
+        "parameters": count_weights(model),
         "steps": progress.step,
         "seconds": round(progress.seconds, 3),
         **outcome(task, Split.TEST, weights_of, values),

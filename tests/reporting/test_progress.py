@@ -17,6 +17,7 @@ PLAN = Plan(
     metric="symbol_accuracy",
     monitor="loss",
     reference=Reference("memoryless", 0.5, 0.0),
+    steps_per_pass=None,
     folder="runs/x",
 )
 RECORD = {"step": 20, "loss": 1.0, "val_loss": 0.25, "val_symbol_accuracy": 0.75}

@@ -6,10 +6,11 @@ import pytest
 
 from rumcli import config
 from rumcli.config import Split
-from rumcli.tasks import registry
+from rumcli.tasks import model, registry
 from tests import small
 
 TASKS = config.names("task")
+OF_EXAMPLES = ["copying", "recall"]
 CELLS = config.names("cell")
 
 
@@ -18,8 +19,13 @@ def _seeded():
     keras.utils.set_random_seed(1)
 
 
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    return small.write_text(tmp_path_factory.mktemp("text"))
+
+
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", OF_EXAMPLES)
 def test_a_model_gives_one_row_of_logits_per_answer(task, cell):
     made = registry.make(small.run_config(task, cell))
     inputs, targets = made.training_batch(0)
@@ -27,7 +33,7 @@ def test_a_model_gives_one_row_of_logits_per_answer(task, cell):
     assert made.model()(inputs).shape == (*targets.shape, classes)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", OF_EXAMPLES)
 def test_a_training_batch_is_a_function_of_seed_and_step(task):
     one, same = registry.make(small.run_config(task)), registry.make(small.run_config(task))
     other = registry.make(small.run_config(task, seed=2))
@@ -50,7 +56,7 @@ def test_more_examples_than_there_are_fit_into_a_batch():
     assert np.array_equal(inputs[:3], inputs[3:6])
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", OF_EXAMPLES)
 def test_evaluation_sees_every_example_once(task):
     made = registry.make(small.run_config(task))  # 20 examples, batches of 8
     batches = [
@@ -84,9 +90,10 @@ def test_symbol_accuracy_counts_the_last_ten_steps_only():
     assert float(metric.result()["symbol_accuracy"]) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("task", "higher"), [("copying", False), ("recall", True)])
-def test_the_monitored_metric_has_a_direction(task, higher):
-    assert registry.make(small.run_config(task)).higher_is_better is higher
+@pytest.mark.parametrize(("task", "higher"), [("copying", False), ("recall", True), ("ptb", False)])
+def test_the_monitored_metric_has_a_direction(task, higher, text):
+    data = {"task__data": str(text)} if task == "ptb" else {}
+    assert small.task(small.run_config(task, **data)).higher_is_better is higher
 
 
 @pytest.mark.parametrize("optimizer", config.names("optimizer"))
@@ -106,5 +113,29 @@ def test_the_output_layer_starts_as_in_the_original():
     assert np.abs(kernel).max() <= math.sqrt(6 / (8 + 9))
 
 
-def test_every_task_of_the_configuration_can_be_made():
-    assert [registry.make(small.run_config(task)).config.task.name for task in TASKS] == TASKS
+def test_every_task_of_the_configuration_can_be_made(text):
+    data = {"ptb": {"task__data": str(text)}}
+    made = [small.task(small.run_config(task, **data.get(task, {}))) for task in TASKS]
+    assert [task.config.task.name for task in made] == TASKS
+
+
+def test_a_task_without_a_text_gets_none_and_one_with_a_text_must_have_it():
+    with pytest.raises(ValueError, match="task 'ptb', and text None"):
+        registry.make(small.run_config("ptb"))
+
+
+@pytest.mark.parametrize("every_step", [True, False])
+def test_cells_are_stacked_with_dropout_after_each(every_step):
+    run = small.run_config(settings=["model.layers=3", "model.dropout=0.5"])
+    made = model.classifier(run, 7, 4, 2, every_step=every_step)
+    assert [layer.name for layer in made.layers] == [
+        "one_hot",
+        "cell",
+        "dropout",
+        "cell_2",
+        "dropout_2",
+        "cell_3",
+        "dropout_3",
+        "logits",
+    ]
+    assert made(np.zeros((5, 7), "int32")).shape == ((5, 7, 2) if every_step else (5, 2))

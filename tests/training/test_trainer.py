@@ -33,6 +33,13 @@ class Recorder(Listener):
         self.warnings.append(message)
 
 
+def of_task(task, place, **settings):
+    """Make a small configuration; a task that reads a text gets one."""
+    if task == "ptb":
+        settings["task__data"] = str(small.write_text(place / "text"))
+    return small.run_config(task, **settings)
+
+
 def records(folder):
     return [{k: v for k, v in record.items() if k != "seconds"} for record in folder.records()]
 
@@ -57,16 +64,16 @@ def test_steps_are_split_at_the_evaluations(step, last, every, expected):
     assert list(_parts(step, last, every)) == expected
 
 
-@pytest.mark.parametrize("task", ["copying", "recall"])
+@pytest.mark.parametrize("task", ["copying", "recall", "ptb"])
 def test_a_run_leaves_its_record(tmp_path, task):
-    run = small.run_config(task, steps=25)
-    folder = RunFolder.create(tmp_path, run)
+    run = of_task(task, tmp_path, steps=25)
+    folder = RunFolder.create(tmp_path / "run", run)
     recorder = Recorder()
     summary = train(run, folder, recorder)
     assert sorted(recorder.losses) == list(range(1, 26))
     assert [record["step"] for record in folder.records()] == [10, 20, 25]
-    assert json.loads((tmp_path / "summary.json").read_text()) == summary
-    assert json.loads((tmp_path / "environment.json").read_text())["keras"]
+    assert json.loads((tmp_path / "run/summary.json").read_text()) == summary
+    assert json.loads((tmp_path / "run/environment.json").read_text())["keras"]
     assert folder.config == run
     # The mean over a span is that of its steps.
     first = np.mean([recorder.losses[step] for step in range(1, 11)])
@@ -92,11 +99,18 @@ def test_the_summary_is_of_the_best_weights(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("stop_at", "saved_at"),
-    [(13, 10), (15, 10), (16, 15)],  # steps are told of before they are saved
+    ("task", "cell", "stop_at", "saved_at"),
+    [  # steps are told of before they are saved
+        ("copying", "arum", 13, 10),
+        ("copying", "arum", 15, 10),
+        ("copying", "arum", 16, 15),
+        # A pass over the text has 14 steps: in the middle of the second one.
+        ("ptb", "rum", 23, 20),
+        ("ptb", "rum", 26, 25),
+    ],
 )
-def test_a_run_that_broke_off_goes_on_to_the_last_bit(tmp_path, stop_at, saved_at):
-    run = small.run_config("copying", "arum", steps=30, settings=RANDOM)
+def test_a_run_that_broke_off_goes_on_to_the_last_bit(tmp_path, task, cell, stop_at, saved_at):
+    run = of_task(task, tmp_path, cell=cell, steps=30, settings=RANDOM)
     whole = RunFolder.create(tmp_path / "whole", run)
     unbroken = Recorder()
     train(run, whole, unbroken)

@@ -1,0 +1,18 @@
+"""What every section of the schema is made of: the base of them, and the ranges of numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A mapping of known keys to values of known types."""
+
+    # Strict: `units: "100"` and `steps: 10.5` are mistakes to be told of, not to be guessed at.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

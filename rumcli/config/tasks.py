@@ -1,0 +1,66 @@
+"""The schema of the tasks: what each can be told about its data and its size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from rumcli.config.sections import Positive, Section
+
+
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("an even integer")
+    return value
+
+
+def _absolute(path: str | None) -> str | None:
+    """Make a path independent of the folder in which the configuration is used again."""
+    if path is None:
+        return None
+    if not path:
+        raise ValueError("a path")
+    return str(Path(path).expanduser().absolute())
+
+
+class CopyingConfig(Section):
+    """Copying memory. Length T + 20, ten classes in, nine out."""
+
+    name: Literal["copying"] = "copying"
+    delay: Annotated[Positive, Field(description="T, time steps between symbols and recall")] = 200
+    validation_examples: Positive = 512
+    test_examples: Positive = 2048
+
+
+class RecallConfig(Section):
+    """Associative recall. T/2 keys with values, then one key to answer: length T + 3."""
+
+    name: Literal["recall"] = "recall"
+    delay: Annotated[
+        int, Field(ge=4, description="T, length of the keys and values"), AfterValidator(_even)
+    ] = 50
+    train_examples: Positive = 100_000
+    validation_examples: Positive = 10_000
+    test_examples: Positive = 20_000
+
+
+class CharactersConfig(Section):
+    """The characters of a text, each predicted from those before it."""
+
+    name: Literal["ptb"] = "ptb"
+    data: Annotated[
+        str | None,
+        Field(description="folder with train, valid and test files, or one file"),
+        AfterValidator(_absolute),
+    ] = None
+    length: Annotated[Positive, Field(description="steps of truncated back-propagation")] = 150
+    evaluation_streams: Positive = 20
+    embedding: Annotated[Positive, Field(description="size of a symbol's vector")] = 128
+    unknown_below: Annotated[
+        Positive | None, Field(description="occurrences below which a byte is unknown, or null")
+    ] = None
+
+
+TaskConfig = Annotated[CopyingConfig | RecallConfig | CharactersConfig, Field(discriminator="name")]

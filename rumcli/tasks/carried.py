@@ -1,0 +1,94 @@
+"""A recurrent layer whose state goes on from one batch to the next.
+
+Keras's `stateful=True` knows one batch size; a run trains on many streams of a text and evaluates
+on few, each with a state of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+
+class Carried(keras.layers.Layer):
+    """Runs a layer from the state in which it left the batch before, on the same streams.
+
+    The states are weights that are not trained: a checkpoint has them like all others.
+
+    Args:
+        layer: A `keras.layers.RNN` with `return_sequences` and `return_state`.
+        training_streams: Number of samples of a training batch.
+        evaluation_streams: Number of samples of every other batch.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If the layer does not return its outputs at every step, and its states.
+    """
+
+    def __init__(
+        self,
+        layer: keras.layers.RNN,
+        training_streams: int,
+        evaluation_streams: int,
+        **kwargs: Any,
+    ) -> None:
+        if not (layer.return_sequences and layer.return_state):
+            raise ValueError("the layer must have return_sequences=True and return_state=True")
+        super().__init__(**kwargs)
+        self.layer = layer
+        self.training_streams = training_streams
+        self.evaluation_streams = evaluation_streams
+
+    def build(self, inputs_shape: Any, begins_shape: Any) -> None:
+        """Build the layer for inputs `[S, T, D]`, and create both sets of states."""
+        self.layer.build(inputs_shape)
+        self.training_states = self._add_states(self.training_streams, "training_state")
+        self.evaluation_states = self._add_states(self.evaluation_streams, "evaluation_state")
+        self.built = True
+
+    def call(self, inputs: Tensor, begins: Tensor, training: bool = False) -> Tensor:
+        """Run over the next window of every stream.
+
+        Args:
+            inputs: `[S, T, D]`.
+            begins: `[S]`, not zero where a stream begins with this window: there the state is the
+                layer's initial one.
+            training: Whether these are the training streams.
+
+        Returns:
+            The outputs, `[S, T, H]`. A batch of another size is of no streams: it starts from the
+            initial state, and nothing is carried on.
+        """
+        carried = self.training_states if training else self.evaluation_states
+        streams = self.training_streams if training else self.evaluation_streams
+        # Unknown is the size of what Keras feeds to a model only to learn its shapes.
+        if inputs.shape[0] not in (None, streams):
+            return self.layer(inputs, training=training)[0]
+        is_new = ops.expand_dims(begins != 0, -1)
+        states = [
+            ops.where(is_new, ops.cast(first, state.dtype), ops.convert_to_tensor(state))
+            for first, state in zip(self.layer.get_initial_state(streams), carried, strict=True)
+        ]
+        outputs, *after = self.layer(inputs, initial_state=states, training=training)
+        for state, value in zip(carried, after, strict=True):
+            state.assign(ops.cast(value, state.dtype))
+        return outputs
+
+    def compute_output_shape(self, inputs_shape: Any, begins_shape: Any) -> Any:
+        """Return `[S, T, H]`."""
+        return self.layer.compute_output_shape(inputs_shape)[0]
+
+    def _add_states(self, streams: int, name: str) -> list[keras.Variable]:
+        return [
+            self.add_weight(
+                name=name,
+                shape=tuple(first.shape),
+                initializer=lambda shape, dtype, first=first: ops.cast(first, dtype),
+                trainable=False,
+            )
+            for first in self.layer.get_initial_state(streams)
+        ]

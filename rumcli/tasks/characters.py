@@ -1,0 +1,133 @@
+"""Characters as a task: each character of a text predicted from those before it.
+
+Truncated back-propagation through time over parallel streams, with the state carried from window to
+window. Sources: arXiv:1710.09537, and arXiv:1705.08639, whose settings that has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import cast
+
+import keras
+import numpy as np
+
+from rumcli.config import CharactersConfig, RunConfig, Split
+from rumcli.data.windows import Windows
+from rumcli.tasks.base import Batch, Task
+from rumcli.tasks.carried import Carried
+from rumcli.tasks.embedding import OneHotEmbedding
+from rumcli.tasks.model import compile_model, dropout, logits, recurrent
+from rumcli.tasks.reference import Reference
+from rumcli.tasks.text import Text
+
+# The test text of Penn Treebank by FS-RUM-2, in bits per character: arXiv:1710.09537.
+_PUBLISHED = 1.189
+_LARGEST_EXPONENT = 700.0  # of e, in a float
+
+
+class Characters(Task):
+    """Loss: mean cross-entropy of a character, in nats.
+
+    Args:
+        config: The run's configuration.
+        text: The text. Without its classes, there is a model but no data.
+    """
+
+    metric = "bits_per_character"
+    monitor = "bits_per_character"
+    counted = "characters"
+
+    def __init__(self, config: RunConfig, text: Text) -> None:
+        super().__init__(config)
+        self.text = text
+        self._windows = {
+            split: Windows(
+                classes,
+                config.train.batch_size if split == Split.TRAIN else self._task.evaluation_streams,
+                self._task.length,
+            )
+            for split, classes in text.classes.items()
+        }
+
+    @property
+    def reference(self) -> Reference:
+        """The entropy of the training text's symbols, each by itself, and 0."""
+        published = _PUBLISHED if self.text.is_penn_treebank else None
+        return Reference("unigram", self.text.unigram_entropy, solved=0.0, published=published)
+
+    @property
+    def source(self) -> str:
+        """Where the text is from."""
+        return self.text.source
+
+    @property
+    def steps_per_pass(self) -> int:
+        """The number of windows in the training text."""
+        return self._windows[Split.TRAIN].windows_per_pass
+
+    def training_batch(self, step: int) -> Batch:
+        """Make the next window of every stream; after the last come the first ones again."""
+        symbols, targets = self._windows[Split.TRAIN].training_window(step)
+        return self._inputs(symbols, step % self.steps_per_pass == 0), targets
+
+    def batches_in(self, split: Split) -> int:
+        """Return the number of windows of an evaluation split."""
+        return self._windows[split].evaluation_windows
+
+    def evaluation_batch(self, split: Split, number: int) -> Batch:
+        """Make one window of every stream, with weights.
+
+        What lies behind the end of a stream has weight 0. The others' weight is such that the mean
+        over all places of all windows, which Keras takes, is the mean over the characters.
+        """
+        symbols, targets, there = self._windows[split].evaluation_window(number)
+        places = self.batches_in(split) * there.size
+        weights = there * np.float32(places / self.count_in(split))
+        return self._inputs(symbols, number == 0), targets, weights
+
+    def count_in(self, split: Split) -> int:
+        """Return the number of characters that are predicted: all but the first."""
+        return len(self.text.classes[split]) - 1
+
+    def complete(self, measured: Mapping[str, float]) -> dict[str, float]:
+        """Add bits per character and perplexity."""
+        found = dict(measured)
+        for prefix in ("", "val_"):
+            if (loss := measured.get(f"{prefix}loss")) is not None:
+                found[f"{prefix}{self.metric}"] = loss / math.log(2)
+                found[f"{prefix}perplexity"] = math.exp(min(loss, _LARGEST_EXPONENT))
+        return found
+
+    def model(self) -> keras.Model:
+        """Make the compiled model, from windows `[S, L]` to logits `[S, L, V]`.
+
+        The published loss is the sum over the window, and so is that on which the optimiser acts.
+        """
+        task = self._task
+        symbols = keras.Input((task.length,), dtype="int32", name="symbols")
+        begins = keras.Input((), name="begins")
+        size = self.text.vocabulary.size
+        value = OneHotEmbedding(size, task.embedding, name="embedding")(symbols)
+        value = dropout(self.config, 1)(value)
+        for number, cell in enumerate(recurrent(self.config, True, return_state=True), 1):
+            streams = (self.config.train.batch_size, task.evaluation_streams)
+            value = Carried(cell, *streams, name=cell.name)(value, begins)
+            value = dropout(self.config, number + 1)(value)
+        value = logits(size, kernel_initializer="orthogonal")(value)
+        model = keras.Model(
+            {"symbols": symbols, "begins": begins}, value, name=self.config.task.name
+        )
+        compile_model(model, self.config, metrics=[], summed_over=task.length)
+        return model
+
+    def _inputs(self, symbols: np.ndarray, begins: bool) -> dict[str, np.ndarray]:
+        return {
+            "symbols": symbols,
+            "begins": np.full(len(symbols), begins, dtype=np.float32),
+        }
+
+    @property
+    def _task(self) -> CharactersConfig:
+        return cast(CharactersConfig, self.config.task)

@@ -1,0 +1,43 @@
+"""Vectors for symbols, as a matrix product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+
+class OneHotEmbedding(keras.layers.Layer):
+    """Gives each symbol a vector: its one-hot vector times a matrix.
+
+    For an alphabet of characters that is faster than `keras.layers.Embedding`, whose gradient is
+    a list of vectors to be added up by symbol, and that gradient is the same at every run.
+
+    Args:
+        symbols: Number of different symbols, V.
+        units: Size of the vectors, E.
+        **kwargs: Those of `keras.layers.Layer`.
+    """
+
+    def __init__(self, symbols: int, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.symbols = symbols
+        self.units = units
+
+    def build(self, input_shape: Any) -> None:
+        """Create the matrix, orthogonal at first."""
+        self.kernel = self.add_weight(
+            name="kernel", shape=(self.symbols, self.units), initializer="orthogonal"
+        )
+        self.built = True
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Return the vectors `[..., E]` of symbols `[...]`."""
+        return ops.matmul(ops.one_hot(inputs, self.symbols, dtype=self.compute_dtype), self.kernel)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return `[..., E]`."""
+        return (*input_shape, self.units)

@@ -1,0 +1,105 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from rumcli.config import Split
+from tests import small
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    return small.write_text(tmp_path_factory.mktemp("text"))
+
+
+def characters(text, cell="rum", settings=(), **flags):
+    keras.utils.set_random_seed(1)
+    return small.task(
+        small.run_config("ptb", cell, settings=settings, task__data=str(text), **flags)
+    )
+
+
+def evaluated(task, model, split=Split.TEST):
+    batches = [task.evaluation_batch(split, number) for number in range(task.batches_in(split))]
+    return model.evaluate((batch for batch in batches), steps=len(batches), verbose=0)
+
+
+def test_an_evaluation_is_the_mean_over_all_characters_whatever_the_windows(text):
+    # Given windows of six steps, of which the last ones lie in part behind the text's end,
+    task = characters(text)
+    model = task.model()
+    loss = evaluated(task, model)
+    # when each stream is one long window, and the mean is taken here,
+    whole = characters(text, settings=["task.length=60"])
+    long = whole.model()
+    long.set_weights(model.get_weights())
+    assert whole.batches_in(Split.TEST) == 1
+    inputs, targets, weights = whole.evaluation_batch(Split.TEST, 0)
+    logits = keras.ops.convert_to_numpy(long(inputs)).astype("float64")
+    surprise = (
+        np.log(np.exp(logits).sum(-1)) - np.take_along_axis(logits, targets[..., None], -1)[..., 0]
+    )
+    # then the loss is the same to float32's rounding, and nothing was left out.
+    assert (weights > 0).sum() == task.count_in(Split.TEST) == 156
+    assert loss == pytest.approx(surprise[weights > 0].mean(), rel=1e-5)
+
+
+def test_bits_and_perplexity_follow_from_the_loss(text):
+    found = characters(text).complete({"loss": 1.5, "val_loss": 3.0})
+    assert found["bits_per_character"] == 1.5 / math.log(2)
+    assert found["perplexity"] == math.exp(1.5)
+    assert found["val_bits_per_character"] == 3.0 / math.log(2)
+    assert math.isfinite(characters(text).complete({"loss": 1e9})["perplexity"])
+
+
+def test_a_stream_begins_in_the_first_window_of_a_pass_and_of_an_evaluation(text):
+    task = characters(text)
+    assert task.steps_per_pass == 14  # 700 characters in 8 streams, in windows of 6
+    begins = [task.training_batch(step)[0]["begins"] for step in range(29)]
+    assert [step for step, flags in enumerate(begins) if flags.any()] == [0, 14, 28]
+    assert begins[0].all()
+    begins = [task.evaluation_batch(Split.TEST, number)[0]["begins"] for number in range(9)]
+    assert [flags.all() for flags in begins] == [True, *[False] * 8]
+
+
+def test_training_goes_on_with_its_state_after_an_evaluation(text):
+    task = characters(text, "lstm", settings=["model.layers=2"])
+    model = task.model()
+
+    def states():
+        return [w.numpy() for w in model.non_trainable_variables if w.name == "training_state"]
+
+    model.train_on_batch(*task.training_batch(0))
+    before = states()
+    evaluated(task, model)
+    assert len(before) == 4  # of two LSTMs two each
+    for state, after in zip(before, states(), strict=True):
+        assert np.array_equal(state, after)
+
+
+def test_the_output_layer_and_the_embedding_are_orthogonal_at_first(text):
+    model = characters(text).model()
+    size = characters(text).text.vocabulary.size
+    embedding = model.get_layer("embedding").kernel.numpy()  # [6, 5]
+    kernel, bias = model.get_layer("logits").get_weights()  # [8, 6]
+    np.testing.assert_allclose(embedding.T @ embedding, np.eye(5), atol=1e-6)
+    np.testing.assert_allclose(kernel.T @ kernel, np.eye(size), atol=1e-6)
+    assert not bias.any()
+
+
+@pytest.mark.parametrize(("cell", "layers"), [("rum", 2), ("arum", 1), ("fsrnn", 1), ("gru", 1)])
+def test_every_cell_reads_characters(text, cell, layers):
+    task = characters(text, cell, settings=[f"model.layers={layers}", "model.dropout=0.2"])
+    model = task.model()
+    assert math.isfinite(model.train_on_batch(*task.training_batch(0)))
+
+
+def test_the_reference_is_the_entropy_of_the_symbols_and_nothing_is_published_of_this_text(text):
+    reference = characters(text).reference
+    counts = np.unique(
+        np.frombuffer((text / "train.txt").read_bytes(), "uint8"), return_counts=True
+    )
+    shares = counts[1] / counts[1].sum()
+    assert reference.baseline == pytest.approx(-(shares * np.log2(shares)).sum())
+    assert reference.published is None

@@ -1,0 +1,67 @@
+import keras
+import numpy as np
+import pytest
+
+from rumcli import config
+from rumcli.tasks import optimizer
+
+STEPS = 100
+
+
+def configured(*settings, name="adam"):
+    assignments = [f"optimizer.{s}" for s in (f"name={name}", "learning_rate=0.5", *settings)]
+    return config.build(None, assignments, {("task", "name"): "copying"}).optimizer
+
+
+def rates(*settings):
+    made = optimizer.make(configured(*settings), STEPS)
+    found = []
+    for step in range(STEPS):
+        made.iterations.assign(step)
+        found.append(float(made.learning_rate))
+    return np.array(found)
+
+
+def test_a_constant_rate_is_a_variable_that_callbacks_can_set():
+    made = optimizer.make(configured("schedule.name=constant"), STEPS)
+    made.learning_rate = 0.25
+    assert float(made.learning_rate) == 0.25
+
+
+def test_the_rate_drops_once_after_its_share_of_the_run():
+    found = rates("schedule.name=drop", "schedule.factor=0.1", "schedule.after=0.9")
+    assert found[:90] == pytest.approx(0.5)
+    assert found[90:] == pytest.approx(0.05)
+
+
+def test_a_cosine_falls_from_the_rate_to_its_final_share():
+    found = rates("schedule.name=cosine", "schedule.final=0.2")
+    assert found[0] == pytest.approx(0.5)
+    assert found[50] == pytest.approx(0.5 * (0.2 + 0.8 / 2))
+    assert 0.1 <= found[-1] < 0.101
+    assert (np.diff(found) < 0).all()
+
+
+def test_a_warm_up_rises_in_a_straight_line_to_the_rate():
+    found = rates("schedule.name=cosine", "schedule.warmup_steps=20")
+    assert found[:21] == pytest.approx(0.5 * np.arange(21) / 20)
+    assert (np.diff(found[20:]) < 0).all()
+    assert found[-1] < 0.001
+
+
+@pytest.mark.parametrize("name", config.names("optimizer"))
+@pytest.mark.parametrize("clip_norm", ["1.0", "null"])
+def test_a_mean_loss_is_optimised_as_the_sum_would_be(name, clip_norm):
+    # Given gradients of a mean over ten terms, some of them near epsilon,
+    terms, epsilon_like = 10, np.array([3.0, -2.0, 1e-7, 1e-4], "float32")
+    settings = configured(f"clip_norm={clip_norm}", name=name)
+    # when one optimiser is told so, and another gets those of the sum,
+    of_mean, of_sum = optimizer.make(settings, STEPS, terms), optimizer.make(settings, STEPS)
+    one, other = keras.Variable(np.ones(4, "float32")), keras.Variable(np.ones(4, "float32"))
+    for scale in (1.0, 0.3, 2.0):
+        of_mean.apply([keras.ops.convert_to_tensor(scale * epsilon_like)], [one])
+        of_sum.apply([keras.ops.convert_to_tensor(terms * scale * epsilon_like)], [other])
+    # then they go the same way, to the rounding of float32.
+    moved = np.array(one) - 1
+    np.testing.assert_allclose(moved, np.array(other) - 1, rtol=1e-4)
+    assert np.abs(moved).max() > 0.01
