@@ -9,7 +9,7 @@ import enum
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from rumcli.config.optimizers import OptimizerConfig, RMSPropConfig
 from rumcli.config.sections import Fraction, Positive, Rate
@@ -97,6 +97,47 @@ class LNLSTMConfig(_Looped, SlowLNLSTMConfig):
     """The layer-normalised LSTM."""
 
 
+class _OrthogonalOptions(_Section):
+    pairing: Annotated[
+        Literal["neighbours", "fft"], Field(description="which units each layer of U turns")
+    ] = "neighbours"
+    capacity: Annotated[
+        Positive | None, Field(description="number of layers of U; null is 2, or that of 'fft'")
+    ] = None
+    kernel_initializer: Initializer | None = None
+
+    @field_validator("capacity")
+    @classmethod
+    def _of_neighbours(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("pairing") == "fft":
+            raise ValueError("null with pairing 'fft', which has log₂ of the units as its capacity")
+        return value
+
+
+class FastEUNNConfig(_OrthogonalOptions):
+    """EUNN as a fast cell."""
+
+    name: Literal["eunn"] = "eunn"
+    complex_valued: bool = False
+    bias_initializer: Literal["zeros", "ones"] = "zeros"
+
+
+class EUNNConfig(FastEUNNConfig, _Sized):
+    """EUNN: a unitary matrix made of plane rotations, and modReLU."""
+
+
+class FastGORUConfig(_OrthogonalOptions):
+    """GORU as a fast cell."""
+
+    name: Literal["goru"] = "goru"
+    recurrent_initializer: Initializer | None = None
+    bias_initializer: Literal["zeros", "ones"] | None = None
+
+
+class GORUConfig(FastGORUConfig, _Sized):
+    """GORU: gates, and the orthogonal matrix of EUNN."""
+
+
 class _KerasOptions(_Section):
     activation: Activation = "tanh"
     dropout: Fraction = 0.0
@@ -134,11 +175,24 @@ class RNNConfig(FastRNNConfig, _Sized):
 
 
 FastCellConfig = Annotated[
-    FastLNLSTMConfig | FastRUMConfig | FastLSTMConfig | FastGRUConfig | FastRNNConfig,
+    FastLNLSTMConfig
+    | FastRUMConfig
+    | FastEUNNConfig
+    | FastGORUConfig
+    | FastLSTMConfig
+    | FastGRUConfig
+    | FastRNNConfig,
     Field(discriminator="name"),
 ]
 SlowCellConfig = Annotated[
-    SlowRUMConfig | SlowARUMConfig | SlowLNLSTMConfig | LSTMConfig | GRUConfig | RNNConfig,
+    SlowRUMConfig
+    | SlowARUMConfig
+    | SlowLNLSTMConfig
+    | EUNNConfig
+    | GORUConfig
+    | LSTMConfig
+    | GRUConfig
+    | RNNConfig,
     Field(discriminator="name"),
 ]
 
@@ -171,7 +225,15 @@ class TrainConfig(_Section):
 
 
 CellConfig = Annotated[
-    RUMConfig | ARUMConfig | LNLSTMConfig | FSRNNConfig | LSTMConfig | GRUConfig | RNNConfig,
+    RUMConfig
+    | ARUMConfig
+    | LNLSTMConfig
+    | FSRNNConfig
+    | EUNNConfig
+    | GORUConfig
+    | LSTMConfig
+    | GRUConfig
+    | RNNConfig,
     Field(discriminator="name"),
 ]
 
