@@ -37,8 +37,8 @@ class EUNNCell(RecurrentCell):
     after them, and h and W are complex. See `rumcli.cells.orthogonal` for U and
     `rumcli.cells.modrelu` for modReLU.
 
-    The output is h' or, with `complex_valued`, its real part, as in the original implementation.
-    The states are then the real and the imaginary part, `[B, H]` each.
+    The output is h' or, with `complex_valued`, its real part, as in the copying task of EUNN's
+    authors. The states are then the real and the imaginary part, `[B, H]` each.
 
     Args:
         units: Size of the state, H.
