@@ -11,7 +11,6 @@ from rumcli.cli import engine, options
 from rumcli.reporting import output
 
 _SPLITS = ["validation", "test"]
-_CHECKPOINTS = ["best", "last"]
 
 
 def evaluate(
@@ -23,13 +22,7 @@ def evaluate(
             autocompletion=options.completing(lambda: _SPLITS),
         ),
     ] = "test",
-    checkpoint: Annotated[
-        str,
-        typer.Option(
-            help="best (by validation) or last.",
-            autocompletion=options.completing(lambda: _CHECKPOINTS),
-        ),
-    ] = "best",
+    checkpoint: options.Checkpoint = "best",
     data: Annotated[
         Path | None,
         typer.Option(
@@ -43,7 +36,7 @@ def evaluate(
 ) -> None:
     """Evaluate a run on a split, beside the task's reference level."""
     options.choose("--split", "split", split, _SPLITS)
-    options.choose("--checkpoint", "checkpoint", checkpoint, _CHECKPOINTS)
+    options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
     from rumcli.config import Split
     from rumcli.training import texts
     from rumcli.training.run_folder import RunFolder

@@ -85,6 +85,15 @@ def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]
     return complete
 
 
+CHECKPOINTS = ["best", "last"]
+Checkpoint = Annotated[
+    str,
+    typer.Option(
+        help="best (by validation) or last.", autocompletion=completing(lambda: CHECKPOINTS)
+    ),
+]
+
+
 def choose(flag: str, kind: str, name: str, known: Iterable[str]) -> str:
     """Return `name` if it is known.
 

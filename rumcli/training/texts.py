@@ -121,6 +121,6 @@ def _read(data: str | None, has_moved: bool) -> Corpus:
 def _check(text: Text, corpus: Corpus, splits: Iterable[str], hint: str) -> None:
     changed = text.changed(corpus, splits)
     if changed:
-        raise ConfigError(
-            f"{corpus.source}: the {' and '.join(changed)} text is not that of the run; {hint}"
-        )
+        *others, last = changed
+        named = f"{', '.join(others)} and {last}" if others else last
+        raise ConfigError(f"{corpus.source}: the {named} text is not that of the run; {hint}")

@@ -223,6 +223,19 @@ def test_the_best_checkpoint_is_tested_or_it_is_said_that_it_is_not(tmp_path):
     assert summary["weights_of_step"] == 10
 
 
+def test_windows_of_a_text_take_the_fused_loop_which_is_compiled_once(tmp_path):
+    program = pytest.importorskip("rumcli.cells.kernels.program")
+    settings = ["cell.implementation=auto", "task.evaluation_streams=16"]
+    run = of_task("ptb", tmp_path, steps=30, settings=settings)
+    traces = {0: program.traces()}
+    recorder = Recorder(lambda step: traces.update({step: program.traces()}))
+    train(run, RunFolder.create(tmp_path / "run", run), recorder)
+    # Forwards, backwards and the gradient of the symbols' vectors; forwards for evaluations.
+    assert traces[1] - traces[0] == 3
+    assert traces[11] - traces[1] == 1
+    assert program.traces() == traces[11]
+
+
 def test_two_runs_of_one_seed_are_the_same(tmp_path):
     run = small.run_config("recall", "lstm", settings=["cell.dropout=0.2"])
     folders = [RunFolder.create(tmp_path / name, run) for name in "ab"]
