@@ -15,18 +15,24 @@ if TYPE_CHECKING:
     import keras
 
     from rumcli.cells.arum import ARUM, ARUMCell
+    from rumcli.cells.eunn import EUNN, EUNNCell
     from rumcli.cells.fs_rnn import FSRNN, FSRNNCell
+    from rumcli.cells.goru import GORU, GORUCell
     from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
     from rumcli.cells.rotation import rotate, rotation_operator
     from rumcli.cells.rum import RUM, RUMCell
 
 __all__ = [
     "ARUM",
+    "EUNN",
     "FSRNN",
+    "GORU",
     "LNLSTM",
     "RUM",
     "ARUMCell",
+    "EUNNCell",
     "FSRNNCell",
+    "GORUCell",
     "LNLSTMCell",
     "RUMCell",
     "make",
@@ -39,8 +45,12 @@ __all__ = [
 _HOMES = {
     "ARUM": "rumcli.cells.arum",
     "ARUMCell": "rumcli.cells.arum",
+    "EUNN": "rumcli.cells.eunn",
+    "EUNNCell": "rumcli.cells.eunn",
     "FSRNN": "rumcli.cells.fs_rnn",
     "FSRNNCell": "rumcli.cells.fs_rnn",
+    "GORU": "rumcli.cells.goru",
+    "GORUCell": "rumcli.cells.goru",
     "LNLSTM": "rumcli.cells.ln_lstm",
     "LNLSTMCell": "rumcli.cells.ln_lstm",
     "RUM": "rumcli.cells.rum",
@@ -55,6 +65,8 @@ _NAMES = {
     "arum": ("rumcli.cells.arum", "ARUM"),
     "lnlstm": ("rumcli.cells.ln_lstm", "LNLSTM"),
     "fsrnn": ("rumcli.cells.fs_rnn", "FSRNN"),
+    "eunn": ("rumcli.cells.eunn", "EUNN"),
+    "goru": ("rumcli.cells.goru", "GORU"),
     "lstm": ("keras.layers", "LSTM"),
     "gru": ("keras.layers", "GRU"),
     "rnn": ("keras.layers", "SimpleRNN"),

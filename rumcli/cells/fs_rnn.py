@@ -5,13 +5,14 @@ Source: arXiv:1705.08639. Only mathematics here: no files, no printing, no argum
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops, tree
 
-from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer
+from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer, Step
 
 Tensor = Any
 
@@ -115,6 +116,24 @@ class FSRNNCell(RecurrentCell):
         Returns:
             The output `[B, H]` and the new states.
         """
+        return self.prepare()(projected, states, draws)
+
+    def prepare(self) -> Step:
+        """Let each cell compute what all steps share.
+
+        Returns:
+            `step`, which need not compute that again.
+        """
+        steps = [cell.prepare() if isinstance(cell, RecurrentCell) else None for cell in self.cells]
+        return functools.partial(self._step, steps)
+
+    def _step(
+        self,
+        steps: Sequence[Step | None],
+        projected: tuple[Any, ...],
+        states: list[Tensor],
+        draws: Draws,
+    ) -> tuple[Tensor, list[Tensor]]:
         count = len(_state_sizes(self.fast_cells[0]))
         fast, slow = list(states[:count]), list(states[count:])
         value: Any = None
@@ -122,7 +141,12 @@ class FSRNNCell(RecurrentCell):
             is_slow = number == 1
             given = projected if number == 0 else self._given(value, draws, number)
             own = draws[1][number] if draws else ()
-            value, after = self._advance(cell, given, slow if is_slow else fast, own)
+            before = slow if is_slow else fast
+            step = steps[number]
+            if step is not None:
+                value, after = step(given, before, own)
+            else:
+                value, after = self._call(cell, given[0], before)
             fast, slow = (fast, after) if is_slow else (after, slow)
         return self._drop(value, draws, len(self.cells)), [*fast, *slow]
 
@@ -179,14 +203,11 @@ class FSRNNCell(RecurrentCell):
             return (value,)
         return cell.project(ops.cast(value, cell.compute_dtype))
 
-    def _advance(
-        self, cell: Any, given: tuple[Any, ...], states: list[Tensor], draws: Draws
-    ) -> tuple[Tensor, list[Tensor]]:
-        if isinstance(cell, RecurrentCell):
-            return cell.step(given, states, draws)
+    def _call(self, cell: Any, value: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Advance a cell that is not one of ours."""
         states = [ops.cast(state, cell.compute_dtype) for state in states]
         nested = isinstance(cell.state_size, (list, tuple))
-        value, after = cell(given[0], states if nested else states[0])
+        value, after = cell(value, states if nested else states[0])
         after = list(after) if isinstance(after, (list, tuple)) else [after]
         return self.at_full_precision(value), [self.at_full_precision(state) for state in after]
 

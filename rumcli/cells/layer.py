@@ -7,6 +7,7 @@ parts, so that the layer can do the first for all steps at once.
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -18,6 +19,8 @@ from rumcli.cells.rotation import computation_dtype
 Tensor = Any
 # For each state that zoneout may act on: a mask, or () where it does not draw.
 Draws = tuple[Any, ...]
+# What `step` takes and returns.
+Step = Callable[[tuple[Any, ...], list[Tensor], Draws], tuple[Tensor, list[Tensor]]]
 
 
 class RecurrentCell(keras.layers.Layer, abc.ABC):
@@ -68,6 +71,15 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         Returns:
             The output `[B, H]` and the new states.
         """
+
+    def prepare(self) -> Step:
+        """Compute what all steps share because it depends on the weights alone.
+
+        Returns:
+            `step`, which need not compute that again. It is for one call of the layer: afterwards
+            the weights may be others.
+        """
+        return self.step
 
     @property
     def is_random(self) -> bool:
@@ -201,8 +213,9 @@ class RecurrentLayer(keras.layers.RNN):
             draws = self.cell.draw(*ops.shape(sequences)[:2])
         inputs = (self.cell.project(sequences, draws), draws)
         states = [self.cell.at_full_precision(state) for state in initial_state]
+        step = self.cell.prepare()
         return loop.run(
-            self, lambda one, states: self.cell.step(one[0], states, one[1]), inputs, states, mask
+            self, lambda one, states: step(one[0], states, one[1]), inputs, states, mask
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def train(
     cell: Annotated[
         str | None,
         typer.Option(
-            help="rum, arum, lnlstm, fsrnn, lstm, gru or rnn. Default: the preset's.",
+            help="rum, arum, lnlstm, fsrnn, eunn, goru, lstm, gru or rnn. Default: the preset's.",
             autocompletion=options.completing(options.cells),
         ),
     ] = None,

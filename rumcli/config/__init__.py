@@ -4,19 +4,16 @@ Read by every other part; imports none of them, and neither Keras nor TensorFlow
 """
 
 from rumcli.config.build import build, differences, from_file, to_yaml
-from rumcli.config.optimizers import OptimizerConfig, ScheduleConfig
-from rumcli.config.schema import (
+from rumcli.config.cells import (
     ARUMConfig,
     CellConfig,
     GRUConfig,
     LSTMConfig,
     RNNConfig,
     RUMConfig,
-    RunConfig,
-    Split,
-    TrainConfig,
-    names,
 )
+from rumcli.config.optimizers import OptimizerConfig, ScheduleConfig
+from rumcli.config.schema import RunConfig, Split, TrainConfig, names
 from rumcli.config.tasks import CharactersConfig, CopyingConfig, RecallConfig, TaskConfig
 from rumcli.config.yaml_file import KeyPath
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from rumcli import suggest
 from rumcli.config import schema
@@ -25,7 +25,6 @@ _EXPECTED = {
     "model_attributes_type": "a mapping of keys to values",
     "dict_type": "a mapping of keys to values",
 }
-_MAY_BE_NULL = ("time_norm", "bias_initializer", "clip_norm", "data", "unknown_below")
 
 
 def explain(
@@ -58,11 +57,21 @@ def explain(
         expected = f"a mapping such as {{name: {next(iter(models))}}}"
     prefix = _prefix(path, documents)
     of_flag = prefix.startswith("--") and not prefix.startswith("--set ")
-    if path and path[-1] in _MAY_BE_NULL and not of_flag:
+    if kind != "value_error" and _may_be_null(path, values) and not of_flag:
         expected += " or null"
     given = finding["input"]
     shown = "null" if given is None else repr(given)
     return f"{prefix}expected {expected}, got {shown}"
+
+
+def _may_be_null(path: KeyPath, values: Mapping[str, Any]) -> bool:
+    *parents, key = path or ("",)
+    inner: Any = values
+    for parent in parents:
+        inner = inner[parent]
+    model = schema.chosen(schema.models_at(tuple(parents), values), inner)
+    field = model.model_fields.get(key) if model else None
+    return field is not None and type(None) in get_args(field.annotation)
 
 
 def _what(section: KeyPath) -> str:

@@ -11,15 +11,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field
 
+from rumcli.config.cells import CellConfig, RUMConfig
 from rumcli.config.optimizers import OptimizerConfig, RMSPropConfig
-from rumcli.config.sections import Fraction, Positive, Rate
+from rumcli.config.sections import Fraction, Positive
 from rumcli.config.sections import Section as _Section
 from rumcli.config.tasks import TaskConfig
 
 _LARGEST_SEED = 2**32 - 1
-
-Activation = Literal["relu", "tanh", "sigmoid", "softsign", "linear"]
-Initializer = Literal["orthogonal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal"]
 
 
 class Split(enum.StrEnum):
@@ -28,129 +26,6 @@ class Split(enum.StrEnum):
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
-
-
-# A cell has its options; as the slow cell of a Fast-Slow RNN it has a size too, and as a layer what
-# only a loop over time has. Fast cells all have the size of the layer.
-
-
-class _Sized(_Section):
-    units: Positive = 100
-
-
-class _Looped(_Section):
-    implementation: Literal["auto", "fused", "plain"] = "auto"
-
-
-class _RotationalOptions(_Section):
-    activation: Activation = "relu"
-    time_norm: Annotated[Rate | None, Field(description="η, the time norm, or null")] = None
-    layer_norm: bool = False
-    layer_norm_order: Literal["before_sigmoid", "after_sigmoid"] = "before_sigmoid"
-    zoneout: Annotated[Fraction, Field(description="probability of keeping the old value")] = 0.0
-    update_gate: bool = True
-    kernel_initializer: Initializer = "orthogonal"
-    bias_initializer: Literal["zeros", "ones"] | None = None
-
-
-class FastRUMConfig(_RotationalOptions):
-    """RUM, λ = 0, as a fast cell."""
-
-    name: Literal["rum"] = "rum"
-
-
-class SlowRUMConfig(FastRUMConfig, _Sized):
-    """RUM, λ = 0, as a slow cell."""
-
-
-class RUMConfig(_Looped, SlowRUMConfig):
-    """RUM, λ = 0."""
-
-
-class SlowARUMConfig(_RotationalOptions, _Sized):
-    """RUM, λ = 1, as a slow cell."""
-
-    name: Literal["arum"] = "arum"
-
-
-class ARUMConfig(_Looped, SlowARUMConfig):
-    """RUM, λ = 1: with an associative memory."""
-
-
-class FastLNLSTMConfig(_Section):
-    """The layer-normalised LSTM as a fast cell."""
-
-    name: Literal["lnlstm"] = "lnlstm"
-    forget_bias: Annotated[float, Field(allow_inf_nan=False)] = 1.0
-    zoneout: Annotated[Fraction, Field(description="probability that h keeps its value")] = 0.0
-    cell_zoneout: Annotated[Fraction, Field(description="probability that c does")] = 0.0
-    kernel_initializer: Initializer = "orthogonal"
-    recurrent_initializer: Initializer = "orthogonal"
-    bias_initializer: Literal["zeros", "ones"] = "zeros"
-
-
-class SlowLNLSTMConfig(FastLNLSTMConfig, _Sized):
-    """The layer-normalised LSTM as a slow cell."""
-
-
-class LNLSTMConfig(_Looped, SlowLNLSTMConfig):
-    """The layer-normalised LSTM."""
-
-
-class _KerasOptions(_Section):
-    activation: Activation = "tanh"
-    dropout: Fraction = 0.0
-    recurrent_dropout: Fraction = 0.0
-
-
-class FastLSTMConfig(_KerasOptions):
-    """Keras's LSTM as a fast cell."""
-
-    name: Literal["lstm"] = "lstm"
-
-
-class LSTMConfig(FastLSTMConfig, _Sized):
-    """Keras's LSTM."""
-
-
-class FastGRUConfig(_KerasOptions):
-    """Keras's GRU as a fast cell."""
-
-    name: Literal["gru"] = "gru"
-
-
-class GRUConfig(FastGRUConfig, _Sized):
-    """Keras's GRU."""
-
-
-class FastRNNConfig(_KerasOptions):
-    """Keras's SimpleRNN as a fast cell."""
-
-    name: Literal["rnn"] = "rnn"
-
-
-class RNNConfig(FastRNNConfig, _Sized):
-    """Keras's SimpleRNN."""
-
-
-FastCellConfig = Annotated[
-    FastLNLSTMConfig | FastRUMConfig | FastLSTMConfig | FastGRUConfig | FastRNNConfig,
-    Field(discriminator="name"),
-]
-SlowCellConfig = Annotated[
-    SlowRUMConfig | SlowARUMConfig | SlowLNLSTMConfig | LSTMConfig | GRUConfig | RNNConfig,
-    Field(discriminator="name"),
-]
-
-
-class FSRNNConfig(_Looped, _Sized):
-    """A Fast-Slow RNN; its units are those of each fast cell."""
-
-    name: Literal["fsrnn"] = "fsrnn"
-    fast_cells: Annotated[int, Field(ge=2, description="how many")] = 2
-    fast: FastCellConfig = FastLNLSTMConfig()
-    slow: SlowCellConfig = SlowRUMConfig()
-    dropout: Annotated[Fraction, Field(description="share dropped between the cells")] = 0.0
 
 
 class ModelConfig(_Section):
@@ -168,12 +43,6 @@ class TrainConfig(_Section):
     eval_every: Positive = 100
     checkpoint_every: Positive = 100
     keep_checkpoints: Annotated[int, Field(ge=2)] = 2
-
-
-CellConfig = Annotated[
-    RUMConfig | ARUMConfig | LNLSTMConfig | FSRNNConfig | LSTMConfig | GRUConfig | RNNConfig,
-    Field(discriminator="name"),
-]
 
 
 class RunConfig(_Section):

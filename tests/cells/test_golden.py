@@ -1,7 +1,8 @@
 """Agreement of the cells with arrays that the original implementation produced.
 
 The arrays are no part of the package. Where they are absent these tests are skipped, and
-`test_rum.py`, `test_arum.py` and `test_rotation.py` compare with NumPy by the book instead.
+`test_rum.py`, `test_arum.py`, `test_goru.py` and `test_rotation.py` compare with NumPy by the book
+instead.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from keras import ops
 from rumcli.cells import rotation
 from rumcli.cells.arum import ARUM
 from rumcli.cells.fs_rnn import FSRNN
+from rumcli.cells.goru import GORU
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
 from rumcli.cells.rum import RUM, RUMCell
 
@@ -203,3 +205,48 @@ def test_the_operator_is_that_of_the_original(case):
     np.testing.assert_allclose(
         ops.convert_to_numpy(operator), golden["operator_float32"], rtol=0, atol=TOLERANCE
     )
+
+
+def goru_of(golden: dict[str, np.ndarray]) -> GORU:
+    """Return a GORU with the weights of the original; theirs are one array per angle or gate."""
+    even, odd = golden["w.theta_0"], golden["w.theta_1"]
+    layer = GORU(golden["y"].shape[-1], capacity=len(even) + len(odd), return_sequences=True)
+    layer.build(golden["x"].shape)
+    weights = {
+        "kernel": golden["w.GORU_cell.U"],
+        "recurrent_kernel": np.hstack([golden["w.GORU_cell.W_r"], golden["w.GORU_cell.W_g"]]),
+        "reset_bias": golden["w.GORU_cell.bias_r"],
+        "update_bias": golden["w.GORU_cell.bias_g"],
+        "candidate_bias": golden["w.GORU_cell.bias_c"],
+        "theta": np.concatenate([part for pair in zip(even, odd, strict=True) for part in pair]),
+    }
+    assert {variable.name for variable in layer.trainable_variables} == set(weights)
+    for variable in layer.trainable_variables:
+        variable.assign(weights[variable.name])
+    return layer
+
+
+GORU_CASES = ["goru_8", "goru_10"]
+
+
+@pytest.mark.parametrize("case", GORU_CASES)
+def test_the_outputs_of_goru_are_those_of_the_original(case):
+    golden = read(case)
+    layer = goru_of(golden)
+    initial = ops.convert_to_tensor(golden["initial_state_0"])
+
+    outputs = layer(golden["x"], initial_state=[initial])
+
+    np.testing.assert_allclose(ops.convert_to_numpy(outputs), golden["y"], rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("case", GORU_CASES)
+def test_the_orthogonal_matrix_of_goru_is_that_of_the_original(case):
+    golden = read(case)
+    cell = goru_of(golden).cell
+
+    # Row vectors: what becomes of the unit vector i is row i.
+    rows = cell.rotations.orthogonal(cell.theta)(ops.eye(cell.units))
+
+    expected = golden["orthogonal_rows"]
+    np.testing.assert_allclose(ops.convert_to_numpy(rows), expected, rtol=0, atol=1e-6)

@@ -1,11 +1,13 @@
 """The common contract of recurrent layers, on each of ours: a new one gets it for two lines."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
 from rumcli.cells.arum import ARUM
+from rumcli.cells.eunn import EUNN
 from rumcli.cells.fs_rnn import FSRNN
+from rumcli.cells.goru import GORU
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
 from rumcli.cells.rum import RUM, RUMCell
 
@@ -22,6 +24,19 @@ class TestARUM(LayerContract):
 
 class TestLNLSTM(LayerContract):
     layer_class = LNLSTM
+
+
+class TestEUNN(LayerContract):
+    layer_class = EUNN
+
+
+class TestComplexEUNN(LayerContract):
+    layer_class = EUNN
+    arguments: ClassVar = {"complex_valued": True, "pairing": "fft"}
+
+
+class TestGORU(LayerContract):
+    layer_class = GORU
 
 
 class TestFSRNN(LayerContract):

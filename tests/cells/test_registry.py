@@ -52,7 +52,9 @@ def test_what_is_wrong_in_a_fast_slow_rnn_is_told(options, expected):
 
 
 def test_an_unknown_name_is_told_with_all_there_are():
-    with pytest.raises(ValueError, match="unknown cell 'arun'; cells: rum, arum, lnlstm, fsrnn"):
+    with pytest.raises(
+        ValueError, match="unknown cell 'arun'; cells: rum, arum, lnlstm, fsrnn, eunn, goru"
+    ):
         cells.make("arun", 3)
 
 
@@ -66,6 +68,7 @@ def test_the_public_names_are_there_and_keras_is_imported_for_them_only():
         "import sys, rumcli.cells as cells\n"
         "assert 'keras' not in sys.modules and 'RUM' in dir(cells)\n"
         "from rumcli.cells import ARUM, ARUMCell, RUM, RUMCell, rotate, rotation_operator\n"
+        "from rumcli.cells import EUNN, EUNNCell, GORU, GORUCell\n"
         "assert 'keras' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

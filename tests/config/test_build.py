@@ -188,3 +188,32 @@ def test_what_is_wrong_within_a_cell_is_told_where_it_was_typed(assignment, expe
         build(None, [assignment], FAST_SLOW)
     assert str(caught.value).startswith(f"--set {assignment}: ")
     assert expected in str(caught.value)
+
+
+def test_orthogonal_cells_have_a_capacity_and_a_pairing_and_may_stand_in_others():
+    run = build(None, ["cell.capacity=4"], {TASK: "copying", CELL: "goru"})
+    assert (run.cell.capacity, run.cell.pairing) == (4, "neighbours")
+    run = build(None, ["cell.slow.name=eunn", "cell.slow.complex_valued=true"], FAST_SLOW)
+    assert (run.cell.slow.capacity, run.cell.slow.complex_valued) == (None, True)
+    run = build(None, ["cell.fast.name=goru", "cell.fast.pairing=fft"], FAST_SLOW)
+    assert (run.cell.fast.capacity, run.cell.fast.pairing) == (None, "fft")
+
+
+@pytest.mark.parametrize(
+    ("cell", "assignments", "expected"),
+    [
+        ("goru", ["cell.capacity=0"], "expected at least 1 or null, got 0"),
+        ("eunn", ["cell.pairing=ff"], "expected 'neighbours' or 'fft', got 'ff'"),
+        (
+            "goru",
+            ["cell.pairing=fft", "cell.capacity=3"],
+            "expected null with pairing 'fft', which",
+        ),
+        ("goru", ["cell.complex_valued=true"], "(cells that have it: eunn)"),
+        ("rum", ["cell.capacity=2"], "(cells that have it: eunn, goru)"),
+    ],
+)
+def test_what_is_wrong_in_an_orthogonal_cell_is_told(cell, assignments, expected):
+    told = message(assignments=assignments, flags={TASK: "copying", CELL: cell})
+    assert told.startswith(f"--set {assignments[-1]}: ")
+    assert expected in told

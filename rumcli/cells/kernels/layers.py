@@ -13,6 +13,7 @@ import tensorflow as tf
 from rumcli.cells.arum import ARUMCell
 from rumcli.cells.fs_rnn import FSRNNCell
 from rumcli.cells.kernels import backward, chain, columns, forward, nodes, program
+from rumcli.cells.kernels.chain_recipe import ChainRecipe, ChainSequence, NodeWeights
 from rumcli.cells.kernels.recipe import Recipe, Sequence, Weights
 from rumcli.cells.ln_lstm import LNLSTMCell
 from rumcli.cells.rum import RUMCell
@@ -125,9 +126,7 @@ def _run_chain(
         dropped, drawn = [(), ()], [draws or ()]
     # From the third fast cell on, what a cell gets is zero.
     has_input = tuple(number < 3 for number in range(len(cells)))
-    recipe = chain.ChainRecipe(
-        tuple(map(_node, cells)), slots, has_input, keep, layer.return_sequences
-    )
+    recipe = ChainRecipe(tuple(map(_node, cells)), slots, has_input, keep, layer.return_sequences)
     rest = iter(initial_state)
     states = tuple(
         tuple(next(rest) for _ in recipe.nodes[slots.index(slot)].new_shares)
@@ -136,7 +135,7 @@ def _run_chain(
     zoneout = [
         own or [()] * len(node.new_shares) for own, node in zip(drawn, recipe.nodes, strict=True)
     ]
-    sequence = chain.ChainSequence(
+    sequence = ChainSequence(
         sequences,
         states,
         mask,
@@ -160,13 +159,13 @@ def _node(cell: Any) -> nodes.Node:
     return nodes.RUMNode(_rum_recipe(cell, False, False, False))
 
 
-def _node_weights(cell: Any) -> chain.NodeWeights:
+def _node_weights(cell: Any) -> NodeWeights:
     if isinstance(cell, LNLSTMCell):
         names = ("kernel", "recurrent_kernel", "bias")
         kernel, recurrent_kernel, bias = (_value(cell, name) for name in names)
         names = ("gate_gain", "gate_offset", "cell_gain", "cell_offset")
         vectors = tuple(_value(cell, name) for name in names)
-        return chain.NodeWeights(kernel, recurrent_kernel, bias, vectors)
+        return NodeWeights(kernel, recurrent_kernel, bias, vectors)
     own = Weights(*(_value(cell, name) for name in Weights._fields))
     candidate_bias = own.candidate_bias
     if candidate_bias is None:
@@ -174,7 +173,7 @@ def _node_weights(cell: Any) -> chain.NodeWeights:
     kernel = tf.concat([own.gate_kernel[: -cell.units], own.candidate_kernel], axis=1)
     bias = tf.concat([own.gate_bias, candidate_bias], axis=0)
     vectors = (own.gate_gain, own.gate_offset, own.candidate_gain, own.candidate_offset)
-    return chain.NodeWeights(
+    return NodeWeights(
         kernel,
         own.gate_kernel[-cell.units :],
         bias,

@@ -1,0 +1,210 @@
+"""The Efficient Unitary Neural Network: `EUNNCell` (one step) and `EUNN` (the layer).
+
+Source: arXiv:1612.05231. Only mathematics here: no files, no printing, no argument parsing.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import keras
+from keras import initializers, ops
+
+from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer, Step
+from rumcli.cells.modrelu import complex_modrelu, modrelu
+from rumcli.cells.normalization import per_block
+from rumcli.cells.orthogonal import Map, PairedRotations, add_angles
+
+Tensor = Any
+
+
+def published_kernel() -> initializers.Initializer:
+    """Return the published initialiser of EUNN's and GORU's kernels: uniform in (−0.01, 0.01)."""
+    return initializers.RandomUniform(-0.01, 0.01)
+
+
+@keras.saving.register_keras_serializable(package="rumcli")
+class EUNNCell(RecurrentCell):
+    """One step of the Efficient Unitary Neural Network.
+
+    With input `x [B, D]` and state `h [B, H]`:
+
+        h' = modReLU(U h + x W, b)
+
+    U is orthogonal: a product of layers of plane rotations, each of pairs of units by angles θ, at
+    a cost of O(L H). With `complex_valued` it is unitary, with phases φ within the layers and ω
+    after them, and h and W are complex. See `rumcli.cells.orthogonal` for U and
+    `rumcli.cells.modrelu` for modReLU.
+
+    The output is h' or, with `complex_valued`, its real part, as in the copying task of EUNN's
+    authors. The states are then the real and the imaginary part, `[B, H]` each.
+
+    Args:
+        units: Size of the state, H.
+        capacity: L, the number of layers of neighbouring pairs; None for 2, as published, or where
+            `pairing` has its own number.
+        pairing: `"neighbours"`; or `"fft"`, with ⌈log₂ H⌉ layers.
+        complex_valued: Whether the state is complex.
+        kernel_initializer: For W, its real and its imaginary part one by one. None: uniform in
+            (−0.01, 0.01), as published.
+        bias_initializer: For b.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Source: arXiv:1612.05231, section 3; modReLU: arXiv:1511.06464, equation 8.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        capacity: int | None = None,
+        pairing: str = "neighbours",
+        complex_valued: bool = False,
+        kernel_initializer: Any = None,
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, **kwargs)
+        self.rotations = PairedRotations(units, pairing, capacity)
+        self.complex_valued = complex_valued
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        if complex_valued:
+            self.state_size = [units, units]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs of shape `[B, D]`.
+
+        Raises:
+            ValueError: If D is not known.
+        """
+        parts = 2 if self.complex_valued else 1
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.features_of(input_shape), parts * self.units),
+            initializer=per_block(self.kernel_initializer or published_kernel(), parts),
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(self.units,), initializer=self.bias_initializer
+        )
+        self.theta = add_angles(self, "theta", self.rotations.pairs)
+        if self.complex_valued:
+            self.phi = add_angles(self, "phi", self.rotations.pairs)
+            self.omega = add_angles(self, "omega", self.units)
+        self.built = True
+
+    def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Tensor]:
+        """Compute all that does not depend on the state.
+
+        Args:
+            inputs: `[..., D]`.
+            draws: Not needed.
+
+        Returns:
+            `x W`, `[..., H]`; complex: `[..., 2H]`, the real part, then the imaginary.
+        """
+        return (self.at_full_precision(ops.matmul(inputs, self.kernel)),)
+
+    def step(
+        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws = ()
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Advance the state by one step.
+
+        Args:
+            projected: What `project` returned, for one step.
+            states: The state `[B, H]`; complex: its real and its imaginary part.
+            draws: Not needed.
+
+        Returns:
+            The output `[B, H]` and the new states.
+        """
+        return self.prepare()(projected, states, draws)
+
+    def prepare(self) -> Step:
+        """Compute the coefficients of U.
+
+        Returns:
+            `step`, which need not compute them again.
+        """
+        if self.complex_valued:
+            turn = self.rotations.unitary(self.theta, self.phi, self.omega)
+            return functools.partial(self._complex_step, turn)
+        return functools.partial(self._real_step, self.rotations.orthogonal(self.theta))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make the cell again."""
+        config = super().get_config()
+        del config["seed"]  # nothing is drawn
+        return {
+            **config,
+            "capacity": self.rotations.capacity,
+            "pairing": self.rotations.pairing,
+            "complex_valued": self.complex_valued,
+            "kernel_initializer": self.kernel_initializer
+            and initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+        }
+
+    def _real_step(
+        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws
+    ) -> tuple[Tensor, list[Tensor]]:
+        new = modrelu(turn(states[0]) + projected[0], self.at_full_precision(self.bias))
+        return new, [new]
+
+    def _complex_step(
+        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws
+    ) -> tuple[Tensor, list[Tensor]]:
+        of_inputs = ops.reshape(projected[0], (-1, 2, self.units))
+        new = complex_modrelu(
+            turn(ops.stack(states, axis=1)) + of_inputs, self.at_full_precision(self.bias)
+        )
+        real, imaginary = ops.unstack(new, axis=1)
+        return real, [real, imaginary]
+
+
+@keras.saving.register_keras_serializable(package="rumcli")
+class EUNN(RecurrentLayer):
+    """The Efficient Unitary Neural Network over a sequence.
+
+    Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`. The state
+    is `[B, H]`, or two such, the real and the imaginary part. The outputs are real.
+
+    Args:
+        units: Size of the state, H.
+        capacity: See `EUNNCell`, as for all arguments up to `bias_initializer`.
+        pairing: `"neighbours"` or `"fft"`.
+        complex_valued: Whether the state is complex.
+        kernel_initializer: For W, or None for the published one.
+        bias_initializer: For b.
+        **kwargs: Those of `RecurrentLayer`, such as `return_sequences`. There is no fused loop.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Source: arXiv:1612.05231, section 3; modReLU: arXiv:1511.06464, equation 8.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        capacity: int | None = None,
+        pairing: str = "neighbours",
+        complex_valued: bool = False,
+        kernel_initializer: Any = None,
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
+        cell = EUNNCell(
+            units,
+            capacity=capacity,
+            pairing=pairing,
+            complex_valued=complex_valued,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            dtype=kwargs.get("dtype"),
+            name=self._cell_name(),
+        )
+        super().__init__(cell, **kwargs)

@@ -1,0 +1,209 @@
+"""The Gated Orthogonal Recurrent Unit: `GORUCell` (one step) and `GORU` (the layer).
+
+Source: arXiv:1706.02761. Only mathematics here: no files, no printing, no argument parsing.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import keras
+from keras import initializers, ops
+
+from rumcli.cells.eunn import published_kernel
+from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer, Step
+from rumcli.cells.modrelu import modrelu
+from rumcli.cells.normalization import per_block
+from rumcli.cells.orthogonal import Map, PairedRotations, add_angles
+
+Tensor = Any
+
+_BIAS_START = 2.0  # of r and c, as published
+
+
+@keras.saving.register_keras_serializable(package="rumcli")
+class GORUCell(RecurrentCell):
+    """One step of the Gated Orthogonal Recurrent Unit.
+
+    With input `x [B, D]` and state `h [B, H]`:
+
+        r  = σ(x W_xr + h W_hr + b_r)         reset gate
+        g  = σ(x W_xg + h W_hg + b_g)         update gate
+        c  = modReLU(r ⊙ (U h) + x W_xc, b_c)
+        h' = g ⊙ h + (1 − g) ⊙ c
+
+    U is the orthogonal matrix of `EUNNCell`: a product of layers of plane rotations, each of pairs
+    of units by angles θ, at a cost of O(L H). See `rumcli.cells.orthogonal` for U and
+    `rumcli.cells.modrelu` for modReLU.
+
+    Args:
+        units: Size of the state, H.
+        capacity: L, the number of layers of neighbouring pairs; None for 2, as published, or where
+            `pairing` has its own number.
+        pairing: `"neighbours"`; or `"fft"`, with ⌈log₂ H⌉ layers.
+        kernel_initializer: For W_xc, W_xr and W_xg, one by one. None: uniform in (−0.01, 0.01), as
+            published.
+        recurrent_initializer: For W_hr and W_hg. None: likewise.
+        bias_initializer: For all biases. None: b_r and b_c start at two, and b_g uniform in
+            ±√(3/H), as published.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Source: arXiv:1706.02761, section 3; modReLU: arXiv:1511.06464, equation 8.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        capacity: int | None = None,
+        pairing: str = "neighbours",
+        kernel_initializer: Any = None,
+        recurrent_initializer: Any = None,
+        bias_initializer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, **kwargs)
+        self.rotations = PairedRotations(units, pairing, capacity)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs of shape `[B, D]`.
+
+        Raises:
+            ValueError: If D is not known.
+        """
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.features_of(input_shape), 3 * self.units),
+            initializer=per_block(self.kernel_initializer or published_kernel(), 3),
+        )
+        self.recurrent_kernel = self.add_weight(
+            name="recurrent_kernel",
+            shape=(self.units, 2 * self.units),
+            initializer=per_block(self.recurrent_initializer or published_kernel(), 2),
+        )
+        start = initializers.Constant(_BIAS_START)
+        for part, published in (
+            ("reset", start),
+            ("update", "glorot_uniform"),
+            ("candidate", start),
+        ):
+            name = f"{part}_bias"
+            bias = self.add_weight(
+                name=name, shape=(self.units,), initializer=self.bias_initializer or published
+            )
+            setattr(self, name, bias)
+        self.theta = add_angles(self, "theta", self.rotations.pairs)
+        self.built = True
+
+    def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Tensor, Tensor]:
+        """Compute all that does not depend on the state.
+
+        Args:
+            inputs: `[..., D]`.
+            draws: Not needed.
+
+        Returns:
+            `x W_xc`, `[..., H]`, and the inputs' share of the gates with the biases, `[..., 2H]`:
+            r, then g.
+        """
+        products = ops.matmul(inputs, self.kernel)
+        candidate, gates = ops.split(products, [self.units], axis=-1)
+        gates = gates + ops.concatenate([self.reset_bias, self.update_bias])
+        return self.at_full_precision(candidate), self.at_full_precision(gates)
+
+    def step(
+        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws = ()
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Advance the state by one step.
+
+        Args:
+            projected: What `project` returned, for one step.
+            states: The state `[B, H]`.
+            draws: Not needed.
+
+        Returns:
+            h' `[B, H]`, and the new state.
+        """
+        return self.prepare()(projected, states, draws)
+
+    def prepare(self) -> Step:
+        """Compute the coefficients of U.
+
+        Returns:
+            `step`, which need not compute them again.
+        """
+        return functools.partial(self._step, self.rotations.orthogonal(self.theta))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make the cell again."""
+        config = super().get_config()
+        del config["seed"]  # nothing is drawn
+        config |= {"capacity": self.rotations.capacity, "pairing": self.rotations.pairing}
+        for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
+            chosen = getattr(self, name)
+            config[name] = chosen and initializers.serialize(chosen)
+        return config
+
+    def _step(
+        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws
+    ) -> tuple[Tensor, list[Tensor]]:
+        of_inputs, gates = projected
+        (hidden_state,) = states
+        of_state = ops.matmul(ops.cast(hidden_state, self.compute_dtype), self.recurrent_kernel)
+        gates = ops.sigmoid(gates + self.at_full_precision(of_state))
+        reset, update = ops.split(gates, 2, axis=-1)
+        candidate = modrelu(
+            reset * turn(hidden_state) + of_inputs, self.at_full_precision(self.candidate_bias)
+        )
+        new = update * hidden_state + (1.0 - update) * candidate
+        return new, [new]
+
+
+@keras.saving.register_keras_serializable(package="rumcli")
+class GORU(RecurrentLayer):
+    """The Gated Orthogonal Recurrent Unit over a sequence.
+
+    Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`.
+
+    Args:
+        units: Size of the state, H.
+        capacity: See `GORUCell`, as for all arguments up to `bias_initializer`.
+        pairing: `"neighbours"` or `"fft"`.
+        kernel_initializer: For the kernels of the inputs, or None for the published one.
+        recurrent_initializer: For those of the state, or None for the published one.
+        bias_initializer: For the biases, or None for the published ones.
+        **kwargs: Those of `RecurrentLayer`, such as `return_sequences`. There is no fused loop.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Source: arXiv:1706.02761, section 3; modReLU: arXiv:1511.06464, equation 8.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        capacity: int | None = None,
+        pairing: str = "neighbours",
+        kernel_initializer: Any = None,
+        recurrent_initializer: Any = None,
+        bias_initializer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        cell = GORUCell(
+            units,
+            capacity=capacity,
+            pairing=pairing,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            dtype=kwargs.get("dtype"),
+            name=self._cell_name(),
+        )
+        super().__init__(cell, **kwargs)
