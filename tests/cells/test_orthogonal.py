@@ -29,7 +29,7 @@ CAPACITIES = st.integers(1, 7) if BACKEND != "jax" else st.sampled_from([1, 4])
 NEIGHBOURS = st.tuples(st.just("neighbours"), st.none() | CAPACITIES)
 LAYOUTS = NEIGHBOURS | st.just(("fft", None))
 
-by_property = settings(max_examples=60 if BACKEND != "jax" else 15, deadline=None)
+by_property = settings(max_examples=40 if BACKEND != "jax" else 15, deadline=None)
 some_layouts = pytest.mark.parametrize(
     ("units", "pairing", "capacity"),
     [
