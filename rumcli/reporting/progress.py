@@ -144,7 +144,7 @@ def _headline(plan: Plan) -> str:
 
 
 def _figures(plan: Plan, window: Window) -> str:
-    values = _values(plan, {name: window.mean(name) for name in ("loss", plan.metric)})
+    values = _values(plan, {name: window.mean(name) for name in _shown(plan)})
     if plan.steps_per_pass is None:
         return values
     last, passes = max(window.step - 1, 0), -(-plan.steps // plan.steps_per_pass)
@@ -152,8 +152,13 @@ def _figures(plan: Plan, window: Window) -> str:
 
 
 def _evaluation(plan: Plan, record: dict[str, Any]) -> str:
-    values = {name: record[f"val_{name}"] for name in ("loss", plan.metric)}
+    values = {name: record[f"val_{name}"] for name in _shown(plan)}
     return f"validation {_values(plan, values)}"
+
+
+def _shown(plan: Plan) -> tuple[str, ...]:
+    # Bits per character are the loss in another unit.
+    return (plan.metric,) if plan.metric == "bits_per_character" else ("loss", plan.metric)
 
 
 def _values(plan: Plan, values: dict[str, float]) -> str:

@@ -64,14 +64,14 @@ class Text:
                 does not have, without an unknown symbol.
         """
         vocabulary = Vocabulary.of(corpus.train, unknown_below)
-        classes = vocabulary.encode(corpus.train, corpus.source)
-        entropy = corpora.unigram_entropy(classes, vocabulary.size)
+        classes = _encode(vocabulary, corpus, SPLITS)
+        entropy = corpora.unigram_entropy(classes["train"], vocabulary.size)
         if entropy == 0:
             raise ConfigError(
                 f"{corpus.source}: the training text has one symbol only; there is nothing to learn"
             )
         contents = {split: Content.of(corpus, split) for split in SPLITS}
-        return cls(corpus.source, vocabulary, entropy, contents).reading(corpus, SPLITS)
+        return cls(corpus.source, vocabulary, entropy, contents, classes)
 
     @property
     def is_penn_treebank(self) -> bool:
@@ -89,12 +89,9 @@ class Text:
         Raises:
             ConfigError: If there is a symbol that the vocabulary does not have.
         """
-        found = {
-            split: self.vocabulary.encode(corpus.split(split), f"{corpus.source}, {split} text")
-            for split in splits
-        }
-        contents = {**self.contents, **{split: Content.of(corpus, split) for split in found}}
-        return dataclasses.replace(self, source=corpus.source, contents=contents, classes=found)
+        classes = _encode(self.vocabulary, corpus, splits)
+        contents = {**self.contents, **{split: Content.of(corpus, split) for split in classes}}
+        return dataclasses.replace(self, source=corpus.source, contents=contents, classes=classes)
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the classes, of JSON's own types."""
@@ -122,3 +119,10 @@ class Text:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError("this is not what a run remembers of its text") from error
+
+
+def _encode(vocabulary: Vocabulary, corpus: Corpus, splits: Iterable[str]) -> dict[str, np.ndarray]:
+    return {
+        split: vocabulary.encode(corpus.split(split), f"{corpus.source}, {split} text")
+        for split in splits
+    }

@@ -1,6 +1,7 @@
 """The run folder: the record of a run, readable without this code.
 
 `config.yaml`, `environment.json`, `metrics.jsonl`, `checkpoints/`, and at the end `summary.json`.
+What a task keeps there besides is in `texts`.
 """
 
 from __future__ import annotations

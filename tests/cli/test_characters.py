@@ -58,7 +58,7 @@ def test_a_run_ends_with_bits_per_character_beside_the_entropy_of_its_text(train
     assert not has_control_characters(result.stdout + result.stderr)
     lines = result.stderr.splitlines()
     assert "; unigram bits per character 2.5" in lines[0]
-    assert lines[1].startswith("step 1/20: pass 1/2, loss ")
+    assert lines[1].startswith("step 1/20: pass 1/2, bits per character ")
     for part in ("perplexity", "unigram", "characters", "156", str(place / "text")):
         assert part in result.stdout
     assert "published" not in result.stdout

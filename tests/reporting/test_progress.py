@@ -1,3 +1,4 @@
+import dataclasses
 import io
 
 import pytest
@@ -23,8 +24,8 @@ PLAN = Plan(
 RECORD = {"step": 20, "loss": 1.0, "val_loss": 0.25, "val_symbol_accuracy": 0.75}
 
 
-def follow(listener):
-    listener.started(PLAN)
+def follow(listener, plan=PLAN):
+    listener.started(plan)
     for step in range(1, 21):
         listener.stepped(step, {"loss": 1.0, "symbol_accuracy": 0.5})
     listener.evaluated(RECORD)
@@ -61,6 +62,13 @@ def test_in_a_terminal_nothing_is_wider_than_it(width):
     assert max(map(len, lines)) <= width
     assert lines[0].startswith("step 1/40")
     assert lines[1].startswith("loss 1, symbol accuracy")
+
+
+def test_passes_over_a_text_are_counted():
+    file = io.StringIO()
+    plan = dataclasses.replace(PLAN, steps_per_pass=15)
+    follow(progress.listener(Console(file=file, width=200), quiet=False, live=False), plan)
+    assert "step 1/40: pass 1/3, loss 1, " in file.getvalue()
 
 
 def test_quiet_says_warnings_only():

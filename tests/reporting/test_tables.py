@@ -1,5 +1,6 @@
 import io
 
+import pytest
 from rich.console import Console
 
 from rumcli.cells.rotation_check import CheckResult
@@ -20,6 +21,24 @@ SUMMARY = {
 }
 
 
+OF_CHARACTERS = {
+    **{name: value for name, value in SUMMARY.items() if name not in ("examples", "accuracy")},
+    "task": "ptb",
+    "metric": "bits_per_character",
+    "bits_per_character": 1.4,
+    "perplexity": 2.639,
+    "characters": 449944,
+    "data": "/a/very/long/path/" * 8 + "[bold]",
+    "reference": {
+        "of": "bits_per_character",
+        "label": "unigram",
+        "level": 4.304,
+        "solved": 0.0,
+        "published": 1.189,
+    },
+}
+
+
 def shown(table, width):
     file = io.StringIO()
     Console(file=file, width=width).print(table)
@@ -32,8 +51,21 @@ def test_a_result_stands_beside_its_level():
         assert part in text
 
 
-def test_a_long_path_is_folded_and_not_cut():
-    text = shown(tables.result(SUMMARY), 60)
+def test_characters_have_bits_perplexity_and_what_was_published():
+    rows = [line.split("│") for line in shown(tables.result(OF_CHARACTERS), 60).splitlines()]
+    found = {row[1].strip(): row[2].strip() for row in rows if len(row) == 4}
+    assert found["bits per character"] == "1.400"
+    assert found["perplexity"] == "2.639"
+    assert found["unigram bits per character"] == "4.304"
+    assert found["distance"] == "67.5% below unigram"
+    assert found["published"] == "1.189"
+    assert found["characters"] == "449,944"
+    assert "examples" not in found
+
+
+@pytest.mark.parametrize("summary", [SUMMARY, OF_CHARACTERS], ids=["examples", "characters"])
+def test_a_long_path_is_folded_and_not_cut(summary):
+    text = shown(tables.result(summary), 60)
     assert max(map(len, text.splitlines())) <= 60
     assert "…" not in text
 

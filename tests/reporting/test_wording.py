@@ -51,3 +51,8 @@ def test_no_part_of_a_time_is_more_than_it_may_be(seconds):
 def test_accuracies_are_in_per_cent_and_losses_are_not():
     assert wording.value("symbol_accuracy", 0.125) == "12.5%"
     assert wording.value("loss", 0.094521) == "0.09452"
+
+
+def test_bits_per_character_have_the_decimals_with_which_they_are_published():
+    assert wording.value("bits_per_character", 1.1) == "1.100"
+    assert wording.value("bits_per_character", 12.34567) == "12.346"

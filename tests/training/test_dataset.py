@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from keras import tree
 
 from rumcli.tasks import registry
 from rumcli.training import dataset
@@ -10,16 +11,47 @@ def first_batches(batches, count):
     return [batch for batch, _ in zip(batches, range(count), strict=False)]
 
 
-@pytest.mark.parametrize("task", ["copying", "recall"])
+def make(task, place):
+    data = {"task__data": str(small.write_text(place))} if task == "ptb" else {}
+    return small.task(small.run_config(task, **data))
+
+
+def assert_same(found, expected):
+    tree.assert_same_structure(found, expected)
+    for part, other in zip(tree.flatten(found), tree.flatten(expected), strict=True):
+        np.testing.assert_array_equal(part, other)
+        assert part.dtype == other.dtype
+
+
+@pytest.mark.parametrize("task", ["copying", "recall", "ptb"])
 @pytest.mark.parametrize("first_step", [0, 13])
-def test_training_batches_are_those_of_the_steps_in_their_order(task, first_step):
-    made = registry.make(small.run_config(task))
+def test_training_batches_are_those_of_the_steps_in_their_order(tmp_path, task, first_step):
+    made = make(task, tmp_path)
     # More than are made at once.
     found = first_batches(dataset.training_batches(made, first_step).as_numpy_iterator(), 20)
     for step, batch in enumerate(found, first_step):
-        for part, expected in zip(batch, made.training_batch(step), strict=True):
-            np.testing.assert_array_equal(part, expected)
-            assert part.dtype == expected.dtype
+        assert_same(batch, made.training_batch(step))
+
+
+@pytest.mark.parametrize("task", ["copying", "recall", "ptb"])
+def test_an_evaluation_has_every_batch_once_and_every_time_anew(tmp_path, task):
+    made = make(task, tmp_path)
+    batches = dataset.evaluation_batches(made, "test")
+    assert len(batches) == made.batches_in("test")
+    for _ in range(2):
+        for number, batch in enumerate(batches.as_numpy_iterator()):
+            assert_same(batch, made.evaluation_batch("test", number))
+        assert number == made.batches_in("test") - 1
+
+
+def test_the_shape_of_evaluation_batches_is_known_beforehand_where_it_is_one(tmp_path):
+    inputs, targets, weights = dataset.evaluation_batches(
+        make("ptb", tmp_path), "test"
+    ).element_spec
+    assert inputs["symbols"].shape == targets.shape == weights.shape == (3, 6)
+    run = small.run_config("copying", settings=["task.test_examples=13"])
+    inputs, _ = dataset.evaluation_batches(registry.make(run), "test").element_spec
+    assert tuple(inputs.shape) == (None, 24)
 
 
 def test_the_shape_of_a_training_batch_is_known_beforehand():
@@ -33,6 +65,9 @@ def test_other_backends_get_a_plain_generator(monkeypatch):
     made = registry.make(small.run_config("recall"))
     (batch,) = first_batches(dataset.training_batches(made, 3), 1)
     np.testing.assert_array_equal(batch[0], made.training_batch(3)[0])
+    evaluation = dataset.evaluation_batches(made, "test")
+    assert len(evaluation) == made.batches_in("test")
+    np.testing.assert_array_equal(evaluation[2][0], made.evaluation_batch("test", 2)[0])
 
 
 @pytest.mark.parametrize(

@@ -87,9 +87,10 @@ def test_the_loss_falls(tmp_path):
     assert recorder.losses[60] < 0.7 * recorder.losses[1]
 
 
-def test_the_summary_is_of_the_best_weights(tmp_path):
-    run = small.run_config("copying", steps=30, optimizer__learning_rate=0.01)
-    folder = RunFolder.create(tmp_path, run)
+@pytest.mark.parametrize("task", ["copying", "ptb"])
+def test_the_summary_is_of_the_best_weights(tmp_path, task):
+    run = of_task(task, tmp_path, steps=30, optimizer__learning_rate=0.01)
+    folder = RunFolder.create(tmp_path / "run", run)
     summary = train(run, folder, Listener())
     losses = {record["step"]: record["val_loss"] for record in folder.records()}
     assert summary["weights_of_step"] == min(losses, key=losses.get)
