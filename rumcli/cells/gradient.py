@@ -1,6 +1,6 @@
 """Gradients of a function of arrays, on whichever backend Keras runs: for self-tests.
 
-The one place outside the kernels that names a backend.
+For whichever it is: besides the kernels and `elementary`, only this names backends.
 """
 
 from __future__ import annotations

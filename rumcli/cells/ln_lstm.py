@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import initializers, ops
 
+from rumcli.cells.elementary import tanh
 from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer
 from rumcli.cells.normalization import layer_norm
 
@@ -128,13 +129,13 @@ class LNLSTMCell(RecurrentCell):
         offsets = ops.split(self.at_full_precision(self.gate_offset), _GATES)
         parts = zip(ops.split(products, _GATES, axis=-1), gains, offsets, strict=True)
         i, j, f, o = (layer_norm(*part) for part in parts)
-        new_cell = ops.sigmoid(f + self.forget_bias) * cell_state + ops.sigmoid(i) * ops.tanh(j)
+        new_cell = ops.sigmoid(f + self.forget_bias) * cell_state + ops.sigmoid(i) * tanh(j)
         shown = layer_norm(
             new_cell,
             self.at_full_precision(self.cell_gain),
             self.at_full_precision(self.cell_offset),
         )
-        new_states = self.zone_out([ops.sigmoid(o) * ops.tanh(shown), new_cell], states, draws)
+        new_states = self.zone_out([ops.sigmoid(o) * tanh(shown), new_cell], states, draws)
         return new_states[0], new_states
 
     @property

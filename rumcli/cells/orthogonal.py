@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import initializers, ops
 
+from rumcli.cells import elementary
 from rumcli.cells.rotation import computation_dtype
 
 Tensor = Any
@@ -166,7 +167,7 @@ class PairedRotations:
         return found
 
     def _turn(self, layer: Pairs, theta: Tensor) -> Turn:
-        cosine, sine = _cosine_and_sine(theta)
+        cosine, sine = elementary.cos(theta), elementary.sin(theta)
         return Turn(
             layer.distance,
             own=self._spread(ops.tile(cosine, 2), (*layer.first, *layer.second), other=1.0),
@@ -203,15 +204,6 @@ def _at_full_precision(angles: Tensor) -> Tensor:
     return ops.cast(angles, computation_dtype(keras.backend.standardize_dtype(angles.dtype)))
 
 
-def _cosine_and_sine(angles: Tensor) -> tuple[Tensor, Tensor]:
-    if keras.config.backend() == "jax":
-        # Keras's functions compute in float32 there, even if the angles are float64.
-        import jax.numpy as jnp
-
-        return jnp.cos(angles), jnp.sin(angles)
-    return ops.cos(angles), ops.sin(angles)
-
-
 def _turned(h: Tensor, turn: Turn) -> Tensor:
     right = _rolled(h, turn.distance)
     left = _rolled(h, h.shape[-1] - turn.distance)
@@ -227,7 +219,7 @@ def _rolled(h: Tensor, count: int) -> Tensor:
 
 def _phase(angles: Tensor) -> tuple[Tensor, Tensor]:
     """Return what multiplies `[..., 2, H]`, and what multiplies its parts in exchange."""
-    cosine, sine = _cosine_and_sine(angles)
+    cosine, sine = elementary.cos(angles), elementary.sin(angles)
     return cosine, ops.stack([-sine, sine])
 
 

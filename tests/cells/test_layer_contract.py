@@ -12,6 +12,7 @@ from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
 from rumcli.cells.rum import RUM, RUMCell
 
 from .contract import UNITS, LayerContract
+from .gradients import BACKEND
 
 
 class TestRUM(LayerContract):
@@ -57,3 +58,7 @@ class TestFSRNNOfKerasCells(LayerContract):
         dtype = kwargs.get("dtype")
         fast = [keras.layers.GRUCell(UNITS, dtype=dtype) for _ in range(2)]
         return FSRNN(fast, keras.layers.LSTMCell(4, dtype=dtype), **kwargs)
+
+    if BACKEND == "jax":
+        # There Keras's own cells compute their tanh in float32, whatever they are given.
+        test_gradients_are_those_of_finite_differences = None
