@@ -65,7 +65,7 @@ class Carried(keras.layers.Layer):
         """
         carried = self.training_states if training else self.evaluation_states
         streams = self.training_streams if training else self.evaluation_streams
-        # Unknown is the size of what Keras feeds to a model only to learn its shapes.
+        # On JAX, Keras learns a model's shapes from a training batch that it calls none.
         if inputs.shape[0] not in (None, streams):
             return self.layer(inputs, training=training)[0]
         is_new = ops.expand_dims(begins != 0, -1)

@@ -59,6 +59,17 @@ def test_the_states_are_not_trained_and_start_as_the_layer_has_them():
     )
 
 
+def test_a_batch_of_another_size_is_of_no_stream():
+    layer = carried("lstm")
+    layer(inputs(5), np.ones(3, "float32"))
+    before = [ops.convert_to_numpy(state) for state in layer.evaluation_states]
+    x = inputs(5, streams=7)
+    found = layer(x, np.zeros(7, "float32"))
+    np.testing.assert_array_equal(found, layer.layer(x)[0])
+    for state, after in zip(before, layer.evaluation_states, strict=True):
+        np.testing.assert_array_equal(state, ops.convert_to_numpy(after))
+
+
 def test_a_layer_that_keeps_its_states_to_itself_is_refused():
     with pytest.raises(ValueError, match="return_state=True"):
         Carried(cells.make("rum", 6, return_sequences=True), 3, 3)
