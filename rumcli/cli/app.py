@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rumcli import __version__
-from rumcli.cli import bench, evaluate, gen_data, generate, presets, rotation_check, train
+from rumcli.cli import bench, evaluate, gen_data, generate, plot, presets, rotation_check, train
 from rumcli.errors import RumError
 from rumcli.reporting import output
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 app.command("train", rich_help_panel="Runs")(train.train)
 app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
 app.command("generate", rich_help_panel="Runs")(generate.generate)
+app.command("plot", rich_help_panel="Runs")(plot.plot)
 app.add_typer(gen_data.app, name="gen-data", rich_help_panel="Data and settings")
 app.add_typer(presets.app, name="presets", rich_help_panel="Data and settings")
 app.command("rotation-check", rich_help_panel="This installation")(rotation_check.rotation_check)

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli.cli import engine, options
-from rumcli.errors import ConfigError
+from rumcli.cli import engine, options, pictures
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
     from rumcli.benchmark.cases import Case, Subject
     from rumcli.benchmark.document import Point
     from rumcli.benchmark.training import Pace
-
-_PICTURES = ("png", "svg", "pdf")
 
 
 def _cases() -> list[str]:
@@ -85,7 +82,7 @@ def bench(
     for name in cell or []:
         options.choose("--cell", "cell", name, _cells())
     options.at_least("--rounds", 1, rounds)
-    kind = _kind(plot, force)
+    kind = pictures.check("--plot", plot, force) if plot is not None else ""
     engine.start(debug)
     from rumcli.benchmark.document import document
     from rumcli.reporting import bench as tables
@@ -112,20 +109,6 @@ def bench(
         with output.new_file(plot, force) as file:
             plots.bench(content, file, kind)
         output.note(f"wrote {plot}")
-
-
-def _kind(plot: Path | None, force: bool) -> str:
-    """Return the format of the picture; what is wrong with it is told before all the measuring."""
-    if plot is None:
-        return ""
-    kind = plot.suffix.removeprefix(".")
-    if kind not in _PICTURES:
-        raise ConfigError(f"--plot {plot}: expected a name that ends in .{', .'.join(_PICTURES)}")
-    output.check_new_file(plot, force)
-    from rumcli.reporting import plots
-
-    plots.require()
-    return kind
 
 
 def _plan(

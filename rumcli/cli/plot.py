@@ -1,0 +1,104 @@
+"""`rum plot`: draw the learning curves of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rumcli import suggest
+from rumcli.cli import options, pictures
+from rumcli.errors import ConfigError
+from rumcli.reporting import output
+
+if TYPE_CHECKING:
+    from rumcli.reporting.curves import Level
+    from rumcli.training.run_folder import RunFolder
+
+_OVER = ["steps", "time"]
+
+
+def plot(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    out: Annotated[Path, typer.Option(help="Picture to write: a .png, .svg or .pdf file.")] = Path(
+        "curves.png"
+    ),
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="What to draw of the validations, as in loss or bits_per_character. "
+            "Default: what chooses the best checkpoint.",
+        ),
+    ] = None,
+    over: Annotated[
+        str,
+        typer.Option(
+            help="What goes to the right: steps or time.",
+            autocompletion=options.completing(lambda: _OVER),
+        ),
+    ] = "steps",
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    debug: options.Debug = False,
+) -> None:
+    """Draw the validations of one or more runs, with their task's reference level."""
+    options.choose("--over", "axis", over, _OVER)
+    kind = pictures.check("--out", out, force)
+    from rumcli.reporting import curves
+    from rumcli.training.run_folder import RunFolder
+
+    folders = [RunFolder.open(path) for path in runs]
+    records = [_records(folder) for folder in folders]
+    key = f"val_{metric or _monitored(folders)}"
+    for path, found in zip(runs, records, strict=True):
+        _check(path, found, key)
+    drawn = [
+        curves.Curve(label, found) for label, found in zip(_labels(runs), records, strict=True)
+    ]
+    with output.new_file(out, force) as file:
+        curves.draw(drawn, _levels(folders, key), key, over, file, kind)
+    output.note(f"wrote {out}")
+
+
+def _records(folder: RunFolder) -> list[dict[str, Any]]:
+    found = folder.records()
+    if not found:
+        raise ConfigError(f"{folder.path} has no evaluation yet; nothing to draw")
+    return found
+
+
+def _references(folders: list[RunFolder]) -> list[dict[str, Any]]:
+    """Return the reference levels that the summaries of finished runs have."""
+    summaries = [folder.read_json("summary.json") for folder in folders]
+    return [summary["reference"] for summary in summaries if isinstance(summary, dict)]
+
+
+def _monitored(folders: list[RunFolder]) -> str:
+    found = {reference["of"] for reference in _references(folders)}
+    return found.pop() if len(found) == 1 else "loss"
+
+
+def _check(path: Path, records: list[dict[str, Any]], key: str) -> None:
+    known = [name.removeprefix("val_") for name in records[0] if name.startswith("val_")]
+    name = key.removeprefix("val_")
+    if name not in known:
+        raise ConfigError(f"--metric {name}: {path}: {suggest.unknown('metric', name, known)}")
+
+
+def _levels(folders: list[RunFolder], key: str) -> list[Level]:
+    from rumcli.reporting.curves import Level
+
+    here = [r for r in _references(folders) if f"val_{r['of']}" == key]
+    found = [Level(reference["label"], reference["level"]) for reference in here]
+    found += [
+        Level("published", reference["published"]) for reference in here if reference["published"]
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _labels(runs: list[Path]) -> list[str]:
+    """Return the names of the folders, or their whole paths where two have the same name."""
+    names = [path.resolve().name for path in runs]
+    return [
+        str(path) if names.count(name) > 1 else name for path, name in zip(runs, names, strict=True)
+    ]

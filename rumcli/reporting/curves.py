@@ -1,0 +1,97 @@
+"""Learning curves of runs as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+# Of colour-blind-safe colours, Okabe and Ito 2008, without yellow.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_DASHES = ("-", "--", ":", "-.")
+_AXES = {"steps": ("step", 1.0, "training steps"), "time": ("seconds", 60.0, "minutes")}
+OVER = tuple(_AXES)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is drawn of a run.
+
+    Args:
+        label: The run's name.
+        records: Its evaluations, each with `step`, `seconds` and metrics, in order.
+    """
+
+    label: str
+    records: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line, such as the unigram entropy."""
+
+    label: str
+    value: float
+
+
+def draw(
+    curves: Sequence[Curve],
+    levels: Sequence[Level],
+    metric: str,
+    over: str,
+    file: IO[bytes],
+    kind: str,
+) -> None:
+    """Draw a metric of one or more runs.
+
+    Args:
+        curves: The runs; those whose records lack the metric are left out.
+        levels: Lines to compare with. One far from all curves would flatten them, and is named in
+            the margin instead.
+        metric: Key of the records, as in `val_loss`.
+        over: What goes to the right, one of `OVER`.
+        file: Where to.
+        kind: `"png"`, `"svg"`, or what else matplotlib writes.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    axes = figure.subplots()
+    key, scale, name = _AXES[over]
+    for number, curve in enumerate(curves):
+        points = [(r[key] / scale, r[metric]) for r in curve.records if r.get(metric) is not None]
+        axes.plot(
+            [x for x, _ in points],
+            [y for _, y in points],
+            label=curve.label,
+            color=_COLOURS[number % len(_COLOURS)],
+            linestyle=_DASHES[number // len(_COLOURS) % len(_DASHES)],
+            marker="o" if len(points) <= 40 else None,
+            markersize=3.5,
+        )
+    _draw_levels(axes, levels)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(name)
+    axes.set_ylabel(_words(metric))
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(file, format=kind, dpi=150)
+
+
+def _draw_levels(axes: Any, levels: Sequence[Level]) -> None:
+    bottom, top = axes.get_ylim()
+    room = 0.6 * (top - bottom)
+    for level in levels:
+        label = f"{level.label} {level.value:.4g}"
+        if bottom - room <= level.value <= top + room:
+            axes.axhline(level.value, color="black", linewidth=0.8, linestyle=":", label=label)
+        else:  # only in the legend, with where it is
+            label = f"{label} ({'above' if level.value > top else 'below'})"
+            axes.plot([], [], color="black", linewidth=0.8, linestyle=":", label=label)
+
+
+def _words(metric: str) -> str:
+    name = metric.removeprefix("val_").replace("_", " ")
+    return f"{name}, validation" if metric.startswith("val_") else f"{name}, training"

@@ -1,0 +1,53 @@
+import json
+
+import pytest
+
+from tests.cli.commands import assert_one_line, rum
+
+
+def test_curves_of_runs_become_a_picture(tmp_path, finished_run):
+    result = rum("plot", finished_run, "--out=x.svg", "--over=time", cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "wrote x.svg\n")
+    assert "<svg" in (tmp_path / "x.svg").read_text()
+
+
+def test_runs_of_the_same_name_and_unfinished_ones_are_drawn(tmp_path, finished_run):
+    for place in ("a", "b"):
+        folder = tmp_path / place / "run"
+        folder.mkdir(parents=True)
+        for name in ("config.yaml", "metrics.jsonl"):
+            (folder / name).write_bytes((finished_run / name).read_bytes())
+    result = rum("plot", "a/run", "b/run", cwd=tmp_path)
+    assert result.stderr == "wrote curves.png\n"
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nowhere"], "there is no run folder nowhere"),
+        (
+            ["{run}", "--metric=los"],
+            "--metric los: {run}: unknown metric 'los'; did you mean 'loss'",
+        ),
+        (["{run}", "--over=minutes"], "--over minutes: unknown axis 'minutes'"),
+        (["{run}", "--out=x.gif"], "--out x.gif: expected a name that ends in .png, .svg, .pdf"),
+        (["{run}", "--out=there.png"], "there.png exists; choose another name, or --force"),
+        ([], "missing argument 'RUN...'"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(tmp_path, finished_run, arguments, expected):
+    (tmp_path / "there.png").write_bytes(b"mine")
+    arguments = [argument.format(run=finished_run) for argument in arguments]
+    result = rum("plot", *arguments, cwd=tmp_path)
+    assert_one_line(result, 2, expected.format(run=finished_run))
+    assert (tmp_path / "there.png").read_bytes() == b"mine"
+
+
+def test_a_run_without_an_evaluation_has_nothing_to_draw(tmp_path, finished_run):
+    folder = tmp_path / "young"
+    folder.mkdir()
+    (folder / "config.yaml").write_bytes((finished_run / "config.yaml").read_bytes())
+    assert_one_line(rum("plot", "young", cwd=tmp_path), 2, "young has no evaluation yet")
+    (folder / "metrics.jsonl").write_text(json.dumps({"step": 1})[:-1])  # a line that was cut off
+    assert_one_line(rum("plot", "young", cwd=tmp_path), 2, "young has no evaluation yet")

@@ -1,0 +1,47 @@
+import io
+
+import pytest
+
+from rumcli.reporting import curves
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that were written, in place of their files."""
+    figure = pytest.importorskip("matplotlib.figure").Figure
+    written = []
+    monkeypatch.setattr(figure, "savefig", lambda self, *_, **__: written.append(self))
+    return written
+
+
+def drawn(figures, records, levels, over="steps"):
+    named = [curves.Curve(name, points) for name, points in records.items()]
+    curves.draw(named, levels, "val_loss", over, io.BytesIO(), "png")
+    return figures[-1].axes[0]
+
+
+RECORDS = {
+    "one": [{"step": 10, "seconds": 60.0, "val_loss": 2.0}, {"step": 20, "seconds": 150.0}],
+    "two": [{"step": 10, "seconds": 90.0, "val_loss": 1.0}],
+}
+
+
+def test_each_run_is_a_line_of_what_it_has(figures):
+    lines = drawn(figures, RECORDS, []).lines
+    assert [line.get_label() for line in lines] == ["one", "two"]
+    assert [list(line.get_xdata()) for line in lines] == [[10], [10]]
+    assert [list(line.get_ydata()) for line in lines] == [[2.0], [1.0]]
+
+
+def test_time_is_in_minutes(figures):
+    axes = drawn(figures, RECORDS, [], over="time")
+    assert list(axes.lines[1].get_xdata()) == [1.5]
+    assert axes.get_xlabel() == "minutes"
+
+
+def test_a_level_that_is_far_away_is_named_and_does_not_flatten_the_curves(figures):
+    levels = [curves.Level("near", 1.2), curves.Level("chance", 90.0)]
+    axes = drawn(figures, RECORDS, levels)
+    assert axes.get_ylim()[1] < 3
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["one", "two", "near 1.2", "chance 90 (above)"]
