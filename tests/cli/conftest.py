@@ -1,12 +1,12 @@
 import pytest
 
-from tests.cli.commands import SMALL, rum
+from tests.cli.commands import SMALL_RUM, rum
 
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory):
     """A small finished run of the copying task; its folder."""
     place = tmp_path_factory.mktemp("finished")
-    result = rum("train", "copying", "--cell=arum", "--steps=20", *SMALL, cwd=place)
+    result = rum("train", "copying", "--steps=20", *SMALL_RUM, cwd=place)
     assert result.returncode == 0, result.stderr
-    return place / "runs" / "copying-arum-1"
+    return place / "runs" / "copying-rum-1"

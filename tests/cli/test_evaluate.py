@@ -19,7 +19,7 @@ def test_eval_gives_what_training_gave(finished_run):
 
 def test_eval_shows_a_table_of_the_split_that_was_asked_for(finished_run):
     result = rum("eval", finished_run, "--split=validation", "--checkpoint=last", cwd="/")
-    assert "copying with arum, validation split" in result.stdout
+    assert "copying with rum, validation split" in result.stdout
     assert "memoryless loss" in result.stdout
     assert not has_control_characters(result.stdout)
 

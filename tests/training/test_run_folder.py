@@ -8,7 +8,7 @@ from tests import small
 def test_folders_are_numbered_and_never_reused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = [RunFolder.create(None, small.run_config()).path.as_posix() for _ in range(3)]
-    assert made == ["runs/copying-rum-1", "runs/copying-rum-2", "runs/copying-rum-3"]
+    assert made == ["runs/copying-gru-1", "runs/copying-gru-2", "runs/copying-gru-3"]
 
 
 def test_an_empty_folder_may_be_used(tmp_path):
