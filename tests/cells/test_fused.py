@@ -416,3 +416,30 @@ class TestFusedARUM(LayerContract):
     test_unrolling_changes_nothing = None
     test_every_precision_computes_about_the_same = None
     test_a_masked_step_carries_the_states = None  # `test_masks_are_those_of_the_plain_loop` is
+
+
+@pytest.mark.parametrize("layer_class", [RUM, ARUM])
+def test_gradients_within_a_branch_are_those_outside_of_it(layer_class):
+    keras.utils.set_random_seed(1)
+    layer = layer_class(6)
+    inputs = tf.constant(random_inputs(steps=9))
+    layer.build(inputs.shape)
+
+    @tf.function(autograph=False)
+    def in_a_branch(branch, inputs):
+        lengths = (3, 9)
+        with tf.GradientTape() as tape:
+            branches = [lambda length=length: layer(inputs[:, -length:]) for length in lengths]
+            loss = tf.reduce_sum(tf.switch_case(branch, branches) ** 2)
+        return tape.gradient(loss, [weight.value for weight in layer.trainable_variables])
+
+    @tf.function(autograph=False)
+    def outside(inputs):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(inputs) ** 2)
+        return tape.gradient(loss, [weight.value for weight in layer.trainable_variables])
+
+    for branch, length in enumerate((3, 9)):
+        found, expected = in_a_branch(tf.constant(branch), inputs), outside(inputs[:, -length:])
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)

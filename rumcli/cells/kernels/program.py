@@ -84,11 +84,13 @@ def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tenso
         kept = [part for _, part in parts]
 
         def gradient(*cotangents: Tensor) -> list[Tensor | None]:
+            # Within `tf.cond` and its like, TensorFlow finds what the forward loop left only
+            # where an op outside of what is compiled asks for it.
+            here = tf.nest.map_structure(_identity, (own, shards, kept))
+
             @tf.custom_gradient
             def differentiable_no_more(*given: Tensor):
-                found = _backward(
-                    loop, recipe, own, shards, kept, _constant(given[len(arguments) :])
-                )
+                found = _backward(loop, recipe, *here, _constant(given[len(arguments) :]))
                 return [g for g in found if g is not None], _refuse
 
             found = iter(differentiable_no_more(*arguments, *cotangents))
@@ -167,6 +169,10 @@ def _refuse(*_: Tensor) -> None:
 def _constant(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     # Or TensorFlow would look for the gradient of the loop itself, where it records.
     return tuple(tf.stop_gradient(tensor) for tensor in tensors)
+
+
+def _identity(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tf.identity(tensor)
 
 
 def _inputs(sequence: Any) -> Tensor:
