@@ -51,11 +51,13 @@ class Entry:
         name: The last part of its path.
         place: Where it is, for messages.
         open: Opens it, before the next entry is asked for.
+        folder: The name of the folder that it is directly in; empty if the archive names none.
     """
 
     name: str
     place: str
     open: Callable[[], IO[bytes]]
+    folder: str = ""
 
     def read(self, most: int) -> bytes:
         """Return its first `most` bytes; of a `.gz` file, of what is packed in it.
@@ -104,9 +106,10 @@ def _explained(place: str) -> Iterator[None]:
 
 
 def _in_folder(folder: Path, levels: int) -> Iterator[Entry]:
+    inside = folder.resolve().name  # of ".", too
     for path in sorted(folder.iterdir()):
         if path.is_file():
-            yield Entry(path.name, str(path), lambda path=path: path.open("rb"))
+            yield Entry(path.name, str(path), lambda path=path: path.open("rb"), inside)
         elif levels > 0 and path.is_dir() and not path.is_symlink():
             yield from _in_folder(path, levels - 1)
 
@@ -135,23 +138,25 @@ def _in_archive(path: Path, called: str) -> Iterator[Entry]:
 def _in_zip(path: Path, called: str) -> Iterator[Entry]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
-            name = _last_part(info.filename)  # empty for a folder
+            folder, name = _last_parts(info.filename)  # the name of a folder is empty
             kind = stat.S_IFMT(info.external_attr >> 16)
             if not name or kind not in (0, stat.S_IFREG):  # 0: not made on POSIX
                 continue
             if info.flag_bits & _ENCRYPTED:
                 raise ConfigError(f"{called} is encrypted; unpack it, and give the folder")
             place = f"{called}: {info.filename}"
-            yield Entry(name, place, lambda info=info: archive.open(info))
+            yield Entry(name, place, lambda info=info: archive.open(info), folder)
 
 
 def _in_tar(archive: tarfile.TarFile, called: str) -> Iterator[Entry]:
     for member in archive:
         if member.isreg():
+            folder, name = _last_parts(member.name)
             yield Entry(
-                _last_part(member.name),
+                name,
                 f"{called}: {member.name}",
                 lambda member=member: cast(IO[bytes], archive.extractfile(member)),
+                folder,
             )
 
 
@@ -174,5 +179,7 @@ class _Bounded:
         return data
 
 
-def _last_part(name: str) -> str:
-    return name.replace("\\", "/").rpartition("/")[2]
+def _last_parts(name: str) -> tuple[str, str]:
+    """Return the last two parts of a path: the folder, empty if there is none, and the file."""
+    *folders, last = f"/{name}".replace("\\", "/").split("/")
+    return folders[-1] if folders[-1] != "." else "", last

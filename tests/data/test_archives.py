@@ -57,6 +57,14 @@ def test_an_archive_gives_its_files_whatever_it_is_called(tmp_path, kind, texts)
 
 
 @pytest.mark.parametrize("kind", ["w:gz", "zip"])
+def test_an_entry_tells_the_folder_that_it_is_in(tmp_path, kind):
+    names = ["top", "./here", "a/one", "a/b/two", "..\\a\\c\\three"]
+    path = pack_as(kind, tmp_path / "x", [(name, b"") for name in names])
+    folders = [entry.folder for entry in archives.entries(path)]
+    assert folders == ["", "", "a", "b", "c"]
+
+
+@pytest.mark.parametrize("kind", ["w:gz", "zip"])
 def test_no_more_is_read_of_a_file_than_is_asked_for(tmp_path, kind):
     members = [("a.gz", gzip.compress(bytes(10**7))), ("b", bytes(10**7))]
     path = pack_as(kind, tmp_path / "x", members)

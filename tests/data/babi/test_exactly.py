@@ -1,0 +1,28 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rumcli.data.babi import generator, subtasks
+from rumcli.data.babi.story import Question
+from rumcli.data.splits import SPLITS
+
+
+@given(
+    subtask=st.sampled_from(sorted(generator.FAMILIES)),
+    split=st.sampled_from(SPLITS),
+    seed=st.integers(0, 2**32 - 1),
+    questions=st.integers(0, 30),
+)
+def test_there_are_exactly_the_questions_asked_for(subtask, split, seed, questions):
+    exact = list(generator.exactly(subtask, seed, split, questions))
+    whole = list(generator.stories(subtask, seed, split, questions))
+    assert sum(story.questions for story in exact) == questions
+    assert exact[:-1] == whole[:-1]
+    if exact:
+        last = exact[-1].lines
+        assert last == whole[-1].lines[: len(last)]
+        assert isinstance(last[-1], Question)
+
+
+def test_files_have_the_published_names():
+    assert subtasks.file_name(5, "train") == "qa5_three-arg-relations_train.txt"
+    assert subtasks.file_name(19, "validation") == "qa19_path-finding_valid.txt"

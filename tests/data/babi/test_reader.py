@@ -1,0 +1,203 @@
+import contextlib
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rumcli.data.babi import reader
+from rumcli.data.babi.story import Question, Statement, Story, to_text
+from rumcli.data.babi.subtasks import SUBTASKS
+from rumcli.errors import ConfigError
+from tests.data.babi import official
+
+TEXT = (
+    "1 Mary moved to the bathroom.\n"
+    "2 John went to the hallway.\n"
+    "3 Where is Mary? \tbathroom\t1\n"
+    "4 Mary got the apple there.\n"
+    "5 What is Mary carrying? \tapple,football\t4 1\n"
+    "1 Daniel went to the garden.\n"
+    "2 Where is Daniel? \tgarden\t1\n"
+)
+STORIES = [
+    Story(
+        (
+            Statement("Mary moved to the bathroom."),
+            Statement("John went to the hallway."),
+            Question("Where is Mary?", "bathroom", (1,)),
+            Statement("Mary got the apple there."),
+            Question("What is Mary carrying?", "apple,football", (4, 1)),
+        )
+    ),
+    Story((Statement("Daniel went to the garden."), Question("Where is Daniel?", "garden", (1,)))),
+]
+
+
+def parse(text):
+    return reader.parse(text.encode(), "qa1.txt")
+
+
+def assert_told(content, *expected):
+    with pytest.raises(ConfigError) as error:
+        reader.parse(content, "qa1.txt")
+    for part in expected:
+        assert part in str(error.value)
+    assert str(error.value).isprintable()
+
+
+def test_a_file_is_read_as_its_stories():
+    assert parse(TEXT) == STORIES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT.replace("\n", "\r\n"),
+        TEXT.removesuffix("\n"),
+        TEXT.replace(" \t", "\t"),
+        TEXT.replace("\t", " \t "),
+        TEXT.replace("\n", "  \n"),
+    ],
+    ids=["CRLF", "no last newline", "no blank before tabs", "blanks around tabs", "trailing"],
+)
+def test_what_is_not_seen_does_not_matter(text):
+    assert parse(text) == STORIES
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("bathroom\t1", "bathroom\t9", "line 3: there is no line 9 before line 3 of the story"),
+        ("bathroom\t1", "bathroom\t3", "line 3: there is no line 3 before line 3 of the story"),
+        ("4 1", "4 3", "line 5: line 3 of the story is a question; a supporting fact is a"),
+        ("4 1", "4 x", "line 5: 'x' is no number of a supporting fact"),
+        ("4 1", "0", "line 5: '0' is no number of a supporting fact"),
+        ("4 1", "", "line 5: there are no supporting facts"),
+        ("\tbathroom\t", "\t\t", "line 3: the answer is empty"),
+        ("\tbathroom\t1", "", "line 3: there is no tab after the question; expected: question,"),
+        (" \tbathroom", " bathroom", "line 3: a question has 2 tabs, this has 1"),
+        (" \tbathroom\t", "bathroom", "line 3: a sentence ends with a full stop, 'Where is Mary"),
+        ("Mary? \tb", "Mary? \tb\t", "line 3: a question has 2 tabs, this has 3"),
+        ("Where is Daniel?", "Where is Daniel", "line 7: a question ends with a question mark"),
+        ("the hallway.", "the ha", "line 2: a sentence ends with a full stop, 'John went to"),
+        ("the hallway.", "x" * 50, f"'John went to {'x' * 27}…' does not"),
+        ("2 John went to the hallway.", "2 .", "line 2: a sentence ends with a full stop, '.'"),
+        ("4 Mary", "5 Mary", "line 4: expected the number 4, or 1 for a new story, found 5"),
+        ("2 John", "1 John", "line 3: expected the number 2, or 1 for a new story, found 3"),
+        ("1 Mary", "2 Mary", "line 1: expected the number 1, since the first story begins here"),
+        ("1 Daniel", "6 Daniel", "line 7: expected the number 7, or 1 for a new story, found 2"),
+        ("2 John", "John", "line 2: expected a number from 1 on and a blank at its start, found"),
+        ("2 John", "02 John", "line 2: expected a number from 1 on"),
+        ("2 John", "²  John", "line 2: expected a number from 1 on"),
+        ("2 John went to the hallway.", "", "line 2: expected a number from 1 on"),
+        ("John", "John" * 250, "line 2: it has 1,024 bytes; expected at most 1,000"),
+        ("John", "Jo\x00hn", r"line 2: it has the control character '\x00'"),
+        ("John", "Jo\rhn", r"line 2: it has the control character '\r'"),
+    ],
+)
+def test_what_breaks_the_format_is_told_with_its_line(old, new, expected):
+    assert TEXT.count(old) == 1
+    assert_told(TEXT.replace(old, new).encode(), "qa1.txt, line", expected)
+
+
+@pytest.mark.parametrize(("kept", "line"), [([0, 1, 5, 6], 1), ([0, 1, 2, 3, 4, 5], 6)])
+def test_a_story_without_a_question_is_told_with_its_first_line(kept, line):
+    lines = TEXT.splitlines(keepends=True)
+    content = "".join(lines[number] for number in kept).encode()
+    assert_told(content, f"line {line}: the story that begins here has no question")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\r\n", b"\xef\xbb\xbf"])
+def test_nothing_is_told(content):
+    assert_told(content, "qa1.txt", "expected")
+
+
+def test_what_is_no_utf_8_is_told_with_its_byte():
+    content = TEXT.encode().replace(b"John", b"J\xf6hn")
+    assert_told(content, "qa1.txt, line 2: byte 4 of it, 0xF6, is no UTF-8")
+
+
+def test_other_languages_and_letters_are_read():
+    text = (
+        "1 Sita gusalkhane mein gayi.\n"
+        "2 सीता बगीचे में गयी।\n"
+        "3 Sita kahan hai?\tbageeche\t2\n"
+        "1 Vacl zewos ul lto ygtpoovu.\n"
+        "2 Xpodo qw Vacl? \tygtpoovu\t1\n"
+    )
+    first, second = parse(text)
+    assert first.lines[1] == Statement("सीता बगीचे में गयी।")
+    assert second.lines[1] == Question("Xpodo qw Vacl?", "ygtpoovu", (1,))
+
+
+words = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=8)
+sentences = st.lists(words, min_size=1, max_size=5).map(" ".join)
+statements = sentences.map(lambda text: Statement(f"{text}."))
+
+
+@st.composite
+def made_stories(draw):
+    lines = [draw(statements)]
+    for is_question in [*draw(st.lists(st.booleans(), max_size=8)), True]:
+        if not is_question:
+            lines.append(draw(statements))
+            continue
+        earlier = [n for n, line in enumerate(lines, 1) if isinstance(line, Statement)]
+        supporting = draw(st.lists(st.sampled_from(earlier), min_size=1, max_size=3))
+        answer = ",".join(draw(st.lists(words, min_size=1, max_size=3)))
+        lines.append(Question(f"{draw(sentences)}?", answer, tuple(supporting)))
+    return Story(tuple(lines))
+
+
+@given(stories=st.lists(made_stories(), min_size=1, max_size=4), subtask=st.sampled_from(SUBTASKS))
+def test_stories_that_are_written_are_read_again(stories, subtask):
+    assert parse(to_text(stories, subtask)) == stories
+
+
+def assert_read_or_told(content):
+    """Check that a content is read, and is the same when written and read again, or told."""
+    with contextlib.suppress(ConfigError):
+        stories = reader.parse(content, "x")
+        assert reader.parse(to_text(stories, 4).encode(), "x") == stories
+        return
+    assert_told(content, "qa1.txt")
+
+
+@given(
+    place=st.integers(0, len(TEXT) - 1),
+    removed=st.integers(0, 40),
+    added=st.one_of(
+        st.binary(max_size=8), st.sampled_from([b"\t", b" ", b"\n", b"1", b"\r\n", b".", b"?"])
+    ),
+)
+@example(place=TEXT.index("\t"), removed=1, added=b"")
+def test_a_changed_file_is_read_or_told(place, removed, added):
+    content = TEXT.encode()
+    assert_read_or_told(content[:place] + added + content[place + removed :])
+
+
+@given(cut=st.integers(0, len(TEXT)))
+def test_a_file_that_was_cut_off_is_read_or_told(cut):
+    assert_read_or_told(TEXT.encode()[:cut])
+
+
+@given(content=st.binary(max_size=60))
+def test_any_bytes_are_read_or_told(content):
+    assert_read_or_told(content)
+    assert_read_or_told(b"1 " + content)
+    assert_read_or_told(b"1 A b.\n2 C? \t" + content)
+
+
+@pytest.mark.parametrize(
+    ("language", "subtask", "split"),
+    [*official.SMALL, *(pytest.param(*key, marks=pytest.mark.slow) for key in official.LARGE)],
+)
+def test_the_published_files_are_the_same_when_read_and_written(language, subtask, split):
+    stories = official.stories(language, subtask, split)
+    assert to_text(stories, subtask).encode() == official.text(language, subtask, split)
+    assert sum(story.questions for story in stories) == official.QUESTIONS[language]
+
+
+def test_the_test_files_of_both_sizes_are_the_same():
+    for subtask in SUBTASKS:
+        assert official.text("en", subtask, "test") == official.text("en-10k", subtask, "test")
