@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from rumcli.cli import options, penn_treebank
+from rumcli.cli import babi, options, penn_treebank
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 app = typer.Typer(
-    help="Write a task's data: copying or recall examples to a file or stdout, ptb to a folder.",
+    help="Write a task's data: copying or recall examples to a file or stdout, babi and ptb to a "
+    "folder.",
     no_args_is_help=True,
 )
 
@@ -73,6 +74,7 @@ def recall(
     _write_examples("recall", out, count, delay, split, seed, format_, force)
 
 
+app.command("babi")(babi.babi)
 app.command("ptb")(penn_treebank.ptb)
 
 
