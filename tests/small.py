@@ -4,10 +4,11 @@ import numpy as np
 
 from rumcli import config
 from rumcli.tasks import registry
-from rumcli.training import texts
+from rumcli.training import material
 
 SETTINGS = ["train.eval_every=10", "train.checkpoint_every=5"]
 OF_EXAMPLES = ["task.validation_examples=20", "task.test_examples=20"]
+OF_QUESTIONS = [*OF_EXAMPLES, "task.train_examples=40", "task.embedding=5"]
 OF_CHARACTERS = ["task.length=6", "task.evaluation_streams=3", "task.embedding=5"]
 SIZES = {"train": 700, "valid": 131, "test": 157}
 
@@ -20,14 +21,14 @@ def run_config(task="copying", cell="gru", steps=20, settings=(), **flags):
     paths = {tuple(name.split("__")): value for name, value in flags.items()}
     chosen = {
         ("task", "name"): task,
-        ("task", "delay"): None if task == "ptb" else 4,
+        ("task", "delay"): 4 if task in ("copying", "recall") else None,
         ("cell", "name"): cell,
         ("cell", "units"): 8,
         ("train", "steps"): steps,
         ("train", "batch_size"): 8,
         **paths,
     }
-    own = OF_CHARACTERS if task == "ptb" else OF_EXAMPLES
+    own = {"ptb": OF_CHARACTERS, "babi": OF_QUESTIONS}.get(task, OF_EXAMPLES)
     # To compile the fused loop takes longer than such a run.
     plain = ["cell.implementation=plain"] if cell in ("rum", "arum", "lnlstm", "fsrnn") else []
     return config.build(None, [*SETTINGS, *own, *plain, *settings], chosen)
@@ -46,4 +47,4 @@ def write_text(folder, seed=0, symbols="abcd \n"):
 
 def task(run):
     """Make the task of a configuration, with its text if it has one."""
-    return registry.make(run, texts.for_training(run, None))
+    return registry.make(run, material.for_training(run, None))

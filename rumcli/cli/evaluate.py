@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rumcli.cli import engine, options
+from rumcli.errors import ConfigError
 from rumcli.reporting import output
+
+if TYPE_CHECKING:
+    from rumcli.config import Split
 
 _SPLITS = ["validation", "test"]
 
@@ -27,28 +32,61 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="For runs of ptb, another text than the run's own, or where that is now: a folder "
-            "with train, valid and test files, or one file, split 90/5/5.",
+            help="For runs of ptb or babi, other data than the run's own, or where that is now; "
+            "as for 'rum train', and for babi also one file.",
         ),
     ] = None,
+    examples: Annotated[
+        int,
+        options.integer("For runs of babi: questions to show, wrongly answered ones first."),
+    ] = 0,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Evaluate a run on a split, beside the task's reference level."""
     options.choose("--split", "split", split, _SPLITS)
     options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
+    options.at_least("--examples", 0, examples)
     from rumcli.config import Split
-    from rumcli.training import texts
+    from rumcli.training import material as materials
     from rumcli.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    text = texts.for_evaluation(folder, Split(split), data)
+    if examples and folder.config.task.name != "babi":
+        raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
+    material = materials.for_evaluation(folder, Split(split), data)
     engine.start(debug)
     from rumcli.reporting import tables
     from rumcli.training.evaluation import evaluate_run
 
-    outcome = evaluate_run(folder, Split(split), checkpoint, text)
+    is_babi = folder.config.task.name == "babi"
+    look = _answers(Split(split), examples) if is_babi else None
+    outcome = evaluate_run(folder, Split(split), checkpoint, material, look)
     if as_json:
         output.show_json(outcome)
     else:
         output.show(tables.result(outcome))
+        if is_babi:
+            _show_answers(outcome)
+
+
+def _answers(split: Split, count: int) -> Callable[[Any, Any], dict[str, Any]]:
+    """Return what looks at the answers of a model of bAbI."""
+    from rumcli.training import answering
+
+    def look(task: Any, model: Any) -> dict[str, Any]:
+        answered = answering.answer(task, model, split)
+        found = {"confusion": answering.confusion(answered)}
+        return {**found, "stories": answering.examples(answered, count)} if count else found
+
+    return look
+
+
+def _show_answers(outcome: dict[str, Any]) -> None:
+    from rumcli.reporting import answers
+
+    output.show(answers.confusion(outcome["confusion"]))
+    if outcome.get("stories"):
+        output.show(answers.LEGEND)
+    for example in outcome.get("stories", []):
+        output.show(answers.example(example))

@@ -49,11 +49,11 @@ def generate(
         raise ConfigError(f"--temperature {temperature:g}: expected a number of at least 0")
     import numpy as np
 
-    from rumcli.training import texts
+    from rumcli.training.material import text_of
     from rumcli.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    text = texts.for_generation(folder)
+    text = text_of(folder)
     given = os.fsencode(prompt)  # the very bytes that were typed
     read = text.vocabulary.encode(np.frombuffer(given, dtype=np.uint8), "--prompt")
     engine.start(debug)

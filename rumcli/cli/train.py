@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli.cli import engine, options
+from rumcli.cli import engine, options, subtasks
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
     from rumcli.config import KeyPath, RunConfig
-    from rumcli.tasks.text import Text
+    from rumcli.tasks.material import Material
     from rumcli.training.run_folder import RunFolder
     from rumcli.training.stopping import StopRequest
 
@@ -26,7 +26,8 @@ def train(
         str | None,
         typer.Argument(
             metavar="TASK",
-            help="copying, recall or ptb. May be left out with --resume or a preset that names it.",
+            help="copying, recall, babi or ptb. May be left out with --resume or a preset that "
+            "names it.",
             autocompletion=options.completing(options.tasks),
         ),
     ] = None,
@@ -48,7 +49,15 @@ def train(
         typer.Option(
             metavar="PATH",
             help="Text of ptb: a folder with train, valid and test files, or one file to be split "
-            "90/5/5. With --resume: where the run's text is now.",
+            "90/5/5. Stories of babi: the official archive or a folder of it; default: generated. "
+            "With --resume: where they are now.",
+        ),
+    ] = None,
+    subtask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="<int>|all",
+            help="Number of the bAbI subtask, 1 to 20, or all. Default: the preset's.",
         ),
     ] = None,
     delay: Annotated[
@@ -109,6 +118,7 @@ def train(
     flags = {
         ("task", "name"): task,
         ("task", "data"): data,
+        ("task", "subtask"): subtask,
         ("task", "delay"): delay,
         ("cell", "name"): cell,
         ("cell", "units"): hidden,
@@ -129,7 +139,14 @@ def train(
     if dry_run:
         _show_config(run, as_json)
         return
-    _run(run, out, resume, as_json=as_json, quiet=quiet, debug=debug)
+    whole = subtasks.run_all if _has_all_subtasks(run) else _run
+    whole(run, out, resume, as_json=as_json, quiet=quiet, debug=debug)
+
+
+def _has_all_subtasks(run: RunConfig) -> bool:
+    from rumcli.config import ALL, BabiConfig
+
+    return isinstance(run.task, BabiConfig) and run.task.subtask == ALL
 
 
 def _resumed(
@@ -165,7 +182,8 @@ def _resumed(
 def _run(
     run: RunConfig, out: Path | None, resume: Path | None, as_json: bool, quiet: bool, debug: bool
 ) -> None:
-    from rumcli.training import stopping, texts
+    from rumcli.training import material as materials
+    from rumcli.training import stopping
     from rumcli.training.run_folder import RunFolder
 
     if resume is not None:
@@ -174,16 +192,16 @@ def _run(
             output.note(f"{resume} is finished at step {run.train.steps}; --steps makes it longer")
             _show_summary(folder.read_json("summary.json"), as_json, quiet)
             return
-        text = texts.for_training(run, folder)
+        material = materials.for_training(run, folder)
         with folder.writing():
             folder.write_config(run)
     else:
-        text = texts.for_training(run, None)
+        material = materials.for_training(run, None)
         folder = RunFolder.create(out, run)
     with stopping.listening() as request:
         try:
             engine.start(debug)
-            summary = _follow(run, folder, text, request, quiet)
+            summary = _follow(run, folder, material, request, quiet)
         except ConfigError:  # found only once the backend was there
             if resume is None:
                 folder.discard()
@@ -192,7 +210,11 @@ def _run(
 
 
 def _follow(
-    run: RunConfig, folder: RunFolder, text: Text | None, request: StopRequest, quiet: bool
+    run: RunConfig,
+    folder: RunFolder,
+    material: Material | None,
+    request: StopRequest,
+    quiet: bool,
 ) -> dict[str, Any]:
     from rumcli.reporting import progress
     from rumcli.training.callback import RunStopped
@@ -200,7 +222,7 @@ def _follow(
 
     listener = progress.listener(output.stderr(), quiet, live=output.is_live())
     try:
-        return train_run(run, folder, listener, request, text)
+        return train_run(run, folder, listener, request, material)
     except RunStopped as stopped:
         output.note(
             f"stopped; saved at step {stopped.step} of {run.train.steps}; "

@@ -14,11 +14,20 @@ from rumcli.config.cells import (
 )
 from rumcli.config.optimizers import OptimizerConfig, ScheduleConfig
 from rumcli.config.schema import RunConfig, Split, TrainConfig, names
-from rumcli.config.tasks import CharactersConfig, CopyingConfig, RecallConfig, TaskConfig
+from rumcli.config.tasks import (
+    ALL,
+    BabiConfig,
+    CharactersConfig,
+    CopyingConfig,
+    RecallConfig,
+    TaskConfig,
+)
 from rumcli.config.yaml_file import KeyPath
 
 __all__ = [
+    "ALL",
     "ARUMConfig",
+    "BabiConfig",
     "CellConfig",
     "CharactersConfig",
     "CopyingConfig",

@@ -22,6 +22,7 @@ _FLAGS: dict[KeyPath, str] = {
     ("task", "name"): "TASK",
     ("task", "data"): "--data",
     ("task", "delay"): "--delay",
+    ("task", "subtask"): "--subtask",
     ("cell", "name"): "--cell",
     ("cell", "units"): "--hidden",
     ("cell", "time_norm"): "--norm",

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field
 
 from rumcli.config.sections import Positive, Section
 
+ALL = "all"  # of the subtasks of bAbI, one after the other
+
 
 def _even(value: int) -> int:
     if value % 2:
@@ -23,6 +25,14 @@ def _absolute(path: str | None) -> str | None:
     if not path:
         raise ValueError("a path")
     return str(Path(path).expanduser().absolute())
+
+
+def _subtask(value: int | str) -> int | str:
+    if isinstance(value, str) and value.isdecimal():  # as options of the command line are
+        value = int(value)
+    if value == ALL or (isinstance(value, int) and 1 <= value <= 20):
+        return value
+    raise ValueError(f"a number from 1 to 20, or {ALL}")
 
 
 class CopyingConfig(Section):
@@ -63,4 +73,36 @@ class CharactersConfig(Section):
     ] = None
 
 
-TaskConfig = Annotated[CopyingConfig | RecallConfig | CharactersConfig, Field(discriminator="name")]
+class BabiConfig(Section):
+    """Questions about stories: one of the twenty subtasks of bAbI."""
+
+    name: Literal["babi"] = "babi"
+    subtask: Annotated[
+        int | str, Field(description="number of the subtask, or all"), AfterValidator(_subtask)
+    ] = 1
+    data: Annotated[
+        str | None,
+        Field(description="official archive, folder or file; null: generated"),
+        AfterValidator(_absolute),
+    ] = None
+    language: Annotated[
+        str | None, Field(description="folder of the official data, as in en-10k")
+    ] = None
+    fill_missing: Annotated[
+        bool, Field(description="generate training stories whose file is missing in the data")
+    ] = False
+    train_examples: Annotated[Positive, Field(description="questions to generate")] = 9000
+    validation_examples: Positive = 1000
+    test_examples: Positive = 1000
+    level: Annotated[Literal["words", "sentences"], Field(description="what a time step is")] = (
+        "words"
+    )
+    embedding: Annotated[Positive, Field(description="size of a word's vector")] = 64
+    looks: Annotated[
+        Positive, Field(description="of a question at the sentences, one after the other")
+    ] = 3
+
+
+TaskConfig = Annotated[
+    CopyingConfig | RecallConfig | CharactersConfig | BabiConfig, Field(discriminator="name")
+]

@@ -30,6 +30,9 @@ def result(summary: dict[str, Any]) -> Table:
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column()
     table.add_column(overflow="fold")
+    if "subtask" in summary:
+        level = f"{summary['level']} as time steps"
+        table.add_row("subtask", f"{summary['subtask']}, {summary['subtask_name']}, {level}")
     for name in ("loss", metric, "perplexity"):
         if name in summary:
             table.add_row(wording.metric_name(name), wording.value(name, summary[name]))
@@ -41,7 +44,7 @@ def result(summary: dict[str, Any]) -> Table:
     table.add_row("distance", f"[{style}]{wording.distance(reference, summary[monitor])}[/]")
     if reference.published is not None:
         table.add_row("published", wording.value(monitor, reference.published))
-    for counted in ("examples", "characters"):
+    for counted in ("examples", "characters", "questions"):
         if counted in summary:
             table.add_row(counted, f"{summary[counted]:,}")
     if "data" in summary:

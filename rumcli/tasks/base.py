@@ -75,6 +75,11 @@ class Task(abc.ABC):
         """Where the data is from, if the user gave it."""
         return None
 
+    @property
+    def details(self) -> dict[str, Any]:
+        """What tells this task from others of its name, for summaries."""
+        return {}
+
     def complete(self, measured: Mapping[str, float]) -> dict[str, float]:
         """Add to what Keras measured what follows from it.
 

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from rumcli.config import RunConfig
+from rumcli.tasks.babi import Babi
 from rumcli.tasks.base import Task
 from rumcli.tasks.characters import Characters
 from rumcli.tasks.copying import Copying
+from rumcli.tasks.material import Material
 from rumcli.tasks.recall import Recall
+from rumcli.tasks.stories import Stories
 from rumcli.tasks.text import Text
 
+_KINDS: dict[str, type[Material]] = {"ptb": Text, "babi": Stories}
 
-def make(config: RunConfig, text: Text | None = None) -> Task:
+
+def make(config: RunConfig, material: Material | None = None) -> Task:
     """Make the task that `config.task.name` names.
 
     Args:
         config: The run's configuration.
-        text: What a task of characters needs besides; others have no text.
+        material: What the task is about, if it does not make that itself: a text or stories.
 
     Raises:
-        ValueError: If there is a text and the task has none, or the reverse.
+        ValueError: If it is of another kind than the task needs.
     """
-    if (config.task.name == "ptb") != (text is not None):
-        raise ValueError(f"task {config.task.name!r}, and text {text!r}")
-    if text is not None:
-        return Characters(config, text)
+    if not isinstance(material, _KINDS.get(config.task.name, type(None))):
+        raise ValueError(f"task {config.task.name!r}, and material {material!r}")
+    if isinstance(material, Text):
+        return Characters(config, material)
+    if isinstance(material, Stories):
+        return Babi(config, material)
     return Copying(config) if config.task.name == "copying" else Recall(config)

@@ -7,15 +7,21 @@ from typing import Any
 
 import keras
 
-from rumcli.config import RunConfig
+from rumcli.config import BabiConfig, RunConfig
+from rumcli.data.babi import generator
 from rumcli.data.corpus import Vocabulary
+from rumcli.data.splits import SPLITS
 from rumcli.tasks import registry
 from rumcli.tasks.carried import Carried
+from rumcli.tasks.material import Material
 from rumcli.tasks.model import count_weights
+from rumcli.tasks.stories import Collection, Stories
 from rumcli.tasks.text import Text
+from rumcli.tasks.trimmed import Trimmed
 
 # Of Penn Treebank: 50 different bytes.
 _SYMBOLS = 50
+_QUESTIONS = 200  # of a bAbI subtask: enough for all its words
 
 
 @dataclass(frozen=True)
@@ -58,21 +64,31 @@ def summarize(config: RunConfig) -> ModelSummary:
     Raises:
         ConfigError: If a cell can't be what the configuration asks for on this backend.
     """
-    text = _stand_in() if config.task.name == "ptb" else None
-    model = registry.make(config, text).model()
+    material = _stand_in(config)
+    model = registry.make(config, material).model()
     layers = tuple(
         _layer(layer) for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)
     )
-    return ModelSummary(layers, count_weights(model), _SYMBOLS if text else None)
+    return ModelSummary(
+        layers, count_weights(model), _SYMBOLS if isinstance(material, Text) else None
+    )
 
 
-def _stand_in() -> Text:
-    """Return a text of which only the number of symbols counts."""
-    return Text("", Vocabulary(tuple(range(_SYMBOLS)), has_unknown=False), 0.0, {})
+def _stand_in(config: RunConfig) -> Material | None:
+    """Return material of which only the number of symbols, or the kind of questions, counts."""
+    if config.task.name == "ptb":
+        return Text("", Vocabulary(tuple(range(_SYMBOLS)), has_unknown=False), 0.0, {})
+    if not isinstance(config.task, BabiConfig):
+        return None
+    subtask = config.task.subtask if isinstance(config.task.subtask, int) else 1
+    stories = {
+        split: list(generator.exactly(subtask, config.seed, split, _QUESTIONS)) for split in SPLITS
+    }
+    return Stories.of(Collection("generated", stories))
 
 
 def _layer(layer: Any) -> LayerSummary:
-    inner = layer.layer if isinstance(layer, Carried) else layer
+    inner = layer.layer if isinstance(layer, Carried | Trimmed) else layer
     cells = getattr(getattr(inner, "cell", None), "cells", ())
     return LayerSummary(
         layer.name,

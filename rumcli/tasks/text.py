@@ -1,7 +1,7 @@
 """The text of a run: its splits as classes, and what must be remembered of it.
 
 No Keras: what is wrong with a text is told before Keras is there. Where a run keeps what must be
-remembered is in `rumcli.training.texts`.
+remembered is in `rumcli.training.material`.
 """
 
 from __future__ import annotations

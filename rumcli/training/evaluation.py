@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,8 +11,9 @@ from rumcli.config import Split
 from rumcli.errors import RunError
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
-from rumcli.tasks.text import Text
-from rumcli.training import session, state, texts
+from rumcli.tasks.material import Material
+from rumcli.training import material as materials
+from rumcli.training import session, state
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
 from rumcli.training.dataset import evaluation_batches
 from rumcli.training.run_folder import RunFolder
@@ -24,7 +26,11 @@ def evaluate(task: Task, model: keras.Model, split: Split) -> dict[str, float]:
 
 
 def evaluate_run(
-    folder: RunFolder, split: Split, which: str, text: Text | None = None
+    folder: RunFolder,
+    split: Split,
+    which: str,
+    material: Material | None = None,
+    look: Callable[[Task, keras.Model], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Evaluate the weights of a run.
 
@@ -32,26 +38,28 @@ def evaluate_run(
         folder: The run's folder.
         split: `"validation"` or `"test"`.
         which: `"best"` (by validation) or `"last"`.
-        text: What `texts.for_evaluation` read, if the task has a text; None: it is read.
+        material: What `material.for_evaluation` read; None: it is read, if there is any.
+        look: Finds out more of the task and its model.
 
     Raises:
         RunError: If there is no checkpoint, or it is damaged.
-        ConfigError: If the task's text is missing or wrong.
+        ConfigError: If the task's material is missing or wrong.
     """
     run = folder.config
     checkpoint = load_checkpoint(folder, which)
-    text = text or texts.for_evaluation(folder, split)
+    material = material or materials.for_evaluation(folder, split)
     session.prepare(run)
-    task = registry.make(run, text)
+    task = registry.make(run, material)
     model = task.model()
     state.restore_weights(model, checkpoint.arrays)
     values = evaluate(task, model, split)
-    return {
+    found = {
         "task": run.task.name,
         "cell": run.cell.name,
         **outcome(task, split, checkpoint.step, values),
         "folder": str(folder.path),
     }
+    return found if look is None else {**found, **look(task, model)}
 
 
 def load_checkpoint(folder: RunFolder, which: str) -> Checkpoint:
@@ -89,6 +97,7 @@ def outcome(task: Task, split: Split, step: int, values: dict[str, float]) -> di
     monitored = values[task.monitor]
     source = {} if task.source is None else {"data": task.source}
     return {
+        **task.details,
         **source,
         "split": str(split),
         task.counted: task.count_in(split),

@@ -10,7 +10,7 @@ import numpy as np
 from rumcli.tasks import registry, sampling
 from rumcli.tasks.one_step import OneStep
 from rumcli.tasks.text import Text
-from rumcli.training import session, state, texts
+from rumcli.training import material, session, state
 from rumcli.training.evaluation import load_checkpoint
 from rumcli.training.run_folder import RunFolder
 
@@ -34,7 +34,7 @@ class Writer:
     Args:
         folder: The run's folder.
         which: `"best"` (by validation) or `"last"`.
-        text: What `texts.for_generation` returned; None: it is read.
+        text: What `material.text_of` returned; None: it is read.
 
     Raises:
         RunError: If there is no checkpoint, or it is damaged, or the vocabulary is missing.
@@ -43,7 +43,7 @@ class Writer:
 
     def __init__(self, folder: RunFolder, which: str, text: Text | None = None) -> None:
         checkpoint = load_checkpoint(folder, which)
-        self.text = text or texts.for_generation(folder)
+        self.text = text or material.text_of(folder)
         session.prepare(folder.config)
         model = registry.make(folder.config, self.text).model()
         state.restore_weights(model, checkpoint.arrays)

@@ -14,9 +14,10 @@ import keras
 from rumcli.config import RunConfig, Split
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
+from rumcli.tasks.material import Material
 from rumcli.tasks.model import count_weights
-from rumcli.tasks.text import Text
-from rumcli.training import environment, session, state, texts
+from rumcli.training import environment, session, state
+from rumcli.training import material as materials
 from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
 from rumcli.training.dataset import evaluation_batches, training_batches
@@ -32,7 +33,7 @@ def train(
     folder: RunFolder,
     listener: Listener,
     request: StopRequest | None = None,
-    text: Text | None = None,
+    material: Material | None = None,
 ) -> dict[str, Any]:
     """Train until `run.train.steps` steps are done, from the newest checkpoint on if there is one.
 
@@ -41,7 +42,7 @@ def train(
         folder: Where; holds the checkpoints of a run that goes on.
         listener: Hears of the progress.
         request: Asks for a stop; None if nothing does.
-        text: What `texts.for_training` read for this run, if the task has a text; None: it is read.
+        material: What `material.for_training` read for this run; None: it is read, if there is any.
 
     Returns:
         The summary, as in `summary.json`.
@@ -49,18 +50,18 @@ def train(
     Raises:
         RunStopped: If a signal asked for it; all is saved.
         RunError: If the loss is not finite, a file can't be written, or no checkpoint is whole.
-        ConfigError: If the task's text is missing or wrong.
+        ConfigError: If the task's material is missing or wrong.
     """
     request = request or StopRequest()
-    text = text or texts.for_training(run, folder)
+    material = material or materials.for_training(run, folder)
     session.prepare(run)
-    task = registry.make(run, text)
+    task = registry.make(run, material)
     model = task.model()
     try:
         progress = _resume(task, model, folder, listener)
         with folder.writing():
             folder.begin(environment.describe(run.seed), finished=progress.step == run.train.steps)
-            texts.remember(text, folder)
+            materials.remember(material, folder)
         listener.started(_plan(task, model, progress, folder))
         callback = RunCallback(task, folder, progress, listener, request)
         validation = evaluation_batches(task, Split.VALIDATION)

@@ -37,3 +37,10 @@ def test_the_cells_of_a_fast_slow_network_are_named(task):
     assert [part.kind for part in cell.parts] == ["LNLSTMCell", "RUMCell", "LNLSTMCell"]
     assert [part.output_shape for part in cell.parts] == [("B", 8), ("B", 11), ("B", 8)]
     assert cell.weights == sum(part.weights for part in cell.parts)
+
+
+def test_stories_are_assumed_to_be_as_those_that_are_generated():
+    found = summarize(small.run_config("babi", settings=["task.subtask=all"]))
+    assert found.symbols is None
+    (logits,) = [layer for layer in found.layers if layer.name == "logits"]
+    assert logits.output_shape == ("B", 6), "of the first subtask, with six places"

@@ -90,7 +90,9 @@ def test_symbol_accuracy_counts_the_last_ten_steps_only():
     assert float(metric.result()["symbol_accuracy"]) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("task", "higher"), [("copying", False), ("recall", True), ("ptb", False)])
+@pytest.mark.parametrize(
+    ("task", "higher"), [("copying", False), ("recall", True), ("ptb", False), ("babi", True)]
+)
 def test_the_monitored_metric_has_a_direction(task, higher, text):
     data = {"task__data": str(text)} if task == "ptb" else {}
     assert small.task(small.run_config(task, **data)).higher_is_better is higher
@@ -120,7 +122,7 @@ def test_every_task_of_the_configuration_can_be_made(text):
 
 
 def test_a_task_without_a_text_gets_none_and_one_with_a_text_must_have_it():
-    with pytest.raises(ValueError, match="task 'ptb', and text None"):
+    with pytest.raises(ValueError, match="task 'ptb', and material None"):
         registry.make(small.run_config("ptb"))
 
 

@@ -1,0 +1,84 @@
+"""A recurrent layer that spares itself the padding in front of short sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+
+class Trimmed(keras.layers.Layer):
+    """Runs a layer over the end of its inputs, where the sequences are.
+
+    The fused loop needs to know the number of steps when it is compiled; so there is one loop for
+    each of a few numbers, and a batch takes the first that holds its longest sequence. That changes
+    no result: a masked step leaves the state as it is. On other backends than TensorFlow, which
+    have no fused loop, there is one for all.
+
+    Args:
+        layer: A `keras.layers.RNN`; with `return_sequences` the outputs of what was spared are 0.
+        lengths: Numbers of steps; the largest is that of the inputs.
+        **kwargs: Those of `keras.layers.Layer`.
+    """
+
+    def __init__(self, layer: keras.layers.RNN, lengths: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layer = layer
+        self.supports_masking = True  # it is told what is there, and needs no mask
+        self.lengths = sorted(set(lengths))
+
+    def build(self, inputs_shape: Any, there_shape: Any) -> None:
+        """Build the layer for inputs `[B, T, D]`."""
+        self.layer.build(inputs_shape)
+        self.built = True
+
+    def call(self, inputs: Tensor, there: Tensor, training: bool = False) -> Tensor:
+        """Run over the end of every sequence.
+
+        Args:
+            inputs: `[B, T, D]`.
+            there: `[B, T]`, the mask: true where there is something: from some step on to the end.
+            training: As for the layer.
+        """
+        if keras.backend.backend() != "tensorflow" or len(self.lengths) == 1:
+            return self.layer(inputs, mask=there, training=training)
+        longest = ops.max(ops.sum(ops.cast(there, "int32"), axis=1))
+        branch = ops.sum(ops.cast(longest > ops.array(self.lengths[:-1]), "int32"))
+        branches = [self._run_over(length, training) for length in self.lengths]
+        return ops.switch(branch, branches, inputs, there)
+
+    def _run_over(self, length: int, training: bool) -> Any:
+        def run(inputs: Tensor, there: Tensor) -> Tensor:
+            spared = inputs.shape[1] - length
+            outputs = self.layer(inputs[:, spared:], mask=there[:, spared:], training=training)
+            if self.layer.return_sequences:
+                outputs = ops.pad(outputs, [[0, 0], [spared, 0], [0, 0]])
+            return outputs
+
+        return run
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """Return no mask: whoever comes next is told what is there."""
+
+    def compute_output_shape(self, inputs_shape: Any, there_shape: Any) -> Any:
+        """Return the shape of the layer's outputs."""
+        return self.layer.compute_output_shape(inputs_shape)
+
+
+def lengths_for(sizes: Sequence[int], most: int = 4) -> list[int]:
+    """Choose numbers of steps that waste little.
+
+    Args:
+        sizes: Of the sequences, in steps.
+        most: How many there may be; each is a program to compile.
+
+    Returns:
+        Quantiles of the sizes, the largest among them.
+    """
+    ordered = sorted(sizes)
+    picked = [ordered[max(0, len(ordered) * part // most - 1)] for part in range(1, most + 1)]
+    return sorted({*picked[:-1], ordered[-1]})

@@ -1,0 +1,108 @@
+"""`rum train babi` and `rum eval` on small stories, as a user has them."""
+
+import json
+
+import pytest
+
+from tests import babi
+from tests.cli.commands import assert_one_line, interrupt_when, rum, start
+
+SMALL = [
+    "--hidden=8",
+    "--batch-size=8",
+    "--steps=20",
+    "--set=train.eval_every=10",
+    "--set=task.embedding=5",
+    # To compile the fused loop takes longer than such a run.
+    "--set=cell.implementation=plain",
+]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with stories and a run on them, and what the run said."""
+    place = tmp_path_factory.mktemp("babi")
+    babi.write(place / "en")
+    arguments = ["--data=en", "--out=run", "--set=task.level=sentences"]
+    result = rum("train", "babi", *arguments, *SMALL, cwd=place)
+    assert result.returncode == 0, result.stderr
+    return place, result
+
+
+def test_a_run_ends_with_its_accuracy_beside_the_majority(trained):
+    _, result = trained
+    assert "; majority accuracy 5" in result.stderr.splitlines()[0]
+    for part in ("babi with rum, test split", "majority accuracy", "questions", "en, en"):
+        assert part in result.stdout
+
+
+def test_eval_shows_what_was_answered_and_where_it_looked(trained):
+    place, _ = trained
+    result = rum("eval", "run", "--examples=2", cwd=place)
+    assert result.returncode == 0, result.stderr
+    for part in ("given instead", "garden", "kitchen", "went to the", "where is"):
+        assert part in result.stdout
+
+
+def test_json_has_confusion_and_examples(trained):
+    place, _ = trained
+    found = json.loads(rum("eval", "run", "--examples=3", "--json", cwd=place).stdout)
+    summary = json.loads((place / "run/summary.json").read_text())
+    assert found["accuracy"] == pytest.approx(summary["accuracy"])
+    right = sum(row["right"] for row in found["confusion"])
+    assert right / found["questions"] == pytest.approx(found["accuracy"])
+    assert len(found["stories"]) == 3
+    for example in found["stories"]:
+        looks = [line["attention"] for line in example["story"]]
+        assert all(sum(look) == pytest.approx(1, abs=1e-3) for look in zip(*looks, strict=True))
+
+
+def test_stories_are_generated_where_none_are_given(tmp_path):
+    arguments = ["--subtask=5", "--set=task.train_examples=40", "--set=task.test_examples=20"]
+    arguments += ["--set=task.validation_examples=20", "--set=task.level=sentences", "--json"]
+    result = rum("train", "babi", *arguments, *SMALL, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    summary = json.loads(result.stdout)
+    assert (summary["data"], summary["subtask"]) == ("generated", 5)
+
+
+@pytest.mark.slow
+def test_all_subtasks_are_trained_stopped_and_gone_on_with(tmp_path):
+    babi.write(tmp_path / "en", numbers=range(1, 21), train=20, test=6)
+    arguments = ["--subtask=all", "--data=en", "--out=all", *SMALL]
+    process = start("train", "babi", *arguments, cwd=tmp_path)
+    second = tmp_path / "all" / "qa2" / "metrics.jsonl"
+    code, _, err = interrupt_when(process, second.exists)
+    assert code == 130
+    assert err.splitlines()[-1].endswith("to go on: rum train --resume all")
+    first = (tmp_path / "all/qa1/summary.json").read_bytes()
+    result = rum("train", "--resume=all", "--json", cwd=tmp_path)
+    summary = json.loads(result.stdout)
+    assert [row["subtask"] for row in summary["subtasks"]] == list(range(1, 21))
+    assert (tmp_path / "all/qa1/summary.json").read_bytes() == first
+    assert 0 <= summary["mean_accuracy"] <= 1
+    again = rum("train", "--resume=all", cwd=tmp_path)
+    assert "published means" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("--subtask 21", "--subtask 21: expected a number from 1 to 20, or all, got '21'"),
+        ("--subtask x", "--subtask x: expected a number from 1 to 20, or all, got 'x'"),
+        ("--data nowhere", "nowhere; expected a folder or an archive"),
+        ("--data en --subtask 3", "en has no qa3_three-supporting-facts_train.txt"),
+        ("--data en --subtask all", "en has no qa2_two-supporting-facts_train.txt"),
+        ("--set task.level=letters", "expected 'words' or 'sentences', got 'letters'"),
+    ],
+)
+def test_what_is_wrong_is_told_and_leaves_nothing(trained, tmp_path, arguments, expected):
+    babi.write(tmp_path / "en")
+    result = rum("train", "babi", *arguments.split(), cwd=tmp_path)
+    assert_one_line(result, 2, expected)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_examples_are_of_babi_only(finished_run):
+    result = rum("eval", finished_run, "--examples=1", cwd=finished_run)
+    assert_one_line(result, 2, "is not a run of 'babi'")

@@ -1,0 +1,75 @@
+import pytest
+
+from rumcli.data.babi.story import Story
+from rumcli.data.splits import SPLITS
+from rumcli.errors import ConfigError
+from rumcli.tasks.stories import Collection, Stories
+from tests import babi
+
+
+@pytest.fixture
+def collection():
+    made = babi.stories(30)
+    return Collection("here", {"train": made[:20], "validation": made[20:25], "test": made[25:]})
+
+
+def test_words_and_answers_are_those_of_all_splits(collection):
+    stories = Stories.of(collection)
+    assert stories.words.answers == ("garden", "kitchen")
+    assert "sandra" in stories.words.words
+    assert {split: len(asked) for split, asked in stories.questions.items()} == {
+        "train": 40,
+        "validation": 10,
+        "test": 10,
+    }
+
+
+def test_the_majority_is_the_share_of_the_most_frequent_answer_of_training(collection):
+    stories = Stories.of(collection)
+    given = [asked.answer for asked in stories.questions["train"]]
+    assert stories.majority == max(map(given.count, set(given))) / len(given)
+
+
+def test_what_is_remembered_comes_back_without_the_questions(collection):
+    stories = Stories.of(collection)
+    again = Stories.from_json(stories.to_json())
+    assert (again.words, again.sizes, again.majority) == (
+        stories.words,
+        stories.sizes,
+        stories.majority,
+    )
+    assert again.questions == {}
+    assert again.changed(collection, SPLITS) == []
+
+
+@pytest.mark.parametrize("content", [None, [], {}, {"words": 3}], ids=str)
+def test_what_is_not_that_is_refused(content):
+    with pytest.raises(ConfigError, match="not what a run remembers"):
+        Stories.from_json(content)
+
+
+def test_a_split_that_has_changed_is_named(collection):
+    stories = Stories.of(collection)
+    other = Collection("there", {**collection.stories, "test": babi.stories(5, seed=1)})
+    assert stories.changed(other, SPLITS) == ["test"]
+
+
+def test_other_stories_are_read_in_the_words_of_the_run(collection):
+    stories = Stories.of(collection)
+    other = stories.reading(Collection("there", {"test": babi.stories(3, seed=1)}), ["test"])
+    assert other.words == stories.words
+    assert list(other.questions) == ["test"]
+
+
+def test_what_the_run_cannot_read_is_told(collection):
+    few = Stories.of(Collection("here", dict.fromkeys(SPLITS, babi.stories(1))))
+    with pytest.raises(ConfigError, match="there, test stories: the word 'sandra'"):
+        few.reading(Collection("there", {"test": babi.stories(3)}), ["test"])
+
+
+def test_a_story_that_is_longer_than_those_of_the_run_is_told(collection):
+    stories = Stories.of(collection)
+    story = babi.stories(1)[0]
+    longer = Story((*story.lines[:1] * 9, *story.lines))
+    with pytest.raises(ConfigError, match="there, test stories: a story has 70 words; the run was"):
+        stories.reading(Collection("there", {"test": [longer]}), ["test"])

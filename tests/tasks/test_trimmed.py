@@ -1,0 +1,51 @@
+import keras
+import numpy as np
+import pytest
+
+from rumcli.cells.rum import RUM
+from rumcli.tasks.trimmed import Trimmed, lengths_for
+
+STEPS = 12
+
+
+def padded(sizes, units=3):
+    inputs = np.random.default_rng(1).normal(size=(len(sizes), STEPS, units)).astype("float32")
+    there = np.arange(STEPS)[None] >= STEPS - np.array(sizes)[:, None]
+    return inputs, there
+
+
+@pytest.mark.parametrize("sequences", [False, True], ids=["last", "all"])
+@pytest.mark.parametrize("sizes", [(2, 3, 1), (4, 6, 5), (12, 1, 3)], ids=str)
+def test_what_is_spared_changes_no_result(sequences, sizes):
+    inputs, there = padded(sizes)
+    layer = RUM(5, return_sequences=sequences, zero_output_for_mask=True)
+    trimmed = Trimmed(layer, [3, 6, STEPS])
+    trimmed.build(inputs.shape, there.shape)
+
+    expected = keras.ops.convert_to_numpy(layer(inputs, mask=there))
+    found = keras.ops.convert_to_numpy(trimmed(inputs, there))
+
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_it_learns_what_the_layer_learns():
+    inputs, there = padded((2, 5, 7, 3))
+    targets = np.zeros((4, 5), "float32")
+    weights = []
+    for lengths in ([STEPS], [2, 7, STEPS]):
+        keras.utils.set_random_seed(1)
+        value, mask = keras.Input((STEPS, 3)), keras.Input((STEPS,), dtype="bool")
+        model = keras.Model([value, mask], Trimmed(RUM(5), lengths)(value, mask))
+        model.compile("sgd", "mse")
+        for chosen in ([0], [1], [2, 3]):
+            model.train_on_batch([inputs[chosen], there[chosen]], targets[chosen])
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_lengths_are_quantiles_and_the_longest():
+    assert lengths_for([4, 1, 3, 2]) == [1, 2, 3, 4]
+    assert lengths_for([5] * 90 + [50] * 10) == [5, 50]
+    assert lengths_for([7]) == [7]
+    assert lengths_for(range(1, 101), most=2) == [50, 100]

@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+
+from rumcli import config
+from rumcli.config import Split
+from rumcli.errors import ConfigError, RunError
+from rumcli.training import material
+from rumcli.training.run_folder import RunFolder
+from tests import babi
+
+
+@pytest.fixture
+def data(tmp_path):
+    return babi.write(tmp_path / "en", numbers=(1, 5))
+
+
+def of_babi(data, **flags):
+    settings = [f"task.{name}={value}" for name, value in flags.items()]
+    given = None if data is None else str(data)
+    return config.build(None, settings, {("task", "name"): "babi", ("task", "data"): given})
+
+
+def begun(run, place):
+    folder = RunFolder.create(place, run)
+    material.remember(material.for_training(run, None), folder)
+    return folder
+
+
+def test_the_last_tenth_of_the_training_stories_is_validation(data):
+    found = material.for_training(of_babi(data), None)
+    counts = {split: len(asked) for split, asked in found.questions.items()}
+    assert counts == {"train": 72, "validation": 8, "test": 24}
+    assert found.source == f"{data}, en"
+
+
+def test_without_data_stories_are_generated_the_same_for_the_same_seed():
+    sizes = {"train_examples": 20, "validation_examples": 10, "test_examples": 10}
+    one, two = (material.for_training(of_babi(None, **sizes), None) for _ in range(2))
+    assert one.source == "generated"
+    assert one.contents == two.contents
+    other = of_babi(None, **sizes).model_copy(update={"seed": 2})
+    assert material.for_training(other, None).contents != one.contents
+
+
+def test_a_run_evaluates_on_what_it_was_made_for(data, tmp_path):
+    folder = begun(of_babi(data), tmp_path / "run")
+    found = material.for_evaluation(folder, Split.TEST)
+    assert list(found.questions) == ["test"]
+    babi.write(data, test=13)
+    with pytest.raises(ConfigError, match="the test stories are not that of the run; --data "):
+        material.for_evaluation(folder, Split.TEST)
+    assert len(material.for_evaluation(folder, Split.TEST, data).questions["test"]) == 26
+
+
+def test_a_run_does_not_go_on_with_other_stories(data, tmp_path):
+    folder = begun(of_babi(data), tmp_path / "run")
+    babi.write(data, train=41)
+    with pytest.raises(ConfigError, match="the train and validation stories are not that of the"):
+        material.for_training(folder.config, folder)
+
+
+def test_one_file_can_be_evaluated_and_not_be_trained_on(data, tmp_path):
+    folder = begun(of_babi(data), tmp_path / "run")
+    file = data / "qa1_single-supporting-fact_train.txt"
+    assert len(material.for_evaluation(folder, Split.TEST, file).questions["test"]) == 80
+    with pytest.raises(ConfigError, match="has no test stories; to train takes a folder or an"):
+        material.for_training(of_babi(file), None)
+
+
+def test_a_missing_training_file_is_generated_only_if_asked_for(data):
+    (data / "qa5_three-arg-relations_train.txt").unlink()
+    with pytest.raises(ConfigError, match=r"there is no qa5_three-arg-relations_train\.txt"):
+        material.for_training(of_babi(data, subtask=5), None)
+    sizes = {"train_examples": 20, "validation_examples": 10}
+    run = of_babi(data, subtask=5, fill_missing=True, **sizes)
+    found = material.for_training(run, None)
+    missing = "qa5_three-arg-relations_train.txt"
+    assert found.source.endswith(f"; training generated, for want of {missing}")
+    assert len(found.questions["test"]) == 24
+
+
+def test_all_subtasks_have_no_stories_together(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", of_babi(None, subtask="all"))
+    (folder.path / material.NAME).write_text("{}")
+    with pytest.raises((ConfigError, RunError)):
+        material.for_evaluation(folder, Split.TEST)
+
+
+def test_what_is_remembered_must_be_there(data, tmp_path):
+    folder = begun(of_babi(data), tmp_path / "run")
+    Path(folder.path / material.NAME).write_text("[]")
+    with pytest.raises(RunError, match="is damaged"):
+        material.for_evaluation(folder, Split.TEST)
