@@ -171,7 +171,9 @@ def test_a_zip_that_cannot_be_read_is_told(tmp_path, offset, value, expected):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"hello\n", b"<!DOCTYPE html>" * 500, gzip.compress(b"x")]
+    "content",
+    [b"", b"hello\n", b"<!DOCTYPE html>" * 500, gzip.compress(b"x")],
+    ids=["empty", "text", "page", "gz"],
 )
 def test_a_file_that_is_no_archive_is_told(tmp_path, content):
     (tmp_path / "page").write_bytes(content)
