@@ -61,7 +61,7 @@ from tests.cli.commands import assert_one_line, environment, python, rum
         ("eval copying --split tets", "--split tets: unknown split 'tets'; did you mean 'test'?"),
         ("eval copying --split train", "--split train: unknown split 'train'"),
         ("eval copying --checkpoint first", "unknown checkpoint 'first'"),
-        ("gen-data babi", "no such command 'babi'; see 'rum gen-data --help'"),
+        ("gen-data squad", "no such command 'squad'; see 'rum gen-data --help'"),
         ("gen-data copyin", "no such command 'copyin'. Did you mean 'copying'?"),
         ("gen-data copying --source x", "no such option: --source"),
         ("gen-data recall --json", "no such option: --json"),
