@@ -1,7 +1,8 @@
-"""Sentences as vectors, and a question that looks back at them.
+"""Sentences as vectors, read with a question in mind, and a question that looks back at them.
 
-Source: arXiv:1503.08895; its section 4.1 for the encoding by position, here centred so that its
-mean is 1, and section 2.2 for several looks, one after the other, there called hops.
+Sources: arXiv:1612.03969, section 3, for words that are weighted by place, with weights that are
+learnt; arXiv:1606.04582 for a question that each layer changes sentence by sentence for the next
+one; arXiv:1503.08895, section 2.2, for several looks, one after the other, there called hops.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import math
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from rumcli.tasks.embedding import OneHotEmbedding
@@ -21,9 +21,9 @@ Tensor = Any
 class SentenceEncoder(keras.layers.Layer):
     """Makes one vector of the words of a sentence: their sum, weighted by place.
 
-    The weight of unit k of the word at place j, of E units and J words, both counted from 1, is
-    `1 + 4 (j − (J + 1)/2)(k − (E + 1)/2)/(E J)`. Without it, sentences with the same words would be
-    the same.
+    With weights `w_j [E]` for the place j, learnt with the words' vectors, a sentence is
+    `Σ_j w_j ⊙ v_j`. They are random at first, of mean 1 and deviation 1: weights that are alike
+    leave sentences with the same words alike.
 
     Args:
         words: Number of different words, padding included, V.
@@ -37,48 +37,70 @@ class SentenceEncoder(keras.layers.Layer):
         self.embedding = OneHotEmbedding(words, units, name="embedding")
 
     def build(self, input_shape: Any) -> None:
-        """Create the words' vectors."""
+        """Create the words' vectors, and weights for the places of sentences `[..., J]`."""
         self.embedding.build(input_shape)
+        self.places = self.add_weight(
+            name="places",
+            shape=(input_shape[-1], self.units),
+            initializer=keras.initializers.RandomNormal(1.0, 1.0),
+        )
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the vectors `[..., E]` of sentences `[..., J]` of word numbers, 0 for padding."""
         vectors = self.embedding(inputs)
         there = ops.expand_dims(ops.cast(inputs != 0, vectors.dtype), -1)
-        places = _place_weights(inputs.shape[-1], self.units)
-        return ops.sum(vectors * there * ops.cast(places, vectors.dtype), axis=-2)
+        return ops.sum(vectors * there * ops.cast(self.places, vectors.dtype), axis=-2)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return `[..., E]`."""
         return (*input_shape[:-1], self.units)
 
 
-def _place_weights(words: int, units: int) -> np.ndarray:
-    places = np.arange(1, words + 1)[:, None] - (words + 1) / 2
-    across = np.arange(1, units + 1) - (units + 1) / 2
-    return 1 + 4 * places * across / (units * words)
+class Question(keras.layers.Layer):
+    """Puts a question beside each sentence, and their product: `[e, e ⊙ q, q]`.
+
+    What a recurrent layer then keeps can depend on whether a sentence is about the question.
+    """
+
+    def call(self, sentences: Tensor, question: Tensor) -> Tensor:
+        """Return `[B, S, 3 E]`.
+
+        Args:
+            sentences: `[B, S, E]`.
+            question: `[B, S, E]`, or `[B, 1, E]` if it is the same for all of them.
+        """
+        product = sentences * question
+        question = ops.broadcast_to(question, ops.shape(product))
+        return ops.concatenate([sentences, product, question], axis=-1)
+
+    def compute_output_shape(self, sentences_shape: Any, question_shape: Any) -> Any:
+        """Return `[B, S, 3 E]`."""
+        return (*sentences_shape[:-1], 3 * sentences_shape[-1])
 
 
 class Attention(keras.layers.Layer):
     """Looks at memories several times, each time with what the question has become so far.
 
-    With memories `m_t [B, S, H]` and the question `u [B, H]`, each look is
+    With memories `m_t [B, S, M]` and the question `u [B, H]`, each look is
 
-        a = softmax(m_t · W u / √H),   u ← tanh(V [u, Σ_t a_t m_t] + b)
+        a = softmax(m_t · W u / √M),   u ← tanh(V [u, Σ_t a_t m_t] + b)
 
     Args:
         looks: How many.
         units: H.
+        memory_units: M.
         **kwargs: Those of `keras.layers.Layer`.
     """
 
-    def __init__(self, looks: int, units: int, **kwargs: Any) -> None:
+    def __init__(self, looks: int, units: int, memory_units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.looks = looks
         self.units = units
+        self.memory_units = memory_units
         self.supports_masking = True  # it is told what is there, and needs no mask
         self.keys = [
-            keras.layers.Dense(units, use_bias=False, name=f"key_{n}") for n in range(looks)
+            keras.layers.Dense(memory_units, use_bias=False, name=f"key_{n}") for n in range(looks)
         ]
         self.updates = [
             keras.layers.Dense(units, activation="tanh", name=f"update_{n}") for n in range(looks)
@@ -88,21 +110,21 @@ class Attention(keras.layers.Layer):
         """Create the weights of every look."""
         for key, update in zip(self.keys, self.updates, strict=True):
             key.build((None, self.units))
-            update.build((None, 2 * self.units))
+            update.build((None, self.units + self.memory_units))
         self.built = True
 
     def call(self, memories: Tensor, question: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the question has become, `[B, H]`, and the weights `a`, `[B, looks, S]`.
 
         Args:
-            memories: `[B, S, H]`.
+            memories: `[B, S, M]`.
             question: `[B, H]`.
             there: `[B, S]`, true where there is a memory; one at least in each sample.
         """
         weights = []
         for key, update in zip(self.keys, self.updates, strict=True):
             scores = ops.sum(memories * ops.expand_dims(key(question), 1), axis=-1)
-            scores = ops.where(there, scores / math.sqrt(self.units), -1e9)
+            scores = ops.where(there, scores / math.sqrt(self.memory_units), -1e9)
             weight = ops.softmax(scores, axis=-1)
             seen = ops.sum(memories * ops.expand_dims(weight, -1), axis=1)
             question = update(ops.concatenate([question, seen], axis=-1))

@@ -1,8 +1,10 @@
 """A bAbI subtask: one answer to a question about a story.
 
 Word level, as in arXiv:1710.09537, section 4.3: the words of story and question, one after the
-other. Sentence level: a vector for each sentence, a recurrent layer over sentences, and a question
-that looks back at its outputs.
+other. Sentence level: a vector for each sentence; recurrent layers that read the sentences in turn
+forwards and backwards with the question beside each, the first one as it was asked, every further
+one as the layer below has changed it by then; and a question that looks back at the last one's
+outputs and the sentences.
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ from keras import ops
 from rumcli.config import BabiConfig, RunConfig, Split
 from rumcli.data.babi import arrays
 from rumcli.data.babi.subtasks import name_of
-from rumcli.tasks.attention import Attention, SentenceEncoder
+from rumcli.tasks.attention import Attention, Question, SentenceEncoder
 from rumcli.tasks.base import Batch, Task
 from rumcli.tasks.embedding import OneHotEmbedding
-from rumcli.tasks.model import compile_model, dropout, logits, recurrent
+from rumcli.tasks.model import compile_model, dropout, logits, numbered, recurrent
 from rumcli.tasks.passes import Passes
 from rumcli.tasks.reference import Reference
 from rumcli.tasks.stories import Stories
@@ -127,22 +129,29 @@ class Babi(Task):
         asked = keras.Input((sizes.sentence,), dtype="int32", name="question")
         encode = SentenceEncoder(self._word_count, self._task.embedding, name="sentence")
         there = ops.any(sentences != 0, axis=-1)
-        value = encode(sentences)
+        vectors, question = encode(sentences), encode(asked)
+        value, asked_here = vectors, ops.expand_dims(question, 1)
         for number, cell in enumerate(recurrent(self.config, every_step=True), 1):
-            value = self._over(cell)(value, there)
+            if number > 1:
+                asked_here = keras.layers.Dense(
+                    self._task.embedding, name=numbered("asked", number)
+                )(value)
+            value = Question(name=numbered("question_beside", number))(vectors, asked_here)
+            value = self._over(cell, backwards=number % 2 == 0)(value, there)
             value = dropout(self.config, number)(value)
         units = self.config.cell.units
-        question = keras.layers.Dense(units, activation="tanh", name="asked")(encode(asked))
-        attention = Attention(self._task.looks, units, name=_ATTENTION)
-        value, _ = attention(value, question, there)
+        question = keras.layers.Dense(units, activation="tanh", name="asked")(question)
+        memories = ops.concatenate([value, vectors], axis=-1)
+        look = Attention(self._task.looks, units, memories.shape[-1], name=_ATTENTION)
+        value, _ = look(memories, question, there)
         return {"sentences": sentences, "question": asked}, value
 
-    def _over(self, cell: keras.layers.RNN) -> Trimmed:
+    def _over(self, cell: keras.layers.RNN, backwards: bool = False) -> Trimmed:
         known = [split for split in self.stories.questions if split == Split.TRAIN]
         sizes = [int(size) for split in known for size in self._sizes(split)]
         longest = self.stories.sizes
         most = longest.words if self._task.level == "words" else longest.sentences
-        return Trimmed(cell, lengths_for([*sizes, most]), name=cell.name)
+        return Trimmed(cell, lengths_for([*sizes, most]), backwards, name=cell.name)
 
     @property
     def _word_count(self) -> int:

@@ -22,14 +22,22 @@ class Trimmed(keras.layers.Layer):
     Args:
         layer: A `keras.layers.RNN`; with `return_sequences` the outputs of what was spared are 0.
         lengths: Numbers of steps; the largest is that of the inputs.
+        backwards: Whether to run from the end; the outputs are in the order of the inputs.
         **kwargs: Those of `keras.layers.Layer`.
     """
 
-    def __init__(self, layer: keras.layers.RNN, lengths: Sequence[int], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        layer: keras.layers.RNN,
+        lengths: Sequence[int],
+        backwards: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.layer = layer
         self.supports_masking = True  # it is told what is there, and needs no mask
         self.lengths = sorted(set(lengths))
+        self.backwards = backwards
 
     def build(self, inputs_shape: Any, there_shape: Any) -> None:
         """Build the layer for inputs `[B, T, D]`."""
@@ -45,7 +53,7 @@ class Trimmed(keras.layers.Layer):
             training: As for the layer.
         """
         if keras.backend.backend() != "tensorflow" or len(self.lengths) == 1:
-            return self.layer(inputs, mask=there, training=training)
+            return self._run(inputs, there, training)
         longest = ops.max(ops.sum(ops.cast(there, "int32"), axis=1))
         branch = ops.sum(ops.cast(longest > ops.array(self.lengths[:-1]), "int32"))
         branches = [self._run_over(length, training) for length in self.lengths]
@@ -54,12 +62,19 @@ class Trimmed(keras.layers.Layer):
     def _run_over(self, length: int, training: bool) -> Any:
         def run(inputs: Tensor, there: Tensor) -> Tensor:
             spared = inputs.shape[1] - length
-            outputs = self.layer(inputs[:, spared:], mask=there[:, spared:], training=training)
+            outputs = self._run(inputs[:, spared:], there[:, spared:], training)
             if self.layer.return_sequences:
                 outputs = ops.pad(outputs, [[0, 0], [spared, 0], [0, 0]])
             return outputs
 
         return run
+
+    def _run(self, inputs: Tensor, there: Tensor, training: bool) -> Tensor:
+        if not self.backwards:
+            return self.layer(inputs, mask=there, training=training)
+        turned, mask = ops.flip(inputs, axis=1), ops.flip(there, axis=1)
+        outputs = self.layer(turned, mask=mask, training=training)
+        return ops.flip(outputs, axis=1) if self.layer.return_sequences else outputs
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         """Return no mask: whoever comes next is told what is there."""

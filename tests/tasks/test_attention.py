@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from rumcli.tasks.attention import Attention, SentenceEncoder
+from rumcli.tasks.attention import Attention, Question, SentenceEncoder
 
 
 def numpy(value):
@@ -13,9 +13,8 @@ def test_a_sentence_is_the_sum_of_its_words_weighted_by_place():
     encoder = SentenceEncoder(9, 4)
     sentences = np.array([[3, 5, 0]])
     found = numpy(encoder(sentences))
-    vectors = numpy(encoder.embedding.kernel)
-    # Written out for J = 3, E = 4.
-    weights = 1 + 4 * np.outer([-1, 0, 1], [-1.5, -0.5, 0.5, 1.5]) / 12
+    vectors, weights = numpy(encoder.embedding.kernel), numpy(encoder.places)
+    assert weights.shape == (3, 4)
     expected = vectors[3] * weights[0] + vectors[5] * weights[1]
     np.testing.assert_allclose(found[0], expected, atol=1e-6)
 
@@ -30,9 +29,9 @@ def test_the_order_of_the_words_counts_and_padding_does_not():
 @pytest.fixture
 def looked():
     memories = np.random.default_rng(1).normal(size=(2, 5, 4)).astype("float32")
-    question = np.random.default_rng(2).normal(size=(2, 4)).astype("float32")
+    question = np.random.default_rng(2).normal(size=(2, 6)).astype("float32")
     there = np.array([[False, False, True, True, True], [True] * 5])
-    attention = Attention(3, 4)
+    attention = Attention(3, 6, 4)
     return attention, memories, question, there
 
 
@@ -54,7 +53,7 @@ def test_what_is_not_there_changes_nothing(looked):
 
 def test_one_look_is_its_formula(looked):
     _, memories, question, there = looked
-    attention = Attention(1, 4)
+    attention = Attention(1, 6, 4)
     found = numpy(attention(memories, question, there)[0])
     key = numpy(attention.keys[0].kernel)
     kernel, bias = (numpy(weight) for weight in attention.updates[0].weights)
@@ -64,3 +63,13 @@ def test_one_look_is_its_formula(looked):
         seen = shares @ memories[sample] / shares.sum()
         expected = np.tanh(np.concatenate([question[sample], seen]) @ kernel + bias)
         np.testing.assert_allclose(found[sample], expected, atol=1e-5)
+
+
+def test_the_question_stands_beside_every_sentence():
+    sentences = np.arange(12, dtype="float32").reshape(1, 3, 4)
+    once = np.array([[[1, 2, 3, 4]]], "float32")
+    found = numpy(Question()(sentences, once))
+    everywhere = np.repeat(once, 3, axis=1)
+    expected = np.concatenate([sentences, sentences * once, everywhere], axis=-1)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(numpy(Question()(sentences, everywhere)), expected)

@@ -28,6 +28,25 @@ def test_what_is_spared_changes_no_result(sequences, sizes):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("lengths", [[STEPS], [3, 6, STEPS]], ids=str)
+@pytest.mark.parametrize("sequences", [False, True], ids=["last", "all"])
+def test_backwards_every_sequence_is_read_from_its_end(sequences, lengths):
+    inputs, there = padded((4, 6, 5))
+    layer = RUM(5, return_sequences=sequences)
+    trimmed = Trimmed(layer, lengths, backwards=True)
+    trimmed.build(inputs.shape, there.shape)
+
+    found = keras.ops.convert_to_numpy(trimmed(inputs, there))
+
+    for sample, size in enumerate((4, 6, 5)):
+        turned = inputs[sample : sample + 1, STEPS - size :][:, ::-1]
+        expected = keras.ops.convert_to_numpy(layer(turned))[0]
+        if sequences:
+            np.testing.assert_allclose(found[sample, STEPS - size :], expected[::-1], atol=1e-6)
+        else:
+            np.testing.assert_allclose(found[sample], expected, atol=1e-6)
+
+
 def test_it_learns_what_the_layer_learns():
     inputs, there = padded((2, 5, 7, 3))
     targets = np.zeros((4, 5), "float32")
