@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 Tensor = Any
@@ -85,15 +86,28 @@ class Trimmed(keras.layers.Layer):
 
 
 def lengths_for(sizes: Sequence[int], most: int = 4) -> list[int]:
-    """Choose numbers of steps that waste little.
+    """Choose numbers of steps that waste the least, if each sequence takes the first that holds it.
 
     Args:
         sizes: Of the sequences, in steps.
         most: How many there may be; each is a program to compile.
 
     Returns:
-        Quantiles of the sizes, the largest among them.
+        Some of the sizes, the largest among them, in order.
     """
-    ordered = sorted(sizes)
-    picked = [ordered[max(0, len(ordered) * part // most - 1)] for part in range(1, most + 1)]
-    return sorted({*picked[:-1], ordered[-1]})
+    values, counts = np.unique(np.asarray(sizes), return_counts=True)
+    below = np.concatenate([[0], np.cumsum(counts)])
+    # What all sequences up to each of the values cost with one length for them all, and then with
+    # one more: those up to some value as before, those between with the value itself.
+    cost = values * below[1:]
+    chosen = [[value] for value in values]
+    for _ in range(min(most, len(values)) - 1):
+        split = cost[None] + values[:, None] * (below[1:, None] - below[None, 1:])
+        split[np.triu_indices(len(values))] = cost.max() + 1
+        best = split.argmin(axis=1)
+        better = split.min(axis=1) < cost
+        chosen = [
+            [*chosen[best[n]], values[n]] if better[n] else chosen[n] for n in range(len(values))
+        ]
+        cost = np.minimum(cost, split.min(axis=1))
+    return [int(length) for length in chosen[-1]]

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 import keras
+import pytest
 
 from rumcli.cells.arum import ARUM
 from rumcli.cells.eunn import EUNN
@@ -31,6 +32,7 @@ class TestEUNN(LayerContract):
     layer_class = EUNN
 
 
+@pytest.mark.slow  # of a class that stands here already
 class TestComplexEUNN(LayerContract):
     layer_class = EUNN
     arguments: ClassVar = {"complex_valued": True, "pairing": "fft"}
@@ -50,6 +52,7 @@ class TestFSRNN(LayerContract):
         return FSRNN(fast, RUMCell(4, dtype=dtype, time_norm=1.0), **kwargs)
 
 
+@pytest.mark.slow  # of a class that stands here already
 class TestFSRNNOfKerasCells(LayerContract):
     layer_class = FSRNN
 

@@ -1,6 +1,10 @@
+import itertools
+
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rumcli.cells.rum import RUM
 from rumcli.tasks.trimmed import Trimmed, lengths_for
@@ -63,8 +67,27 @@ def test_it_learns_what_the_layer_learns():
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_lengths_are_quantiles_and_the_longest():
+def cost(sizes, lengths):
+    return sum(min(length for length in lengths if length >= size) for size in sizes)
+
+
+def test_as_many_lengths_as_sizes_waste_nothing():
     assert lengths_for([4, 1, 3, 2]) == [1, 2, 3, 4]
     assert lengths_for([5] * 90 + [50] * 10) == [5, 50]
     assert lengths_for([7]) == [7]
-    assert lengths_for(range(1, 101), most=2) == [50, 100]
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 4))
+def test_no_other_lengths_waste_less(sizes, most):
+    found = lengths_for(sizes, most)
+
+    longest = max(sizes)
+    others = [size for size in set(sizes) if size < longest]
+    least = min(
+        cost(sizes, [*some, longest])
+        for count in range(min(most, len(set(sizes))))
+        for some in itertools.combinations(others, count)
+    )
+    assert found == sorted(set(found))
+    assert len(found) <= most
+    assert cost(sizes, found) == least
