@@ -65,9 +65,20 @@ class _Carrier(WorldTeller):
             return known
         return [told.event.what for told in self.recent if told.event.what in known]
 
+    def ask(self) -> Question | None:
+        things = self.askable()
+        if not things:
+            return None
+        thing = pick(self.rng, things)
+        return self.question(thing, self._carriages[thing])
+
     @abstractmethod
     def is_known(self, thing: str) -> bool:
         """Tell whether a question about an object that was got can be answered."""
+
+    @abstractmethod
+    def question(self, thing: str, carriage: _Carriage) -> Question:
+        """Ask about an object of which enough is known."""
 
 
 class _Finder(_Carrier):
@@ -77,12 +88,7 @@ class _Finder(_Carrier):
         carriage = self._carriages[thing]
         return bool(carriage.stays) or (not carriage.held and carriage.got_at is not None)
 
-    def ask(self) -> Question | None:
-        things = self.askable()
-        if not things:
-            return None
-        thing = pick(self.rng, things)
-        carriage = self._carriages[thing]
+    def question(self, thing: str, carriage: _Carriage) -> Question:
         stay = carriage.stays[-1] if carriage.stays else carriage.got_at
         assert stay is not None
         return Question(f"Where is the {thing}?", stay.place, (carriage.handled, stay.line))
@@ -99,12 +105,7 @@ class _Tracer(_Carrier):
     def is_known(self, thing: str) -> bool:
         return len(self._carriages[thing].stays) > 1
 
-    def ask(self) -> Question | None:
-        things = self.askable()
-        if not things:
-            return None
-        thing = pick(self.rng, things)
-        carriage = self._carriages[thing]
+    def question(self, thing: str, carriage: _Carriage) -> Question:
         before, stay = self._two_stays(carriage.stays)
         return Question(
             f"Where was the {thing} before the {stay.place}?",
