@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from rumcli.cli import allocator
 from rumcli.errors import ConfigError
 
 
@@ -21,6 +22,7 @@ def start(debug: bool) -> None:
     Raises:
         ConfigError: If the backend does not exist or is not installed.
     """
+    allocator.keep_freed()
     # The backend reads this when it is imported; warnings of its kernels are not the user's.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "3")
     try:

@@ -95,7 +95,7 @@ class BabiConfig(Section):
     validation_examples: Positive = 1000
     test_examples: Positive = 1000
     level: Annotated[Literal["words", "sentences"], Field(description="what a time step is")] = (
-        "words"
+        "sentences"
     )
     embedding: Annotated[Positive, Field(description="size of a word's vector")] = 64
     looks: Annotated[

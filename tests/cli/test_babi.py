@@ -23,8 +23,7 @@ def trained(tmp_path_factory):
     """A folder with stories and a run on them, and what the run said."""
     place = tmp_path_factory.mktemp("babi")
     babi.write(place / "en")
-    arguments = ["--data=en", "--out=run", "--set=task.level=sentences"]
-    result = rum("train", "babi", *arguments, *SMALL, cwd=place)
+    result = rum("train", "babi", "--data=en", "--out=run", *SMALL, cwd=place)
     assert result.returncode == 0, result.stderr
     return place, result
 
@@ -59,7 +58,7 @@ def test_json_has_confusion_and_examples(trained):
 
 def test_stories_are_generated_where_none_are_given(tmp_path):
     arguments = ["--subtask=5", "--set=task.train_examples=40", "--set=task.test_examples=20"]
-    arguments += ["--set=task.validation_examples=20", "--set=task.level=sentences", "--json"]
+    arguments += ["--set=task.validation_examples=20", "--preset=babi_published", "--json"]
     result = rum("train", "babi", *arguments, *SMALL, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     summary = json.loads(result.stdout)

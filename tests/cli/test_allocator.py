@@ -1,0 +1,52 @@
+"""What is freed is used again without the kernel's help, unless the user wants it otherwise."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc alone")
+
+# Page faults while 50 MB are taken and given back in a thread, ten times after a first one.
+SCRIPT = """
+import resource, threading
+from rumcli.cli import allocator
+
+allocator.keep_freed()
+found = []
+
+def work():
+    bytearray(50 << 20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        bytearray(50 << 20)
+    found.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print(found[0])
+"""
+
+
+def faults(**variables):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(result.stdout)
+
+
+def test_memory_that_is_freed_is_there_for_the_next_array():
+    assert faults() < 1000
+
+
+def test_what_the_user_sets_stays():
+    # The defaults of glibc: every large array has a mapping of its own.
+    assert faults(MALLOC_MMAP_MAX_="65536", MALLOC_MMAP_THRESHOLD_="131072") > 10_000
