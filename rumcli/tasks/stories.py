@@ -87,19 +87,31 @@ class Stories:
     def reading(self, collection: Collection, splits: Iterable[str]) -> Stories:
         """Return the data with questions of a collection, in the words of this one.
 
+        Stories may be longer than those of the run: no weight belongs to a place in a story.
+
         Raises:
-            ConfigError: If there is a word or an answer that the run does not know, or a story
+            ConfigError: If there is a word or an answer that the run does not know, or a sentence
                 that is longer than all of the run.
         """
         stories, source = collection.stories, collection.source
         questions = {split: list(asked_in(stories[split])) for split in splits}
+        sizes = self.sizes
         for split, asked in questions.items():
             place = f"{source}, {split} stories"
             _check_known(asked, self.words, place)
-            _check_sizes(Sizes.of(asked), self.sizes, place)
+            sizes = sizes.or_larger(Sizes.of(asked))
+            if sizes.sentence > self.sizes.sentence:
+                raise ConfigError(
+                    f"{place}: a sentence has {sizes.sentence} words; the run was made for at "
+                    f"most {self.sizes.sentence}"
+                )
         contents = {split: StoriesContent.of(stories[split]) for split in questions}
         return dataclasses.replace(
-            self, source=source, contents={**self.contents, **contents}, questions=questions
+            self,
+            source=source,
+            sizes=sizes,
+            contents={**self.contents, **contents},
+            questions=questions,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -139,13 +151,3 @@ def _check_known(questions: Iterable[Asked], words: Words, place: str) -> None:
         seen.update(asked.question, *asked.statements)
     for word in sorted(seen):
         words.number(word, place)
-
-
-def _check_sizes(found: Sizes, most: Sizes, place: str) -> None:
-    for name, unit in (("words", "words"), ("sentences", "statements"), ("sentence", "words")):
-        size, limit = getattr(found, name), getattr(most, name)
-        if size > limit:
-            what = "a sentence" if name == "sentence" else "a story"
-            raise ConfigError(
-                f"{place}: {what} has {size} {unit}; the run was made for at most {limit}"
-            )

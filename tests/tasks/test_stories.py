@@ -1,6 +1,6 @@
 import pytest
 
-from rumcli.data.babi.story import Story
+from rumcli.data.babi.story import Statement, Story
 from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
 from rumcli.tasks.stories import Collection, Stories
@@ -67,9 +67,14 @@ def test_what_the_run_cannot_read_is_told(collection):
         few.reading(Collection("there", {"test": babi.stories(3)}), ["test"])
 
 
-def test_a_story_that_is_longer_than_those_of_the_run_is_told(collection):
+def test_a_story_may_be_longer_than_those_of_the_run_but_no_sentence(collection):
     stories = Stories.of(collection)
     story = babi.stories(1)[0]
     longer = Story((*story.lines[:1] * 9, *story.lines))
-    with pytest.raises(ConfigError, match="there, test stories: a story has 70 words; the run was"):
-        stories.reading(Collection("there", {"test": [longer]}), ["test"])
+    found = stories.reading(Collection("there", {"test": [longer]}), ["test"])
+    assert found.sizes.sentences == 11
+    assert found.sizes.sentence == stories.sizes.sentence
+
+    wordy = Story((Statement("Mary went to the the kitchen."), *story.lines))
+    with pytest.raises(ConfigError, match="there, test stories: a sentence has 7 words; the run"):
+        stories.reading(Collection("there", {"test": [wordy]}), ["test"])

@@ -6,7 +6,7 @@ Two forms: one row of words, and a table of sentences.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -37,6 +37,11 @@ class Sizes:
             sentences=max(len(asked.statements) for asked in questions),
             sentence=max(max(map(len, [*asked.statements, asked.question])) for asked in questions),
         )
+
+    def or_larger(self, other: Sizes) -> Sizes:
+        """Return the larger of each."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Sizes(*map(max, pairs))
 
 
 def word_count(asked: Asked) -> int:
