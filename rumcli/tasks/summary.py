@@ -93,7 +93,7 @@ def _layer(layer: Any) -> LayerSummary:
     return LayerSummary(
         layer.name,
         type(inner).__name__,
-        _shape(layer.output.shape),
+        _shape(keras.tree.flatten(layer.output)[0].shape),  # of attention: without its weights
         count_weights(layer),
         tuple(
             LayerSummary(cell.name, type(cell).__name__, ("B", cell.units), count_weights(cell))

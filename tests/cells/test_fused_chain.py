@@ -146,7 +146,7 @@ def test_a_single_output_is_that_of_the_plain_loop(name, masked):
     assert_same(plain, other, 1e-11)
 
 
-@pytest.mark.parametrize("batch", [64, 65])
+@pytest.mark.parametrize("batch", [64, pytest.param(65, marks=pytest.mark.slow)])
 def test_shards_of_samples_change_nothing(batch, monkeypatch):
     monkeypatch.setattr(program, "_cores", lambda: 2)
     layers = pair(fs_rum, 5)
@@ -169,6 +169,7 @@ def test_zero_huge_and_tiny_inputs_give_finite_outputs_and_gradients(name, magni
         assert np.all(np.isfinite(array))
 
 
+@pytest.mark.slow
 def test_gradients_over_many_steps_in_float32_are_those_of_float64():
     _, exact = pair(fs_rum, 40, return_state=False)
     _, layer = pair(fs_rum, 40, dtype="float32", return_state=False)
@@ -181,7 +182,9 @@ def test_gradients_over_many_steps_in_float32_are_those_of_float64():
     assert_same(expected, found, 1e-3)
 
 
-@pytest.mark.parametrize("name", ["ln_lstm_zoneout", "fs_rum"])
+@pytest.mark.parametrize(
+    "name", ["ln_lstm_zoneout", pytest.param("fs_rum", marks=pytest.mark.slow)]
+)
 def test_it_is_taken_inside_fit_and_draws_what_the_plain_loop_draws(name):
     losses, loops = {}, {}
     for way in ("auto", "fused", "plain"):

@@ -19,15 +19,9 @@ pytestmark = [
 ]
 
 
-def test_cells_agree_with_the_original_on_jax_and_arum_is_a_layer_there():
+def test_cells_agree_with_the_original_on_jax():
     # What most needs a backend of its own; the slow test runs everything for every cell.
-    chosen = "masked or configuration or fitted or finite"
-    pytest_on_jax(
-        HERE / "test_golden.py",
-        HERE / "test_layer_contract.py",
-        "-k",
-        f"golden or (TestARUM and ({chosen}))",
-    )
+    pytest_on_jax(HERE / "test_golden.py", "-k", "outputs or rotation")
 
 
 @pytest.mark.slow

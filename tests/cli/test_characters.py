@@ -173,6 +173,7 @@ def test_an_unknown_symbol_stands_for_what_training_did_not_show(tmp_path):
     assert json.loads((tmp_path / "run/vocabulary.json").read_text())["has_unknown"] is True
 
 
+@pytest.mark.slow
 def test_it_trains_and_writes_on_jax(trained, tmp_path):
     pytest.importorskip("jax")
     arguments = [f"--data={trained[0] / 'text'}", "--cell=rum", "--out=run", "--json"]

@@ -154,7 +154,12 @@ def test_a_run_goes_on_when_nobody_reads_what_it_says(tmp_path):
         ("SIGINT", 130, []),
         pytest.param("SIGTERM", 143, [], marks=pytest.mark.slow),
         # Enough samples for two shards.
-        ("SIGKILL", -9, ["--set=cell.implementation=fused", "--batch-size=64"]),
+        pytest.param(
+            "SIGKILL",
+            -9,
+            ["--set=cell.implementation=fused", "--batch-size=64"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 @needs_posix
