@@ -1,4 +1,8 @@
-"""The real command, in a process of its own."""
+"""The real command, in a process of its own.
+
+Where nothing speaks against it, that process is a fork of one that has imported TensorFlow; see
+`tests/cli/forking.py`.
+"""
 
 import os
 import re
@@ -6,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+
+from tests.cli.forking import ForkedProcess, can_be_forked
 
 _SMALL = [
     "--delay=4",
@@ -21,17 +27,34 @@ _SMALL = [
 SMALL = [*_SMALL, "--cell=gru"]
 SMALL_RUM = [*_SMALL, "--cell=rum", "--set=cell.implementation=plain"]
 COMMAND = [sys.executable, "-m", "rumcli"]
+SECONDS = 300  # after which a command hangs
 
 
-def rum(*arguments, cwd, **options):
-    """Run `rum` to its end; `options` are those of `subprocess.run`."""
+def rum(*arguments, cwd, fresh=False, **options):
+    """Run `rum` to its end.
+
+    Args:
+        arguments: What follows `rum`.
+        cwd: Its folder.
+        fresh: Whether to start an interpreter of its own in any case.
+        options: Those of `subprocess.run`; all but `env` need an interpreter of its own.
+    """
+    command = [*COMMAND, *map(str, arguments)]
+    env = environment(options.pop("env", {}))
+    if not fresh and not options and can_be_forked(env):
+        process = ForkedProcess(command[len(COMMAND) :], cwd, env)
+        try:
+            out, err = process.communicate(timeout=SECONDS)
+        finally:
+            process.send_signal(signal.SIGKILL)
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
+        command,
         cwd=cwd,
-        env=environment(options.pop("env", {})),
+        env=env,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=SECONDS,
         check=False,
         **options,
     )
@@ -58,11 +81,14 @@ def environment(extra=None):
 
 
 def start(*arguments, cwd):
-    """Start `rum` and return the process."""
+    """Start `rum` in a session of its own and return the process."""
+    arguments, env = list(map(str, arguments)), environment()
+    if can_be_forked(env):
+        return ForkedProcess(arguments, cwd, env)
     return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+        [*COMMAND, *arguments],
         cwd=cwd,
-        env=environment(),
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

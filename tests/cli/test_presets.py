@@ -37,7 +37,8 @@ def test_the_model_of_a_preset_is_summarised(tmp_path):
     assert "RUM" in shown
     assert "50 symbols" in shown
     assert max(map(len, shown.splitlines())) <= 60
-    found = json.loads(rum("presets", "show", "recall", "--summary", "--json", cwd=tmp_path).stdout)
+    arguments = ["presets", "show", "recall", "--summary", "--json"]
+    found = json.loads(rum(*arguments, cwd=tmp_path, fresh=True).stdout)
     assert found["preset"] == "recall"
     assert found["weights"] == sum(layer["weights"] for layer in found["layers"])
 

@@ -134,7 +134,7 @@ def test_a_dry_run_shows_all_settings_and_leaves_nothing(tmp_path):
 
 def test_a_run_can_be_repeated_from_its_config(tmp_path, finished_run):
     config = finished_run / "config.yaml"
-    result = rum("train", "--preset", config, "--out=again", "--quiet", cwd=tmp_path)
+    result = rum("train", "--preset", config, "--out=again", "--quiet", cwd=tmp_path, fresh=True)
     assert result.returncode == 0
     assert records(tmp_path / "again") == records(finished_run)
 

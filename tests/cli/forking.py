@@ -1,0 +1,129 @@
+"""Processes of the fork server: `rum` without the seconds that importing TensorFlow takes.
+
+They are real processes, with an id, signals, pipes and an exit code; what they lack is that the
+interpreter and TensorFlow start up. Whatever depends on that, such as most environment variables,
+needs a process of its own. With `RUM_TESTS_FRESH=1`, and where not on Linux, all have one.
+"""
+
+import atexit
+import functools
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+PROGRAM = Path(__file__).with_name("fork_server.py")
+# Read whenever they are needed, not when a library is imported; or by pytest alone.
+HARMLESS = {"COLUMNS", "PYTEST_CURRENT_TEST"}
+
+
+def can_be_forked(environment):
+    """Tell whether a command in this environment may come from the fork server."""
+    if not sys.platform.startswith("linux") or os.environ.get("RUM_TESTS_FRESH"):
+        return False
+    if "KERAS_BACKEND" in environment:  # JAX may have threads as soon as it is imported
+        return False
+    before = _started_in()
+    names = before.keys() | environment.keys()
+    differing = {name for name in names if before.get(name) != environment.get(name)}
+    return differing <= HARMLESS
+
+
+class ForkedProcess:
+    """A command from the fork server, with what the tests need of `subprocess.Popen`.
+
+    Args:
+        arguments: What follows `rum`.
+        cwd: Its folder.
+        environment: Its environment, which must be one that `can_be_forked` allows.
+    """
+
+    def __init__(self, arguments, cwd, environment):
+        self.args = arguments
+        self.returncode = None
+        out, their_out = os.pipe()
+        err, their_err = os.pipe()
+        told, telling = os.pipe()
+        request = {"arguments": arguments, "cwd": os.fspath(cwd), "environment": environment}
+        theirs = [their_out, their_err, telling]
+        socket.send_fds(_server(), [json.dumps(request).encode()], theirs)
+        for descriptor in theirs:
+            os.close(descriptor)
+        self.stdout, self.stderr = os.fdopen(out), os.fdopen(err)
+        self._told = os.fdopen(told)
+        self.pid = int(self._told.readline())
+
+    def poll(self):
+        """Return the exit code, or None while it runs."""
+        if self.returncode is None and select.select([self._told], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
+    def wait(self, timeout=None):
+        """Wait for the exit code."""
+        if self.returncode is None:
+            if not select.select([self._told], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            self.returncode = int(self._told.readline())
+            self._told.close()
+        return self.returncode
+
+    def communicate(self, timeout=None):
+        """Return what is left of stdout and stderr, to their ends."""
+        found = ["", ""]
+
+        def read(place, stream):
+            if not stream.closed:
+                with stream:
+                    found[place] = stream.read()
+
+        readers = [
+            threading.Thread(target=read, args=each, daemon=True)
+            for each in enumerate((self.stdout, self.stderr))
+        ]
+        for reader in readers:
+            reader.start()
+        self.wait(timeout)
+        for reader in readers:
+            reader.join()
+        return tuple(found)
+
+    def send_signal(self, number):
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
+@functools.cache
+def _started_in():
+    """Return the environment of the fork server."""
+    from tests.cli.commands import environment
+
+    return environment()
+
+
+@functools.cache
+def _server():
+    """Start the fork server; return the socket, whose closing ends it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = subprocess.Popen(
+        [sys.executable, PROGRAM],
+        env=_started_in(),
+        stdin=theirs,
+        # Pipes, as its commands have: Python looks only once whether a stream can seek.
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    theirs.close()
+
+    def end():
+        ours.close()
+        process.communicate()
+
+    atexit.register(end)
+    return ours
