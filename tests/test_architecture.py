@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "data": {"errors"},
     "config": {"errors", "suggest"},
     "tasks": {"cells", "data", "config", "errors"},
-    "training": {"tasks", "data", "config", "errors", "files", ""},
+    "training": {"tasks", "data", "config", "errors", "files", "suggest", ""},
     "benchmark": {"training", "tasks", "cells", "config", "errors"},
     "reporting": {"training", "tasks", "config", "errors", "files"},
     "cli": {

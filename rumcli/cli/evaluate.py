@@ -40,6 +40,7 @@ def evaluate(
         int,
         options.integer("For runs of babi: questions to show, wrongly answered ones first."),
     ] = 0,
+    require: options.Require = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -49,8 +50,10 @@ def evaluate(
     options.at_least("--examples", 0, examples)
     from rumcli.config import Split
     from rumcli.training import material as materials
+    from rumcli.training import requirements
     from rumcli.training.run_folder import RunFolder
 
+    required = requirements.parse(require or [])
     folder = RunFolder.open(run)
     if examples and folder.config.task.name != "babi":
         raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
@@ -61,13 +64,15 @@ def evaluate(
 
     is_babi = folder.config.task.name == "babi"
     look = _answers(Split(split), examples) if is_babi else None
-    outcome = evaluate_run(folder, Split(split), checkpoint, material, look)
+    outcome = evaluate_run(folder, Split(split), checkpoint, material, look, required)
+    outcome = requirements.judged(required, outcome)
     if as_json:
         output.show_json(outcome)
     else:
         output.show(tables.result(outcome))
         if is_babi:
             _show_answers(outcome)
+    requirements.enforce(outcome)
 
 
 def _answers(split: Split, count: int) -> Callable[[Any, Any], dict[str, Any]]:

@@ -19,6 +19,15 @@ Debug = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error instead of one line.")
 ]
 
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME>=NUMBER",
+        help="Exit with 1 if a figure of the result falls short, as in 'accuracy>=0.95'; also <=, "
+        "> and <. May be repeated.",
+    ),
+]
+
 
 def integer(text: str) -> Any:
     """Return an option that takes a whole number, with this help."""

@@ -9,42 +9,56 @@ from rumcli.cli import engine
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
+    from rumcli.cli.showing import Showing
     from rumcli.config import RunConfig
     from rumcli.training.listener import Listener
+    from rumcli.training.requirements import Requirement
+    from rumcli.training.run_folder import RunFolder
+    from rumcli.training.stopping import StopRequest
 
 
 def run_all(
-    run: RunConfig, out: Path | None, resume: Path | None, as_json: bool, quiet: bool, debug: bool
+    run: RunConfig,
+    out: Path | None,
+    resume: Path | None,
+    required: list[Requirement],
+    showing: Showing,
 ) -> None:
     """Train on all subtasks, or go on with that, and show the table."""
-    from rumcli.training import stopping
+    from rumcli.training import requirements, stopping
     from rumcli.training.run_folder import RunFolder
 
     with stopping.listening() as request:
-        engine.start(debug)
-        from rumcli.training import subtasks
-        from rumcli.training.callback import RunStopped
-
-        if resume is not None:
-            folder = RunFolder.open(resume)
-            subtasks.check(run, folder)
-            with folder.writing():
-                folder.write_config(run)
-        else:
-            subtasks.check(run, None)
-            folder = RunFolder.create(out, run)
-        try:
-            summary = subtasks.train_all(run, folder, _listeners(quiet), request)
-        except RunStopped as stopped:
-            output.note(f"stopped; all is saved; to go on: {folder.resume_command}")
-            # Not `typer.Exit`, which cannot be told from an interrupted command.
-            raise SystemExit(128 + stopped.signal) from None
-    if as_json:
-        output.show_json(summary)
-    elif not quiet:
+        engine.start(showing.debug)
         from rumcli.reporting import answers
+        from rumcli.training import subtasks
 
-        output.show(answers.subtasks(summary))
+        requirements.check_names(required, subtasks.FIGURES)
+        subtasks.check(run, None if resume is None else RunFolder.open(resume))
+        folder = RunFolder.create(out, run) if resume is None else RunFolder.open(resume)
+        with folder.held() as before:
+            if resume is not None:
+                showing.tell_of(before)
+                with folder.writing():
+                    folder.write_config(run)
+            summary = _follow(run, folder, request, showing)
+    summary = requirements.judged(required, summary)
+    showing.show(summary, answers.subtasks)
+    requirements.enforce(summary)
+
+
+def _follow(
+    run: RunConfig, folder: RunFolder, request: StopRequest, showing: Showing
+) -> dict[str, Any]:
+    from rumcli.training import subtasks
+    from rumcli.training.callback import RunStopped
+
+    try:
+        return subtasks.train_all(run, folder, _listeners(showing.quiet), request)
+    except RunStopped as stopped:
+        output.note(f"stopped; all is saved; to go on: {folder.resume_command}")
+        # Not `typer.Exit`, which cannot be told from an interrupted command.
+        raise SystemExit(128 + stopped.signal) from None
 
 
 def _listeners(quiet: bool) -> Any:

@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rumcli.cli import engine, options, subtasks
+from rumcli.cli.showing import Showing
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
     from rumcli.config import KeyPath, RunConfig
     from rumcli.tasks.material import Material
+    from rumcli.training.requirements import Requirement
     from rumcli.training.run_folder import RunFolder
     from rumcli.training.stopping import StopRequest
 
+_ON_NAN = ["stop", "skip"]
 # What may change when a run goes on: how long it is, and where its text is.
-_CHANGEABLE = (("train", "steps"), ("task", "data"))
+_CHANGEABLE = (
+    ("train", "steps"),
+    ("train", "on_nan"),
+    ("train", "skip_at_most"),
+    ("task", "data"),
+)
 
 
 def train(
@@ -77,6 +85,15 @@ def train(
     seed: Annotated[
         int | None, options.integer("Seed of data, weights, dropout and zoneout. Default: 1.")
     ] = None,
+    on_nan: Annotated[
+        str | None,
+        typer.Option(
+            metavar="stop|skip",
+            help="What a loss or gradient that is not finite does: end the run, or take no step. "
+            "Default: stop.",
+            autocompletion=options.completing(lambda: _ON_NAN),
+        ),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -101,6 +118,7 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, exactly.")
     ] = None,
+    require: options.Require = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the complete configuration and stop.")
     ] = False,
@@ -114,7 +132,9 @@ def train(
     Ctrl-C saves and says how to go on.
     """
     from rumcli import config
+    from rumcli.training import requirements
 
+    required = requirements.parse(require or [])
     flags = {
         ("task", "name"): task,
         ("task", "data"): data,
@@ -126,6 +146,7 @@ def train(
         ("optimizer", "learning_rate"): learning_rate,
         ("train", "steps"): steps,
         ("train", "batch_size"): batch_size,
+        ("train", "on_nan"): on_nan,
         ("seed",): seed,
     }
     if resume is not None:
@@ -140,7 +161,7 @@ def train(
         _show_config(run, as_json)
         return
     whole = subtasks.run_all if _has_all_subtasks(run) else _run
-    whole(run, out, resume, as_json=as_json, quiet=quiet, debug=debug)
+    whole(run, out, resume, required, Showing(as_json, quiet, debug))
 
 
 def _has_all_subtasks(run: RunConfig) -> bool:
@@ -180,7 +201,11 @@ def _resumed(
 
 
 def _run(
-    run: RunConfig, out: Path | None, resume: Path | None, as_json: bool, quiet: bool, debug: bool
+    run: RunConfig,
+    out: Path | None,
+    resume: Path | None,
+    required: list[Requirement],
+    showing: Showing,
 ) -> None:
     from rumcli.training import material as materials
     from rumcli.training import stopping
@@ -190,23 +215,25 @@ def _run(
         folder = RunFolder.open(resume)
         if _is_finished(folder, run):
             output.note(f"{resume} is finished at step {run.train.steps}; --steps makes it longer")
-            _show_summary(folder.read_json("summary.json"), as_json, quiet)
+            _show_summary(folder.read_json("summary.json"), required, showing)
             return
         material = materials.for_training(run, folder)
-        with folder.writing():
-            folder.write_config(run)
     else:
         material = materials.for_training(run, None)
         folder = RunFolder.create(out, run)
-    with stopping.listening() as request:
-        try:
-            engine.start(debug)
-            summary = _follow(run, folder, material, request, quiet)
-        except ConfigError:  # found only once the backend was there
-            if resume is None:
-                folder.discard()
-            raise
-    _show_summary(summary, as_json, quiet)
+    try:
+        with folder.held() as before, stopping.listening() as request:
+            if resume is not None:
+                showing.tell_of(before)
+                with folder.writing():
+                    folder.write_config(run)
+            engine.start(showing.debug)
+            summary = _follow(run, folder, material, request, required, showing)
+    except ConfigError:  # found only once the backend was there
+        if resume is None:
+            folder.discard()
+        raise
+    _show_summary(summary, required, showing)
 
 
 def _follow(
@@ -214,15 +241,16 @@ def _follow(
     folder: RunFolder,
     material: Material | None,
     request: StopRequest,
-    quiet: bool,
+    required: list[Requirement],
+    showing: Showing,
 ) -> dict[str, Any]:
     from rumcli.reporting import progress
     from rumcli.training.callback import RunStopped
     from rumcli.training.trainer import train as train_run
 
-    listener = progress.listener(output.stderr(), quiet, live=output.is_live())
+    listener = progress.listener(output.stderr(), showing.quiet, live=output.is_live())
     try:
-        return train_run(run, folder, listener, request, material)
+        return train_run(run, folder, listener, request, material, required)
     except RunStopped as stopped:
         output.note(
             f"stopped; saved at step {stopped.step} of {run.train.steps}; "
@@ -246,10 +274,10 @@ def _show_config(run: RunConfig, as_json: bool) -> None:
         output.show_text(config.to_yaml(run))
 
 
-def _show_summary(summary: dict[str, Any], as_json: bool, quiet: bool) -> None:
+def _show_summary(summary: dict[str, Any], required: list[Requirement], showing: Showing) -> None:
     from rumcli.reporting import tables
+    from rumcli.training import requirements
 
-    if as_json:
-        output.show_json(summary)
-    elif not quiet:
-        output.show(tables.result(summary))
+    summary = requirements.judged(required, summary)
+    showing.show(summary, tables.result)
+    requirements.enforce(summary)

@@ -29,6 +29,7 @@ _FLAGS: dict[KeyPath, str] = {
     ("optimizer", "learning_rate"): "--learning-rate",
     ("train", "steps"): "--steps",
     ("train", "batch_size"): "--batch-size",
+    ("train", "on_nan"): "--on-nan",
     ("seed",): "--seed",
 }
 

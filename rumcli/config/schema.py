@@ -43,6 +43,13 @@ class TrainConfig(_Section):
     eval_every: Positive = 100
     checkpoint_every: Positive = 100
     keep_checkpoints: Annotated[int, Field(ge=2)] = 2
+    on_nan: Annotated[
+        Literal["stop", "skip"],
+        Field(
+            description="what a loss or gradient that is not finite does: end the run, or no step"
+        ),
+    ] = "stop"
+    skip_at_most: Annotated[Positive, Field(description="skipped steps in a row")] = 10
 
 
 class RunConfig(_Section):

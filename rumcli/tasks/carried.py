@@ -60,8 +60,9 @@ class Carried(keras.layers.Layer):
             training: Whether these are the training streams.
 
         Returns:
-            The outputs, `[S, T, H]`. A batch of another size is of no streams: it starts from the
-            initial state, and nothing is carried on.
+            The outputs, `[S, T, H]`. A stream whose state is not finite begins anew. A batch of
+            another size is of no streams: it starts from the initial state, and nothing is carried
+            on.
         """
         carried = self.training_states if training else self.evaluation_states
         streams = self.training_streams if training else self.evaluation_streams
@@ -69,13 +70,16 @@ class Carried(keras.layers.Layer):
         if inputs.shape[0] not in (None, streams):
             return self.layer(inputs, training=training)[0]
         is_new = ops.expand_dims(begins != 0, -1)
+        initial = self.layer.get_initial_state(streams)
         states = [
             ops.where(is_new, ops.cast(first, state.dtype), ops.convert_to_tensor(state))
-            for first, state in zip(self.layer.get_initial_state(streams), carried, strict=True)
+            for first, state in zip(initial, carried, strict=True)
         ]
         outputs, *after = self.layer(inputs, initial_state=states, training=training)
-        for state, value in zip(carried, after, strict=True):
-            state.assign(ops.cast(value, state.dtype))
+        for state, value, first in zip(carried, after, initial, strict=True):
+            # A step that is skipped must not spoil those after it.
+            is_finite = ops.all(ops.isfinite(value), axis=-1, keepdims=True)
+            state.assign(ops.cast(ops.where(is_finite, value, first), state.dtype))
         return outputs
 
     def compute_output_shape(self, inputs_shape: Any, begins_shape: Any) -> Any:

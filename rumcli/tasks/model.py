@@ -109,8 +109,9 @@ def compile_model(
         metrics: What is measured beside the loss.
         summed_over: The number of terms of the loss whose sum the optimiser shall act on.
     """
+    skip = config.train.on_nan == "skip"
     model.compile(
-        optimizer=optimizer.make(config.optimizer, config.train.steps, summed_over),
+        optimizer=optimizer.make(config.optimizer, config.train.steps, summed_over, skip),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=metrics,
     )

@@ -7,11 +7,14 @@ from typing import Any
 import keras
 
 from rumcli.config import OptimizerConfig, ScheduleConfig
+from rumcli.tasks import guarded
 
 _EPSILON = 1e-7  # Keras's own
 
 
-def make(config: OptimizerConfig, steps: int, summed_over: int = 1) -> keras.optimizers.Optimizer:
+def make(
+    config: OptimizerConfig, steps: int, summed_over: int = 1, skip_bad_steps: bool = False
+) -> keras.optimizers.Optimizer:
     """Make an optimiser of a mean loss that acts as one of the summed loss would.
 
     With a loss L times as large every gradient g becomes L g. Clipped to a norm c that is L times g
@@ -22,15 +25,18 @@ def make(config: OptimizerConfig, steps: int, summed_over: int = 1) -> keras.opt
         config: The configured optimiser.
         steps: Length of the run, which the schedule is spread over.
         summed_over: L, the number of terms of the loss whose sum is meant.
+        skip_bad_steps: Whether a loss or gradient that is not finite leaves the weights as they
+            are.
     """
     options: dict[str, Any] = config.model_dump(exclude={"schedule"})
     name, clip_norm = options.pop("name"), options.pop("clip_norm")
+    options["skip_bad_steps"] = skip_bad_steps
     options["learning_rate"] = learning_rate(config.learning_rate, config.schedule, steps)
     if clip_norm is not None:
         options["global_clipnorm"] = clip_norm / summed_over
     if name == "adam":
-        return keras.optimizers.Adam(**options, epsilon=_EPSILON / summed_over)
-    return keras.optimizers.RMSprop(**options, epsilon=_EPSILON / summed_over**2)
+        return guarded.Adam(**options, epsilon=_EPSILON / summed_over)
+    return guarded.RMSprop(**options, epsilon=_EPSILON / summed_over**2)
 
 
 def learning_rate(

@@ -6,16 +6,16 @@ so that a resumed run never has one to make up for.
 
 from __future__ import annotations
 
-import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from rumcli.config import TrainConfig
-from rumcli.errors import RunError
 from rumcli.tasks.base import Task
-from rumcli.training import state
+from rumcli.training import not_finite, state
 from rumcli.training.checkpoint import Checkpoint
 from rumcli.training.listener import Listener
 from rumcli.training.progress import Progress
@@ -55,6 +55,7 @@ class RunCallback(keras.callbacks.Callback):
         self._listener = listener
         self._request = request
         self._running = RunningMeans()
+        self._good_metrics: Mapping[str, np.ndarray] = {}  # before a step that is skipped
 
     @property
     def _settings(self) -> TrainConfig:
@@ -66,19 +67,23 @@ class RunCallback(keras.callbacks.Callback):
         if self._progress.running_metrics:
             state.restore_metrics(self.model, self._progress.running_metrics)
             self._running = RunningMeans(self._progress.step % self._settings.eval_every)
+            self._good_metrics = self._progress.running_metrics
             self._progress.running_metrics = {}
+        else:
+            self._good_metrics = {}
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the step; save and stop if it is time to."""
         means = {name: float(value) for name, value in (logs or {}).items()}
         self._progress.advance(time.monotonic())
         step = self._progress.step
-        if not math.isfinite(means["loss"]):
-            raise RunError(
-                f"the loss is {means['loss']} after step {step}; try a smaller --learning-rate, or "
-                "--set optimizer.clip_norm=1"
-            )
-        self._listener.stepped(step, self._task.complete(self._running.latest(means)))
+        if not_finite.is_bad(means["loss"], not_finite.gradient_norms(self.model)):
+            self._leave_out(means["loss"])
+        else:
+            self._progress.skipped_in_a_row = 0
+            if self._settings.on_nan == "skip":
+                self._good_metrics = state.capture_metrics(self.model)
+            self._listener.stepped(step, self._task.complete(self._running.latest(means)))
         if step == self._settings.steps or step % self._settings.eval_every == 0:
             return  # the end of a span: `on_epoch_end` does the rest
         signal = self._request.signal  # may change at any time
@@ -86,6 +91,17 @@ class RunCallback(keras.callbacks.Callback):
             self._save({**state.capture(self.model), **state.capture_metrics(self.model)})
         if signal is not None:
             raise RunStopped(step, signal)
+
+    def _leave_out(self, loss: float) -> None:
+        """Take a bad step, which changed no weight, out of the means of the span too."""
+        warning = not_finite.leave_out(
+            self._task.config, self._folder, self._progress, loss, self.model
+        )
+        self._listener.warned(warning)
+        if self._good_metrics:
+            state.restore_metrics(self.model, self._good_metrics)
+        else:
+            self.model.reset_metrics()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the evaluation; save; keep the best."""

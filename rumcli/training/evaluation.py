@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -13,9 +13,10 @@ from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.material import Material
 from rumcli.training import material as materials
-from rumcli.training import session, state
+from rumcli.training import requirements, session, state
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
 from rumcli.training.dataset import evaluation_batches
+from rumcli.training.requirements import Requirement
 from rumcli.training.run_folder import RunFolder
 
 
@@ -31,6 +32,7 @@ def evaluate_run(
     which: str,
     material: Material | None = None,
     look: Callable[[Task, keras.Model], dict[str, Any]] | None = None,
+    required: Sequence[Requirement] = (),
 ) -> dict[str, Any]:
     """Evaluate the weights of a run.
 
@@ -40,16 +42,18 @@ def evaluate_run(
         which: `"best"` (by validation) or `"last"`.
         material: What `material.for_evaluation` read; None: it is read, if there is any.
         look: Finds out more of the task and its model.
+        required: What the caller will ask of the result; that it has such figures is checked first.
 
     Raises:
         RunError: If there is no checkpoint, or it is damaged.
-        ConfigError: If the task's material is missing or wrong.
+        ConfigError: If the task's material is missing or wrong, or a figure is unknown.
     """
     run = folder.config
     checkpoint = load_checkpoint(folder, which)
     material = material or materials.for_evaluation(folder, split)
     session.prepare(run)
     task = registry.make(run, material)
+    requirements.check_names(required, requirements.figures(task))
     model = task.model()
     state.restore_weights(model, checkpoint.arrays)
     values = evaluate(task, model, split)

@@ -19,12 +19,16 @@ class Progress:
         step: Steps done.
         seconds: Time spent, over all parts of a run that was resumed.
         best: Step and value of the best evaluation so far.
+        skipped: Steps without effect, because loss or gradient was not finite.
+        skipped_in_a_row: How many of them there were since the last good step.
         running_metrics: Where the means of a span stood when the run was stopped within it.
     """
 
     step: int = 0
     seconds: float = 0.0
     best: dict[str, Any] | None = None
+    skipped: int = 0
+    skipped_in_a_row: int = 0
     running_metrics: Mapping[str, np.ndarray] = field(default_factory=dict)
     _last: float = field(default_factory=time.monotonic)
 
@@ -43,4 +47,9 @@ class Progress:
 
     def to_json(self) -> dict[str, Any]:
         """Return what a later process needs to go on."""
-        return {"seconds": self.seconds, "best": self.best}
+        return {
+            "seconds": self.seconds,
+            "best": self.best,
+            "skipped": self.skipped,
+            "skipped_in_a_row": self.skipped_in_a_row,
+        }

@@ -16,9 +16,12 @@ from typing import Any
 from rumcli import config, files
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
+from rumcli.training import lock
 from rumcli.training.checkpoint import CheckpointFolder
 
 RUNS = Path("runs")
+METRICS = "metrics.jsonl"
+NOT_FINITE = "not_finite.jsonl"  # of steps whose loss or gradient was not finite
 
 
 class RunFolder:
@@ -93,6 +96,18 @@ class RunFolder:
                 f"whole; once there is room: {self.resume_command}"
             ) from error
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[lock.Owner | None]:
+        """Keep other processes out while the block runs; see `lock.held`.
+
+        Raises:
+            RunError: If another process has the folder, or it can't be written.
+        """
+        with contextlib.ExitStack() as stack:
+            with self.writing():
+                before = stack.enter_context(lock.held(self.path))
+            yield before
+
     @property
     def resume_command(self) -> str:
         """What to type to go on with the run."""
@@ -139,14 +154,14 @@ class RunFolder:
         except (OSError, ValueError):
             return None
 
-    def append_record(self, record: dict[str, Any]) -> None:
-        """Add one line to `metrics.jsonl`."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+    def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:
+        """Add one line to `metrics.jsonl`, or to another file of records."""
+        with (self.path / name).open("a", encoding="utf-8") as file:
             file.write(files.to_json(record) + "\n")
 
-    def records(self) -> list[dict[str, Any]]:
-        """Return the whole lines of `metrics.jsonl`."""
-        path = self.path / "metrics.jsonl"
+    def records(self, name: str = METRICS) -> list[dict[str, Any]]:
+        """Return the whole lines of `metrics.jsonl`, or of another file of records."""
+        path = self.path / name
         if not path.exists():
             return []
         found = []
@@ -159,9 +174,12 @@ class RunFolder:
 
     def drop_records_after(self, step: int) -> None:
         """Take back what was recorded after the checkpoint from which a run goes on."""
-        kept = [record for record in self.records() if record["step"] <= step]
-        lines = "".join(files.to_json(record) + "\n" for record in kept)
-        files.write_text(self.path / "metrics.jsonl", lines)
+        for name in (METRICS, NOT_FINITE):
+            if name != METRICS and not (self.path / name).exists():
+                continue
+            kept = [record for record in self.records(name) if record["step"] <= step]
+            lines = "".join(files.to_json(record) + "\n" for record in kept)
+            files.write_text(self.path / name, lines)
 
 
 def check_free(path: Path) -> None:

@@ -19,6 +19,8 @@ from rumcli.training.stopping import StopRequest
 from rumcli.training.trainer import train
 
 PASSED = 0.95  # the accuracy from which on a subtask counts as passed: arXiv:1502.05698
+# Of the summary, what can be required.
+FIGURES = ("mean_accuracy", "passed", "steps", "seconds")
 # Mean accuracies over the twenty subtasks, one model for each: arXiv:1710.09537, section 4.3.
 PUBLISHED = {"LSTM": 0.49, "GORU": 0.60, "RUM": 0.732}
 
@@ -127,4 +129,5 @@ def _train_one(
         place = RunFolder.create(path, one)
     # What earlier models leave with the backend would grow from subtask to subtask.
     keras.backend.clear_session()
-    return train(one, place, listener(number), request)
+    with place.held():
+        return train(one, place, listener(number), request)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.material import Material
 from rumcli.tasks.model import count_weights
-from rumcli.training import environment, session, state
+from rumcli.training import environment, requirements, session, state
 from rumcli.training import material as materials
 from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
@@ -24,8 +24,12 @@ from rumcli.training.dataset import evaluation_batches, training_batches
 from rumcli.training.evaluation import evaluate, outcome
 from rumcli.training.listener import Listener, Plan
 from rumcli.training.progress import Progress
+from rumcli.training.requirements import Requirement
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
+
+# Of a summary, besides those of its evaluation.
+_FIGURES = ("parameters", "steps", "seconds", "skipped_steps")
 
 
 def train(
@@ -34,6 +38,7 @@ def train(
     listener: Listener,
     request: StopRequest | None = None,
     material: Material | None = None,
+    required: Sequence[Requirement] = (),
 ) -> dict[str, Any]:
     """Train until `run.train.steps` steps are done, from the newest checkpoint on if there is one.
 
@@ -43,19 +48,23 @@ def train(
         listener: Hears of the progress.
         request: Asks for a stop; None if nothing does.
         material: What `material.for_training` read for this run; None: it is read, if there is any.
+        required: What the caller will ask of the summary; that it has such figures is checked
+            before the first step.
 
     Returns:
         The summary, as in `summary.json`.
 
     Raises:
         RunStopped: If a signal asked for it; all is saved.
-        RunError: If the loss is not finite, a file can't be written, or no checkpoint is whole.
-        ConfigError: If the task's material is missing or wrong.
+        RunError: If loss or gradient is not finite, a file can't be written, or no checkpoint is
+            whole.
+        ConfigError: If the task's material is missing or wrong, or a figure is unknown.
     """
     request = request or StopRequest()
     material = material or materials.for_training(run, folder)
     session.prepare(run)
     task = registry.make(run, material)
+    requirements.check_names(required, [*requirements.figures(task), *_FIGURES])
     model = task.model()
     try:
         progress = _resume(task, model, folder, listener)
@@ -122,6 +131,8 @@ def _resume(task: Task, model: keras.Model, folder: RunFolder, listener: Listene
         step=checkpoint.step,
         seconds=checkpoint.progress["seconds"],
         best=checkpoint.progress["best"],
+        skipped=checkpoint.progress["skipped"],
+        skipped_in_a_row=checkpoint.progress["skipped_in_a_row"],
         running_metrics=state.metrics_among(checkpoint.arrays),
     )
 
@@ -161,6 +172,7 @@ def _finish(
         "parameters": count_weights(model),
         "steps": progress.step,
         "seconds": round(progress.seconds, 3),
+        "skipped_steps": progress.skipped,
         **outcome(task, Split.TEST, weights_of, values),
         "folder": str(folder.path),
     }

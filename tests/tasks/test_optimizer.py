@@ -22,6 +22,49 @@ def rates(*settings):
     return np.array(found)
 
 
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+@pytest.mark.parametrize("skip", [False, True])
+def test_good_steps_are_keras_own_to_the_last_bit(name, skip):
+    kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+    guarded = optimizer.make(configured(name=name), STEPS, skip_bad_steps=skip)
+    found = []
+    for one in (guarded, kinds[name](0.5)):
+        weights = [keras.Variable(np.ones(3)), keras.Variable(np.ones((2, 2)))]
+        generator = np.random.default_rng(1)
+        for _ in range(3):
+            gradients = [
+                keras.ops.convert_to_tensor(generator.normal(size=w.shape), w.dtype)
+                for w in weights
+            ]
+            one.apply(gradients, weights)
+        found.append([keras.ops.convert_to_numpy(weight) for weight in weights])
+        norms = [np.linalg.norm(keras.ops.convert_to_numpy(g)) for g in gradients]
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    assert keras.ops.convert_to_numpy(guarded.gradient_norms) == pytest.approx(norms)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
+def test_a_bad_gradient_changes_neither_weights_nor_moments(bad):
+    made = optimizer.make(configured(), STEPS, skip_bad_steps=True)
+    weight = keras.Variable(np.ones(3))
+    good = keras.ops.ones(3)
+    made.apply([good], [weight])
+    before = [np.array(v) for v in (weight, *made.variables) if "norms" not in v.name]
+    made.apply([good * bad], [weight])
+    after = [np.array(v) for v in (weight, *made.variables) if "norms" not in v.name]
+    for one, two in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
+def test_a_loss_that_is_not_finite_makes_the_gradient_so(loss):
+    made = optimizer.make(configured(), STEPS)
+    scaled = made.scale_loss(keras.ops.convert_to_tensor(loss, "float32"))
+    assert np.isnan(float(scaled))
+    assert float(made.scale_loss(keras.ops.convert_to_tensor(2.5, "float32"))) == 2.5
+
+
 def test_a_constant_rate_is_a_variable_that_callbacks_can_set():
     made = optimizer.make(configured("schedule.name=constant"), STEPS)
     made.learning_rate = 0.25

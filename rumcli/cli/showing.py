@@ -1,0 +1,43 @@
+"""How a command shows what it did: as a table, as JSON, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rumcli.reporting import output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from rumcli.training.lock import Owner
+
+
+@dataclass(frozen=True)
+class Showing:
+    """What the options --json, --quiet and --debug ask for.
+
+    Attributes:
+        as_json: Whether the result is one JSON document.
+        quiet: Whether only warnings and errors are shown.
+        debug: Whether a traceback, and what the native libraries print, are shown.
+    """
+
+    as_json: bool
+    quiet: bool
+    debug: bool
+
+    def show(
+        self, result: dict[str, Any], table: Callable[[dict[str, Any]], RenderableType]
+    ) -> None:
+        """Print the result to stdout."""
+        if self.as_json:
+            output.show_json(result)
+        elif not self.quiet:
+            output.show(table(result))
+
+    def tell_of(self, owner: Owner | None) -> None:
+        """Say that a run folder was left without a word, if it was."""
+        if owner is not None and not self.quiet:
+            output.note(f"{owner} ended without a word; going on from its last checkpoint")

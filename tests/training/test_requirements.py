@@ -1,0 +1,88 @@
+import contextlib
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rumcli.errors import ConfigError, RunError
+from rumcli.training import requirements
+from rumcli.training.requirements import Requirement
+
+
+def only(text):
+    (found,) = requirements.parse([text])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("accuracy>=0.95", Requirement("accuracy", ">=", 0.95)),
+        (" loss < 1e-3 ", Requirement("loss", "<", 1e-3)),
+        ("loss<=2", Requirement("loss", "<=", 2.0)),
+        ("distance>-1", Requirement("distance", ">", -1.0)),
+    ],
+)
+def test_a_requirement_is_a_name_a_comparison_and_a_number(text, expected):
+    assert only(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "accuracy", "accuracy=0.9", "accuracy==1", ">=1", "a b>=1", "loss<nan", "loss<x"]
+)
+def test_another_form_is_an_error_with_an_example(text):
+    with pytest.raises(ConfigError, match=r"expected NAME>=NUMBER, .* as in 'accuracy>=0.95'"):
+        only(text)
+
+
+@given(st.text())
+def test_any_text_is_a_requirement_or_an_error_of_ours(text):
+    with contextlib.suppress(ConfigError):
+        assert math.isfinite(only(text).bound)
+
+
+@given(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(allow_nan=False),
+    st.sampled_from([">=", "<=", ">", "<"]),
+)
+def test_a_requirement_is_met_as_its_comparison_says(bound, value, comparison):
+    expected = {
+        ">=": value >= bound,
+        "<=": value <= bound,
+        ">": value > bound,
+        "<": value < bound,
+    }
+    assert Requirement("loss", comparison, bound).is_met(value) is expected[comparison]
+
+
+@pytest.mark.parametrize("value", [None, math.nan])
+@pytest.mark.parametrize("comparison", [">=", "<=", ">", "<"])
+def test_no_number_never_meets_a_requirement(value, comparison):
+    assert not Requirement("loss", comparison, 0.5).is_met(value)
+
+
+def test_an_unknown_figure_is_told_with_the_nearest():
+    with pytest.raises(ConfigError, match="did you mean 'accuracy'"):
+        requirements.check_names(requirements.parse(["acuracy>=1"]), ["loss", "accuracy"])
+
+
+def test_a_result_that_falls_short_is_a_failure_which_names_all_that_does():
+    result = {"loss": 0.5, "accuracy": 0.9}
+    asked = requirements.parse(["accuracy>=0.95", "loss<1", "perplexity<3"])
+    found = requirements.judged(asked, result)
+    assert [one["met"] for one in found["required"]] == [False, True, False]
+    message = r"required accuracy>=0.95, got 0.9; perplexity<3, got none"
+    with pytest.raises(RunError, match=message):
+        requirements.enforce(found)
+
+
+def test_a_result_that_suffices_is_none():
+    found = requirements.judged(requirements.parse(["loss<1"]), {"loss": 0.5})
+    requirements.enforce(found)
+    assert found["required"] == [{"requirement": "loss<1", "value": 0.5, "met": True}]
+
+
+def test_without_requirements_a_result_stays_as_it_is():
+    assert requirements.judged([], {"loss": 0.5}) == {"loss": 0.5}
