@@ -1,4 +1,4 @@
 """How long a training step takes, and how much memory: ours beside Keras's, in one run.
 
-Measures; what it found is shown by `rumcli.reporting`.
+And what machine and packages there are. Measures; `rumcli.reporting` shows what it found.
 """

@@ -32,18 +32,28 @@ def obstacle(layer: Any) -> str | None:
     return None
 
 
+def obstacle_to_auto(layer: Any) -> str | None:
+    """Say why `"auto"` does not take the fused loop where it may: in `fit`, for a known length."""
+    if found := obstacle(layer):
+        return found
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return "there is a GPU, on which it was not measured"
+    return None
+
+
 def is_taken(layer: Any, sequences: Tensor) -> bool:
     """Tell whether a call of the layer takes the fused loop."""
     if layer.implementation != "auto":
         return layer.implementation == "fused"
-    if obstacle(layer) is not None:
+    if obstacle_to_auto(layer) is not None:
         return False
     import tensorflow as tf
 
     # A program is compiled for one length: where each call may bring another one, and where every
-    # operation runs by itself anyway, that costs more than it gives. On GPUs it was not measured.
-    known = sequences.shape[1] is not None and tf.inside_function()
-    return known and not tf.config.list_physical_devices("GPU")
+    # operation runs by itself anyway, that costs more than it gives.
+    return sequences.shape[1] is not None and tf.inside_function()
 
 
 def run(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from typing import Any
 
 _LARGEST = 2**31 - 1  # what mallopt takes, in bytes
 
@@ -23,12 +24,34 @@ _SETTINGS = {
 
 def keep_freed() -> None:
     """Set the allocator, apart from what the user has set; nothing where it is another one."""
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # musl has none
+    mallopt = _mallopt()
+    if mallopt is None:
         return
     for variable, (parameter, value) in _SETTINGS.items():
         if variable not in os.environ:
             mallopt(parameter, value)
+
+
+def describe() -> dict[str, Any]:
+    """Return whether freed memory is kept for the next step, and if not, why.
+
+    Returns:
+        `keeps_freed`, and `reason`, or None.
+    """
+    theirs = [variable for variable in _SETTINGS if variable in os.environ]
+    if _mallopt() is None:
+        reason = "the allocator is not that of glibc, and stays as it is"
+    elif theirs:
+        reason = f"the environment sets {', '.join(theirs)}"
+    else:
+        reason = None
+    return {"keeps_freed": reason is None, "reason": reason}
+
+
+def _mallopt() -> Any:
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        return ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # musl has none
+        return None

@@ -12,7 +12,17 @@ from typing import Annotated
 import typer
 
 from rumcli import __version__
-from rumcli.cli import bench, evaluate, gen_data, generate, plot, presets, rotation_check, train
+from rumcli.cli import (
+    bench,
+    doctor,
+    evaluate,
+    gen_data,
+    generate,
+    plot,
+    presets,
+    rotation_check,
+    train,
+)
 from rumcli.errors import RumError
 from rumcli.reporting import output
 
@@ -33,6 +43,7 @@ app.command("generate", rich_help_panel="Runs")(generate.generate)
 app.command("plot", rich_help_panel="Runs")(plot.plot)
 app.add_typer(gen_data.app, name="gen-data", rich_help_panel="Data and settings")
 app.add_typer(presets.app, name="presets", rich_help_panel="Data and settings")
+app.command("doctor", rich_help_panel="This installation")(doctor.doctor)
 app.command("rotation-check", rich_help_panel="This installation")(rotation_check.rotation_check)
 app.command("bench", rich_help_panel="This installation")(bench.bench)
 

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from rumcli.cli import allocator
+
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc alone")
 
 # Page faults while 50 MB are taken and given back in a thread, ten times after a first one.
@@ -50,3 +52,13 @@ def test_memory_that_is_freed_is_there_for_the_next_array():
 def test_what_the_user_sets_stays():
     # The defaults of glibc: every large array has a mapping of its own.
     assert faults(MALLOC_MMAP_MAX_="65536", MALLOC_MMAP_THRESHOLD_="131072") > 10_000
+
+
+def test_it_is_told_whether_what_is_freed_is_kept(monkeypatch):
+    for variable in [name for name in os.environ if name.startswith("MALLOC_")]:
+        monkeypatch.delenv(variable)
+    assert allocator.describe() == {"keeps_freed": True, "reason": None}
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
+    assert allocator.describe()["reason"] == "the environment sets MALLOC_ARENA_MAX"
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert allocator.describe()["keeps_freed"] is False

@@ -1,0 +1,132 @@
+"""What of the machine this process may use: cores and memory, containers' limits included.
+
+Read from Linux's files; elsewhere from what Python knows, and what nobody tells is None. No Keras.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path("/")
+# Control groups of version 1 say "no limit" with the largest number of pages.
+_NO_LIMIT = 2**60
+
+
+def cores(root: Path = _ROOT) -> dict[str, Any]:
+    """Return the number of cores: of the machine, that may be used, and a container's share.
+
+    Args:
+        root: Of the file system.
+
+    Returns:
+        `machine`, `usable` by this process's affinity, and `quota`, in cores, or None.
+    """
+    machine = os.cpu_count()
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine
+    return {"machine": machine, "usable": usable, "quota": _quota(root)}
+
+
+def memory(root: Path = _ROOT) -> dict[str, int | None]:
+    """Return the main memory in bytes: `total` and `available`, and the `limit` of a container.
+
+    Args:
+        root: Of the file system.
+
+    Returns:
+        `available` is what can be taken without swapping, and without reaching the limit.
+    """
+    facts = _meminfo(root)
+    total, available = facts.get("MemTotal"), facts.get("MemAvailable")
+    limits = [*_memory_limits(root)]
+    for limit, used in limits:
+        left = max(0, limit - used)
+        available = left if available is None else min(available, left)
+    limit = min((limit for limit, _ in limits), default=None)
+    if limit is not None and total is not None and limit >= total:
+        limit = None
+    return {
+        "total": total if total is not None else _pages(),
+        "limit": limit,
+        "available": available,
+    }
+
+
+def _meminfo(root: Path) -> dict[str, int]:
+    found = {}
+    for line in _lines(root / "proc/meminfo"):
+        name, _, rest = line.partition(":")
+        if rest.split()[1:] == ["kB"]:
+            found[name] = 1024 * int(rest.split()[0])
+    return found
+
+
+def _pages() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has none
+        return None
+
+
+def _memory_limits(root: Path) -> Iterator[tuple[int, int]]:
+    """Yield limit and use, in bytes, of each control group that this process is in."""
+    for folder in _groups(root, "memory"):
+        for limit_file, used_file in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            limit, used = _number(folder / limit_file), _number(folder / used_file)
+            if limit is not None and used is not None and limit < _NO_LIMIT:
+                yield limit, max(0, used - _reclaimable(folder))
+
+
+def _reclaimable(folder: Path) -> int:
+    """Return the bytes of files that were read, which the kernel gives up when it must."""
+    for line in _lines(folder / "memory.stat"):
+        name, _, value = line.partition(" ")
+        if name in ("inactive_file", "total_inactive_file") and value.isdecimal():
+            return int(value)
+    return 0
+
+
+def _quota(root: Path) -> float | None:
+    shares = []
+    for folder in _groups(root, "cpu"):
+        both = " ".join(_lines(folder / "cpu.max")).split()
+        if len(both) != 2:
+            both = [str(_number(folder / f"cpu.cfs_{name}_us")) for name in ("quota", "period")]
+        if both[0].isdecimal() and both[1].isdecimal() and int(both[1]) > 0:
+            shares.append(int(both[0]) / int(both[1]))
+    return min(shares, default=None)
+
+
+def _groups(root: Path, controller: str) -> Iterator[Path]:
+    """Yield the folders of the control groups that this process is in, and of those around them."""
+    top = root / "sys/fs/cgroup"
+    for line in _lines(root / "proc/self/cgroup"):
+        number, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if number == "0" and not controllers:
+            base = top
+        elif controller in controllers.split(","):
+            base = top / controller
+        else:
+            continue
+        folder = base / path.lstrip("/")
+        while folder != base and base in folder.parents:
+            yield folder
+            folder = folder.parent
+        yield base
+
+
+def _number(path: Path) -> int | None:
+    text = "".join(_lines(path))
+    return int(text) if text.isdecimal() else None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []

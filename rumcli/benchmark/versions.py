@@ -1,0 +1,51 @@
+"""What is installed: what this package is built on, and what some commands need besides.
+
+No Keras, so that it can be told even where Keras does not start.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from typing import Any
+
+_PACKAGES = ("keras", "numpy")
+# The package of each backend of Keras.
+_BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+# Packages of the extras, as in `pip install 'rumcli[plots]'`.
+_EXTRAS = {"plots": "matplotlib", "jax": "jax"}
+
+
+def versions(backend: str | None = None) -> dict[str, str | None]:
+    """Return versions by name; None of what is missing.
+
+    Args:
+        backend: That of Keras; None: the one which the environment asks for.
+    """
+    backend = backend or os.environ.get("KERAS_BACKEND") or "tensorflow"
+    packages = [*_PACKAGES, *([_BACKENDS[backend]] if backend in _BACKENDS else [])]
+    return {
+        "python": platform.python_version(),
+        **{package: _version(package) for package in packages},
+    }
+
+
+def extras() -> list[dict[str, Any]]:
+    """Return what is optional: its package and version, and the command that installs it."""
+    return [
+        {
+            "extra": extra,
+            "package": package,
+            "version": _version(package),
+            "install": f"pip install 'rumcli[{extra}]'",
+        }
+        for extra, package in _EXTRAS.items()
+    ]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

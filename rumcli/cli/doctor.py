@@ -1,0 +1,55 @@
+"""`rum doctor`: what is installed, on what machine, whether it works and how fast."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rumcli import __version__
+from rumcli.cli import allocator, options, probe
+from rumcli.errors import RunError
+from rumcli.reporting import output
+
+_SCHEMA = 1
+
+
+def doctor(as_json: options.Json = False, debug: options.Debug = False) -> None:
+    """Show versions, backend, devices, memory and a short speed test, and what is wrong.
+
+    Exits 1 if the backend does not start or train. Needs no network.
+    """
+    from rumcli.reporting import doctor as tables
+
+    with output.status() as report:
+        report("starting the backend")
+        found = _examine(debug)
+    if as_json:
+        output.show_json(found)
+    else:
+        output.show(tables.examination(found))
+    if not found["works"]:
+        raise RunError(f"this installation does not work: {found['problem']}")
+
+
+def _examine(debug: bool) -> dict[str, Any]:
+    from rumcli.benchmark import machine, versions
+
+    asked: dict[str, Any] = {"backend": None, "fused": None, "speed": None}
+    problem = None
+    try:
+        asked = probe.ask(debug)
+    except RunError as error:
+        problem = str(error)
+    wanted = os.environ.get("KERAS_BACKEND") or None
+    backend = asked["backend"]["name"] if asked["backend"] else wanted
+    return {
+        "schema": _SCHEMA,
+        "works": problem is None,
+        "problem": problem,
+        "versions": {"rum": __version__, **versions.versions(backend)},
+        "extras": versions.extras(),
+        "cores": machine.cores(),
+        "memory": machine.memory(),
+        "allocator": allocator.describe(),
+        **asked,
+    }

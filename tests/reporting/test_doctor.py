@@ -1,0 +1,74 @@
+import copy
+
+import pytest
+from rich.console import Console
+
+from rumcli.reporting import doctor
+
+FOUND = {
+    "works": True,
+    "problem": None,
+    "versions": {"rum": "0.1.0", "python": "3.11.7", "keras": None},
+    "extras": [
+        {"extra": "plots", "package": "matplotlib", "version": None, "install": "X 'rumcli[plots]'"}
+    ],
+    "cores": {"machine": 64, "usable": 8, "quota": 1.5},
+    "memory": {"total": 64_000_000_000, "limit": 4_000_000_000, "available": None},
+    "allocator": {"keeps_freed": False, "reason": "the environment sets MALLOC_ARENA_MAX"},
+    "backend": {
+        "name": "tensorflow",
+        "devices": ["CPU:0", "GPU:0"],
+        "threads": {"intra_op": 0, "inter_op": 2},
+    },
+    "fused": [
+        {"cell": "rum", "fused": True, "reason": None},
+        {"cell": "eunn", "fused": False, "reason": "there is none for EUNNCell"},
+    ],
+    "speed": {
+        "case": {"steps": 50, "batch": 32, "units": 64},
+        "results": [
+            {"cell": "gru", "steps_per_second": 37.4, "spread": 0.2, "first_step_seconds": 2.41}
+        ],
+    },
+}
+
+
+def shown(found, width=200):
+    console = Console(width=width)
+    with console.capture() as capture:
+        console.print(doctor.examination(found))
+    return capture.get()
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "keras        │ not installed",
+        "not installed; optional: X 'rumcli[plots]'",
+        "8 of 64, time of 1.5",
+        "64.0 GB in all, 4.0 GB allowed",
+        "as the system does it: the environment sets MALLOC_ARENA_MAX",
+        "CPU:0, GPU:0",
+        "automatic in an operation, 2 between them",
+        "loop, rum    │ fused ",
+        "loop, eunn   │ plain; fused: there is none for EUNNCell",
+        "37 steps/s ± 10%, the first one after 2.4 s",
+    ],
+)
+def test_everything_is_in_the_table(expected):
+    assert expected in shown(FOUND)
+
+
+def test_it_fits_into_60_columns_and_loses_nothing():
+    lines = shown(FOUND, 60).splitlines()
+    assert max(map(len, lines)) <= 60
+    text = "".join(line.split("│")[2].strip() for line in lines if line.count("│") == 3)
+    expected = "as the system does it: the environment sets MALLOC_ARENA_MAX"
+    assert expected.replace(" ", "") in text.replace(" ", "")
+
+
+def test_a_backend_that_does_not_start_is_told_of_and_the_rest_still_shown():
+    broken = {**copy.deepcopy(FOUND), "problem": "no module [jax]", "backend": None}
+    text = shown({**broken, "fused": None, "speed": None})
+    assert "FAILED: no module [jax]" in text
+    assert "8 of 64" in text
