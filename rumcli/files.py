@@ -37,6 +37,17 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what processes left in a folder that were killed while they wrote.
+
+    Args:
+        folder: Where no process writes now; it may be missing.
+    """
+    for path in folder.glob(".*.part"):
+        if path.is_file() and not path.is_symlink():
+            path.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with replacing(path) as file:

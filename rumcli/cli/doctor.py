@@ -32,7 +32,8 @@ def doctor(as_json: options.Json = False, debug: options.Debug = False) -> None:
 
 
 def _examine(debug: bool) -> dict[str, Any]:
-    from rumcli.benchmark import machine, versions
+    from rumcli import machine
+    from rumcli.benchmark import versions
 
     asked: dict[str, Any] = {"backend": None, "fused": None, "speed": None}
     problem = None

@@ -100,12 +100,16 @@ class RunFolder:
     def held(self) -> Iterator[lock.Owner | None]:
         """Keep other processes out while the block runs; see `lock.held`.
 
+        What a process that was killed left half-written goes.
+
         Raises:
             RunError: If another process has the folder, or it can't be written.
         """
         with contextlib.ExitStack() as stack:
             with self.writing():
                 before = stack.enter_context(lock.held(self.path))
+                for place in (self.path, self.checkpoints.path):
+                    files.remove_unfinished(place)
             yield before
 
     @property

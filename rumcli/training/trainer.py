@@ -16,7 +16,7 @@ from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.material import Material
 from rumcli.tasks.model import count_weights
-from rumcli.training import environment, requirements, session, state
+from rumcli.training import environment, memory, requirements, session, state
 from rumcli.training import material as materials
 from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
@@ -56,9 +56,10 @@ def train(
 
     Raises:
         RunStopped: If a signal asked for it; all is saved.
-        RunError: If loss or gradient is not finite, a file can't be written, or no checkpoint is
-            whole.
-        ConfigError: If the task's material is missing or wrong, or a figure is unknown.
+        RunError: If loss or gradient is not finite, memory does not suffice, a file can't be
+            written, or no checkpoint is whole.
+        ConfigError: If the task's material is missing or wrong, a figure is unknown, or the machine
+            is too small.
     """
     request = request or StopRequest()
     material = material or materials.for_training(run, folder)
@@ -66,6 +67,7 @@ def train(
     task = registry.make(run, material)
     requirements.check_names(required, [*requirements.figures(task), *_FIGURES])
     model = task.model()
+    memory.check(task, model)
     try:
         progress = _resume(task, model, folder, listener)
         with folder.writing():
@@ -77,15 +79,16 @@ def train(
         for part in _parts(progress.step, run.train.steps, run.train.eval_every):
             if request.signal is not None:  # before the first step
                 raise RunStopped(progress.step, request.signal)
-            model.fit(
-                training_batches(task, part.first_step),
-                steps_per_epoch=part.span,
-                epochs=part.spans,
-                validation_data=validation,
-                callbacks=[callback],
-                shuffle=False,
-                verbose=0,
-            )
+            with memory.explained(task, model):
+                model.fit(
+                    training_batches(task, part.first_step),
+                    steps_per_epoch=part.span,
+                    epochs=part.spans,
+                    validation_data=validation,
+                    callbacks=[callback],
+                    shuffle=False,
+                    verbose=0,
+                )
         listener.testing()
         return _finish(task, model, folder, progress, listener)
     finally:

@@ -1,26 +1,22 @@
 """`rum train` as a user has it: what it shows, what it leaves, how it stops and goes on."""
 
-import contextlib
 import json
-import os
 import signal
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
 from tests.cli.commands import (
-    COMMAND,
     SMALL,
     SMALL_RUM,
     assert_one_line,
-    environment,
     has_control_characters,
     interrupt_when,
     rum,
     start,
 )
+from tests.cli.terminal import in_a_terminal
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 RANDOM = ["--set=model.dropout=0.2", "--set=cell.zoneout=0.2"]
@@ -72,29 +68,6 @@ def test_only_in_a_terminal_there_is_a_live_bar(tmp_path, variables, live):
     assert ("\x1b[" in text) is live
     assert ("━" in text) is live
     assert "step 20/20: validation loss" in text
-
-
-def in_a_terminal(cwd, variables, *arguments):
-    """Run `rum` with a pseudo-terminal as its stderr; return what it wrote there."""
-    import pty
-
-    ours, theirs = pty.openpty()
-    plain = {name: value for name, value in environment().items() if name != "CI"}
-    with subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        env={**plain, **variables},
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        seen = bytearray()
-        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
-            while data := os.read(ours, 4096):
-                seen.extend(data)
-    os.close(ours)
-    assert process.returncode == 0
-    return seen.decode()
 
 
 def test_colours_that_are_forced_do_not_bring_the_bar_into_a_pipe(tmp_path):
@@ -210,26 +183,6 @@ def test_a_finished_run_can_be_made_longer(tmp_path):
     result = rum("train", "--resume=x", "--steps=20", "--json", cwd=tmp_path)
     assert json.loads(result.stdout)["steps"] == 20
     assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
-
-
-@needs_posix
-def test_a_full_disk_ends_in_one_line_and_the_last_checkpoint_stays_whole(tmp_path):
-    import resource
-
-    def no_large_files():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
-
-    arguments = ["train", "copying", "--steps=20", *SMALL, "--out=x", "--quiet"]
-    result = rum(*arguments, cwd=tmp_path, preexec_fn=no_large_files)
-    assert_one_line(result, 1, "can't write to x: File too large")
-    assert "rum train --resume x" in result.stderr
-    assert list((tmp_path / "x").rglob("*.part")) == []
-    assert rum("train", "--resume=x", "--quiet", cwd=tmp_path).returncode == 0
-
-
-def test_a_loss_that_is_not_finite_ends_in_one_line(tmp_path):
-    arguments = ["train", "copying", "--steps=40", *SMALL, "--learning-rate=1e38", "--quiet"]
-    assert_one_line(rum(*arguments, cwd=tmp_path), 1, "try a smaller --learning-rate")
 
 
 def test_it_runs_on_jax(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from rumcli.benchmark import machine
+from rumcli import machine
 
 GIGABYTE = 2**30
 MEMINFO = f"MemTotal: {64 * 2**20} kB\nMemFree: 1 kB\nMemAvailable: {40 * 2**20} kB\nHugePages: 0\n"

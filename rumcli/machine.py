@@ -40,7 +40,7 @@ def memory(root: Path = _ROOT) -> dict[str, int | None]:
     """
     facts = _meminfo(root)
     total, available = facts.get("MemTotal"), facts.get("MemAvailable")
-    limits = [*_memory_limits(root)]
+    limits = [*_memory_limits(root), *_address_space(root)]
     for limit, used in limits:
         left = max(0, limit - used)
         available = left if available is None else min(available, left)
@@ -80,6 +80,18 @@ def _memory_limits(root: Path) -> Iterator[tuple[int, int]]:
             limit, used = _number(folder / limit_file), _number(folder / used_file)
             if limit is not None and used is not None and limit < _NO_LIMIT:
                 yield limit, max(0, used - _reclaimable(folder))
+
+
+def _address_space(root: Path) -> Iterator[tuple[int, int]]:
+    """Yield limit and use, in bytes, of this process's addresses, as `ulimit -v` sets it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    used = [line.split()[1] for line in _lines(root / "proc/self/status") if "VmSize" in line]
+    if limit != resource.RLIM_INFINITY and used:
+        yield limit, 1024 * int(used[0])
 
 
 def _reclaimable(folder: Path) -> int:

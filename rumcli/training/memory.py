@@ -1,0 +1,104 @@
+"""What memory a training step takes at least, and what is said when there is too little."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from keras import tree
+
+from rumcli import machine
+from rumcli.errors import ConfigError, RunError
+from rumcli.tasks.base import Task
+
+_GIGABYTE = 1e9
+
+
+def at_least(task: Task, model: keras.Model) -> int:
+    """Return a lower bound of what a training step needs, in bytes.
+
+    Counted are the weights, their gradients and the optimiser's variables, and of the activations
+    what each layer returns: the gradient needs them all at once. What a cell keeps of its time
+    steps comes on top.
+    """
+    weights = sum(map(_size, [*model.weights, *model.trainable_weights]))
+    weights += sum(map(_size, model.optimizer.variables))
+    outputs = [output for layer in model.layers for output in tree.flatten(layer.output)]
+    activations = sum(math.prod(output.shape[1:]) * _width(output.dtype) for output in outputs)
+    return weights + task.config.train.batch_size * activations
+
+
+def check(task: Task, model: keras.Model) -> None:
+    """Make sure that a training step is not larger than this machine.
+
+    A process that takes more than there is may be killed without a word.
+
+    Raises:
+        ConfigError: If a step can't be computed here.
+    """
+    needed = at_least(task, model)
+    found = machine.memory()
+    limits = [limit for limit in (found["total"], found["limit"]) if limit is not None]
+    if limits and needed > min(limits):
+        raise ConfigError(
+            f"a training step takes at least {_spoken(needed)} of memory, and there are "
+            f"{_spoken(min(limits))}; {_advice(task)}"
+        )
+
+
+@contextlib.contextmanager
+def explained(task: Task, model: keras.Model) -> Iterator[None]:
+    """Turn what backends raise for want of memory into one line for the user.
+
+    Raises:
+        RunError: If the block ran out of memory.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_about_memory(error):
+            raise
+        available = machine.memory()["available"]
+        left = "" if available is None else f", and {_spoken(available)} are free"
+        raise RunError(
+            f"out of memory: a training step takes at least {_spoken(at_least(task, model))}"
+            f"{left}; {_advice(task)}"
+        ) from error
+
+
+def _is_about_memory(error: Exception) -> bool:
+    # TensorFlow has a class for it, JAX a word in the message.
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return (
+        isinstance(error, MemoryError)
+        or "ResourceExhaustedError" in names
+        or "RESOURCE_EXHAUSTED" in str(error)
+    )
+
+
+def _advice(task: Task) -> str:
+    run = task.config
+    advice = [f"--batch-size ({run.train.batch_size:,})"]
+    if hasattr(run.task, "delay"):
+        advice.append(f"--delay ({run.task.delay:,})")
+    if hasattr(run.task, "length"):
+        advice.append(f"task.length ({run.task.length:,})")
+    return f"lower {', '.join(advice)} or --hidden ({run.cell.units:,})"
+
+
+def _size(variable: Any) -> int:
+    return math.prod(variable.shape) * _width(variable.dtype)
+
+
+def _width(dtype: Any) -> int:
+    """Return the size of a number in bytes."""
+    name = keras.backend.standardize_dtype(dtype)
+    bits = "".join(c for c in name if c.isdecimal())
+    return int(bits) // 8 if bits else 1
+
+
+def _spoken(size: int) -> str:
+    return f"{size / _GIGABYTE:.3g} GB"

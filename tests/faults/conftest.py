@@ -1,0 +1,22 @@
+import pytest
+
+from tests.cli.commands import rum
+from tests.faults.runs import ARGUMENTS
+
+
+@pytest.fixture(scope="session")
+def unbroken(tmp_path_factory):
+    """A run of 40 steps that nothing happened to; its folder."""
+    place = tmp_path_factory.mktemp("unbroken")
+    result = rum(*ARGUMENTS, "--steps=40", "--out=whole", "--quiet", cwd=place)
+    assert result.returncode == 0, result.stderr
+    return place / "whole"
+
+
+@pytest.fixture(scope="session")
+def half(tmp_path_factory):
+    """The first 20 steps of the same run; its folder, to be copied."""
+    place = tmp_path_factory.mktemp("half")
+    result = rum(*ARGUMENTS, "--steps=20", "--out=half", "--quiet", cwd=place)
+    assert result.returncode == 0, result.stderr
+    return place / "half"

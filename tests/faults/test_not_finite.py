@@ -1,0 +1,26 @@
+"""Losses that overflow, through the command line; tests/training has all other cases."""
+
+import json
+
+from tests.cli.commands import SMALL, assert_one_line, rum
+
+# The first step throws the weights out of the range of numbers.
+_OVERFLOWING = ["train", "copying", "--steps=40", *SMALL, "--learning-rate=1e38", "--quiet"]
+
+
+def test_a_loss_that_is_not_finite_ends_in_one_line_and_is_recorded(tmp_path):
+    result = rum(*_OVERFLOWING, "--out=x", "--seed=3", cwd=tmp_path)
+    assert_one_line(result, 1, "(seed 3) is not finite; ")
+    assert "try a smaller --learning-rate" in result.stderr
+    (line,) = (tmp_path / "x/not_finite.jsonl").read_text().splitlines()
+    found = json.loads(line)
+    assert (found["seed"], found["loss"]) == (3, "nan")
+    assert len(found["gradient_norms"]) == 5
+
+
+def test_skipping_ends_after_too_many_in_a_row(tmp_path):
+    options = ["--on-nan=skip", "--set=train.skip_at_most=2", "--out=x"]
+    result = rum(*_OVERFLOWING, *options, cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.count("; skipped; ") == 2
+    assert "like 2 before it, more than train.skip_at_most" in result.stderr.splitlines()[-1]

@@ -1,0 +1,45 @@
+"""Two processes that want the same run folder."""
+
+import json
+import os
+import shutil
+import signal
+
+from tests.cli.commands import assert_one_line, interrupt_when, rum, start
+from tests.faults.runs import ARGUMENTS, assert_goes_on, needs_posix
+
+pytestmark = needs_posix
+
+
+def test_the_second_is_refused_and_the_first_goes_on(tmp_path):
+    run = tmp_path / "run"
+    process = start(*ARGUMENTS, "--steps=100000", "--out=run", "--quiet", cwd=tmp_path)
+    refused = []
+
+    def is_refused():
+        if not list(run.glob("checkpoints/step-*")):
+            return False
+        owner = json.loads((run / "lock").read_text())
+        result = rum("train", "--resume=run", "--quiet", cwd=tmp_path)
+        who = f"in use by process {owner['process']} on {owner['host']} "
+        assert_one_line(result, 1, who)
+        assert owner["process"] == process.pid
+        refused.append(result)
+        return True
+
+    code, _, err = interrupt_when(process, is_refused, signal.SIGTERM)
+    assert refused
+    assert code == 143, err
+    assert not (run / "lock").exists()
+
+
+def test_a_lock_whose_process_is_gone_is_taken_over_and_told(half, unbroken, tmp_path):
+    run = shutil.copytree(half, tmp_path / "run")
+    owner = {"host": "elsewhere", "process": 4711, "since": "2026-01-01 00:00:00"}
+    (run / "lock").write_text(json.dumps(owner))
+    # As another machine's, it holds for a minute from its last sign of life;
+    result = rum("train", "--resume=run", "--steps=40", cwd=tmp_path)
+    assert_one_line(result, 1, "in use by process 4711 on elsewhere")
+    # after that it does not.
+    os.utime(run / "lock", (1, 1))
+    assert_goes_on(run, unbroken, "--steps=40")
