@@ -214,7 +214,9 @@ def _run(
     if resume is not None:
         folder = RunFolder.open(resume)
         if _is_finished(folder, run):
-            output.note(f"{resume} is finished at step {run.train.steps}; --steps makes it longer")
+            if not showing.quiet:
+                done = f"{resume} is finished at step {run.train.steps}"
+                output.note(f"{done}; --steps makes it longer")
             _show_summary(folder.read_json("summary.json"), required, showing)
             return
         material = materials.for_training(run, folder)

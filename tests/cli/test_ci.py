@@ -1,0 +1,71 @@
+"""The script and the workflow of docs/ci.md, as they stand there."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.commands import SMALL_RUM, assert_one_line, environment, rum
+
+PAGE = (Path(__file__).parents[2] / "docs/ci.md").read_text(encoding="utf-8")
+(SCRIPT,) = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", PAGE, flags=re.DOTALL)
+(WORKFLOW,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+def test_the_script_leaves_what_it_says_and_goes_on_with_a_run_that_is_there(tmp_path):
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin/rum"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rumcli "$@"\n')
+    command.chmod(0o755)
+    variables = environment(
+        {"REQUIRE": "loss<100", "OPTIONS": " ".join(["--steps=20", *SMALL_RUM])}
+    )
+    variables["PATH"] = f"{command.parent}:{variables['PATH']}"
+
+    def script(**changes):
+        return subprocess.run(
+            ["sh", "-c", SCRIPT],
+            cwd=tmp_path,
+            env={**variables, **changes},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    result = script()
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    found = {
+        name: json.loads((tmp_path / f"{name}.json").read_text())
+        for name in ("rotation-check", "train", "eval")
+    }
+    assert found["rotation-check"]["passed"]
+    assert found["train"]["loss"] == found["eval"]["loss"]
+    assert found["eval"]["required"][0]["met"]
+    # The run is there now; it is finished, and what is asked for is asked of its summary.
+    again = script(REQUIRE="loss<0.001")
+    assert again.returncode == 1
+    assert again.stderr.splitlines()[-1].startswith("rum: error: required loss<0.001, got ")
+
+
+def test_a_figure_that_does_not_exist_is_told_before_the_first_step(tmp_path):
+    arguments = ["train", "copying", *SMALL_RUM, "--out=x", "--quiet"]
+    result = rum(*arguments, "--require=acuracy>=0.5", cwd=tmp_path)
+    assert_one_line(result, 2, "unknown figure 'acuracy'; did you mean 'symbol_accuracy'?")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_workflow_is_one(tmp_path):
+    (job,) = yaml.safe_load(WORKFLOW)["jobs"].values()
+    steps = [step.get("run") or step["uses"].partition("@")[0] for step in job["steps"]]
+    assert steps == [
+        "actions/checkout",
+        "actions/setup-python",
+        "pip install .",
+        "sh ci/train.sh",
+        "actions/upload-artifact",
+    ]
