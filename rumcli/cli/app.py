@@ -14,6 +14,7 @@ import typer
 from rumcli import __version__
 from rumcli.cli import (
     bench,
+    compare,
     doctor,
     evaluate,
     gen_data,
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command("train", rich_help_panel="Runs")(train.train)
 app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
 app.command("generate", rich_help_panel="Runs")(generate.generate)
+app.command("compare", rich_help_panel="Runs")(compare.compare)
 app.command("plot", rich_help_panel="Runs")(plot.plot)
 app.add_typer(gen_data.app, name="gen-data", rich_help_panel="Data and settings")
 app.add_typer(presets.app, name="presets", rich_help_panel="Data and settings")

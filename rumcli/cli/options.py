@@ -6,7 +6,8 @@ import than all else that it does need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -124,3 +125,11 @@ def at_least(flag: str, lowest: int, value: int) -> int:
     if value < lowest:
         raise ConfigError(f"{flag} {value}: expected at least {lowest}")
     return value
+
+
+def labels(runs: Sequence[Path]) -> list[str]:
+    """Return the names of run folders, or their whole paths where two have the same name."""
+    names = [path.resolve().name for path in runs]
+    return [
+        str(path) if names.count(name) > 1 else name for path, name in zip(runs, names, strict=True)
+    ]

@@ -53,7 +53,8 @@ def plot(
     for path, found in zip(runs, records, strict=True):
         _check(path, found, key)
     drawn = [
-        curves.Curve(label, found) for label, found in zip(_labels(runs), records, strict=True)
+        curves.Curve(label, found)
+        for label, found in zip(options.labels(runs), records, strict=True)
     ]
     with output.new_file(out, force) as file:
         curves.draw(drawn, _levels(folders, key), key, over, file, kind)
@@ -68,9 +69,9 @@ def _records(folder: RunFolder) -> list[dict[str, Any]]:
 
 
 def _references(folders: list[RunFolder]) -> list[dict[str, Any]]:
-    """Return the reference levels that the summaries of finished runs have."""
-    summaries = [folder.read_json("summary.json") for folder in folders]
-    return [summary["reference"] for summary in summaries if isinstance(summary, dict)]
+    """Return the reference levels of runs, of which old unfinished ones have none."""
+    found = [folder.reference for folder in folders]
+    return [reference for reference in found if reference is not None]
 
 
 def _monitored(folders: list[RunFolder]) -> str:
@@ -94,11 +95,3 @@ def _levels(folders: list[RunFolder], key: str) -> list[Level]:
         Level("published", reference["published"]) for reference in here if reference["published"]
     ]
     return list(dict.fromkeys(found))
-
-
-def _labels(runs: list[Path]) -> list[str]:
-    """Return the names of the folders, or their whole paths where two have the same name."""
-    names = [path.resolve().name for path in runs]
-    return [
-        str(path) if names.count(name) > 1 else name for path, name in zip(runs, names, strict=True)
-    ]

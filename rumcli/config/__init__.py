@@ -22,6 +22,7 @@ from rumcli.config.tasks import (
     RecallConfig,
     TaskConfig,
 )
+from rumcli.config.varying import varying
 from rumcli.config.yaml_file import KeyPath
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "from_file",
     "names",
     "to_yaml",
+    "varying",
 ]

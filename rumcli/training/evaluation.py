@@ -48,6 +48,35 @@ def evaluate_run(
         RunError: If there is no checkpoint, or it is damaged.
         ConfigError: If the task's material is missing or wrong, or a figure is unknown.
     """
+    task, model, step = restore_run(folder, split, which, material)
+    values = evaluate(task, model, split)
+    found = {
+        "task": task.config.task.name,
+        "cell": task.config.cell.name,
+        **outcome(task, split, step, values),
+        "folder": str(folder.path),
+    }
+    return found if look is None else {**found, **look(task, model)}
+
+
+def restore_run(
+    folder: RunFolder, split: Split, which: str, material: Material | None = None
+) -> tuple[Task, keras.Model, int]:
+    """Make the task and model of a run, with its weights.
+
+    Args:
+        folder: The run's folder.
+        split: What of the material is needed.
+        which: `"best"` (by validation) or `"last"`.
+        material: What `material.for_evaluation` read; None: it is read, if there is any.
+
+    Returns:
+        Task, model, and the step that the weights are of.
+
+    Raises:
+        RunError: If there is no checkpoint, or it is damaged.
+        ConfigError: If the task's material is missing or wrong.
+    """
     run = folder.config
     checkpoint = load_checkpoint(folder, which)
     material = material or materials.for_evaluation(folder, split)
@@ -56,14 +85,7 @@ def evaluate_run(
     requirements.check_names(required, requirements.figures(task))
     model = task.model()
     state.restore_weights(model, checkpoint.arrays)
-    values = evaluate(task, model, split)
-    found = {
-        "task": run.task.name,
-        "cell": run.cell.name,
-        **outcome(task, split, checkpoint.step, values),
-        "folder": str(folder.path),
-    }
-    return found if look is None else {**found, **look(task, model)}
+    return task, model, checkpoint.step
 
 
 def load_checkpoint(folder: RunFolder, which: str) -> Checkpoint:
@@ -88,6 +110,18 @@ def load_checkpoint(folder: RunFolder, which: str) -> Checkpoint:
     return checkpoint
 
 
+def levels(task: Task) -> dict[str, Any]:
+    """Return the reference levels of a task's monitored metric, as `summary.json` has them."""
+    reference = task.reference
+    return {
+        "of": task.monitor,
+        "label": reference.label,
+        "level": reference.baseline,
+        "solved": reference.solved,
+        "published": reference.published,
+    }
+
+
 def outcome(task: Task, split: Split, step: int, values: dict[str, float]) -> dict[str, Any]:
     """Put an evaluation beside the task's reference level, as `summary.json` has it.
 
@@ -108,13 +142,7 @@ def outcome(task: Task, split: Split, step: int, values: dict[str, float]) -> di
         "weights_of_step": step,
         "metric": task.metric,
         **values,
-        "reference": {
-            "of": task.monitor,
-            "label": reference.label,
-            "level": reference.baseline,
-            "solved": reference.solved,
-            "published": reference.published,
-        },
+        "reference": levels(task),
         "distance": monitored - reference.baseline,
         "fraction_of_the_way": reference.fraction(monitored),
         "beaten": reference.is_beaten(monitored),

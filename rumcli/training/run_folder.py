@@ -1,6 +1,7 @@
 """The run folder: the record of a run, readable without this code.
 
-`config.yaml`, `environment.json`, `metrics.jsonl`, `checkpoints/`, and at the end `summary.json`.
+`config.yaml`, `environment.json`, `plan.json`, `metrics.jsonl`, `checkpoints/`, and at the end
+`summary.json`.
 What a task keeps there besides is in `texts`.
 """
 
@@ -121,6 +122,15 @@ class RunFolder:
     def config(self) -> RunConfig:
         """The run's configuration, as `config.yaml` has it."""
         return config.from_file(self.path / "config.yaml")
+
+    @property
+    def reference(self) -> dict[str, Any] | None:
+        """The reference levels, as `summary.json` has them; None if they are not known."""
+        for name in ("summary.json", "plan.json"):
+            content = self.read_json(name)
+            if isinstance(content, dict) and isinstance(content.get("reference"), dict):
+                return content["reference"]
+        return None
 
     def begin(self, environment: dict[str, Any], finished: bool) -> None:
         """Note with what the run, or its next part, is made.

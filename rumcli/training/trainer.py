@@ -21,7 +21,7 @@ from rumcli.training import material as materials
 from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
 from rumcli.training.dataset import evaluation_batches, training_batches
-from rumcli.training.evaluation import evaluate, outcome
+from rumcli.training.evaluation import evaluate, levels, outcome
 from rumcli.training.listener import Listener, Plan
 from rumcli.training.progress import Progress
 from rumcli.training.requirements import Requirement
@@ -72,6 +72,7 @@ def train(
         progress = _resume(task, model, folder, listener)
         with folder.writing():
             folder.begin(environment.describe(run.seed), finished=progress.step == run.train.steps)
+            folder.write_json("plan.json", _known(task, model))
             materials.remember(material, folder)
         listener.started(_plan(task, model, progress, folder))
         callback = RunCallback(task, folder, progress, listener, request)
@@ -153,6 +154,17 @@ def _plan(task: Task, model: keras.Model, progress: Progress, folder: RunFolder)
         steps_per_pass=task.steps_per_pass,
         folder=str(folder.path),
     )
+
+
+def _known(task: Task, model: keras.Model) -> dict[str, Any]:
+    """Return what is known of a run when it begins: `plan.json`."""
+    return {
+        "task": task.config.task.name,
+        "cell": task.config.cell.name,
+        "parameters": count_weights(model),
+        "metric": task.metric,
+        "reference": levels(task),
+    }
 
 
 def _finish(

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -20,6 +21,13 @@ def test_runs_of_the_same_name_and_unfinished_ones_are_drawn(tmp_path, finished_
     result = rum("plot", "a/run", "b/run", cwd=tmp_path)
     assert result.stderr == "wrote curves.png\n"
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_that_is_not_finished_has_its_reference_level_too(tmp_path, finished_run):
+    shutil.copytree(finished_run, tmp_path / "run")
+    (tmp_path / "run" / "summary.json").unlink()
+    assert rum("plot", "run", "--out=x.svg", cwd=tmp_path).returncode == 0
+    assert "memoryless" in (tmp_path / "x.svg").read_text()
 
 
 @pytest.mark.parametrize(

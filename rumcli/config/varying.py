@@ -1,0 +1,45 @@
+"""In which keys several configurations differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from rumcli.config.schema import RunConfig
+from rumcli.config.yaml_file import KeyPath
+
+
+def varying(runs: Sequence[RunConfig]) -> dict[KeyPath, list[Any]]:
+    """Return the keys in which configurations differ.
+
+    A key that not all of them have, such as an option of one cell, counts if those differ that have
+    it. What follows from a name, as the activation that each cell has by itself, does not count.
+
+    Args:
+        runs: The configurations.
+
+    Returns:
+        The keys in the order of the file, each with the values of all runs; None where a run does
+        not have the key.
+    """
+    flat = [dict(_flat((), run)) for run in runs]
+    found: dict[KeyPath, list[Any]] = {}
+    for path in dict.fromkeys(path for one in flat for path in one):
+        there = [one[path] for one in flat if path in one]
+        values = [value for value, _ in there]
+        differ = any(value != values[0] for value in values)
+        if differ and (path[-1] == "name" or not all(is_default for _, is_default in there)):
+            found[path] = [one[path][0] if path in one else None for one in flat]
+    return found
+
+
+def _flat(path: KeyPath, section: BaseModel) -> Iterator[tuple[KeyPath, tuple[Any, bool]]]:
+    """Go through the keys of a section, each with its value and whether that is the default."""
+    for key, field in type(section).model_fields.items():
+        value = getattr(section, key)
+        if isinstance(value, BaseModel):
+            yield from _flat((*path, key), value)
+        else:
+            yield (*path, key), (value, value == field.default)

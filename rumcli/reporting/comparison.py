@@ -1,0 +1,106 @@
+"""Runs side by side: a row for each, or where that is too wide, a part of a list for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from rumcli.reporting import wording
+from rumcli.training.comparison import Group, Row
+
+_NOTHING = "–"
+
+
+class Comparison:
+    """The table of a group of runs, in the form that the width of the terminal allows.
+
+    Args:
+        group: The runs.
+        labels: What each run is called, in the order of the group's rows.
+    """
+
+    def __init__(self, group: Group, labels: Sequence[str]) -> None:
+        self._group = group
+        self._labels = labels
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Choose the form."""
+        wide = self._wide()
+        needed = Measurement.get(console, options.update(max_width=10_000), wide).maximum
+        yield wide if needed <= options.max_width else self._long()
+
+    def _wide(self) -> Table:
+        table = Table(title=self._title, title_justify="left", caption_justify="left")
+        figures = {"seconds", "steps", "weights", "value"}
+        names = self._names()
+        for key, name in names.items():
+            table.add_column(Text(name), justify="right" if key in figures else "left")
+        for cells in self._cells():
+            table.add_row(*(cells[key] for key in names))
+        return table
+
+    def _long(self) -> Table:
+        table = Table(title=self._title, title_justify="left", show_header=False)
+        table.add_column(overflow="fold")
+        table.add_column(overflow="fold")
+        names = self._names()
+        for cells in self._cells():
+            for key, name in names.items():
+                table.add_row(Text(name), cells[key], end_section=key == list(names)[-1])
+        return table
+
+    @property
+    def _title(self) -> str:
+        best = "highest" if self._group.higher_is_better else "lowest"
+        return f"{self._group.task}: {best} {self._metric} first"
+
+    @property
+    def _metric(self) -> str:
+        return wording.metric_name(self._group.metric)
+
+    def _names(self) -> dict[str, str]:
+        """Return the columns: a key and a name each."""
+        names = {"run": "run", "value": self._metric, "split": "of"}
+        if any(row.reference for row in self._group.rows):
+            names["distance"] = "distance"
+        names |= {"steps": "steps", "seconds": "time", "weights": "weights"}
+        return names | {".".join(key): ".".join(key) for key in self._group.differences}
+
+    def _cells(self) -> Iterator[dict[str, Text]]:
+        for label, row in zip(self._labels, self._group.rows, strict=True):
+            yield {
+                "run": Text(label, style="bold"),
+                **{key: Text(text) for key, text in self._figures(row).items()},
+                **{".".join(key): Text(_shown(value)) for key, value in row.settings.items()},
+            }
+
+    def _figures(self, row: Row) -> dict[str, str]:
+        whole = row.config.train.steps
+        done = f"{row.steps:,}" if row.steps == whole else f"{row.steps:,} of {whole:,}"
+        is_placed = row.reference is not None and row.value is not None
+        return {
+            "value": _NOTHING if row.value is None else self._value(row.value),
+            "split": {"test": "test", "validation": "best validation"}.get(
+                row.split or "", "no evaluation yet"
+            ),
+            "distance": wording.distance(row.reference, row.value) if is_placed else _NOTHING,
+            "steps": done,
+            "seconds": _NOTHING if row.seconds is None else wording.duration(row.seconds),
+            "weights": _NOTHING if row.parameters is None else f"{row.parameters:,}",
+        }
+
+    def _value(self, value: float) -> str:
+        return wording.value(self._group.metric, value)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return _NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

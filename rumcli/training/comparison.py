@@ -1,0 +1,222 @@
+"""Runs side by side: how far each came, best first, and in which settings they differ. No Keras."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rumcli import config
+from rumcli.config import ALL, BabiConfig, KeyPath, RunConfig
+from rumcli.tasks.reference import Reference
+from rumcli.training.run_folder import RunFolder
+
+# What the summary of all subtasks of bAbI has in place of a task's metric.
+_MEAN = "mean_accuracy"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run and its figure.
+
+    Attributes:
+        folder: Its folder, as it was named.
+        config: Its configuration.
+        finished: Whether it has a summary.
+        steps: Steps done, as far as is recorded.
+        seconds: Of training; None if there is no evaluation yet.
+        parameters: Number of trainable weights; None if it is not known.
+        value: Of the monitored metric: the test of a finished run, else the best validation; None
+            if there is no evaluation yet.
+        split: Of the value: "test" or "validation"; None without one.
+        weights_of_step: The step at which the model had it.
+        reference: The reference levels; None if they are not known.
+        settings: The values of the keys in which the runs differ, None for one it does not have.
+    """
+
+    folder: str
+    config: RunConfig
+    finished: bool
+    steps: int
+    seconds: float | None
+    parameters: int | None
+    value: float | None
+    split: str | None
+    weights_of_step: int | None
+    reference: Reference | None
+    settings: Mapping[KeyPath, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        reference, value = self.reference, self.value
+        is_placed = reference is not None and value is not None
+        return {
+            "folder": self.folder,
+            "cell": self.config.cell.name,
+            "finished": self.finished,
+            "steps": self.steps,
+            "of_steps": self.config.train.steps,
+            "seconds": self.seconds,
+            "parameters": self.parameters,
+            "value": value,
+            "split": self.split,
+            "weights_of_step": self.weights_of_step,
+            "reference": None if reference is None else dict(vars(reference)),
+            "distance": value - reference.baseline if is_placed else None,
+            "settings": {".".join(key): setting for key, setting in self.settings.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one task.
+
+    Attributes:
+        task: Its name.
+        metric: What they are compared by.
+        higher_is_better: Its direction.
+        differences: The keys in which the configurations differ.
+        rows: The runs, the best first, those without a figure last.
+    """
+
+    task: str
+    metric: str
+    higher_is_better: bool
+    differences: list[KeyPath]
+    rows: list[Row]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "task": self.task,
+            "metric": self.metric,
+            "higher_is_better": self.higher_is_better,
+            "differences": [".".join(key) for key in self.differences],
+            "runs": [row.to_json() for row in self.rows],
+        }
+
+
+def compare(folders: Sequence[RunFolder]) -> list[Group]:
+    """Put runs side by side: a group for each task, in the order in which they were named.
+
+    Raises:
+        ConfigError: If the configuration of a run can't be read.
+    """
+    groups: dict[str, list[_Run]] = {}
+    for folder in folders:
+        run = _Run.read(folder)
+        groups.setdefault(run.kind, []).append(run)
+    return [_group(kind, runs) for kind, runs in groups.items()]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the folder of a run has."""
+
+    folder: RunFolder
+    config: RunConfig
+    summary: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    records: list[dict[str, Any]]
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> _Run:
+        summary, plan = folder.read_json("summary.json"), folder.read_json("plan.json")
+        return cls(
+            folder,
+            folder.config,
+            summary if isinstance(summary, dict) else {},
+            plan if isinstance(plan, dict) else {},
+            [record for record in folder.records() if isinstance(record, dict)],
+        )
+
+    @property
+    def kind(self) -> str:
+        task = self.config.task
+        is_all = isinstance(task, BabiConfig) and task.subtask == ALL
+        return f"{task.name}, all subtasks" if is_all else task.name
+
+    @property
+    def reference(self) -> tuple[str, Reference] | None:
+        """The monitored metric and its levels; None if they are not known."""
+        found = self.folder.reference
+        try:
+            levels = [float(found[name]) for name in ("level", "solved")] if found else []
+            if found and levels[0] != levels[1]:
+                return str(found["of"]), Reference(str(found["label"]), *levels)
+        except (KeyError, TypeError, ValueError):
+            pass
+        return None
+
+    def best(self, metric: str, higher: bool) -> tuple[float | None, str | None, int | None]:
+        """Return the figure, its split, and the step that the weights were of."""
+        tested = _number(self.summary.get(metric))
+        if tested is not None:
+            return tested, "test", _whole(self.summary.get("weights_of_step"))
+        found = [
+            (value, _whole(record.get("step")))
+            for record in self.records
+            if (value := _number(record.get(f"val_{metric}"))) is not None
+        ]
+        if not found:
+            return None, None, None
+        best = max(found, key=lambda pair: pair[0] if higher else -pair[0])
+        return best[0], "validation", best[1]
+
+
+def _group(kind: str, runs: list[_Run]) -> Group:
+    references = [run.reference for run in runs]
+    metric, known = next((found for found in references if found), (_guess(runs), None))
+    higher = known.solved > known.baseline if known else metric.endswith("accuracy")
+    varying = config.varying([run.config for run in runs])
+    rows = [
+        _row(run, metric, higher, {key: values[number] for key, values in varying.items()})
+        for number, run in enumerate(runs)
+    ]
+    rows.sort(key=lambda row: _rank(row.value, higher))
+    return Group(kind, metric, higher, list(varying), rows)
+
+
+def _row(run: _Run, metric: str, higher: bool, settings: dict[KeyPath, Any]) -> Row:
+    value, split, step = run.best(metric, higher)
+    last = run.records[-1] if run.records else {}
+    reference = run.reference
+    done = run.summary.get("steps", last.get("step"))
+    parameters = run.summary.get("parameters", run.plan.get("parameters"))
+    return Row(
+        folder=str(run.folder.path),
+        config=run.config,
+        finished=bool(run.summary),
+        steps=_whole(done) or 0,
+        seconds=_number(run.summary.get("seconds", last.get("seconds"))),
+        parameters=_whole(parameters),
+        value=value,
+        split=split,
+        weights_of_step=step,
+        reference=reference[1] if reference and reference[0] == metric else None,
+        settings=settings,
+    )
+
+
+def _guess(runs: list[_Run]) -> str:
+    """Tell the monitored metric of runs that are older than `plan.json` from their records."""
+    names = {name for run in runs for record in run.records for name in record}
+    names |= {f"val_{name}" for run in runs for name in run.summary}
+    known = (_MEAN, "bits_per_character", "accuracy")
+    return next((name for name in known if f"val_{name}" in names), "loss")
+
+
+def _rank(value: float | None, higher: bool) -> tuple[bool, float]:
+    if value is None:
+        return True, 0.0
+    return False, -value if higher else value
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

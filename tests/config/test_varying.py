@@ -1,0 +1,41 @@
+from rumcli import config
+from tests import small
+
+
+def differing(*runs):
+    return {".".join(key): values for key, values in config.varying(runs).items()}
+
+
+def test_what_differs_is_named_with_the_values_of_all():
+    runs = [small.run_config(steps=steps, seed=seed) for steps, seed in ((10, 1), (20, 1), (10, 2))]
+    assert differing(*runs) == {"train.steps": [10, 20, 10], "seed": [1, 1, 2]}
+
+
+def test_runs_that_are_alike_and_a_single_one_differ_in_nothing():
+    assert differing(small.run_config(), small.run_config()) == {}
+    assert differing(small.run_config()) == {}
+
+
+def test_what_follows_from_another_cell_is_not_named():
+    rum, gru = small.run_config(cell="rum"), small.run_config(cell="gru")
+    assert rum.cell.activation != gru.cell.activation
+    assert differing(rum, gru) == {"cell.name": ["rum", "gru"]}
+
+
+def test_what_was_chosen_of_another_cell_is_named():
+    rum = small.run_config(cell="rum", cell__units=9)
+    gru = small.run_config(cell="gru", settings=["cell.activation=relu", "cell.dropout=0.5"])
+    assert differing(rum, gru) == {"cell.name": ["rum", "gru"], "cell.units": [9, 8]}
+    linear = small.run_config(cell="gru", settings=["cell.activation=linear"])
+    assert differing(rum, linear)["cell.activation"] == ["relu", "linear"]
+
+
+def test_an_option_that_one_does_not_have_is_compared_among_the_others():
+    norms = [small.run_config(cell="rum", settings=[f"cell.time_norm={n}"]) for n in (0.5, 2.0)]
+    found = differing(norms[0], small.run_config(cell="gru"), norms[1])
+    assert found["cell.time_norm"] == [0.5, None, 2.0]
+
+
+def test_a_cell_within_a_cell_is_compared_too():
+    slow = [small.run_config(cell="fsrnn", settings=[f"cell.slow.units={n}"]) for n in (7, 9)]
+    assert differing(*slow) == {"cell.slow.units": [7, 9]}

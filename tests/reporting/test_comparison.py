@@ -1,0 +1,72 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from rumcli.reporting.comparison import Comparison
+from rumcli.tasks.reference import Reference
+from rumcli.training.comparison import Group, Row
+from tests import small
+
+REFERENCE = Reference("memoryless", 0.5, 0.0)
+KEYS = [("cell", "name"), ("cell", "layer_norm"), ("optimizer", "schedule", "warmup_steps")]
+
+
+def row(**changes):
+    figures = {
+        "folder": "runs/a",
+        "config": small.run_config(),
+        "finished": True,
+        "steps": 20,
+        "seconds": 90.0,
+        "parameters": 12345,
+        "value": 0.25,
+        "split": "test",
+        "weights_of_step": 10,
+        "reference": REFERENCE,
+        "settings": dict(zip(KEYS, ("rum", True, None), strict=True)),
+    }
+    return Row(**{**figures, **changes})
+
+
+EMPTY = row(value=None, split=None, steps=0, seconds=None, parameters=None, reference=None)
+GROUP = Group("copying", "loss", False, KEYS, [row(), EMPTY])
+
+
+def shown(width, group=GROUP, labels=("a", "[bold]b[/bold]")):
+    file = io.StringIO()
+    Console(file=file, width=width).print(Comparison(group, labels))
+    return file.getvalue()
+
+
+def test_in_a_wide_terminal_a_run_is_a_row():
+    lines = shown(200).splitlines()
+    assert lines[0].startswith("copying: lowest loss first")
+    (line,) = [line for line in lines if "│ a " in line]
+    cells = [cell.strip() for cell in line.strip("│").split("│")]
+    assert cells == [
+        *("a", "0.25", "test", "50.0% below memoryless", "20", "1 min 30 s", "12,345"),
+        *("rum", "yes", "–"),
+    ]
+    (line,) = [line for line in lines if "[bold]b[/bold]" in line]
+    assert "no evaluation yet" in line
+    assert " 0 of 20 " in line
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_in_a_narrow_one_all_is_there_and_nothing_is_cut(width):
+    text = shown(width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    joined = "".join(text.split()).replace("│", "")
+    for part in ("12,345", "50.0%belowmemoryless", "noevaluationyet", "[bold]b[/bold]"):
+        assert part in joined
+    assert joined.count("layer_norm") == 2
+
+
+def test_a_narrow_table_stays_a_table_where_it_fits():
+    few = Group("recall", "accuracy", True, [], [row(settings={}, value=0.2, reference=None)])
+    text = shown(60, few, ["a"])
+    assert "20.0%" in text
+    assert "highest accuracy first" in text
+    assert len([line for line in text.splitlines() if "│" in line]) == 1

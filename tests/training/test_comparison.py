@@ -1,0 +1,133 @@
+"""Runs are put side by side from what their folders hold, without Keras."""
+
+import json
+
+import pytest
+
+from rumcli import config
+from rumcli.training.comparison import compare
+from rumcli.training.run_folder import RunFolder
+from tests import small
+
+LEVELS = {
+    "loss": {"of": "loss", "label": "memoryless", "level": 0.5, "solved": 0.0},
+    "accuracy": {"of": "accuracy", "label": "chance", "level": 0.1, "solved": 1.0},
+}
+
+
+def write(path, run, records=(), summary=None, plan=None):
+    """Make a run folder of which the figures are given."""
+    path.mkdir()
+    (path / "config.yaml").write_text(config.to_yaml(run))
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    (path / "metrics.jsonl").write_text(lines)
+    for name, content in (("summary.json", summary), ("plan.json", plan)):
+        if content is not None:
+            (path / name).write_text(json.dumps(content))
+    return RunFolder(path)
+
+
+def validations(name, *values):
+    return [
+        {"step": 10 * number, f"val_{name}": value, "seconds": 2.0 * number}
+        for number, value in enumerate(values, 1)
+    ]
+
+
+def finished(name, value, **more):
+    summary = {name: value, "steps": 20, "seconds": 9.0, "parameters": 77, "weights_of_step": 10}
+    return {**summary, "reference": LEVELS[name], **more}
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "expected"),
+    [("copying", "loss", ["low", "middle", "high"]), ("recall", "accuracy", None)],
+)
+def test_the_best_run_comes_first(tmp_path, task, name, expected):
+    run = small.run_config(task)
+    figures = {"middle": 0.3, "low": 0.2, "high": 0.4}
+    folders = [
+        write(tmp_path / place, run, summary=finished(name, value))
+        for place, value in figures.items()
+    ]
+    (group,) = compare(folders)
+    found = [RunFolder(tmp_path / row.folder).path.name for row in group.rows]
+    assert found == (expected or ["high", "middle", "low"])
+    assert group.metric == name
+    assert group.higher_is_better is (expected is None)
+
+
+def test_a_finished_run_has_its_test_and_another_its_best_validation(tmp_path):
+    run = small.run_config()
+    plan = {"parameters": 55, "reference": LEVELS["loss"]}
+    folders = [
+        write(tmp_path / "none", run, plan=plan),
+        write(tmp_path / "under way", run, validations("loss", 0.4, 0.2, 0.3), plan=plan),
+        write(tmp_path / "done", run, validations("loss", 0.1), finished("loss", 0.25), plan),
+    ]
+    (group,) = compare(folders)
+    keys = ("split", "value", "weights_of_step", "steps", "seconds", "parameters", "finished")
+    assert [tuple(getattr(row, key) for key in keys) for row in group.rows] == [
+        ("validation", 0.2, 20, 30, 6.0, 55, False),
+        ("test", 0.25, 10, 20, 9.0, 77, True),
+        (None, None, None, 0, None, 55, False),
+    ]
+    assert group.rows[0].reference.label == "memoryless"
+    distances = [row["distance"] for row in group.to_json()["runs"]]
+    assert distances == [pytest.approx(-0.3), pytest.approx(-0.25), None]
+
+
+def test_each_task_is_a_group_of_its_own(tmp_path):
+    every = small.run_config("babi", task__subtask="all")
+    folders = [
+        write(tmp_path / "a", small.run_config("recall")),
+        write(tmp_path / "b", small.run_config("copying", steps=30)),
+        write(tmp_path / "c", every, summary={"mean_accuracy": 0.4, "steps": 20}),
+        write(tmp_path / "d", small.run_config("copying")),
+        write(tmp_path / "e", every, summary={"mean_accuracy": 0.6, "steps": 20}),
+    ]
+    groups = compare(folders)
+    assert [group.task for group in groups] == ["recall", "copying", "babi, all subtasks"]
+    assert [group.differences for group in groups] == [[], [("train", "steps")], []]
+    assert [row.value for row in groups[2].rows] == [0.6, 0.4]
+
+
+def test_settings_stay_with_their_run_when_the_order_changes(tmp_path):
+    folders = [
+        write(tmp_path / str(seed), small.run_config(seed=seed), summary=finished("loss", value))
+        for seed, value in ((1, 0.3), (2, 0.2))
+    ]
+    (group,) = compare(folders)
+    assert [(row.config.seed, row.settings) for row in group.rows] == [
+        (2, {("seed",): 2}),
+        (1, {("seed",): 1}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("task", "name"), [("copying", "loss"), ("recall", "accuracy"), ("ptb", "bits_per_character")]
+)
+def test_runs_older_than_their_plan_are_compared_by_what_they_recorded(tmp_path, task, name):
+    records = [{**record, "val_loss": 1.0} for record in validations("x", 0, 0)]
+    records = [{**record, f"val_{name}": n} for n, record in enumerate(records, 1)]
+    (group,) = compare([write(tmp_path / "a", small.run_config(task), records)])
+    assert group.metric == name
+    assert group.rows[0].value == (2 if name == "accuracy" else 1)
+    assert group.rows[0].reference is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {"reference": 3},
+        {"reference": {"of": "loss"}},
+        {"reference": {**LEVELS["loss"], "level": None}},
+        {"loss": "low", "steps": "all", "parameters": None, "seconds": True},
+    ],
+)
+def test_a_summary_that_was_made_by_others_does_no_harm(tmp_path, content):
+    folder = write(tmp_path / "a", small.run_config(), validations("loss", 0.4), content)
+    (tmp_path / "a" / "metrics.jsonl").open("a").write('[1]\n{"step": null}\n{"val_')
+    (group,) = compare([folder])
+    assert group.rows[0].value == 0.4
