@@ -125,15 +125,23 @@ class FSRNNCell(RecurrentCell):
             `step`, which need not compute that again.
         """
         steps = [cell.prepare() if isinstance(cell, RecurrentCell) else None for cell in self.cells]
-        return functools.partial(self._step, steps)
+        return functools.partial(self.step_with, steps)
 
-    def _step(
+    def step_with(
         self,
         steps: Sequence[Step | None],
         projected: tuple[Any, ...],
         states: list[Tensor],
-        draws: Draws,
+        draws: Draws = (),
     ) -> tuple[Tensor, list[Tensor]]:
+        """Advance the states by one step, with the steps of the cells given.
+
+        Args:
+            steps: For each of `cells` its step; None for a cell that is not one of ours.
+            projected: As for `step`, like what follows.
+            states: Those of the fast cells, then those of the slow one.
+            draws: What `draw` returned.
+        """
         count = len(_state_sizes(self.fast_cells[0]))
         fast, slow = list(states[:count]), list(states[count:])
         value: Any = None

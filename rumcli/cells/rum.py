@@ -157,7 +157,7 @@ class RUMCell(RecurrentCell):
         """
         embedded, axis, gates = projected
         hidden_state, *memory = states
-        target, update = self._gates(gates, hidden_state)
+        target, update = self.gates(gates, hidden_state)
         recalled, memory = self.recall(axis, unit(target), hidden_state, memory)
         candidate = embedded + recalled
         if self.layer_norm:
@@ -169,6 +169,35 @@ class RUMCell(RecurrentCell):
             new_state = scale_to_norm(new_state, self.time_norm)
         (new_state,) = self.zone_out([new_state], [hidden_state], draws)
         return new_state, [new_state, *memory]
+
+    def gates(self, inputs_share: Tensor, hidden_state: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Compute the target memory and the update gate.
+
+        Args:
+            inputs_share: The last of what `project` returned, for one step.
+            hidden_state: `[B, H]`.
+
+        Returns:
+            The target memory r `[B, H]`, and the update gate u `[B, H]` or None if there is none.
+        """
+        features = self.gate_kernel.shape[0] - self.units
+        state_share = ops.matmul(
+            ops.cast(hidden_state, self.compute_dtype), self.gate_kernel[features:]
+        )
+        gates = inputs_share + self.at_full_precision(state_share)
+        target, update = gates[:, : self.units], gates[:, self.units :]
+        after_sigmoid = self.layer_norm_order == "after_sigmoid"
+        if self.layer_norm:
+            gain, offset = self._gain_and_offset("gate")
+            target = layer_norm(target, gain[: self.units], offset[: self.units])
+        if not self.update_gate:
+            return target, None
+        if not self.layer_norm:
+            return target, ops.sigmoid(update)
+        if after_sigmoid:
+            update = ops.sigmoid(update)
+        update = layer_norm(update, gain[self.units :], offset[self.units :])
+        return target, update if after_sigmoid else ops.sigmoid(update)
 
     def recall(
         self, axis: Tensor, direction: Tensor, hidden_state: Tensor, memory: list[Tensor]
@@ -205,26 +234,6 @@ class RUMCell(RecurrentCell):
             and initializers.serialize(self.bias_initializer),
         }
         return {**super().get_config(), **config}
-
-    def _gates(self, inputs_share: Tensor, hidden_state: Tensor) -> tuple[Tensor, Tensor | None]:
-        features = self.gate_kernel.shape[0] - self.units
-        state_share = ops.matmul(
-            ops.cast(hidden_state, self.compute_dtype), self.gate_kernel[features:]
-        )
-        gates = inputs_share + self.at_full_precision(state_share)
-        target, update = gates[:, : self.units], gates[:, self.units :]
-        after_sigmoid = self.layer_norm_order == "after_sigmoid"
-        if self.layer_norm:
-            gain, offset = self._gain_and_offset("gate")
-            target = layer_norm(target, gain[: self.units], offset[: self.units])
-        if not self.update_gate:
-            return target, None
-        if not self.layer_norm:
-            return target, ops.sigmoid(update)
-        if after_sigmoid:
-            update = ops.sigmoid(update)
-        update = layer_norm(update, gain[self.units :], offset[self.units :])
-        return target, update if after_sigmoid else ops.sigmoid(update)
 
     def _gain_and_offset(self, part: str) -> tuple[Tensor, Tensor]:
         return (

@@ -19,6 +19,7 @@ from rumcli.cli import (
     evaluate,
     gen_data,
     generate,
+    inspect,
     plot,
     presets,
     rotation_check,
@@ -43,6 +44,7 @@ app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
 app.command("generate", rich_help_panel="Runs")(generate.generate)
 app.command("compare", rich_help_panel="Runs")(compare.compare)
 app.command("plot", rich_help_panel="Runs")(plot.plot)
+app.command("inspect", rich_help_panel="Runs")(inspect.inspect)
 app.add_typer(gen_data.app, name="gen-data", rich_help_panel="Data and settings")
 app.add_typer(presets.app, name="presets", rich_help_panel="Data and settings")
 app.command("doctor", rich_help_panel="This installation")(doctor.doctor)

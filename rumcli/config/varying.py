@@ -21,8 +21,8 @@ def varying(runs: Sequence[RunConfig]) -> dict[KeyPath, list[Any]]:
         runs: The configurations.
 
     Returns:
-        The keys in the order of the file, each with the values of all runs; None where a run does
-        not have the key.
+        The keys in the order of `config.yaml`, each with the values of all runs; None where a run
+        does not have the key.
     """
     flat = [dict(_flat((), run)) for run in runs]
     found: dict[KeyPath, list[Any]] = {}
@@ -37,7 +37,9 @@ def varying(runs: Sequence[RunConfig]) -> dict[KeyPath, list[Any]]:
 
 def _flat(path: KeyPath, section: BaseModel) -> Iterator[tuple[KeyPath, tuple[Any, bool]]]:
     """Go through the keys of a section, each with its value and whether that is the default."""
-    for key, field in type(section).model_fields.items():
+    fields = type(section).model_fields
+    for key in sorted(fields, key=lambda key: key != "name"):  # stable: the others as they are
+        field = fields[key]
         value = getattr(section, key)
         if isinstance(value, BaseModel):
             yield from _flat((*path, key), value)

@@ -104,6 +104,14 @@ class Babi(Task):
         compile_model(model, self.config, [metric])
         return model
 
+    def spell(self, inputs: Any, row: int) -> list[str]:
+        """Write the words, or the sentences; nothing for padding."""
+        words = ("", *self.stories.words.words)
+        if self._task.level == "words":
+            return [words[number] for number in inputs["words"][row]]
+        sentences = inputs["sentences"][row]
+        return [" ".join(words[number] for number in one if number) for one in sentences]
+
     def with_attention(self, model: keras.Model) -> keras.Model:
         """Return a model of the same weights whose outputs are logits, and attention if it has any.
 

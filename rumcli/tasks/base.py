@@ -65,6 +65,15 @@ class Task(abc.ABC):
     def count_in(self, split: Split) -> int:
         """Return how much of what is `counted` an evaluation split has."""
 
+    def spell(self, inputs: Any, row: int) -> list[str]:
+        """Write what a sample of a batch has at each of its time steps: `[T]`.
+
+        Args:
+            inputs: The first part of a batch.
+            row: Number of the sample in it.
+        """
+        return [str(symbol) for symbol in inputs[row]]
+
     @property
     def steps_per_pass(self) -> int | None:
         """Training steps in which all data is seen once; None if it is not counted in passes."""

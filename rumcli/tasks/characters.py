@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -90,6 +90,11 @@ class Characters(Task):
     def count_in(self, split: Split) -> int:
         """Return the number of characters that are predicted: all but the first."""
         return len(self.text.classes[split]) - 1
+
+    def spell(self, inputs: Any, row: int) -> list[str]:
+        """Write the characters; a byte that is none by itself becomes U+FFFD."""
+        decode = self.text.vocabulary.decode
+        return [decode([number]).decode(errors="replace") for number in inputs["symbols"][row]]
 
     def complete(self, measured: Mapping[str, float]) -> dict[str, float]:
         """Add bits per character and perplexity."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Any, cast
 
 import keras
 from keras import ops
@@ -39,6 +39,11 @@ class Copying(ExampleTask):
             Split.TEST: self._task.test_examples,
         }
         return sizes.get(split)
+
+    def spell(self, inputs: Any, row: int) -> list[str]:
+        """Write digits for the symbols, a dot for a blank, and an arrow for the marker."""
+        others = {copying.BLANK: "·", copying.MARKER: "→"}
+        return [others.get(int(symbol), str(symbol)) for symbol in inputs[row]]
 
     def model(self) -> keras.Model:
         """Make the compiled model, from `[B, T + 20]` to logits `[B, T + 20, 9]`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import keras
 
@@ -36,6 +36,17 @@ class Recall(ExampleTask):
             Split.VALIDATION: self._task.validation_examples,
             Split.TEST: self._task.test_examples,
         }[split]
+
+    def spell(self, inputs: Any, row: int) -> list[str]:
+        """Write the keys as k1, k2 and so on, their values as digits, and a dot for a blank."""
+        keys = self._task.delay // 2
+
+        def name(symbol: int) -> str:
+            if symbol == recall.BLANK:
+                return "·"
+            return f"k{symbol}" if symbol <= keys else str(symbol - keys - 1)
+
+        return [name(int(symbol)) for symbol in inputs[row]]
 
     def model(self) -> keras.Model:
         """Make the compiled model, from `[B, T + 3]` to logits `[B, 10]`."""
