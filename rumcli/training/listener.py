@@ -57,3 +57,40 @@ class Listener:
 
     def ended(self) -> None:
         """Hear that nothing more follows, however it ended."""
+
+
+class Several(Listener):
+    """Passes on to several others what it hears, in their order."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def started(self, plan: Plan) -> None:
+        """Pass it on."""
+        for listener in self._listeners:
+            listener.started(plan)
+
+    def stepped(self, step: int, logs: dict[str, float]) -> None:
+        """Pass it on."""
+        for listener in self._listeners:
+            listener.stepped(step, logs)
+
+    def evaluated(self, record: dict[str, Any]) -> None:
+        """Pass it on."""
+        for listener in self._listeners:
+            listener.evaluated(record)
+
+    def warned(self, message: str) -> None:
+        """Pass it on."""
+        for listener in self._listeners:
+            listener.warned(message)
+
+    def testing(self) -> None:
+        """Pass it on."""
+        for listener in self._listeners:
+            listener.testing()
+
+    def ended(self) -> None:
+        """Pass it on."""
+        for listener in self._listeners:
+            listener.ended()

@@ -16,7 +16,7 @@ from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.material import Material
 from rumcli.tasks.model import count_weights
-from rumcli.training import environment, memory, requirements, session, state
+from rumcli.training import environment, memory, requirements, session, state, tensorboard
 from rumcli.training import material as materials
 from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
@@ -68,6 +68,7 @@ def train(
     requirements.check_names(required, [*requirements.figures(task), *_FIGURES])
     model = task.model()
     memory.check(task, model)
+    listener = tensorboard.beside(listener, folder.path)
     try:
         progress = _resume(task, model, folder, listener)
         with folder.writing():

@@ -1,0 +1,127 @@
+"""Curves for TensorBoard, in the run folder, where the package `tensorboard` is installed.
+
+They are a convenience: what goes wrong with them is told once and never ends a run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rumcli.training.listener import Listener, Plan, Several
+
+FOLDER = "tensorboard"
+_EVERY = 10  # training steps between two points
+
+
+def beside(listener: Listener, run: Path) -> Listener:
+    """Let a run that a listener follows write its curves too, if the package is there.
+
+    Args:
+        listener: Who follows the run.
+        run: The run folder.
+    """
+    try:
+        import tensorboard.summary.writer.event_file_writer  # noqa: F401
+    except Exception:  # not there, or not made for what else is installed
+        return listener
+    return Several(listener, Curves(lambda: EventFile(run / FOLDER), listener.warned))
+
+
+class EventFile:
+    """A file of events, as TensorBoard reads them.
+
+    Args:
+        folder: Where to; made if it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        self._writer: Any = EventFileWriter(str(folder))
+
+    def restart(self, step: int) -> None:
+        """Let TensorBoard forget what earlier files have of this step and later ones."""
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+        log = SessionLog(status=SessionLog.START)
+        self._writer.add_event(Event(step=step, wall_time=time.time(), session_log=log))
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a point to each of some curves."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        points = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        summary = Summary(value=points)
+        self._writer.add_event(Event(step=step, wall_time=time.time(), summary=summary))
+
+    def flush(self) -> None:
+        """Bring to the disk what was added."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """End the file."""
+        self._writer.close()
+
+
+class Curves(Listener):
+    """Writes every tenth step of the training, and the evaluations.
+
+    Args:
+        make: Makes the file.
+        warn: Hears of what went wrong; nothing more is written then.
+    """
+
+    def __init__(self, make: Callable[[], EventFile], warn: Callable[[str], None]) -> None:
+        self._make = make
+        self._warn = warn
+        self._file: EventFile | None = None
+
+    def started(self, plan: Plan) -> None:
+        """Open the file; what comes again after a resume must not be there twice."""
+
+        def begin() -> None:
+            self._file = self._make()
+            self._file.restart(plan.first_step + 1)
+
+        self._try(begin)
+
+    def stepped(self, step: int, logs: dict[str, float]) -> None:
+        """Write every tenth step."""
+        if self._file is not None and step % _EVERY == 0:
+            self._write(step, {f"training/{name}": value for name, value in logs.items()})
+
+    def evaluated(self, record: dict[str, Any]) -> None:
+        """Write an evaluation."""
+        prefix = "val_"
+        self._write(
+            record["step"],
+            {
+                f"validation/{name.removeprefix(prefix)}": value
+                for name, value in record.items()
+                if name.startswith(prefix)
+            },
+        )
+        if self._file is not None:
+            self._try(self._file.flush)
+
+    def ended(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._try(self._file.close)
+            self._file = None
+
+    def _write(self, step: int, values: dict[str, float]) -> None:
+        file = self._file
+        if file is not None:
+            self._try(lambda: file.add(step, values))
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:
+            self._file = None
+            self._warn(f"no more curves for TensorBoard: {error}; the run goes on")

@@ -1,0 +1,125 @@
+"""Curves for TensorBoard: what is written, that nothing is there twice, that they do no harm."""
+
+import sys
+
+import pytest
+
+from rumcli.training import tensorboard
+from rumcli.training.listener import Listener
+from rumcli.training.run_folder import RunFolder
+from rumcli.training.trainer import train
+from tests import small
+
+
+class Written:
+    """In place of a file; may fail at some call."""
+
+    def __init__(self, fails_at=None):
+        self.calls = []
+        self._fails_at = fails_at
+
+    def __getattr__(self, name):
+        def call(*arguments):
+            self.calls.append((name, *arguments))
+            if name == self._fails_at:
+                raise OSError("no space left on device")
+
+        return call
+
+
+class Warned(Listener):
+    def __init__(self):
+        self.warnings = []
+
+    def warned(self, message):
+        self.warnings.append(message)
+
+
+def follow(monkeypatch, file):
+    """Let the next runs write their curves to a stand-in."""
+
+    def beside(listener, run):
+        return tensorboard.Several(listener, tensorboard.Curves(lambda: file, listener.warned))
+
+    monkeypatch.setattr("rumcli.training.trainer.tensorboard.beside", beside)
+
+
+def test_every_tenth_step_and_every_evaluation_are_written(tmp_path, monkeypatch):
+    file = Written()
+    follow(monkeypatch, file)
+    folder = RunFolder.create(tmp_path, small.run_config(steps=25))
+    train(folder.config, folder, Listener())
+    assert file.calls[0] == ("restart", 1)
+    assert file.calls[-1] == ("close",)
+    added = [(call[1], set(call[2])) for call in file.calls if call[0] == "add"]
+    training = {"training/loss", "training/symbol_accuracy"}
+    validation = {"validation/loss", "validation/symbol_accuracy"}
+    assert added == [
+        (10, training),
+        (10, validation),
+        (20, training),
+        (20, validation),
+        (25, validation),
+    ]
+    records = {record["step"]: record["val_loss"] for record in folder.records()}
+    losses = {c[1]: c[2]["validation/loss"] for c in file.calls if "validation/loss" in str(c)}
+    assert losses == records
+
+
+@pytest.mark.parametrize("moment", ["restart", "add", "flush", "close"])
+def test_what_goes_wrong_is_told_once_and_ends_nothing(tmp_path, monkeypatch, moment):
+    file, listener = Written(moment), Warned()
+    follow(monkeypatch, file)
+    folder = RunFolder.create(tmp_path, small.run_config(steps=20))
+    assert train(folder.config, folder, listener)["steps"] == 20
+    expected = "no more curves for TensorBoard: no space left on device; the run goes on"
+    assert listener.warnings == [expected]
+    assert [call[0] for call in file.calls].count(moment) == 1
+
+
+@pytest.mark.parametrize("wrong", [None, "a module of another kind"])
+def test_without_the_package_there_are_no_curves(tmp_path, monkeypatch, wrong):
+    monkeypatch.setitem(sys.modules, "tensorboard", wrong)
+    monkeypatch.delitem(sys.modules, "tensorboard.summary.writer.event_file_writer", raising=False)
+    listener = Listener()
+    assert tensorboard.beside(listener, tmp_path) is listener
+
+
+def test_tensorboard_shows_no_step_twice_after_a_resume(tmp_path):
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+
+    class BrokenOffError(Exception):
+        pass
+
+    class BreaksOff(Listener):
+        def stepped(self, step, logs):
+            if step == 33:
+                raise BrokenOffError
+
+    # Given a run that broke off behind its last checkpoint, at step 25, with curves up to step 30,
+    settings = ["train.checkpoint_every=25", "train.eval_every=15"]
+    folder = RunFolder.create(tmp_path, small.run_config(steps=50, settings=settings))
+    with pytest.raises(BrokenOffError):
+        train(folder.config, folder, BreaksOff())
+    curves = tmp_path / "tensorboard"
+    assert points(reading, curves, "training/loss") == [10, 20, 30]
+    assert points(reading, curves, "validation/loss") == [15, 30]
+    # when it goes on,
+    train(folder.config, folder, Listener())
+    # then each step is there once, with what the run's own record has.
+    assert len(list(curves.iterdir())) == 2
+    assert points(reading, curves, "training/loss") == [10, 20, 30, 40, 50]
+    assert points(reading, curves, "validation/loss") == [15, 30, 45, 50]
+    values = scalars(reading, curves, "validation/loss")
+    assert [value.value for value in values] == pytest.approx(
+        [record["val_loss"] for record in folder.records()]
+    )
+
+
+def scalars(reading, folder, name):
+    found = reading.EventAccumulator(str(folder))
+    return found.Reload().Scalars(name)
+
+
+def points(reading, folder, name):
+    return [value.step for value in scalars(reading, folder, name)]
