@@ -6,12 +6,16 @@ And JSON that every reader takes.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+
+_BINARY = getattr(os, "O_BINARY", 0)  # only Windows has it
 
 
 @contextlib.contextmanager
@@ -26,7 +30,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with aside.open("wb") as file:
+        aside.unlink(missing_ok=True)
+        with aside.open("xb") as file:  # never through a link that someone else has put there
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -52,6 +57,37 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with replacing(path) as file:
         file.write(text.encode())
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a regular file to read; what would keep the reader waiting, such as a pipe, is refused.
+
+    Raises:
+        OSError: If it can't be opened, or is not a regular file.
+    """
+    # The file is looked at once it is open: by then nobody can put another in its place.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Read a regular file.
+
+    Args:
+        path: The file.
+        most: The number of bytes that it may have.
+
+    Raises:
+        OSError: If it can't be read, is not a regular file, or has more bytes.
+    """
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"More than {most:,} bytes", str(path))
+    return content
 
 
 def to_json(content: Any, indent: int | None = None) -> str:

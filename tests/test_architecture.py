@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "machine": set(),
     "cells": set(),
     "data": {"errors"},
-    "config": {"errors", "suggest"},
+    "config": {"errors", "suggest", "files"},
     "tasks": {"cells", "data", "config", "errors"},
     "training": {"tasks", "data", "config", "errors", "files", "machine", "suggest", ""},
     "benchmark": {"training", "tasks", "cells", "config", "errors"},

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from rumcli import files
@@ -29,3 +31,21 @@ def test_a_written_file_takes_the_place_of_the_old_one(tmp_path):
 def test_json_has_null_where_json_has_no_number():
     content = {"a": [float("nan"), float("inf"), 1.5], "b": (1, "x")}
     assert files.to_json(content) == '{"a": [null, null, 1.5], "b": [1, "x"]}'
+
+
+def test_what_is_written_aside_does_not_go_through_a_link(tmp_path):
+    mine, path = tmp_path / "mine", tmp_path / "a.txt"
+    mine.write_text("mine")
+    (tmp_path / f".a.txt.{os.getpid()}.part").symlink_to(mine)
+    files.write_text(path, "new")
+    assert (mine.read_text(), path.read_text()) == ("mine", "new")
+    assert sorted(tmp_path.iterdir()) == [path, mine]
+
+
+def test_only_regular_files_of_some_size_are_read(tmp_path):
+    (tmp_path / "a").write_bytes(b"four")
+    os.mkfifo(tmp_path / "pipe")
+    assert files.read_regular(tmp_path / "a", most=4) == b"four"
+    for name, reason in (("a", "More than 3 bytes"), ("pipe", "Not a regular"), ("", "Not a reg")):
+        with pytest.raises(OSError, match=reason):
+            files.read_regular(tmp_path / name, most=3)

@@ -18,6 +18,7 @@ from rumcli.config.explain import explain
 from rumcli.config.yaml_file import Document, KeyPath
 from rumcli.errors import ConfigError
 
+_DEEPEST = 10  # keys of a path; the schema has fewer
 _FLAGS: dict[KeyPath, str] = {
     ("task", "name"): "TASK",
     ("task", "data"): "--data",
@@ -40,7 +41,7 @@ def from_file(path: Path) -> schema.RunConfig:
     Raises:
         ConfigError: If the file can't be read or is not a configuration.
     """
-    document = yaml_file.read(path)
+    document = yaml_file.read(path, of_a_folder=True)
     return _validate(document.values, [document])
 
 
@@ -107,16 +108,21 @@ def _command_line(assignments: Sequence[str], flags: Mapping[KeyPath, Any]) -> D
     for text in assignments:
         key, equals, value = text.partition("=")
         path = tuple(key.strip().split("."))
-        if not equals or not all(path):
-            raise ConfigError(f"--set {text}: expected key.path=value, as in train.eval_every=50")
+        if not equals or not all(path) or len(path) > _DEEPEST:
+            raise ConfigError(
+                f"--set {suggest.clipped(text)}: expected key.path=value, as in train.eval_every=50"
+            )
         try:
             _assign(document.values, path, yaml_file.parse_scalar(value))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise ConfigError(f"--set {text}: the value is not YAML") from error
-        document.spellings[path] = f"--set {text}"
+            raise ConfigError(f"--set {suggest.clipped(text)}: the value is not YAML") from error
+        except ConfigError as error:
+            raise ConfigError(f"--set {suggest.clipped(text)}: {error}") from error
+        document.spellings[path] = f"--set {suggest.clipped(text)}"
     for path, value in flags.items():
         _assign(document.values, path, value)
-        document.spellings[path] = _FLAGS[path] + (f" {value}" if path != ("task", "name") else "")
+        typed = f" {suggest.clipped(str(value))}" if path != ("task", "name") else ""
+        document.spellings[path] = _FLAGS[path] + typed
     return document
 
 
@@ -171,11 +177,12 @@ def _check_names(document: Document) -> None:
         if not isinstance(part, dict):
             raise ConfigError(
                 f"{_where(document, (section,))}expected a mapping such as {{name: {known[0]}}}, "
-                f"got {part!r}"
+                f"got {suggest.shown(part)}"
             )
         if "name" in part and part["name"] not in known:
             where = _where(document, (section, "name"))
-            raise ConfigError(where + suggest.unknown(section, str(part["name"]), known))
+            named = part["name"] if isinstance(part["name"], str) else suggest.shown(part["name"])
+            raise ConfigError(where + suggest.unknown(section, named, known))
 
 
 def _where(document: Document, path: KeyPath) -> str:

@@ -47,7 +47,7 @@ def explain(
         return _prefix(path, documents) + named
     if kind == "union_tag_invalid":
         unknown = suggest.unknown(
-            _what(path), str(finding["input"].get("name")), schema.models_at(path, values)
+            _what(path), _text(finding["input"].get("name")), schema.models_at(path, values)
         )
         return _prefix((*path, "name"), documents) + unknown
     if kind == "missing":
@@ -60,8 +60,12 @@ def explain(
     if kind != "value_error" and _may_be_null(path, values) and not of_flag:
         expected += " or null"
     given = finding["input"]
-    shown = "null" if given is None else repr(given)
+    shown = "null" if given is None else suggest.shown(given)
     return f"{prefix}expected {expected}, got {shown}"
+
+
+def _text(name: Any) -> str:
+    return name if isinstance(name, str) else suggest.shown(name)
 
 
 def _may_be_null(path: KeyPath, values: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rumcli.config.sections import Fraction, Rate, Section
+from rumcli.config.sections import LARGEST, Fraction, Rate, Section
 
 _Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -29,7 +29,7 @@ class CosineSchedule(Section):
     """The learning rate rises to its value, and falls from there as half a cosine wave."""
 
     name: Literal["cosine"] = "cosine"
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    warmup_steps: Annotated[int, Field(ge=0, le=LARGEST)] = 0
     final: Annotated[Fraction, Field(description="share of the learning rate at the end")] = 0.0
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from rumcli.config.cells import CellConfig, RUMConfig
 from rumcli.config.optimizers import OptimizerConfig, RMSPropConfig
-from rumcli.config.sections import Fraction, Positive
+from rumcli.config.sections import LARGEST, Few, Fraction, Positive
 from rumcli.config.sections import Section as _Section
 from rumcli.config.tasks import TaskConfig
 
@@ -31,7 +31,7 @@ class Split(enum.StrEnum):
 class ModelConfig(_Section):
     """How many cells there are, and what stands between them and the answer."""
 
-    layers: Annotated[Positive, Field(description="cells on top of each other")] = 1
+    layers: Annotated[Few, Field(description="cells on top of each other")] = 1
     dropout: Annotated[Fraction, Field(description="share of each cell's outputs dropped")] = 0.0
 
 
@@ -42,7 +42,7 @@ class TrainConfig(_Section):
     batch_size: Positive = 128
     eval_every: Positive = 100
     checkpoint_every: Positive = 100
-    keep_checkpoints: Annotated[int, Field(ge=2)] = 2
+    keep_checkpoints: Annotated[int, Field(ge=2, le=LARGEST)] = 2
     on_nan: Annotated[
         Literal["stop", "skip"],
         Field(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from rumcli.config.sections import Positive, Section
+from rumcli.config.sections import LARGEST, Few, Positive, Section
 
 ALL = "all"  # of the subtasks of bAbI, one after the other
 
@@ -24,7 +24,10 @@ def _absolute(path: str | None) -> str | None:
         return None
     if not path:
         raise ValueError("a path")
-    return str(Path(path).expanduser().absolute())
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError as error:  # ~name, of a user that the system does not know
+        raise ValueError("a path in a home that exists") from error
 
 
 def _subtask(value: int | str) -> int | str:
@@ -49,7 +52,9 @@ class RecallConfig(Section):
 
     name: Literal["recall"] = "recall"
     delay: Annotated[
-        int, Field(ge=4, description="T, length of the keys and values"), AfterValidator(_even)
+        int,
+        Field(ge=4, le=LARGEST, description="T, length of the keys and values"),
+        AfterValidator(_even),
     ] = 50
     train_examples: Positive = 100_000
     validation_examples: Positive = 10_000
@@ -99,7 +104,7 @@ class BabiConfig(Section):
     )
     embedding: Annotated[Positive, Field(description="size of a word's vector")] = 64
     looks: Annotated[
-        Positive, Field(description="of a question at the sentences, one after the other")
+        Few, Field(description="of a question at the sentences, one after the other")
     ] = 3
 
 

@@ -12,9 +12,14 @@ from typing import Any
 
 import yaml
 
+from rumcli import files
 from rumcli.errors import ConfigError
 
 KeyPath = tuple[str, ...]
+
+_LARGEST = 2**20  # bytes of a file
+_MOST_NODES = 20_000  # of a document; what an alias stands for counts again each time
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
@@ -50,25 +55,40 @@ def parse_scalar(text: str) -> Any:
 
     Raises:
         yaml.YAMLError: If the text is not YAML.
+        ConfigError: If it grows too large, or merges mappings.
     """
-    return yaml.load(text, Loader=_Loader)  # a SafeLoader
+    loader = _Loader(text)
+    node = loader.get_single_node()
+    if node is None:
+        return None
+    _measure(node, "the value")
+    return loader.construct_document(node)
 
 
-def read(path: Path) -> Document:
+def read(path: Path, of_a_folder: bool = False) -> Document:
     """Read a YAML file whose top level is a mapping.
 
     Args:
         path: The file.
+        of_a_folder: Whether it was found in a folder, so that it has to be a regular file; a path
+            that was typed may be of a pipe.
 
     Raises:
-        ConfigError: If it can't be read, is not YAML, is not a mapping or has a key twice.
+        ConfigError: If it can't be read, has more than 1 MiB, is not YAML, is not a mapping or has
+            a key twice.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with files.open_regular(path) if of_a_folder else path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        text = content.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not a text file in UTF-8 (byte {error.start})") from error
     except OSError as error:
         raise ConfigError(f"can't read {path}: {error.strerror}") from error
+    except ValueError as error:  # of a path that no system has
+        raise ConfigError(f"can't read {path}: {error}") from error
+    if len(content) > _LARGEST:
+        raise ConfigError(f"{path} has more than {_LARGEST // 2**20} MiB; is it a configuration?")
     return parse(text, str(path))
 
 
@@ -90,6 +110,7 @@ def parse(text: str, source: str) -> Document:
             raise ConfigError(f"{source} is empty; expected a mapping such as 'task: {{...}}'")
         if not isinstance(node, yaml.MappingNode):
             raise ConfigError(f"{source}{_at(node)}: expected a mapping of keys to values")
+        _measure(node, source)
         _index(node, (), document)
         values = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
@@ -101,6 +122,35 @@ def parse(text: str, source: str) -> Document:
     except RecursionError as error:
         raise ConfigError(f"{source}: nested too deeply") from error
     return Document(source, values, document.positions)
+
+
+def _measure(root: yaml.Node, source: str) -> None:
+    """Count what a document is once its aliases are replaced, without doing that.
+
+    Raises:
+        ConfigError: If it is too much; or if mappings are merged, which would multiply them too.
+        RecursionError: If it is nested too deeply, as what contains itself is.
+    """
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = 1 + sum(map(size, _children(node, source)))
+        return sizes[id(node)]
+
+    if size(root) > _MOST_NODES:
+        raise ConfigError(f"{source} has more than {_MOST_NODES:,} values, aliases counted in full")
+
+
+def _children(node: yaml.Node, source: str) -> list[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):
+        return node.value
+    if not isinstance(node, yaml.MappingNode):
+        return []
+    for key, _ in node.value:
+        if key.tag == _MERGE:
+            raise ConfigError(f"{source}{_at(key)}: expected a name as the key")
+    return [child for pair in node.value for child in pair]
 
 
 def _index(node: yaml.Node, path: KeyPath, document: Document) -> None:

@@ -108,10 +108,23 @@ def test_a_wrong_flag_is_named(flags, expected):
         ("train.steps", "--set train.steps: expected key.path=value"),
         ("=3", "--set =3: expected key.path=value"),
         ("train.steps=[1", "--set train.steps=[1: the value is not YAML"),
+        ("task.delay=1" + 30 * "0", f"--set task.delay=1{30 * '0'}: expected at most 1e+09, got 1"),
+        ("seed=0x" + 5000 * "f", f"--set seed=0x{93 * 'f'}…: expected at most 4.29497e+09, got a "),
+        ("cell.name=" + 5000 * "x", f"--set cell.name={90 * 'x'}…: unknown cell '{100 * 'x'}…'; "),
+        (".".join(5000 * "a") + "=1", f"--set {50 * 'a.'}…: expected key.path=value"),
+        ("model.layers=1000000", "--set model.layers=1000000: expected at most 100"),
+        ("seed=[&a [*a]]", "--set seed=[&a [*a]]: the value is not YAML"),
     ],
 )
 def test_a_wrong_assignment_is_quoted(text, expected):
     assert message(assignments=[text], flags={TASK: "copying"}).startswith(expected)
+
+
+def test_the_home_of_nobody_is_told():
+    text = "task.data=~nobody-of-this-name/x"
+    assert message(assignments=[text], flags={TASK: "babi"}).startswith(
+        f"--set {text}: expected a path in a home that exists"
+    )
 
 
 def test_a_wrong_key_in_a_file_is_told_with_its_place(tmp_path):

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import yaml
 from hypothesis import given
@@ -55,6 +57,31 @@ def test_a_mistake_is_told_with_file_line_and_column(text, where):
         yaml_file.parse(text, "x.yaml")
     assert str(caught.value).startswith(where)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["[{0}, {0}, {0}]", "{{p: {0}, q: {0}, r: {0}}}"])
+def test_aliases_that_multiply_are_refused(form):
+    lines = [f"a{n}: &a{n} {form.format(f'*a{n - 1}')}" for n in range(1, 30)]
+    with pytest.raises(ConfigError, match="has more than 20,000 values"):
+        yaml_file.parse("\n".join(["a0: &a0 {x: 1}", *lines]), "x.yaml")
+
+
+def test_an_alias_may_be_used_as_often_as_a_person_would():
+    values = yaml_file.parse("a: &a {x: 1}\nb: *a\nc: *a\n", "x.yaml").values
+    assert values == {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1}}
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("a: 1 # " + "x" * 2**20)
+    with pytest.raises(ConfigError, match="more than 1 MiB; is it a configuration"):
+        yaml_file.read(path)
+
+
+def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.yaml")
+    with pytest.raises(ConfigError, match="Not a regular file"):
+        yaml_file.read(tmp_path / "x.yaml", of_a_folder=True)
 
 
 def test_a_value_knows_where_it_stood():
