@@ -11,6 +11,7 @@ import contextlib
 import gzip
 import lzma
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -23,6 +24,8 @@ from rumcli.errors import ConfigError
 
 _LEVELS = 4  # of folders below the one that was given
 _LARGEST_UNPACKED = 2**29
+_LARGEST_HEADER = 2**20  # of a file in a tar: its name, and what else is said of it
+_MOST_FILES = 100_000  # in an archive; that of bAbI has four hundred
 _COMPRESSIONS: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -40,6 +43,10 @@ _DAMAGE = (
     ValueError,
     NotImplementedError,
     OSError,
+    RuntimeError,  # of zipfile: a password is needed, or it contradicts itself
+    OverflowError,
+    struct.error,
+    LookupError,
 )
 
 
@@ -102,7 +109,9 @@ def _explained(place: str) -> Iterator[None]:
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.strerror:
             raise ConfigError(f"can't read {error.filename or place}: {error.strerror}") from error
-        raise ConfigError(f"{place} is damaged or not whole: {error}") from error
+        raise ConfigError(f"{place} is damaged or not whole: {str(error)[:200]}") from error
+    except MemoryError as error:
+        raise ConfigError(f"{place} takes more memory to unpack than there is") from error
 
 
 def _in_folder(folder: Path, levels: int) -> Iterator[Entry]:
@@ -126,7 +135,9 @@ def _in_archive(path: Path, called: str) -> Iterator[Entry]:
         # As a stream: all that it unpacks to is counted, headers included, and nothing read twice.
         stream: Any = _Bounded(packed, called)
         try:
-            archive = stack.enter_context(tarfile.open(fileobj=stream, mode="r|"))
+            archive = stack.enter_context(
+                tarfile.open(fileobj=stream, mode="r|", tarinfo=_bounded_headers(called))
+            )
         except tarfile.ReadError as error:
             raise ConfigError(
                 f"{called} is no archive, or damaged ({error}); expected a folder, or .zip, .tar, "
@@ -137,7 +148,9 @@ def _in_archive(path: Path, called: str) -> Iterator[Entry]:
 
 def _in_zip(path: Path, called: str) -> Iterator[Entry]:
     with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
+        members = archive.infolist()
+        _check_count(len(members), called)
+        for info in members:
             folder, name = _last_parts(info.filename)  # the name of a folder is empty
             kind = stat.S_IFMT(info.external_attr >> 16)
             if not name or kind not in (0, stat.S_IFREG):  # 0: not made on POSIX
@@ -149,7 +162,11 @@ def _in_zip(path: Path, called: str) -> Iterator[Entry]:
 
 
 def _in_tar(archive: tarfile.TarFile, called: str) -> Iterator[Entry]:
-    for member in archive:
+    count = 0
+    while (member := archive.next()) is not None:
+        archive.members.clear()  # else they would all be kept
+        count += 1
+        _check_count(count, called)
         if member.isreg():
             folder, name = _last_parts(member.name)
             yield Entry(
@@ -158,6 +175,37 @@ def _in_tar(archive: tarfile.TarFile, called: str) -> Iterator[Entry]:
                 lambda member=member: cast(IO[bytes], archive.extractfile(member)),
                 folder,
             )
+
+
+def _check_count(count: int, called: str) -> None:
+    if count > _MOST_FILES:
+        raise ConfigError(f"{called} has more than {_MOST_FILES:,} files; give the folder you need")
+
+
+_LONG = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+
+
+def _bounded_headers(called: str) -> type[tarfile.TarInfo]:
+    """Make the class of headers of a tar that are refused where they ask for too much."""
+
+    class Header(tarfile.TarInfo):
+        # What tarfile has for subclasses to decide how a member is read.
+        def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+            if self.type in _LONG and self.size > _LARGEST_HEADER:
+                raise tarfile.ReadError("a header is too long")
+            found = super()._proc_member(archive)  # type: ignore[misc]
+            # tarfile would go there in small steps, also beyond the end of the file: for years.
+            if archive.offset > _LARGEST_UNPACKED:
+                raise _too_much(called)
+            return found
+
+    return Header
 
 
 class _Bounded:
@@ -172,11 +220,15 @@ class _Bounded:
         data = self._file.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise ConfigError(
-                f"{self._called} unpacks to more than {_LARGEST_UNPACKED // 2**20} MiB; unpack "
-                "what you need of it, and give the folder"
-            )
+            raise _too_much(self._called)
         return data
+
+
+def _too_much(called: str) -> ConfigError:
+    return ConfigError(
+        f"{called} unpacks to more than {_LARGEST_UNPACKED // 2**20} MiB; unpack what you need of "
+        "it, and give the folder"
+    )
 
 
 def _last_parts(name: str) -> tuple[str, str]:

@@ -13,11 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from rumcli.data.babi.arrays import Sizes
 from rumcli.data.babi.story import Story, to_text
 from rumcli.data.babi.words import Asked, Words, asked_in
 from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
+from rumcli.tasks.remembered import RememberedStories
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,15 +136,19 @@ class Stories:
             ConfigError: If it is something else.
         """
         try:
-            return cls(
-                source=str(content["source"]),
-                words=Words(tuple(map(str, content["words"])), tuple(map(str, content["answers"]))),
-                sizes=Sizes(**{name: int(size) for name, size in content["sizes"].items()}),
-                majority=float(content["majority"]),
-                contents={split: StoriesContent(**content["splits"][split]) for split in SPLITS},
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            found = RememberedStories.model_validate(content)
+        except (ValidationError, RecursionError) as error:
             raise ConfigError("this is not what a run remembers of its stories") from error
+        return cls(
+            source=found.source,
+            words=Words(tuple(found.words), tuple(found.answers)),
+            sizes=Sizes(**found.sizes.model_dump()),
+            majority=found.majority,
+            contents={
+                split: StoriesContent(**content)
+                for split, content in found.splits.model_dump().items()
+            },
+        )
 
 
 def _check_known(questions: Iterable[Asked], words: Words, place: str) -> None:

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from rumcli.data import corpus as corpora
 from rumcli.data import penn_treebank
 from rumcli.data.corpus import Corpus, Vocabulary
 from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
+from rumcli.tasks.remembered import RememberedText
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,18 @@ class Text:
             ConfigError: If it is something else.
         """
         try:
-            names = ("symbols", "has_unknown")
-            return cls(
-                source=str(content["source"]),
-                vocabulary=Vocabulary.from_json({name: content[name] for name in names}),
-                unigram_entropy=float(content["unigram_entropy"]),
-                contents={split: Content(**content["splits"][split]) for split in SPLITS},
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            found = RememberedText.model_validate(content)
+        except (ValidationError, RecursionError) as error:
             raise ConfigError("this is not what a run remembers of its text") from error
+        names = {"symbols", "has_unknown"}
+        return cls(
+            source=found.source,
+            vocabulary=Vocabulary.from_json(found.model_dump(include=names)),
+            unigram_entropy=found.unigram_entropy,
+            contents={
+                split: Content(**content) for split, content in found.splits.model_dump().items()
+            },
+        )
 
 
 def _encode(vocabulary: Vocabulary, corpus: Corpus, splits: Iterable[str]) -> dict[str, np.ndarray]:

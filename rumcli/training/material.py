@@ -71,7 +71,9 @@ def for_evaluation(folder: RunFolder, split: Split, data: Path | None = None) ->
     if data is None:
         hint = f"--data {found.source} evaluates it all the same"
         _check(source, remembered, found, [split], hint)
-    return remembered.reading(found, [split])
+    material = remembered.reading(found, [split])
+    source.check(material)
+    return material
 
 
 def text_of(folder: RunFolder) -> Text:

@@ -67,7 +67,7 @@ class Source(Protocol):
         """
 
     def check(self, material: Any) -> None:
-        """Make sure that a run can be trained on it.
+        """Make sure that a run can be trained, or evaluated, on it.
 
         Raises:
             ConfigError: If it can't.
@@ -103,7 +103,9 @@ class TextSource:
         return Text.from_json(content)
 
     def check(self, material: Text) -> None:
-        """Make sure that the training text has a window for every stream."""
+        """Make sure that the training text, if it is there, has a window for every stream."""
+        if Split.TRAIN not in material.classes:
+            return
         train = material.classes[Split.TRAIN]
         windows = Windows(train, self._run.train.batch_size, self._task.length)
         _ = windows.windows_per_pass  # complains of a text that is too short
@@ -153,13 +155,17 @@ class StoriesSource:
         return Stories.from_json(content)
 
     def check(self, material: Stories) -> None:
-        """Make sure that the training questions fit into memory."""
-        entries = material.contents[Split.TRAIN].questions * material.sizes.words
-        if entries > _LARGEST:
-            raise ConfigError(
-                f"{material.source}: the training questions, each with the longest story's "
-                f"{material.sizes.words} words, are too many to keep; expected shorter stories"
-            )
+        """Make sure that the questions fit into memory, each as long as the longest."""
+        sizes = material.sizes
+        of_one = sizes.words
+        if self._task.level == "sentences":
+            of_one = sizes.sentences * sizes.sentence
+        for split, questions in material.questions.items():
+            if len(questions) * of_one > _LARGEST:
+                raise ConfigError(
+                    f"{material.source}: the {split} questions, each with room for the "
+                    f"longest story, {of_one} words, are too many to keep; expected shorter stories"
+                )
 
     @property
     def _number(self) -> int:

@@ -111,8 +111,28 @@ def test_a_tar_that_unpacks_to_too_much_is_told(tmp_path, monkeypatch, mode):
 def test_headers_of_a_tar_count_too(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "_LARGEST_UNPACKED", 2**20)
     info = tarfile.TarInfo("a")
-    info.pax_headers = {"comment": "x" * 2**21}
+    info.pax_headers = {"comment": "x" * (2**20 - 100)}
     assert_told(tar(tmp_path / "x", [(info, b"")]), "x unpacks to more than 1 MiB")
+
+
+def test_a_tar_that_declares_more_than_there_can_be_is_told_at_once(tmp_path):
+    info = tarfile.TarInfo("a")
+    info.size = 2**62
+    (tmp_path / "x").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    assert_told(tmp_path / "x", "x unpacks to more than 512 MiB")
+
+
+def test_a_header_that_is_too_long_is_not_read(tmp_path):
+    info = tarfile.TarInfo("a")
+    info.pax_headers = {"comment": "x" * 2**21}
+    assert_told(tar(tmp_path / "x", [(info, b"")]), "a header is too long")
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_an_archive_of_very_many_files_is_told(tmp_path, monkeypatch, make):
+    monkeypatch.setattr(archives, "_MOST_FILES", 10)
+    path = make(tmp_path / "x", [(f"{number}", b"") for number in range(11)])
+    assert_told(path, "x has more than 10 files")
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.7, 0.95])

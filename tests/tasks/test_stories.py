@@ -42,6 +42,25 @@ def test_what_is_remembered_comes_back_without_the_questions(collection):
     assert again.changed(collection, SPLITS) == []
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sizes": {"words": 1e999, "sentences": 1, "sentence": 1}},
+        {"sizes": {"words": 10**12, "sentences": 1, "sentence": 1}},
+        {"sizes": {"words": 0, "sentences": 1, "sentence": 1}},
+        {"majority": float("nan")},
+        {"majority": 0},
+        {"answers": []},
+        {"words": "abc"},
+    ],
+    ids=str,
+)
+def test_sizes_and_words_that_no_run_had_are_refused(change):
+    collection = Collection("x", {split: babi.stories(4) for split in SPLITS})
+    with pytest.raises(ConfigError, match="not what a run remembers"):
+        Stories.from_json({**Stories.of(collection).to_json(), **change})
+
+
 @pytest.mark.parametrize("content", [None, [], {}, {"words": 3}], ids=str)
 def test_what_is_not_that_is_refused(content):
     with pytest.raises(ConfigError, match="not what a run remembers"):

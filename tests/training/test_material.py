@@ -5,7 +5,7 @@ import pytest
 from rumcli import config
 from rumcli.config import Split
 from rumcli.errors import ConfigError, RunError
-from rumcli.training import material
+from rumcli.training import material, sources
 from rumcli.training.run_folder import RunFolder
 from tests import babi
 
@@ -32,6 +32,16 @@ def test_the_last_tenth_of_the_training_stories_is_validation(data):
     counts = {split: len(asked) for split, asked in found.questions.items()}
     assert counts == {"train": 72, "validation": 8, "test": 24}
     assert found.source == f"{data}, en"
+
+
+def test_questions_that_take_too_much_memory_are_told(data, tmp_path, monkeypatch):
+    run = of_babi(data)
+    folder = begun(run, tmp_path / "run")
+    monkeypatch.setattr(sources, "_LARGEST", 100)
+    with pytest.raises(ConfigError, match=r"the train questions, .* too many to keep"):
+        material.for_training(run, None)
+    with pytest.raises(ConfigError, match=r"the test questions, .* too many to keep"):
+        material.for_evaluation(folder, Split.TEST)
 
 
 def test_without_data_stories_are_generated_the_same_for_the_same_seed():

@@ -12,7 +12,7 @@ import numpy as np
 
 from rumcli.data.babi.words import PADDING, Asked, Words
 
-_DTYPE = np.int16  # of what is kept; there are never as many words
+_DTYPE = np.int16  # of what is kept; `words.MOST` sees to it that there are not as many words
 
 
 @dataclass(frozen=True)

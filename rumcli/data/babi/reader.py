@@ -14,6 +14,8 @@ from rumcli.data.babi.story import Line, Question, Statement, Story
 from rumcli.errors import ConfigError
 
 _LONGEST = 1000  # bytes of a line; the published ones have at most 69
+_MOST_LINES = 2**21
+_MOST_READ = 2 * 10**7  # statements before a question, over all questions; published: under 10^6
 _SHOWN = 40  # characters of a wrong text in a message
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _FIELDS = 3  # of a question's line: question, answer, supporting facts
@@ -42,6 +44,7 @@ def parse(content: bytes, place: str) -> list[Story]:
     """
     stories: list[list[Line]] = []
     starts: list[int] = []
+    read = 0
     for number, raw in enumerate(io.BytesIO(content), 1):
         try:
             position, text = _numbered(raw)
@@ -51,7 +54,12 @@ def parse(content: bytes, place: str) -> list[Story]:
             earlier = stories[-1] if stories else []
             if position != len(earlier) + 1:
                 raise _WrongLineError(_jump(position, len(earlier)))
-            earlier.append(_line(text, earlier))
+            line = _line(text, earlier)
+            # Each question goes with its own list of all that is before it.
+            read += len(earlier) if isinstance(line, Question) else 0
+            if number > _MOST_LINES or read > _MOST_READ:
+                raise _WrongLineError("too much to keep; expected shorter stories, or fewer")
+            earlier.append(line)
         except _WrongLineError as error:
             raise ConfigError(f"{place}, line {number}: {error}") from None
     if not stories:

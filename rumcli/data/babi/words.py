@@ -11,6 +11,7 @@ from rumcli.data.babi.story import Question, Statement, Story
 from rumcli.errors import ConfigError
 
 PADDING = 0
+MOST = 2**15 - 1  # words: their numbers are kept in two bytes
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -77,12 +78,20 @@ class Words:
 
     @classmethod
     def of(cls, questions: Iterable[Asked]) -> Words:
-        """Collect what occurs in questions and the statements before them."""
+        """Collect what occurs in questions and the statements before them.
+
+        Raises:
+            ConfigError: If there are more words than there are numbers for.
+        """
         words: set[str] = set()
         answers: set[str] = set()
         for asked in questions:
             words.update(asked.question, *asked.statements)
             answers.add(asked.answer)
+        if len(words) > MOST:
+            raise ConfigError(
+                f"the stories have {len(words):,} different words; expected at most {MOST:,}"
+            )
         return cls(tuple(sorted(words)), tuple(sorted(answers)))
 
     def number(self, word: str, place: str) -> int:
