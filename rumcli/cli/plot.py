@@ -92,6 +92,8 @@ def _levels(folders: list[RunFolder], key: str) -> list[Level]:
     here = [r for r in _references(folders) if f"val_{r['of']}" == key]
     found = [Level(reference["label"], reference["level"]) for reference in here]
     found += [
-        Level("published", reference["published"]) for reference in here if reference["published"]
+        Level("published", reference["published"])
+        for reference in here
+        if reference.get("published")
     ]
     return list(dict.fromkeys(found))

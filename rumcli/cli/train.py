@@ -213,11 +213,11 @@ def _run(
 
     if resume is not None:
         folder = RunFolder.open(resume)
-        if _is_finished(folder, run):
+        if finished := _finished(folder, run):
             if not showing.quiet:
                 done = f"{resume} is finished at step {run.train.steps}"
                 output.note(f"{done}; --steps makes it longer")
-            _show_summary(folder.read_json("summary.json"), required, showing)
+            _show_summary(finished, required, showing)
             return
         material = materials.for_training(run, folder)
     else:
@@ -262,9 +262,9 @@ def _follow(
         raise SystemExit(128 + stopped.signal) from None
 
 
-def _is_finished(folder: RunFolder, run: RunConfig) -> bool:
-    summary = folder.read_json("summary.json")
-    return isinstance(summary, dict) and summary.get("steps") == run.train.steps
+def _finished(folder: RunFolder, run: RunConfig) -> dict[str, Any] | None:
+    summary = folder.summary()
+    return summary if summary and summary["steps"] == run.train.steps else None
 
 
 def _show_config(run: RunConfig, as_json: bool) -> None:

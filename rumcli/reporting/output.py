@@ -15,6 +15,8 @@ from rich.console import Console, RenderableType
 from rumcli import files
 from rumcli.errors import ConfigError
 
+_LONGEST = 2000  # characters of a line about an error
+
 
 class _ProgressConsole(Console):
     def on_broken_pipe(self) -> None:
@@ -55,9 +57,11 @@ def show_text(text: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Print one line about an error to stderr, without control characters."""
-    line = "".join(c if c.isprintable() else " " for c in message)
-    note(f"rum: error: {' '.join(line.split())}")
+    """Print one line about an error to stderr, not too long, without control characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
+    if len(line) > _LONGEST:  # what is wrong stands at its beginning, what to do at its end
+        line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
+    note(f"rum: error: {line}")
 
 
 def note(message: str) -> None:

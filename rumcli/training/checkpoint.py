@@ -7,35 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from rumcli import files
 from rumcli.errors import RunError
+from rumcli.training import records
 
 BEST = "best"
 _FORMAT = 1
 _MANIFEST = "manifest"
-# All that NumPy, zipfile, zlib and json raise at bytes that they do not understand.
-_DAMAGES = (
-    zipfile.BadZipFile,
-    zlib.error,
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    EOFError,
-    NotImplementedError,
-    MemoryError,
-    OverflowError,
-)
+_NUMBERED = re.compile(r"step-([0-9]{8,18})\.npz")
 
 
 class DamagedError(RunError):
@@ -72,8 +62,8 @@ class CheckpointFolder:
         path = self.path / f"step-{checkpoint.step:08d}.npz"
         _write(path, checkpoint)
         # Later ones are of a run that went on from before them, because they are damaged.
-        earlier = [other for other in self.numbered() if other.name < path.name]
-        for other in [other for other in self.numbered() if other.name > path.name]:
+        earlier = [other for other in self.numbered() if _step(other) < checkpoint.step]
+        for other in [other for other in self.numbered() if _step(other) > checkpoint.step]:
             other.unlink(missing_ok=True)
         for other in earlier[keep - 1 :]:
             other.unlink(missing_ok=True)
@@ -87,7 +77,8 @@ class CheckpointFolder:
 
     def numbered(self) -> list[Path]:
         """Return the checkpoints by step, the newest first."""
-        return sorted(self.path.glob("step-*.npz"), reverse=True)
+        found = [path for path in self.path.glob("step-*.npz") if _NUMBERED.fullmatch(path.name)]
+        return sorted(found, key=_step, reverse=True)
 
     def load_newest(self) -> tuple[Checkpoint | None, list[str]]:
         """Load the newest checkpoint that is whole.
@@ -129,21 +120,52 @@ def load(path: Path) -> Checkpoint:
         RunError: If it can't be read, or a later version wrote it.
     """
     try:
-        file = path.open("rb")
+        file = files.open_regular(path)
     except OSError as error:
         raise RunError(f"can't read checkpoint {path}: {error.strerror or error}") from error
     try:
-        with file, np.load(file, allow_pickle=False) as archive:
-            manifest = json.loads(archive[_MANIFEST].tobytes())
-            arrays = {name: archive[name] for name in archive.files if name != _MANIFEST}
+        with file, warnings.catch_warnings():
+            warnings.simplefilter("error")  # of arrays in an old form, which are not ours
+            _check_sizes(file)
+            manifest, arrays = _read(file)
         digest, version = manifest.pop("sha256"), manifest["format"]
-    except _DAMAGES as error:
+        is_whole = digest == _digest(arrays, manifest)
+    except Exception as error:  # whatever the readers of zip, arrays and JSON make of the bytes
         raise DamagedError(f"checkpoint {path} is damaged ({type(error).__name__})") from error
     if version != _FORMAT:
-        raise RunError(f"checkpoint {path} has format {version}, not {_FORMAT}")
-    if digest != _digest(arrays, manifest):
+        raise RunError(f"checkpoint {path} has format {str(version)[:20]}, not {_FORMAT}")
+    if not is_whole:
         raise DamagedError(f"checkpoint {path} is damaged (its digest does not match)")
+    if not records.is_manifest(manifest):
+        raise DamagedError(f"checkpoint {path} is damaged (its step or progress is none)")
     return Checkpoint(manifest["step"], arrays, manifest["progress"])
+
+
+def _check_sizes(file: IO[bytes]) -> None:
+    """Make sure that a file unpacks to no more than it is long.
+
+    Raises:
+        zipfile.BadZipFile: If something in it is compressed, or two members share their bytes.
+    """
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        is_packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
+        if is_packed or sum(member.file_size for member in members) > file.seek(0, os.SEEK_END):
+            raise zipfile.BadZipFile("packed, as no checkpoint is")
+    file.seek(0)
+
+
+def _read(file: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    with np.load(file, allow_pickle=False) as archive:
+        members = {name: archive[name] for name in archive.files}
+    if not all(isinstance(array, np.ndarray) for array in members.values()):
+        raise ValueError("a member is no array")
+    return json.loads(members.pop(_MANIFEST).tobytes()), members
+
+
+def _step(path: Path) -> int:
+    """Return the step in the name of one of the numbered files."""
+    return int(path.stem.removeprefix("step-"))
 
 
 def _write(path: Path, checkpoint: Checkpoint) -> None:

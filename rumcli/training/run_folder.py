@@ -8,7 +8,6 @@ What a task keeps there besides is in `texts`.
 from __future__ import annotations
 
 import contextlib
-import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from rumcli import config, files
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
-from rumcli.training import lock
+from rumcli.training import lock, records
 from rumcli.training.checkpoint import CheckpointFolder
 
 RUNS = Path("runs")
@@ -78,6 +77,10 @@ class RunFolder:
             what = "is empty" if not any(path.iterdir()) else "has no config.yaml"
             raise ConfigError(f"{path} {what}; expected a folder that 'rum train' made")
         folder = cls(path)
+        if folder.checkpoints.path.is_symlink():
+            raise ConfigError(
+                f"{folder.checkpoints.path} is a link; a run keeps its checkpoints in itself"
+            )
         if task is not None and folder.config.task.name != task:
             raise ConfigError(f"{path} is a run of '{folder.config.task.name}', not of '{task}'")
         return folder
@@ -142,7 +145,9 @@ class RunFolder:
         """
         first = self.read_json("environment.json")
         if isinstance(first, dict):
-            environment = {**first, "resumed": [*first.get("resumed", []), environment]}
+            resumed = first.get("resumed")
+            before = resumed if isinstance(resumed, list) else []
+            environment = {**first, "resumed": [*before, environment]}
         self.write_json("environment.json", environment)
         if not finished:
             (self.path / "summary.json").unlink(missing_ok=True)
@@ -162,29 +167,43 @@ class RunFolder:
         files.write_text(self.path / name, files.to_json(content, indent=2) + "\n")
 
     def read_json(self, name: str) -> Any:
-        """Read a JSON file; None if there is none, or it is not JSON."""
+        """Read a JSON file; None if there is none, or it is not JSON, or very large."""
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return records.parse(files.read_regular(self.path / name, records.LARGEST))
+        except OSError:
             return None
+
+    def summary(self) -> dict[str, Any] | None:
+        """Return the summary of a finished run; None if there is none, or it is something else."""
+        found = self.read_json("summary.json")
+        return found if records.is_summary(found) else None
 
     def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:
         """Add one line to `metrics.jsonl`, or to another file of records."""
-        with (self.path / name).open("a", encoding="utf-8") as file:
+        path = self.path / name
+        if path.is_symlink():  # what is elsewhere is not this run's to write
+            path.unlink()
+        with path.open("a", encoding="utf-8") as file:
             file.write(files.to_json(record) + "\n")
 
     def records(self, name: str = METRICS) -> list[dict[str, Any]]:
-        """Return the whole lines of `metrics.jsonl`, or of another file of records."""
+        """Return the records in `metrics.jsonl`, or in another such file.
+
+        What is none, as a line that was cut off, is left out.
+
+        Raises:
+            RunError: If there is something that can't be read, or is very large.
+        """
         path = self.path / name
-        if not path.exists():
+        try:
+            content = files.read_regular(path, records.LARGEST)
+        except FileNotFoundError:
             return []
-        found = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                found.append(json.loads(line))
-            except ValueError:  # a line that a crash cut off
-                continue
-        return found
+        except OSError as error:
+            raise RunError(f"can't read {path}: {error.strerror or error}") from error
+        found = map(records.parse, content.split(b"\n"))
+        is_ours = records.is_record if name == METRICS else records.has_step
+        return [record for record in found if is_ours(record)]
 
     def drop_records_after(self, step: int) -> None:
         """Take back what was recorded after the checkpoint from which a run goes on."""

@@ -80,4 +80,11 @@ def _assign(variables: Mapping[str, keras.Variable], arrays: Mapping[str, np.nda
     for name, variable in variables.items():
         if name not in arrays or arrays[name].shape != tuple(variable.shape):
             raise RunError(f"the checkpoint does not fit the model: '{name}' is missing or differs")
+        # Numbers go into numbers; what else an array can hold, no variable can.
+        if not np.can_cast(arrays[name].dtype, _dtype(variable), "same_kind"):
+            raise RunError(f"the checkpoint does not fit the model: '{name}' has another type")
         variable.assign(arrays[name])
+
+
+def _dtype(variable: keras.Variable) -> np.dtype:
+    return keras.ops.convert_to_numpy(variable).dtype

@@ -12,6 +12,7 @@ import keras
 
 from rumcli.config import RunConfig
 from rumcli.data.babi.subtasks import SUBTASKS, name_of
+from rumcli.errors import ConfigError
 from rumcli.training import material as materials
 from rumcli.training.listener import Listener
 from rumcli.training.run_folder import RunFolder
@@ -21,6 +22,7 @@ from rumcli.training.trainer import train
 PASSED = 0.95  # the accuracy from which on a subtask counts as passed: arXiv:1502.05698
 # Of the summary, what can be required.
 FIGURES = ("mean_accuracy", "passed", "steps", "seconds")
+_KEPT = ("accuracy", "loss", "questions", "weights_of_step", "steps", "seconds", "data")
 # Mean accuracies over the twenty subtasks, one model for each: arXiv:1710.09537, section 4.3.
 PUBLISHED = {"LSTM": 0.49, "GORU": 0.60, "RUM": 0.732}
 
@@ -82,7 +84,6 @@ def check(run: RunConfig, folder: RunFolder | None) -> None:
 def summarize(run: RunConfig, folder: RunFolder, summaries: list[dict[str, Any]]) -> dict[str, Any]:
     """Put the results of all subtasks together."""
     accuracies = [summary["accuracy"] for summary in summaries]
-    kept = ("accuracy", "loss", "questions", "weights_of_step", "steps", "seconds", "data")
     return {
         "task": run.task.name,
         "cell": run.cell.name,
@@ -97,7 +98,7 @@ def summarize(run: RunConfig, folder: RunFolder, summaries: list[dict[str, Any]]
             {
                 "subtask": number,
                 "name": name_of(number),
-                **{key: summary[key] for key in kept},
+                **{key: summary[key] for key in _KEPT},
                 "majority": summary["reference"]["level"],
             }
             for number, summary in zip(SUBTASKS, summaries, strict=True)
@@ -107,8 +108,8 @@ def summarize(run: RunConfig, folder: RunFolder, summaries: list[dict[str, Any]]
 
 
 def _finished(run: RunConfig, folder: RunFolder, number: int) -> dict[str, Any] | None:
-    summary = folder_of(folder, number).read_json("summary.json")
-    is_whole = isinstance(summary, dict) and summary.get("steps") == run.train.steps
+    summary = folder_of(folder, number).summary()
+    is_whole = summary and summary["steps"] == run.train.steps and set(_KEPT) <= set(summary)
     return summary if is_whole else None
 
 
@@ -121,6 +122,8 @@ def _train_one(
 ) -> dict[str, Any]:
     one = of_subtask(run, number)
     path = folder_of(folder, number).path
+    if path.is_symlink():
+        raise ConfigError(f"{path} is a link; a run keeps its subtasks in its own folder")
     if (path / "config.yaml").exists():
         place = RunFolder.open(path)
         with place.writing():

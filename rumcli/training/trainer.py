@@ -136,8 +136,8 @@ def _resume(task: Task, model: keras.Model, folder: RunFolder, listener: Listene
         step=checkpoint.step,
         seconds=checkpoint.progress["seconds"],
         best=checkpoint.progress["best"],
-        skipped=checkpoint.progress["skipped"],
-        skipped_in_a_row=checkpoint.progress["skipped_in_a_row"],
+        skipped=checkpoint.progress.get("skipped", 0),
+        skipped_in_a_row=checkpoint.progress.get("skipped_in_a_row", 0),
         running_metrics=state.metrics_among(checkpoint.arrays),
     )
 

@@ -1,3 +1,4 @@
+import json
 import pathlib
 import tempfile
 
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rumcli.errors import RunError
+from rumcli.training import checkpoint as module
 from rumcli.training.checkpoint import Checkpoint, CheckpointFolder, DamagedError, load
 
 ARRAYS = {"a/0": np.arange(12.0, dtype="float32").reshape(3, 4), "b": np.array(7, dtype="int64")}
@@ -95,6 +97,38 @@ def test_a_cut_off_file_is_noticed(data):
         path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
         with pytest.raises(DamagedError):
             load(path)
+
+
+@pytest.mark.parametrize(
+    ("step", "progress"),
+    [
+        (-1, {"seconds": 1.0, "best": None}),
+        (10**30, {"seconds": 1.0, "best": None}),
+        ("5", {"seconds": 1.0, "best": None}),
+        (5, {}),
+        (5, []),
+        (5, {"seconds": "long", "best": None}),
+        (5, {"seconds": -1.0, "best": None}),
+        (5, {"seconds": 1.0, "best": 3}),
+        (5, {"seconds": 1.0, "best": {"step": 5}}),
+    ],
+    ids=str,
+)
+def test_a_whole_file_of_which_no_run_can_go_on_is_damaged(tmp_path, step, progress):
+    path = tmp_path / "step-00000005.npz"
+    manifest = {"format": 1, "step": step, "progress": progress}
+    manifest["sha256"] = module._digest({}, manifest)
+    np.savez(path, manifest=np.frombuffer(json.dumps(manifest).encode(), np.uint8))
+    with pytest.raises(DamagedError, match="its step or progress"):
+        load(path)
+
+
+def test_a_compressed_file_is_refused(tmp_path):
+    path = CheckpointFolder(tmp_path).save(checkpoint(), keep=2)
+    with np.load(path) as archive:
+        np.savez_compressed(path, **archive)
+    with pytest.raises(DamagedError):
+        load(path)
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):

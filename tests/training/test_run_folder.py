@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from rumcli.errors import ConfigError
+from rumcli.errors import ConfigError, RunError
 from rumcli.training.run_folder import RunFolder
 from tests import small
 
@@ -57,3 +59,41 @@ def test_records_after_a_step_are_taken_back_and_a_cut_line_is_dropped(tmp_path)
         file.write('{"step": 40, "lo')
     folder.drop_records_after(20)
     assert folder.records() == [{"step": 10, "loss": 10 / 7}, {"step": 20, "loss": 20 / 7}]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("1", "[]", "null", "{}", '{"step": "10"}', '{"step": 1e999}', '{"step": -1}'),
+        *('{"step": true}', '{"step": 9, "loss": "low"}', '{"step": 9, "loss": Infinity}'),
+        *("\udcff", 10**5 * "["),
+    ],
+    ids=lambda line: ascii(line[:30]),
+)
+def test_a_line_that_is_no_evaluation_is_left_out(tmp_path, line):
+    folder = RunFolder.create(tmp_path, small.run_config())
+    content = f'{line}\n{{"step": 10, "val_loss": null}}\n'
+    (tmp_path / "metrics.jsonl").write_bytes(content.encode(errors="surrogateescape"))
+    folder.drop_records_after(10)
+    assert folder.records() == [{"step": 10, "val_loss": None}]
+
+
+def test_a_pipe_in_the_place_of_the_metrics_is_told_and_not_waited_for(tmp_path):
+    folder = RunFolder.create(tmp_path, small.run_config())
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    with pytest.raises(RunError, match=r"can't read .*metrics\.jsonl: Not a regular file"):
+        folder.records()
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"steps": 20}', '{"reference": []}', "nonsense"])
+def test_what_is_no_summary_is_none(tmp_path, content):
+    folder = RunFolder.create(tmp_path, small.run_config())
+    (tmp_path / "summary.json").write_text(content)
+    assert folder.summary() is None
+
+
+def test_a_run_goes_on_although_its_environment_lists_nothing(tmp_path):
+    folder = RunFolder.create(tmp_path, small.run_config())
+    folder.write_json("environment.json", {"seed": 1, "resumed": 5})
+    folder.begin({"seed": 2}, finished=False)
+    assert folder.read_json("environment.json") == {"seed": 1, "resumed": [{"seed": 2}]}

@@ -1,0 +1,127 @@
+"""What a run folder keeps as JSON, checked where it is read: anyone may have written it.
+
+What has another form than ours is passed over like what a crash cut off, never worked with.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+LARGEST = 2**26  # bytes of a file; a million of evaluations have half of that
+_LARGEST_STEP = 2**62
+_Step = Annotated[int, Field(ge=0, le=_LARGEST_STEP)]
+_Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+# As in tables, where brackets are markup, and in one line.
+_Name = Annotated[str, Field(max_length=100, pattern=r"^[^\[\]\x00-\x1f\x7f]+$")]
+_Text = Annotated[str, Field(max_length=5000)]
+_COUNTED = ("examples", "characters", "questions")
+
+
+class _Ours(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _AtStep(_Ours):
+    step: _Step
+
+
+class _Record(_AtStep):
+    __pydantic_extra__: dict[str, _Number | None]
+    seconds: _Seconds = 0.0
+
+
+class _Reference(_Ours):
+    of: _Name
+    label: _Name
+    level: _Number
+    solved: _Number
+    published: _Number | None = None
+
+
+class _Summary(_Ours):
+    task: _Name
+    cell: _Name
+    split: _Name
+    metric: _Name
+    steps: _Step
+    seconds: _Seconds
+    parameters: Annotated[int, Field(ge=0)]
+    weights_of_step: _Step
+    loss: _Number
+    perplexity: _Number | None = None
+    beaten: bool
+    reference: _Reference
+    folder: _Text
+    data: _Text = ""
+    subtask: int = 1
+    subtask_name: _Name = " "
+    level: _Name = " "
+
+
+class _Best(_Ours):
+    step: _Step
+    value: float  # that is not finite where the first evaluation was not
+
+
+class _Progress(_Ours):
+    seconds: _Seconds
+    best: _Best | None
+    skipped: _Step = 0
+    skipped_in_a_row: _Step = 0
+
+
+class _Manifest(_Ours):
+    step: _Step
+    progress: _Progress
+
+
+def parse(text: str | bytes) -> Any:
+    """Read JSON; None if it is none, or nested too deeply."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_record(content: Any) -> bool:
+    """Tell whether something is one evaluation of a run: its step, its time and numbers."""
+    return _fits(_Record, content)
+
+
+def has_step(content: Any) -> bool:
+    """Tell whether something is a record of a step, whatever else it says of it."""
+    return _fits(_AtStep, content)
+
+
+def is_summary(content: Any) -> bool:
+    """Tell whether something is the summary of a finished run, with all that tables show."""
+    if not _fits(_Summary, content):
+        return False
+    reference = content["reference"]
+    monitored = content.get(reference["of"])
+    shown = [monitored, content.get(content["metric"])]
+    counts = [content[name] for name in _COUNTED if name in content]
+    # The distance from a level of zero to a lower one is no share of it.
+    has_distance = reference["level"] != 0 or reference["solved"] >= reference["level"]
+    return (
+        all(type(number) in (int, float) for number in shown)
+        and all(type(count) is int for count in counts)
+        and has_distance
+    )
+
+
+def is_manifest(content: Any) -> bool:
+    """Tell whether something is what a checkpoint says of itself: its step and its progress."""
+    return _fits(_Manifest, content)
+
+
+def _fits(model: type[BaseModel], content: Any) -> bool:
+    try:
+        model.model_validate(content)
+    except (ValidationError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,39 @@
+import keras
+import numpy as np
+import pytest
+
+from rumcli.errors import RunError
+from rumcli.training import state
+
+
+@pytest.fixture
+def model():
+    made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    made.compile(optimizer="sgd", loss="mse")
+    return made
+
+
+def test_what_is_captured_is_restored(model):
+    arrays = state.capture(model)
+    for variable in model.variables:
+        variable.assign(keras.ops.ones_like(variable))
+    state.restore(model, arrays)
+    restored = state.capture(model)
+    assert arrays.keys() == restored.keys()
+    assert all(np.array_equal(arrays[name], restored[name]) for name in arrays)
+
+
+@pytest.mark.parametrize("dtype", ["U3", "S3", "V4", "M8[s]", "complex64"])
+def test_an_array_of_what_is_no_number_is_refused(model, dtype):
+    arrays = state.capture(model)
+    name, array = next(iter(arrays.items()))
+    with pytest.raises(RunError, match=f"'{name}' has another type"):
+        state.restore(model, {**arrays, name: np.zeros(array.shape, dtype)})
+
+
+@pytest.mark.parametrize("shape", [(), (3, 2), (2, 3, 1), (0,)], ids=str)
+def test_an_array_of_another_shape_is_refused(model, shape):
+    arrays = state.capture(model)
+    name = next(iter(arrays))
+    with pytest.raises(RunError, match=f"'{name}' is missing or differs"):
+        state.restore(model, {**arrays, name: np.zeros(shape, "float32")})
