@@ -1,0 +1,148 @@
+"""Files that say to be of bAbI, as text and packed, and what a run remembers of its stories."""
+
+import gzip
+
+from hypothesis import strategies as st
+
+from rumcli import config
+from rumcli.data.babi import files, reader
+from rumcli.data.babi.story import to_text
+from rumcli.tasks.stories import Collection, Stories
+from rumcli.training import material
+from tests import babi
+from tests.hostile import bounded, strategies
+from tests.hostile.cases import fuzz
+from tests.hostile.outcomes import REFUSED, attempt, rum
+
+TEXTS = [to_text(babi.stories(count), 1).encode() for count in (1, 3, 12)]
+TRAIN, TEST = "qa1_single-supporting-fact_train.txt", "qa1_single-supporting-fact_test.txt"
+PIECES = (
+    *(
+        "1 ",
+        "2 ",
+        "3 ",
+        "0 ",
+        "-1 ",
+        "01 ",
+        "999999999 ",
+        "1e9 ",
+        "² ",
+        "١ ",
+        "\t",
+        "\n",
+        "\r",
+        "\r\n",
+    ),
+    *("Mary went to the garden.", "Where is Mary?", "?", ".", "garden", "\t1", "\t1 2", "\t9", " "),
+    *(
+        "\ufeff",
+        "\u2028",
+        "\x85",
+        "\x0b",
+        "\x1c",
+        "İ",
+        "ß",
+        "\u0301",
+        "。",
+        "a" * 1001,
+        *strategies.TEXTS,
+    ),
+)
+
+
+def parse(place, content):
+    """Read stories; those that are read are written and read as the same ones."""
+    found = attempt(reader.parse, content, "x", around=place)
+    if found is not REFUSED:
+        assert reader.parse(to_text(found, 1).encode(), "again") == found
+    return found
+
+
+@fuzz(fast=100, slow=5000, content=strategies.changed(TEXTS))
+def test_stories_with_changed_bytes_are_read_or_refused(place, content):
+    parse(place, content)
+
+
+@fuzz(fast=60, slow=4000, pieces=st.lists(st.sampled_from(PIECES), max_size=20))
+def test_pieces_of_stories_are_read_or_refused(place, pieces):
+    parse(place, "".join(pieces).encode(errors="surrogatepass"))
+
+
+@fuzz(
+    fast=40,
+    slow=1500,
+    train=strategies.changed(TEXTS),
+    test=st.sampled_from(TEXTS) | strategies.changed(TEXTS),
+    is_packed=st.booleans(),
+    level=st.sampled_from(["words", "sentences"]),
+)
+def test_a_run_takes_stories_or_refuses_them(place, train, test, is_packed, level):
+    end = ".gz" if is_packed else ""
+    for name, content in ((TRAIN, train), (TEST, test)):
+        (place / (name + end)).write_bytes(gzip.compress(content, 1) if is_packed else content)
+    run = config.build("babi", [f"task.level={level}"], {("task", "data"): str(place)})
+    attempt(material.for_training, run, None, around=place)
+
+
+@fuzz(fast=20, slow=500, content=strategies.changed([gzip.compress(text) for text in TEXTS]))
+def test_a_packed_file_with_changed_bytes_is_read_or_refused(place, content):
+    path = place / f"{TEST}.gz"
+    path.write_bytes(content)
+    attempt(files.read, path, 1, None, ["test"], around=place)
+
+
+REMEMBERED = Stories.of(
+    Collection("x", {s: babi.stories(4) for s in ("train", "validation", "test")})
+).to_json()
+REMEMBERED["sizes"] = dict(REMEMBERED["sizes"])
+
+
+@fuzz(fast=60, slow=3000, content=strategies.replaced(REMEMBERED))
+def test_what_a_run_remembers_of_stories_is_taken_or_refused(place, content):
+    found = attempt(Stories.from_json, content, around=place)
+    if found is not REFUSED:
+        collection = Collection("y", {"test": babi.stories(2)})
+        attempt(found.reading, collection, ["test"], around=place)
+
+
+def test_files_that_grow_in_memory_are_refused(tmp_path):
+    said = bounded.outcomes(
+        """
+        import gzip
+        from pathlib import Path
+        from rumcli.data.babi import files
+        from rumcli.tasks.stories import Collection, Stories
+        def one_story_of_many_questions():
+            lines = ("%d A.\\n%d b?\\tc\\t1\\n" % (n, n + 1) for n in range(1, 100000, 2))
+            return "".join(lines).encode()
+        CONTENTS = {
+            "one story of many questions": one_story_of_many_questions,
+            "zeros": lambda: gzip.compress(bytes(2**28), 1),
+            "no end of line": lambda: b"1 " + b"a" * 2**25,
+        }
+        def read(name):
+            path = Path("qa1_train.txt.gz" if name == "zeros" else "qa1_train.txt")
+            path.write_bytes(CONTENTS[name]())
+            Stories.of(Collection("x", dict.fromkeys(
+                ["train", "validation", "test"], files.read(path, 1).stories["train"])))
+        CALLS = {name: lambda name=name: read(name) for name in CONTENTS}
+        """,
+        tmp_path,
+        most_mib=700,
+    )
+    assert "too much to keep" in said["one story of many questions"]
+    assert all(line.startswith("ConfigError: ") for line in said.values()), said
+
+
+def test_more_words_than_there_are_numbers_for_are_told(tmp_path, monkeypatch):
+    place = tmp_path / "place"
+    place.mkdir()
+    words = [f"w{number}" for number in range(40_000)]
+    lines = [" ".join(words[start : start + 100]) for start in range(0, len(words), 100)]
+    text = "".join(f"{number} {line}.\n" for number, line in enumerate(lines, 1))
+    text += f"{len(lines) + 1} what is it?\tw1\t1\n"
+    for name in (TRAIN, TEST):
+        (place / name).write_text(text * 2)
+    monkeypatch.chdir(place)
+    _, _, said = rum("train", "babi", "--data", place, around=place)
+    assert "different words; expected at most 32,767" in said

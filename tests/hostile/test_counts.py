@@ -1,0 +1,15 @@
+"""How many cases there are, which each test makes sure of for itself."""
+
+import importlib
+import pkgutil
+
+import tests.hostile
+from tests.hostile import cases
+
+
+def test_there_are_a_thousand_cases_by_default_and_a_hundred_thousand_slow_ones():
+    for module in pkgutil.iter_modules(tests.hostile.__path__):
+        importlib.import_module(f"tests.hostile.{module.name}")
+    found = {one.name: one for one in cases.REGISTERED}.values()
+    assert sum(one.fast for one in found) >= 1_000
+    assert sum(one.slow for one in found) >= 100_000
