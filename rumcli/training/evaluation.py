@@ -49,6 +49,7 @@ def evaluate_run(
         ConfigError: If the task's material is missing or wrong, or a figure is unknown.
     """
     task, model, step = restore_run(folder, split, which, material)
+    requirements.check_names(required, requirements.figures(task))
     values = evaluate(task, model, split)
     found = {
         "task": task.config.task.name,
@@ -82,7 +83,6 @@ def restore_run(
     material = material or materials.for_evaluation(folder, split)
     session.prepare(run)
     task = registry.make(run, material)
-    requirements.check_names(required, requirements.figures(task))
     model = task.model()
     state.restore_weights(model, checkpoint.arrays)
     return task, model, checkpoint.step
