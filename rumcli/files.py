@@ -11,6 +11,7 @@ import json
 import math
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -51,6 +52,37 @@ def remove_unfinished(folder: Path) -> None:
     for path in folder.glob(".*.part"):
         if path.is_file() and not path.is_symlink():
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_any(path: Path) -> Iterator[Path]:
+    """Yield a place aside, for a file or a folder that takes the place of `path` in the end.
+
+    Args:
+        path: Where it shall be; what is there stays as it is until the end. Its name, and so the
+            suffix, is that of the place aside.
+
+    Raises:
+        OSError: If it can't be written; nothing is left behind then.
+    """
+    with tempfile.TemporaryDirectory(
+        dir=path.parent, prefix=f".{path.name}.", suffix=".part", ignore_cleanup_errors=True
+    ) as folder:
+        aside = Path(folder) / path.name
+        yield aside
+        for file in [aside, *aside.rglob("*")]:
+            if file.is_file():
+                with file.open("rb+") as opened:
+                    os.fsync(opened.fileno())
+        if path.is_dir():  # a folder can't be replaced in one step: the old one goes aside first
+            before = path.rename(Path(folder) / f"{path.name}.before")
+            try:
+                aside.rename(path)
+            except OSError:
+                before.rename(path)
+                raise
+        else:
+            aside.replace(path)
 
 
 def write_text(path: Path, text: str) -> None:

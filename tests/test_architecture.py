@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "config": {"errors", "suggest", "files"},
     "tasks": {"cells", "data", "config", "errors"},
     "training": {"tasks", "data", "config", "errors", "files", "machine", "suggest", ""},
+    "layers": {"cells", "tasks"},
     "benchmark": {"training", "tasks", "cells", "config", "errors"},
     "reporting": {"training", "tasks", "config", "errors", "files"},
     "cli": {

@@ -49,3 +49,32 @@ def test_only_regular_files_of_some_size_are_read(tmp_path):
     for name, reason in (("a", "More than 3 bytes"), ("pipe", "Not a regular"), ("", "Not a reg")):
         with pytest.raises(OSError, match=reason):
             files.read_regular(tmp_path / name, most=3)
+
+
+def test_a_folder_takes_the_place_of_another_or_leaves_it(tmp_path):
+    place = tmp_path / "model"
+    for content in ("old", "new"):
+        with files.replacing_any(place) as aside:
+            (aside / "inner").mkdir(parents=True)
+            (aside / "inner" / content).write_text(content)
+    assert [path.name for path in (place / "inner").iterdir()] == ["new"]
+
+    def write_half():
+        with files.replacing_any(place) as aside:
+            aside.mkdir()
+            raise ValueError("half-way")
+
+    with pytest.raises(ValueError, match="half-way"):
+        write_half()
+    assert [path.name for path in (place / "inner").iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_file_takes_the_place_of_another(tmp_path):
+    place = tmp_path / "model.keras"
+    for content in ("old", "new"):
+        with files.replacing_any(place) as aside:
+            assert aside.suffix == ".keras"
+            aside.write_text(content)
+    assert place.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [place]

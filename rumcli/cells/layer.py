@@ -215,7 +215,7 @@ class RecurrentLayer(keras.layers.RNN):
         states = [self.cell.at_full_precision(state) for state in initial_state]
         step = self.cell.prepare()
         return loop.run(
-            self, lambda one, states: step(one[0], states, one[1]), inputs, states, mask
+            self, lambda one, states: step(one[0], states, one[1]), inputs, states, mask, training
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def run(
     sequences: tuple[Any, ...],
     states: list[Tensor],
     mask: Tensor | None,
+    training: bool = True,
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Run `step` over time, with the options of a `keras.layers.RNN`.
 
@@ -37,13 +38,19 @@ def run(
         sequences: Nested tuples of tensors `[B, T, ...]`.
         states: Tensors `[B, ...]`.
         mask: `[B, T]` boolean, or None.
+        training: Whether a gradient is to be expected.
 
     Returns:
         The last output `[B, H]`, the outputs `[B, T, H]` and the final states, as
         `keras.layers.RNN.inner_loop` returns them.
     """
     # Keras's own loop takes a tuple of tensors, but nothing deeper.
-    flat = tuple(map(_of_any_batch_size, tree.flatten(sequences)))
+    flat = tuple(tree.flatten(sequences))
+    # An exported model takes batches of any size, and its graph is to hold no more than it needs:
+    # converters to other formats do not know the operation that hides a size.
+    if training or any(tensor.shape[0] is not None for tensor in (*flat, *states)):
+        flat = tuple(map(_of_any_batch_size, flat))
+        states = list(map(_of_any_batch_size, states))
 
     def step_of_flat(parts: tuple[Tensor, ...], states: Any) -> tuple[Tensor, list[Tensor]]:
         return step(tree.pack_sequence_as(sequences, list(parts)), states)
@@ -51,7 +58,7 @@ def run(
     return backend.rnn(
         step_of_flat,
         flat,
-        list(map(_of_any_batch_size, states)),
+        states,
         go_backwards=layer.go_backwards,
         mask=mask,
         unroll=layer.unroll,

@@ -17,6 +17,7 @@ from rumcli.cli import (
     compare,
     doctor,
     evaluate,
+    export,
     gen_data,
     generate,
     inspect,
@@ -43,6 +44,7 @@ app.command("train", rich_help_panel="Runs")(train.train)
 app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
 app.command("generate", rich_help_panel="Runs")(generate.generate)
 app.command("compare", rich_help_panel="Runs")(compare.compare)
+app.command("export", rich_help_panel="Runs")(export.export)
 app.command("plot", rich_help_panel="Runs")(plot.plot)
 app.command("inspect", rich_help_panel="Runs")(inspect.inspect)
 app.add_typer(gen_data.app, name="gen-data", rich_help_panel="Data and settings")

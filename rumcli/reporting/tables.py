@@ -110,6 +110,28 @@ def _add_layer(table: Table, layer: LayerSummary, indent: str) -> None:
     table.add_row(indent + layer.name, layer.kind, Text(shape), f"{layer.weights:,}")
 
 
+def exported(found: dict[str, Any]) -> Table:
+    """Show what an export wrote.
+
+    Args:
+        found: As `training.exporting.export` returns it.
+    """
+    title = f"{found['task']} with {found['cell']} as {found['format']}"
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_row("written", Text(found["path"]))
+    table.add_row("size", f"{found['bytes'] / 1e6:.2f} MB")
+    table.add_row("weights of step", str(found["weights_of_step"]))
+    for key in ("inputs", "outputs"):
+        for tensor in found[key]:
+            sizes = ", ".join("any" if size is None else str(size) for size in tensor["shape"])
+            table.add_row(key[:-1], Text(f"{tensor['name']} [{sizes}] {tensor['dtype']}"))
+    difference = f"{found['largest_difference']:.1e} at most, on {found['examples_compared']}"
+    table.add_row("read again, differs by", f"{difference} examples")
+    return table
+
+
 def presets(rows: Iterable[dict[str, str]]) -> Table:
     """Show the presets with task, cell and description."""
     table = Table(title="presets", title_justify="left")

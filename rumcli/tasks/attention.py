@@ -18,6 +18,7 @@ from rumcli.tasks.embedding import OneHotEmbedding
 Tensor = Any
 
 
+@keras.saving.register_keras_serializable(package="rumcli")
 class SentenceEncoder(keras.layers.Layer):
     """Makes one vector of the words of a sentence: their sum, weighted by place.
 
@@ -56,7 +57,12 @@ class SentenceEncoder(keras.layers.Layer):
         """Return `[..., E]`."""
         return (*input_shape[:-1], self.units)
 
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make the layer again."""
+        return {**super().get_config(), "words": self.embedding.symbols, "units": self.units}
 
+
+@keras.saving.register_keras_serializable(package="rumcli")
 class Question(keras.layers.Layer):
     """Puts a question beside each sentence, and their product: `[e, e ⊙ q, q]`.
 
@@ -79,6 +85,7 @@ class Question(keras.layers.Layer):
         return (*sentences_shape[:-1], 3 * sentences_shape[-1])
 
 
+@keras.saving.register_keras_serializable(package="rumcli")
 class Attention(keras.layers.Layer):
     """Looks at memories several times, each time with what the question has become so far.
 
@@ -140,3 +147,8 @@ class Attention(keras.layers.Layer):
         """Return `[B, H]` and `[B, looks, S]`."""
         batch, memories = memories_shape[0], memories_shape[1]
         return (batch, self.units), (batch, self.looks, memories)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make the layer again."""
+        own = {"looks": self.looks, "units": self.units, "memory_units": self.memory_units}
+        return {**super().get_config(), **own}

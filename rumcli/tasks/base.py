@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 
 from rumcli.config import RunConfig, Split
 from rumcli.tasks.reference import Reference
@@ -73,6 +74,29 @@ class Task(abc.ABC):
             row: Number of the sample in it.
         """
         return [str(symbol) for symbol in inputs[row]]
+
+    def for_inference(self, model: keras.Model) -> keras.Model:
+        """Return a model of the same weights as other programs take it: nothing for training.
+
+        Args:
+            model: As `model` makes it.
+        """
+        inputs = {part.name: part for part in model.inputs}
+        one = model.inputs[0] if len(inputs) == 1 else inputs
+        return keras.Model(one, model.outputs[0], name=model.name)
+
+    def inference_inputs(
+        self, model: keras.Model, inputs: Any, before: Mapping[str, np.ndarray] | None
+    ) -> dict[str, np.ndarray]:
+        """Return, by name, what the model for inference takes where the run's takes `inputs`.
+
+        Args:
+            model: That for inference.
+            inputs: Of an evaluation batch.
+            before: What the model for inference returned for the batch before, by name; None at
+                the first.
+        """
+        return inputs if isinstance(inputs, dict) else {model.inputs[0].name: inputs}
 
     @property
     def steps_per_pass(self) -> int | None:

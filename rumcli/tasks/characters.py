@@ -17,6 +17,7 @@ from rumcli.config import CharactersConfig, RunConfig, Split
 from rumcli.data.windows import Windows
 from rumcli.tasks.base import Batch, Task
 from rumcli.tasks.carried import Carried
+from rumcli.tasks.continued import Continued
 from rumcli.tasks.embedding import OneHotEmbedding
 from rumcli.tasks.model import compile_model, dropout, logits, recurrent
 from rumcli.tasks.reference import Reference
@@ -25,6 +26,7 @@ from rumcli.tasks.text import Text
 # The test text of Penn Treebank by FS-RUM-2, in bits per character: arXiv:1710.09537.
 _PUBLISHED = 1.189
 _LARGEST_EXPONENT = 700.0  # of e, in a float
+_AFTER = "_after"  # ends the name of a state that comes out of a model for inference
 
 
 class Characters(Task):
@@ -127,6 +129,42 @@ class Characters(Task):
         compile_model(model, self.config, metrics=[], summed_over=task.length)
         return model
 
+    def for_inference(self, model: keras.Model) -> keras.Model:
+        """Return a model of windows `[B, L]`, of any B and L, whose states go in and come out.
+
+        It returns, by name, the logits and the states. Where `begins` is not zero, a text begins,
+        and the states that go in do not count.
+        """
+        symbols = keras.Input((None,), dtype="int32", name="symbols")
+        begins = keras.Input((), name="begins")
+        inputs, outputs, value = {"symbols": symbols, "begins": begins}, {}, symbols
+        for layer in model.layers:
+            if isinstance(layer, Carried):
+                states = _state_inputs(layer)
+                value, *after = Continued(layer.layer, name=layer.name)(
+                    value, begins, list(states.values())
+                )
+                inputs.update(states)
+                outputs.update({name + _AFTER: s for name, s in zip(states, after, strict=True)})
+            elif not isinstance(layer, keras.layers.InputLayer):
+                value = layer(value)
+        return keras.Model(inputs, {"logits": value, **outputs}, name=model.name)
+
+    def inference_inputs(
+        self, model: keras.Model, inputs: Any, before: Mapping[str, np.ndarray] | None
+    ) -> dict[str, np.ndarray]:
+        """Add the states: those that came out of the window before."""
+        states = {name: spec for name, spec in model.input.items() if name not in inputs}
+        if before is None:
+            streams = len(inputs["symbols"])
+            found = {
+                name: np.zeros((streams, *spec.shape[1:]), spec.dtype)
+                for name, spec in states.items()
+            }
+        else:
+            found = {name: before[name + _AFTER] for name in states}
+        return {**inputs, **found}
+
     def _inputs(self, symbols: np.ndarray, begins: bool) -> dict[str, np.ndarray]:
         return {
             "symbols": symbols,
@@ -136,3 +174,13 @@ class Characters(Task):
     @property
     def _task(self) -> CharactersConfig:
         return cast(CharactersConfig, self.config.task)
+
+
+def _state_inputs(carried: Carried) -> dict[str, Any]:
+    """Make an input for each state of a layer, by name: `cell_state_1`, `cell_state_2`."""
+    states = carried.layer.get_initial_state(1)
+    return {
+        name: keras.Input(state.shape[1:], dtype=state.dtype, name=name)
+        for number, state in enumerate(states, 1)
+        for name in [f"{carried.name}_state_{number}"]
+    }

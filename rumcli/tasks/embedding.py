@@ -10,6 +10,7 @@ from keras import ops
 Tensor = Any
 
 
+@keras.saving.register_keras_serializable(package="rumcli")
 class OneHotEmbedding(keras.layers.Layer):
     """Gives each symbol a vector: its one-hot vector times a matrix.
 
@@ -41,3 +42,7 @@ class OneHotEmbedding(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return `[..., E]`."""
         return (*input_shape, self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make the layer again."""
+        return {**super().get_config(), "symbols": self.symbols, "units": self.units}

@@ -12,6 +12,7 @@ from keras import ops
 Tensor = Any
 
 
+@keras.saving.register_keras_serializable(package="rumcli")
 class Trimmed(keras.layers.Layer):
     """Runs a layer over the end of its inputs, where the sequences are.
 
@@ -83,6 +84,18 @@ class Trimmed(keras.layers.Layer):
     def compute_output_shape(self, inputs_shape: Any, there_shape: Any) -> Any:
         """Return the shape of the layer's outputs."""
         return self.layer.compute_output_shape(inputs_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make the layer again."""
+        layer = keras.saving.serialize_keras_object(self.layer)
+        own = {"layer": layer, "lengths": self.lengths, "backwards": self.backwards}
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Trimmed:
+        """Make the layer from what `get_config` returned."""
+        layer = keras.saving.deserialize_keras_object(config.pop("layer"))
+        return cls(layer, **config)
 
 
 def lengths_for(sizes: Sequence[int], most: int = 4) -> list[int]:

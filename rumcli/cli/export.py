@@ -1,0 +1,89 @@
+"""`rum export`: write the model of a run for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rumcli.cli import engine, options
+from rumcli.errors import ConfigError
+from rumcli.reporting import output
+
+# The formats, with what their names end in. A SavedModel is a folder.
+_SUFFIXES = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx"}
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="keras, for Keras with this package; savedmodel, for TensorFlow alone; or onnx.",
+            autocompletion=options.completing(lambda: _SUFFIXES),
+        ),
+    ] = "keras",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="What to write: a .keras or .onnx file, or the folder of a savedmodel. "
+            "Default: the run's name, here."
+        ),
+    ] = None,
+    checkpoint: options.Checkpoint = "best",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="For runs of ptb or babi: where their data is now, if it has moved.",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what an export wrote.")] = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write a run's model for inference, read it again, and compare its outputs on real data.
+
+    If they differ by more than rounding, nothing is written and the exit code is 1.
+    """
+    kind = options.choose("--format", "format", format_, _SUFFIXES)
+    options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
+    from rumcli.config import Split
+    from rumcli.training import material as materials
+    from rumcli.training.run_folder import RunFolder
+
+    folder = RunFolder.open(run)
+    path = out or Path(run.resolve().name + (_SUFFIXES[kind] or "-savedmodel"))
+    _check(path, kind, force)
+    material = materials.for_evaluation(folder, Split.VALIDATION, data)
+    engine.start(debug)
+    from rumcli.reporting import tables
+    from rumcli.training import exporting, formats
+
+    formats.check(kind)
+    try:
+        found = exporting.export(folder, checkpoint, kind, path, material)
+    except OSError as error:
+        raise ConfigError(f"can't write {path}: {error.strerror or error}") from error
+    if as_json:
+        output.show_json(found)
+    else:
+        output.show(tables.exported(found))
+
+
+def _check(path: Path, kind: str, force: bool) -> None:
+    suffix = _SUFFIXES[kind]
+    if suffix:
+        if path.suffix != suffix:
+            raise ConfigError(f"--out {path}: expected a name that ends in {suffix}")
+        output.check_new_file(path, force)
+        return
+    if path.exists():
+        if not (path / "saved_model.pb").is_file():
+            raise ConfigError(f"{path} exists and is no savedmodel; choose another name")
+        if not force:
+            raise ConfigError(f"{path} exists; choose another name, or --force to replace it")
+    if not path.resolve().parent.is_dir():
+        raise ConfigError(f"can't write {path}: No such file or directory")

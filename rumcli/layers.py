@@ -1,0 +1,36 @@
+"""Every layer that a model of a run can have, for `keras.saving.load_model`.
+
+`import rumcli.layers` makes them known to Keras, which does not import what a file names.
+"""
+
+from rumcli.cells.arum import ARUM, ARUMCell
+from rumcli.cells.eunn import EUNN, EUNNCell
+from rumcli.cells.fs_rnn import FSRNN, FSRNNCell
+from rumcli.cells.goru import GORU, GORUCell
+from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
+from rumcli.cells.rum import RUM, RUMCell
+from rumcli.tasks.attention import Attention, Question, SentenceEncoder
+from rumcli.tasks.continued import Continued
+from rumcli.tasks.embedding import OneHotEmbedding
+from rumcli.tasks.trimmed import Trimmed
+
+__all__ = [
+    "ARUM",
+    "EUNN",
+    "FSRNN",
+    "GORU",
+    "LNLSTM",
+    "RUM",
+    "ARUMCell",
+    "Attention",
+    "Continued",
+    "EUNNCell",
+    "FSRNNCell",
+    "GORUCell",
+    "LNLSTMCell",
+    "OneHotEmbedding",
+    "Question",
+    "RUMCell",
+    "SentenceEncoder",
+    "Trimmed",
+]

@@ -1,0 +1,77 @@
+"""A recurrent layer whose states its caller keeps, for models that leave this program.
+
+`Carried` keeps them itself, as weights, for as many streams as a run has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="rumcli")
+class Continued(keras.layers.Layer):
+    """Runs a layer from states that are inputs, to states that are outputs.
+
+    Args:
+        layer: A `keras.layers.RNN` with `return_sequences` and `return_state`.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If the layer does not return its outputs at every step, and its states.
+    """
+
+    def __init__(self, layer: keras.layers.RNN, **kwargs: Any) -> None:
+        if not (layer.return_sequences and layer.return_state):
+            raise ValueError("the layer must have return_sequences=True and return_state=True")
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    def build(self, inputs_shape: Any, begins_shape: Any, states_shape: Any) -> None:
+        """Build the layer for inputs `[B, T, D]`."""
+        if not self.layer.built:
+            self.layer.build(inputs_shape)
+        self.built = True
+
+    def call(
+        self, inputs: Tensor, begins: Tensor, states: list[Tensor], training: bool = False
+    ) -> list[Tensor]:
+        """Run over the next steps of every sample.
+
+        Args:
+            inputs: `[B, T, D]`.
+            begins: `[B]`, not zero where a text begins: there the states do not count, and the
+                layer's initial ones are taken.
+            states: `[B, ...]` each.
+            training: As for the layer.
+
+        Returns:
+            The outputs, `[B, T, H]`, and the states after the last step.
+        """
+        is_new = ops.expand_dims(begins != 0, -1)
+        initial = self.layer.get_initial_state(ops.shape(inputs)[0])
+        states = [
+            ops.where(is_new, ops.cast(first, state.dtype), state)
+            for first, state in zip(initial, states, strict=True)
+        ]
+        outputs, *after = self.layer(inputs, initial_state=states, training=training)
+        return [outputs, *(ops.cast(a, s.dtype) for a, s in zip(after, states, strict=True))]
+
+    def compute_output_shape(self, inputs_shape: Any, begins_shape: Any, states_shape: Any) -> Any:
+        """Return `[B, T, H]` and the shapes of the states."""
+        return [self.layer.compute_output_shape(inputs_shape)[0], *states_shape]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make the layer again."""
+        layer = keras.saving.serialize_keras_object(self.layer)
+        return {**super().get_config(), "layer": layer}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Continued:
+        """Make the layer from what `get_config` returned."""
+        layer = keras.saving.deserialize_keras_object(config.pop("layer"))
+        return cls(layer, **config)

@@ -1,0 +1,154 @@
+"""The formats in which a model leaves this program: how each is written and read.
+
+`.keras` needs this package where it is read; a SavedModel needs TensorFlow, ONNX its own runtime.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import keras
+import numpy as np
+
+from rumcli.config import RunConfig
+from rumcli.errors import ConfigError, RunError
+
+# From inputs by name to outputs by name; an only output is called `"logits"`.
+Call = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
+
+FORMATS = ("keras", "savedmodel", "onnx")
+_ONLY = "logits"
+_CONVERTER = ("tf2onnx", "onnx", "onnxruntime")
+
+
+def check(kind: str) -> None:
+    """Make sure that a format can be written here.
+
+    Raises:
+        ConfigError: If it needs another backend, or what is not installed.
+    """
+    backend = keras.backend.backend()
+    if kind != "keras" and backend != "tensorflow":
+        raise ConfigError(
+            f"--format {kind} needs the backend tensorflow, not {backend}; a run of any can be "
+            "exported with KERAS_BACKEND=tensorflow"
+        )
+    missing = [name for name in _CONVERTER if importlib.util.find_spec(name) is None]
+    if kind == "onnx" and missing:
+        raise ConfigError(
+            f"--format onnx needs {', '.join(missing)}; install what it needs: "
+            "pip install 'rumcli[onnx]'"
+        )
+
+
+def writable(run: RunConfig, kind: str) -> RunConfig:
+    """Return the configuration with a loop over time that a format can hold.
+
+    The fused loop is compiled by XLA, for one kind of processor and sequences of one length. A file
+    of Keras's holds no loop: whoever reads it chooses again.
+    """
+    chosen = getattr(run.cell, "implementation", None)
+    if chosen is None or (kind == "keras" and chosen != "fused"):
+        return run
+    loop = "auto" if kind == "keras" else "plain"
+    return run.model_copy(update={"cell": run.cell.model_copy(update={"implementation": loop})})
+
+
+def write(model: keras.Model, kind: str, path: Path) -> None:
+    """Write a model.
+
+    Raises:
+        RunError: If the format can't hold it.
+    """
+    try:
+        with _quiet():
+            if kind == "keras":
+                model.save(path)
+            else:
+                model(model.input)  # Keras converts only what was called
+                form = {"savedmodel": "tf_saved_model", "onnx": "onnx"}[kind]
+                model.export(str(path), format=form, verbose=False)
+    except OSError:
+        raise
+    except Exception as error:  # of any kind: the converters have many
+        raise RunError(f"this model can't be written as {kind}: {_first_line(error)}") from error
+
+
+def read(kind: str, path: Path) -> Call:
+    """Read what `write` wrote, as another program would.
+
+    Raises:
+        RunError: If it can't be read again.
+    """
+    readers = {"keras": _read_keras, "savedmodel": _read_saved_model, "onnx": _read_onnx}
+    try:
+        with _quiet():
+            return readers[kind](path)
+    except Exception as error:
+        raise RunError(f"the {kind} file can't be read again: {_first_line(error)}") from error
+
+
+def _read_keras(path: Path) -> Call:
+    model = cast(keras.Model, keras.saving.load_model(path, compile=False, safe_mode=True))
+
+    def call(inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        one = len(model.inputs) == 1
+        found = cast(Any, model.predict_on_batch(next(iter(inputs.values())) if one else inputs))
+        return found if isinstance(found, dict) else {_ONLY: found}
+
+    return call
+
+
+def _read_saved_model(path: Path) -> Call:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    serve = loaded.signatures["serving_default"]
+
+    def call(inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        outputs = serve(**{name: tf.constant(array) for name, array in inputs.items()})
+        return _named({name: tensor.numpy() for name, tensor in outputs.items()})
+
+    call.loaded = loaded  # type: ignore[attr-defined]  # its variables live as long as it does
+    return call
+
+
+def _read_onnx(path: Path) -> Call:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def call(inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        return _named(dict(zip(names, session.run(names, dict(inputs)), strict=True)))
+
+    return call
+
+
+def _named(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return outputs if len(outputs) > 1 else {_ONLY: next(iter(outputs.values()))}
+
+
+def _first_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:300]} …"
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back the messages of converters, which are about their own insides."""
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,105 @@
+import importlib.util
+import json
+
+import pytest
+
+from tests.cli.commands import assert_one_line, has_control_characters, python, rum
+
+READ_KERAS = """
+import keras, numpy, rumcli.layers
+model = keras.saving.load_model("copying-rum-1.keras", safe_mode=True)
+numpy.save("keras", model.predict(numpy.arange(48).reshape(2, 24) % 9, verbose=0))
+"""
+READ_SAVED_MODEL = """
+import sys
+sys.modules["rumcli"] = sys.modules["keras"] = None
+import numpy, tensorflow
+serve = tensorflow.saved_model.load("there/served").signatures["serving_default"]
+symbols = tensorflow.constant(numpy.arange(48).reshape(2, 24) % 9, "int32")
+numpy.save("savedmodel", serve(symbols=symbols)["output_0"])
+keras = numpy.load("keras.npy")
+assert keras.shape == (2, 24, 9) and keras.std() > 0
+numpy.testing.assert_allclose(numpy.load("savedmodel.npy"), keras, atol=1e-5)
+"""
+READ_ONNX = """
+import sys
+sys.modules["rumcli"] = sys.modules["keras"] = sys.modules["tensorflow"] = None
+import numpy, onnxruntime
+session = onnxruntime.InferenceSession("model.onnx")
+symbols = (numpy.arange(48).reshape(2, 24) % 9).astype("int32")
+(found,) = session.run(None, {"symbols": symbols})
+assert found.shape == (2, 24, 9) and found.std() > 0
+"""
+# A format that is read wrongly: by half of one.
+WRONG = """
+import sys
+from rumcli.cli.app import main
+from rumcli.training import formats
+read = formats.read
+formats.read = lambda kind, path: lambda given: {"logits": read(kind, path)(given)["logits"] + 0.5}
+sys.exit(main(["export", sys.argv[1]]))
+"""
+
+
+def test_keras_and_tensorflow_read_what_is_written(tmp_path, finished_run):
+    (tmp_path / "there").mkdir()
+    result = rum("export", finished_run, "--json", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert found["path"] == "copying-rum-1.keras"
+    assert found["largest_difference"] <= found["tolerance"] <= 0.1
+    assert found["examples_compared"] == 15
+    assert found["inputs"] == [{"name": "symbols", "shape": [None, 24], "dtype": "int32"}]
+    result = rum("export", finished_run, "--format=savedmodel", "--out=there/served", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "symbols [any, 24] int32" in result.stdout
+    assert not has_control_characters(result.stdout)
+    for code in (READ_KERAS, READ_SAVED_MODEL):
+        result = python(code, tmp_path)
+        assert result.returncode == 0, result.stderr
+    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["served"]
+
+
+def test_onnx_is_written_or_it_is_said_what_is_missing(tmp_path, finished_run):
+    result = rum("export", finished_run, "--format=onnx", "--out=model.onnx", cwd=tmp_path)
+    if importlib.util.find_spec("tf2onnx") is None:
+        assert_one_line(result, 2, "pip install 'rumcli[onnx]'")
+        assert list(tmp_path.iterdir()) == []
+        return
+    assert (result.returncode, result.stderr) == (0, "")
+    result = python(READ_ONNX, tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_what_computes_something_else_is_not_kept(tmp_path, finished_run):
+    result = python(WRONG.replace("sys.argv[1]", repr(str(finished_run))), tmp_path)
+    assert result.returncode == 1, result.stderr
+    assert "computes something else than the run's model" in result.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nowhere"], "there is no run folder nowhere"),
+        (["{run}", "--format=kera"], "--format kera: unknown format 'kera'; did you mean 'keras'?"),
+        (["{run}", "--out=x.h5"], "--out x.h5: expected a name that ends in .keras"),
+        (["{run}", "--out=there.keras"], "there.keras exists; choose another name, or --force"),
+        (["{run}", "--out=no/x.keras"], "can't write no/x.keras: No such file or directory"),
+        (
+            ["{run}", "--format=savedmodel", "--out=mine", "--force"],
+            "mine exists and is no savedmodel; choose another name",
+        ),
+        (["{run}", "--data=x"], "--data x: {run} is of 'copying', without text"),
+        (["{run}", "--checkpoint=first"], "--checkpoint first: unknown checkpoint 'first'"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(tmp_path, finished_run, arguments, expected):
+    (tmp_path / "there.keras").write_bytes(b"mine")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("mine")
+    arguments = [argument.format(run=finished_run) for argument in arguments]
+    result = rum("export", *arguments, cwd=tmp_path)
+    assert_one_line(result, 2, expected.format(run=finished_run))
+    assert (tmp_path / "there.keras").read_bytes() == b"mine"
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "mine"

@@ -1,0 +1,64 @@
+"""The model that leaves this program computes what the run's model does."""
+
+import keras
+import numpy as np
+import pytest
+
+from rumcli import layers
+from rumcli.config import Split
+from rumcli.training import session
+from tests import small
+
+KINDS = {
+    "copying": ("copying", "gru", []),
+    "recall": ("recall", "rum", ["model.layers=2"]),
+    "words": ("babi", "lnlstm", ["task.level=words"]),
+    "sentences": ("babi", "rum", ["model.layers=2"]),
+    "characters": ("ptb", "lstm", ["model.layers=2", "model.dropout=0.5"]),
+    "characters, two states": ("ptb", "arum", []),
+}
+
+
+@pytest.mark.parametrize(("name", "cell", "settings"), KINDS.values(), ids=KINDS)
+def test_it_computes_what_the_run_does_also_when_it_was_written_and_read(
+    tmp_path, name, cell, settings
+):
+    data = {"task__data": str(small.write_text(tmp_path / "text"))} if name == "ptb" else {}
+    run = small.run_config(name, cell=cell, settings=settings, **data)
+    session.prepare(run)
+    task = small.task(run)
+    model = task.model()
+    written = task.for_inference(model)
+    written.save(tmp_path / "model.keras")
+    read = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    before = None
+    for number in range(min(3, task.batches_in(Split.VALIDATION))):
+        inputs = task.evaluation_batch(Split.VALIDATION, number)[0]
+        expected = model.predict_on_batch(inputs)
+        given = task.inference_inputs(written, inputs, before)
+        before = read.predict_on_batch(
+            given if len(written.inputs) > 1 else next(iter(given.values()))
+        )
+        found = before["logits"] if isinstance(before, dict) else before
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_text_may_be_given_in_pieces_of_any_length(tmp_path):
+    run = small.run_config("ptb", task__data=str(small.write_text(tmp_path / "text")))
+    session.prepare(run)
+    task = small.task(run)
+    written = task.for_inference(task.model())
+    symbols = np.arange(14, dtype="int32").reshape(2, 7) % 5
+    wrong = np.full((2, 8), 9.0, dtype="float32")  # does not count where a text begins
+    begins = {"begins": np.ones(2, dtype="float32"), "cell_state_1": wrong}
+    whole = written.predict_on_batch({"symbols": symbols, **begins})["logits"]
+    first = written.predict_on_batch({"symbols": symbols[:, :3], **begins})
+    state = {"begins": np.zeros(2, dtype="float32"), "cell_state_1": first["cell_state_1_after"]}
+    rest = written.predict_on_batch({"symbols": symbols[:, 3:], **state})["logits"]
+    np.testing.assert_allclose(np.concatenate([first["logits"], rest], axis=1), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", layers.__all__)
+def test_keras_knows_every_layer(name):
+    found = getattr(layers, name)
+    assert keras.saving.get_registered_object(f"rumcli>{name}") is found
