@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli.cli import engine, options
+from rumcli.cli import code, engine, options
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
@@ -41,6 +41,7 @@ def evaluate(
         options.integer("For runs of babi: questions to show, wrongly answered ones first."),
     ] = 0,
     require: options.Require = None,
+    trust_code: code.Trust = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -55,10 +56,12 @@ def evaluate(
 
     required = requirements.parse(require or [])
     folder = RunFolder.open(run)
+    code.check(folder.config, trust_code)
     if examples and folder.config.task.name != "babi":
         raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
     material = materials.for_evaluation(folder, Split(split), data)
     engine.start(debug)
+    code.admit(folder.config)
     from rumcli.reporting import tables
     from rumcli.training.evaluation import evaluate_run
 

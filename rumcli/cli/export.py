@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rumcli.cli import engine, options
+from rumcli.cli import code, engine, options
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
@@ -41,6 +41,7 @@ def export(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what an export wrote.")] = False,
+    trust_code: code.Trust = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -55,10 +56,12 @@ def export(
     from rumcli.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
+    code.check(folder.config, trust_code)
     path = out or Path(run.resolve().name + (_SUFFIXES[kind] or "-savedmodel"))
     _check(path, kind, force)
     material = materials.for_evaluation(folder, Split.VALIDATION, data)
     engine.start(debug)
+    code.admit(folder.config)
     from rumcli.reporting import tables
     from rumcli.training import exporting, formats
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import engine, options
+from rumcli.cli import code, engine, options
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
@@ -35,6 +35,7 @@ def generate(
     ] = 1.0,
     seed: Annotated[int, options.integer("Seed of the draws: another one, another text.")] = 1,
     checkpoint: options.Checkpoint = "best",
+    trust_code: code.Trust = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -53,10 +54,12 @@ def generate(
     from rumcli.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
+    code.check(folder.config, trust_code)
     text = text_of(folder)
     given = os.fsencode(prompt)  # the very bytes that were typed
     read = text.vocabulary.encode(np.frombuffer(given, dtype=np.uint8), "--prompt")
     engine.start(debug)
+    code.admit(folder.config)
     from rumcli.training.generation import Writer
 
     writer = Writer(folder, checkpoint, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rumcli.cli import engine
+from rumcli.cli import code, engine
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def run_all(
 
     with stopping.listening() as request:
         engine.start(showing.debug)
+        code.admit(run)
         from rumcli.reporting import answers
         from rumcli.training import subtasks
 

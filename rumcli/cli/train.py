@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli.cli import engine, options, subtasks
+from rumcli.cli import code, engine, options, subtasks
 from rumcli.cli.showing import Showing
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
@@ -42,7 +42,8 @@ def train(
     cell: Annotated[
         str | None,
         typer.Option(
-            help="rum, arum, lnlstm, fsrnn, eunn, goru, lstm, gru or rnn. Default: the preset's.",
+            help="rum, arum, lnlstm, fsrnn, eunn, goru, lstm, gru, rnn, or a layer of yours as "
+            "package.module:Class. Default: the preset's.",
             autocompletion=options.completing(options.cells),
         ),
     ] = None,
@@ -119,6 +120,7 @@ def train(
         Path | None, typer.Option(help="Go on with the run in this folder, exactly.")
     ] = None,
     require: options.Require = None,
+    trust_code: code.Trust = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the complete configuration and stop.")
     ] = False,
@@ -136,11 +138,11 @@ def train(
 
     required = requirements.parse(require or [])
     flags = {
-        ("task", "name"): task,
+        **code.flags("task", task),
         ("task", "data"): data,
         ("task", "subtask"): subtask,
         ("task", "delay"): delay,
-        ("cell", "name"): cell,
+        **code.flags("cell", cell),
         ("cell", "units"): hidden,
         ("cell", "time_norm"): norm,
         ("optimizer", "learning_rate"): learning_rate,
@@ -160,6 +162,7 @@ def train(
     if dry_run:
         _show_config(run, as_json)
         return
+    code.check(run, trust_code, [task, cell, *(set_ or [])])
     whole = subtasks.run_all if _has_all_subtasks(run) else _run
     whole(run, out, resume, required, Showing(as_json, quiet, debug))
 
@@ -230,6 +233,7 @@ def _run(
                 with folder.writing():
                     folder.write_config(run)
             engine.start(showing.debug)
+            code.admit(run)
             summary = _follow(run, folder, material, request, required, showing)
     except ConfigError:  # found only once the backend was there
         if resume is None:

@@ -7,6 +7,7 @@ from rumcli.config.build import build, differences, from_file, to_yaml
 from rumcli.config.cells import (
     ARUMConfig,
     CellConfig,
+    CustomCellConfig,
     GRUConfig,
     LSTMConfig,
     RNNConfig,
@@ -32,6 +33,7 @@ __all__ = [
     "CellConfig",
     "CharactersConfig",
     "CopyingConfig",
+    "CustomCellConfig",
     "GRUConfig",
     "KeyPath",
     "LSTMConfig",

@@ -25,6 +25,7 @@ _FLAGS: dict[KeyPath, str] = {
     ("task", "delay"): "--delay",
     ("task", "subtask"): "--subtask",
     ("cell", "name"): "--cell",
+    ("cell", "factory"): "--cell",
     ("cell", "units"): "--hidden",
     ("cell", "time_norm"): "--norm",
     ("optimizer", "learning_rate"): "--learning-rate",
@@ -179,7 +180,7 @@ def _check_names(document: Document) -> None:
                 f"{_where(document, (section,))}expected a mapping such as {{name: {known[0]}}}, "
                 f"got {suggest.shown(part)}"
             )
-        if "name" in part and part["name"] not in known:
+        if "name" in part and part["name"] not in schema.models_at((section,), {}):
             where = _where(document, (section, "name"))
             named = part["name"] if isinstance(part["name"], str) else suggest.shown(part["name"])
             raise ConfigError(where + suggest.unknown(section, named, known))

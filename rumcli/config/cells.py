@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from rumcli.config.sections import Fraction, Positive, Rate, Section
+from rumcli.config.sections import Code, Fraction, Options, Positive, Rate, Section
 
 Activation = Literal["relu", "tanh", "sigmoid", "softsign", "linear"]
 Initializer = Literal["orthogonal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal"]
@@ -188,6 +188,14 @@ class FSRNNConfig(_Looped, _Sized):
     dropout: Annotated[Fraction, Field(description="share dropped between the cells")] = 0.0
 
 
+class CustomCellConfig(_Sized):
+    """A recurrent layer of the user's own: `factory(units, **options)` makes it."""
+
+    name: Literal["custom"] = "custom"
+    factory: Code
+    options: Options = Field(default={}, description="of the factory, by name")
+
+
 CellConfig = Annotated[
     RUMConfig
     | ARUMConfig
@@ -197,6 +205,7 @@ CellConfig = Annotated[
     | GORUConfig
     | LSTMConfig
     | GRUConfig
-    | RNNConfig,
+    | RNNConfig
+    | CustomCellConfig,
     Field(discriminator="name"),
 ]

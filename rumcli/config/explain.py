@@ -19,6 +19,7 @@ _EXPECTED = {
     "greater_than_equal": "at least {ge:g}",
     "less_than": "a number less than {lt:g}",
     "less_than_equal": "at most {le:g}",
+    "string_pattern_mismatch": "a name as in package.module:Class",
     "literal_error": "{expected}",
     "value_error": "{error}",
     "model_type": "a mapping of keys to values",

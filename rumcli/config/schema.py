@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from rumcli.config.cells import CellConfig, RUMConfig
 from rumcli.config.optimizers import OptimizerConfig, RMSPropConfig
-from rumcli.config.sections import LARGEST, Few, Fraction, Positive
+from rumcli.config.sections import CUSTOM, LARGEST, Few, Fraction, Positive
 from rumcli.config.sections import Section as _Section
 from rumcli.config.tasks import TaskConfig
 
@@ -70,8 +70,8 @@ CHOICES = ("task", "cell", "optimizer")
 
 
 def names(section: str) -> list[str]:
-    """Return the names that `section` (`"task"`, `"cell"` or `"optimizer"`) can have."""
-    return list(models_at((section,), {}))
+    """Return the names that `section` (`"task"`, `"cell"` or `"optimizer"`) can have of ours."""
+    return [name for name in models_at((section,), {}) if name != CUSTOM]
 
 
 def model_of(section: str, name: str) -> type[BaseModel]:

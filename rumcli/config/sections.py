@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +11,15 @@ Positive = Annotated[int, Field(ge=1, le=LARGEST)]
 Few = Annotated[int, Field(ge=1, le=100)]  # of layers, each of which is built by itself
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+Code = Annotated[
+    str,
+    Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*$", description="package.module:Name"),
+]
+Options = dict[str, Any]  # of code that is not ours: what a YAML file can say
+
+CUSTOM = "custom"  # the name of a cell or a task that is code of the user's
 
 
 class Section(BaseModel):

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from rumcli import cells
-from rumcli.config import RunConfig
+from rumcli import cells, own_code
+from rumcli.config import CustomCellConfig, RunConfig
 from rumcli.errors import ConfigError
 from rumcli.tasks import optimizer
 
@@ -28,6 +28,8 @@ def recurrent(
     Raises:
         ConfigError: If a cell can't be what the configuration asks for on this backend.
     """
+    if isinstance(config.cell, CustomCellConfig):
+        return _recurrent_of_user(config, config.cell, every_step, return_state)
     options: dict[str, Any] = config.cell.model_dump()
     name, units = options.pop("name"), options.pop("units")
     count = config.model.layers
@@ -45,6 +47,27 @@ def recurrent(
         ]
     except ValueError as error:
         raise ConfigError(f"cell '{name}': {error}") from error
+
+
+def _recurrent_of_user(
+    config: RunConfig, cell: CustomCellConfig, every_step: bool, return_state: bool
+) -> list[keras.layers.RNN]:
+    found = []
+    for number in range(1, config.model.layers + 1):
+        # Who is not asked for states need not know of them.
+        options: dict[str, Any] = {"return_state": True} if return_state else {}
+        options["return_sequences"] = every_step or number < config.model.layers
+        options["name"] = numbered("cell", number)
+        layer = own_code.make(cell.factory, "cell", cell.units, **{**cell.options, **options})
+        # Only a whole RNN has states to be carried on.
+        expected = keras.layers.RNN if return_state else keras.layers.Layer
+        if not isinstance(layer, expected):
+            raise ConfigError(
+                f"cell {cell.factory}: expected a keras.layers.{expected.__name__}, got "
+                f"{type(layer).__name__}"
+            )
+        found.append(layer)
+    return found
 
 
 def numbered(name: str, number: int) -> str:

@@ -1,0 +1,68 @@
+"""Code of the user's own, as commands take it: what is typed is run, what is read is not.
+
+`rumcli.own_code` imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rumcli import own_code
+from rumcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rumcli.config import KeyPath, RunConfig
+
+Trust = Annotated[
+    bool,
+    typer.Option(own_code.TRUST, help="Run the code that the configuration names, if it does."),
+]
+
+_KEYS = ("cell.factory", "task.factory")
+
+
+def flags(section: str, name: str | None) -> dict[KeyPath, Any]:
+    """Return what the name of a cell or a task means: one of ours, or code of the user's."""
+    if name is None or ":" not in name:
+        return {(section, "name"): name}
+    return {(section, "name"): "custom", (section, "factory"): name}
+
+
+def check(run: RunConfig, trusted: bool, typed: Iterable[str | None] = ()) -> None:
+    """Make sure that all code that a run needs was typed, or is trusted. Nothing is imported yet.
+
+    Args:
+        run: The run.
+        trusted: Whether the user trusts all that the configuration names.
+        typed: Texts of the command line: the code itself, or as in `cell.factory=CODE`.
+
+    Raises:
+        ConfigError: If the user may not know of it.
+    """
+    known = {_path_in(text) for text in typed if text}
+    for path in _named_by(run):
+        if not trusted and path not in known:
+            raise ConfigError(own_code.refusal(path))
+
+
+def admit(run: RunConfig) -> None:
+    """Import the code that a run needs, once Keras is there, and after `check`.
+
+    Raises:
+        ConfigError: If it can't be imported.
+    """
+    for path in _named_by(run):
+        own_code.admit(path)
+
+
+def _path_in(text: str) -> str:
+    key, equals, value = text.partition("=")
+    return value.strip() if equals and key.strip() in _KEYS else text
+
+
+def _named_by(run: RunConfig) -> list[str]:
+    sections = (run.task, run.cell)
+    return [section.factory for section in sections if hasattr(section, "factory")]

@@ -1,0 +1,84 @@
+import sys
+
+import pytest
+
+from rumcli import own_code
+from rumcli.errors import ConfigError
+
+MODULE = """
+import math
+from pathlib import Path
+Path("has_run").touch()
+number = 3
+def half(value, of=2):
+    return value / of
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with modules of the user's, who stands in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    monkeypatch.setattr(own_code, "_admitted", {})
+    for name in ("theirs", "broken", "lacking"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    (tmp_path / "theirs.py").write_text(MODULE)
+    (tmp_path / "broken.py").write_text("1 / 0")
+    (tmp_path / "lacking.py").write_text("import surely_not_there")
+    return tmp_path
+
+
+def test_what_was_not_admitted_is_not_found_nor_imported(here):
+    for path in ("theirs:half", "os:system"):
+        with pytest.raises(ConfigError, match=f"{path}, which can do .* if you trust it: --trust"):
+            own_code.make(path, "cell", 8)
+    assert not (here / "has_run").exists()
+
+
+def test_what_was_admitted_is_made_and_nothing_else_of_the_same_module(here):
+    own_code.admit("theirs:half")
+    assert (here / "has_run").exists()
+    assert own_code.make("theirs:half", "cell", 8, of=4) == 2
+    with pytest.raises(ConfigError, match="--trust-code"):
+        own_code.find("theirs:math")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("their:half", "their:half: there is no module their, neither installed nor in "),
+        ("theirs.a:half", "theirs.a:half: there is no module theirs.a, neither"),
+        (
+            "lacking:Cell",
+            "lacking:Cell: importing lacking fails: No module named 'surely_not_there'",
+        ),
+        ("broken:Cell", "broken:Cell: importing broken fails: ZeroDivisionError: division by zero"),
+        ("theirs:third", "theirs:third: theirs has no third"),
+        ("theirs:number", "theirs:number: expected a class or a function, got int"),
+    ],
+)
+def test_what_is_wrong_with_code_is_told(here, path, expected):
+    with pytest.raises(ConfigError) as raised:
+        own_code.admit(path)
+    assert str(raised.value).startswith(expected)
+
+
+def test_what_code_refuses_is_told(here):
+    own_code.admit("theirs:half")
+    with pytest.raises(ConfigError) as raised:
+        own_code.make("theirs:half", "cell", 8, off=4)
+    expected = "cell theirs:half(…, off=4) fails: TypeError: half() got an unexpected keyword"
+    assert str(raised.value).startswith(expected)
+
+
+@pytest.mark.parametrize("text", ["a:B", "a.b_1:C", "ä.b:Ç"])
+def test_a_module_and_a_name_are_a_path(text):
+    assert own_code.is_path(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["gru", "a:", ":B", "a.:B", "a/b:C", "a:b.c", "1:b", "a:b;c", "a:b\n"]
+)
+def test_anything_else_is_none(text):
+    assert not own_code.is_path(text)
