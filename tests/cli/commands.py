@@ -4,14 +4,13 @@ Where nothing speaks against it, that process is a fork of one that has imported
 `tests/cli/forking.py`.
 """
 
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
 
-from tests.cli.forking import ForkedProcess, can_be_forked
+from tests.cli.forking import ForkedProcess, can_be_forked, environment
 
 _SMALL = [
     "--delay=4",
@@ -70,14 +69,6 @@ def python(code, cwd, env=None):
         text=True,
         check=False,
     )
-
-
-def environment(extra=None):
-    """Return an environment in which `rumcli` is found from any folder."""
-    import rumcli
-
-    root = os.path.dirname(os.path.dirname(rumcli.__file__))  # noqa: PTH120 - for PYTHONPATH
-    return {**os.environ, "PYTHONPATH": root, "COLUMNS": "100", **(extra or {})}
 
 
 def start(*arguments, cwd):

@@ -26,6 +26,7 @@ def main():
     control = socket.socket(fileno=os.dup(0))
     point(0, os.open(os.devnull, os.O_RDONLY))
     sys.path.pop(0)  # this file's folder
+    given = set(os.environ)
     for name in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -33,6 +34,8 @@ def main():
     gc.freeze()  # or a collection in a child would copy all pages that have objects
     command = serve(control)
     if command is not None:
+        for name in given - set(command["environment"]):  # not what an import has set
+            del os.environ[name]
         become(**command)
 
 
@@ -71,8 +74,6 @@ def become(arguments, cwd, environment):
     """Go on as `python -m rumcli` would, to the end of the interpreter."""
     os.setsid()
     os.chdir(cwd)
-    for name in set(os.environ) - set(environment):
-        del os.environ[name]
     os.environ.update(environment)
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as -m does
     sys.argv[1:] = arguments

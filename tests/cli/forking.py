@@ -16,21 +16,39 @@ import sys
 import threading
 from pathlib import Path
 
+import rumcli
+
 PROGRAM = Path(__file__).with_name("fork_server.py")
 # Read whenever they are needed, not when a library is imported; or by pytest alone.
 HARMLESS = {"COLUMNS", "PYTEST_CURRENT_TEST"}
+# Set by the import of Keras and TensorFlow, which a test may have imported since, and the fork
+# server has as well.
+IMPORTED = {
+    *("ENABLE_RUNTIME_UPTIME_TELEMETRY", "HDF5_PLUGIN_PATH", "TF2_BEHAVIOR"),
+    *("TPU_ML_PLATFORM", "TPU_ML_PLATFORM_VERSION", "TPU_SKIP_MDS_QUERY"),
+}
 
 
-def can_be_forked(environment):
+def environment(extra=None):
+    """Return an environment in which `rumcli` is found from any folder."""
+    root = os.path.dirname(os.path.dirname(rumcli.__file__))  # noqa: PTH120 - for PYTHONPATH
+    return {**os.environ, "PYTHONPATH": root, "COLUMNS": "100", **(extra or {})}
+
+
+@functools.cache
+def _started_in():
+    """Return the environment of the fork server: that of the first command."""
+    return environment()
+
+
+def can_be_forked(env):
     """Tell whether a command in this environment may come from the fork server."""
     if not sys.platform.startswith("linux") or os.environ.get("RUM_TESTS_FRESH"):
         return False
-    if "KERAS_BACKEND" in environment:  # JAX may have threads as soon as it is imported
+    if "KERAS_BACKEND" in env:  # JAX may have threads as soon as it is imported
         return False
-    before = _started_in()
-    names = before.keys() | environment.keys()
-    differing = {name for name in names if before.get(name) != environment.get(name)}
-    return differing <= HARMLESS
+    differing = {name for name, _ in env.items() ^ _started_in().items()}
+    return differing <= HARMLESS | IMPORTED
 
 
 class ForkedProcess:
@@ -39,16 +57,16 @@ class ForkedProcess:
     Args:
         arguments: What follows `rum`.
         cwd: Its folder.
-        environment: Its environment, which must be one that `can_be_forked` allows.
+        env: Its environment, which must be one that `can_be_forked` allows.
     """
 
-    def __init__(self, arguments, cwd, environment):
+    def __init__(self, arguments, cwd, env):
         self.args = arguments
         self.returncode = None
         out, their_out = os.pipe()
         err, their_err = os.pipe()
         told, telling = os.pipe()
-        request = {"arguments": arguments, "cwd": os.fspath(cwd), "environment": environment}
+        request = {"arguments": arguments, "cwd": os.fspath(cwd), "environment": env}
         theirs = [their_out, their_err, telling]
         socket.send_fds(_server(), [json.dumps(request).encode()], theirs)
         for descriptor in theirs:
@@ -96,14 +114,6 @@ class ForkedProcess:
         """Send a signal, unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
-
-
-@functools.cache
-def _started_in():
-    """Return the environment of the fork server."""
-    from tests.cli.commands import environment
-
-    return environment()
 
 
 @functools.cache
