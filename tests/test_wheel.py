@@ -40,10 +40,11 @@ def wheel(tmp_path_factory):
 def installed(wheel, tmp_path_factory):
     """The folder of executables of an environment with the wheel and this one's dependencies."""
     place = tmp_path_factory.mktemp("environment")
-    venv.create(place, with_pip=True, symlinks=os.name != "nt")
+    venv.create(place, symlinks=os.name != "nt")
     scripts = place / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / "python"
-    done = run(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel, cwd=place)
+    pip = [sys.executable, "-m", "pip", "--python", python]  # without one of its own
+    done = run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=place)
     assert done.returncode == 0, done.stderr
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
     packages = Path(run(python, "-c", where, cwd=place).stdout.strip())
