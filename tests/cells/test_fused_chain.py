@@ -15,7 +15,7 @@ from rumcli.cells.fs_rnn import FSRNN
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
 from rumcli.cells.rum import RUMCell
 
-from .contract import FEATURES, LayerContract, random_inputs, to_numpy
+from .contract import LayerContract, random_inputs, to_numpy
 from .gradients import BACKEND, needs_tensorflow, relative_error
 
 if BACKEND == "tensorflow":
@@ -23,7 +23,14 @@ if BACKEND == "tensorflow":
 
     from rumcli.cells.kernels import program
 
-    from .fusing import assert_same, in_a_process_of_its_own, model_with, results, traces_of
+    from .fusing import (
+        assert_same,
+        in_a_process_of_its_own,
+        model_with,
+        pair,
+        results,
+        traces_of,
+    )
 
 pytestmark = needs_tensorflow
 
@@ -69,25 +76,6 @@ SAMPLE = [
     (layer, (17, 1, 2)[n % 3], BATCHES[(n + n // 3) % 3], UNITS[n % 2])
     for n, layer in enumerate(LAYERS)
 ]
-
-
-def pair(
-    make: Callable[..., Any], units: int, batch: int | None = None, **options: Any
-) -> tuple[Any, Any]:
-    """Return a plain and a fused layer with the same weights, biases and gains not all equal."""
-    options = {"return_sequences": True, "return_state": True, "dtype": "float64", **options}
-    keras.utils.set_random_seed(3)
-    plain, other = (make(units, implementation=way, **options) for way in ("plain", "fused"))
-    for layer in (plain, other):
-        layer.build((batch, None, FEATURES))
-    rng = np.random.default_rng(4)
-    for one, another in zip(plain.trainable_variables, other.trainable_variables, strict=True):
-        value = to_numpy(one.value)
-        if value.ndim == 1:
-            value = value + 0.1 * rng.standard_normal(value.shape)
-        one.assign(value)
-        another.assign(value)
-    return plain, other
 
 
 def random_states(layer: Any, batch: int) -> list[np.ndarray]:
