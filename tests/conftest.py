@@ -1,12 +1,24 @@
 """What all tests share: quiet native libraries, few threads, small runs."""
 
 import os
+import sys
 
 # Before TensorFlow is imported. Two workers share two cores.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import pytest
 from hypothesis import settings
 
 # A shared machine is too uneven for a deadline on each example.
 settings.register_profile("rum", deadline=None, derandomize=True)
 settings.load_profile("rum")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_model_is_left():
+    """Forget the models of a file's tests, which a worker would otherwise keep to its end."""
+    yield
+    if "keras" in sys.modules:
+        import keras
+
+        keras.backend.clear_session()
