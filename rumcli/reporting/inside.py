@@ -226,7 +226,7 @@ def _draw_landscape(figure: Any, landscape: Landscape, split: str) -> None:
     within = levels[(levels > losses.min()) & (levels < losses.max())]
     if len(within):
         lines = axes.contour(*where, levels=within, colors="white", linewidths=0.6)
-        axes.clabel(lines, within[::2], fmt="%.3g", fontsize=7)
+        axes.clabel(lines, within[::2], fmt="%.4g", fontsize=7)
     middle = len(landscape.ticks) // 2
     axes.plot(
         0,
@@ -243,7 +243,7 @@ def _draw_landscape(figure: Any, landscape: Landscape, split: str) -> None:
     axes.set_xlabel("a, along d₁ (1: as long as the weights)")
     axes.set_ylabel("b, along d₂")
     axes.set_title(f"loss of {landscape.samples:,} {split} samples", fontsize=10)
-    bar = figure.colorbar(filled, ax=axes, location="bottom", format="%.3g", aspect=30)
+    bar = figure.colorbar(filled, ax=axes, location="bottom", format="%.4g", aspect=30)
     bar.minorticks_off()
     bar.set_label("loss, nats" + (", logarithmic colours" if norm == "log" else ""))
 
