@@ -34,8 +34,8 @@ def train(
         str | None,
         typer.Argument(
             metavar="TASK",
-            help="copying, recall, babi or ptb. May be left out with --resume or a preset that "
-            "names it.",
+            help="copying, recall, babi, ptb, or a task of yours as package.module:Class. May be "
+            "left out with --resume or a preset that names it.",
             autocompletion=options.completing(options.tasks),
         ),
     ] = None,
@@ -184,9 +184,10 @@ def _resumed(
     from rumcli import config
     from rumcli.training.run_folder import RunFolder
 
-    if task is not None:
-        options.choose("TASK", "task", task, options.tasks())
-    before = RunFolder.open(path, task).config
+    name = code.flags("task", task)["task", "name"]
+    if name is not None:
+        options.choose("TASK", "task", name, [*options.tasks(), "custom"])
+    before = RunFolder.open(path, name).config
     asked = config.build(preset or str(path / "config.yaml"), assignments, flags)
     changed = [key for key in config.differences(before, asked) if key not in _CHANGEABLE]
     if changed:

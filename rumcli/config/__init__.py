@@ -20,6 +20,7 @@ from rumcli.config.tasks import (
     BabiConfig,
     CharactersConfig,
     CopyingConfig,
+    CustomTaskConfig,
     RecallConfig,
     TaskConfig,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "CharactersConfig",
     "CopyingConfig",
     "CustomCellConfig",
+    "CustomTaskConfig",
     "GRUConfig",
     "KeyPath",
     "LSTMConfig",

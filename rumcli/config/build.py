@@ -15,12 +15,14 @@ from pydantic import BaseModel, ValidationError
 from rumcli import suggest
 from rumcli.config import presets, schema, yaml_file
 from rumcli.config.explain import explain
+from rumcli.config.sections import CUSTOM
 from rumcli.config.yaml_file import Document, KeyPath
 from rumcli.errors import ConfigError
 
 _DEEPEST = 10  # keys of a path; the schema has fewer
 _FLAGS: dict[KeyPath, str] = {
     ("task", "name"): "TASK",
+    ("task", "factory"): "TASK",
     ("task", "data"): "--data",
     ("task", "delay"): "--delay",
     ("task", "subtask"): "--subtask",
@@ -80,7 +82,8 @@ def build(
         _check_names(document)
     task = _task_name(asked, command_line)
     values: dict[str, Any] = {}
-    documents = [presets.read(task), *([asked] if asked else []), command_line]
+    own = [] if task == CUSTOM else [presets.read(task)]
+    documents = [*own, *([asked] if asked else []), command_line]
     for document in documents:
         values = _merge(values, document)
     return _validate(values, documents)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from rumcli.config.sections import LARGEST, Few, Positive, Section
+from rumcli.config.sections import LARGEST, Code, Few, Options, Positive, Section
 
 ALL = "all"  # of the subtasks of bAbI, one after the other
 
@@ -108,6 +108,15 @@ class BabiConfig(Section):
     ] = 3
 
 
+class CustomTaskConfig(Section):
+    """A task of the user's own: `factory(config, **options)` makes it."""
+
+    name: Literal["custom"] = "custom"
+    factory: Code
+    options: Options = Field(default={}, description="of the factory, by name")
+
+
 TaskConfig = Annotated[
-    CopyingConfig | RecallConfig | CharactersConfig | BabiConfig, Field(discriminator="name")
+    CopyingConfig | RecallConfig | CharactersConfig | BabiConfig | CustomTaskConfig,
+    Field(discriminator="name"),
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rumcli.config import RunConfig
+from rumcli import own_code
+from rumcli.config import CustomTaskConfig, RunConfig
+from rumcli.errors import ConfigError
 from rumcli.tasks.babi import Babi
 from rumcli.tasks.base import Task
 from rumcli.tasks.characters import Characters
@@ -24,11 +26,23 @@ def make(config: RunConfig, material: Material | None = None) -> Task:
 
     Raises:
         ValueError: If it is of another kind than the task needs.
+        ConfigError: If the task is code of the user's, and that is not trusted, or fails.
     """
     if not isinstance(material, _KINDS.get(config.task.name, type(None))):
         raise ValueError(f"task {config.task.name!r}, and material {material!r}")
+    if isinstance(config.task, CustomTaskConfig):
+        return _of_user(config, config.task)
     if isinstance(material, Text):
         return Characters(config, material)
     if isinstance(material, Stories):
         return Babi(config, material)
     return Copying(config) if config.task.name == "copying" else Recall(config)
+
+
+def _of_user(config: RunConfig, task: CustomTaskConfig) -> Task:
+    made = own_code.make(task.factory, "task", config, **task.options)
+    if not isinstance(made, Task):
+        raise ConfigError(
+            f"task {task.factory}: expected a rumcli.tasks.base.Task, got {type(made).__name__}"
+        )
+    return made
