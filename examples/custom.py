@@ -1,0 +1,90 @@
+"""A cell and a task of your own, for `rum train`. From this folder:
+
+    rum train custom:Parity --cell custom:minimal_gru --steps 500
+    rum train custom:Parity --cell rum --set task.options.length=30
+    rum eval runs/custom-custom-1 --trust-code
+
+`--set task.options.NAME=VALUE` and `--set cell.options.NAME=VALUE` set what `__init__` takes.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from rumcli.config import Split
+from rumcli.tasks.examples import ExampleTask
+from rumcli.tasks.model import classifier, compile_model
+from rumcli.tasks.reference import Reference
+
+
+@keras.saving.register_keras_serializable(package="custom")
+class MinimalGRUCell(keras.layers.Layer):
+    """One step of the minimal gated unit (arXiv:1603.09420): a GRU with one gate."""
+
+    def __init__(self, units, **others):
+        super().__init__(**others)
+        self.units = self.state_size = self.output_size = units
+        self.gate = keras.layers.Dense(units, activation="sigmoid", bias_initializer="ones")
+        self.candidate = keras.layers.Dense(units, activation="tanh")
+
+    def build(self, input_shape):
+        """Create the weights for inputs `[B, D]`."""
+        both = (None, input_shape[-1] + self.units)
+        self.gate.build(both)
+        self.candidate.build(both)
+        self.built = True
+
+    def call(self, inputs, states, training=False):
+        """Go one step: the gate says how much of each unit is new."""
+        (before,) = states
+        gate = self.gate(ops.concatenate([inputs, before], axis=-1))
+        new = self.candidate(ops.concatenate([inputs, gate * before], axis=-1))
+        after = before + gate * (new - before)
+        return after, [after]
+
+    def get_config(self):
+        """Return what makes the cell again."""
+        return {**super().get_config(), "units": self.units}
+
+
+def minimal_gru(units, **options):
+    """Make the layer. What `--cell` names takes `units` and the options of a Keras RNN layer."""
+    return keras.layers.RNN(MinimalGRUCell(units), **options)
+
+
+class Parity(ExampleTask):
+    """Whether a row of zeros and ones has an odd number of ones.
+
+    Args:
+        config: The run's configuration; its seed is that of the data.
+        length: T, time steps.
+    """
+
+    metric = monitor = "accuracy"
+
+    def __init__(self, config, length=12):
+        super().__init__(config)
+        self.length = length
+
+    @property
+    def reference(self):
+        """The accuracy of a guess, and of a model that can do it."""
+        return Reference("chance", baseline=0.5, solved=1.0)
+
+    def examples_in(self, split):
+        """Return how many examples there are; None: as many as training asks for."""
+        return None if split == Split.TRAIN else 512
+
+    def examples(self, split, start, count):
+        """Make inputs `[n, T]` and answers `[n]`, the same ones for the same seed and numbers."""
+        kind = list(Split).index(split)
+        generator = np.random.default_rng([self.config.seed, kind, start])
+        bits = generator.integers(0, 2, (count, self.length), dtype="int32")
+        return bits, bits.sum(axis=1) % 2
+
+    def model(self):
+        """Make the compiled model: the run's cells between one-hot inputs and two classes."""
+        model = classifier(self.config, self.length, 2, 2, every_step=False)
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name=self.metric)
+        compile_model(model, self.config, [accuracy])
+        return model

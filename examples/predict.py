@@ -1,0 +1,33 @@
+"""A trained run in your own program, by way of `rum export`.
+
+    rum train copying --preset copying_short
+    rum export runs/copying-rum-1
+    python examples/predict.py copying-rum-1.keras
+
+Keras reads the file with its safe mode on: there is no code in it, and importing `rumcli.layers` is
+all that it needs.
+"""
+
+import sys
+
+import keras
+import numpy as np
+
+import rumcli.layers  # noqa: F401 - makes the layers known to Keras
+
+
+def main():
+    """Read the model, and let it repeat ten symbols that it has never seen."""
+    model = keras.saving.load_model(sys.argv[1])
+    symbols = np.random.default_rng().integers(1, 9, 10)
+    blanks = model.input_shape[1] - 20
+    # Ten symbols, blanks, the mark that asks for them, and nine blanks while they are repeated.
+    inputs = np.concatenate([symbols, np.zeros(blanks - 1, int), [9], np.zeros(10, int)])
+    answers = model.predict(inputs[None], verbose=0)[0].argmax(axis=-1)[-10:]
+    print("to be repeated:", *symbols)
+    print("answered:      ", *answers)
+    print(f"right: {(symbols == answers).sum()} of 10")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The scripts in examples/ do what they say, with small sizes."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import environment, rum
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+CUSTOM = ["--hidden=8", "--batch-size=8", "--steps=6", "--set=train.eval_every=3"]
+
+
+def run(script, *arguments, cwd):
+    return subprocess.run(
+        [sys.executable, EXAMPLES / script, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_rum_is_a_layer_of_ones_own_model(tmp_path):
+    result = run("layer.py", "--steps=30", "--length=6", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    error = float(re.search(r"mean squared error ([\d.]+);", result.stdout)[1])
+    assert error < 1 / 6  # of a model that always answers 1
+
+
+def test_a_cell_and_a_task_of_ones_own_are_trained_and_evaluated_and_exported(tmp_path):
+    shutil.copy(EXAMPLES / "custom.py", tmp_path)
+    own = ["--cell=custom:minimal_gru", "--set=task.options.length=5", "--out=run"]
+    result = rum("train", "custom:Parity", *own, *CUSTOM, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "chance accuracy" in result.stdout
+    result = rum("eval", "run", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "custom:Parity, which can do anything that you can" in result.stderr
+    result = rum("export", "run", "--trust-code", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "symbols [any, 5] int32" in result.stdout
+
+
+def test_a_trained_run_is_exported_and_predicts(tmp_path):
+    small = ["--delay=4", "--set=task.validation_examples=8", "--set=task.test_examples=8"]
+    plain = "--set=cell.implementation=plain"
+    result = rum("train", "copying", *small, *CUSTOM, plain, "--out=run", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert rum("export", "run", cwd=tmp_path).returncode == 0
+    result = run("predict.py", "run.keras", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"^right: \d+ of 10$", result.stdout, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_the_readme_says_what_each_script_is_for(script):
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    assert f"(examples/{script.name})" in readme
