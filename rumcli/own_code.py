@@ -58,6 +58,11 @@ def admit(path: str) -> Any:
     return found
 
 
+def admitted() -> list[str]:
+    """Return the paths of all code of the user's that may be running."""
+    return list(_admitted)
+
+
 def find(path: str) -> Any:
     """Return what was admitted under a path.
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from rumcli import __version__
+from rumcli import __version__, own_code
 from rumcli.cli import (
     bench,
     compare,
@@ -110,9 +110,10 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"{place}{error.strerror or error}", 1
     if isinstance(error, MemoryError):
         return "not enough memory; try a smaller --batch-size, --hidden or --delay", 1
+    whose = "".join(f"in {path}, or " for path in own_code.admitted())
     return (
         f"{type(error).__name__}: {str(error)[:300]} "
-        "(a bug; run again with --debug for the traceback)"
+        f"({whose}a bug; run again with --debug for the traceback)"
     ), 1
 
 

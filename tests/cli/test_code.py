@@ -15,11 +15,15 @@ class Sum(keras.layers.SimpleRNN):
         super().__init__(units, **others)
         self.scale = scale
 
-    def call(self, sequences, **others):
-        return super().call(self.scale * sequences, **others)
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        return super().call(self.scale * sequences, initial_state, mask, training)
 
     def get_config(self):
         return {**super().get_config(), "scale": self.scale}
+
+class Late(keras.layers.SimpleRNN):
+    def build(self, shape):
+        raise KeyError("later")
 
 def nothing(units, **options):
     return units
@@ -43,8 +47,12 @@ def place(tmp_path_factory):
     result = rum("train", "copying", *SMALL, *options, "--json", cwd=place)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["cell"] == "custom"
-    (place / "imported").unlink()
     return place
+
+
+def test_what_fails_later_may_be_in_the_code_of_the_user(place):
+    result = rum("train", "copying", *SMALL, "--cell=theirs:Late", "--out=late", cwd=place)
+    assert_one_line(result, 1, "KeyError: 'later' (in theirs:Late, or a bug; run again with")
 
 
 def test_the_configuration_repeats_the_run(place):
@@ -64,6 +72,7 @@ def test_the_configuration_repeats_the_run(place):
     ids=lambda arguments: arguments[0] + arguments[1],
 )
 def test_code_that_only_a_file_names_is_not_run(place, arguments):
+    (place / "imported").unlink(missing_ok=True)
     result = rum(*arguments, cwd=place)
     assert_one_line(result, 2, "theirs:Sum, which can do anything that you can; if you trust it")
     assert not (place / "imported").exists()
