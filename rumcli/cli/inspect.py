@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rumcli import suggest
-from rumcli.cli import engine, options, pictures
+from rumcli.cli import code, engine, options, pictures
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 from rumcli.training import views
@@ -67,6 +67,7 @@ def inspect(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    trust_code: code.Trust = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -85,9 +86,11 @@ def inspect(
     from rumcli.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
+    code.check(folder.config, trust_code)
     chosen = _chosen(names, what, folder.config, run)
     material = materials.for_evaluation(folder, Split(split), data)
     engine.start(debug)
+    code.admit(folder.config)
     from rumcli.training.inspection import Request, inspect_run
 
     request = Request(Split(split), checkpoint, chosen, example, batches, grid, radius, seed)
