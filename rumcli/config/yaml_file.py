@@ -19,6 +19,7 @@ KeyPath = tuple[str, ...]
 
 _LARGEST = 2**20  # bytes of a file
 _MOST_NODES = 20_000  # of a document; what an alias stands for counts again each time
+_MOST_DIGITS = 400
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -26,6 +27,16 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.1, with numbers such as `1e-3` read as YAML 1.2 and everybody else read them."""
 
 
+def _whole_number(loader: _Loader, node: yaml.ScalarNode) -> int:
+    # Python refuses to read decimals of thousands of digits, but reads others, and then fails to
+    # write them.
+    if len(node.value) > _MOST_DIGITS:
+        problem = "a number of too many digits"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    return loader.construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
@@ -62,7 +73,7 @@ def parse_scalar(text: str) -> Any:
     if node is None:
         return None
     _measure(node, "the value")
-    return loader.construct_document(node)
+    return _construct(loader, node)
 
 
 def read(path: Path, of_a_folder: bool = False) -> Document:
@@ -112,7 +123,7 @@ def parse(text: str, source: str) -> Document:
             raise ConfigError(f"{source}{_at(node)}: expected a mapping of keys to values")
         _measure(node, source)
         _index(node, (), document)
-        values = loader.construct_document(node)
+        values = _construct(loader, node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -121,6 +132,8 @@ def parse(text: str, source: str) -> Document:
         raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise ConfigError(f"{source}: nested too deeply") from error
+    if not isinstance(values, dict):  # such as a !!set, which looks like one
+        raise ConfigError(f"{source}{_at(node)}: expected a mapping of keys to values")
     return Document(source, values, document.positions)
 
 
@@ -167,6 +180,14 @@ def _index(node: yaml.Node, path: KeyPath, document: Document) -> None:
         _index(value, child, document)
         # A wrong key is better pointed at than its value.
         document.positions[child] = (key.start_mark.line + 1, key.start_mark.column + 1)
+
+
+def _construct(loader: _Loader, node: yaml.Node) -> Any:
+    try:
+        return loader.construct_document(node)
+    except (AttributeError, LookupError, TypeError, OverflowError) as error:
+        # PyYAML does not look whether a value is what a tag such as !!bool says of it.
+        raise yaml.YAMLError("a tag does not fit its value") from error
 
 
 def _at(node: yaml.Node) -> str:

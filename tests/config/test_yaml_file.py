@@ -48,8 +48,13 @@ def test_numbers_are_read_as_everybody_writes_them(text):
         ("", "x.yaml is empty"),
         ("a: 1\n---\nb: 2\n", "x.yaml, line 2, column 1: "),
         ("a: \x00", "x.yaml: "),
+        ("a: 0x" + 5000 * "f", "x.yaml, line 1, column 4: a number of too many digits"),
+        ("a: !!bool x", "x.yaml: a tag does not fit its value"),
+        ("a: !!timestamp x", "x.yaml: a tag does not fit its value"),
+        ("a: !!int ''", "x.yaml: a tag does not fit its value"),
         ("a: 2001-99-99", "x.yaml: month must be in 1..12"),
         ("a: &x {b: *x}", "x.yaml: "),
+        ("!!set {a, b}", "x.yaml, line 1, column 1: expected a mapping of keys to values"),
     ],
 )
 def test_a_mistake_is_told_with_file_line_and_column(text, where):

@@ -45,7 +45,7 @@ def fuzz(fast, slow, **strategies):
         ]
 
         @pytest.mark.parametrize(("count", "is_fast"), sizes)
-        def test(count, is_fast, tmp_path, monkeypatch, record_property):
+        def test(count, is_fast, tmp_path, monkeypatch):
             place = tmp_path / "place"
             place.mkdir()
             monkeypatch.chdir(place)
@@ -53,7 +53,6 @@ def fuzz(fast, slow, **strategies):
             for number, start in enumerate(range(0, count, _BATCH)):
                 seed = None if is_fast else _seed(check, number)
                 done += _try(check, place, strategies, min(_BATCH, count - start), seed)
-            record_property("cases", done)
             assert done >= count
 
         test.__name__, test.__doc__ = check.__name__, check.__doc__
