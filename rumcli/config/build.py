@@ -183,7 +183,7 @@ def _check_names(document: Document) -> None:
                 f"{_where(document, (section,))}expected a mapping such as {{name: {known[0]}}}, "
                 f"got {suggest.shown(part)}"
             )
-        if "name" in part and part["name"] not in schema.models_at((section,), {}):
+        if "name" in part and part["name"] not in [*schema.models_at((section,), {})]:
             where = _where(document, (section, "name"))
             named = part["name"] if isinstance(part["name"], str) else suggest.shown(part["name"])
             raise ConfigError(where + suggest.unknown(section, named, known))
