@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import keras
 import numpy as np
+from keras import tree
 
 from rumcli.config import Split
 from rumcli.data.babi.words import Asked
@@ -38,8 +39,9 @@ def answer(task: Babi, model: keras.Model, split: Split) -> list[Answered]:
     predict = task.with_attention(model)
     for number in range(task.batches_in(split)):
         inputs, _ = task.evaluation_batch(split, number)
-        outputs = cast(Any, predict.predict_on_batch(inputs))
-        scores, attention = (outputs[0], outputs[1]) if len(outputs) == 2 else (outputs[0], None)
+        # One array, or the scores and the attention.
+        scores, *looked = tree.flatten(predict.predict_on_batch(inputs))
+        attention = looked[0] if looked else None
         for row, logits in enumerate(scores):
             asked = next(questions)
             chances = np.exp(logits - logits.max())

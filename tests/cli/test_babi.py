@@ -57,6 +57,23 @@ def test_json_has_confusion_and_examples(trained):
         assert all(sum(look) == pytest.approx(1, abs=1e-3) for look in zip(*looks, strict=True))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["sentences", "words"])
+def test_it_trains_and_answers_on_jax(trained, tmp_path, level):
+    pytest.importorskip("jax")
+    arguments = [f"--data={trained[0] / 'en'}", f"--set=task.level={level}", "--out=run", "--json"]
+    settings = [*SMALL, "--cell=rum", "--set=model.layers=2"]
+    jax = {"KERAS_BACKEND": "jax"}
+    result = rum("train", "babi", *arguments, *settings, cwd=tmp_path, env=jax)
+    assert result.returncode == 0, result.stderr
+    summary = json.loads(result.stdout)
+    # What JAX trained, TensorFlow reads, to the rounding of float32.
+    again = json.loads(rum("eval", "run", "--examples=1", "--json", cwd=tmp_path).stdout)
+    assert again["loss"] == pytest.approx(summary["loss"], rel=1e-5)
+    shown = rum("eval", "run", "--examples=1", cwd=tmp_path, env=jax)
+    assert shown.returncode == 0, shown.stderr
+
+
 def test_stories_are_generated_where_none_are_given(tmp_path):
     arguments = ["--subtask=5", "--set=task.train_examples=40", "--set=task.test_examples=20"]
     arguments += ["--set=task.validation_examples=20", "--preset=babi_published", "--json"]
