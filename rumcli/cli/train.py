@@ -275,7 +275,7 @@ def _show_config(run: RunConfig, as_json: bool) -> None:
     from rumcli import config
 
     if as_json:
-        output.show_json(run.model_dump(mode="json"))
+        output.show_json("train-dry-run", {"config": run.model_dump(mode="json")})
     else:
         output.show_text(config.to_yaml(run))
 
@@ -285,5 +285,5 @@ def _show_summary(summary: dict[str, Any], required: list[Requirement], showing:
     from rumcli.training import requirements
 
     summary = requirements.judged(required, summary)
-    showing.show(summary, tables.result)
+    showing.show("train", summary, tables.result)
     requirements.enforce(summary)

@@ -17,6 +17,7 @@ from tests.cli.commands import (
     start,
 )
 from tests.cli.terminal import in_a_terminal
+from tests.documents import validated
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 RANDOM = ["--set=model.dropout=0.2", "--set=cell.zoneout=0.2"]
@@ -86,8 +87,9 @@ def test_a_folder_whose_name_looks_like_markup_is_shown_as_it_is(tmp_path):
 
 def test_json_is_one_document_on_stdout(tmp_path):
     result = rum("train", "copying", "--steps=10", "--json", *SMALL, cwd=tmp_path)
-    summary = json.loads(result.stdout)
+    summary = validated(result.stdout, "train")
     assert summary["steps"] == 10
+    assert result.stderr.splitlines()[-1] == "evaluating the test split"
     assert summary["reference"]["label"] == "memoryless"
     assert summary["distance"] == pytest.approx(summary["loss"] - summary["reference"]["level"])
     assert json.loads((tmp_path / "runs/copying-gru-1/summary.json").read_text()) == summary
@@ -101,7 +103,7 @@ def test_quiet_says_nothing(tmp_path):
 
 def test_a_dry_run_shows_all_settings_and_leaves_nothing(tmp_path):
     result = rum("train", "copying", "--cell=gru", "--dry-run", "--json", cwd=tmp_path)
-    assert json.loads(result.stdout)["cell"]["name"] == "gru"
+    assert validated(result.stdout, "train-dry-run")["config"]["cell"]["name"] == "gru"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -181,7 +183,7 @@ def test_a_backend_that_does_not_exist_is_told_and_leaves_nothing(tmp_path):
 def test_a_finished_run_can_be_made_longer(tmp_path):
     assert rum("train", "copying", "--steps=10", "--out=x", *SMALL, cwd=tmp_path).returncode == 0
     result = rum("train", "--resume=x", "--steps=20", "--json", cwd=tmp_path)
-    assert json.loads(result.stdout)["steps"] == 20
+    assert validated(result.stdout, "train")["steps"] == 20
     assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
 
 
@@ -190,7 +192,7 @@ def test_it_runs_on_jax(tmp_path):
     arguments = ["train", "copying", "--steps=20", *SMALL_RUM, *RANDOM, "--json"]
     result = rum(*arguments, cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["steps"] == 20
+    assert validated(result.stdout, "train")["steps"] == 20
 
 
 def compiled_programs(folder, steps):
