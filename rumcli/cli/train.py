@@ -211,12 +211,13 @@ def _run(
     showing: Showing,
 ) -> None:
     from rumcli.training import material as materials
-    from rumcli.training import stopping
+    from rumcli.training import requirements, stopping
     from rumcli.training.run_folder import RunFolder
 
     if resume is not None:
         folder = RunFolder.open(resume)
         if finished := _finished(folder, run):
+            requirements.check_names(required, requirements.figures_in(finished))
             if not showing.quiet:
                 done = f"{resume} is finished at step {run.train.steps}"
                 output.note(f"{done}; --steps makes it longer")

@@ -40,6 +40,9 @@ def test_a_run_ends_with_a_table_beside_its_reference_level(finished_run):
     assert "is finished at step 20; --steps makes it longer" in result.stderr
     for text in ("copying with rum, test split", "memoryless loss", " memoryless ", "distance"):
         assert text in result.stdout
+    # What is no figure of it can't be asked of it.
+    wrong = rum("train", "--resume", finished_run, "--require=task>=1", cwd=finished_run.parent)
+    assert_one_line(wrong, 2, "--require 'task>=1': unknown figure 'task'")
 
 
 def test_in_a_pipe_there_are_plain_lines(tmp_path):
