@@ -8,6 +8,7 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parent.parent / "rumcli"
 
 MAY_IMPORT = {
+    "documents": set(),
     "errors": set(),
     "suggest": set(),
     "files": set(),
@@ -17,10 +18,20 @@ MAY_IMPORT = {
     "data": {"errors"},
     "config": {"errors", "suggest", "files"},
     "tasks": {"cells", "data", "config", "errors", "own_code"},
-    "training": {"tasks", "data", "config", "errors", "files", "machine", "suggest", ""},
+    "training": {
+        "tasks",
+        "data",
+        "config",
+        "documents",
+        "errors",
+        "files",
+        "machine",
+        "suggest",
+        "",
+    },
     "layers": {"cells", "tasks"},
     "benchmark": {"training", "tasks", "cells", "config", "errors"},
-    "reporting": {"training", "tasks", "config", "errors", "files"},
+    "reporting": {"training", "tasks", "config", "documents", "errors", "files"},
     "cli": {
         "reporting",
         "benchmark",

@@ -16,9 +16,6 @@ from rumcli.benchmark.cases import Case
 from rumcli.benchmark.measure import Timing, yardstick
 from rumcli.benchmark.training import Pace
 
-# Of the document; grows when a key changes its meaning or goes.
-SCHEMA = 1
-
 
 @dataclasses.dataclass(frozen=True)
 class Point:
@@ -46,7 +43,6 @@ def machine() -> dict[str, Any]:
 def document(points: list[Point], paces: Sequence[Pace] = ()) -> dict[str, Any]:
     """Return everything that was measured, in seconds and bytes."""
     return {
-        "schema": SCHEMA,
         "machine": machine(),
         "cases": [_point(point) for point in points if point.axis is None],
         "series": [

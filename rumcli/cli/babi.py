@@ -74,7 +74,7 @@ def babi(
     names = f"{len(files)} files" if len(files) > 2 else " and ".join(f.path.name for f in files)
     output.note(f"wrote {names} to {out}")
     if as_json:
-        output.show_json({"folder": str(out), "seed": seed, "files": written})
+        output.show_json("gen-data-babi", {"folder": str(out), "seed": seed, "files": written})
 
 
 def _subtasks() -> list[str]:

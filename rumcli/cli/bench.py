@@ -99,7 +99,7 @@ def bench(
             paces = _paces(task, cell, rounds, report)
     content = document(points, paces)
     if as_json:
-        output.show_json(content)
+        output.show_json("bench", content)
     else:
         for axis in dict.fromkeys(point["axis"] for point in content["series"]):
             output.show(tables.series([p for p in content["series"] if p["axis"] == axis]))

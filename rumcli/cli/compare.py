@@ -25,7 +25,7 @@ def compare(
 
     groups = comparison.compare([RunFolder.open(path) for path in _once(runs)])
     if as_json:
-        output.show_json({"groups": [group.to_json() for group in groups]})
+        output.show_json("compare", {"groups": [group.to_json() for group in groups]})
         return
     from rumcli.reporting.comparison import Comparison
 

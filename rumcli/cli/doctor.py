@@ -10,8 +10,6 @@ from rumcli.cli import allocator, options, probe
 from rumcli.errors import RunError
 from rumcli.reporting import output
 
-_SCHEMA = 1
-
 
 def doctor(as_json: options.Json = False, debug: options.Debug = False) -> None:
     """Show versions, backend, devices, memory and a short speed test, and what is wrong.
@@ -24,7 +22,7 @@ def doctor(as_json: options.Json = False, debug: options.Debug = False) -> None:
         report("starting the backend")
         found = _examine(debug)
     if as_json:
-        output.show_json(found)
+        output.show_json("doctor", found)
     else:
         output.show(tables.examination(found))
     if not found["works"]:
@@ -44,7 +42,6 @@ def _examine(debug: bool) -> dict[str, Any]:
     wanted = os.environ.get("KERAS_BACKEND") or None
     backend = asked["backend"]["name"] if asked["backend"] else wanted
     return {
-        "schema": _SCHEMA,
         "works": problem is None,
         "problem": problem,
         "versions": {"rum": __version__, **versions.versions(backend)},

@@ -70,7 +70,7 @@ def evaluate(
     outcome = evaluate_run(folder, Split(split), checkpoint, material, look, required)
     outcome = requirements.judged(required, outcome)
     if as_json:
-        output.show_json(outcome)
+        output.show_json("eval", outcome)
     else:
         output.show(tables.result(outcome))
         if is_babi:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rumcli.cli import babi, options, penn_treebank
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
+
+if TYPE_CHECKING:
+    from rumcli.data.export import Examples
 
 app = typer.Typer(
     help="Write a task's data: copying or recall examples to a file or stdout, babi and ptb to a "
@@ -19,7 +23,9 @@ app = typer.Typer(
 
 Out = Annotated[
     Path | None,
-    typer.Option(help="File to write, or - for stdout. Default: stdout; npz needs a file."),
+    typer.Option(
+        help="File to write, or - for stdout. Default: stdout; npz and --json need a file."
+    ),
 ]
 Count = Annotated[int, options.integer("Number of examples.")]
 Delay = Annotated[
@@ -53,10 +59,11 @@ def copying(
     seed: Seed = None,
     format_: Format = None,
     force: Force = False,
+    as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Write the copying examples that training would see: the same seed gives the same ones."""
-    _write_examples("copying", out, count, delay, split, seed, format_, force)
+    _write_examples("copying", out, count, delay, split, seed, format_, force, as_json)
 
 
 @app.command()
@@ -68,10 +75,11 @@ def recall(
     seed: Seed = None,
     format_: Format = None,
     force: Force = False,
+    as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Write the recall examples that training would see: the same seed gives the same ones."""
-    _write_examples("recall", out, count, delay, split, seed, format_, force)
+    _write_examples("recall", out, count, delay, split, seed, format_, force, as_json)
 
 
 app.command("babi")(babi.babi)
@@ -87,6 +95,7 @@ def _write_examples(
     seed: int | None,
     format_: str | None,
     force: bool,
+    as_json: bool,
 ) -> None:
     options.choose("--split", "split", split, options.splits())
     options.at_least("--count", 1, count)
@@ -97,16 +106,35 @@ def _write_examples(
         None, [], {("task", "name"): task, ("task", "delay"): delay, ("seed",): seed}
     )
     out = None if out == Path("-") else out
+    if as_json and out is None:
+        raise ConfigError("--json needs a file for the examples: --out FILE")
     name = _format(format_, out)
     examples = export.Examples(task, run.seed, split, count, run.task.delay)
     if out is not None:
         with output.new_file(out, force) as file:
             export.write(examples, name, file)
         output.note(f"wrote {count} examples to {out}")
+        if as_json:
+            output.show_json(f"gen-data-{task}", _describe(examples, name, out))
     elif name == "npz":
         raise ConfigError("--format npz needs a file: --out FILE.npz")
     else:
         export.write(examples, name, output.binary_stdout())
+
+
+def _describe(examples: Examples, name: str, path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:  # npz is not written from its beginning to its end
+        digest = hashlib.file_digest(file, "sha256")
+    return {
+        "path": str(path),
+        "format": name,
+        "split": examples.split,
+        "seed": examples.seed,
+        "delay": examples.delay,
+        "count": examples.count,
+        "bytes": path.stat().st_size,
+        "sha256": digest.hexdigest(),
+    }
 
 
 def _format(asked: str | None, out: Path | None) -> str:

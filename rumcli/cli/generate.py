@@ -69,6 +69,7 @@ def generate(
         return
     written = list(symbols)
     output.show_json(
+        "generate",
         {
             "prompt": given.decode(errors="replace"),
             "text": text.vocabulary.decode(s.number for s in written).decode(errors="replace"),
@@ -77,7 +78,7 @@ def generate(
             "temperature": temperature,
             "bits_per_character": sum(symbol.bits for symbol in written) / length,
             "folder": str(folder.path),
-        }
+        },
     )
 
 

@@ -101,7 +101,7 @@ def inspect(
         _draw(found, picture, kind, force)
         output.note(f"wrote {picture}{_cost(found, time.monotonic() - began)}")
     if as_json:
-        output.show_json(found.to_json())
+        output.show_json("inspect", found.to_json())
 
 
 def _check_grid(grid: int, radius: float) -> None:

@@ -52,7 +52,7 @@ def ptb(
     else:
         output.note(f"{out} has the three files already; they are the right ones")
     if as_json:
-        output.show_json(_result(files, missing, out))
+        output.show_json("gen-data-ptb", _result(files, missing, out))
 
 
 def _is_there(file: TextFile, folder: Path, force: bool) -> bool:

@@ -13,17 +13,22 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
-    from rumcli.reporting.curves import Level
+    from rumcli.reporting.curves import Curve, Level
     from rumcli.training.run_folder import RunFolder
 
 _OVER = ["steps", "time"]
+_DEFAULT = Path("curves.png")
 
 
 def plot(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
-    out: Annotated[Path, typer.Option(help="Picture to write: a .png, .svg or .pdf file.")] = Path(
-        "curves.png"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Picture to write: a .png, .svg or .pdf file. Default: curves.png; with --json "
+            "none.",
+        ),
+    ] = None,
     metric: Annotated[
         str | None,
         typer.Option(
@@ -39,11 +44,13 @@ def plot(
         ),
     ] = "steps",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Draw the validations of one or more runs, with their task's reference level."""
     options.choose("--over", "axis", over, _OVER)
-    kind = pictures.check("--out", out, force)
+    picture = out or (None if as_json else _DEFAULT)
+    kind = pictures.check("--out", picture, force) if picture else ""
     from rumcli.reporting import curves
     from rumcli.training.run_folder import RunFolder
 
@@ -56,9 +63,38 @@ def plot(
         curves.Curve(label, found)
         for label, found in zip(options.labels(runs), records, strict=True)
     ]
-    with output.new_file(out, force) as file:
-        curves.draw(drawn, _levels(folders, key), key, over, file, kind)
-    output.note(f"wrote {out}")
+    levels = _levels(folders, key)
+    if picture:
+        with output.new_file(picture, force) as file:
+            curves.draw(drawn, levels, key, over, file, kind)
+        output.note(f"wrote {picture}")
+    if as_json:
+        output.show_json("plot", _document(runs, drawn, levels, key, picture))
+
+
+def _document(
+    runs: list[Path], drawn: list[Curve], levels: list[Level], key: str, picture: Path | None
+) -> dict[str, Any]:
+    return {
+        "metric": key.removeprefix("val_"),
+        "runs": [
+            {
+                "folder": str(path),
+                "label": curve.label,
+                "points": [
+                    {
+                        "step": record["step"],
+                        "seconds": record.get("seconds"),
+                        "value": record.get(key),
+                    }
+                    for record in curve.records
+                ],
+            }
+            for path, curve in zip(runs, drawn, strict=True)
+        ],
+        "levels": [{"label": level.label, "value": level.value} for level in levels],
+        "picture": None if picture is None else str(picture),
+    }
 
 
 def _records(folder: RunFolder) -> list[dict[str, Any]]:

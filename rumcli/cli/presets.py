@@ -28,7 +28,7 @@ def list_presets(as_json: options.Json = False, debug: options.Debug = False) ->
 
     rows = [_row(name) for name in presets.names()]
     if as_json:
-        output.show_json(rows)
+        output.show_json("presets-list", {"presets": rows})
         return
     from rumcli.reporting import tables
 
@@ -51,7 +51,7 @@ def show(
     if summary:
         _summarize(name, as_json, debug)
     elif as_json:
-        output.show_json(yaml_file.read(path).values)
+        output.show_json("presets-show", {"preset": name, "config": yaml_file.read(path).values})
     else:
         output.show_text(path.read_text(encoding="utf-8"))
 
@@ -66,7 +66,7 @@ def _summarize(name: str, as_json: bool, debug: bool) -> None:
 
     found = summarize(run)
     if as_json:
-        output.show_json({"preset": name, **dataclasses.asdict(found)})
+        output.show_json("presets-show-summary", {"preset": name, **dataclasses.asdict(found)})
     else:
         output.show(tables.model(name, found))
 
@@ -78,6 +78,7 @@ def copy(
         Path | None, typer.Argument(metavar="FILE", help="File to write. Default: NAME.yaml.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Copy a preset, to change it and to train with --preset FILE."""
@@ -88,6 +89,8 @@ def copy(
     with output.new_file(path, force) as file:
         file.write(content)
     output.note(f"wrote {path}; to use it: rum train --preset {path}")
+    if as_json:
+        output.show_json("presets-copy", {"preset": name, "path": str(path)})
 
 
 def _row(name: str) -> dict[str, str]:

@@ -53,6 +53,7 @@ def rotation_check(
     failed = [result for result in results if not result.passed]
     if as_json:
         output.show_json(
+            "rotation-check",
             {
                 "passed": not failed,
                 "checks": [
@@ -66,7 +67,7 @@ def rotation_check(
                     }
                     for result in results
                 ],
-            }
+            },
         )
     else:
         output.show(tables.checks(results))

@@ -29,11 +29,20 @@ class Showing:
     debug: bool
 
     def show(
-        self, result: dict[str, Any], table: Callable[[dict[str, Any]], RenderableType]
+        self,
+        kind: str,
+        result: dict[str, Any],
+        table: Callable[[dict[str, Any]], RenderableType],
     ) -> None:
-        """Print the result to stdout."""
+        """Print the result to stdout.
+
+        Args:
+            kind: Of the document; see `output.show_json`.
+            result: What it is made of.
+            table: Makes what a person sees of it.
+        """
         if self.as_json:
-            output.show_json(result)
+            output.show_json(kind, result)
         elif not self.quiet:
             output.show(table(result))
 

@@ -44,7 +44,7 @@ def run_all(
                     folder.write_config(run)
             summary = _follow(run, folder, request, showing)
     summary = requirements.judged(required, summary)
-    showing.show(summary, answers.subtasks)
+    showing.show("train-all", summary, answers.subtasks)
     requirements.enforce(summary)
 
 

@@ -212,12 +212,13 @@ def _run(
     showing: Showing,
 ) -> None:
     from rumcli.training import material as materials
-    from rumcli.training import stopping
+    from rumcli.training import requirements, stopping
     from rumcli.training.run_folder import RunFolder
 
     if resume is not None:
         folder = RunFolder.open(resume)
         if finished := _finished(folder, run):
+            requirements.check_names(required, requirements.figures_in(finished))
             if not showing.quiet:
                 done = f"{resume} is finished at step {run.train.steps}"
                 output.note(f"{done}; --steps makes it longer")
@@ -276,7 +277,7 @@ def _show_config(run: RunConfig, as_json: bool) -> None:
     from rumcli import config
 
     if as_json:
-        output.show_json(run.model_dump(mode="json"))
+        output.show_json("train-dry-run", {"config": run.model_dump(mode="json")})
     else:
         output.show_text(config.to_yaml(run))
 
@@ -286,5 +287,5 @@ def _show_summary(summary: dict[str, Any], required: list[Requirement], showing:
     from rumcli.training import requirements
 
     summary = requirements.judged(required, summary)
-    showing.show(summary, tables.result)
+    showing.show("train", summary, tables.result)
     requirements.enforce(summary)

@@ -6,13 +6,13 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console, RenderableType
 
-from rumcli import files
+from rumcli import documents, files
 from rumcli.errors import ConfigError
 
 _LONGEST = 2000  # characters of a line about an error
@@ -46,9 +46,16 @@ def show(renderable: RenderableType) -> None:
     Console(file=_stdout()).print(renderable)
 
 
-def show_json(content: Any) -> None:
-    """Print one JSON document to stdout."""
-    _stdout().write(files.to_json(content, indent=2) + "\n")
+def show_json(kind: str, content: Mapping[str, Any]) -> None:
+    """Print one JSON document to stdout.
+
+    Args:
+        kind: One of `documents.KINDS`; with its version it becomes the first key, `schema`.
+        content: All else. A `schema` in it, as a summary has that was read from a file, is not
+            taken over.
+    """
+    schema = {"schema": documents.schema(kind)}
+    _stdout().write(files.to_json({**schema, **content, **schema}, indent=2) + "\n")
 
 
 def show_text(text: str) -> None:

@@ -73,6 +73,11 @@ def figures(task: Task) -> list[str]:
     return [*task.complete(measured), "distance", "fraction_of_the_way"]
 
 
+def figures_in(result: Mapping[str, Any]) -> list[str]:
+    """Return the names of what are figures in a result; one that is not finite is None there."""
+    return [name for name, value in result.items() if value is None or type(value) in (int, float)]
+
+
 def check_names(requirements: Iterable[Requirement], known: Sequence[str]) -> None:
     """Make sure that the result will have every figure.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from rumcli import documents
 from rumcli.config import RunConfig
 from rumcli.data.babi.subtasks import SUBTASKS, name_of
 from rumcli.errors import ConfigError
@@ -85,6 +86,7 @@ def summarize(run: RunConfig, folder: RunFolder, summaries: list[dict[str, Any]]
     """Put the results of all subtasks together."""
     accuracies = [summary["accuracy"] for summary in summaries]
     return {
+        "schema": documents.schema("train-all"),
         "task": run.task.name,
         "cell": run.cell.name,
         "steps": run.train.steps,

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from rumcli import documents
 from rumcli.config import RunConfig, Split
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
@@ -183,6 +184,7 @@ def _finish(
         weights_of = best.step
     values = evaluate(task, model, Split.TEST)
     summary = {
+        "schema": documents.schema("train"),
         "task": task.config.task.name,
         "cell": task.config.cell.name,
         "parameters": count_weights(model),

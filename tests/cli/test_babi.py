@@ -6,6 +6,7 @@ import pytest
 
 from tests import babi
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
+from tests.documents import validated
 
 SMALL = [
     "--hidden=8",
@@ -46,7 +47,7 @@ def test_eval_shows_what_was_answered_and_where_it_looked(trained):
 
 def test_json_has_confusion_and_examples(trained):
     place, _ = trained
-    found = json.loads(rum("eval", "run", "--examples=3", "--json", cwd=place).stdout)
+    found = validated(rum("eval", "run", "--examples=3", "--json", cwd=place).stdout, "eval")
     summary = json.loads((place / "run/summary.json").read_text())
     assert found["accuracy"] == pytest.approx(summary["accuracy"])
     right = sum(row["right"] for row in found["confusion"])
@@ -79,7 +80,7 @@ def test_stories_are_generated_where_none_are_given(tmp_path):
     arguments += ["--set=task.validation_examples=20", "--preset=babi_published", "--json"]
     result = rum("train", "babi", *arguments, *SMALL, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    summary = json.loads(result.stdout)
+    summary = validated(result.stdout, "train")
     assert (summary["data"], summary["subtask"]) == ("generated", 5)
 
 
@@ -94,7 +95,7 @@ def test_all_subtasks_are_trained_stopped_and_gone_on_with(tmp_path):
     assert err.splitlines()[-1].endswith("to go on: rum train --resume all")
     first = (tmp_path / "all/qa1/summary.json").read_bytes()
     result = rum("train", "--resume=all", "--json", cwd=tmp_path)
-    summary = json.loads(result.stdout)
+    summary = validated(result.stdout, "train-all")
     assert [row["subtask"] for row in summary["subtasks"]] == list(range(1, 21))
     assert (tmp_path / "all/qa1/summary.json").read_bytes() == first
     assert 0 <= summary["mean_accuracy"] <= 1

@@ -1,5 +1,4 @@
 import hashlib
-import json
 import sys
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import pytest
 
 from rumcli.data.babi import generator, reader
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
+from tests.documents import validated
 
 PATHS = "qa19_path-finding_train.txt", "qa19_path-finding_test.txt"
 
@@ -24,7 +24,7 @@ def test_the_published_files_of_a_subtask_are_written(tmp_path):
     result = rum("gen-data", "babi", "--subtask=19", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stderr == f"wrote {' and '.join(PATHS)} to {Path('data', 'babi')}\n"
-    shown = json.loads(result.stdout)
+    shown = validated(result.stdout, "gen-data-babi")
     assert (shown["folder"], shown["seed"]) == (str(Path("data", "babi")), 1)
     assert [(file["split"], file["questions"]) for file in shown["files"]] == [
         ("train", 10_000),

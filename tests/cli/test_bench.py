@@ -1,15 +1,14 @@
-import json
-
 import pytest
 
 from tests.cli.commands import assert_one_line, rum
+from tests.documents import validated
 
 
 def test_it_measures_and_prints_one_document(tmp_path):
     arguments = ["--task=recall", "--cell=rum", "--rounds=1", "--no-memory", "--plot=x.png"]
     result = rum("bench", *arguments, "--json", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
-    content = json.loads(result.stdout)
+    content = validated(result.stdout, "bench")
     (case,) = content["cases"]
     assert [r["subject"] for r in case["results"]] == ["rum", "rum, plain", "gru", "gru, jit"]
     assert min(r["ratio"] for r in case["results"] if r["cell"] == "gru") == 1.0

@@ -19,6 +19,7 @@ from tests.cli.commands import (
     rum,
     start,
 )
+from tests.documents import validated
 
 SMALL = [
     "--hidden=8",
@@ -69,7 +70,7 @@ def test_eval_gives_what_training_gave(trained):
     place, _ = trained
     summary = json.loads((place / "run/summary.json").read_text())
     result = rum("eval", place / "run", "--json", cwd="/")
-    found = json.loads(result.stdout)
+    found = validated(result.stdout, "eval")
     assert found["bits_per_character"] == pytest.approx(summary["bits_per_character"])
     assert found["perplexity"] == pytest.approx(2 ** found["bits_per_character"])
     assert found["characters"] == summary["characters"] == small.SIZES["test"] - 1
@@ -79,7 +80,7 @@ def test_eval_scores_another_text(trained, tmp_path):
     small.write_text(tmp_path / "other", seed=5)
     result = rum("eval", trained[0] / "run", "--data=other", "--json", cwd=tmp_path)
     assert result.stderr == ""
-    assert json.loads(result.stdout)["data"] == "other"
+    assert validated(result.stdout, "eval")["data"] == "other"
 
 
 def test_a_symbol_that_the_run_does_not_know_is_told_with_its_place(trained, tmp_path):
@@ -100,7 +101,7 @@ def test_a_text_that_has_moved_is_given_with_data(trained, place):
     # when it is told where it is, it goes on, and keeps that.
     assert rum("eval", "run", "--data=text", cwd=place).returncode == 0
     arguments = ["train", "--resume=run", "--data=text", "--steps=30", "--json"]
-    assert json.loads(rum(*arguments, cwd=place).stdout)["steps"] == 30
+    assert validated(rum(*arguments, cwd=place).stdout, "train")["steps"] == 30
     assert configured_data(place / "run") == str(place / "text")
 
 
@@ -199,7 +200,7 @@ def test_a_text_is_written_after_its_prompt_the_same_for_the_same_seed(trained):
 
 def test_json_has_the_text_and_how_likely_it_was(trained):
     arguments = ["--prompt=ab", "--length=30", "--temperature=0", "--json", "--checkpoint=last"]
-    found = json.loads(rum("generate", trained[0] / "run", *arguments, cwd="/").stdout)
+    found = validated(rum("generate", trained[0] / "run", *arguments, cwd="/").stdout, "generate")
     assert (found["prompt"], found["length"], found["seed"]) == ("ab", 30, 1)
     assert len(found["text"]) == 30
     assert 0 < found["bits_per_character"] < 6

@@ -1,6 +1,5 @@
 """The script and the workflow of docs/ci.md, as they stand there."""
 
-import json
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import pytest
 import yaml
 
 from tests.cli.commands import SMALL_RUM, assert_one_line, environment, rum
+from tests.documents import validated
 
 PAGE = (Path(__file__).parents[2] / "docs/ci.md").read_text(encoding="utf-8")
 (SCRIPT,) = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", PAGE, flags=re.DOTALL)
@@ -39,13 +39,11 @@ def test_the_script_leaves_what_it_says_and_goes_on_with_a_run_that_is_there(tmp
 
     result = script()
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-    found = {
-        name: json.loads((tmp_path / f"{name}.json").read_text())
-        for name in ("rotation-check", "train", "eval")
-    }
-    assert found["rotation-check"]["passed"]
-    assert found["train"]["loss"] == found["eval"]["loss"]
-    assert found["eval"]["required"][0]["met"]
+    left = {path.stem: path.read_text() for path in tmp_path.glob("*.json")}
+    assert validated(left["rotation-check"], "rotation-check")["passed"]
+    trained, evaluated = validated(left["train"], "train"), validated(left["eval"], "eval")
+    assert trained["loss"] == evaluated["loss"]
+    assert evaluated["required"][0]["met"]
     # The run is there now; it is finished, and what is asked for is asked of its summary.
     again = script(REQUIRE="loss<0.001")
     assert again.returncode == 1

@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from tests.cli.commands import assert_one_line, python, rum
+from tests.documents import validated
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_runs_are_listed_with_what_differs(runs):
 def test_json_is_one_document(runs):
     result = rum("compare", "begun", "./done", "done/../done", "--json", cwd=runs)
     assert result.stderr == "done/../done was named before; it is listed once\n"
-    (group,) = json.loads(result.stdout)["groups"]
+    (group,) = validated(result.stdout, "compare")["groups"]
     assert group["differences"] == ["train.steps"]
     done, begun = group["runs"]
     summary = json.loads((runs / "done/summary.json").read_text())

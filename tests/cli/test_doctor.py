@@ -1,16 +1,15 @@
-import json
 import os
 
 from tests.cli.commands import environment, has_control_characters, rum
+from tests.documents import validated
 
 
 def test_an_installation_that_works_is_described(tmp_path):
     (tmp_path / "keras.py").write_text("raise SystemExit('taken for the package')")
     result = rum("doctor", "--json", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
-    found = json.loads(result.stdout)
+    found = validated(result.stdout, "doctor")
     assert found["works"] is True
-    assert found["schema"] == 1
     assert found["backend"]["name"] == "tensorflow"
     assert "CPU:0" in found["backend"]["devices"]
     assert found["versions"]["keras"].startswith("3.")
@@ -38,6 +37,6 @@ def test_a_backend_that_kills_its_process_is_told_of(tmp_path):
     path = os.pathsep.join([str(fake), environment()["PYTHONPATH"]])
     result = rum("doctor", "--json", cwd=tmp_path, env={"PYTHONPATH": path})
     assert result.returncode == 1
-    found = json.loads(result.stdout)
+    found = validated(result.stdout, "doctor")
     assert found["problem"] == "starting the backend ended with the signal SIGILL"
     assert (found["works"], found["speed"]) == (False, None)

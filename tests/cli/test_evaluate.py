@@ -4,12 +4,13 @@ import shutil
 import pytest
 
 from tests.cli.commands import assert_one_line, has_control_characters, rum
+from tests.documents import validated
 
 
 def test_eval_gives_what_training_gave(finished_run):
     summary = json.loads((finished_run / "summary.json").read_text())
     result = rum("eval", finished_run, "--json", cwd=finished_run.parent)
-    found = json.loads(result.stdout)
+    found = validated(result.stdout, "eval")
     assert result.returncode == 0
     assert result.stderr == ""
     for key in ("loss", "symbol_accuracy", "distance", "weights_of_step", "split", "reference"):

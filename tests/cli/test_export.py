@@ -1,9 +1,9 @@
 import importlib.util
-import json
 
 import pytest
 
 from tests.cli.commands import assert_one_line, has_control_characters, python, rum
+from tests.documents import validated
 
 READ_KERAS = """
 import keras, numpy, rumcli.layers
@@ -45,7 +45,7 @@ def test_keras_and_tensorflow_read_what_is_written(tmp_path, finished_run):
     (tmp_path / "there").mkdir()
     result = rum("export", finished_run, "--json", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
-    found = json.loads(result.stdout)
+    found = validated(result.stdout, "export")
     assert found["path"] == "copying-rum-1.keras"
     assert found["largest_difference"] <= found["tolerance"] <= 0.1
     assert found["examples_compared"] == 15

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -5,8 +6,10 @@ import sys
 import numpy as np
 import pytest
 
+from rumcli.cli.app import main
 from rumcli.data import copying
 from tests.cli.commands import COMMAND, environment, interrupt_when, rum, start
+from tests.documents import validated
 
 
 def test_examples_go_to_a_file_of_the_kind_that_its_name_says(tmp_path):
@@ -25,6 +28,20 @@ def test_without_a_file_they_go_to_stdout_as_jsonl(tmp_path):
     assert all(len(line["inputs"]) == 53 for line in lines)
     assert rum(*arguments, cwd=tmp_path).stdout == result.stdout
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize(("task", "name", "delay"), [("copying", "npz", 5), ("recall", "txt", 10)])
+def test_json_tells_what_is_in_the_file(tmp_path, monkeypatch, capsys, task, name, delay):
+    monkeypatch.chdir(tmp_path)
+    arguments = [f"--out=a.{name}", "--count=3", f"--delay={delay}", "--seed=2", "--split=test"]
+    assert main(["gen-data", task, *arguments, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == f"wrote 3 examples to a.{name}\n"
+    found = validated(out, f"gen-data-{task}")
+    content = (tmp_path / found["path"]).read_bytes()
+    assert (found["format"], found["split"], found["seed"]) == (name, "test", 2)
+    assert (found["count"], found["delay"], found["bytes"]) == (3, delay, len(content))
+    assert found["sha256"] == hashlib.sha256(content).hexdigest()
 
 
 def test_a_file_is_replaced_only_with_force(tmp_path):

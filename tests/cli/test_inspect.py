@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.cli.commands import SMALL, assert_one_line, rum
+from tests.documents import validated
 
 # A landscape of nine points.
 FEW = ["--grid=3", "--radius=0.5"]
@@ -20,7 +21,7 @@ def test_a_picture_and_its_numbers(tmp_path, finished_run):
     assert told[1].startswith("wrote x.svg; 9 points of 20 samples in ")
     assert "<svg" in (tmp_path / "x.svg").read_text()
 
-    found = json.loads(result.stdout)
+    found = validated(result.stdout, "inspect")
     assert len(found["example"]["steps"]) == 24
     (layer,) = found["example"]["layers"]
     assert [len(layer[name]) for name in ("angles_degrees", "norms", "update_gates")] == [24] * 3
@@ -37,7 +38,7 @@ def test_json_alone_leaves_no_file(tmp_path, finished_run):
     arguments = ["--what=angles", "--split=test", "--example=2", "--checkpoint=last", "--json"]
     result = rum("inspect", finished_run, *arguments, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
-    found = json.loads(result.stdout)
+    found = validated(result.stdout, "inspect")
     assert (found["split"], found["example"]["number"]) == ("test", 2)
     assert "landscape" not in found
     (layer,) = found["example"]["layers"]

@@ -1,5 +1,4 @@
 import hashlib
-import json
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from rumcli.cli.app import main
 from rumcli.data import corpus, penn_treebank
 from tests.cli.commands import assert_one_line, python, rum
 from tests.data.sources import FILES, TEXTS, packed, placed, served, tar, zipped
+from tests.documents import validated
 
 PTB = Path(__file__).parents[3] / "shared" / "data" / "ptb"
 
@@ -36,7 +36,7 @@ def contents(folder):
 def test_the_real_files_are_verified_and_written(tmp_path):
     result = rum("gen-data", "ptb", "--source", PTB, "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    shown = json.loads(result.stdout)
+    shown = validated(result.stdout, "gen-data-ptb")
     assert shown["folder"] == str(Path("data", "ptb"))
     for file in shown["files"]:
         content = (tmp_path / file["path"]).read_bytes()
@@ -70,7 +70,7 @@ def test_files_that_are_there_already_stay_and_no_source_is_asked(workplace, cap
     code, out, err = gen_ptb(capsys, "--source=nowhere", "--out=o", "--json")
     assert code == 0
     assert err == "o has the three files already; they are the right ones\n"
-    assert [file["written"] for file in json.loads(out)["files"]] == [False] * 3
+    assert [file["written"] for file in validated(out, "gen-data-ptb")["files"]] == [False] * 3
     assert {path: path.stat().st_mtime_ns for path in (workplace / "o").iterdir()} == before
 
 
@@ -81,7 +81,11 @@ def test_only_what_is_missing_is_written(workplace, capsys):
     code, out, err = gen_ptb(capsys, "--source=test.tar", "--out=o", "--json")
     assert code == 0
     assert err.startswith("wrote ptb.test.txt to o; ")
-    assert [file["written"] for file in json.loads(out)["files"]] == [False, False, True]
+    assert [file["written"] for file in validated(out, "gen-data-ptb")["files"]] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_another_file_is_replaced_only_with_force(workplace, capsys):

@@ -4,11 +4,30 @@ import shutil
 import pytest
 
 from tests.cli.commands import assert_one_line, rum
+from tests.documents import validated
 
 
 def test_curves_of_runs_become_a_picture(tmp_path, finished_run):
     result = rum("plot", finished_run, "--out=x.svg", "--over=time", cwd=tmp_path, fresh=True)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "wrote x.svg\n")
+    assert "<svg" in (tmp_path / "x.svg").read_text()
+
+
+def test_json_has_the_curves_and_alone_leaves_no_file(tmp_path, finished_run):
+    result = rum("plot", finished_run, "--metric=symbol_accuracy", "--json", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    found = validated(result.stdout, "plot")
+    assert (found["metric"], found["levels"], found["picture"]) == ("symbol_accuracy", [], None)
+    (run,) = found["runs"]
+    records = [json.loads(line) for line in (finished_run / "metrics.jsonl").open()]
+    assert [point["step"] for point in run["points"]] == [10, 20]
+    assert [p["value"] for p in run["points"]] == [r["val_symbol_accuracy"] for r in records]
+    assert list(tmp_path.iterdir()) == []
+    # With a picture, and the level of the metric that has one.
+    result = rum("plot", finished_run, "--out=x.svg", "--json", cwd=tmp_path)
+    found = validated(result.stdout, "plot")
+    assert (result.stderr, found["picture"]) == ("wrote x.svg\n", "x.svg")
+    assert [level["label"] for level in found["levels"]] == ["memoryless"]
     assert "<svg" in (tmp_path / "x.svg").read_text()
 
 

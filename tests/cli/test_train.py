@@ -17,6 +17,7 @@ from tests.cli.commands import (
     start,
 )
 from tests.cli.terminal import in_a_terminal
+from tests.documents import validated
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 RANDOM = ["--set=model.dropout=0.2", "--set=cell.zoneout=0.2"]
@@ -39,6 +40,9 @@ def test_a_run_ends_with_a_table_beside_its_reference_level(finished_run):
     assert "is finished at step 20; --steps makes it longer" in result.stderr
     for text in ("copying with rum, test split", "memoryless loss", " memoryless ", "distance"):
         assert text in result.stdout
+    # What is no figure of it can't be asked of it.
+    wrong = rum("train", "--resume", finished_run, "--require=task>=1", cwd=finished_run.parent)
+    assert_one_line(wrong, 2, "--require 'task>=1': unknown figure 'task'")
 
 
 def test_in_a_pipe_there_are_plain_lines(tmp_path):
@@ -86,8 +90,9 @@ def test_a_folder_whose_name_looks_like_markup_is_shown_as_it_is(tmp_path):
 
 def test_json_is_one_document_on_stdout(tmp_path):
     result = rum("train", "copying", "--steps=10", "--json", *SMALL, cwd=tmp_path)
-    summary = json.loads(result.stdout)
+    summary = validated(result.stdout, "train")
     assert summary["steps"] == 10
+    assert result.stderr.splitlines()[-1] == "evaluating the test split"
     assert summary["reference"]["label"] == "memoryless"
     assert summary["distance"] == pytest.approx(summary["loss"] - summary["reference"]["level"])
     assert json.loads((tmp_path / "runs/copying-gru-1/summary.json").read_text()) == summary
@@ -101,7 +106,7 @@ def test_quiet_says_nothing(tmp_path):
 
 def test_a_dry_run_shows_all_settings_and_leaves_nothing(tmp_path):
     result = rum("train", "copying", "--cell=gru", "--dry-run", "--json", cwd=tmp_path)
-    assert json.loads(result.stdout)["cell"]["name"] == "gru"
+    assert validated(result.stdout, "train-dry-run")["config"]["cell"]["name"] == "gru"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -181,7 +186,7 @@ def test_a_backend_that_does_not_exist_is_told_and_leaves_nothing(tmp_path):
 def test_a_finished_run_can_be_made_longer(tmp_path):
     assert rum("train", "copying", "--steps=10", "--out=x", *SMALL, cwd=tmp_path).returncode == 0
     result = rum("train", "--resume=x", "--steps=20", "--json", cwd=tmp_path)
-    assert json.loads(result.stdout)["steps"] == 20
+    assert validated(result.stdout, "train")["steps"] == 20
     assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
 
 
@@ -190,7 +195,7 @@ def test_it_runs_on_jax(tmp_path):
     arguments = ["train", "copying", "--steps=20", *SMALL_RUM, *RANDOM, "--json"]
     result = rum(*arguments, cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["steps"] == 20
+    assert validated(result.stdout, "train")["steps"] == 20
 
 
 def test_nothing_is_compiled_anew_as_a_run_goes_on(tmp_path):

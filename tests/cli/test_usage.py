@@ -64,7 +64,7 @@ from tests.cli.commands import assert_one_line, environment, python, rum
         ("gen-data squad", "no such command 'squad'; see 'rum gen-data --help'"),
         ("gen-data copyin", "no such command 'copyin'. Did you mean 'copying'?"),
         ("gen-data copying --source x", "no such option: --source"),
-        ("gen-data recall --json", "no such option: --json"),
+        ("gen-data recall --json", "--json needs a file for the examples: --out FILE"),
         ("gen-data ptb --source empty --count 3", "no such option: --count"),
         ("gen-data ptb --source empty --delay 3", "no such option: --delay"),
         ("gen-data ptb", "--source is missing: "),

@@ -68,6 +68,11 @@ def test_an_unknown_figure_is_told_with_the_nearest():
         requirements.check_names(requirements.parse(["acuracy>=1"]), ["loss", "accuracy"])
 
 
+def test_the_figures_of_a_result_are_its_numbers():
+    result = {"task": "copying", "loss": 0.5, "steps": 3, "distance": None, "beaten": True}
+    assert requirements.figures_in(result) == ["loss", "steps", "distance"]
+
+
 def test_a_result_that_falls_short_is_a_failure_which_names_all_that_does():
     result = {"loss": 0.5, "accuracy": 0.9}
     asked = requirements.parse(["accuracy>=0.95", "loss<1", "perplexity<3"])

@@ -8,6 +8,7 @@ from rumcli.training.listener import Listener
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
 from tests import small
+from tests.documents import validator
 
 RUN = small.run_config("babi", settings=["task.subtask=all"])
 
@@ -28,3 +29,22 @@ def test_a_subtask_in_a_folder_elsewhere_is_told(tmp_path):
     with pytest.raises(ConfigError, match="qa1 is a link"):
         subtasks.train_all(RUN, folder, lambda number: Listener(), StopRequest())
     assert list(elsewhere.iterdir()) == []
+
+
+def test_the_summary_of_all_is_as_its_schema_says(tmp_path):
+    one = {
+        "accuracy": 0.96,
+        "loss": 0.1,
+        "questions": 10,
+        "weights_of_step": 4,
+        "steps": 8,
+        "seconds": 1.5,
+        "data": "generated",
+        "split": "test",
+        "reference": {"level": 0.2},
+    }
+    summaries = [one, *[{**one, "accuracy": 0.5}] * 19]
+    found = subtasks.summarize(RUN, RunFolder(tmp_path), summaries)
+    assert [error.message for error in validator("train-all").iter_errors(found)] == []
+    assert (found["passed"], found["seconds"]) == (1, 30.0)
+    assert found["mean_accuracy"] == pytest.approx(0.523)

@@ -1,0 +1,154 @@
+"""`--json`: which commands have it, and that schemas, documentation and tests know every document.
+
+That documents are as their schemas say, `validated` asserts where the commands are tested.
+"""
+
+import ast
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import typer
+
+from rumcli import documents
+from rumcli.cli.app import app, main
+from rumcli.reporting import output
+from tests.cli.commands import python
+from tests.documents import SCHEMAS, file_of, validated
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+FILES = sorted(path.name for path in SCHEMAS.iterdir())
+
+
+def leaves(command, name="rum"):
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield name, command
+    for word, one in (inner or {}).items():
+        yield from leaves(one, f"{name} {word}")
+
+
+COMMANDS = dict(leaves(typer.main.get_command(app)))
+
+
+def subschemas(schema):
+    """Yield all schemas within a schema, each with its own place."""
+    yield schema
+    for inner in [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]:
+        yield from subschemas(inner)
+    for name in ("items", "additionalProperties"):
+        if isinstance(schema.get(name), dict):
+            yield from subschemas(schema[name])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_json(command):
+    assert "--json" in [name for option in COMMANDS[command].params for name in option.opts]
+
+
+def test_the_page_lists_every_command_and_every_schema_file():
+    rows = re.findall(
+        r"^\| `(rum [^`]+)` \| \[[^]]+\]\(schemas/([^)]+)\)", PAGE, flags=re.MULTILINE
+    )
+    listed = [[c for c in COMMANDS if f"{typed} ".startswith(f"{c} ")] for typed, _ in rows]
+    assert {command for (command,) in listed} == set(COMMANDS)
+    assert sorted(file for _, file in rows) == FILES
+
+
+def test_every_kind_has_a_schema_file_and_every_file_a_kind():
+    assert sorted(map(file_of, documents.KINDS)) == FILES
+
+
+def test_every_kind_is_validated_where_its_command_is_tested():
+    seen = set()
+    for path in (ROOT / "tests" / "cli").glob("test_*.py"):
+        if path != Path(__file__):
+            seen |= kinds_validated_in(ast.parse(path.read_text(encoding="utf-8")))
+    assert set(documents.KINDS) - seen == set()
+
+
+def kinds_validated_in(tree):
+    """Return the kinds that a module asks `validated` for; one that varies stands for all like it.
+
+    As in `validated(out, f"gen-data-{task}")`.
+    """
+    found = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "validated":
+            continue
+        match node.args[1]:
+            case ast.Constant(value=kind):
+                found.add(kind)
+            case ast.JoinedStr(values=[ast.Constant(value=start), *_]):
+                found |= {kind for kind in documents.KINDS if kind.startswith(start)}
+    return found
+
+
+@pytest.mark.parametrize("kind", documents.KINDS)
+def test_a_schema_describes_every_key_and_lets_no_other_pass_unsaid(kind):
+    schema = json.loads((SCHEMAS / file_of(kind)).read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["properties"]["schema"]["const"] == documents.schema(kind)
+    assert schema["required"][0] == "schema"
+    assert schema["title"]
+    assert f"rum {kind.split('-')[0]}" in schema["description"]
+    for one in subschemas(schema):
+        keys = one.get("properties", {})
+        assert set(one.get("required", [])) <= set(keys)
+        undescribed = [key for key, inner in keys.items() if "description" not in inner]
+        assert undescribed == []
+        # Only what others can add to is open.
+        if "properties" in one and one.get("additionalProperties") is not False:
+            assert kind in OPEN
+
+
+# A task of the user's own has other figures; the sections of a configuration are described
+# elsewhere; versions are under their packages' names.
+OPEN = ("train", "eval", "train-dry-run", "presets-show", "doctor", "bench")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        'note\n{"schema": "rum/presets-copy/1", "preset": "a", "path": "b"}\n',
+        '{"schema": "rum/presets-copy/1", "preset": "a", "path": "b"}\nnote\n',
+        '{"schema": "rum/presets-copy/2", "preset": "a", "path": "b"}\n',
+        '{"preset": "a", "path": "b", "schema": "rum/presets-copy/1"}\n',
+        '{"schema": "rum/presets-copy/1", "preset": "a"}\n',
+        '{"schema": "rum/presets-copy/1", "preset": "a", "path": 1}\n',
+        '{"schema": "rum/presets-copy/1", "preset": "a", "path": "b", "more": 1}\n',
+    ],
+)
+def test_a_document_that_is_not_as_its_schema_says_is_found(wrong):
+    validated('{"schema": "rum/presets-copy/1", "preset": "a", "path": "b"}\n', "presets-copy")
+    with pytest.raises((AssertionError, ValueError)):
+        validated(wrong, "presets-copy")
+
+
+def test_the_kind_comes_first_whatever_was_read_from_a_file(capsys):
+    output.show_json("presets-copy", {"preset": "a", "schema": "theirs", "path": "b"})
+    assert validated(capsys.readouterr().out, "presets-copy")["preset"] == "a"
+
+
+@pytest.mark.parametrize("arguments", ["eval nowhere", "presets show recal", "plot nowhere"])
+def test_an_error_leaves_stdout_empty(capsys, arguments):
+    assert main([*arguments.split(), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("rum: error: ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+def test_the_example_of_the_page_runs(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    command = tmp_path / "rum"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rumcli "$@"\n')
+    command.chmod(0o755)
+    result = python(code, tmp_path, {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert result.returncode == 0, result.stderr
+    assert "\nrecall\trecall\t" in result.stdout
