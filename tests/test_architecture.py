@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "data": {"errors"},
     "config": {"errors", "suggest", "files"},
     "tasks": {"cells", "data", "config", "errors", "own_code"},
-    "training": {"tasks", "data", "config", "errors", "files", "machine", "suggest", ""},
+    "training": {"tasks", "cells", "data", "config", "errors", "files", "machine", "suggest", ""},
     "layers": {"cells", "tasks"},
     "benchmark": {"training", "tasks", "cells", "config", "errors"},
     "reporting": {"training", "tasks", "config", "errors", "files"},
