@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "tasks": {"cells", "data", "config", "errors", "own_code"},
     "training": {
         "tasks",
+        "cells",
         "data",
         "config",
         "documents",

@@ -20,6 +20,7 @@ from rumcli.cli import (
     export,
     gen_data,
     generate,
+    import_checkpoint,
     inspect,
     plot,
     presets,
@@ -45,6 +46,7 @@ app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
 app.command("generate", rich_help_panel="Runs")(generate.generate)
 app.command("compare", rich_help_panel="Runs")(compare.compare)
 app.command("export", rich_help_panel="Runs")(export.export)
+app.command("import-checkpoint", rich_help_panel="Runs")(import_checkpoint.import_checkpoint)
 app.command("plot", rich_help_panel="Runs")(plot.plot)
 app.command("inspect", rich_help_panel="Runs")(inspect.inspect)
 app.add_typer(gen_data.app, name="gen-data", rich_help_panel="Data and settings")

@@ -132,6 +132,23 @@ def exported(found: dict[str, Any]) -> Table:
     return table
 
 
+def imported(found: dict[str, Any]) -> Table:
+    """Show what was taken over from a checkpoint, and under which names.
+
+    Args:
+        found: As `training.importing.import_cell` returns it.
+    """
+    title = f"{found['cell']} of {found['scope'] or found['checkpoint']}"
+    table = Table(title=Text(title), show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_row("written", Text(found["path"]))
+    table.add_row("sizes", f"{found['features']} features, {found['units']} units")
+    for name, theirs in found["variables"].items():
+        table.add_row(name, Text(", ".join(theirs)))
+    return table
+
+
 def presets(rows: Iterable[dict[str, str]]) -> Table:
     """Show the presets with task, cell and description."""
     table = Table(title="presets", title_justify="left")

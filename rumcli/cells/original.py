@@ -1,0 +1,138 @@
+"""The weights of a RUM of the original implementation, by the names of its variables there.
+
+Mathematics only: no files. Source: the `RUM.py` of rdangovs/rotational-unit-of-memory, of which
+two versions are known: target and update gate from one kernel, or from one each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+_GATES, _UPDATE = "gates/fully_connected/", "gates/fully_connected_1/"
+_CANDIDATE = "candidate/fully_connected/"
+# With and without an update gate, in the one and in the other version.
+_GATE_NORMS = ("gates/ln_r_u/layer_norm_", "gates/ln_r/layer_norm_")
+_CANDIDATE_NORM = "candidate/ln_c/"
+
+
+@dataclass(frozen=True, eq=False)
+class OriginalCell:
+    """What is known of a cell from its variables. λ, η and f are none.
+
+    Args:
+        features: D.
+        units: H.
+        update_gate: Whether it has one.
+        layer_norm: Whether it normalises; the original does so after the sigmoid.
+        candidate_bias: Whether the embedded input has a bias.
+        weights: By the names that `RUMCell` gives them.
+        names: What each of them is called in the original: several where it is made of several.
+    """
+
+    features: int
+    units: int
+    update_gate: bool
+    layer_norm: bool
+    candidate_bias: bool
+    weights: Mapping[str, np.ndarray]
+    names: Mapping[str, tuple[str, ...]]
+
+
+def scopes(names: Iterable[str]) -> list[str]:
+    """Return where cells are, as in `"rnn/rum_cell"`: what stands before their variables' names."""
+    end = f"/{_CANDIDATE}weights"
+    found = {name.removesuffix(end) for name in names if f"/{name}".endswith(end)}
+    return sorted("" if f"/{scope}" == end else scope for scope in found)
+
+
+def variables_of(scope: str, names: Iterable[str]) -> list[str]:
+    """Return the variables of a cell; those that an optimiser keeps of them are left out."""
+    begin = f"{scope}/" if scope else ""
+    ends = ("weights", "biases", "alpha", "bias")
+    return [
+        name
+        for name in names
+        if name.startswith((f"{begin}gates/", f"{begin}candidate/")) and name.endswith(ends)
+    ]
+
+
+def convert(variables: Mapping[str, np.ndarray], scope: str) -> OriginalCell:
+    """Name the weights of a cell as `RUMCell` does.
+
+    Args:
+        variables: Those of a cell, by their names in the original.
+        scope: What stands before the names.
+
+    Raises:
+        ValueError: If one is missing, or has a shape that does not fit.
+    """
+    begin = f"{scope}/" if scope else ""
+    # The versions differ in upper and lower case.
+    found = {name.removeprefix(begin).lower(): name for name in variables}
+    sources = _sources(found)
+    lacking = [part for parts in sources.values() for part in parts if part not in found]
+    if lacking:
+        raise ValueError(f"no variable {begin}{lacking[0]}")
+    names = {ours: tuple(found[part] for part in parts) for ours, parts in sources.items()}
+    weights = {
+        ours: np.concatenate([np.asarray(variables[name]) for name in theirs], axis=-1)
+        for ours, theirs in names.items()
+        if all(np.ndim(variables[name]) for name in theirs)
+    }
+    return _checked(weights, names)
+
+
+def _sources(found: Mapping[str, str]) -> dict[str, list[str]]:
+    kernels = [_GATES, _UPDATE] if f"{_UPDATE}weights" in found else [_GATES]
+    sources = {
+        "gate_kernel": [f"{kernel}weights" for kernel in kernels],
+        "gate_bias": [f"{kernel}biases" for kernel in kernels],
+        "candidate_kernel": [f"{_CANDIDATE}weights"],
+    }
+    if f"{_CANDIDATE}biases" in found:
+        sources["candidate_bias"] = [f"{_CANDIDATE}biases"]
+    norm = next((norm for norm in _GATE_NORMS if f"{norm}alpha" in found), None)
+    if norm or f"{_CANDIDATE_NORM}alpha" in found:
+        norm = norm or _GATE_NORMS[0]
+        sources["gate_gain"], sources["gate_offset"] = [f"{norm}alpha"], [f"{norm}bias"]
+        sources["candidate_gain"] = [f"{_CANDIDATE_NORM}alpha"]
+        sources["candidate_offset"] = [f"{_CANDIDATE_NORM}bias"]
+    return sources
+
+
+def _checked(weights: dict[str, np.ndarray], names: Mapping[str, tuple[str, ...]]) -> OriginalCell:
+    kernel = weights.get("candidate_kernel", np.zeros(()))
+    features, units = kernel.shape if kernel.ndim == 2 else (0, 0)
+    columns = weights.get("gate_kernel", kernel).shape[-1:]
+    gates = 2 if columns == (2 * units,) else 1
+    expected = {
+        "gate_kernel": (features + units, gates * units),
+        "gate_bias": (gates * units,),
+        "candidate_kernel": (features, units),
+        "candidate_bias": (units,),
+        "gate_gain": (gates * units,),
+        "gate_offset": (gates * units,),
+        "candidate_gain": (units,),
+        "candidate_offset": (units,),
+    }
+    for ours, theirs in names.items():
+        shape = weights[ours].shape if ours in weights else ()
+        if shape != expected[ours] or 0 in shape:
+            raise ValueError(
+                f"{' and '.join(theirs)} with shape {list(shape)}; expected {list(expected[ours])} "
+                f"for {features} features and {units} units"
+            )
+        if not np.issubdtype(weights[ours].dtype, np.floating):
+            raise ValueError(f"{theirs[0]} holds no numbers but {weights[ours].dtype}")
+    return OriginalCell(
+        features,
+        units,
+        update_gate=gates == 2,
+        layer_norm="gate_gain" in weights,
+        candidate_bias="candidate_bias" in weights,
+        weights=weights,
+        names=names,
+    )

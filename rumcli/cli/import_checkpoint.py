@@ -1,0 +1,86 @@
+"""`rum import-checkpoint`: take a RUM over from the original implementation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rumcli.cli import engine, options
+from rumcli.errors import ConfigError
+from rumcli.reporting import output
+
+_CELLS = ["rum", "arum"]
+_ACTIVATIONS = ["relu", "tanh", "sigmoid", "softsign", "linear"]
+
+
+def import_checkpoint(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="A TensorFlow 1 checkpoint of the original: what the names of its files begin "
+            "with, as in model.ckpt, or its folder.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The .keras file to write.")] = Path("imported.keras"),
+    cell: Annotated[
+        str,
+        typer.Option(
+            help="rum for λ = 0, arum for λ = 1.",
+            autocompletion=options.completing(lambda: _CELLS),
+        ),
+    ] = "rum",
+    norm: Annotated[
+        float | None, options.real("The η > 0 that it was trained with. Default: none.")
+    ] = None,
+    activation: Annotated[
+        str,
+        typer.Option(
+            help="The activation that it was trained with.",
+            autocompletion=options.completing(lambda: _ACTIVATIONS),
+        ),
+    ] = "relu",
+    zoneout: Annotated[
+        float,
+        options.real("Probability that a unit kept its old value: 0.1 where the original had 0.9."),
+    ] = 0.0,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            help="What stands before the names of its variables, if there are several RUMs."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write a RUM with the weights of a checkpoint of the original, for use in Keras.
+
+    λ, η, activation and zoneout are not in a checkpoint; sizes, gate and layer norm are.
+    """
+    options.choose("--cell", "cell", cell, _CELLS)
+    options.choose("--activation", "activation", activation, _ACTIVATIONS)
+    if norm is not None and not 0 < norm < float("inf"):
+        raise ConfigError(f"--norm {norm}: expected a number greater than 0")
+    if not 0 <= zoneout < 1:
+        raise ConfigError(f"--zoneout {zoneout}: expected at least 0, and less than 1")
+    if out.suffix != ".keras":
+        raise ConfigError(f"--out {out}: expected a name that ends in .keras")
+    output.check_new_file(out, force)
+    engine.start(debug)
+    from rumcli.reporting import tables
+    from rumcli.training import importing
+
+    found = importing.Checkpoint(checkpoint)
+    chosen = importing.scope_of(found, scope)
+    told = {"time_norm": norm, "activation": activation, "zoneout": zoneout}
+    try:
+        document = importing.import_cell(found, chosen, cell, out, **told)
+    except OSError as error:
+        raise ConfigError(f"can't write {out}: {error.strerror or error}") from error
+    if as_json:
+        output.show_json(document)
+    else:
+        output.show(tables.imported(document))

@@ -1,0 +1,128 @@
+"""Every command that README and docs show is one that `rum` understands."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from rumcli.cli import app
+
+from .test_docs import PAGES
+
+_ENDS = {"&&", "||", "|", ";", "then", "else", "fi"}
+
+
+def code_of(text):
+    """Return the code on a page: blocks with fences, indented ones, and what stands in a line."""
+    fenced = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    indented = re.findall(r"(?:^ {4}.*\n)+", text, flags=re.MULTILINE)
+    inline = re.findall(r"`([^`\n]+)`", text)
+    return [*fenced, *indented], inline
+
+
+def commands_in(code):
+    """Yield the arguments of each `rum` in a piece of shell."""
+    for line in code.replace("\\\n", " ").splitlines():
+        if "rum " not in line:
+            continue
+        words = [
+            word for word in shlex.split(line.strip(), comments=True) if word != "${OPTIONS:-}"
+        ]
+        while words:
+            end = next((n for n, word in enumerate(words) if word in _ENDS), len(words))
+            part, words = words[:end], words[end + 1 :]
+            while part and re.fullmatch(r"\w+=.*", part[0]):  # variables
+                del part[0]
+            if part and Path(part[0]).name == "rum":
+                redirected = next((n for n, word in enumerate(part) if word[:1] == ">"), len(part))
+                yield tuple(part[1:redirected])
+
+
+def commands():
+    found = {}
+    for page in PAGES:
+        blocks, inline = code_of(page.read_text(encoding="utf-8"))
+        if page.name == "cli.md":  # there the blocks are forms of usage
+            blocks = []
+        for code in [*blocks, *inline]:
+            for arguments in commands_in(code):
+                found.setdefault(arguments, page.name)
+    return [
+        pytest.param(arguments, id=f"{page}: {shlex.join(arguments)}")
+        for arguments, page in found.items()
+    ]
+
+
+def parsed(arguments):
+    """Parse as `rum` does, and run nothing.
+
+    Raises:
+        typer.TyperException: As the command would.
+    """
+    command, rest, path = typer.main.get_command(app.app), list(arguments), "rum"
+    while hasattr(command, "commands"):
+        name = rest.pop(0) if rest else "--help"
+        if name.startswith("-"):
+            assert name in ("--help", "--version", "--install-completion"), name
+            return None
+        if name.isupper():  # it stands for any
+            return None
+        assert name in command.commands, f"'{path} {name}' is no command"
+        command, path = command.commands[name], f"{path} {name}"
+    if "--help" in rest or not rest:  # to name a command is not to call it
+        return None
+    return command.make_context(path, rest)
+
+
+@pytest.mark.parametrize("arguments", commands())
+def test_every_command_is_one_that_exists_with_the_options_that_it_has(arguments):
+    parsed(arguments)
+
+
+def test_a_command_with_an_option_that_does_not_exist_is_found():
+    with pytest.raises(typer.TyperException, match="--nrom"):
+        parsed(("train", "copying", "--nrom", "2.0"))
+    with pytest.raises(AssertionError, match="'rum trian' is no command"):
+        parsed(("trian", "copying"))
+
+
+def test_commands_are_found_in_all_forms_of_code():
+    text = """See `rum eval RUN` and `arum`:
+
+    python3 -m venv x && .venv/bin/rum train copying \\
+        --cell arum > log
+```sh
+A=1 rum doctor | head # rum not this
+```
+"""
+    blocks, inline = code_of(text)
+    found = [arguments for code in [*blocks, *inline] for arguments in commands_in(code)]
+    assert found == [
+        ("doctor",),
+        ("train", "copying", "--cell", "arum"),
+        ("eval", "RUN"),
+    ]
+
+
+def is_whole(arguments):
+    """Tell whether a command names its task, stands for nothing else, and needs no run."""
+    placeholder = re.compile(r"[A-Z][A-Z.]*|.*[…$].*|.*config\.yaml")
+    named = len(arguments) > 1 and not arguments[1].startswith("-")
+    return named and "--resume" not in arguments and not any(map(placeholder.fullmatch, arguments))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        command
+        for command in commands()
+        if command.values[0][:1] == ("train",) and is_whole(command.values[0])
+    ],
+)
+def test_every_training_has_a_configuration(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code = app.main([*arguments, "--dry-run"])
+    assert code == 0, capsys.readouterr().err
