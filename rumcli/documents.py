@@ -15,6 +15,7 @@ _VERSIONS = {
     "generate": 1,
     "compare": 1,
     "export": 1,
+    "import-checkpoint": 1,
     "plot": 1,
     "inspect": 1,
     "gen-data-copying": 1,

@@ -1,9 +1,8 @@
-import json
-
 import pytest
 
 from rumcli.cli.app import main
 from tests.cli.commands import rum
+from tests.documents import validated
 from tests.original_checkpoint import under, variables, write
 
 
@@ -20,7 +19,7 @@ def test_a_rum_of_the_original_becomes_a_file_of_keras(tmp_path):
 
     # then
     assert (result.returncode, result.stderr) == (0, "")
-    found = json.loads(result.stdout)
+    found = validated(result.stdout, "import-checkpoint")
     assert (found["features"], found["units"], found["time_norm"]) == (10, 8, 2.0)
     assert (tmp_path / found["path"]).stat().st_size == found["bytes"]
     assert table.returncode == 0

@@ -83,15 +83,16 @@ def test_a_step_that_is_larger_than_the_machine_is_refused_with_its_size(tmp_pat
 def test_memory_that_runs_out_in_a_step_is_told_with_what_to_lower(tmp_path):
     import resource
 
-    # What TensorFlow takes for itself, and not enough for the step.
-    limit = 4 * 10**9
+    # What TensorFlow takes for itself, and not enough for sixteen batches at once. Where small
+    # pieces are wanting too, it may end without a word.
+    limit = 6 * 10**9
 
     def limited():
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
-    arguments = [*_SHORT, "--batch-size=200000"]
+    arguments = [*_SHORT, "--batch-size=1000000"]
     result = rum(*arguments, "--quiet", cwd=tmp_path, preexec_fn=limited)
     assert result.returncode == 1
     complaint = result.stderr.splitlines()[-1]
     assert complaint.startswith("rum: error: out of memory: a training step takes at least ")
-    assert "lower --batch-size (200,000), --delay (4) or --hidden (" in complaint
+    assert "lower --batch-size (1,000,000), --delay (4) or --hidden (" in complaint
