@@ -20,9 +20,12 @@ MAY_IMPORT = {
     "training": {"tasks", "data", "config", "errors", "files", "machine", "suggest", ""},
     "layers": {"cells", "tasks"},
     "benchmark": {"training", "tasks", "cells", "config", "errors"},
-    "reporting": {"training", "tasks", "config", "errors", "files"},
+    "sweeps": {"training", "config", "errors", "files", "suggest"},
+    "reporting": {"sweeps", "training", "tasks", "config", "errors", "files"},
     "cli": {
         "reporting",
+        "sweeps",
+        "files",
         "benchmark",
         "training",
         "tasks",
