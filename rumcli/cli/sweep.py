@@ -141,13 +141,13 @@ def _folder(
 
 def _run(plan: Plan, folder: SweepFolder, address: str | None, showing: Showing) -> None:
     from rumcli import machine
-    from rumcli.reporting import sweep as reporting
+    from rumcli.reporting import sweep_progress
     from rumcli.sweeps import tune
     from rumcli.training import lock
 
     found = machine.cores()
     cores = max(1, int(min(found["usable"] or 1, found["quota"] or float("inf"))))
-    listener = reporting.listener(output.stderr(), showing.quiet, live=output.is_live())
+    listener = sweep_progress.listener(output.stderr(), showing.quiet, live=output.is_live())
     start = functools.partial(_start, showing.debug)
     with lock.held(folder.path):
         ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)

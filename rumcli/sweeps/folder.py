@@ -171,6 +171,7 @@ class SweepFolder:
         """
         asked, place = plan.run(dict(run.settings), run.seed), self.run_folder(run)
         if not (place.path / "config.yaml").exists():
+            files.remove_unfinished(place.path)  # of a process that was killed right then
             return RunFolder.create(place.path, asked)
         found = RunFolder.open(place.path)
         if changed := config.differences(found.config, asked):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -122,6 +122,7 @@ def read(path: Path, runs: int | None = None, base: RunConfig | None = None) -> 
     parameters = {key: _parameter(document, key, description) for key in description.parameters}
     if not parameters:
         raise ConfigError(f"{document.locate(('parameters',))}: parameters: there are none to vary")
+    _check_apart(document, "parameters", parameters)
     plan = Plan(description, document, base or _base(document, description), parameters)
     _check_limits(plan)
     _check_points(plan)
@@ -188,6 +189,7 @@ def _base(document: Document, description: Description) -> RunConfig:
         raise ConfigError(f"{document.source}: {error}") from error
     for key in description.set:
         _check_key(document, "set", key)
+    _check_apart(document, "set", description.set)
     base = config.changed(base, _layer(document, "set", description.set))
     data = getattr(base.task, "data", None)
     if data is not None:  # the runs may be in other folders, and on other machines
@@ -241,19 +243,22 @@ def _layer(document: Document, section: str, settings: Mapping[str, Any]) -> Doc
     layer = Document(document.source, {})
     for key, value in settings.items():
         path = tuple(key.split("."))
-        position = document.positions.get((section, key))
         values = layer.values
         for part in path[:-1]:
-            inner = values.setdefault(part, {})
-            if not isinstance(inner, dict):
-                raise ConfigError(
-                    f"{document.locate((section, key))}: {key}: a key above it is there too"
-                )
-            values = inner
+            values = values.setdefault(part, {})
         values[path[-1]] = value
-        if position:
+        if position := document.positions.get((section, key)):
             layer.positions[path] = position
     return layer
+
+
+def _check_apart(document: Document, section: str, keys: Collection[str]) -> None:
+    """Make sure that no key is inside another one, of which nobody could say which counts."""
+    for key in keys:
+        above = next((other for other in keys if key.startswith(f"{other}.")), None)
+        if above is not None:
+            where = document.locate((section, key))
+            raise ConfigError(f"{where}: {key}: it is a part of '{above}', which is there too")
 
 
 def _check_limits(plan: Plan) -> None:

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from rumcli.reporting import sweep as reporting
+from rumcli.reporting import sweep_progress
 from rumcli.sweeps import results
 from rumcli.sweeps.folder import FAILED
 from rumcli.sweeps.listener import Standing
@@ -42,7 +43,7 @@ def test_the_table_has_everything_at_any_width(made, width):
 
 def test_lines_say_what_happens():
     console = Console(file=io.StringIO(), width=60)
-    listener = reporting.listener(console, quiet=False, live=False)
+    listener = sweep_progress.listener(console, quiet=False, live=False)
     one = run(1, 1, A)
     listener.started("out", 4, 1, 2)
     listener.began(one)
@@ -63,7 +64,7 @@ def test_lines_say_what_happens():
 
 def test_a_terminal_shows_the_runs_under_way_with_their_machines():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
-    listener = reporting.listener(console, quiet=False, live=True)
+    listener = sweep_progress.listener(console, quiet=False, live=True)
     listener.started("out", None, 0, 2)
     for seed, machine in ((1, "left"), (2, "right")):
         listener.began(run(1, seed, A))
@@ -77,7 +78,7 @@ def test_a_terminal_shows_the_runs_under_way_with_their_machines():
 
 def test_quiet_says_only_what_went_wrong():
     console = Console(file=io.StringIO(), width=60)
-    listener = reporting.listener(console, quiet=True, live=True)
+    listener = sweep_progress.listener(console, quiet=True, live=True)
     listener.started("out", 4, 0, 2)
     listener.began(run(1, 1, A))
     listener.ended(run(1, 1, A), results.FINISHED, "")

@@ -31,6 +31,14 @@ def test_what_is_written_is_read_again(tmp_path):
     assert len(plan.listed()) == 4
 
 
+def test_a_whole_section_can_be_varied(tmp_path):
+    cells = [{"name": "rum", "time_norm": 1.0}, {"name": "gru", "units": 9}]
+    plan = plans.read(write(tmp_path, parameters={"cell": cells}))
+    first, second = (plan.run(point, 1).cell for point in plan.listed())
+    assert (first.name, first.time_norm, first.units) == ("rum", 1.0, 8)
+    assert (second.name, second.units) == ("gru", 9)
+
+
 def test_a_limit_of_runs_counts_the_seeds(tmp_path):
     path = write(tmp_path, search="random", parameters=RATE, runs=7, seeds=[1, 2, 3])
     assert plans.read(path).most_points == 2
@@ -63,6 +71,10 @@ def test_a_path_of_a_text_is_made_absolute(tmp_path, monkeypatch):
         ({"parameters": {"cell.units": 8}}, "expected a list of values, or a range"),
         ({"parameters": {"cell.units": []}}, "expected a list of values, or a range"),
         ({"parameters": {"cell.units": [8, 8]}}, "a value is there twice"),
+        (
+            {"parameters": {"cell.units": [8], "cell": [{"name": "rum"}]}},
+            "cell.units: it is a part of 'cell', which is there too",
+        ),
         ({"parameters": {"seed": [1, 2]}}, "expected the seeds under 'seeds'"),
         ({"parameters": {"task.name": ["recall"]}}, "the task is the same for all"),
         ({"parameters": RATE}, "a grid takes lists of values; for a range: 'search: random'"),
