@@ -32,9 +32,12 @@ MAY_IMPORT = {
     },
     "layers": {"cells", "tasks"},
     "benchmark": {"training", "tasks", "cells", "config", "errors"},
-    "reporting": {"training", "tasks", "config", "documents", "errors", "files"},
+    "sweeps": {"training", "config", "errors", "files", "suggest"},
+    "reporting": {"sweeps", "training", "tasks", "config", "documents", "errors", "files"},
     "cli": {
         "reporting",
+        "sweeps",
+        "files",
         "benchmark",
         "training",
         "tasks",

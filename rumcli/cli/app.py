@@ -25,6 +25,7 @@ from rumcli.cli import (
     plot,
     presets,
     rotation_check,
+    sweep,
     train,
 )
 from rumcli.errors import RumError
@@ -42,6 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train", rich_help_panel="Runs")(train.train)
+app.command("sweep", rich_help_panel="Runs")(sweep.sweep)
 app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
 app.command("generate", rich_help_panel="Runs")(generate.generate)
 app.command("compare", rich_help_panel="Runs")(compare.compare)

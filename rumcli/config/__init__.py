@@ -3,7 +3,7 @@
 Read by every other part; imports none of them, and neither Keras nor TensorFlow.
 """
 
-from rumcli.config.build import build, differences, from_file, to_yaml
+from rumcli.config.build import build, changed, differences, from_file, to_yaml
 from rumcli.config.cells import (
     ARUMConfig,
     CellConfig,
@@ -49,6 +49,7 @@ __all__ = [
     "TaskConfig",
     "TrainConfig",
     "build",
+    "changed",
     "differences",
     "from_file",
     "names",

@@ -89,6 +89,22 @@ def build(
     return _validate(values, documents)
 
 
+def changed(run: schema.RunConfig, layer: Document) -> schema.RunConfig:
+    """Return a configuration with what a layer says laid over it.
+
+    Args:
+        run: The configuration.
+        layer: Some keys with other values. A new cell or optimiser keeps the options of the old
+            one that it has.
+
+    Raises:
+        ConfigError: If a name, key, type or range is wrong; it says where in the layer.
+    """
+    _check_names(layer)
+    below = Document(layer.source, run.model_dump(mode="json"))
+    return _validate(_merge(below.values, layer), [below, layer])
+
+
 def differences(one: schema.RunConfig, other: schema.RunConfig) -> list[KeyPath]:
     """Return the paths of the keys in which two configurations differ."""
     return _differing((), one.model_dump(), other.model_dump())

@@ -9,7 +9,7 @@ from rumcli import suggest
 from rumcli.config import schema
 from rumcli.config.yaml_file import Document, KeyPath
 
-_EXPECTED = {
+EXPECTED = {
     "int_type": "an integer",
     "float_type": "a number",
     "bool_type": "true or false",
@@ -53,7 +53,7 @@ def explain(
         return _prefix((*path, "name"), documents) + unknown
     if kind == "missing":
         return f"{_prefix(path, documents)}'{'.'.join(path)}' is missing"
-    expected = _EXPECTED.get(kind, finding["msg"]).format(**context)
+    expected = EXPECTED.get(kind, finding["msg"]).format(**context)
     if kind == "model_attributes_type" and len(models := schema.models_at(path, values)) > 1:
         expected = f"a mapping such as {{name: {next(iter(models))}}}"
     prefix = _prefix(path, documents)

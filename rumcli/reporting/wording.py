@@ -18,6 +18,17 @@ def value(name: str, number: float) -> str:
     return f"{number:.3f}" if name == "bits_per_character" else f"{number:.4g}"
 
 
+def deviation(name: str, mean: float, number: float) -> str:
+    """Write the deviation of a metric with the decimals that `value` gives its mean."""
+    if name.endswith("accuracy"):
+        return f"{number:.1%}"
+    text = value(name, mean)
+    if "e" in text:
+        return f"{number:.1e}"
+    decimals = len(text.partition(".")[2]) or 1
+    return f"{number:.{decimals}f}"
+
+
 def distance(reference: Reference, number: float) -> str:
     """Say where a value lies from the level of a model that has learnt nothing."""
     if reference.solved < reference.baseline:

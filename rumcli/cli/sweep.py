@@ -1,0 +1,240 @@
+"""`rum sweep`: many runs out of one file, on this machine's cores or on a Ray cluster."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rumcli.cli import code, engine, options
+from rumcli.cli.showing import Showing
+from rumcli.errors import ConfigError, RunError
+from rumcli.reporting import output
+
+if TYPE_CHECKING:
+    from rumcli.config import RunConfig
+    from rumcli.sweeps.folder import SweepFolder
+    from rumcli.sweeps.plan import Plan
+    from rumcli.sweeps.results import Results
+    from rumcli.sweeps.tune import Ending
+
+_PICTURE = "sweep.png"
+
+
+def sweep(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="Description, YAML. May be left out with --resume."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to make. Default: sweeps/FILE-1, or the next free number."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Go on with the sweep in this folder; what failed is tried again."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="Show what came of the sweep in this folder so far. Needs no Ray."),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT|auto",
+            help="Ray cluster that is running. Default: the cores of this machine.",
+        ),
+    ] = None,
+    runs: Annotated[
+        int | None, options.integer("Limit of runs, seeds counted. Default: the file's.")
+    ] = None,
+    trust_code: code.Trust = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file, list the points and stop.")
+    ] = False,
+    as_json: options.Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")] = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train at every point of a grid, or of a random or Bayesian search, with several seeds.
+
+    Ctrl-C saves all runs and says how to go on. Needs the extra 'cluster'.
+    """
+    showing = Showing(as_json, quiet, debug)
+    if runs is not None:
+        options.at_least("--runs", 1, runs)
+    if results is not None:
+        _refuse("--results", FILE=file, out=out, resume=resume, address=address, runs=runs)
+        _show(_results(results), showing)
+        return
+    if resume is not None:
+        _refuse("--resume", out=out)
+    elif file is None:
+        raise ConfigError("which sweep? Give a FILE, or --resume with the folder of one")
+    from rumcli.sweeps import plan as plans
+
+    if resume is None:
+        assert file is not None
+        plan = plans.read(file, runs)
+    else:
+        plan = _resumed(resume, file, runs)
+    if dry_run:
+        _show_points(plan, showing)
+        return
+    folder = _folder(plan, file, out, resume, trust_code)
+    _run(plan, folder, address, showing)
+
+
+def _refuse(flag: str, **others: Any) -> None:
+    for name, value in others.items():
+        if value is not None:
+            shown = name if name.isupper() else f"--{name}"
+            raise ConfigError(f"{flag} and {shown} exclude each other")
+
+
+def _resumed(path: Path, file: Path | None, runs: int | None) -> Plan:
+    """Return what an earlier sweep is; a file may only say the same again, or other limits."""
+    from rumcli import config
+    from rumcli.sweeps import plan as plans
+    from rumcli.sweeps.folder import SweepFolder
+
+    folder = SweepFolder.open(path)
+    before = folder.plan()
+    if file is None:
+        return folder.plan(runs) if runs is not None else before
+    asked = plans.read(file, runs)
+    changed = plans.differences(before.description, asked.description)
+    if not changed:
+        keys = config.differences(before.base, asked.base)
+        changed = [f"preset: {'.'.join(key)}" for key in keys]
+    if changed:
+        raise ConfigError(
+            f"--resume {path}: {file} differs from the sweep's own file in "
+            f"{', '.join(changed)}; leave FILE out, or start a new sweep (only "
+            f"{', '.join(plans.CHANGEABLE)} may change)"
+        )
+    return asked
+
+
+def _folder(
+    plan: Plan, file: Path | None, out: Path | None, resume: Path | None, trusted: bool
+) -> SweepFolder:
+    from rumcli.sweeps import points, tune
+    from rumcli.sweeps.folder import SweepFolder
+    from rumcli.training import material
+
+    tune.require(plan)
+    for settings in points.corners(plan.parameters):
+        run = plan.run(settings, plan.description.seeds[0])
+        code.check(run, trusted)
+    if resume is not None:
+        folder = SweepFolder.open(resume)
+        folder.write_description(plan)
+        return folder
+    material.for_training(run, None)  # a text that is missing is told of before anything starts
+    assert file is not None
+    return SweepFolder.create(out, file.stem, plan)
+
+
+def _run(plan: Plan, folder: SweepFolder, address: str | None, showing: Showing) -> None:
+    from rumcli import machine
+    from rumcli.reporting import sweep_progress
+    from rumcli.sweeps import tune
+    from rumcli.training import lock
+
+    found = machine.cores()
+    cores = max(1, int(min(found["usable"] or 1, found["quota"] or float("inf"))))
+    listener = sweep_progress.listener(output.stderr(), showing.quiet, live=output.is_live())
+    start = functools.partial(_start, showing.debug)
+    with lock.held(folder.path):
+        ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
+        came = _results(folder.path)
+        _write(came, plan, folder)
+    _tell(ending, came, folder, showing)
+    _show(came, showing)
+    if ending.signal is not None:
+        raise SystemExit(128 + ending.signal)
+    if came.outcomes and not any(one.value is not None for one in came.outcomes):
+        raise RunError(f"every run failed; the first: {came.outcomes[0].message}")
+
+
+def _start(debug: bool, run: RunConfig) -> None:
+    """Bring up Keras, and the user's code, in the process of a run."""
+    engine.start(debug)
+    code.admit(run)
+
+
+def _results(path: Path) -> Results:
+    from rumcli.sweeps import results
+    from rumcli.sweeps.folder import SweepFolder
+
+    return results.read(SweepFolder.open(path))
+
+
+def _write(found: Results, plan: Plan, folder: SweepFolder) -> None:
+    """Write `results.json`, and a picture if matplotlib is there."""
+    from rumcli import files
+
+    text = files.to_json(found.to_json(), indent=2)
+    files.write_text(folder.path / "results.json", text + "\n")
+    has_figure = any(point.values for point in found.points)
+    if has_figure and importlib.util.find_spec("matplotlib") is not None:
+        from rumcli.reporting import sweep_plot
+
+        with files.replacing(folder.path / _PICTURE) as file:
+            sweep_plot.draw(found, plan.parameters, file, "png")
+
+
+def _tell(ending: Ending, found: Results, folder: SweepFolder, showing: Showing) -> None:
+    """Say what is left, and how to go on with it."""
+    from rumcli.sweeps import folder as folders
+    from rumcli.sweeps import results
+
+    failed = found.count(folders.FAILED)
+    done = found.count(results.FINISHED) + found.count(folders.STOPPED_EARLY)
+    of = f" of {found.planned}" if found.planned is not None else ""
+    if ending.signal is not None or ending.out_of_time:
+        why = "stopped" if ending.signal is not None else "the limit of hours is reached"
+        output.note(
+            f"{why}; {done}{of} runs done, the others saved; to go on: {folder.resume_command}"
+        )
+    elif failed and not showing.quiet:
+        output.note(f"{failed} runs failed; to try them again: {folder.resume_command}")
+    if (folder.path / _PICTURE).exists() and not showing.quiet:
+        output.note(f"wrote {folder.path / _PICTURE}")
+
+
+def _show(found: Results, showing: Showing) -> None:
+    from rumcli.reporting.sweep import SweepTable
+
+    if showing.as_json:
+        output.show_json(found.to_json())
+    elif not showing.quiet:
+        output.show(SweepTable(found))
+
+
+def _show_points(plan: Plan, showing: Showing) -> None:
+    from rumcli.reporting import sweep as reporting
+
+    listed, described = plan.listed(), plan.description
+    if showing.as_json:
+        most = plan.most_points
+        output.show_json(
+            {
+                "search": described.search,
+                "seeds": described.seeds,
+                "runs": None if most is None else most * len(described.seeds),
+                "points": listed,
+            }
+        )
+    elif listed is None:
+        limit = f"{plan.most_points} points" if plan.most_points else f"{described.hours:g} hours"
+        output.show_text(
+            f"{described.search} search, at most {limit}, {len(described.seeds)} seeds each; the "
+            "file is right, and the points follow as it goes"
+        )
+    else:
+        output.show(reporting.points(listed, list(plan.parameters), len(described.seeds)))

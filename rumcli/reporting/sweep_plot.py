@@ -1,0 +1,90 @@
+"""The results of a sweep as a picture: the figure over each parameter that was varied."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import IO, Any
+
+from rumcli.reporting import wording
+from rumcli.reporting.sweep import setting
+from rumcli.sweeps.points import Parameter, Range
+from rumcli.sweeps.results import Point, Results
+
+_COLUMNS = 3
+_POINT, _RUN = "#0072B2", "#999999"  # of colour-blind-safe colours: Okabe and Ito 2008
+
+
+def draw(found: Results, parameters: dict[str, Parameter], file: IO[bytes], kind: str) -> None:
+    """Draw the best validation of each run, and mean and deviation of each point.
+
+    Args:
+        found: The results; at least one point has a figure.
+        parameters: What was varied.
+        file: Where to.
+        kind: `"png"`, or what else matplotlib writes.
+    """
+    from matplotlib.figure import Figure
+
+    points = [point for point in found.points if point.values]
+    columns = min(len(parameters), _COLUMNS)
+    rows = -(-len(parameters) // columns)
+    figure = Figure(figsize=(4.6 * columns, 3.8 * rows), layout="constrained")
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for place, (key, parameter) in zip(places, parameters.items(), strict=False):
+        _panel(place, key, parameter, points)
+    for place in places[len(parameters) :]:
+        place.set_visible(False)
+    metric = wording.metric_name(found.metric or "")
+    for place in places[::columns]:
+        place.set_ylabel(f"{metric}, best validation")
+    seeds = max(len(point.outcomes) for point in points)
+    over = f"\ndots: runs; bars: mean ± deviation over {seeds} seeds" if seeds > 1 else ""
+    figure.suptitle(f"{found.task}, {found.search} search{over}", fontsize="medium")
+    figure.savefig(file, format=kind, dpi=150)
+
+
+def _panel(place: Any, key: str, parameter: Parameter, points: Sequence[Point]) -> None:
+    names = _names(parameter)
+    for point in points:
+        value = point.settings[key]
+        x = names.index(setting(value)) if names else value
+        place.plot([x] * len(point.values), point.values, "o", color=_RUN, markersize=4, zorder=3)
+        deviation = statistics.stdev(point.values) if len(point.values) > 1 else 0.0
+        place.errorbar(
+            x,
+            statistics.fmean(point.values),
+            yerr=deviation or None,
+            fmt="_",
+            color=_POINT,
+            markersize=14,
+            capsize=4,
+            linewidth=1.5,
+            zorder=2,
+        )
+    place.margins(x=0.2 if names else 0.08)
+    if names:
+        place.set_xticks(range(len(names)), names)
+    elif (isinstance(parameter, Range) and parameter.log) or _spans(parameter):
+        place.set_xscale("log")
+    place.set_xlabel(key)
+    place.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+    place.set_axisbelow(True)
+    place.spines[["top", "right"]].set_visible(False)
+
+
+def _names(parameter: Parameter) -> list[str]:
+    """Return the places of an axis without numbers; none if there are only numbers."""
+    if isinstance(parameter, Range):
+        return []
+    is_numeric = all(
+        isinstance(value, (int, float)) and not isinstance(value, bool) for value in parameter
+    )
+    return [] if is_numeric else [setting(value) for value in parameter]
+
+
+def _spans(parameter: Parameter) -> bool:
+    """Tell whether a list of numbers goes over factors, as 0.1, 0.01, 0.001."""
+    if isinstance(parameter, Range):
+        return False
+    return min(parameter) > 0 and max(parameter) >= 10 * min(parameter)

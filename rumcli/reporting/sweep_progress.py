@@ -1,0 +1,206 @@
+"""A sweep under way on the screen: live in a terminal, lines in a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from rumcli.reporting import wording
+from rumcli.reporting.sweep import settings
+from rumcli.sweeps import results
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run
+from rumcli.sweeps.listener import Standing, SweepListener
+
+_NOTHING = "–"
+_MOST_SHOWN = 12  # runs in the live table
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+def listener(console: Console, quiet: bool, live: bool) -> SweepListener:
+    """Choose how to follow a sweep.
+
+    Args:
+        console: Where to write.
+        quiet: Whether to say nothing but warnings.
+        live: Whether the console is a terminal that can redraw lines.
+    """
+    if quiet:
+        return QuietSweep(console)
+    return LiveSweep(console) if live else PlainSweep(console)
+
+
+class QuietSweep(SweepListener):
+    """Only what went wrong."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def retried(self, run: Run, message: str) -> None:
+        """Say what died."""
+        self._say(f"warning: {run.name}: {message}; going on from its last checkpoint", "yellow")
+
+    def ended(self, run: Run, state: str, message: str) -> None:
+        """Say what failed."""
+        if state == FAILED:
+            self._say(f"warning: {run.name} failed: {message}", "yellow")
+
+    def _say(self, text: str, style: str = "") -> None:
+        pipe = not self._console.is_terminal  # there a line stays one
+        with contextlib.suppress(OSError):  # a terminal that was closed must not end a sweep
+            self._console.print(Text(text, style=style), soft_wrap=pipe)
+
+
+class PlainSweep(QuietSweep):
+    """A line when a run begins and ends, and from time to time one about all."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._planned: int | None = None
+        self._done: Counter[str] = Counter()
+        self._running: dict[Run, tuple[Standing | None, str]] = {}
+        self._latest: dict[Run, Standing] = {}  # with a value
+        self._best: tuple[Run, Standing] | None = None
+        self._began = self._last_line = time.monotonic()
+
+    def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
+        """Say what will be done."""
+        self._planned = planned
+        self._done["done before"] = done
+        count = f"{planned} runs" if planned is not None else "runs until the time is over"
+        before = f", {done} of them done before" if done else ""
+        self._say(f"sweep of {count}{before}; {slots} at the same time; folder {folder}")
+
+    def began(self, run: Run) -> None:
+        """Say which run begins."""
+        self._running[run] = (None, "")
+        self._say(f"{run.name} begins: {settings(run.settings)}")
+
+    def progressed(self, run: Run, standing: Standing, machine: str) -> None:
+        """Keep it, and say it from time to time."""
+        self._note(run, standing, machine)
+        if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            self._say(self._headline)
+
+    def retried(self, run: Run, message: str) -> None:
+        """Say what died."""
+        self._running.pop(run, None)
+        super().retried(run, message)
+
+    def ended(self, run: Run, state: str, message: str) -> None:
+        """Say how a run ended."""
+        self._running.pop(run, None)
+        self._done[state] += 1
+        super().ended(run, state, message)
+        if state == FAILED:
+            return
+        latest = self._latest.get(run)
+        figure = f", validation {_figure(latest)}" if latest else ""
+        how = "saved" if state == results.UNFINISHED else state
+        self._say(f"{run.name} {how}{f' {message}' if message else ''}{figure}")
+
+    def stopping(self, why: str) -> None:
+        """Say that all is being saved."""
+        self._say(f"{why}; the runs save and stop")
+
+    def _note(self, run: Run, standing: Standing, machine: str) -> None:
+        self._running[run] = (standing, machine)
+        if standing.value is None:
+            return
+        self._latest[run] = standing
+        best = self._best[1].value if self._best else None
+        sign = -1 if standing.higher_is_better else 1
+        if best is None or sign * standing.value < sign * best:
+            self._best = (run, standing)
+
+    @property
+    def _headline(self) -> str:
+        ended = sum(count for state, count in self._done.items() if state != results.UNFINISHED)
+        of = f" of {self._planned}" if self._planned is not None else ""
+        parts = [f"{ended}{of} runs done", f"{len(self._running)} running"]
+        parts += [
+            f"{self._done[state]} {state}" for state in (STOPPED_EARLY, FAILED) if self._done[state]
+        ]
+        best = f"; best {_figure(self._best[1])}, {self._best[0].name}" if self._best else ""
+        spent = wording.duration(time.monotonic() - self._began)
+        return f"{', '.join(parts)}, {spent}{best}"
+
+
+class LiveSweep(PlainSweep):
+    """A table of the runs under way at the bottom, what has happened above."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._live: Live | None = None
+
+    def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
+        """Show the table."""
+        super().started(folder, planned, done, slots)
+        # What Ray prints is not to stand above the table: `tune` sees to it.
+        self._live = Live(
+            console=self._console, refresh_per_second=4, transient=True, redirect_stdout=False
+        )
+        self._live.start()
+        self._draw()
+
+    def began(self, run: Run) -> None:
+        """Show it in the table."""
+        self._running[run] = (None, "")
+        self._draw()
+
+    def progressed(self, run: Run, standing: Standing, machine: str) -> None:
+        """Show it in the table."""
+        self._note(run, standing, machine)
+        self._draw()
+
+    def retried(self, run: Run, message: str) -> None:
+        """Say what died."""
+        super().retried(run, message)
+        self._draw()
+
+    def ended(self, run: Run, state: str, message: str) -> None:
+        """Say how a run ended."""
+        super().ended(run, state, message)
+        self._draw()
+
+    def finished(self) -> None:
+        """Take the table away."""
+        if self._live is not None:
+            with contextlib.suppress(OSError):
+                self._live.stop()
+
+    def _draw(self) -> None:
+        if self._live is not None:
+            self._live.update(self._picture())
+
+    def _picture(self) -> Group:
+        table = Table(title_justify="left", expand=False)
+        for name, wraps in (("run", True), ("settings", True), ("step", False), ("now", False)):
+            table.add_column(name, overflow="fold", no_wrap=not wraps)
+        machines = {machine for _, machine in self._running.values() if machine}
+        if len(machines) > 1:
+            table.add_column("machine", overflow="fold")
+        for run, (standing, machine) in list(self._running.items())[:_MOST_SHOWN]:
+            latest = self._latest.get(run)
+            table.add_row(
+                Text(run.name),
+                Text(settings(run.settings)),
+                f"{standing.step}/{standing.steps}" if standing else "starts",
+                Text(_figure(latest) if latest else _NOTHING),
+                *([Text(machine)] if len(machines) > 1 else []),
+            )
+        more = len(self._running) - _MOST_SHOWN
+        rest = [Text(f"and {more} more")] if more > 0 else []
+        return Group(table, *rest, Text(self._headline))
+
+
+def _figure(standing: Standing) -> str:
+    assert standing.value is not None
+    name = wording.metric_name(standing.metric)
+    return f"{name} {wording.value(standing.metric, standing.value)}"

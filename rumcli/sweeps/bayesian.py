@@ -1,0 +1,94 @@
+"""Points that learn from earlier ones: the tree-structured Parzen estimator of Optuna."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import optuna
+
+from rumcli.sweeps import points
+from rumcli.sweeps.plan import Plan
+from rumcli.sweeps.points import Parameter, Range, Settings
+
+_PATIENCE = 50  # proposals in a row of points that are there already
+
+
+class Bayesian:
+    """A source of points for a search of the lowest score.
+
+    Args:
+        plan: What the sweep is.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._parameters = plan.parameters
+        self._space = {key: _space(value) for key, value in plan.parameters.items()}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that `constant_liar` is an experiment of theirs
+            # It takes points under way for bad ones, so that those beside each other differ.
+            sampler = optuna.samplers.TPESampler(
+                seed=plan.description.search_seed, constant_liar=True
+            )
+        self._study = optuna.create_study(sampler=sampler, direction="minimize")
+        self._trials: dict[int, Any] = {}
+        self._known: dict[int, Settings] = {}
+        self._scores: dict[str, float | None] = {}
+
+    def known(self, number: int, settings: Settings) -> None:
+        """Keep a point until its figure is there."""
+        self._known[number] = settings
+        self._scores[points.identity(settings)] = None
+
+    def next(self, number: int) -> Settings | None:
+        """Propose a new point."""
+        whole = points.size(self._parameters)
+        if whole is not None and len(self._scores) >= whole:
+            return None
+        for _ in range(_PATIENCE):
+            trial = self._study.ask(self._space)
+            settings = {
+                key: _value(value, trial.params[key]) for key, value in self._parameters.items()
+            }
+            key = points.identity(settings)
+            if key not in self._scores:
+                self._trials[number], self._scores[key] = trial, None
+                self._known[number] = settings
+                return settings
+            self._tell(trial, self._scores[key])  # which makes it less likely to come again
+        return None
+
+    def ended(self, number: int, score: float | None) -> None:
+        """Learn a point's figure."""
+        settings = self._known[number]
+        self._scores[points.identity(settings)] = score
+        if number in self._trials:
+            self._tell(self._trials.pop(number), score)
+        elif score is not None:
+            params = {key: _coded(self._parameters[key], settings[key]) for key in self._space}
+            self._study.add_trial(
+                optuna.trial.create_trial(params=params, distributions=self._space, value=score)
+            )
+
+    def _tell(self, trial: Any, score: float | None) -> None:
+        if score is None:
+            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        else:
+            self._study.tell(trial, score)
+
+
+def _space(value: Parameter) -> Any:
+    if isinstance(value, list):  # by number: values may be anything
+        return optuna.distributions.CategoricalDistribution(range(len(value)))
+    if value.integer:
+        return optuna.distributions.IntDistribution(int(value.low), int(value.high), value.log)
+    return optuna.distributions.FloatDistribution(value.low, value.high, value.log)
+
+
+def _value(value: Parameter, drawn: Any) -> Any:
+    return value.number(drawn) if isinstance(value, Range) else value[drawn]
+
+
+def _coded(value: Parameter, setting: Any) -> Any:
+    return setting if isinstance(value, Range) else value.index(setting)

@@ -1,0 +1,211 @@
+"""The folder of a sweep, from which it is shown and gone on with: readable without this code.
+
+`sweep.yaml` (the description), `base.yaml` (the configuration that the points change),
+`points.jsonl` (the points as they were drawn), a run folder `point-N-seed-S` for each run, with a
+`sweep.json` in it where the sweep ended that run itself; and at the end `results.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rumcli import config, files
+from rumcli.config import RunConfig
+from rumcli.errors import ConfigError, RunError
+from rumcli.sweeps import plan as plans
+from rumcli.sweeps.plan import Plan
+from rumcli.sweeps.points import Settings
+from rumcli.training.run_folder import RunFolder, check_free
+
+SWEEPS = Path("sweeps")
+_LARGEST = 2**26  # bytes of a file of ours
+_MARK = "sweep.json"
+_STOP = "stop"
+
+STOPPED_EARLY = "stopped early"
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a sweep.
+
+    Attributes:
+        point: Number of its point, from 1.
+        seed: Its seed.
+        settings: What its point sets, by key path.
+    """
+
+    point: int
+    seed: int
+    settings: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"point-{self.point}-seed-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the sweep itself did to a run.
+
+    Attributes:
+        state: `STOPPED_EARLY` or `FAILED`.
+        message: Why; one line.
+    """
+
+    state: str
+    message: str
+
+
+class SweepFolder:
+    """The files of a sweep."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path | None, stem: str, plan: Plan) -> SweepFolder:
+        """Make the folder of a new sweep.
+
+        Args:
+            path: Where; an empty folder may be there. None: `sweeps/STEM-1`, or the next free
+                number.
+            stem: What the sweep is called.
+            plan: What it is.
+
+        Raises:
+            ConfigError: If something is there already, or the place can't be written.
+        """
+        try:
+            if path is None:
+                path = _make_numbered(re.sub(r"[^\w.-]", "-", stem) or "sweep")
+            else:
+                check_free(path)
+                path.mkdir(parents=True, exist_ok=True)
+            folder = cls(path)
+            files.write_text(path / "base.yaml", config.to_yaml(plan.base))
+            folder.write_description(plan)
+        except OSError as error:
+            where = path or SWEEPS
+            raise ConfigError(f"can't write to {where}: {error.strerror or error}") from error
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> SweepFolder:
+        """Open the folder of an earlier sweep.
+
+        Raises:
+            ConfigError: If it is missing, or not of a sweep.
+        """
+        if not path.is_dir():
+            raise ConfigError(f"there is no folder {path}; expected one that 'rum sweep' made")
+        for name in ("sweep.yaml", "base.yaml"):
+            if not (path / name).is_file():
+                raise ConfigError(f"{path} has no {name}; expected a folder that 'rum sweep' made")
+        return cls(path)
+
+    @property
+    def resume_command(self) -> str:
+        """What to type to go on with the sweep."""
+        return f"rum sweep --resume {shlex.quote(str(self.path))}"
+
+    @property
+    def base(self) -> RunConfig:
+        """The configuration that the points change."""
+        return config.from_file(self.path / "base.yaml")
+
+    def plan(self, runs: int | None = None) -> Plan:
+        """Return what the sweep is, as its files have it; `runs` in place of its limit."""
+        return plans.read(self.path / "sweep.yaml", runs, self.base)
+
+    def write_description(self, plan: Plan) -> None:
+        """Write `sweep.yaml`."""
+        files.write_text(self.path / "sweep.yaml", plans.to_yaml(plan.description))
+
+    def points(self) -> list[Settings]:
+        """Return the points drawn so far; a line that was cut off is none.
+
+        Raises:
+            RunError: If the file can't be read.
+        """
+        path = self.path / "points.jsonl"
+        try:
+            lines = files.read_regular(path, _LARGEST).splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RunError(f"can't read {path}: {error.strerror or error}") from error
+        found = []
+        for line in lines:
+            try:
+                point = json.loads(line)
+            except ValueError:
+                break
+            if not isinstance(point, dict):
+                break
+            found.append(point)
+        return found
+
+    def write_points(self, points: list[Settings]) -> None:
+        """Write `points.jsonl`."""
+        lines = "".join(json.dumps(point) + "\n" for point in points)
+        files.write_text(self.path / "points.jsonl", lines)
+
+    def run_folder(self, run: Run) -> RunFolder:
+        """Return the folder of a run, which may not be there yet."""
+        return RunFolder(self.path / run.name)
+
+    def begin(self, run: Run, plan: Plan) -> RunFolder:
+        """Make the folder of a run, or open it for the run to go on.
+
+        Raises:
+            ConfigError: If what is there is of another configuration.
+        """
+        asked, place = plan.run(dict(run.settings), run.seed), self.run_folder(run)
+        if not (place.path / "config.yaml").exists():
+            files.remove_unfinished(place.path)  # of a process that was killed right then
+            return RunFolder.create(place.path, asked)
+        found = RunFolder.open(place.path)
+        if changed := config.differences(found.config, asked):
+            names = ", ".join(".".join(key) for key in changed)
+            raise ConfigError(
+                f"{place.path}: its configuration differs from the sweep's in {names}"
+            )
+        (place.path / _MARK).unlink(missing_ok=True)
+        return found
+
+    def mark(self, run: Run, state: str, message: str) -> None:
+        """Note that the sweep ended a run."""
+        self.run_folder(run).write_json(_MARK, {"state": state, "message": message})
+
+    def mark_of(self, run: Run) -> Mark | None:
+        """Return what was noted of a run; None if nothing was."""
+        found = self.run_folder(run).read_json(_MARK)
+        if not isinstance(found, dict) or found.get("state") not in (STOPPED_EARLY, FAILED):
+            return None
+        return Mark(found["state"], str(found.get("message", "")))
+
+    @property
+    def stop_file(self) -> Path:
+        """A file that asks all runs, wherever they are, to stop and save."""
+        return self.path / _STOP
+
+
+def _make_numbered(stem: str) -> Path:
+    SWEEPS.mkdir(exist_ok=True)
+    number = 1
+    while True:
+        path = SWEEPS / f"{stem}-{number}"
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            number += 1

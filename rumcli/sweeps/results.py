@@ -1,0 +1,263 @@
+"""What came of a sweep, from its run folders alone: means and deviations over seeds, best first.
+
+The figure of a run is its best validation: a choice between points by the test split would make
+the test worthless. The test is beside it.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rumcli.errors import RunError
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run, SweepFolder
+from rumcli.sweeps.plan import Plan
+from rumcli.sweeps.points import Settings
+from rumcli.training.run_folder import RunFolder
+
+FINISHED = "finished"
+UNFINISHED = "unfinished"
+WAITING = "not begun"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one run.
+
+    Attributes:
+        run: The run.
+        state: `FINISHED`, `STOPPED_EARLY`, `FAILED`, `UNFINISHED` or `WAITING`.
+        message: Why it failed or was stopped; empty otherwise.
+        step: Training steps at the last evaluation.
+        value: The best validation of the monitored metric; None if there is none.
+        test: The test of the same metric; None if it is not finished.
+        seconds: Of training.
+    """
+
+    run: Run
+    state: str
+    message: str
+    step: int
+    value: float | None
+    test: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point with the outcomes of its seeds.
+
+    Attributes:
+        number: From 1, in the order in which they were drawn.
+        settings: Values by key path.
+        outcomes: One for each seed.
+    """
+
+    number: int
+    settings: Settings
+    outcomes: Sequence[Outcome]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every seed has a figure and none failed."""
+        return all(one.value is not None and one.state != FAILED for one in self.outcomes)
+
+    @property
+    def values(self) -> list[float]:
+        """The figures that there are."""
+        return [one.value for one in self.outcomes if one.value is not None]
+
+    @property
+    def tests(self) -> list[float]:
+        """The tests that there are."""
+        return [one.test for one in self.outcomes if one.test is not None]
+
+
+@dataclass(frozen=True)
+class Results:
+    """A sweep with all its points, the best first; those with a seed without a figure last.
+
+    Attributes:
+        folder: Of the sweep.
+        search: How the points are chosen.
+        task: The task of all runs.
+        metric: What they are compared by; None if no run has begun.
+        higher_is_better: Its direction.
+        parameters: The key paths that are varied.
+        points: The points.
+        planned: Number of runs that there are to be; None if only time limits them.
+    """
+
+    folder: SweepFolder
+    search: str
+    task: str
+    metric: str | None
+    higher_is_better: bool
+    parameters: list[str]
+    points: list[Point]
+    planned: int | None
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """The outcomes of all runs."""
+        return [one for point in self.points for one in point.outcomes]
+
+    def count(self, state: str) -> int:
+        """Return the number of runs in a state."""
+        return sum(one.state == state for one in self.outcomes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as JSON has them."""
+        states = (FINISHED, STOPPED_EARLY, FAILED, UNFINISHED, WAITING)
+        return {
+            "folder": str(self.folder.path),
+            "task": self.task,
+            "search": self.search,
+            "metric": self.metric,
+            "higher_is_better": self.higher_is_better,
+            "parameters": self.parameters,
+            "runs_planned": self.planned,
+            "runs": {state.replace(" ", "_"): self.count(state) for state in states},
+            "points": [self._point(point) for point in self.points],
+        }
+
+    def _point(self, point: Point) -> dict[str, Any]:
+        return {
+            "point": point.number,
+            "settings": point.settings,
+            "validation": spread(point.values),
+            "test": spread(point.tests),
+            "runs": [
+                {
+                    "seed": one.run.seed,
+                    "folder": str(self.folder.run_folder(one.run).path),
+                    "state": one.state,
+                    "message": one.message,
+                    "step": one.step,
+                    "validation": one.value,
+                    "test": one.test,
+                    "seconds": one.seconds,
+                }
+                for one in point.outcomes
+            ],
+        }
+
+
+def spread(values: Sequence[float]) -> dict[str, Any] | None:
+    """Return mean and standard deviation of a sample; None of nothing, no deviation of one."""
+    if not values:
+        return None
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return {"mean": statistics.fmean(values), "deviation": deviation, "of": len(values)}
+
+
+def read(folder: SweepFolder, plan: Plan | None = None) -> Results:
+    """Read what came of a sweep so far.
+
+    Raises:
+        ConfigError: If its description can't be read.
+        RunError: If a record can't be read.
+    """
+    plan = plan or folder.plan()
+    seeds = plan.description.seeds
+    runs = [
+        [Run(number, seed, settings) for seed in seeds]
+        for number, settings in enumerate(folder.points(), 1)
+    ]
+    metric, higher = _metric([folder.run_folder(run) for point in runs for run in point])
+    points = [
+        Point(
+            point[0].point,
+            dict(point[0].settings),
+            [outcome(folder, run, metric, higher) for run in point],
+        )
+        for point in runs
+    ]
+    points.sort(key=lambda point: _rank(point, higher))
+    most = plan.most_points
+    return Results(
+        folder,
+        plan.description.search,
+        plan.base.task.name,
+        metric,
+        higher,
+        list(plan.parameters),
+        points,
+        None if most is None else most * len(seeds),
+    )
+
+
+def outcome(folder: SweepFolder, run: Run, metric: str | None, higher: bool) -> Outcome:
+    """Read what came of one run.
+
+    Args:
+        folder: Of the sweep.
+        run: The run.
+        metric: What it is judged by; None if that is not known.
+        higher: Whether a higher one is better.
+    """
+    place = folder.run_folder(run)
+    mark, summary, records = folder.mark_of(run), place.summary(), _records(place)
+    values = [v for r in records if (v := _number(r.get(f"val_{metric}"))) is not None]
+    last = records[-1] if records else {}
+    if summary:
+        state = FINISHED
+    elif mark:
+        state = mark.state
+    else:
+        state = UNFINISHED if records or place.checkpoints.numbered() else WAITING
+    return Outcome(
+        run,
+        state,
+        mark.message if mark and not summary else "",
+        int(last.get("step", 0)),
+        (max(values) if higher else min(values)) if values else None,
+        _number(summary.get(metric)) if summary and metric else None,
+        _number(last.get("seconds")) or 0.0,
+    )
+
+
+def curve(folder: SweepFolder, run: Run) -> list[tuple[int, float]]:
+    """Return step and figure of each evaluation of a run; less is better."""
+    place = folder.run_folder(run)
+    metric, higher = _metric([place])
+    values = [(r["step"], _number(r.get(f"val_{metric}"))) for r in _records(place)]
+    return [(step, -v if higher else v) for step, v in values if v is not None]
+
+
+def score(folder: SweepFolder, run: Run) -> float | None:
+    """Return the figure of a run as one of which less is better; None if it has none."""
+    metric, higher = _metric([folder.run_folder(run)])
+    value = outcome(folder, run, metric, higher).value
+    return -value if value is not None and higher else value
+
+
+def _metric(folders: Sequence[RunFolder]) -> tuple[str | None, bool]:
+    for place in folders:
+        found = place.reference or {}
+        level, solved = _number(found.get("level")), _number(found.get("solved"))
+        if level is not None and solved is not None and isinstance(found.get("of"), str):
+            return found["of"], solved > level
+    return None, False
+
+
+def _records(place: RunFolder) -> list[dict[str, Any]]:
+    try:
+        return place.records()
+    except RunError:  # one that can't be read must not hide all the others
+        return []
+
+
+def _rank(point: Point, higher: bool) -> tuple[bool, float, int]:
+    if not point.values:
+        return True, math.inf, point.number
+    mean = statistics.fmean(point.values)
+    return not point.is_whole, -mean if higher else mean, point.number
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None

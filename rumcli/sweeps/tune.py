@@ -1,0 +1,253 @@
+"""The search on Ray Tune: it starts the runs, tries again where one died, and stops bad ones early.
+
+What Ray knows is thrown away at the end: the sweep's folder has all that is needed to go on, and
+nothing in it has to be unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rumcli.config import RunConfig
+from rumcli.errors import ConfigError
+from rumcli.sweeps.folder import SweepFolder
+from rumcli.sweeps.listener import SweepListener
+from rumcli.sweeps.plan import Plan
+from rumcli.sweeps.queue import Fixed, Queue
+from rumcli.training import stopping
+from rumcli.training.stopping import StopRequest
+
+_STORE = 80 * 2**20  # bytes: the least that Ray takes; nothing large goes through it
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # a stop is asked for by `StopRequest`
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # signs of life have no metric
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+}
+
+
+def require(plan: Plan) -> None:
+    """Make sure that the packages are there that a sweep needs.
+
+    Raises:
+        ConfigError: If one is not.
+    """
+    needed = ["ray", *(["optuna"] if plan.description.search == "bayesian" else [])]
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"a sweep needs {' and '.join(missing)}: pip install 'rumcli[cluster]' (without it, "
+            "--dry-run and --results work)"
+        )
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a sweep ended.
+
+    Attributes:
+        signal: The number of the signal that asked for it; None if none did.
+        out_of_time: Whether the limit of hours was reached.
+    """
+
+    signal: int | None
+    out_of_time: bool
+
+
+def run(
+    plan: Plan,
+    folder: SweepFolder,
+    listener: SweepListener,
+    start: Callable[[RunConfig], None],
+    cores: int,
+    address: str | None = None,
+    debug: bool = False,
+) -> Ending:
+    """Run what is left of a sweep.
+
+    Args:
+        plan: What it is.
+        folder: Where; on a cluster a folder that all machines see under the same path.
+        listener: Hears of the progress.
+        start: Brings up what a run needs, in its process.
+        cores: Of this machine, for the runs; not of a cluster.
+        address: Of a Ray cluster that is running; None: on this machine.
+        debug: Whether to show what Ray and its processes print.
+
+    Raises:
+        ConfigError: If there is no cluster, or no machine with enough cores.
+    """
+    os.environ.update(_ENVIRONMENT)
+    folder.stop_file.unlink(missing_ok=True)
+    state = folder.path.resolve() / "ray"
+    shutil.rmtree(state, ignore_errors=True)
+    with _stdout_kept_clean(debug), _ray(address, cores, debug):
+        slots = _slots(plan.description.cores_per_run)
+        # After Ray, which takes SIGTERM for itself.
+        with stopping.listening() as request:
+            try:
+                return _run(plan, folder, listener, start, state, slots, request)
+            finally:
+                listener.finished()
+                folder.stop_file.unlink(missing_ok=True)
+                shutil.rmtree(state, ignore_errors=True)
+
+
+def _run(
+    plan: Plan,
+    folder: SweepFolder,
+    listener: SweepListener,
+    start: Callable[[RunConfig], None],
+    state: Path,
+    slots: int,
+    request: StopRequest,
+) -> Ending:
+    from ray import tune
+
+    from rumcli.sweeps import ray_parts
+    from rumcli.sweeps.trial import Trial
+
+    described = plan.description
+    queue = Queue(plan, folder, _source(plan))
+    searcher = ray_parts.Next(plan, folder, queue, start)
+    watch = ray_parts.Watch(folder, listener, searcher, Limits(request, described.hours))
+    scheduler = None
+    if described.early_stopping:
+        scheduler = ray_parts.Halving(
+            described.early_stopping, plan.base.train.steps, folder, searcher, queue.earlier
+        )
+    most = plan.most_points
+    planned = None if most is None else most * len(described.seeds)
+    listener.started(str(folder.path), planned, len(queue.earlier), slots)
+    tuner = tune.Tuner(
+        tune.with_resources(Trial, {"cpu": described.cores_per_run}),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=scheduler,
+            num_samples=-1,
+            reuse_actors=False,  # each run in a process of its own
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=str(state),
+            verbose=0,
+            callbacks=[watch],
+            stop=watch.stopper,
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=described.retries),
+        ),
+    )
+    tuner.fit()
+    return watch.limits.ending
+
+
+class Limits:
+    """Whether a sweep is to end before all is done.
+
+    Args:
+        request: Asks for a stop.
+        hours: From now; None: no limit.
+    """
+
+    def __init__(self, request: StopRequest, hours: float | None) -> None:
+        self._request = request
+        self._until = None if hours is None else time.monotonic() + 3600 * hours
+        self._is_late = False
+
+    @property
+    def why(self) -> str | None:
+        """Why it is to end now; None if it is not."""
+        if self._request.signal is not None:
+            return "asked to stop"
+        if self._until is not None and time.monotonic() >= self._until:
+            self._is_late = True
+            return "the limit of hours is reached"
+        return None
+
+    @property
+    def ending(self) -> Ending:
+        """How it ended."""
+        return Ending(self._request.signal, self._is_late)
+
+
+def _source(plan: Plan) -> Any:
+    fixed = plan.points()
+    if fixed is not None:
+        return Fixed(fixed)
+    from rumcli.sweeps.bayesian import Bayesian
+
+    return Bayesian(plan)
+
+
+@contextlib.contextmanager
+def _ray(address: str | None, cores: int, debug: bool) -> Iterator[None]:
+    """Connect to a cluster, or be one, while the block runs."""
+    import ray
+
+    level = logging.WARNING if debug else logging.CRITICAL
+    common = {"logging_level": level, "log_to_driver": debug, "include_dashboard": False}
+    place = None
+    if address is None:
+        # Short: the names of sockets may have 107 bytes.
+        place = tempfile.mkdtemp(prefix="rum-", dir="/tmp" if os.name == "posix" else None)
+        common |= {"num_cpus": cores, "object_store_memory": _STORE, "_temp_dir": place}
+        # Else Ray would connect to a cluster that the environment or an earlier start names.
+        common["address"] = "local"
+    else:
+        del common["include_dashboard"]
+        common["address"] = address
+    try:
+        try:
+            ray.init(**common)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            where = f"--address {address}: " if address else ""
+            line = " ".join(str(error).split())[:300]
+            raise ConfigError(f"{where}can't start on Ray: {line}") from error
+        for name in ("ray", "ray.tune", "ray.train", "ray.data"):
+            logging.getLogger(name).setLevel(level)
+        yield
+    finally:
+        ray.shutdown()
+        if place is not None:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _stdout_kept_clean(debug: bool) -> Iterator[None]:
+    """Keep off stdout what Ray prints there about processes that died: a result may follow."""
+    with contextlib.ExitStack() as stack:
+        if debug and sys.stderr is not None:
+            place: Any = sys.stderr
+        else:
+            place = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        stack.enter_context(contextlib.redirect_stdout(place))
+        yield
+
+
+def _slots(cores: int) -> int:
+    """Return how many runs the cluster can have at the same time."""
+    import ray
+
+    counts = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    found = sum(count // cores for count in counts)
+    if found == 0:
+        raise ConfigError(
+            f"cores_per_run: {cores}, but no machine has as many; the largest has "
+            f"{max(counts, default=0)}"
+        )
+    return found

@@ -1,0 +1,99 @@
+"""A sweep on the screen and as a picture."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from rumcli.reporting import sweep as reporting
+from rumcli.reporting import sweep_progress
+from rumcli.sweeps import results
+from rumcli.sweeps.folder import FAILED
+from rumcli.sweeps.listener import Standing
+from tests.sweeps.files import give, run, sweep
+
+A, B = ({"optimizer.learning_rate": rate, "cell.name": "gru"} for rate in (0.01, 0.001))
+PARAMETERS = {"optimizer.learning_rate": [0.01, 0.001], "cell.name": ["gru"]}
+
+
+@pytest.fixture
+def made(tmp_path):
+    folder, plan = sweep(tmp_path, [A, B], parameters=PARAMETERS)
+    for seed, value in ((1, 0.5), (2, 0.4)):
+        give(folder, plan, run(1, seed, A), [value], test=value)
+    give(folder, plan, run(2, 1, B), [0.3])
+    folder.mark(run(2, 1, B), FAILED, "the loss is not finite")
+    return folder, plan
+
+
+def shown(renderable, width):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [120, 60, 40])
+def test_the_table_has_everything_at_any_width(made, width):
+    found = shown(reporting.SweepTable(results.read(made[0])), width)
+    whole = "".join(found.split())
+    for part in ("0.45±0.07", "1failed,1not", "validationloss", "0.001", "lowestloss"):
+        assert part in whole
+    assert max(map(len, found.splitlines())) <= width
+
+
+def test_lines_say_what_happens():
+    console = Console(file=io.StringIO(), width=60)
+    listener = sweep_progress.listener(console, quiet=False, live=False)
+    one = run(1, 1, A)
+    listener.started("out", 4, 1, 2)
+    listener.began(one)
+    listener.progressed(one, Standing(10, 20, "loss", 0.5, False), "here")
+    listener.retried(one, "its process or machine died")
+    listener.began(one)
+    listener.ended(one, results.FINISHED, "")
+    listener.ended(run(1, 2, A), FAILED, "the loss is not finite")
+    assert console.file.getvalue().splitlines() == [
+        "sweep of 4 runs, 1 of them done before; 2 at the same time; folder out",
+        "point-1-seed-1 begins: optimizer.learning_rate=0.01, cell.name=gru",
+        "warning: point-1-seed-1: its process or machine died; going on from its last checkpoint",
+        "point-1-seed-1 begins: optimizer.learning_rate=0.01, cell.name=gru",
+        "point-1-seed-1 finished, validation loss 0.5",
+        "warning: point-1-seed-2 failed: the loss is not finite",
+    ]
+
+
+def test_a_terminal_shows_the_runs_under_way_with_their_machines():
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    listener = sweep_progress.listener(console, quiet=False, live=True)
+    listener.started("out", None, 0, 2)
+    for seed, machine in ((1, "left"), (2, "right")):
+        listener.began(run(1, seed, A))
+        standing = Standing(10, 20, "accuracy", seed / 10, True)
+        listener.progressed(run(1, seed, A), standing, machine)
+    picture = shown(listener._picture(), 100)
+    listener.finished()
+    for part in ("point-1-seed-2", "10/20", "left", "right", "2 running", "best accuracy 20.0%"):
+        assert part in picture
+
+
+def test_quiet_says_only_what_went_wrong():
+    console = Console(file=io.StringIO(), width=60)
+    listener = sweep_progress.listener(console, quiet=True, live=True)
+    listener.started("out", 4, 0, 2)
+    listener.began(run(1, 1, A))
+    listener.ended(run(1, 1, A), results.FINISHED, "")
+    assert console.file.getvalue() == ""
+    listener.ended(run(1, 2, A), FAILED, "why")
+    assert console.file.getvalue() == "warning: point-1-seed-2 failed: why\n"
+
+
+def test_the_picture_has_a_panel_for_each_parameter(made):
+    pytest.importorskip("matplotlib")
+    from rumcli.reporting import sweep_plot
+
+    folder, plan = made
+    file = io.BytesIO()
+    sweep_plot.draw(results.read(folder), plan.parameters, file, "svg")
+    picture = file.getvalue().decode()
+    assert "optimizer.learning_rate" in picture
+    assert "cell.name" in picture

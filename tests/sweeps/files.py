@@ -1,0 +1,78 @@
+"""Small sweeps for tests."""
+
+import json
+
+import yaml
+
+from rumcli.sweeps import plan as plans
+from rumcli.sweeps.folder import Run, SweepFolder
+
+SMALL = {
+    "task": "copying",
+    "set": {
+        "task.delay": 4,
+        "task.validation_examples": 20,
+        "task.test_examples": 20,
+        "cell.name": "gru",
+        "cell.units": 8,
+        "train.batch_size": 8,
+        "train.steps": 20,
+        "train.eval_every": 10,
+        "train.checkpoint_every": 5,
+    },
+    "search": "grid",
+    "parameters": {"optimizer.learning_rate": [0.01, 0.001]},
+    "seeds": [1, 2],
+}
+
+
+def write(folder, name="sweep.yaml", **changes):
+    """Write the description of a small sweep; a change to None takes a key out."""
+    content = {key: value for key, value in {**SMALL, **changes}.items() if value is not None}
+    path = folder / name
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+def sweep(folder, points, **changes):
+    """Make the folder of a sweep whose points were drawn, and its plan."""
+    plan = plans.read(write(folder, **changes))
+    made = SweepFolder.create(folder / "out", "sweep", plan)
+    made.write_points(points)
+    return made, plan
+
+
+def give(made, plan, run, values=(), test=None, metric="loss", higher=False):
+    """Give a run of a sweep its evaluations, and a test if it is finished."""
+    place = made.begin(run, plan)
+    levels = (0.1, 1.0) if higher else (1.0, 0.0)
+    reference = {"of": metric, "label": "chance", "level": levels[0], "solved": levels[1]}
+    place.write_json("plan.json", {"reference": reference})
+    lines = [
+        {"step": 10 * number, f"val_{metric}": value, "seconds": 1.0}
+        for number, value in enumerate(values, 1)
+    ]
+    (place.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    if test is not None:
+        summary = {
+            "task": plan.base.task.name,
+            "cell": plan.base.cell.name,
+            "split": "test",
+            "metric": metric,
+            "loss": 1.0,
+            metric: test,
+            "steps": 20,
+            "seconds": 2.0,
+            "parameters": 7,
+            "weights_of_step": 10,
+            "beaten": True,
+            "reference": reference,
+            "folder": str(place.path),
+        }
+        place.write_json("summary.json", summary)
+    return place
+
+
+def run(point, seed, settings):
+    """Return a run of a sweep."""
+    return Run(point, seed, settings)

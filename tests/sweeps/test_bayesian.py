@@ -1,0 +1,67 @@
+"""The Bayesian search comes nearer to the lowest score than chance, and knows earlier points."""
+
+import pytest
+
+from rumcli.sweeps import plan as plans
+from rumcli.sweeps import points
+from tests.sweeps.files import write
+
+pytest.importorskip("optuna", reason="needs optuna: pip install 'rumcli[cluster]'")
+
+PARAMETERS = {
+    "optimizer.learning_rate": {"low": 1e-5, "high": 1e-0, "log": True},
+    "cell.units": {"low": 1, "high": 100, "integer": True},
+}
+
+
+def made(tmp_path, **changes):
+    from rumcli.sweeps.bayesian import Bayesian
+
+    changes = {"search": "bayesian", "runs": 200, "parameters": PARAMETERS, **changes}
+    plan = plans.read(write(tmp_path, **changes))
+    return plan, Bayesian(plan)
+
+
+def badness(point):
+    return abs(point["cell.units"] - 70) / 100 + abs(point["optimizer.learning_rate"] - 0.01)
+
+
+def test_points_are_in_range_and_get_better(tmp_path):
+    plan, search = made(tmp_path)
+    scores = []
+    for number in range(1, 61):
+        point = search.next(number)
+        assert points.is_one(plan.parameters, point)
+        scores.append(badness(point))
+        search.ended(number, scores[-1])
+    early, late = sorted(scores[:20])[10], sorted(scores[40:])[10]
+    assert late < early / 2
+
+
+def test_points_of_an_earlier_part_are_learnt_from(tmp_path):
+    _, search = made(tmp_path)
+    units = [1, 20, 40, 60, 65, 70, 72, 75, 80, 100] * 4
+    for number, size in enumerate(units, 1):
+        point = {"optimizer.learning_rate": 1e-3 + number * 1e-5, "cell.units": size}
+        search.known(number, point)
+        search.ended(number, badness(point))
+    proposed = [search.next(number)["cell.units"] for number in range(41, 51)]
+    assert sum(50 <= size <= 90 for size in proposed) >= 7
+
+
+def test_of_lists_no_point_comes_twice_and_there_is_an_end(tmp_path):
+    lists = {"cell.name": ["gru", "lstm", "rnn"], "cell.units": [4, 8]}
+    _, search = made(tmp_path, parameters=lists)
+    found = []
+    while (point := search.next(len(found) + 1)) is not None:
+        found.append(points.identity(point))
+        search.ended(len(found), float(len(found)))
+    assert len(set(found)) == len(found)
+    assert len(found) >= 5  # of six; it may give up looking for the last
+
+
+def test_a_point_without_a_figure_does_not_end_the_search(tmp_path):
+    _, search = made(tmp_path)
+    search.next(1)
+    search.ended(1, None)
+    assert search.next(2) is not None

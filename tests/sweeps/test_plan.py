@@ -1,0 +1,154 @@
+"""What is wrong with a description is told before anything starts, with its place."""
+
+import pytest
+
+from rumcli.errors import ConfigError
+from rumcli.sweeps import plan as plans
+from tests.sweeps.files import write
+
+RATE = {"optimizer.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}}
+
+
+def test_the_runs_of_a_grid_are_the_base_with_the_points_and_seeds(tmp_path):
+    plan = plans.read(write(tmp_path, parameters={"cell.name": ["gru", "lstm"], "cell.units": [5]}))
+    points = plan.listed()
+    assert points == [
+        {"cell.name": "gru", "cell.units": 5},
+        {"cell.name": "lstm", "cell.units": 5},
+    ]
+    run = plan.run(points[1], 7)
+    assert (run.cell.name, run.cell.units, run.seed, run.task.delay) == ("lstm", 5, 7, 4)
+    assert plan.base.cell.units == 8
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    plan = plans.read(write(tmp_path, search="random", parameters=RATE, runs=8))
+    stored = tmp_path / "stored.yaml"
+    stored.write_text(plans.to_yaml(plan.description))
+    again = plans.read(stored, base=plan.base)
+    assert again.description == plan.description
+    assert again.listed() == plan.listed()
+    assert len(plan.listed()) == 4
+
+
+def test_a_whole_section_can_be_varied(tmp_path):
+    cells = [{"name": "rum", "time_norm": 1.0}, {"name": "gru", "units": 9}]
+    plan = plans.read(write(tmp_path, parameters={"cell": cells}))
+    first, second = (plan.run(point, 1).cell for point in plan.listed())
+    assert (first.name, first.time_norm, first.units) == ("rum", 1.0, 8)
+    assert (second.name, second.units) == ("gru", 9)
+
+
+def test_a_limit_of_runs_counts_the_seeds(tmp_path):
+    path = write(tmp_path, search="random", parameters=RATE, runs=7, seeds=[1, 2, 3])
+    assert plans.read(path).most_points == 2
+    assert plans.read(path, runs=12).most_points == 4
+
+
+def test_a_path_of_a_text_is_made_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path, task="ptb", set={"task.data": "here"}, parameters={"cell.units": [5, 6]})
+    assert plans.read(path).base.task.data == str(tmp_path / "here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"seeds": None}, "'seeds' is missing"),
+        ({"seeds": None, "sedes": [1]}, "unknown key 'sedes'; did you mean 'seeds'"),
+        ({"seeds": []}, "seeds: "),
+        ({"seeds": [1, 1]}, "a seed is there twice"),
+        ({"seeds": [-1]}, "expected at least 0, got -1"),
+        ({"search": "bayes"}, "search: expected 'grid', 'random' or 'bayesian', got 'bayes'"),
+        ({"task": None}, "expected 'preset' or 'task'"),
+        ({"task": "coping"}, "unknown task 'coping'; did you mean 'copying'"),
+        ({"preset": "copying_shrt"}, "did you mean 'copying_short'"),
+        ({"set": {"train.stesp": 3}}, "train.stesp: unknown key 'stesp'; did you mean 'steps'"),
+        ({"set": {"train.steps": 0}}, "train.steps: expected at least 1, got 0"),
+        ({"parameters": {}}, "there are none to vary"),
+        ({"parameters": {"cell.unit": [1]}}, "cell.unit: "),
+        ({"parameters": {"cell.units": [8, 0]}}, "cell.units: expected at least 1, got 0"),
+        ({"parameters": {"cell.units": 8}}, "expected a list of values, or a range"),
+        ({"parameters": {"cell.units": []}}, "expected a list of values, or a range"),
+        ({"parameters": {"cell.units": [8, 8]}}, "a value is there twice"),
+        (
+            {"parameters": {"cell.units": [8], "cell": [{"name": "rum"}]}},
+            "cell.units: it is a part of 'cell', which is there too",
+        ),
+        ({"parameters": {"seed": [1, 2]}}, "expected the seeds under 'seeds'"),
+        ({"parameters": {"task.name": ["recall"]}}, "the task is the same for all"),
+        ({"parameters": RATE}, "a grid takes lists of values; for a range: 'search: random'"),
+        ({"search": "random", "parameters": RATE}, "needs a limit: 'runs'"),
+        ({"runs": 1}, "runs: 1 are too few for one point with 2 seeds"),
+        ({"early_stopping": {"first": 20}}, "expected less than train.steps, 20, got 20"),
+        ({"early_stopping": {"frist": 2}}, "unknown key 'frist'; did you mean 'first'"),
+        (
+            {"early_stopping": {"first": 5}, "parameters": {"train.steps": [20, 30]}},
+            "can't go with a varied train.steps",
+        ),
+        (
+            {"parameters": {"cell.name": ["gru", "rum"], "cell.time_norm": [1.0]}},
+            "cell 'gru' has no option 'time_norm'",
+        ),
+        (
+            {"parameters": {"cell.units": list(range(1, 101)), "seeds": [1], "train.steps": [1]}},
+            "unknown key 'seeds'",
+        ),
+        (
+            {
+                "parameters": {
+                    "cell.units": list(range(1, 102)),
+                    "train.batch_size": list(range(1, 102)),
+                }
+            },
+            "are more than 10,000 runs",
+        ),
+    ],
+)
+def test_mistakes_are_told(tmp_path, changes, expected):
+    with pytest.raises(ConfigError) as error:
+        plans.read(write(tmp_path, **changes))
+    assert expected in str(error.value)
+    assert "sweep.yaml" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"low": 1e-4}, "'high' is missing"),
+        ({"low": 1, "hihg": 2}, "unknown key 'hihg'; did you mean 'high'"),
+        ({"low": 2, "high": 1}, "expected low less than high, got 2 and 1"),
+        ({"low": "a", "high": 1}, "low: expected a number"),
+        ({"low": 0, "high": 1}, "expected a number greater than 0, got 0"),
+    ],
+)
+def test_a_wrong_range_is_told(tmp_path, given, expected):
+    path = write(tmp_path, search="random", runs=4, parameters={"optimizer.learning_rate": given})
+    with pytest.raises(ConfigError) as error:
+        plans.read(path)
+    assert expected in str(error.value)
+
+
+def test_a_mistake_in_a_value_names_its_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"sweep\.yaml, line \d+, column 3: cell\.units: exp"):
+        plans.read(write(tmp_path, parameters={"cell.units": [8, -8]}))
+
+
+def test_the_difference_of_two_descriptions_is_named(tmp_path):
+    one = plans.read(write(tmp_path)).description
+    other = plans.read(
+        write(
+            tmp_path,
+            seeds=[1, 3],
+            runs=4,
+            retries=1,
+            parameters={"optimizer.learning_rate": [0.1], "cell.units": [8]},
+        )
+    ).description
+    assert plans.differences(one, other) == [
+        "parameters: optimizer.learning_rate",
+        "parameters: cell.units",
+        "seeds",
+    ]
+    assert plans.differences(one, one) == []

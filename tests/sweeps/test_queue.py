@@ -1,0 +1,91 @@
+"""Which run comes next, in a new sweep and in one that goes on."""
+
+import json
+
+import pytest
+
+from rumcli.errors import ConfigError, RunError
+from rumcli.sweeps import plan as plans
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
+from rumcli.sweeps.queue import Fixed, Queue
+from tests.sweeps.files import give, run, sweep, write
+
+A, B = ({"optimizer.learning_rate": rate} for rate in (0.01, 0.001))
+
+
+def names(queue):
+    return [one.name for one in iter(queue.next, None)]
+
+
+def test_the_seeds_of_a_point_follow_each_other(tmp_path):
+    made, plan = sweep(tmp_path, [])
+    found = names(Queue(plan, made, Fixed(plan.points())))
+    assert found == [f"point-{point}-seed-{seed}" for point in (1, 2) for seed in (1, 2)]
+    assert made.points() == [A, B]
+
+
+def test_a_sweep_goes_on_with_what_is_not_done_and_then_with_new_points(tmp_path):
+    made, plan = sweep(tmp_path, [A])
+    give(made, plan, run(1, 1, A), [0.5], test=0.5)
+    queue = Queue(plan, made, Fixed(plan.points()))
+    assert [one.name for one in queue.earlier] == ["point-1-seed-1"]
+    assert names(queue) == ["point-1-seed-2", "point-2-seed-1", "point-2-seed-2"]
+    assert made.points() == [A, B]
+
+
+def test_what_failed_is_tried_again_and_what_was_stopped_early_not(tmp_path):
+    made, plan = sweep(tmp_path, [A])
+    for seed, state in ((1, FAILED), (2, STOPPED_EARLY)):
+        give(made, plan, run(1, seed, A), [0.5])
+        made.mark(run(1, seed, A), state, "")
+    assert names(Queue(plan, made, Fixed(plan.points())))[0] == "point-1-seed-1"
+
+
+def test_a_random_search_that_goes_on_draws_the_points_of_one_that_was_never_stopped(tmp_path):
+    changes = {
+        "search": "random",
+        "runs": 10,
+        "parameters": {"cell.units": {"low": 1, "high": 50, "integer": True}},
+    }
+    plan = plans.read(write(tmp_path, **changes))
+    whole = plan.listed()
+    made, plan = sweep(tmp_path, whole[:2], **changes)
+    names(Queue(plan, made, Fixed(plan.points())))
+    assert made.points() == whole
+
+
+def test_the_search_learns_the_mean_of_all_seeds(tmp_path):
+    told = []
+
+    class Source(Fixed):
+        def ended(self, number, score):
+            told.append((number, score))
+
+    made, plan = sweep(tmp_path, [])
+    queue = Queue(plan, made, Source(plan.points()))
+    first, second = queue.next(), queue.next()
+    give(made, plan, first, [0.6, 0.4])
+    queue.ended(first)
+    assert told == []
+    give(made, plan, second, [0.2])
+    queue.ended(second)
+    assert told == [(1, pytest.approx(0.3))]
+
+
+def test_a_point_of_another_sweep_is_refused(tmp_path):
+    made, plan = sweep(tmp_path, [{"optimizer.learning_rate": 5.0}])
+    with pytest.raises(RunError, match=r"points.jsonl: line 1 is no point of the sweep"):
+        Queue(plan, made, Fixed(plan.points()))
+
+
+def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
+    made, plan = sweep(tmp_path, [A])
+    give(made, plan, run(1, 1, B), [0.5])
+    with pytest.raises(ConfigError, match=r"differs from the sweep's in optimizer.learning_rate"):
+        made.begin(run(1, 1, A), plan)
+
+
+def test_points_are_lines_that_anyone_can_read(tmp_path):
+    made, _ = sweep(tmp_path, [A, B])
+    lines = (made.path / "points.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [A, B]

@@ -1,0 +1,87 @@
+"""What came of a sweep is read from its folders, without Ray and without Keras."""
+
+import statistics
+
+import pytest
+
+from rumcli.sweeps import results
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, SweepFolder
+from tests.sweeps.files import give, run, sweep
+
+A, B, C = ({"optimizer.learning_rate": rate} for rate in (0.1, 0.01, 0.001))
+RATES = {"optimizer.learning_rate": [0.1, 0.01, 0.001]}
+
+
+def test_points_have_mean_and_deviation_over_seeds_the_best_first(tmp_path):
+    made, plan = sweep(tmp_path, [A, B], parameters=RATES)
+    give(made, plan, run(1, 1, A), [0.9, 0.8], test=0.85)
+    give(made, plan, run(1, 2, A), [0.6, 0.7], test=0.65)
+    give(made, plan, run(2, 1, B), [0.5, 0.3], test=0.35)
+    give(made, plan, run(2, 2, B), [0.4, 0.2], test=0.25)
+    found = results.read(made)
+    assert [point.number for point in found.points] == [2, 1]
+    best = found.to_json()["points"][0]
+    assert best["validation"]["mean"] == pytest.approx(0.25)
+    assert best["validation"]["deviation"] == pytest.approx(statistics.stdev([0.3, 0.2]))
+    assert best["test"]["mean"] == pytest.approx(0.3)
+    assert found.count(results.FINISHED) == 4
+    assert found.planned == 6
+
+
+def test_more_is_better_where_the_task_says_so(tmp_path):
+    made, plan = sweep(tmp_path, [A, B], parameters=RATES, seeds=[1])
+    give(made, plan, run(1, 1, A), [0.2, 0.6, 0.5], metric="accuracy", higher=True)
+    give(made, plan, run(2, 1, B), [0.3, 0.7], metric="accuracy", higher=True)
+    found = results.read(made)
+    assert [point.number for point in found.points] == [2, 1]
+    assert found.points[1].values == [0.6]
+    assert results.score(made, run(1, 1, A)) == -0.6
+    assert results.curve(made, run(1, 1, A)) == [(10, -0.2), (20, -0.6), (30, -0.5)]
+
+
+def test_the_choice_is_by_validation_and_not_by_test(tmp_path):
+    made, plan = sweep(tmp_path, [A, B], parameters=RATES, seeds=[1])
+    give(made, plan, run(1, 1, A), [0.2], test=0.9)
+    give(made, plan, run(2, 1, B), [0.3], test=0.1)
+    assert [point.number for point in results.read(made).points] == [1, 2]
+
+
+def test_a_point_with_a_seed_that_failed_comes_after_all_whole_ones(tmp_path):
+    made, plan = sweep(tmp_path, [A, B, C], parameters=RATES)
+    for seed, value in ((1, 0.8), (2, 0.9)):
+        give(made, plan, run(1, seed, A), [value], test=value)
+    give(made, plan, run(2, 1, B), [0.1], test=0.1)
+    give(made, plan, run(2, 2, B), [0.1])
+    made.mark(run(2, 2, B), FAILED, "the loss is not finite")
+    found = results.read(made)
+    assert [point.number for point in found.points] == [1, 2, 3]
+    states = [one.state for point in found.points for one in point.outcomes]
+    assert states == ["finished", "finished", "finished", "failed", "not begun", "not begun"]
+    assert found.points[1].outcomes[1].message == "the loss is not finite"
+
+
+def test_a_run_that_goes_on_is_no_longer_marked(tmp_path):
+    made, plan = sweep(tmp_path, [A], parameters=RATES, seeds=[1])
+    give(made, plan, run(1, 1, A), [0.5])
+    made.mark(run(1, 1, A), STOPPED_EARLY, "at step 10")
+    assert results.read(made).count(STOPPED_EARLY) == 1
+    made.begin(run(1, 1, A), plan)
+    assert results.read(made).count(results.UNFINISHED) == 1
+
+
+def test_what_is_no_record_of_ours_does_not_hide_the_others(tmp_path):
+    made, plan = sweep(tmp_path, [A, B], parameters=RATES, seeds=[1])
+    give(made, plan, run(1, 1, A), [0.5], test=0.5)
+    other = give(made, plan, run(2, 1, B), [0.4])
+    (other.path / "metrics.jsonl").unlink()
+    (other.path / "metrics.jsonl").mkdir()
+    (other.path / "sweep.json").write_text('{"state": ["failed"]}')
+    with (made.path / "points.jsonl").open("a") as file:
+        file.write('{"optimizer.lear')
+    found = results.read(SweepFolder.open(made.path))
+    assert [point.values for point in found.points] == [[0.5], []]
+
+
+def test_of_one_value_there_is_no_deviation():
+    assert results.spread([2.0]) == {"mean": 2.0, "deviation": None, "of": 1}
+    assert results.spread([]) is None

@@ -1,0 +1,99 @@
+"""A run of a sweep in a thread of its own process, without Ray."""
+
+import time
+
+import pytest
+
+from rumcli.errors import RunError
+from rumcli.sweeps import results, worker
+from rumcli.sweeps.folder import FAILED
+from rumcli.sweeps.listener import Standing
+from rumcli.training import lock
+from rumcli.training.run_folder import RunFolder
+from tests import small
+
+
+def nothing(run):
+    """Start what is there already."""
+
+
+def to_the_end(training):
+    news = []
+    deadline = time.monotonic() + 120
+    while not (news and isinstance(news[-1], worker.End)):
+        assert time.monotonic() < deadline
+        found = training.news(0.1)
+        if found is not None:
+            news.append(found)
+    training.join()
+    return news
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder.create(tmp_path / "run", small.run_config(steps=30))
+
+
+def test_a_run_tells_its_evaluations_and_its_end(folder):
+    *evaluations, end = to_the_end(worker.Training(folder, nothing))
+    assert [(one.step, one.steps, one.metric) for one in evaluations] == [
+        (step, 30, "loss") for step in (10, 20, 30)
+    ]
+    assert [one.value for one in evaluations] == [r["val_loss"] for r in folder.records()]
+    assert end == worker.End(results.FINISHED)
+    # A process that died after the end has nothing left to do.
+    assert to_the_end(worker.Training(folder, pytest.fail)) == [worker.End(results.FINISHED)]
+
+
+def test_a_run_that_is_asked_to_stop_saves_and_goes_on_exactly(folder, tmp_path):
+    training = worker.Training(folder, nothing)
+    while not isinstance(training.news(0.1), Standing):
+        pass
+    training.stop()
+    assert to_the_end(training)[-1] == worker.End(results.UNFINISHED)
+    assert folder.checkpoints.numbered()
+    assert folder.summary() is None
+    to_the_end(worker.Training(folder, nothing))
+
+    whole = RunFolder.create(tmp_path / "whole", folder.config)
+    to_the_end(worker.Training(whole, nothing))
+    losses = [[r["val_loss"] for r in one.records()] for one in (folder, whole)]
+    assert losses[0] == losses[1]
+
+
+def test_a_failure_of_the_run_is_its_end_and_not_a_crash(folder):
+    def fail(run):
+        raise RunError("the loss is not finite")
+
+    news = to_the_end(worker.Training(folder, fail))
+    assert news == [worker.End(FAILED, "the loss is not finite")]
+
+
+def test_a_crash_is_told_to_whoever_asks(folder):
+    def crash(run):
+        raise ZeroDivisionError("of something else")
+
+    training = worker.Training(folder, crash)
+    with pytest.raises(ZeroDivisionError):
+        to_the_end(training)
+    training.join()
+    with folder.held() as before:  # it was given back
+        assert before is None
+
+
+def test_a_run_waits_for_one_that_is_about_to_be_gone(folder, monkeypatch):
+    monkeypatch.setattr(worker, "_BETWEEN_TRIES", 0.05)
+    with lock.held(folder.path):
+        training = worker.Training(folder, nothing)
+        assert training.news(0.5) is None
+        assert training.standing is None
+    assert to_the_end(training)[-1] == worker.End(results.FINISHED)
+
+
+def test_a_run_does_not_wait_forever(folder, monkeypatch):
+    monkeypatch.setattr(worker, "_PATIENCE", 0.2)
+    monkeypatch.setattr(worker, "_BETWEEN_TRIES", 0.05)
+    with lock.held(folder.path):
+        (end,) = to_the_end(worker.Training(folder, nothing))
+    assert end.state == FAILED
+    assert "is in use by" in end.message
