@@ -11,6 +11,8 @@ _VERSIONS = {
     "train": 1,
     "train-all": 1,
     "train-dry-run": 1,
+    "sweep": 1,
+    "sweep-dry-run": 1,
     "eval": 1,
     "generate": 1,
     "compare": 1,

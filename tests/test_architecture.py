@@ -44,6 +44,7 @@ MAY_IMPORT = {
         "cells",
         "data",
         "config",
+        "documents",
         "errors",
         "machine",
         "own_code",

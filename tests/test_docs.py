@@ -14,8 +14,6 @@ from tests.cli.commands import rum
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
-# Pages that others point to already, and that come with the parts which they are about.
-TO_COME = {"sweeps.md"}
 
 
 def keys(model=RunConfig, path=""):
@@ -42,7 +40,7 @@ def anchors(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
-        if target.startswith("https://") or target in TO_COME:
+        if target.startswith("https://"):
             continue
         file, _, anchor = target.partition("#")
         there = page.parent / file if file else page
@@ -61,9 +59,7 @@ def navigation():
 
 
 def test_every_page_is_in_the_navigation_of_the_site_once():
-    assert sorted(set(navigation()) - TO_COME) == sorted(
-        {page.name for page in DOCS.glob("*.md")} - TO_COME
-    )
+    assert sorted(set(navigation())) == sorted(page.name for page in DOCS.glob("*.md"))
     assert len(navigation()) == len(set(navigation()))
 
 

@@ -176,9 +176,10 @@ def _results(path: Path) -> Results:
 
 def _write(found: Results, plan: Plan, folder: SweepFolder) -> None:
     """Write `results.json`, and a picture if matplotlib is there."""
-    from rumcli import files
+    from rumcli import documents, files
 
-    text = files.to_json(found.to_json(), indent=2)
+    document = {"schema": documents.schema("sweep"), **found.to_json()}
+    text = files.to_json(document, indent=2)
     files.write_text(folder.path / "results.json", text + "\n")
     has_figure = any(point.values for point in found.points)
     if has_figure and importlib.util.find_spec("matplotlib") is not None:
@@ -211,7 +212,7 @@ def _show(found: Results, showing: Showing) -> None:
     from rumcli.reporting.sweep import SweepTable
 
     if showing.as_json:
-        output.show_json(found.to_json())
+        output.show_json("sweep", found.to_json())
     elif not showing.quiet:
         output.show(SweepTable(found))
 
@@ -223,12 +224,13 @@ def _show_points(plan: Plan, showing: Showing) -> None:
     if showing.as_json:
         most = plan.most_points
         output.show_json(
+            "sweep-dry-run",
             {
                 "search": described.search,
                 "seeds": described.seeds,
                 "runs": None if most is None else most * len(described.seeds),
                 "points": listed,
-            }
+            },
         )
     elif listed is None:
         limit = f"{plan.most_points} points" if plan.most_points else f"{described.hours:g} hours"

@@ -1,10 +1,9 @@
 """`rum sweep` without Ray: what it checks, lists and shows."""
 
-import json
-
 import pytest
 
 from tests.cli.commands import assert_one_line, python, rum
+from tests.documents import validated
 from tests.sweeps.files import SMALL, give, run, sweep, write
 
 RATES = [0.01, 0.001]
@@ -18,7 +17,7 @@ def test_a_dry_run_lists_the_points(tmp_path):
     assert "2 points, 2 seeds each: 4 runs" in result.stdout
     assert "0.001" in result.stdout
     result = rum("sweep", "sweep.yaml", "--dry-run", "--json", "--runs=3", cwd=tmp_path)
-    found = json.loads(result.stdout)
+    found = validated(result.stdout, "sweep-dry-run")
     assert found["points"] == [{"optimizer.learning_rate": 0.01}]
     assert (found["runs"], found["seeds"]) == (2, [1, 2])
     assert not (tmp_path / "sweeps").exists()
@@ -63,7 +62,7 @@ def test_results_are_shown_from_the_folders_alone(tmp_path):
     assert "0.115 ± 0.007" in result.stdout
     assert result.stdout.index("0.115") < result.stdout.index("0.215")
     result = rum("sweep", "--results=out", "--json", cwd=tmp_path)
-    found = json.loads(result.stdout)
+    found = validated(result.stdout, "sweep")
     assert [point["point"] for point in found["points"]] == [1, 2]
     assert found["runs"]["finished"] == 4
 
