@@ -84,8 +84,18 @@ def sweep(
     if dry_run:
         _show_points(plan, showing)
         return
-    folder = _folder(plan, file, out, resume, trust_code)
-    _run(plan, folder, address, showing)
+    if resume is not None and (found := _results(resume, plan)).is_complete:
+        if not quiet:
+            output.note(f"{resume} is finished")
+        _show(found, showing)
+        return
+    folder = _folder(plan, file, out, resume, address, trust_code)
+    try:
+        _run(plan, folder, address, showing)
+    except ConfigError:  # found only once Ray was there
+        if resume is None:
+            folder.discard()
+        raise
 
 
 def _refuse(flag: str, **others: Any) -> None:
@@ -120,13 +130,21 @@ def _resumed(path: Path, file: Path | None, runs: int | None) -> Plan:
 
 
 def _folder(
-    plan: Plan, file: Path | None, out: Path | None, resume: Path | None, trusted: bool
+    plan: Plan,
+    file: Path | None,
+    out: Path | None,
+    resume: Path | None,
+    address: str | None,
+    trusted: bool,
 ) -> SweepFolder:
+    """Check what is needed besides the file, and make or open the folder of the sweep."""
     from rumcli.sweeps import points, tune
     from rumcli.sweeps.folder import SweepFolder
     from rumcli.training import material
 
     tune.require(plan)
+    if address is not None:
+        tune.check_address(address)
     for settings in points.corners(plan.parameters):
         run = plan.run(settings, plan.description.seeds[0])
         code.check(run, trusted)
@@ -151,7 +169,7 @@ def _run(plan: Plan, folder: SweepFolder, address: str | None, showing: Showing)
     start = functools.partial(_start, showing.debug)
     with lock.held(folder.path):
         ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
-        came = _results(folder.path)
+        came = _results(folder.path, plan)
         _write(came, plan, folder)
     _tell(ending, came, folder, showing)
     _show(came, showing)
@@ -167,11 +185,11 @@ def _start(debug: bool, run: RunConfig) -> None:
     code.admit(run)
 
 
-def _results(path: Path) -> Results:
+def _results(path: Path, plan: Plan | None = None) -> Results:
     from rumcli.sweeps import results
     from rumcli.sweeps.folder import SweepFolder
 
-    return results.read(SweepFolder.open(path))
+    return results.read(SweepFolder.open(path), plan)
 
 
 def _write(found: Results, plan: Plan, folder: SweepFolder) -> None:

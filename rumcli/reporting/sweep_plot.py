@@ -62,9 +62,10 @@ def _panel(place: Any, key: str, parameter: Parameter, points: Sequence[Point]) 
             linewidth=1.5,
             zorder=2,
         )
-    place.margins(x=0.2 if names else 0.08)
+    place.margins(x=0.08)
     if names:
         place.set_xticks(range(len(names)), names)
+        place.set_xlim(-0.5, len(names) - 0.5)
     elif (isinstance(parameter, Range) and parameter.log) or _spans(parameter):
         place.set_xscale("log")
     place.set_xlabel(key)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
@@ -129,6 +130,13 @@ class SweepFolder:
     def write_description(self, plan: Plan) -> None:
         """Write `sweep.yaml`."""
         files.write_text(self.path / "sweep.yaml", plans.to_yaml(plan.description))
+
+    def discard(self) -> None:
+        """Take back a folder that `create` has just made."""
+        with contextlib.suppress(OSError):
+            for name in ("sweep.yaml", "base.yaml"):
+                (self.path / name).unlink(missing_ok=True)
+            self.path.rmdir()
 
     def points(self) -> list[Settings]:
         """Return the points drawn so far; a line that was cut off is none.

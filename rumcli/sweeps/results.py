@@ -109,6 +109,11 @@ class Results:
         """Return the number of runs in a state."""
         return sum(one.state == state for one in self.outcomes)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to be run."""
+        return self.planned == self.count(FINISHED) + self.count(STOPPED_EARLY)
+
     def to_json(self) -> dict[str, Any]:
         """Return them as JSON has them."""
         states = (FINISHED, STOPPED_EARLY, FAILED, UNFINISHED, WAITING)

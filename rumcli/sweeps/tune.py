@@ -11,6 +11,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -29,6 +30,8 @@ from rumcli.training import stopping
 from rumcli.training.stopping import StopRequest
 
 _STORE = 80 * 2**20  # bytes: the least that Ray takes; nothing large goes through it
+_LARGEST_PORT = 65535
+_SECONDS_TO_ANSWER = 5.0
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -53,6 +56,26 @@ def require(plan: Plan) -> None:
             f"a sweep needs {' and '.join(missing)}: pip install 'rumcli[cluster]' (without it, "
             "--dry-run and --results work)"
         )
+
+
+def check_address(address: str) -> None:
+    """Make sure that something answers there; Ray would try for minutes.
+
+    Raises:
+        ConfigError: If it is no address of a cluster, or nothing answers.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or int(port) > _LARGEST_PORT:
+        raise ConfigError(f"--address {address}: expected HOST:PORT, as 'ray start' shows, or auto")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise ConfigError(
+            f"--address {address}: nothing answers there: {error.strerror or error}; to start a "
+            "cluster: ray start --head"
+        ) from error
 
 
 @dataclass(frozen=True)

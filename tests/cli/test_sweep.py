@@ -78,6 +78,42 @@ def test_without_ray_a_line_says_what_to_install(tmp_path):
     assert not (tmp_path / "sweeps").exists()
 
 
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1:1", "nothing answers there: Connection refused; to start a cluster: ray start"),
+        ("ray://here:1", "expected HOST:PORT, as 'ray start' shows, or auto"),
+        ("here", "expected HOST:PORT"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_told_at_once(address, expected):
+    from rumcli.errors import ConfigError
+    from rumcli.sweeps import tune
+
+    with pytest.raises(ConfigError) as error:
+        tune.check_address(address)
+    assert str(error.value).startswith(f"--address {address}: ")
+    assert expected in str(error.value)
+
+
+def test_what_no_machine_has_is_told_and_leaves_nothing(tmp_path):
+    pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
+    write(tmp_path, cores_per_run=1000)
+    result = rum("sweep", "sweep.yaml", cwd=tmp_path, fresh=True)
+    assert_one_line(result, 2, "cores_per_run: 1000, but no machine has as many; the largest has")
+    assert list((tmp_path / "sweeps").iterdir()) == []
+
+
+def test_a_sweep_with_nothing_left_to_do_is_shown(tmp_path):
+    points = [{"optimizer.learning_rate": rate} for rate in RATES]
+    made, plan = sweep(tmp_path, points, seeds=[1])
+    for number, point in enumerate(points, 1):
+        give(made, plan, run(number, 1, point), [0.5], test=0.5)
+    result = rum("sweep", "--resume=out", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "out is finished\n")
+    assert "0.001" in result.stdout
+
+
 def test_code_of_a_file_is_not_run_unless_it_is_trusted(tmp_path):
     pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
     own = {**SMALL_SET, "cell.name": "custom", "cell.factory": "mine:Cell"}

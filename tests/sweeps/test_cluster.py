@@ -97,8 +97,20 @@ def test_a_sweep_survives_a_process_that_is_killed_and_says_what_came_of_it(tmp_
 
     again = rum("sweep", "--resume=out", cwd=tmp_path, fresh=True)
     assert again.returncode == 0, again.stderr
-    assert "4 of them done before" in again.stderr
-    assert "begins" not in again.stderr
+    assert again.stderr == "out is finished\n"
+
+
+def test_a_run_that_fails_does_not_end_the_others(tmp_path):
+    rates = {"optimizer.learning_rate": [1e38, 0.01]}
+    write(tmp_path, parameters=rates, seeds=[1])
+    result = rum("sweep", "sweep.yaml", "--out=out", "--json", cwd=tmp_path, fresh=True)
+    assert result.returncode == 0, result.stderr
+    assert "warning: point-1-seed-1 failed: " in result.stderr
+    assert "1 runs failed; to try them again: rum sweep --resume out" in result.stderr
+    found = json.loads(result.stdout)
+    assert (found["runs"]["failed"], found["runs"]["finished"]) == (1, 1)
+    assert [point["point"] for point in found["points"]] == [2, 1]
+    assert "not finite" in found["points"][1]["runs"][0]["message"]
 
 
 def test_a_sweep_that_is_interrupted_saves_all_and_goes_on(tmp_path):

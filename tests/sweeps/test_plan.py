@@ -1,5 +1,8 @@
 """What is wrong with a description is told before anything starts, with its place."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from rumcli.errors import ConfigError
@@ -49,6 +52,21 @@ def test_a_path_of_a_text_is_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = write(tmp_path, task="ptb", set={"task.data": "here"}, parameters={"cell.units": [5, 6]})
     assert plans.read(path).base.task.data == str(tmp_path / "here")
+
+
+def test_the_example_and_that_of_the_manual_are_right(tmp_path):
+    root = Path(__file__).parent.parent.parent
+    assert len(plans.read(root / "examples" / "sweep.yaml").listed()) == 8
+    manual = (root / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", manual, flags=re.DOTALL)
+    (tmp_path / "manual.yaml").write_text(example)
+    assert len(plans.read(tmp_path / "manual.yaml").listed()) == 8
+
+
+def test_every_key_is_in_the_manual():
+    manual = Path(__file__).parent.parent.parent / "docs" / "sweeps.md"
+    text = manual.read_text(encoding="utf-8")
+    assert [key for key in plans.Description.model_fields if f"| `{key}` |" not in text] == []
 
 
 @pytest.mark.parametrize(
