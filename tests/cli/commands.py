@@ -71,10 +71,10 @@ def python(code, cwd, env=None):
     )
 
 
-def start(*arguments, cwd):
+def start(*arguments, cwd, fresh=False):
     """Start `rum` in a session of its own and return the process."""
     arguments, env = list(map(str, arguments)), environment()
-    if can_be_forked(env):
+    if not fresh and can_be_forked(env):
         return ForkedProcess(arguments, cwd, env)
     return subprocess.Popen(
         [*COMMAND, *arguments],
@@ -95,7 +95,11 @@ def interrupt_when(process, condition, number=signal.SIGINT, seconds=120):
         assert time.monotonic() < deadline, "the run did not come that far"
         time.sleep(0.02)
     process.send_signal(number)
-    out, err = process.communicate(timeout=120)
+    try:
+        out, err = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        raise
     return process.returncode, out, err
 
 

@@ -5,14 +5,16 @@ import signal
 import sys
 import time
 
+import numpy as np
 import pytest
 
-from tests.cli.commands import python, rum, start
+from tests.cli.commands import interrupt_when, python, rum, start
 from tests.faults.runs import (
     ARGUMENTS,
     assert_equal_to_the_last_bit,
     needs_posix,
     newest,
+    records,
     step_of,
 )
 
@@ -58,8 +60,8 @@ def test_a_run_that_is_killed_inside_a_save_goes_on_to_the_last_bit(tmp_path, un
 
 
 KILLS = 50
-STEPS = 30_000
-_FREQUENT = [*ARGUMENTS, f"--steps={STEPS}", "--set=train.checkpoint_every=3"]
+_OFTEN_SAVED = [*ARGUMENTS, "--set=train.checkpoint_every=3"]
+_ENDLESS = [*_OFTEN_SAVED, "--steps=1000000"]
 
 
 @pytest.mark.slow
@@ -68,7 +70,7 @@ def test_a_run_that_is_killed_fifty_times_is_the_one_that_was_not(tmp_path):
     # Given a run that saves every few milliseconds,
     generator = random.Random(20)
     run = tmp_path / "run"
-    process = start(*_FREQUENT, "--out=run", "--quiet", cwd=tmp_path)
+    process = start(*_ENDLESS, "--out=run", "--quiet", cwd=tmp_path)
     inside = 0
     for number in range(KILLS):
         # when it is killed at any moment, also as it starts; every other time while it saves,
@@ -81,19 +83,41 @@ def test_a_run_that_is_killed_fifty_times_is_the_one_that_was_not(tmp_path):
             deadline = time.monotonic() + generator.uniform(0, 2)
             while time.monotonic() < deadline or not unfinished(run):
                 pass
-        assert process.poll() is None, "the run came to its end before the last kill"
+        assert process.poll() is None, process.communicate()
         process.send_signal(signal.SIGKILL)
         process.communicate()
         inside += bool(unfinished(run))
         options = (
-            ["--resume=run"] if (run / "config.yaml").exists() else [*_FREQUENT[1:], "--out=run"]
+            ["--resume=run"] if (run / "config.yaml").exists() else [*_ENDLESS[1:], "--out=run"]
         )
         process = start("train", *options, "--quiet", cwd=tmp_path)
-    # then, resumed every time, it ends as one that was not killed.
-    reached = step_of(newest(run))
-    sys.stdout.write(f"{KILLS} kills, {inside} of them inside a save, up to step {reached}\n")
+    # then, resumed every time, it is at last where one is that was not killed.
+    code, err = stop_after(process, run, newest(run))
+    assert code == 143, err
+    steps = step_of(newest(run))
+    sys.stdout.write(f"{KILLS} kills, {inside} of them inside a save, in {steps} steps\n")
     assert inside > KILLS // 5
-    _, err = process.communicate()
-    assert process.returncode == 0, err
-    assert rum(*_FREQUENT, "--out=whole", "--quiet", cwd=tmp_path).returncode == 0
-    assert_equal_to_the_last_bit(run, tmp_path / "whole")
+    whole = tmp_path / "whole"
+    arguments = [*_OFTEN_SAVED, f"--steps={steps}", "--out=whole", "--quiet"]
+    assert rum(*arguments, cwd=tmp_path).returncode == 0
+    assert_same_until(steps, run, whole)
+
+
+def stop_after(process, run, reached):
+    """Stop a run once it has a newer checkpoint; return exit code and stderr."""
+    code, _, err = interrupt_when(process, lambda: newest(run) > reached, signal.SIGTERM)
+    return code, err
+
+
+def assert_same_until(steps, run, whole):
+    """Assert that all evaluations, weights and the optimiser's state are equal."""
+    every = 10
+    before = [
+        [r for r in records(one) if r["step"] <= steps // every * every] for one in (run, whole)
+    ]
+    assert before[0] == [r for r in before[1] if r["step"] % every == 0]
+    name = f"checkpoints/step-{steps:08d}.npz"
+    with np.load(run / name) as one, np.load(whole / name) as two:
+        names = [name for name in two.files if name.startswith(("model/", "optimizer/"))]
+        assert names
+        assert [name for name in names if not np.array_equal(one[name], two[name])] == []
