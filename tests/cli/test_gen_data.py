@@ -69,7 +69,7 @@ def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 def test_an_interrupted_command_says_so_and_leaves_no_part_of_a_file(tmp_path):
     arguments = ["gen-data", "copying", "--count=100000000", "--out=a.txt"]
-    # A fork has JAX, whose callback of the garbage collector, in Python, can swallow an interrupt.
+    # In a fork an interrupt got lost at times, likely in the callback that JAX gives the collector.
     process = start(*arguments, cwd=tmp_path, fresh=True)
     code, out, err = interrupt_when(process, lambda: any(tmp_path.iterdir()))
     assert (code, out, err) == (130, "", "rum: error: interrupted\n")
