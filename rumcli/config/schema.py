@@ -6,10 +6,11 @@ Only what a value may be; where values come from is in `build`.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from rumcli.config.cells import CellConfig, RUMConfig
 from rumcli.config.optimizers import OptimizerConfig, RMSPropConfig
@@ -17,6 +18,7 @@ from rumcli.config.sections import CUSTOM, LARGEST, Few, Fraction, Positive
 from rumcli.config.sections import Section as _Section
 from rumcli.config.tasks import TaskConfig
 
+UNIT = "unit"  # of the output's scale: that which undoes the time norm
 _LARGEST_SEED = 2**32 - 1
 
 
@@ -28,11 +30,25 @@ class Split(enum.StrEnum):
     TEST = "test"
 
 
+def _output_scale(value: float | str) -> float | str:
+    if value == UNIT or (isinstance(value, float) and 0 < value < math.inf):
+        return value
+    raise ValueError(f"a finite number greater than 0, or {UNIT}")
+
+
 class ModelConfig(_Section):
     """How many cells there are, and what stands between them and the answer."""
 
     layers: Annotated[Few, Field(description="cells on top of each other")] = 1
     dropout: Annotated[Fraction, Field(description="share of each cell's outputs dropped")] = 0.0
+    output_scale: Annotated[
+        float | str,
+        AfterValidator(_output_scale),
+        Field(
+            description="what the output layer's inputs are multiplied by; unit: 1/η for a cell "
+            "with time norm η, 1 for any other"
+        ),
+    ] = 1.0
 
 
 class TrainConfig(_Section):

@@ -21,7 +21,7 @@ from rumcli.data.babi.subtasks import name_of
 from rumcli.tasks.attention import Attention, Question, SentenceEncoder
 from rumcli.tasks.base import Batch, Task
 from rumcli.tasks.embedding import OneHotEmbedding
-from rumcli.tasks.model import compile_model, dropout, logits, numbered, recurrent
+from rumcli.tasks.model import compile_model, dropout, logits, numbered, recurrent, through
 from rumcli.tasks.passes import Passes
 from rumcli.tasks.reference import Reference
 from rumcli.tasks.stories import Stories
@@ -98,7 +98,7 @@ class Babi(Task):
         """Make the compiled model, to logits `[B, A]`, A the number of answers."""
         inputs, value = self._by_words() if self._task.level == "words" else self._by_sentences()
         classes = len(self.stories.words.answers)
-        value = logits(classes, kernel_initializer="glorot_uniform")(value)
+        value = through(logits(self.config, classes, kernel_initializer="glorot_uniform"), value)
         model = keras.Model(inputs, value, name=self.config.task.name)
         metric = keras.metrics.SparseCategoricalAccuracy(name=self.metric)
         compile_model(model, self.config, [metric])

@@ -19,7 +19,7 @@ from rumcli.tasks.base import Batch, Task
 from rumcli.tasks.carried import Carried
 from rumcli.tasks.continued import Continued
 from rumcli.tasks.embedding import OneHotEmbedding
-from rumcli.tasks.model import compile_model, dropout, logits, recurrent
+from rumcli.tasks.model import compile_model, dropout, logits, recurrent, through
 from rumcli.tasks.reference import Reference
 from rumcli.tasks.text import Text
 
@@ -122,7 +122,7 @@ class Characters(Task):
             streams = (self.config.train.batch_size, task.evaluation_streams)
             value = Carried(cell, *streams, name=cell.name)(value, begins)
             value = dropout(self.config, number + 1)(value)
-        value = logits(size, kernel_initializer="orthogonal")(value)
+        value = through(logits(self.config, size, kernel_initializer="orthogonal"), value)
         model = keras.Model(
             {"symbols": symbols, "begins": begins}, value, name=self.config.task.name
         )

@@ -96,12 +96,11 @@ def classifier(
     ]
     for number, cell in enumerate(recurrent(config, every_step), 1):
         layers += [cell, dropout(config, number)]
-    layers.append(
-        logits(
-            output_classes,
-            kernel_initializer="glorot_uniform",
-            bias_initializer=keras.initializers.Constant(_BIAS_START),
-        )
+    layers += logits(
+        config,
+        output_classes,
+        kernel_initializer="glorot_uniform",
+        bias_initializer=keras.initializers.Constant(_BIAS_START),
     )
     return keras.Sequential(layers, name=config.task.name)
 
@@ -111,11 +110,33 @@ def dropout(config: RunConfig, number: int) -> keras.layers.Dropout:
     return keras.layers.Dropout(config.model.dropout, name=numbered("dropout", number))
 
 
-def logits(classes: int, **initializers: Any) -> keras.layers.Dense:
-    """Make the output layer, to whose logits a softmax belongs."""
+def logits(config: RunConfig, classes: int, **initializers: Any) -> list[keras.layers.Layer]:
+    """Make the output layer, to whose logits a softmax belongs, and what scales its inputs.
+
+    A state with time norm η has the length η, and logits are at most η times as long as a column
+    of the output layer's weights. With a small η the loss can fall only as fast as these grow,
+    unless the scale, say 1/η, makes up for it.
+    """
     # Softmax and its logarithm in half precision would round the loss away.
     dtype = keras.config.dtype_policy().variable_dtype
-    return keras.layers.Dense(classes, dtype=dtype, name="logits", **initializers)
+    layers = [keras.layers.Dense(classes, dtype=dtype, name="logits", **initializers)]
+    if (scale := _output_scale(config)) != 1.0:
+        layers.insert(0, keras.layers.Rescaling(scale, name="output_scale"))
+    return layers
+
+
+def _output_scale(config: RunConfig) -> float:
+    scale = config.model.output_scale
+    if isinstance(scale, str):  # UNIT
+        return 1 / (getattr(config.cell, "time_norm", None) or 1.0)
+    return scale
+
+
+def through(layers: list[keras.layers.Layer], value: Any) -> Any:
+    """Return what comes out of layers, one after the other."""
+    for layer in layers:
+        value = layer(value)
+    return value
 
 
 def compile_model(

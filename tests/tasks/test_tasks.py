@@ -115,6 +115,34 @@ def test_the_output_layer_starts_as_in_the_original():
     assert np.abs(kernel).max() <= math.sqrt(6 / (8 + 9))
 
 
+@pytest.mark.parametrize("task", ["recall", "ptb"])
+def test_the_output_layer_sees_scaled_states(text, task):
+    data = {"task__data": str(text)} if task == "ptb" else {}
+    plain, scaled = (
+        small.task(small.run_config(task, settings=[f"model.output_scale={scale}"], **data))
+        for scale in (1, 4)
+    )
+    models = plain.model(), scaled.model()
+    models[1].set_weights(models[0].get_weights())
+    bias = models[0].get_layer("logits").bias.numpy()
+    inputs, *_ = plain.evaluation_batch(Split.VALIDATION, 0)
+    before, after = (model.predict_on_batch(inputs) for model in models)
+    assert np.allclose(after - bias, 4 * (before - bias), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("cell", "time_norm", "expected"),
+    [("arum", 0.25, 4), ("rum", "null", None), ("gru", None, None)],
+)
+def test_the_unit_scale_undoes_the_time_norm(cell, time_norm, expected):
+    norm = [] if time_norm is None else [f"cell.time_norm={time_norm}"]
+    made = registry.make(
+        small.run_config("recall", cell, settings=["model.output_scale=unit", *norm])
+    )
+    found = [layer.scale for layer in made.model().layers if layer.name == "output_scale"]
+    assert found == ([] if expected is None else [expected])
+
+
 def test_every_task_of_the_configuration_can_be_made(text):
     data = {"ptb": {"task__data": str(text)}}
     made = [small.task(small.run_config(task, **data.get(task, {}))) for task in TASKS]
