@@ -77,7 +77,7 @@ def draw(inspection: Inspection, file: IO[bytes], kind: str) -> None:
     if wide:
         _draw_columns(parts[0], columns, views, heights, inspection)
     if inspection.landscape is not None:
-        _draw_landscape(_top_of(parts[-1], height), inspection.landscape, inspection.request.split)
+        _draw_landscape(_top_of(parts[-1], height), inspection.landscape, inspection)
     figure.savefig(file, format=kind, dpi=130)
 
 
@@ -217,7 +217,7 @@ def _top_of(figure: Any, height: float) -> Any:
     return figure.subfigures(2, 1, height_ratios=[_SIDE + 1.3, rest])[0]
 
 
-def _draw_landscape(figure: Any, landscape: Landscape, split: str) -> None:
+def _draw_landscape(figure: Any, landscape: Landscape, inspection: Inspection) -> None:
     axes = figure.subplots()
     losses = np.ma.masked_invalid(landscape.losses)
     levels, norm = _levels(losses)
@@ -242,10 +242,11 @@ def _draw_landscape(figure: Any, landscape: Landscape, split: str) -> None:
     axes.set_aspect("equal")
     axes.set_xlabel("a, along d₁ (1: as long as the weights)")
     axes.set_ylabel("b, along d₂")
-    axes.set_title(f"loss of {landscape.samples:,} {split} samples", fontsize=10)
+    axes.set_title(f"loss of {landscape.samples:,} {inspection.request.split} samples", fontsize=10)
     bar = figure.colorbar(filled, ax=axes, location="bottom", format="%.4g", aspect=30)
     bar.minorticks_off()
-    bar.set_label("loss, nats" + (", logarithmic colours" if norm == "log" else ""))
+    loss = wording.with_unit("loss", inspection.run.task.name)
+    bar.set_label(loss + (", logarithmic colours" if norm == "log" else ""))
 
 
 def _levels(losses: Any) -> tuple[np.ndarray, str]:
