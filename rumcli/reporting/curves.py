@@ -58,7 +58,7 @@ def draw(
         kind: `"png"`, `"svg"`, or what else matplotlib writes.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -78,6 +78,8 @@ def draw(
     axes.set_title(", ".join(dict.fromkeys(curve.task for curve in curves)), fontsize="medium")
     axes.set_xlim(left=0)
     axes.set_xlabel(name)
+    if over == "steps":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(_quantity(metric, {curve.task for curve in curves}))
     if metric.endswith("accuracy"):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -36,6 +36,12 @@ def test_each_run_is_a_line_of_what_it_has(figures):
     assert [list(line.get_ydata()) for line in lines] == [[2.0], [1.0]]
 
 
+def test_steps_are_whole_numbers(figures):
+    points = [{"step": step, "seconds": 60.0, "val_loss": 2.0} for step in (1, 2)]
+    axes = drawn(figures, {"one": points}, [], tasks=["copying"])
+    assert all(tick == int(tick) for tick in axes.get_xticks())
+
+
 def test_time_is_in_minutes(figures):
     axes = drawn(figures, RECORDS, [], over="time")
     assert list(axes.lines[1].get_xdata()) == [1.5]
