@@ -20,6 +20,7 @@ _MAP = "cividis"
 _HEIGHTS = {"angles": 1.0, "norm": 0.8, "gate": 1.6, "spectrum": 1.3}
 _MOST_LETTERS = 34  # of a label under the axis
 _MOST_LABELS = 44
+_MOST_NARROW = 60  # of labels, when they are small or stand upright
 _SIDE = 4.9  # of the landscape, inches
 _WIDTH = 5.4  # of a column
 
@@ -194,12 +195,16 @@ def _label_steps(place: Any, steps: Sequence[str]) -> None:
     """Write under the axis what is read at each step, if there is room."""
     place.tick_params(labelbottom=True)
     longest = max(map(len, steps))
-    if len(steps) > _MOST_LABELS:
+    if len(steps) > _MOST_NARROW:
         place.set_xlabel("time step")
         return
     labels = [_shortened(step) for step in steps]
-    turned = {"rotation": 60, "ha": "right", "rotation_mode": "anchor", "fontsize": 7}
-    style = {"fontsize": 8} if longest <= 2 else turned
+    if len(steps) > _MOST_LABELS:
+        style = {"fontsize": 6, **({"rotation": 90} if longest > 1 else {})}
+    elif longest > 2:
+        style = {"rotation": 60, "ha": "right", "rotation_mode": "anchor", "fontsize": 7}
+    else:
+        style = {"fontsize": 8}
     place.set_xticks(range(1, len(steps) + 1), labels, **style)
     place.set_xlabel("time step, by what is read")
 

@@ -94,7 +94,9 @@ def test_units_are_in_the_order_of_their_means(figures):
     assert (np.diff(image.mean(axis=1)) > 0).all()
 
 
-@pytest.mark.parametrize(("steps", "expected"), [(6, ["a", "b"] * 3), (100, None)])
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(6, ["a", "b"] * 3), (60, ["a", "b"] * 30), (100, None)]
+)
 def test_steps_are_named_where_there_is_room(figures, steps, expected):
     figure = drawn(figures, [LayerTrace("cell", False, [rotating(steps)])], ["norm"], steps=steps)
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
