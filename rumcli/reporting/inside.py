@@ -136,7 +136,9 @@ def _draw_columns(
 def _draw_angles(place: Any, column: _Column, count: int) -> None:
     values = column.in_order(column.trace.angles)
     place.plot(range(1, count + 1), values, color=_BLUE, **_marks(count))
-    place.set_ylim(0, max(90.0, 1.08 * float(np.max(values))))
+    # All that there can be, so that columns and pictures compare.
+    place.set_ylim(0, 180)
+    place.set_yticks([0, 60, 120, 180])
     place.set_ylabel("rotation\nx̃ → r, degrees")
     _tidy(place)
 

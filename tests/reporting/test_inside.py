@@ -1,5 +1,6 @@
 """Pictures of inspections: which panels there are, and what is in them."""
 
+import dataclasses
 import io
 import warnings
 
@@ -85,6 +86,14 @@ def test_a_layer_that_reads_backwards_is_drawn_in_the_order_of_the_example(figur
     assert axes.get_title() == "cell 2, reads backwards"
     assert list(axes.lines[0].get_ydata()) == [6, 5, 4, 3, 2, 1]
     assert list(panels(figure, "memory R")[0].lines[0].get_xdata()) == [6, 5, 4, 3, 2, 1]
+
+
+def test_angles_of_all_columns_have_the_same_axis(figures):
+    small = dataclasses.replace(rotating(), angles=np.full(STEPS, 1.0))
+    figure = drawn(
+        figures, [LayerTrace("a", False, [rotating()]), LayerTrace("b", False, [small])], ["angles"]
+    )
+    assert [axes.get_ylim() for axes in panels(figure, "rotation")] == [(0, 180)] * 2
 
 
 def test_units_are_in_the_order_of_their_means(figures):
