@@ -21,6 +21,13 @@ _HEIGHTS = {"angles": 1.0, "norm": 0.8, "gate": 1.6, "spectrum": 1.3}
 _MOST_LETTERS = 34  # of a label under the axis
 _MOST_LABELS = 44
 _MOST_NARROW = 60  # of labels, when they are small or stand upright
+# Levels within a decade, where all losses span less than the factor before them.
+_STEPS = (
+    (12.0, (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)),
+    (100.0, (1, 1.5, 2, 3, 5, 7)),
+    (1e5, (1, 2, 5)),
+    (np.inf, (1,)),
+)
 _SIDE = 4.9  # of the landscape, inches
 _WIDTH = 5.4  # of a column
 
@@ -262,8 +269,7 @@ def _levels(losses: Any) -> tuple[np.ndarray, str]:
 
     low, high = float(losses.min()), float(losses.max())
     if low > 0 and high / low > 4:
-        steps = (1, 1.5, 2, 3, 5, 7) if high / low < 100 else (1, 2, 5)
-        steps = steps if high / low < 1e5 else (1,)
+        steps = next(steps for span, steps in _STEPS if high / low < span)
         decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
         levels = np.array([step * 10.0**decade for decade in decades for step in steps])
         first, last = np.searchsorted(levels, low, "right") - 1, np.searchsorted(levels, high)

@@ -133,3 +133,11 @@ def test_levels_suit_the_losses(figures, losses, logarithmic):
     assert low <= found.min()
     assert high >= found.max()
     assert 3 <= len(bar.get_xticks()) <= 40
+
+
+@pytest.mark.parametrize("factor", [4.5, 11, 50])
+def test_logarithmic_levels_show_the_shape_of_small_spans_too(figures, factor):
+    losses = np.geomspace(0.367, 0.367 * factor, 9).reshape(3, 3)
+    figure = drawn(figures, [], ["landscape"], losses)
+    filled = next(part for part in figure.axes[0].collections if hasattr(part, "levels"))
+    assert 10 <= len(filled.levels) <= 22
