@@ -14,7 +14,13 @@ _PACKAGES = ("keras", "numpy")
 # The package of each backend of Keras.
 _BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 # Packages of the extras, as in `pip install 'rumcli[plots]'`.
-_EXTRAS = {"plots": "matplotlib", "jax": "jax", "onnx": "tf2onnx"}
+_EXTRAS = {
+    "plots": "matplotlib",
+    "tensorboard": "tensorboard",
+    "onnx": "tf2onnx",
+    "cluster": "ray",
+    "jax": "jax",
+}
 
 
 def versions(backend: str | None = None) -> dict[str, str | None]:

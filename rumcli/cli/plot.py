@@ -60,8 +60,8 @@ def plot(
     for path, found in zip(runs, records, strict=True):
         _check(path, found, key)
     drawn = [
-        curves.Curve(label, found)
-        for label, found in zip(options.labels(runs), records, strict=True)
+        curves.Curve(label, folder.config.task.name, found)
+        for label, folder, found in zip(options.labels(runs), folders, records, strict=True)
     ]
     levels = _levels(folders, key)
     if picture:

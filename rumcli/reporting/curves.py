@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from rumcli.reporting import wording
+
 # Of colour-blind-safe colours, Okabe and Ito 2008, without yellow.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _DASHES = ("-", "--", ":", "-.")
@@ -19,10 +21,12 @@ class Curve:
 
     Args:
         label: The run's name.
+        task: Name of its task.
         records: Its evaluations, each with `step`, `seconds` and metrics, in order.
     """
 
     label: str
+    task: str
     records: Sequence[dict[str, Any]]
 
 
@@ -54,6 +58,7 @@ def draw(
         kind: `"png"`, `"svg"`, or what else matplotlib writes.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -69,10 +74,15 @@ def draw(
             marker="o" if len(points) <= 40 else None,
             markersize=3.5,
         )
-    _draw_levels(axes, levels)
+    _draw_levels(axes, levels, metric)
+    axes.set_title(", ".join(dict.fromkeys(curve.task for curve in curves)), fontsize="medium")
     axes.set_xlim(left=0)
     axes.set_xlabel(name)
-    axes.set_ylabel(_words(metric))
+    if over == "steps":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylabel(_quantity(metric, {curve.task for curve in curves}))
+    if metric.endswith("accuracy"):
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.legend(frameon=False)
@@ -80,11 +90,11 @@ def draw(
     figure.savefig(file, format=kind, dpi=150)
 
 
-def _draw_levels(axes: Any, levels: Sequence[Level]) -> None:
+def _draw_levels(axes: Any, levels: Sequence[Level], metric: str) -> None:
     bottom, top = axes.get_ylim()
     room = 0.6 * (top - bottom)
     for level in levels:
-        label = f"{level.label} {level.value:.4g}"
+        label = f"{level.label} {wording.value(metric, level.value)}"
         if bottom - room <= level.value <= top + room:
             axes.axhline(level.value, color="black", linewidth=0.8, linestyle=":", label=label)
         else:  # only in the legend, with where it is
@@ -92,6 +102,8 @@ def _draw_levels(axes: Any, levels: Sequence[Level]) -> None:
             axes.plot([], [], color="black", linewidth=0.8, linestyle=":", label=label)
 
 
-def _words(metric: str) -> str:
-    name = metric.removeprefix("val_").replace("_", " ")
-    return f"{name}, validation" if metric.startswith("val_") else f"{name}, training"
+def _quantity(metric: str, tasks: set[str]) -> str:
+    name = metric.removeprefix("val_")
+    units = {wording.with_unit(name, task) for task in tasks}
+    quantity = units.pop() if len(units) == 1 else wording.metric_name(name)
+    return f"{'validation' if metric.startswith('val_') else 'training'} {quantity}"

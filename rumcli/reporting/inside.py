@@ -20,6 +20,14 @@ _MAP = "cividis"
 _HEIGHTS = {"angles": 1.0, "norm": 0.8, "gate": 1.6, "spectrum": 1.3}
 _MOST_LETTERS = 34  # of a label under the axis
 _MOST_LABELS = 44
+_MOST_NARROW = 60  # of labels, when they are small or stand upright
+# Levels within a decade, where all losses span less than the factor before them.
+_STEPS = (
+    (12.0, (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)),
+    (100.0, (1, 1.5, 2, 3, 5, 7)),
+    (1e5, (1, 2, 5)),
+    (np.inf, (1,)),
+)
 _SIDE = 4.9  # of the landscape, inches
 _WIDTH = 5.4  # of a column
 
@@ -77,7 +85,7 @@ def draw(inspection: Inspection, file: IO[bytes], kind: str) -> None:
     if wide:
         _draw_columns(parts[0], columns, views, heights, inspection)
     if inspection.landscape is not None:
-        _draw_landscape(_top_of(parts[-1], height), inspection.landscape, inspection.request.split)
+        _draw_landscape(_top_of(parts[-1], height), inspection.landscape, inspection)
     figure.savefig(file, format=kind, dpi=130)
 
 
@@ -135,7 +143,9 @@ def _draw_columns(
 def _draw_angles(place: Any, column: _Column, count: int) -> None:
     values = column.in_order(column.trace.angles)
     place.plot(range(1, count + 1), values, color=_BLUE, **_marks(count))
-    place.set_ylim(0, max(90.0, 1.08 * float(np.max(values))))
+    # All that there can be, so that columns and pictures compare.
+    place.set_ylim(0, 180)
+    place.set_yticks([0, 60, 120, 180])
     place.set_ylabel("rotation\nx̃ → r, degrees")
     _tidy(place)
 
@@ -194,12 +204,16 @@ def _label_steps(place: Any, steps: Sequence[str]) -> None:
     """Write under the axis what is read at each step, if there is room."""
     place.tick_params(labelbottom=True)
     longest = max(map(len, steps))
-    if len(steps) > _MOST_LABELS:
+    if len(steps) > _MOST_NARROW:
         place.set_xlabel("time step")
         return
     labels = [_shortened(step) for step in steps]
-    turned = {"rotation": 60, "ha": "right", "rotation_mode": "anchor", "fontsize": 7}
-    style = {"fontsize": 8} if longest <= 2 else turned
+    if len(steps) > _MOST_LABELS:
+        style = {"fontsize": 6, **({"rotation": 90} if longest > 1 else {})}
+    elif longest > 2:
+        style = {"rotation": 60, "ha": "right", "rotation_mode": "anchor", "fontsize": 7}
+    else:
+        style = {"fontsize": 8}
     place.set_xticks(range(1, len(steps) + 1), labels, **style)
     place.set_xlabel("time step, by what is read")
 
@@ -217,7 +231,7 @@ def _top_of(figure: Any, height: float) -> Any:
     return figure.subfigures(2, 1, height_ratios=[_SIDE + 1.3, rest])[0]
 
 
-def _draw_landscape(figure: Any, landscape: Landscape, split: str) -> None:
+def _draw_landscape(figure: Any, landscape: Landscape, inspection: Inspection) -> None:
     axes = figure.subplots()
     losses = np.ma.masked_invalid(landscape.losses)
     levels, norm = _levels(losses)
@@ -242,10 +256,11 @@ def _draw_landscape(figure: Any, landscape: Landscape, split: str) -> None:
     axes.set_aspect("equal")
     axes.set_xlabel("a, along d₁ (1: as long as the weights)")
     axes.set_ylabel("b, along d₂")
-    axes.set_title(f"loss of {landscape.samples:,} {split} samples", fontsize=10)
+    axes.set_title(f"loss of {landscape.samples:,} {inspection.request.split} samples", fontsize=10)
     bar = figure.colorbar(filled, ax=axes, location="bottom", format="%.4g", aspect=30)
     bar.minorticks_off()
-    bar.set_label("loss, nats" + (", logarithmic colours" if norm == "log" else ""))
+    loss = wording.with_unit("loss", inspection.run.task.name)
+    bar.set_label(loss + (", logarithmic colours" if norm == "log" else ""))
 
 
 def _levels(losses: Any) -> tuple[np.ndarray, str]:
@@ -254,8 +269,7 @@ def _levels(losses: Any) -> tuple[np.ndarray, str]:
 
     low, high = float(losses.min()), float(losses.max())
     if low > 0 and high / low > 4:
-        steps = (1, 1.5, 2, 3, 5, 7) if high / low < 100 else (1, 2, 5)
-        steps = steps if high / low < 1e5 else (1,)
+        steps = next(steps for span, steps in _STEPS if high / low < span)
         decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
         levels = np.array([step * 10.0**decade for decade in decades for step in steps])
         first, last = np.searchsorted(levels, low, "right") - 1, np.searchsorted(levels, high)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleDimensions, RenderableType
 
 from rumcli import documents, files
 from rumcli.errors import ConfigError
@@ -18,7 +18,16 @@ from rumcli.errors import ConfigError
 _LONGEST = 2000  # characters of a line about an error
 
 
-class _ProgressConsole(Console):
+class _Console(Console):
+    @property
+    def size(self) -> ConsoleDimensions:
+        """Return the columns and lines, also of a dumb terminal: Rich takes all of these for 80."""
+        if self.is_dumb_terminal:
+            return Console(file=self.file, force_terminal=False).size
+        return super().size
+
+
+class _ProgressConsole(_Console):
     def on_broken_pipe(self) -> None:
         """Fall silent: whoever read is gone, as `head` is, and that must not end a run."""
         self.quiet = True
@@ -43,7 +52,7 @@ def nowhere() -> Console:
 
 def show(renderable: RenderableType) -> None:
     """Print a table or text to stdout."""
-    Console(file=_stdout()).print(renderable)
+    _Console(file=_stdout()).print(renderable)
 
 
 def show_json(kind: str, content: Mapping[str, Any]) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import Any
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from rumcli.reporting import wording
+from rumcli.reporting.screen import Lines, Picture
 from rumcli.reporting.window import Window
 from rumcli.training.listener import Listener, Plan
 
@@ -27,27 +26,16 @@ def listener(console: Console, quiet: bool, live: bool) -> Listener:
         quiet: Whether to say nothing but warnings.
         live: Whether the console is a terminal that can redraw lines.
     """
-    if quiet:
-        return QuietProgress(console)
-    return LiveProgress(console) if live else PlainProgress(console)
+    kind = QuietProgress if quiet else LiveProgress if live else PlainProgress
+    return kind(console)
 
 
-class QuietProgress(Listener):
+class QuietProgress(Lines, Listener):
     """Only warnings."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
 
     def warned(self, message: str) -> None:
         """Print a warning."""
-        self._say(f"warning: {message}", style="yellow")
-
-    def _say(self, text: str, style: str | None = None) -> None:
-        # A terminal's width is for people; in a pipe a line stays one line.
-        pipe = not self._console.is_terminal
-        # Nor may a terminal that was closed end the run.
-        with contextlib.suppress(OSError):
-            self._console.print(Text(text, style=style or ""), soft_wrap=pipe)
+        self._warn(message)
 
 
 class PlainProgress(QuietProgress):
@@ -86,21 +74,17 @@ class PlainProgress(QuietProgress):
 
 
 class LiveProgress(PlainProgress):
-    """A bar and the latest figures at the bottom, the evaluations above.
-
-    Rich draws in a thread of its own; it gets whole pictures, which are made in this one.
-    """
+    """A bar and the latest figures at the bottom, the evaluations above."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._live: Live | None = None
+        self._bottom = Picture(console)
 
     def started(self, plan: Plan) -> None:
         """Print what will be run and show the bar."""
         super().started(plan)
-        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
-        self._live.start()
         self._draw("building the graph")
+        self._bottom.start()
 
     def stepped(self, step: int, logs: dict[str, float]) -> None:
         """Show the figures."""
@@ -113,13 +97,10 @@ class LiveProgress(PlainProgress):
 
     def ended(self) -> None:
         """Take the bar away."""
-        if self._live is not None:
-            with contextlib.suppress(OSError):
-                self._live.stop()
+        self._bottom.remove()
 
     def _draw(self, activity: str, figures: str = "") -> None:
-        if self._live is not None:
-            self._live.update(self._picture(activity, figures))
+        self._bottom.change(self._picture(activity, figures))
 
     def _picture(self, activity: str, figures: str) -> Group:
         bar = Table.grid(padding=(0, 1), expand=True)

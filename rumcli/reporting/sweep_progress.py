@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from rumcli.reporting import wording
+from rumcli.reporting.screen import Lines, Picture
 from rumcli.reporting.sweep import settings
 from rumcli.sweeps import results
 from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run
@@ -30,30 +29,21 @@ def listener(console: Console, quiet: bool, live: bool) -> SweepListener:
         quiet: Whether to say nothing but warnings.
         live: Whether the console is a terminal that can redraw lines.
     """
-    if quiet:
-        return QuietSweep(console)
-    return LiveSweep(console) if live else PlainSweep(console)
+    kind = QuietSweep if quiet else LiveSweep if live else PlainSweep
+    return kind(console)
 
 
-class QuietSweep(SweepListener):
+class QuietSweep(Lines, SweepListener):
     """Only what went wrong."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
 
     def retried(self, run: Run, message: str) -> None:
         """Say what died."""
-        self._say(f"warning: {run.name}: {message}; going on from its last checkpoint", "yellow")
+        self._warn(f"{run.name}: {message}; going on from its last checkpoint")
 
     def ended(self, run: Run, state: str, message: str) -> None:
         """Say what failed."""
         if state == FAILED:
-            self._say(f"warning: {run.name} failed: {message}", "yellow")
-
-    def _say(self, text: str, style: str = "") -> None:
-        pipe = not self._console.is_terminal  # there a line stays one
-        with contextlib.suppress(OSError):  # a terminal that was closed must not end a sweep
-            self._console.print(Text(text, style=style), soft_wrap=pipe)
+            self._warn(f"{run.name} failed: {message}")
 
 
 class PlainSweep(QuietSweep):
@@ -137,17 +127,14 @@ class LiveSweep(PlainSweep):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._live: Live | None = None
+        # What Ray prints is not to stand above the table: `tune` sees to it.
+        self._bottom = Picture(console, redirect_stdout=False)
 
     def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
         """Show the table."""
         super().started(folder, planned, done, slots)
-        # What Ray prints is not to stand above the table: `tune` sees to it.
-        self._live = Live(
-            console=self._console, refresh_per_second=4, transient=True, redirect_stdout=False
-        )
-        self._live.start()
         self._draw()
+        self._bottom.start()
 
     def began(self, run: Run) -> None:
         """Show it in the table."""
@@ -171,13 +158,10 @@ class LiveSweep(PlainSweep):
 
     def finished(self) -> None:
         """Take the table away."""
-        if self._live is not None:
-            with contextlib.suppress(OSError):
-                self._live.stop()
+        self._bottom.remove()
 
     def _draw(self) -> None:
-        if self._live is not None:
-            self._live.update(self._picture())
+        self._bottom.change(self._picture())
 
     def _picture(self) -> Group:
         table = Table(title_justify="left", expand=False)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from rumcli.config.sections import CUSTOM
 from rumcli.tasks.reference import Reference
 
 
 def metric_name(name: str) -> str:
     """Return a metric's name for people: `symbol_accuracy` → `symbol accuracy`."""
     return name.replace("_", " ")
+
+
+def with_unit(name: str, task: str) -> str:
+    """Return a metric's name for people with its unit, as an axis has it: `loss, nats`.
+
+    Args:
+        name: The metric's.
+        task: Name of the task; the loss of a user's own may be anything.
+    """
+    # Bits per character say so themselves, and accuracies are in per cent.
+    unit = ", nats" if name == "loss" and task != CUSTOM else ""
+    return f"{metric_name(name)}{unit}"
 
 
 def value(name: str, number: float) -> str:

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rumcli import config, files
+from rumcli import config, files, folders
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps.plan import Plan
 from rumcli.sweeps.points import Settings
-from rumcli.training.run_folder import RunFolder, check_free
+from rumcli.training.run_folder import RunFolder
 
 SWEEPS = Path("sweeps")
 _LARGEST = 2**26  # bytes of a file of ours
@@ -85,16 +85,14 @@ class SweepFolder:
         Raises:
             ConfigError: If something is there already, or the place can't be written.
         """
+        folder = None
         try:
-            if path is None:
-                path = _make_numbered(re.sub(r"[^\w.-]", "-", stem) or "sweep")
-            else:
-                check_free(path)
-                path.mkdir(parents=True, exist_ok=True)
-            folder = cls(path)
-            files.write_text(path / "base.yaml", config.to_yaml(plan.base))
+            folder = cls(folders.make(path, SWEEPS, re.sub(r"[^\w.-]", "-", stem) or "sweep"))
+            files.write_text(folder.path / "base.yaml", config.to_yaml(plan.base))
             folder.write_description(plan)
         except OSError as error:
+            if folder is not None:
+                folder.discard()
             where = path or SWEEPS
             raise ConfigError(f"can't write to {where}: {error.strerror or error}") from error
         return folder
@@ -205,15 +203,3 @@ class SweepFolder:
     def stop_file(self) -> Path:
         """A file that asks all runs, wherever they are, to stop and save."""
         return self.path / _STOP
-
-
-def _make_numbered(stem: str) -> Path:
-    SWEEPS.mkdir(exist_ok=True)
-    number = 1
-    while True:
-        path = SWEEPS / f"{stem}-{number}"
-        try:
-            path.mkdir()
-            return path
-        except FileExistsError:
-            number += 1

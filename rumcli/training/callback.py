@@ -87,7 +87,7 @@ class RunCallback(keras.callbacks.Callback):
         if step == self._settings.steps or step % self._settings.eval_every == 0:
             return  # the end of a span: `on_epoch_end` does the rest
         signal = self._request.signal  # may change at any time
-        if signal is not None or step % self._settings.checkpoint_every == 0:
+        if signal is not None or self._is_time_to_save(step):
             self._save({**state.capture(self.model), **state.capture_metrics(self.model)})
         if signal is not None:
             raise RunStopped(step, signal)
@@ -119,10 +119,15 @@ class RunCallback(keras.callbacks.Callback):
         self._listener.evaluated(record)
         signal = self._request.signal
         last = step == self._settings.steps
-        if last or signal is not None or step % self._settings.checkpoint_every == 0:
+        if last or signal is not None or self._is_time_to_save(step):
             self._save(arrays)
         if signal is not None and not last:
             raise RunStopped(step, signal)
+
+    def _is_time_to_save(self, step: int) -> bool:
+        # Weights with which every step is bad must not drive out the last good checkpoints.
+        is_good = not self._progress.skipped_in_a_row
+        return is_good and step % self._settings.checkpoint_every == 0
 
     def _save(self, arrays: dict[str, Any]) -> None:
         with self._folder.writing():

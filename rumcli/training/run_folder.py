@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rumcli import config, files
+from rumcli import config, files, folders
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import lock, records
@@ -43,19 +43,15 @@ class RunFolder:
         Raises:
             ConfigError: If something is there already, or the place can't be written.
         """
-        place = path or RUNS
+        folder = None
         try:
-            if path is None:
-                path = _make_numbered(f"{run.task.name}-{run.cell.name}")
-            else:
-                check_free(path)
-                path.mkdir(parents=True, exist_ok=True)
-            folder = cls(path)
+            folder = cls(folders.make(path, RUNS, f"{run.task.name}-{run.cell.name}"))
             folder.write_config(run)
         except OSError as error:
-            if path is not None:
-                cls(path).discard()
-            raise ConfigError(f"can't write to {place}: {error.strerror or error}") from error
+            if folder is not None:
+                folder.discard()
+            where = path or RUNS
+            raise ConfigError(f"can't write to {where}: {error.strerror or error}") from error
         return folder
 
     @classmethod
@@ -69,7 +65,7 @@ class RunFolder:
         Raises:
             ConfigError: If it is missing, not a run folder, or of another task.
         """
-        if not _exists(path):
+        if not folders.exists(path):
             raise ConfigError(f"there is no run folder {path}")
         if not path.is_dir():
             raise ConfigError(f"{path} is not a folder; expected the folder of a run")
@@ -213,39 +209,3 @@ class RunFolder:
             kept = [record for record in self.records(name) if record["step"] <= step]
             lines = "".join(files.to_json(record) + "\n" for record in kept)
             files.write_text(self.path / name, lines)
-
-
-def check_free(path: Path) -> None:
-    """Make sure that a new run may go to `path`.
-
-    Raises:
-        ConfigError: If a file, or a folder with something in it, is there.
-    """
-    if not _exists(path):
-        return
-    if not path.is_dir():
-        raise ConfigError(f"--out {path}: a file of that name exists; expected a new folder")
-    if any(path.iterdir()):
-        hint = ""
-        if (path / "config.yaml").exists():
-            hint = f", or 'rum train --resume {path}' to go on with it"
-        raise ConfigError(f"--out {path}: it exists and is not empty; choose another place{hint}")
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError as error:  # such as a name that is too long, or a folder that can't be entered
-        raise ConfigError(f"can't use {path}: {error.strerror or error}") from error
-
-
-def _make_numbered(stem: str) -> Path:
-    RUNS.mkdir(exist_ok=True)
-    number = 1
-    while True:
-        path = RUNS / f"{stem}-{number}"
-        try:
-            path.mkdir()
-            return path
-        except FileExistsError:
-            number += 1

@@ -10,11 +10,12 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from rumcli.cells.kernels import program
 
-from .contract import FEATURES, to_numpy
+from .contract import FEATURES, random_inputs, to_numpy
 from .gradients import relative_error
 
 
@@ -47,6 +48,32 @@ def errors(plain: Any, other: Any) -> list[float]:
 def assert_same(plain: Any, other: Any, bound: float) -> None:
     """Assert that all outputs, and all gradients, differ by less than `bound`, norm-wise."""
     assert max(errors(plain, other)) < bound
+
+
+def assert_masked_alike(layers: tuple[Any, Any], random_states: Callable[..., Any]) -> None:
+    """Assert that two layers do the same with steps that a mask leaves out."""
+    inputs = random_inputs(6, "float64", 4)
+    mask = np.ones((4, 6), bool)
+    mask[1, 2:4] = mask[2, :3] = mask[2, 5] = False  # within, before and after the real steps
+    mask[3] = False
+    plain, other = (
+        results(layer, inputs, random_states(layer, 4), mask=tf.constant(mask), training=True)
+        for layer in layers
+    )
+    assert_same(plain, other, 1e-11)
+
+
+def assert_second_order_is_refused(layer: Any) -> None:
+    """Assert that a gradient of a gradient is an error which says what to do."""
+    inputs = tf.constant(random_inputs(4, "float64"))
+    with tf.GradientTape() as outer:
+        outer.watch(inputs)
+        with tf.GradientTape() as inner:
+            inner.watch(inputs)
+            outputs = tf.reduce_sum(layer(inputs)[0] ** 2)
+        gradient = inner.gradient(outputs, inputs)
+    with pytest.raises(NotImplementedError, match="implementation='plain'"):
+        outer.gradient(gradient, inputs)
 
 
 def pair(

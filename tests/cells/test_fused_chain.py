@@ -24,7 +24,9 @@ if BACKEND == "tensorflow":
     from rumcli.cells.kernels import program
 
     from .fusing import (
+        assert_masked_alike,
         assert_same,
+        assert_second_order_is_refused,
         in_a_process_of_its_own,
         model_with,
         pair,
@@ -107,18 +109,7 @@ def test_outputs_and_gradients_are_those_of_the_plain_loop_in_every_combination(
 @pytest.mark.parametrize("options", [{}, {"zero_output_for_mask": True}, {"go_backwards": True}])
 @pytest.mark.parametrize("name", ["ln_lstm_zoneout", "fs_rum"])
 def test_masks_are_those_of_the_plain_loop(name, options):
-    layers = pair(LAYERS[name], 5, **options)
-    inputs = random_inputs(6, "float64", 4)
-    mask = np.ones((4, 6), bool)
-    mask[1, 2:4] = mask[2, :3] = mask[2, 5] = False  # within, before and after the real steps
-    mask[3] = False
-
-    plain, other = (
-        results(layer, inputs, random_states(layer, 4), mask=tf.constant(mask), training=True)
-        for layer in layers
-    )
-
-    assert_same(plain, other, 1e-11)
+    assert_masked_alike(pair(LAYERS[name], 5, **options), random_states)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -192,15 +183,7 @@ def test_it_is_taken_inside_fit_and_draws_what_the_plain_loop_draws(name):
 
 def test_second_order_gradients_are_refused_in_words():
     _, layer = pair(ln_lstm, 5)
-    inputs = tf.constant(random_inputs(4, "float64"))
-    with tf.GradientTape() as outer:
-        outer.watch(inputs)
-        with tf.GradientTape() as inner:
-            inner.watch(inputs)
-            outputs = tf.reduce_sum(layer(inputs)[0] ** 2)
-        gradient = inner.gradient(outputs, inputs)
-    with pytest.raises(NotImplementedError, match="implementation='plain'"):
-        outer.gradient(gradient, inputs)
+    assert_second_order_is_refused(layer)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,13 @@ def test_a_terminal_of_40_columns_without_colour_is_never_overrun(tmp_path):
 
 
 @needs_posix
+def test_lines_in_a_narrow_dumb_terminal_are_wrapped_between_words(tmp_path):
+    text = in_a_terminal(tmp_path, {"TERM": "dumb", "COLUMNS": "40"}, *_SHORT)
+    assert "step 20/20: validation" in text
+    assert max(map(len, text.splitlines())) <= 40
+
+
+@needs_posix
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that nobody can write to")
 def test_neither_utf_8_nor_a_home_to_write_to_is_needed(tmp_path):
     home = "/proc"  # to which not even root can write

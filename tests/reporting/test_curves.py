@@ -14,9 +14,12 @@ def figures(monkeypatch):
     return written
 
 
-def drawn(figures, records, levels, over="steps"):
-    named = [curves.Curve(name, points) for name, points in records.items()]
-    curves.draw(named, levels, "val_loss", over, io.BytesIO(), "png")
+def drawn(figures, records, levels, over="steps", metric="val_loss", tasks=("copying", "copying")):
+    named = [
+        curves.Curve(name, task, points)
+        for (name, points), task in zip(records.items(), tasks, strict=True)
+    ]
+    curves.draw(named, levels, metric, over, io.BytesIO(), "png")
     return figures[-1].axes[0]
 
 
@@ -33,6 +36,12 @@ def test_each_run_is_a_line_of_what_it_has(figures):
     assert [list(line.get_ydata()) for line in lines] == [[2.0], [1.0]]
 
 
+def test_steps_are_whole_numbers(figures):
+    points = [{"step": step, "seconds": 60.0, "val_loss": 2.0} for step in (1, 2)]
+    axes = drawn(figures, {"one": points}, [], tasks=["copying"])
+    assert all(tick == int(tick) for tick in axes.get_xticks())
+
+
 def test_time_is_in_minutes(figures):
     axes = drawn(figures, RECORDS, [], over="time")
     assert list(axes.lines[1].get_xdata()) == [1.5]
@@ -45,3 +54,25 @@ def test_a_level_that_is_far_away_is_named_and_does_not_flatten_the_curves(figur
     assert axes.get_ylim()[1] < 3
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["one", "two", "near 1.2", "chance 90 (above)"]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "title", "quantity"),
+    [
+        (("copying", "copying"), "copying", "validation loss, nats"),
+        (("recall", "custom"), "recall, custom", "validation loss"),
+    ],
+)
+def test_the_picture_says_of_what_it_is_and_in_which_unit(figures, tasks, title, quantity):
+    axes = drawn(figures, RECORDS, [], tasks=tasks)
+    assert (axes.get_title(), axes.get_ylabel()) == (title, quantity)
+
+
+def test_accuracies_are_in_per_cent(figures):
+    records = {
+        name: [{"step": 10, "seconds": 60.0, "val_accuracy": value}]
+        for name, value in (("one", 0.125), ("two", 0.3))
+    }
+    axes = drawn(figures, records, [curves.Level("chance", 0.1)], metric="val_accuracy")
+    assert axes.yaxis.get_major_formatter()(0.25) in ("25%", "25.0%")
+    assert axes.get_legend().get_texts()[-1].get_text() == "chance 10.0%"

@@ -1,5 +1,6 @@
 """Pictures of inspections: which panels there are, and what is in them."""
 
+import dataclasses
 import io
 import warnings
 
@@ -87,6 +88,14 @@ def test_a_layer_that_reads_backwards_is_drawn_in_the_order_of_the_example(figur
     assert list(panels(figure, "memory R")[0].lines[0].get_xdata()) == [6, 5, 4, 3, 2, 1]
 
 
+def test_angles_of_all_columns_have_the_same_axis(figures):
+    small = dataclasses.replace(rotating(), angles=np.full(STEPS, 1.0))
+    figure = drawn(
+        figures, [LayerTrace("a", False, [rotating()]), LayerTrace("b", False, [small])], ["angles"]
+    )
+    assert [axes.get_ylim() for axes in panels(figure, "rotation")] == [(0, 180)] * 2
+
+
 def test_units_are_in_the_order_of_their_means(figures):
     figure = drawn(figures, [LayerTrace("cell", False, [rotating()])], ["gate"])
     image = panels(figure, "gate")[0].images[0].get_array()
@@ -94,7 +103,9 @@ def test_units_are_in_the_order_of_their_means(figures):
     assert (np.diff(image.mean(axis=1)) > 0).all()
 
 
-@pytest.mark.parametrize(("steps", "expected"), [(6, ["a", "b"] * 3), (100, None)])
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(6, ["a", "b"] * 3), (60, ["a", "b"] * 30), (100, None)]
+)
 def test_steps_are_named_where_there_is_room(figures, steps, expected):
     figure = drawn(figures, [LayerTrace("cell", False, [rotating(steps)])], ["norm"], steps=steps)
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
@@ -122,3 +133,11 @@ def test_levels_suit_the_losses(figures, losses, logarithmic):
     assert low <= found.min()
     assert high >= found.max()
     assert 3 <= len(bar.get_xticks()) <= 40
+
+
+@pytest.mark.parametrize("factor", [4.5, 11, 50])
+def test_logarithmic_levels_show_the_shape_of_small_spans_too(figures, factor):
+    losses = np.geomspace(0.367, 0.367 * factor, 9).reshape(3, 3)
+    figure = drawn(figures, [], ["landscape"], losses)
+    filled = next(part for part in figure.axes[0].collections if hasattr(part, "levels"))
+    assert 10 <= len(filled.levels) <= 22

@@ -112,6 +112,20 @@ def test_too_many_bad_steps_in_a_row_end_the_run(tmp_path, bad_steps):
         train(run, folder, recorder)
 
 
+def test_the_last_good_checkpoint_outlives_the_steps_that_are_skipped(tmp_path, bad_steps):
+    bad_steps.update(dict.fromkeys(range(8, 13), np.nan))  # an evaluation is among them
+    settings = ["train.on_nan=skip", "train.skip_at_most=4", "train.checkpoint_every=1"]
+    run, folder, recorder = begin(tmp_path / "run", *settings)
+    with pytest.raises(RunError, match="the last checkpoint is of step 8"):
+        train(run, folder, recorder)
+    assert [load(path).step for path in folder.checkpoints.numbered()] == [8, 7]
+    bad_steps.clear()
+    train(run, folder, Recorder())
+    whole_run, whole, _ = begin(tmp_path / "whole", *settings)
+    train(whole_run, whole, Recorder())
+    assert records(folder) == records(whole)
+
+
 def test_a_good_step_begins_the_count_anew(tmp_path, bad_steps):
     bad_steps.update(dict.fromkeys([3, 4, 6, 7], np.nan))
     run, folder, recorder = begin(tmp_path / "run", "train.on_nan=skip", "train.skip_at_most=2")
