@@ -8,6 +8,7 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parent.parent / "rumcli"
 
 MAY_IMPORT = {
+    "bounds": set(),
     "documents": set(),
     "errors": set(),
     "suggest": set(),
@@ -16,12 +17,13 @@ MAY_IMPORT = {
     "own_code": {"errors"},
     "cells": set(),
     "data": {"errors"},
-    "config": {"errors", "suggest", "files"},
+    "config": {"bounds", "errors", "suggest", "files"},
     "tasks": {"cells", "data", "config", "errors", "own_code"},
     "training": {
         "tasks",
         "cells",
         "data",
+        "bounds",
         "config",
         "documents",
         "errors",

@@ -9,8 +9,9 @@ import enum
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from rumcli import bounds
 from rumcli.config.cells import CellConfig, RUMConfig
 from rumcli.config.optimizers import OptimizerConfig, RMSPropConfig
 from rumcli.config.sections import CUSTOM, LARGEST, Few, Fraction, Positive
@@ -35,10 +36,20 @@ class ModelConfig(_Section):
     dropout: Annotated[Fraction, Field(description="share of each cell's outputs dropped")] = 0.0
 
 
+def _bound(text: str) -> str:
+    bounds.read(text)
+    return "".join(text.split())
+
+
 class TrainConfig(_Section):
     """How long, and how often something is looked at or saved. Unit: training steps."""
 
     steps: Positive = 1000
+    until: Annotated[
+        str | None,
+        Field(description="a figure of the validation, as in accuracy>=0.999, that ends the run"),
+        AfterValidator(lambda text: text if text is None else _bound(text)),
+    ] = None
     batch_size: Positive = 128
     eval_every: Positive = 100
     checkpoint_every: Positive = 100
