@@ -1,4 +1,4 @@
-"""A sweep under way on the screen: live in a terminal, lines in a pipe."""
+"""Many runs under way on the screen, as of a sweep: live in a terminal, lines in a pipe."""
 
 from __future__ import annotations
 
@@ -13,26 +13,33 @@ from rich.text import Text
 
 from rumcli.reporting import wording
 from rumcli.reporting.sweep import settings
+from rumcli.reproduction.folder import STOPPED
 from rumcli.sweeps import results
-from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run
-from rumcli.sweeps.listener import Standing, SweepListener
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
+from rumcli.sweeps.listener import Run, Standing, SweepListener
 
 _NOTHING = "–"
+_TO_GO_ON = (results.UNFINISHED, STOPPED)
 _MOST_SHOWN = 12  # runs in the live table
 _SECONDS_BETWEEN_LINES = 30.0
 
 
-def listener(console: Console, quiet: bool, live: bool) -> SweepListener:
-    """Choose how to follow a sweep.
+def listener(
+    console: Console, quiet: bool, live: bool, what: str = "sweep", ranks: bool = True
+) -> SweepListener:
+    """Choose how to follow many runs.
 
     Args:
         console: Where to write.
         quiet: Whether to say nothing but warnings.
         live: Whether the console is a terminal that can redraw lines.
+        what: What they are, together.
+        ranks: Whether one of them can be the best.
     """
     if quiet:
         return QuietSweep(console)
-    return LiveSweep(console) if live else PlainSweep(console)
+    kind = LiveSweep if live else PlainSweep
+    return kind(console, what, ranks)
 
 
 class QuietSweep(SweepListener):
@@ -59,8 +66,10 @@ class QuietSweep(SweepListener):
 class PlainSweep(QuietSweep):
     """A line when a run begins and ends, and from time to time one about all."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, what: str = "sweep", ranks: bool = True) -> None:
         super().__init__(console)
+        self._what = what
+        self._ranks = ranks
         self._planned: int | None = None
         self._done: Counter[str] = Counter()
         self._running: dict[Run, tuple[Standing | None, str]] = {}
@@ -74,12 +83,12 @@ class PlainSweep(QuietSweep):
         self._done["done before"] = done
         count = f"{planned} runs" if planned is not None else "runs until the time is over"
         before = f", {done} of them done before" if done else ""
-        self._say(f"sweep of {count}{before}; {slots} at the same time; folder {folder}")
+        self._say(f"{self._what} of {count}{before}; {slots} at the same time; folder {folder}")
 
     def began(self, run: Run) -> None:
         """Say which run begins."""
         self._running[run] = (None, "")
-        self._say(f"{run.name} begins: {settings(run.settings)}")
+        self._say(f"{run.name} begins" + (f": {settings(run.settings)}" if run.settings else ""))
 
     def progressed(self, run: Run, standing: Standing, machine: str) -> None:
         """Keep it, and say it from time to time."""
@@ -116,12 +125,12 @@ class PlainSweep(QuietSweep):
         self._latest[run] = standing
         best = self._best[1].value if self._best else None
         sign = -1 if standing.higher_is_better else 1
-        if best is None or sign * standing.value < sign * best:
+        if self._ranks and (best is None or sign * standing.value < sign * best):
             self._best = (run, standing)
 
     @property
     def _headline(self) -> str:
-        ended = sum(count for state, count in self._done.items() if state != results.UNFINISHED)
+        ended = sum(count for state, count in self._done.items() if state not in _TO_GO_ON)
         of = f" of {self._planned}" if self._planned is not None else ""
         parts = [f"{ended}{of} runs done", f"{len(self._running)} running"]
         parts += [
@@ -135,8 +144,8 @@ class PlainSweep(QuietSweep):
 class LiveSweep(PlainSweep):
     """A table of the runs under way at the bottom, what has happened above."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, what: str = "sweep", ranks: bool = True) -> None:
+        super().__init__(console, what, ranks)
         self._live: Live | None = None
 
     def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
@@ -181,8 +190,10 @@ class LiveSweep(PlainSweep):
 
     def _picture(self) -> Group:
         table = Table(title_justify="left", expand=False)
+        has_settings = any(run.settings for run in self._running)
         for name, wraps in (("run", True), ("settings", True), ("step", False), ("now", False)):
-            table.add_column(name, overflow="fold", no_wrap=not wraps)
+            if name != "settings" or has_settings:
+                table.add_column(name, overflow="fold", no_wrap=not wraps)
         machines = {machine for _, machine in self._running.values() if machine}
         if len(machines) > 1:
             table.add_column("machine", overflow="fold")
@@ -190,7 +201,7 @@ class LiveSweep(PlainSweep):
             latest = self._latest.get(run)
             table.add_row(
                 Text(run.name),
-                Text(settings(run.settings)),
+                *([Text(settings(run.settings))] if has_settings else []),
                 f"{standing.step}/{standing.steps}" if standing else "starts",
                 Text(_figure(latest) if latest else _NOTHING),
                 *([Text(machine)] if len(machines) > 1 else []),
