@@ -91,9 +91,15 @@ class Runner:
                 self._wait()
                 self._hear()
                 self._stop_what_is_over()
-        except BaseException:  # as the second Ctrl-C, which is to end all at once
+        except KeyboardInterrupt:  # the second Ctrl-C, which is to end all at once
             for one in self._running.values():
                 one.process.kill()
+            raise
+        except Exception:
+            for one in self._running.values():
+                one.process.stop(child.SAVE)
+            for one in self._running.values():
+                one.process.join()
             raise
 
     def _fill(self) -> None:
