@@ -50,18 +50,19 @@ class ReproductionTable:
         return table
 
     def _long(self) -> Table:
-        table = Table(title=_title(self._found), title_justify="left", show_header=False)
-        table.add_column(overflow="fold")
-        table.add_column(overflow="fold")
-        names = _columns(self._found)
+        table = Table(title=_title(self._found), title_justify="left")
+        columns = _columns(self._found)
+        has_conditions = "condition" in columns
+        for name in (columns[0], *columns[1 + has_conditions : 3 + has_conditions]):
+            table.add_column(name, overflow="fold", justify="left" if name == "model" else "right")
         for condition in self._found.table.conditions:
-            for row in _rows(self._found, condition):
-                for number, (name, cell) in enumerate(zip(names, row, strict=True)):
-                    table.add_row(
-                        Text(name),
-                        Text(cell, style="bold" if number == 0 else ""),
-                        end_section=number == len(names) - 1,
-                    )
+            if condition:
+                table.add_row(Text(condition, style="bold"), end_section=True)
+            rows = _rows(self._found, condition)
+            for number, (label, *_, ours, paper, runs, steps, time) in enumerate(rows):
+                parts = [] if runs == _NOTHING else [f"runs: {runs}", f"steps: {steps}", time]
+                words = "\n".join([label, *([", ".join(parts)] if parts else [])])
+                table.add_row(*map(Text, (words, ours, paper)), end_section=number == len(rows) - 1)
         return table
 
 

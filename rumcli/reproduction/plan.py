@@ -71,6 +71,9 @@ def runs(table: Table, seeds: int, only: Sequence[str] = ()) -> list[Run]:
     ]
     if not cells:
         raise ConfigError(f"table '{table.name}': no row is run by itself; choose some by --only")
+    count = seeds * sum(len(cell.runs) for cell in cells)
+    if count > tables.MOST_RUNS:
+        raise ConfigError(f"--seeds {seeds}: {count:,} runs are more than {tables.MOST_RUNS:,}")
     return [
         Run(_name(table, cell, part, seed), cell, part, seed)
         for seed in range(1, seeds + 1)

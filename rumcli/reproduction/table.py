@@ -17,7 +17,7 @@ from rumcli.config.yaml_file import Document, KeyPath
 from rumcli.errors import ConfigError
 
 _SEEDS = "seeds: 3"
-_MOST_RUNS = 10_000
+MOST_RUNS = 10_000
 _GREEK = {"η": "eta", "λ": "lambda"}
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
@@ -253,8 +253,8 @@ def _check_cells(document: Document, table: Description, cells: tuple[Cell, ...]
             "expected one"
         )
     runs = sum(len(cell.runs) for cell in cells) * table.seeds
-    if runs > _MOST_RUNS:
-        raise ConfigError(f"{document.source}: {runs:,} runs are more than {_MOST_RUNS:,}")
+    if runs > MOST_RUNS:
+        raise ConfigError(f"{document.source}: {runs:,} runs are more than {MOST_RUNS:,}")
     for cell in cells:
         for run in cell.runs:
             until = run.train.until

@@ -48,6 +48,7 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
         (["nowhere.yaml"], "can't read nowhere.yaml: No such file"),
         (["small.yaml", "--budget=30"], "--budget 30: expected a time such as 30m, 2h"),
         (["small.yaml", "--seeds=0"], "--seeds 0: expected at least 1"),
+        (["small.yaml", "--seeds=999999999"], "--seeds 999999999: 3,999,999,996 runs are more"),
         (["small.yaml", "--jobs=0"], "--jobs 0: expected at least 1"),
         (["small.yaml", "--only=GRUU"], "--only: unknown row 'GRUU'"),
         (["small.yaml", "--data=here"], "--data here: the task of this table, 'copying', has none"),
