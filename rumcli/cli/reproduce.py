@@ -13,7 +13,7 @@ import typer
 from rumcli.cli import code, engine, options
 from rumcli.cli.showing import Showing
 from rumcli.errors import RunError
-from rumcli.reporting import output
+from rumcli.reporting import output, wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rumcli.reproduction.plan import Run
     from rumcli.reproduction.results import Results
     from rumcli.reproduction.table import Table
+    from rumcli.training.stopping import StopRequest
 
 
 def reproduce(
@@ -147,39 +148,53 @@ def _run(
     showing: Showing,
 ) -> None:
     from rumcli import machine
-    from rumcli.reporting import sweep_progress
     from rumcli.reproduction import results, runner
-    from rumcli.reproduction.budget import Budget
     from rumcli.training import lock, stopping
 
     found = machine.cores()
     cores = max(1, int(min(found["usable"] or 1, found["quota"] or float("inf"))))
-    left = runner.left(folder, runs)
-    slots = min(jobs or cores, max(1, len(left)))
-    setting = _setting(command, cores, slots)
-    listener = sweep_progress.listener(
-        output.stderr(), showing.quiet, output.is_live(), f"table {table.name}", ranks=False
-    )
-    launch = runner.launching(
-        functools.partial(_start, showing.debug), max(1, cores // slots), showing.debug
-    )
     with lock.held(folder.path), stopping.listening() as request:
+        left = runner.left(folder, runs)
+        slots = min(jobs or cores, max(1, len(left)))
         if left:
-            now = time.monotonic()
-            budget = None if seconds is None else Budget.of(seconds, now, slots)
-            listener.started(str(folder.path), len(runs), len(runs) - len(left), slots)
-            try:
-                runner.Runner(folder, left, launch, slots, budget, listener, request).run()
-            finally:
-                listener.finished()
-        came = results.read(table, folder, seeds, setting)
+            _work(table, runs, left, folder, seconds, slots, cores, request, showing)
+        came = results.read(table, folder, seeds, _setting(command, cores, slots))
         _write(came, folder)
     _tell(came, runner.left(folder, runs), command, request.signal, showing)
     _show(came, showing)
     if request.signal is not None:
         raise SystemExit(128 + request.signal)
     if failed := came.failures:
-        raise RunError(f"{len(failed)} runs failed; {failed[0].run.name}: {failed[0].message}")
+        count = wording.counted(len(failed), "run")
+        raise RunError(f"{count} failed; {failed[0].run.name}: {failed[0].message}")
+
+
+def _work(
+    table: Table,
+    runs: Sequence[Run],
+    left: Sequence[Run],
+    folder: TableFolder,
+    seconds: float | None,
+    slots: int,
+    cores: int,
+    request: StopRequest,
+    showing: Showing,
+) -> None:
+    """Run what is left, and show how it goes on."""
+    from rumcli.reporting import sweep_progress
+    from rumcli.reproduction import runner
+    from rumcli.reproduction.budget import Budget
+
+    kind = sweep_progress.Kind(f"table {table.name}", ranks=False, seconds=seconds)
+    listener = sweep_progress.listener(output.stderr(), showing.quiet, output.is_live(), kind)
+    start = functools.partial(_start, showing.debug)
+    launch = runner.launching(start, max(1, cores // slots), showing.debug)
+    budget = None if seconds is None else Budget.of(seconds, time.monotonic(), slots)
+    listener.started(str(folder.path), len(runs), len(runs) - len(left), slots)
+    try:
+        runner.Runner(folder, left, launch, slots, budget, listener, request).run()
+    finally:
+        listener.finished()
 
 
 def _start(debug: bool, run: RunConfig) -> None:
@@ -216,7 +231,7 @@ def _tell(
     """Say what is left, and how to go on with it."""
     if signal is not None or (left and not showing.quiet):
         why = "stopped; " if signal is not None else ""
-        output.note(f"{why}{len(left)} runs are not finished; to go on: {command}")
+        output.note(f"{why}{wording.counted(len(left), 'run')} not finished; to go on: {command}")
     if not showing.quiet:
         output.note(f"wrote {found.folder.path / 'results.md'}")
 
@@ -248,4 +263,4 @@ def _show_plan(table: Table, runs: Sequence[Run], place: Path, as_json: bool) ->
         output.show_json("reproduce-dry-run", {"table": table.name, "runs": listed})
     else:
         output.show_text("\n".join(commands))
-        output.note(f"{len(runs)} runs of table {table.name}, in this order")
+        output.note(f"{wording.counted(len(runs), 'run')} of table {table.name}, in this order")

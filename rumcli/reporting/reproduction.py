@@ -173,7 +173,7 @@ def _reasons(found: Results) -> Iterator[str]:
     if (more := len(found.failures) - 5) > 0:
         yield f"failed: {more} more"
     if waiting := sum(o.state == WAITING for o in _outcomes(found, asked=True)):
-        yield f"{waiting} runs were not begun"
+        yield f"not begun: {wording.counted(waiting, 'run')}"
 
 
 def _outcomes(found: Results, asked: bool = False) -> Iterator[Outcome]:
@@ -185,7 +185,7 @@ def _outcomes(found: Results, asked: bool = False) -> Iterator[Outcome]:
 def _machine(setting: dict[str, Any]) -> str:
     cores = setting["cores"]
     versions = ", ".join(f"{name} {text}" for name, text in setting["versions"].items() if text)
-    return f"{setting['processor']}, {cores} {'core' if cores == 1 else 'cores'}; {versions}"
+    return f"{setting['processor']}, {wording.counted(cores, 'core')}; {versions}"
 
 
 def _escaped(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
+from dataclasses import dataclass
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -24,22 +25,36 @@ _MOST_SHOWN = 12  # runs in the live table
 _SECONDS_BETWEEN_LINES = 30.0
 
 
-def listener(
-    console: Console, quiet: bool, live: bool, what: str = "sweep", ranks: bool = True
-) -> SweepListener:
+@dataclass(frozen=True)
+class Kind:
+    """What many runs are, together.
+
+    Attributes:
+        what: Their name.
+        ranks: Whether one of them can be the best.
+        seconds: In which they are to be done; None: no limit.
+    """
+
+    what: str = "sweep"
+    ranks: bool = True
+    seconds: float | None = None
+
+
+_SWEEP = Kind()
+
+
+def listener(console: Console, quiet: bool, live: bool, kind: Kind = _SWEEP) -> SweepListener:
     """Choose how to follow many runs.
 
     Args:
         console: Where to write.
         quiet: Whether to say nothing but warnings.
         live: Whether the console is a terminal that can redraw lines.
-        what: What they are, together.
-        ranks: Whether one of them can be the best.
+        kind: What they are.
     """
     if quiet:
         return QuietSweep(console)
-    kind = LiveSweep if live else PlainSweep
-    return kind(console, what, ranks)
+    return LiveSweep(console, kind) if live else PlainSweep(console, kind)
 
 
 class QuietSweep(SweepListener):
@@ -66,10 +81,9 @@ class QuietSweep(SweepListener):
 class PlainSweep(QuietSweep):
     """A line when a run begins and ends, and from time to time one about all."""
 
-    def __init__(self, console: Console, what: str = "sweep", ranks: bool = True) -> None:
+    def __init__(self, console: Console, kind: Kind = _SWEEP) -> None:
         super().__init__(console)
-        self._what = what
-        self._ranks = ranks
+        self._kind = kind
         self._planned: int | None = None
         self._done: Counter[str] = Counter()
         self._running: dict[Run, tuple[Standing | None, str]] = {}
@@ -83,7 +97,9 @@ class PlainSweep(QuietSweep):
         self._done["done before"] = done
         count = f"{planned} runs" if planned is not None else "runs until the time is over"
         before = f", {done} of them done before" if done else ""
-        self._say(f"{self._what} of {count}{before}; {slots} at the same time; folder {folder}")
+        self._say(
+            f"{self._kind.what} of {count}{before}; {slots} at the same time; folder {folder}"
+        )
 
     def began(self, run: Run) -> None:
         """Say which run begins."""
@@ -125,7 +141,7 @@ class PlainSweep(QuietSweep):
         self._latest[run] = standing
         best = self._best[1].value if self._best else None
         sign = -1 if standing.higher_is_better else 1
-        if self._ranks and (best is None or sign * standing.value < sign * best):
+        if self._kind.ranks and (best is None or sign * standing.value < sign * best):
             self._best = (run, standing)
 
     @property
@@ -138,14 +154,16 @@ class PlainSweep(QuietSweep):
         ]
         best = f"; best {_figure(self._best[1])}, {self._best[0].name}" if self._best else ""
         spent = wording.duration(time.monotonic() - self._began)
+        if self._kind.seconds is not None:
+            spent += f" of {wording.duration(self._kind.seconds)}"
         return f"{', '.join(parts)}, {spent}{best}"
 
 
 class LiveSweep(PlainSweep):
     """A table of the runs under way at the bottom, what has happened above."""
 
-    def __init__(self, console: Console, what: str = "sweep", ranks: bool = True) -> None:
-        super().__init__(console, what, ranks)
+    def __init__(self, console: Console, kind: Kind = _SWEEP) -> None:
+        super().__init__(console, kind)
         self._live: Live | None = None
 
     def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:

@@ -198,27 +198,16 @@ def _cell(
     document: Document, table: Description, label: str, condition: str, data: str | None
 ) -> Cell:
     row = table.rows[label]
-    sections: list[tuple[KeyPath, Settings]] = [
-        (("set",), table.set),
-        (("conditions", condition), table.conditions.get(condition, {})),
-        (("rows", label, "set"), row.set),
-    ]
-    for place, settings in sections:
-        for key in settings:
-            described.check_key(document, place, key, _SEEDS)
-        described.check_apart(document, place, settings)
-    if data is not None:
-        sections.append(((), {"task.data": str(Path(data).absolute())}))
     preset = row.preset or table.preset
     base = _base(document, table.task, preset)
-    if data is not None and not hasattr(base.task, "data"):
-        raise ConfigError(f"--data {data}: the task of this table, '{base.task.name}', has none")
-    parts: list[Settings] = [{}]
-    if table.mean is not None:
-        described.check_key(document, ("mean", "over"), table.mean.over, _SEEDS)
-        parts = [{table.mean.over: value} for value in table.mean.of]
+    sections = _sections(document, table, label, condition)
+    if data is not None:
+        if not hasattr(base.task, "data"):
+            name = base.task.name
+            raise ConfigError(f"--data {data}: the task of this table, '{name}', has none")
+        sections.append(((), {"task.data": str(Path(data).absolute())}))
     runs, settings = [], []
-    for part in parts:
+    for part in _parts(document, table):
         layers = [*sections, (("mean",), part)]
         run = config.changed(base, described.layer(document, *layers))
         if getattr(run.task, "subtask", None) == config.ALL:
@@ -234,6 +223,30 @@ def _cell(
         tuple(settings),
         preset,
     )
+
+
+def _sections(
+    document: Document, table: Description, label: str, condition: str
+) -> list[tuple[KeyPath, Settings]]:
+    """Return what a cell's runs set, with its places in the file; the last is the strongest."""
+    sections: list[tuple[KeyPath, Settings]] = [
+        (("set",), table.set),
+        (("conditions", condition), table.conditions.get(condition, {})),
+        (("rows", label, "set"), table.rows[label].set),
+    ]
+    for place, settings in sections:
+        for key in settings:
+            described.check_key(document, place, key, _SEEDS)
+        described.check_apart(document, place, settings)
+    return sections
+
+
+def _parts(document: Document, table: Description) -> list[Settings]:
+    """Return what each of the runs sets of which a figure is the mean."""
+    if table.mean is None:
+        return [{}]
+    described.check_key(document, ("mean",), table.mean.over, _SEEDS)
+    return [{table.mean.over: value} for value in table.mean.of]
 
 
 def _base(document: Document, task: str | None, preset: str | None) -> RunConfig:

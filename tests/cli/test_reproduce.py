@@ -123,7 +123,7 @@ def test_a_table_is_run_and_a_run_that_fails_does_not_keep_the_others(tmp_path):
 
     # then
     assert result.returncode == 1
-    assert "rum: error: 1 runs failed; broken-t-4-seed-1: " in result.stderr
+    assert "rum: error: 1 run failed; broken-t-4-seed-1: " in result.stderr
     assert "large-t-4-seed-1" not in result.stderr
     found = validated(result.stdout, "reproduce")
     gru, easy, broken, large = (one["runs"][0] for one in found["figures"])
@@ -145,24 +145,24 @@ def test_a_table_is_run_and_a_run_that_fails_does_not_keep_the_others(tmp_path):
 @pytest.mark.slow
 def test_a_budget_ends_and_the_same_command_goes_on(tmp_path):
     # given
-    write(tmp_path, conditions=ONE, rows={**PLAIN, "endless": ENDLESS}, seeds=1)
+    write(tmp_path, conditions=ONE, rows={"GRU": PLAIN["GRU"], "endless": ENDLESS}, seeds=1)
     endless, steps = None, []
 
     # when: until it was stopped twice; a busy machine may need a whole budget to start up
     for _ in range(6):
-        result = rum("reproduce", "small.yaml", "--budget=45s", "--jobs=3", "--json", cwd=tmp_path)
+        result = rum("reproduce", "small.yaml", "--budget=45s", "--jobs=2", "--json", cwd=tmp_path)
         assert result.returncode == 0, result.stderr
         found = validated(result.stdout, "reproduce")
-        endless = found["figures"][2]["runs"][0]
+        endless = found["figures"][1]["runs"][0]
         if endless["state"] == "stopped":
             steps.append(endless["step"])
         if len(set(steps)) == 2:
             break
 
     # then
-    assert [one["runs"][0]["state"] for one in found["figures"][:2]] == ["finished"] * 2
+    assert found["figures"][0]["runs"][0]["state"] == "finished"
     assert "to go on: rum reproduce small.yaml --budget 45s" in result.stderr
-    assert "2 of them done before" in result.stderr
+    assert "1 of them done before" in result.stderr
     assert endless["value"] is not None
     assert endless["of_steps"] == 10**8
     assert steps == sorted(steps)
@@ -193,7 +193,7 @@ def test_ctrl_c_in_a_terminal_saves_all_and_says_how_to_go_on(tmp_path, number):
 
     # then
     assert code == 128 + number, err
-    assert "stopped; 2 runs are not finished; to go on: rum reproduce small.yaml" in err
+    assert "stopped; 2 runs not finished; to go on: rum reproduce small.yaml" in err
     assert "Traceback" not in err
     assert "no test yet" in out
     assert not list(place.glob("*/reproduction.json"))
