@@ -79,6 +79,8 @@ class TableFolder:
         """
         for run in runs:
             place = self.run_folder(run)
+            if place.path.exists() and not place.path.is_dir():
+                raise ConfigError(f"{place.path} is not a folder; expected that of a run, or none")
             if not (place.path / "config.yaml").exists():
                 continue
             if changed := self._changed(run):

@@ -116,6 +116,13 @@ def test_runs_of_another_table_are_not_taken_for_its_own(tmp_path):
         again.check(runs(other).values())
 
 
+def test_a_file_in_the_place_of_a_run_is_told_of(tmp_path):
+    read, folder = table(tmp_path)
+    (folder.path / "gru-t-4-seed-1").write_text("mine")
+    with pytest.raises(ConfigError, match=r"gru-t-4-seed-1 is not a folder"):
+        folder.check(runs(read).values())
+
+
 def test_written_tables_can_be_read_back(tmp_path):
     read, folder = table(tmp_path)
     assert (folder.path / "table.yaml").read_text() == write(tmp_path).read_text()

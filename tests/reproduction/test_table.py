@@ -1,10 +1,14 @@
 """What is wrong with a table is told before anything starts, with its place."""
 
+import contextlib
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rumcli import config
 from rumcli.errors import ConfigError
@@ -121,6 +125,29 @@ def test_mistakes_are_told_with_their_place(tmp_path, changes, expected):
         tables.read(str(path))
     assert re.search(expected, str(error.value)), str(error.value)
     assert "small.yaml" in str(error.value)
+
+
+KEYS = ["set", "cell", "cell.units", "train.steps", "task.delay", "A", "T = 4", "not_run", "over"]
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-1, 9)
+    | st.floats()
+    | st.sampled_from(["", "gru", "A"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*SMALL, "mean", "preset", "more"]), VALUES))
+def test_whatever_a_file_says_is_a_table_or_an_error_of_ours(tmp_path_factory, changes):
+    path = tmp_path_factory.mktemp("any") / "any.yaml"
+    path.write_text(yaml.safe_dump({**SMALL, **changes}, allow_unicode=True), "utf-8")
+    with contextlib.suppress(ConfigError):
+        assert tables.read(str(path)).cells
 
 
 def test_an_unknown_table_is_told_with_those_that_there_are():
