@@ -78,7 +78,8 @@ class Comparison:
 
     def _figures(self, row: Row) -> dict[str, str]:
         whole = row.config.train.steps
-        done = f"{row.steps:,}" if row.steps == whole else f"{row.steps:,} of {whole:,}"
+        is_whole = row.finished or row.steps == whole  # `train.until` may end a run before
+        done = f"{row.steps:,}" if is_whole else f"{row.steps:,} of {whole:,}"
         is_placed = row.reference is not None and row.value is not None
         return {
             "value": _NOTHING if row.value is None else self._value(row.value),
