@@ -49,11 +49,17 @@ class Child:
             self._process.start()
         theirs.close()
         self.asked: str | None = None
+        self._trains = False
 
     def stop(self, how: str) -> None:
-        """Ask for an end after the step that is under way: `SAVE` or `SAVE_AND_TEST`."""
+        """Ask for an end after the step that is under way: `SAVE` or `SAVE_AND_TEST`.
+
+        A run that has not begun to train has nothing to be saved, and is not waited for.
+        """
         if self.asked != how:
             self.asked = how
+            if not self._trains:
+                self.kill()
             with contextlib.suppress(OSError):  # it may be gone
                 self.connection.send(how)
 
@@ -63,6 +69,7 @@ class Child:
         try:
             while self.connection.poll():
                 found.append(self.connection.recv())
+                self._trains = True
         except (EOFError, OSError):
             if not any(isinstance(one, Ended) for one in found):
                 found.append(self._death())

@@ -5,8 +5,11 @@ from multiprocessing.connection import wait
 
 import pytest
 
+from rumcli.reproduction import child
 from rumcli.reproduction.child import Child, Ended
 from rumcli.reproduction.folder import FAILED
+from rumcli.sweeps.results import UNFINISHED
+from rumcli.sweeps.worker import End
 from rumcli.training.run_folder import RunFolder
 from tests import small
 from tests.reproduction import starts
@@ -26,6 +29,20 @@ def ending(process):
             if isinstance(news, Ended):
                 process.join()
                 return news.end
+
+
+@pytest.mark.parametrize("how", [child.SAVE, child.SAVE_AND_TEST])
+def test_a_run_that_has_not_begun_to_train_is_not_waited_for(folder, how):
+    # given
+    process = Child(folder, starts.wait, cores=1, debug=False)
+
+    # when
+    began = time.monotonic()
+    process.stop(how)
+
+    # then
+    assert ending(process) == End(UNFINISHED)
+    assert time.monotonic() - began < 50  # of the 60 seconds that it would take
 
 
 @pytest.mark.parametrize(
