@@ -163,9 +163,8 @@ def test_a_budget_ends_and_the_same_command_goes_on(tmp_path):
 
     # then
     assert found["figures"][0]["runs"][0]["state"] == "finished"
-    assert f"1 run not finished; to go on: rum reproduce small.yaml --budget {seconds}s" in (
-        result.stderr
-    )
+    again = f"rum reproduce small.yaml --jobs 2 --budget {seconds}s"
+    assert f"1 run not finished; to go on: {again}" in result.stderr
     assert "1 of them done before" in result.stderr
     assert endless["value"] is not None
     assert endless["of_steps"] == 10**8
