@@ -13,6 +13,8 @@ _VERSIONS = {
     "train-dry-run": 1,
     "sweep": 1,
     "sweep-dry-run": 1,
+    "reproduce": 1,
+    "reproduce-dry-run": 1,
     "eval": 1,
     "generate": 1,
     "compare": 1,

@@ -1,4 +1,4 @@
-"""What of the machine this process may use: cores and memory, containers' limits included.
+"""What of the machine this process may use, containers' limits included, and what it is.
 
 Read from Linux's files; elsewhere from what Python knows, and what nobody tells is None. No Keras.
 """
@@ -6,6 +6,7 @@ Read from Linux's files; elsewhere from what Python knows, and what nobody tells
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,18 @@ def cores(root: Path = _ROOT) -> dict[str, Any]:
     machine = os.cpu_count()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine
     return {"machine": machine, "usable": usable, "quota": _quota(root)}
+
+
+def processor(root: Path = _ROOT) -> str:
+    """Return the name of the processor.
+
+    Args:
+        root: Of the file system.
+    """
+    for line in _lines(root / "proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def memory(root: Path = _ROOT) -> dict[str, int | None]:

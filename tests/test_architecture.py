@@ -8,6 +8,7 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parent.parent / "rumcli"
 
 MAY_IMPORT = {
+    "bounds": set(),
     "documents": set(),
     "errors": set(),
     "suggest": set(),
@@ -17,12 +18,13 @@ MAY_IMPORT = {
     "own_code": {"errors"},
     "cells": set(),
     "data": {"errors"},
-    "config": {"errors", "suggest", "files"},
+    "config": {"bounds", "errors", "suggest", "files"},
     "tasks": {"cells", "data", "config", "errors", "own_code"},
     "training": {
         "tasks",
         "cells",
         "data",
+        "bounds",
         "config",
         "documents",
         "errors",
@@ -33,11 +35,22 @@ MAY_IMPORT = {
         "",
     },
     "layers": {"cells", "tasks"},
-    "benchmark": {"training", "tasks", "cells", "config", "errors"},
+    "benchmark": {"training", "tasks", "cells", "config", "errors", "machine"},
     "sweeps": {"training", "config", "errors", "files", "folders", "suggest"},
-    "reporting": {"sweeps", "training", "tasks", "config", "documents", "errors", "files"},
+    "reproduction": {"sweeps", "training", "bounds", "config", "errors", "files", "suggest"},
+    "reporting": {
+        "reproduction",
+        "sweeps",
+        "training",
+        "tasks",
+        "config",
+        "documents",
+        "errors",
+        "files",
+    },
     "cli": {
         "reporting",
+        "reproduction",
         "sweeps",
         "files",
         "benchmark",

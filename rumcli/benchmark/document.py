@@ -7,11 +7,11 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 
+from rumcli import machine as machine_facts
 from rumcli.benchmark.cases import Case
 from rumcli.benchmark.measure import Timing, yardstick
 from rumcli.benchmark.training import Pace
@@ -30,7 +30,7 @@ def machine() -> dict[str, Any]:
     """Return processor, number of cores, backend and versions."""
     backend = keras.backend.backend()
     return {
-        "processor": _processor(),
+        "processor": machine_facts.processor(),
         "cores": os.cpu_count(),
         "platform": platform.platform(),
         "python": platform.python_version(),
@@ -74,13 +74,3 @@ def _point(point: Point) -> dict[str, Any]:
             for timing in point.timings
         ],
     }
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

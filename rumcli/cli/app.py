@@ -24,6 +24,7 @@ from rumcli.cli import (
     inspect,
     plot,
     presets,
+    reproduce,
     rotation_check,
     sweep,
     train,
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 app.command("train", rich_help_panel="Runs")(train.train)
 app.command("sweep", rich_help_panel="Runs")(sweep.sweep)
+app.command("reproduce", rich_help_panel="Runs")(reproduce.reproduce)
 app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
 app.command("generate", rich_help_panel="Runs")(generate.generate)
 app.command("compare", rich_help_panel="Runs")(compare.compare)

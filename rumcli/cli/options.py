@@ -72,6 +72,13 @@ def presets() -> list[str]:
     return shipped.names()
 
 
+def tables() -> list[str]:
+    """Return the names of the tables."""
+    from rumcli.reproduction import table
+
+    return table.names()
+
+
 def splits() -> list[str]:
     """Return the names of the splits."""
     from rumcli.data.splits import SPLITS

@@ -77,6 +77,14 @@ def train(
         int | None,
         options.integer("Length of the run, in training steps. Default: the preset's."),
     ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME>=NUMBER",
+            help="End the run at the first validation with such a figure, as in 'accuracy>=0.999'; "
+            "also <=, > and <. Default: the preset's.",
+        ),
+    ] = None,
     batch_size: Annotated[
         int | None, options.integer("Examples per training step. Default: the preset's.")
     ] = None,
@@ -147,6 +155,7 @@ def train(
         ("cell", "time_norm"): norm,
         ("optimizer", "learning_rate"): learning_rate,
         ("train", "steps"): steps,
+        ("train", "until"): until,
         ("train", "batch_size"): batch_size,
         ("train", "on_nan"): on_nan,
         ("seed",): seed,
@@ -217,11 +226,10 @@ def _run(
 
     if resume is not None:
         folder = RunFolder.open(resume)
-        if finished := _finished(folder, run):
+        if finished := folder.finished(run):
             requirements.check_names(required, requirements.figures_in(finished))
             if not showing.quiet:
-                done = f"{resume} is finished at step {run.train.steps}"
-                output.note(f"{done}; --steps makes it longer")
+                output.note(f"{resume} is finished at step {_end(finished)}")
             _show_summary(finished, required, showing)
             return
         material = materials.for_training(run, folder)
@@ -268,9 +276,10 @@ def _follow(
         raise SystemExit(128 + stopped.signal) from None
 
 
-def _finished(folder: RunFolder, run: RunConfig) -> dict[str, Any] | None:
-    summary = folder.summary()
-    return summary if summary and summary["steps"] == run.train.steps else None
+def _end(finished: dict[str, Any]) -> str:
+    reached = finished.get("reached")
+    hint = f", where it reached {reached}" if reached else "; --steps makes it longer"
+    return f"{finished['steps']}{hint}"
 
 
 def _show_config(run: RunConfig, as_json: bool) -> None:

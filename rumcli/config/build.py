@@ -32,6 +32,7 @@ _FLAGS: dict[KeyPath, str] = {
     ("cell", "time_norm"): "--norm",
     ("optimizer", "learning_rate"): "--learning-rate",
     ("train", "steps"): "--steps",
+    ("train", "until"): "--until",
     ("train", "batch_size"): "--batch-size",
     ("train", "on_nan"): "--on-nan",
     ("seed",): "--seed",

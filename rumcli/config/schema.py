@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from rumcli import bounds
 from rumcli.config.cells import CellConfig, RUMConfig
 from rumcli.config.optimizers import OptimizerConfig, RMSPropConfig
 from rumcli.config.sections import CUSTOM, LARGEST, Few, Fraction, Positive
@@ -51,10 +52,20 @@ class ModelConfig(_Section):
     ] = 1.0
 
 
+def _bound(text: str) -> str:
+    bounds.read(text)
+    return "".join(text.split())
+
+
 class TrainConfig(_Section):
     """How long, and how often something is looked at or saved. Unit: training steps."""
 
     steps: Positive = 1000
+    until: Annotated[
+        str | None,
+        Field(description="a figure of the validation, as in accuracy>=0.999, that ends the run"),
+        AfterValidator(lambda text: text if text is None else _bound(text)),
+    ] = None
     batch_size: Positive = 128
     eval_every: Positive = 100
     checkpoint_every: Positive = 100

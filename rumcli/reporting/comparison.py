@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from rumcli.reporting import wording
+from rumcli.reporting import forms, wording
 from rumcli.training.comparison import Group, Row
 
 _NOTHING = "–"
@@ -30,9 +29,7 @@ class Comparison:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Choose the form."""
-        wide = self._wide()
-        needed = Measurement.get(console, options.update(max_width=10_000), wide).maximum
-        yield wide if needed <= options.max_width else self._long()
+        yield forms.fitting(console, options, self._wide(), self._long)
 
     def _wide(self) -> Table:
         table = Table(title=self._title, title_justify="left", caption_justify="left")
@@ -81,7 +78,8 @@ class Comparison:
 
     def _figures(self, row: Row) -> dict[str, str]:
         whole = row.config.train.steps
-        done = f"{row.steps:,}" if row.steps == whole else f"{row.steps:,} of {whole:,}"
+        is_whole = row.finished or row.steps == whole  # `train.until` may end a run before
+        done = f"{row.steps:,}" if is_whole else f"{row.steps:,} of {whole:,}"
         is_placed = row.reference is not None and row.value is not None
         return {
             "value": _NOTHING if row.value is None else self._value(row.value),

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from rumcli.reporting import wording
+from rumcli.reporting import forms, wording
 from rumcli.sweeps import results
 from rumcli.sweeps.results import Outcome, Point, Results
 
@@ -30,9 +29,7 @@ class SweepTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Choose the form that the width allows."""
-        wide = self._wide()
-        needed = Measurement.get(console, options.update(max_width=10_000), wide).maximum
-        yield wide if needed <= options.max_width else self._long()
+        yield forms.fitting(console, options, self._wide(), self._long)
 
     def _wide(self) -> Table:
         table = Table(title=self._title, caption=self._caption, title_justify="left")

@@ -1,9 +1,10 @@
-"""A sweep under way on the screen: live in a terminal, lines in a pipe."""
+"""Many runs under way on the screen, as of a sweep: live in a terminal, lines in a pipe."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import dataclass
 
 from rich.console import Console, Group
 from rich.table import Table
@@ -12,25 +13,47 @@ from rich.text import Text
 from rumcli.reporting import wording
 from rumcli.reporting.screen import Lines, Picture
 from rumcli.reporting.sweep import settings
+from rumcli.reproduction.folder import STOPPED
 from rumcli.sweeps import results
-from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run
-from rumcli.sweeps.listener import Standing, SweepListener
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
+from rumcli.sweeps.listener import Run, Standing, SweepListener
 
 _NOTHING = "–"
+_TO_GO_ON = (results.UNFINISHED, STOPPED)
 _MOST_SHOWN = 12  # runs in the live table
 _SECONDS_BETWEEN_LINES = 30.0
 
 
-def listener(console: Console, quiet: bool, live: bool) -> SweepListener:
-    """Choose how to follow a sweep.
+@dataclass(frozen=True)
+class Kind:
+    """What many runs are, together.
+
+    Attributes:
+        what: Their name.
+        ranks: Whether one of them can be the best.
+        seconds: In which they are to be done; None: no limit.
+    """
+
+    what: str = "sweep"
+    ranks: bool = True
+    seconds: float | None = None
+
+
+_SWEEP = Kind()
+
+
+def listener(console: Console, quiet: bool, live: bool, kind: Kind = _SWEEP) -> SweepListener:
+    """Choose how to follow many runs.
 
     Args:
         console: Where to write.
         quiet: Whether to say nothing but warnings.
         live: Whether the console is a terminal that can redraw lines.
+        kind: What they are.
     """
-    kind = QuietSweep if quiet else LiveSweep if live else PlainSweep
-    return kind(console)
+    if quiet:
+        return QuietSweep(console)
+    return LiveSweep(console, kind) if live else PlainSweep(console, kind)
 
 
 class QuietSweep(Lines, SweepListener):
@@ -49,8 +72,9 @@ class QuietSweep(Lines, SweepListener):
 class PlainSweep(QuietSweep):
     """A line when a run begins and ends, and from time to time one about all."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, kind: Kind = _SWEEP) -> None:
         super().__init__(console)
+        self._kind = kind
         self._planned: int | None = None
         self._done: Counter[str] = Counter()
         self._running: dict[Run, tuple[Standing | None, str]] = {}
@@ -64,12 +88,14 @@ class PlainSweep(QuietSweep):
         self._done["done before"] = done
         count = f"{planned} runs" if planned is not None else "runs until the time is over"
         before = f", {done} of them done before" if done else ""
-        self._say(f"sweep of {count}{before}; {slots} at the same time; folder {folder}")
+        self._say(
+            f"{self._kind.what} of {count}{before}; {slots} at the same time; folder {folder}"
+        )
 
     def began(self, run: Run) -> None:
         """Say which run begins."""
         self._running[run] = (None, "")
-        self._say(f"{run.name} begins: {settings(run.settings)}")
+        self._say(f"{run.name} begins" + (f": {settings(run.settings)}" if run.settings else ""))
 
     def progressed(self, run: Run, standing: Standing, machine: str) -> None:
         """Keep it, and say it from time to time."""
@@ -106,12 +132,12 @@ class PlainSweep(QuietSweep):
         self._latest[run] = standing
         best = self._best[1].value if self._best else None
         sign = -1 if standing.higher_is_better else 1
-        if best is None or sign * standing.value < sign * best:
+        if self._kind.ranks and (best is None or sign * standing.value < sign * best):
             self._best = (run, standing)
 
     @property
     def _headline(self) -> str:
-        ended = sum(count for state, count in self._done.items() if state != results.UNFINISHED)
+        ended = sum(count for state, count in self._done.items() if state not in _TO_GO_ON)
         of = f" of {self._planned}" if self._planned is not None else ""
         parts = [f"{ended}{of} runs done", f"{len(self._running)} running"]
         parts += [
@@ -119,14 +145,16 @@ class PlainSweep(QuietSweep):
         ]
         best = f"; best {_figure(self._best[1])}, {self._best[0].name}" if self._best else ""
         spent = wording.duration(time.monotonic() - self._began)
+        if self._kind.seconds is not None:
+            spent += f" of {wording.duration(self._kind.seconds)}"
         return f"{', '.join(parts)}, {spent}{best}"
 
 
 class LiveSweep(PlainSweep):
     """A table of the runs under way at the bottom, what has happened above."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, kind: Kind = _SWEEP) -> None:
+        super().__init__(console, kind)
         # What Ray prints is not to stand above the table: `tune` sees to it.
         self._bottom = Picture(console, redirect_stdout=False)
 
@@ -165,8 +193,10 @@ class LiveSweep(PlainSweep):
 
     def _picture(self) -> Group:
         table = Table(title_justify="left", expand=False)
+        has_settings = any(run.settings for run in self._running)
         for name, wraps in (("run", True), ("settings", True), ("step", False), ("now", False)):
-            table.add_column(name, overflow="fold", no_wrap=not wraps)
+            if name != "settings" or has_settings:
+                table.add_column(name, overflow="fold", no_wrap=not wraps)
         machines = {machine for _, machine in self._running.values() if machine}
         if len(machines) > 1:
             table.add_column("machine", overflow="fold")
@@ -174,7 +204,7 @@ class LiveSweep(PlainSweep):
             latest = self._latest.get(run)
             table.add_row(
                 Text(run.name),
-                Text(settings(run.settings)),
+                *([Text(settings(run.settings))] if has_settings else []),
                 f"{standing.step}/{standing.steps}" if standing else "starts",
                 Text(_figure(latest) if latest else _NOTHING),
                 *([Text(machine)] if len(machines) > 1 else []),

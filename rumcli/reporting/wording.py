@@ -55,6 +55,11 @@ def distance(reference: Reference, number: float) -> str:
     return f"{abs(points):.1f} points {side} {reference.label}"
 
 
+def counted(number: int, what: str) -> str:
+    """Write a number of things: `1 run`, `2,000 runs`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def duration(seconds: float) -> str:
     """Write a time: `48 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`."""
     whole = round(seconds)

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from rumcli.sweeps.folder import Run
+
+class Run(Protocol):
+    """One of many runs."""
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What it has otherwise than the others, by key path; may be empty."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,8 +12,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from rumcli import config, suggest
-from rumcli.config import RunConfig, yaml_file
-from rumcli.config.explain import EXPECTED
+from rumcli.config import RunConfig, described, yaml_file
 from rumcli.config.sections import Positive, Section
 from rumcli.config.yaml_file import Document
 from rumcli.errors import ConfigError
@@ -21,6 +20,7 @@ from rumcli.sweeps import points
 from rumcli.sweeps.points import Parameter, Range, Settings
 
 _MOST_RUNS = 10_000
+_SEEDS = "seeds: [1, 2, 3]"
 _MOST_CORNERS = 200  # combinations that are tried out before the start
 # What a sweep that goes on may have otherwise than before.
 CHANGEABLE = ("runs", "hours", "retries")
@@ -80,7 +80,7 @@ class Plan:
         Raises:
             ConfigError: If a setting is wrong, or wrong beside the others.
         """
-        layer = _layer(self.document, "parameters", settings)
+        layer = described.layer(self.document, (("parameters",), settings))
         return config.changed(self.base, layer).model_copy(update={"seed": seed})
 
     def points(self) -> Iterator[Settings] | None:
@@ -116,13 +116,13 @@ def read(path: Path, runs: int | None = None, base: RunConfig | None = None) -> 
         ConfigError: If something in it is wrong: a key, a value, or a point that can't be run.
     """
     document = yaml_file.read(path)
-    description = _validated(document)
+    description = described.validated(document, Description)
     if runs is not None:
         description = description.model_copy(update={"runs": runs})
     parameters = {key: _parameter(document, key, description) for key in description.parameters}
     if not parameters:
         raise ConfigError(f"{document.locate(('parameters',))}: parameters: there are none to vary")
-    _check_apart(document, "parameters", parameters)
+    described.check_apart(document, ("parameters",), parameters)
     plan = Plan(description, document, base or _base(document, description), parameters)
     _check_limits(plan)
     _check_points(plan)
@@ -149,37 +149,6 @@ def differences(one: Description, other: Description) -> list[str]:
     return found
 
 
-def _validated(document: Document) -> Description:
-    try:
-        return Description.model_validate(document.values)
-    except ValidationError as error:
-        finding = _first(error)
-    path = tuple(str(part) for part in finding["loc"] if part in _keys(document.values))
-    where = f"{document.locate(path)}: "
-    if finding["type"] == "extra_forbidden":
-        known = EarlyStopping if path[0] == "early_stopping" else Description
-        raise ConfigError(where + suggest.unknown("key", path[-1], known.model_fields))
-    if finding["type"] == "missing":
-        name = ".".join(map(str, finding["loc"]))
-        raise ConfigError(f"{where}'{name}' is missing")
-    expected = EXPECTED.get(finding["type"], finding["msg"]).format(**finding.get("ctx", {}))
-    given = suggest.shown(finding["input"])
-    raise ConfigError(f"{where}{'.'.join(path)}: expected {expected}, got {given}")
-
-
-def _first(error: ValidationError) -> Any:
-    """Return what is to be told: a key that is misspelled before one that is missing for that."""
-    found = error.errors()
-    return next((one for one in found if one["type"] == "extra_forbidden"), found[0])
-
-
-def _keys(values: Any) -> set[Any]:
-    """Return all keys of a document; pydantic puts other things into its places too."""
-    if not isinstance(values, dict):
-        return set()
-    return {*values, *(key for inner in values.values() for key in _keys(inner))}
-
-
 def _base(document: Document, description: Description) -> RunConfig:
     if description.preset is None and description.task is None:
         raise ConfigError(f"{document.source}: expected 'preset' or 'task', as in 'task: copying'")
@@ -188,9 +157,9 @@ def _base(document: Document, description: Description) -> RunConfig:
     except ConfigError as error:
         raise ConfigError(f"{document.source}: {error}") from error
     for key in description.set:
-        _check_key(document, "set", key)
-    _check_apart(document, "set", description.set)
-    base = config.changed(base, _layer(document, "set", description.set))
+        described.check_key(document, ("set",), key, _SEEDS)
+    described.check_apart(document, ("set",), description.set)
+    base = config.changed(base, described.layer(document, (("set",), description.set)))
     data = getattr(base.task, "data", None)
     if data is not None:  # the runs may be in other folders, and on other machines
         task = base.task.model_copy(update={"data": str(Path(data).resolve())})
@@ -198,18 +167,8 @@ def _base(document: Document, description: Description) -> RunConfig:
     return base
 
 
-def _check_key(document: Document, section: str, key: str) -> None:
-    where = f"{document.locate((section, key))}: {key}: "
-    if key == "seed":
-        raise ConfigError(f"{where}expected the seeds under 'seeds', as in 'seeds: [1, 2, 3]'")
-    if key in ("task", "task.name"):
-        raise ConfigError(f"{where}the task is the same for all; give it as 'task: NAME'")
-    if not all(key.split(".")):
-        raise ConfigError(f"{where}expected a key path, as in optimizer.learning_rate")
-
-
 def _parameter(document: Document, key: str, description: Description) -> Parameter:
-    _check_key(document, "parameters", key)
+    described.check_key(document, ("parameters",), key, _SEEDS)
     value, where = description.parameters[key], document.locate(("parameters", key))
     if isinstance(value, list) and value:
         if any(value.count(one) > 1 for one in value):
@@ -228,37 +187,14 @@ def _parameter(document: Document, key: str, description: Description) -> Parame
     try:
         return Range.model_validate(value)
     except ValidationError as error:
-        finding = _first(error)
+        finding = described.first(error)
     inner = str(finding["loc"][0]) if finding["loc"] else ""
     if finding["type"] == "extra_forbidden":
         raise ConfigError(f"{where}: {key}: {suggest.unknown('key', inner, Range.model_fields)}")
     if finding["type"] == "missing":
         raise ConfigError(f"{where}: {key}: '{inner}' is missing")
-    expected = EXPECTED.get(finding["type"], finding["msg"]).format(**finding.get("ctx", {}))
+    expected = described.expected(finding)
     raise ConfigError(f"{where}: {key}: {f'{inner}: ' if inner else ''}expected {expected}")
-
-
-def _layer(document: Document, section: str, settings: Mapping[str, Any]) -> Document:
-    """Make a layer of a configuration of key paths, each found where the file has it."""
-    layer = Document(document.source, {})
-    for key, value in settings.items():
-        path = tuple(key.split("."))
-        values = layer.values
-        for part in path[:-1]:
-            values = values.setdefault(part, {})
-        values[path[-1]] = value
-        if position := document.positions.get((section, key)):
-            layer.positions[path] = position
-    return layer
-
-
-def _check_apart(document: Document, section: str, keys: Collection[str]) -> None:
-    """Make sure that no key is inside another one, of which nobody could say which counts."""
-    for key in keys:
-        above = next((other for other in keys if key.startswith(f"{other}.")), None)
-        if above is not None:
-            where = document.locate((section, key))
-            raise ConfigError(f"{where}: {key}: it is a part of '{above}', which is there too")
 
 
 def _check_limits(plan: Plan) -> None:

@@ -106,8 +106,7 @@ class Training:
     def _train(self) -> End:
         with _held(self._folder, self._request):
             run = self._folder.config
-            summary = self._folder.summary()
-            if summary and summary["steps"] == run.train.steps:
+            if self._folder.finished(run):
                 return End(FINISHED)
             if self._request.signal is not None:
                 return End(UNFINISHED)

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from rumcli import bounds
 from rumcli.config import TrainConfig
 from rumcli.tasks.base import Task
 from rumcli.training import not_finite, state
@@ -56,6 +57,8 @@ class RunCallback(keras.callbacks.Callback):
         self._request = request
         self._running = RunningMeans()
         self._good_metrics: Mapping[str, np.ndarray] = {}  # before a step that is skipped
+        until = task.config.train.until
+        self._until = None if until is None else bounds.read(until)
 
     @property
     def _settings(self) -> TrainConfig:
@@ -116,9 +119,11 @@ class RunCallback(keras.callbacks.Callback):
             self._progress.best = {"step": step, "value": value}
             with self._folder.writing():
                 self._folder.checkpoints.save_best(self._checkpoint(arrays))
+        if self._until is not None and self._until.is_met(values[f"val_{self._until.name}"]):
+            self._progress.reached = self.model.stop_training = True
         self._listener.evaluated(record)
         signal = self._request.signal
-        last = step == self._settings.steps
+        last = step == self._settings.steps or self._progress.reached
         if last or signal is not None or self._is_time_to_save(step):
             self._save(arrays)
         if signal is not None and not last:

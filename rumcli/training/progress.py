@@ -21,6 +21,8 @@ class Progress:
         best: Step and value of the best evaluation so far.
         skipped: Steps without effect, because loss or gradient was not finite.
         skipped_in_a_row: How many of them there were since the last good step.
+        reached: Whether the last evaluation was what `train.until` asks for, so that no step
+            follows.
         running_metrics: Where the means of a span stood when the run was stopped within it.
     """
 
@@ -29,6 +31,7 @@ class Progress:
     best: dict[str, Any] | None = None
     skipped: int = 0
     skipped_in_a_row: int = 0
+    reached: bool = False
     running_metrics: Mapping[str, np.ndarray] = field(default_factory=dict)
     _last: float = field(default_factory=time.monotonic)
 
@@ -52,4 +55,5 @@ class Progress:
             "best": self.best,
             "skipped": self.skipped,
             "skipped_in_a_row": self.skipped_in_a_row,
+            "reached": self.reached,
         }

@@ -60,6 +60,7 @@ class _Summary(_Ours):
     subtask: int = 1
     subtask_name: _Name = " "
     level: _Name = " "
+    reached: _Name | None = None
 
 
 class _Best(_Ours):
@@ -72,6 +73,7 @@ class _Progress(_Ours):
     best: _Best | None
     skipped: _Step = 0
     skipped_in_a_row: _Step = 0
+    reached: bool = False
 
 
 class _Manifest(_Ours):

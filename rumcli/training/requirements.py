@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import operator
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rumcli import suggest
+from rumcli import bounds, suggest
+from rumcli.bounds import Requirement
 from rumcli.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from rumcli.tasks.base import Task
-
-_COMPARISONS = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-}
-_FORM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\S+)\s*")
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """A bound on one figure of a result.
-
-    Attributes:
-        name: The figure's key in the result.
-        comparison: `">="`, `"<="`, `">"` or `"<"`.
-        bound: What it is compared with.
-    """
-
-    name: str
-    comparison: str
-    bound: float
-
-    def __str__(self) -> str:
-        return f"{self.name}{self.comparison}{self.bound:g}"
-
-    def is_met(self, value: float | None) -> bool:
-        """Tell whether a figure is as it must be; one that is not a number never is."""
-        return value is not None and _COMPARISONS[self.comparison](value, self.bound)
 
 
 def parse(texts: Iterable[str]) -> list[Requirement]:
@@ -56,21 +23,20 @@ def parse(texts: Iterable[str]) -> list[Requirement]:
 
 
 def _parse(text: str) -> Requirement:
-    found = _FORM.fullmatch(text)
     try:
-        if found and math.isfinite(bound := float(found[3])):
-            return Requirement(found[1], found[2], bound)
-    except ValueError:
-        pass
-    raise ConfigError(
-        f"--require '{text}': expected NAME>=NUMBER, or <=, > or <, as in 'accuracy>=0.95'"
-    )
+        return bounds.read(text)
+    except ValueError as error:
+        raise ConfigError(f"--require '{text}': expected {error}") from error
 
 
 def figures(task: Task) -> list[str]:
     """Return the names of the figures that an evaluation of a task has."""
-    measured = {"loss": 1.0, task.metric: 1.0}
-    return [*task.complete(measured), "distance", "fraction_of_the_way"]
+    return [*validated(task), "distance", "fraction_of_the_way"]
+
+
+def validated(task: Task) -> list[str]:
+    """Return the names of the figures that a validation has while a task is trained."""
+    return [*task.complete({"loss": 1.0, task.metric: 1.0})]
 
 
 def figures_in(result: Mapping[str, Any]) -> list[str]:
@@ -78,8 +44,15 @@ def figures_in(result: Mapping[str, Any]) -> list[str]:
     return [name for name, value in result.items() if value is None or type(value) in (int, float)]
 
 
-def check_names(requirements: Iterable[Requirement], known: Sequence[str]) -> None:
+def check_names(
+    requirements: Iterable[Requirement], known: Sequence[str], where: str = "--require"
+) -> None:
     """Make sure that the result will have every figure.
+
+    Args:
+        requirements: What will be asked.
+        known: The names of the figures.
+        where: What asks for them, in the message.
 
     Raises:
         ConfigError: If it will not.
@@ -87,7 +60,7 @@ def check_names(requirements: Iterable[Requirement], known: Sequence[str]) -> No
     for requirement in requirements:
         if requirement.name not in known:
             unknown = suggest.unknown("figure", requirement.name, known)
-            raise ConfigError(f"--require '{requirement}': {unknown}")
+            raise ConfigError(f"{where} '{requirement}': {unknown}")
 
 
 def judged(requirements: Sequence[Requirement], result: dict[str, Any]) -> dict[str, Any]:

@@ -174,6 +174,12 @@ class RunFolder:
         found = self.read_json("summary.json")
         return found if records.is_summary(found) else None
 
+    def finished(self, run: RunConfig) -> dict[str, Any] | None:
+        """Return the summary if nothing of a run is left to be trained; else None."""
+        found = self.summary()
+        is_done = found and (found.get("reached") or found["steps"] == run.train.steps)
+        return found if is_done else None
+
     def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:
         """Add one line to `metrics.jsonl`, or to another file of records."""
         path = self.path / name

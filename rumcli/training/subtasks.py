@@ -110,9 +110,8 @@ def summarize(run: RunConfig, folder: RunFolder, summaries: list[dict[str, Any]]
 
 
 def _finished(run: RunConfig, folder: RunFolder, number: int) -> dict[str, Any] | None:
-    summary = folder_of(folder, number).summary()
-    is_whole = summary and summary["steps"] == run.train.steps and set(_KEPT) <= set(summary)
-    return summary if is_whole else None
+    summary = folder_of(folder, number).finished(run)
+    return summary if summary and set(_KEPT) <= set(summary) else None
 
 
 def _train_one(

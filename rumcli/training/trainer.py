@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from rumcli import documents
+from rumcli import bounds, documents
 from rumcli.config import RunConfig, Split
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
@@ -41,7 +41,9 @@ def train(
     material: Material | None = None,
     required: Sequence[Requirement] = (),
 ) -> dict[str, Any]:
-    """Train until `run.train.steps` steps are done, from the newest checkpoint on if there is one.
+    """Train until `run.train.steps` steps are done, or a validation is as `run.train.until` says.
+
+    It goes on from the newest checkpoint if there is one.
 
     Args:
         run: What to run.
@@ -67,19 +69,25 @@ def train(
     session.prepare(run)
     task = registry.make(run, material)
     requirements.check_names(required, [*requirements.figures(task), *_FIGURES])
+    if run.train.until is not None:
+        known = requirements.validated(task)
+        requirements.check_names([bounds.read(run.train.until)], known, "train.until")
     model = task.model()
     memory.check(task, model)
     listener = tensorboard.beside(listener, folder.path)
     try:
         progress = _resume(task, model, folder, listener)
         with folder.writing():
-            folder.begin(environment.describe(run.seed), finished=progress.step == run.train.steps)
+            is_done = progress.reached or progress.step == run.train.steps
+            folder.begin(environment.describe(run.seed), finished=is_done)
             folder.write_json("plan.json", _known(task, model))
             materials.remember(material, folder)
         listener.started(_plan(task, model, progress, folder))
         callback = RunCallback(task, folder, progress, listener, request)
         validation = evaluation_batches(task, Split.VALIDATION)
         for part in _parts(progress.step, run.train.steps, run.train.eval_every):
+            if progress.reached:
+                break
             if request.signal is not None:  # before the first step
                 raise RunStopped(progress.step, request.signal)
             with memory.explained(task, model):
@@ -139,6 +147,7 @@ def _resume(task: Task, model: keras.Model, folder: RunFolder, listener: Listene
         best=checkpoint.progress["best"],
         skipped=checkpoint.progress.get("skipped", 0),
         skipped_in_a_row=checkpoint.progress.get("skipped_in_a_row", 0),
+        reached=checkpoint.progress.get("reached", False),
         running_metrics=state.metrics_among(checkpoint.arrays),
     )
 
@@ -190,6 +199,7 @@ def _finish(
         "parameters": count_weights(model),
         "steps": progress.step,
         "seconds": round(progress.seconds, 3),
+        "reached": task.config.train.until if progress.reached else None,
         "skipped_steps": progress.skipped,
         **outcome(task, Split.TEST, weights_of, values),
         "folder": str(folder.path),

@@ -225,3 +225,18 @@ def test_a_cell_that_cannot_be_fused_is_told_and_leaves_nothing(tmp_path, option
     complaint = f"rum: error: cell 'arum': implementation='fused' can't be: {why}"
     assert result.stderr.splitlines()[-1].startswith(complaint)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_ends_once_it_is_good_enough_and_has_nothing_left_to_do(tmp_path):
+    # given
+    run = ["--until=loss<1000", "--steps=40", "--out=run", "--json", *SMALL]
+
+    # when
+    result = rum("train", "copying", *run, cwd=tmp_path)
+    again = rum("train", "--resume=run", "--steps=60", cwd=tmp_path)
+
+    # then
+    found = validated(result.stdout, "train")
+    assert (found["steps"], found["reached"]) == (10, "loss<1000")
+    assert again.returncode == 0
+    assert again.stderr == "run is finished at step 10, where it reached loss<1000\n"

@@ -29,7 +29,8 @@ def row(**changes):
     return Row(**{**figures, **changes})
 
 
-EMPTY = row(value=None, split=None, steps=0, seconds=None, parameters=None, reference=None)
+NOTHING = {"value": None, "split": None, "seconds": None, "parameters": None, "reference": None}
+EMPTY = row(finished=False, steps=0, **NOTHING)
 GROUP = Group("copying", "loss", False, KEYS, [row(), EMPTY])
 
 
@@ -51,6 +52,11 @@ def test_in_a_wide_terminal_a_run_is_a_row():
     (line,) = [line for line in lines if "[bold]b[/bold]" in line]
     assert "no evaluation yet" in line
     assert " 0 of 20 " in line
+
+
+def test_a_run_that_was_good_enough_before_its_last_step_is_whole():
+    group = Group("copying", "loss", False, KEYS, [row(steps=10)])
+    assert " of 20" not in shown(200, group, ("a",))
 
 
 @pytest.mark.parametrize("width", [40, 60])

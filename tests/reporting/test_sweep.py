@@ -76,6 +76,25 @@ def test_a_terminal_shows_the_runs_under_way_with_their_machines():
         assert part in picture
 
 
+def test_runs_of_a_table_have_no_best_one_and_may_have_a_limit_of_time():
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    kind = sweep_progress.Kind("table recall", ranks=False, seconds=1800)
+    listener = sweep_progress.listener(console, quiet=False, live=True, kind=kind)
+    listener.started("out", 4, 1, 2)
+    for seed in (1, 2):
+        listener.began(run(1, seed, {}))
+        listener.progressed(run(1, seed, {}), Standing(10, 20, "accuracy", 0.5, True), "")
+    listener.ended(run(1, 1, {}), "stopped", "at step 12")
+    picture = shown(listener._picture(), 100)
+    listener.finished()
+    said = console.file.getvalue()
+    assert "table recall of 4 runs, 1 of them done before; 2 at the same time" in said
+    assert "point-1-seed-1 stopped at step 12, validation accuracy 50.0%" in said
+    assert "1 of 4 runs done, 1 running, 0 s of 30 min 0 s" in picture
+    assert "best" not in picture
+    assert "settings" not in picture
+
+
 def test_quiet_says_only_what_went_wrong():
     console = Console(file=io.StringIO(), width=60)
     listener = sweep_progress.listener(console, quiet=True, live=True)

@@ -56,3 +56,10 @@ def test_accuracies_are_in_per_cent_and_losses_are_not():
 def test_bits_per_character_have_the_decimals_with_which_they_are_published():
     assert wording.value("bits_per_character", 1.1) == "1.100"
     assert wording.value("bits_per_character", 12.34567) == "12.346"
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(0, "0 runs"), (1, "1 run"), (2000, "2,000 runs")]
+)
+def test_one_thing_is_no_plural(number, expected):
+    assert wording.counted(number, "run") == expected

@@ -1,0 +1,149 @@
+"""The folder of a table: readable without this code.
+
+`table.yaml` (the table), a run folder for each run, with a `reproduction.json` in it where the
+command ended that run itself; `results.json` and `results.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rumcli import config, files
+from rumcli.errors import ConfigError, RunError
+from rumcli.reproduction.plan import Run
+from rumcli.reproduction.table import Table
+from rumcli.training.run_folder import RunFolder
+
+FOLDER = Path("reproductions")
+TABLE = "table.yaml"
+_MARK = "reproduction.json"
+# What may be otherwise when a run goes on.
+_CHANGEABLE = (("task", "data"),)
+
+FAILED = "failed"
+STOPPED = "stopped"  # its time was over
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the command itself did to a run.
+
+    Attributes:
+        state: `FAILED` or `STOPPED`.
+        message: Why; one line.
+        step: At which it was stopped.
+        figures: Of the test of a stopped run.
+    """
+
+    state: str
+    message: str = ""
+    step: int = 0
+    figures: dict[str, Any] | None = None
+
+
+class TableFolder:
+    """The files of a table."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def prepare(cls, path: Path, table: Table) -> TableFolder:
+        """Make the folder, or go on with one that is there.
+
+        Raises:
+            ConfigError: If something else is there, or the place can't be written.
+        """
+        try:
+            is_new = not path.exists() or not any(path.iterdir())
+            if not is_new and not (path / TABLE).is_file():
+                raise ConfigError(
+                    f"--out {path}: it exists, and is no folder that 'rum reproduce' made; choose "
+                    "another place"
+                )
+            path.mkdir(parents=True, exist_ok=True)
+            if is_new:
+                files.write_text(path / TABLE, table.text)
+        except OSError as error:
+            raise ConfigError(f"--out {path}: {error.strerror or error}") from error
+        return cls(path)
+
+    def check(self, runs: Iterable[Run]) -> None:
+        """Make sure that the runs that are there are those of the table.
+
+        Raises:
+            ConfigError: If one is not.
+        """
+        for run in runs:
+            place = self.run_folder(run)
+            if place.path.exists() and not place.path.is_dir():
+                raise ConfigError(f"{place.path} is not a folder; expected that of a run, or none")
+            if not (place.path / "config.yaml").exists():
+                continue
+            if changed := self._changed(run):
+                raise ConfigError(
+                    f"{place.path}: its configuration differs from the table's in "
+                    f"{', '.join(changed)}; choose another --out, or remove that folder"
+                )
+
+    def run_folder(self, run: Run) -> RunFolder:
+        """Return the folder of a run, which may not be there yet."""
+        return RunFolder(self.path / run.name)
+
+    def begin(self, run: Run) -> RunFolder:
+        """Make the folder of a run, or open it for the run to go on."""
+        place = self.run_folder(run)
+        if not (place.path / "config.yaml").exists():
+            files.remove_unfinished(place.path)  # of a process that was killed right then
+            return RunFolder.create(place.path, run.config)
+        found = RunFolder.open(place.path)
+        if found.config != run.config:
+            found.write_config(run.config)
+        mark = self.mark_of(run)
+        if mark is not None and mark.state == FAILED:
+            (place.path / _MARK).unlink(missing_ok=True)
+        return found
+
+    def mark(self, run: Run, mark: Mark) -> None:
+        """Note that the command ended a run."""
+        self.run_folder(run).write_json(_MARK, vars(mark))
+
+    def mark_of(self, run: Run) -> Mark | None:
+        """Return what was noted of a run; None if nothing was, or it is something else."""
+        found = self.run_folder(run).read_json(_MARK)
+        if not isinstance(found, dict) or found.get("state") not in (FAILED, STOPPED):
+            return None
+        step, figures = found.get("step"), found.get("figures")
+        return Mark(
+            found["state"],
+            str(found.get("message", ""))[:2000],
+            step if type(step) is int and step >= 0 else 0,
+            figures if isinstance(figures, dict) else None,
+        )
+
+    def records(self, run: Run) -> list[dict[str, Any]]:
+        """Return the evaluations of a run; none of one that can't be read."""
+        try:
+            return self.run_folder(run).records()
+        except RunError:  # one that can't be read must not hide all the others
+            return []
+
+    def write(self, document: dict[str, Any], markdown: str) -> None:
+        """Write `results.json` and `results.md`.
+
+        Raises:
+            RunError: If they can't be written.
+        """
+        try:
+            text = files.to_json(document, indent=2)
+            files.write_text(self.path / "results.json", text + "\n")
+            files.write_text(self.path / "results.md", markdown)
+        except OSError as error:
+            raise RunError(f"can't write to {self.path}: {error.strerror or error}") from error
+
+    def _changed(self, run: Run) -> list[str]:
+        keys = config.differences(self.run_folder(run).config, run.config)
+        return [".".join(key) for key in keys if key not in _CHANGEABLE]

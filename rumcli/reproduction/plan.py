@@ -1,0 +1,114 @@
+"""Which runs a table has, in their order, and the command that makes each by itself."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rumcli import suggest
+from rumcli.config import RunConfig
+from rumcli.errors import ConfigError
+from rumcli.reproduction import table as tables
+from rumcli.reproduction.table import Cell, Table
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a table.
+
+    Attributes:
+        name: Of its folder.
+        cell: Where in the table its figure belongs.
+        part: Which of the runs of which a figure is the mean, from 0.
+        seed: Its seed.
+        settings: For those who list runs; all that matters is in the name.
+    """
+
+    name: str
+    cell: Cell = field(compare=False, repr=False)
+    part: int = field(compare=False)
+    seed: int = field(compare=False)
+    settings: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def config(self) -> RunConfig:
+        """What is run."""
+        return self.cell.runs[self.part].model_copy(update={"seed": self.seed})
+
+    def command(self, folder: Path) -> str:
+        """Return what makes this run by itself.
+
+        Args:
+            folder: That of the table.
+        """
+        settings = {**self.cell.settings[self.part], "seed": self.seed}
+        preset = [] if self.cell.preset is None else ["--preset", self.cell.preset]
+        words = ["rum", "train", self.config.task.name, *preset]
+        words += [f"--set={key}={_spelled(value)}" for key, value in settings.items()]
+        return shlex.join([*words, "--out", str(folder / self.name)])
+
+
+def runs(table: Table, seeds: int, only: Sequence[str] = ()) -> list[Run]:
+    """Return the runs of a table: first those of seed 1, so that a part of them is a whole table.
+
+    Args:
+        table: The table.
+        seeds: How many of them.
+        only: Labels of rows, or what they are called in the names of folders; empty: all rows,
+            but for what is not run unless it is asked for.
+
+    Raises:
+        ConfigError: If there is no such row, or nothing is to be run.
+    """
+    chosen = {_row(table, label) for label in only}
+    cells = [
+        cell for cell in table.cells if (cell.row in chosen if chosen else cell.not_run is None)
+    ]
+    if not cells:
+        raise ConfigError(f"table '{table.name}': no row is run by itself; choose some by --only")
+    count = seeds * sum(len(cell.runs) for cell in cells)
+    if count > tables.MOST_RUNS:
+        raise ConfigError(f"--seeds {seeds}: {count:,} runs are more than {tables.MOST_RUNS:,}")
+    return [
+        Run(_name(table, cell, part, seed), cell, part, seed)
+        for seed in range(1, seeds + 1)
+        for cell in cells
+        for part in range(len(cell.runs))
+    ]
+
+
+def all_runs(table: Table, cell: Cell, seeds: int) -> list[Run]:
+    """Return the runs that a figure of the table is made of."""
+    return [
+        Run(_name(table, cell, part, seed), cell, part, seed)
+        for seed in range(1, seeds + 1)
+        for part in range(len(cell.runs))
+    ]
+
+
+def _row(table: Table, label: str) -> str:
+    for row in table.rows:
+        if label.casefold() in (row.casefold(), tables.slug(row)):
+            return row
+    raise ConfigError(f"--only: {suggest.unknown('row', label, table.rows)}")
+
+
+def _name(table: Table, cell: Cell, part: int, seed: int) -> str:
+    words = [tables.slug(cell.row)]
+    if cell.condition:
+        words.append(tables.slug(cell.condition))
+    if table.description.mean is not None:
+        key = table.description.mean.over.rpartition(".")[2]
+        words.append(f"{tables.slug(key)}-{part + 1}")
+    return "-".join([*words, f"seed-{seed}"])
+
+
+def _spelled(value: Any) -> str:
+    """Write a value in one line of YAML."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
+    return text.removesuffix("\n").removesuffix("\n...")

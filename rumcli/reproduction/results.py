@@ -1,0 +1,213 @@
+"""What came of a table, from its run folders alone: means and deviations beside what is published.
+
+The figure of a run is its test with the weights of its best validation.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rumcli.reproduction import plan
+from rumcli.reproduction.folder import FAILED, STOPPED, TableFolder
+from rumcli.reproduction.plan import Run
+from rumcli.reproduction.table import Cell, Table
+from rumcli.sweeps.results import FINISHED, UNFINISHED, WAITING, spread
+
+STATES = (FINISHED, STOPPED, UNFINISHED, FAILED, WAITING)
+_PERCENT = 100.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one run.
+
+    Attributes:
+        run: The run.
+        folder: Its run folder.
+        state: `FINISHED`, `STOPPED` (its time was over; it is tested), `UNFINISHED`, `FAILED` or
+            `WAITING`.
+        message: Why it failed; empty otherwise.
+        step: Training steps done, as far as is recorded.
+        value: The figure, in the table's unit; None if there is none.
+        reached: Whether it ended because a validation was good enough.
+        seconds: Of training.
+    """
+
+    run: Run
+    folder: str
+    state: str
+    message: str
+    step: int
+    value: float | None
+    reached: bool
+    seconds: float
+
+    @property
+    def steps(self) -> int:
+        """Training steps that the run can have."""
+        return self.run.config.train.steps
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "seed": self.run.seed,
+            "part": self.run.part + 1,
+            "folder": self.folder,
+            "state": self.state,
+            "message": self.message,
+            "step": self.step,
+            "of_steps": self.steps,
+            "reached": self.reached,
+            "value": self.value,
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row under a condition, with what came of its runs.
+
+    Attributes:
+        cell: The row and the condition.
+        outcomes: Of all its runs.
+    """
+
+    cell: Cell
+    outcomes: Sequence[Outcome]
+
+    @property
+    def done(self) -> list[Outcome]:
+        """The runs that have a figure."""
+        return [one for one in self.outcomes if one.value is not None]
+
+    @property
+    def values(self) -> list[float]:
+        """A figure for each seed that has one: the mean over the parts that there are."""
+        by_seed: dict[int, list[float]] = {}
+        for one in self.outcomes:
+            if one.value is not None:
+                by_seed.setdefault(one.run.seed, []).append(one.value)
+        return [statistics.fmean(values) for values in by_seed.values()]
+
+    @property
+    def has_all_parts(self) -> bool:
+        """Whether no figure of a seed is the mean over a part of its runs only."""
+        seeds = [one.run.seed for one in self.done]
+        return all(seeds.count(seed) == len(self.cell.runs) for seed in seeds)
+
+    @property
+    def spread(self) -> dict[str, Any] | None:
+        """Mean and deviation over the seeds; None if there is no figure."""
+        return spread(self.values)
+
+    def count(self, state: str) -> int:
+        """Return the number of runs in a state."""
+        return sum(one.state == state for one in self.outcomes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "row": self.cell.row,
+            "condition": self.cell.condition or None,
+            "published": self.cell.published,
+            "not_run": self.cell.not_run,
+            "ours": self.spread,
+            "whole": self.has_all_parts,
+            "runs": [one.to_json() for one in self.outcomes],
+        }
+
+
+@dataclass(frozen=True)
+class Results:
+    """A table with all its figures.
+
+    Attributes:
+        table: What it is.
+        folder: Where its runs are.
+        seeds: How many there are to be.
+        figures: Row by row, and for each row the conditions in their order.
+        setting: How it was made: command, machine, versions.
+    """
+
+    table: Table
+    folder: TableFolder
+    seeds: int
+    figures: Sequence[Figure]
+    setting: dict[str, Any]
+
+    def count(self, state: str) -> int:
+        """Return the number of runs in a state."""
+        return sum(figure.count(state) for figure in self.figures)
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """The runs that failed."""
+        return [o for figure in self.figures for o in figure.outcomes if o.state == FAILED]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as JSON has them."""
+        described = self.table.description
+        return {
+            "table": self.table.name,
+            "description": described.description,
+            "source": described.source,
+            "task": self.table.task,
+            "figure": described.figure,
+            "unit": described.unit,
+            "seeds": self.seeds,
+            "folder": str(self.folder.path),
+            "setting": self.setting,
+            "runs": {state.replace(" ", "_"): self.count(state) for state in STATES},
+            "figures": [figure.to_json() for figure in self.figures],
+        }
+
+
+def read(table: Table, folder: TableFolder, seeds: int, setting: dict[str, Any]) -> Results:
+    """Read what came of a table so far."""
+    figures = [
+        Figure(cell, [outcome(table, folder, run) for run in plan.all_runs(table, cell, seeds)])
+        for cell in table.cells
+    ]
+    return Results(table, folder, seeds, figures, setting)
+
+
+def outcome(table: Table, folder: TableFolder, run: Run) -> Outcome:
+    """Read what came of one run."""
+    place = folder.run_folder(run)
+    summary, mark = place.finished(run.config), folder.mark_of(run)
+    records = [] if summary else folder.records(run)
+    last = records[-1] if records else {}
+    message, figures = "", summary
+    if summary:
+        state, step, last = FINISHED, summary["steps"], summary
+    elif mark is not None:
+        state, message, figures = mark.state, mark.message, mark.figures
+        step = max(mark.step, int(last.get("step", 0)))
+    else:
+        state = UNFINISHED if records or place.checkpoints.numbered() else WAITING
+        step = int(last.get("step", 0))
+    name = table.description.figure
+    value = _number((figures or {}).get(name))
+    if figures and name not in figures:
+        state, message = FAILED, f"a test has no figure '{name}'"
+    if value is not None and table.description.unit == "percent":
+        value *= _PERCENT
+    return Outcome(
+        run,
+        str(place.path),
+        state,
+        message,
+        step,
+        value,
+        bool(summary and summary.get("reached")),
+        _number(last.get("seconds")) or 0.0,
+    )
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None

@@ -1,0 +1,204 @@
+"""`rum reproduce`: what it checks, lists and shows, and small tables that are really run."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from rumcli.cli.app import main
+from tests.cli.commands import assert_one_line, interrupt_when, rum, start
+from tests.documents import validated
+from tests.reproduction.files import PLAIN, give, runs, table, write
+
+ENDLESS = {"set": {"cell.name": "gru", "train.steps": 10**8}}
+ONE = {"T = 4": {"task.delay": 4}}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
+    write(here)
+    assert main(["reproduce", "small.yaml", "--dry-run", "--seeds=1"]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith("rum train copying --set=task.validation_examples=20 ")
+    assert lines[0].endswith(" --out reproductions/small/gru-t-4-seed-1")
+    assert err == "4 runs of table small, in this order\n"
+    assert main(["reproduce", "recall", "--dry-run", "--json", "--only=LSTM"]) == 0
+    found = validated(capsys.readouterr().out, "reproduce-dry-run")
+    assert [(one["condition"], one["seed"]) for one in found["runs"][:4]] == [
+        ("T = 30", 1),
+        ("T = 50", 1),
+        ("T = 80", 1),
+        ("T = 30", 2),
+    ]
+    assert [path.name for path in here.iterdir()] == ["small.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["recal"], "unknown table 'recal'; did you mean 'recall'"),
+        (["nowhere.yaml"], "can't read nowhere.yaml: No such file"),
+        (["small.yaml", "--budget=30"], "--budget 30: expected a time such as 30m, 2h"),
+        (["small.yaml", "--seeds=0"], "--seeds 0: expected at least 1"),
+        (["small.yaml", "--seeds=999999999"], "--seeds 999999999: 3,999,999,996 runs are more"),
+        (["small.yaml", "--jobs=0"], "--jobs 0: expected at least 1"),
+        (["small.yaml", "--only=GRUU"], "--only: unknown row 'GRUU'"),
+        (["small.yaml", "--data=here"], "--data here: the task of this table, 'copying', has none"),
+        (["small.yaml", "--out=."], "is no folder that 'rum reproduce' made"),
+        (["ptb"], "--data: which text? A folder with train, valid and test files"),
+        (["own.yaml"], "the configuration names code, mine:Cell"),
+        (["wrong.yaml"], "column 5: unknown key 'sett'; did you mean 'set'"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(here, capsys, arguments, expected):
+    # given
+    write(here)
+    write(here, "wrong.yaml", rows={"A": {"sett": {}}})
+    write(
+        here, "own.yaml", rows={"A": {"set": {"cell.name": "custom", "cell.factory": "mine:Cell"}}}
+    )
+    before = sorted(here.iterdir())
+
+    # when
+    code = main(["reproduce", *arguments])
+
+    # then
+    out, err = capsys.readouterr()
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert expected in err
+    assert sorted(here.iterdir()) == before
+
+
+def test_a_usage_error_does_not_wait_for_tensorflow(tmp_path):
+    assert_one_line(rum("reproduce", "recal", cwd=tmp_path), 2, "unknown table 'recal'")
+
+
+def test_a_table_with_nothing_left_to_do_is_shown(here, capsys):
+    # given
+    read, folder = table(here)
+    for number, run in enumerate(runs(read).values()):
+        give(folder, run, number / 10)
+    command = ["reproduce", "small.yaml", "--out=out"]
+
+    # when
+    assert main([*command, "--quiet", "--json"]) == 0
+    found = validated(capsys.readouterr().out, "reproduce")
+    assert main(command) == 0
+    shown = capsys.readouterr()
+
+    # then
+    assert found["runs"]["finished"] == 8
+    first = found["figures"][0]
+    assert (first["row"], first["condition"], first["published"]) == ("GRU", "T = 4", "0.25")
+    assert first["ours"]["mean"] == pytest.approx(0.2)
+    assert "0.200 ± 0.283" in shown.out
+    assert shown.err == "wrote out/results.md\n"
+    written = json.loads((folder.path / "results.json").read_text())
+    assert written["figures"] == found["figures"]
+    assert "| GRU | T = 4 | 0.200 ± 0.283 | 0.25 | 2 | 20 | 2 s |" in (
+        folder.path / "results.md"
+    ).read_text("utf-8")
+
+
+def test_a_table_is_run_and_a_run_that_fails_does_not_keep_the_others(tmp_path):
+    # given
+    rows = {
+        "GRU": {"set": {"cell.name": "gru"}, "published": 0.5},
+        "easy": {"set": {"cell.name": "gru", "train.until": "loss<1000"}},
+        "broken": {"set": {"cell.name": "gru", "optimizer.learning_rate": 1e38}},
+        "large": {"not_run": "too large"},
+    }
+    write(tmp_path, conditions=ONE, rows=rows, seeds=1)
+
+    # when
+    result = rum("reproduce", "small.yaml", "--json", "--jobs=2", cwd=tmp_path)
+
+    # then
+    assert result.returncode == 1
+    assert "rum: error: 1 run failed; broken-t-4-seed-1: " in result.stderr
+    assert "large-t-4-seed-1" not in result.stderr
+    found = validated(result.stdout, "reproduce")
+    gru, easy, broken, large = (one["runs"][0] for one in found["figures"])
+    assert (gru["state"], gru["step"], gru["reached"]) == ("finished", 20, False)
+    assert (easy["state"], easy["step"], easy["reached"]) == ("finished", 10, True)
+    assert (broken["state"], broken["value"]) == ("failed", None)
+    assert "not finite" in broken["message"]
+    assert large["state"] == "not begun"
+    place = tmp_path / "reproductions" / "small"
+    page = (place / "results.md").read_text("utf-8")
+    assert "| GRU | T = 4 | " in page
+    assert "- a run ends once its validation has loss<1000" in page
+    assert "- not run: large: too large" in page
+    assert "- failed: broken-t-4-seed-1: " in page
+    summary = json.loads((place / "gru-t-4-seed-1" / "summary.json").read_text())
+    assert summary["loss"] == gru["value"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_budget_ends_and_the_same_command_goes_on(tmp_path):
+    # given
+    write(tmp_path, conditions=ONE, rows={"GRU": PLAIN["GRU"], "endless": ENDLESS}, seeds=1)
+    seconds, steps, found, result = 45, [], {}, None
+
+    # when: until it was stopped twice; a busy machine may need a whole budget to start up
+    while len(steps) < 2 and seconds < 200:
+        command = ["reproduce", "small.yaml", f"--budget={seconds}s", "--jobs=2", "--json"]
+        result = rum(*command, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        found = validated(result.stdout, "reproduce")
+        endless = found["figures"][1]["runs"][0]
+        if endless["state"] == "stopped" and endless["step"] not in steps:
+            steps.append(endless["step"])
+        else:
+            seconds *= 2
+
+    # then
+    assert found["figures"][0]["runs"][0]["state"] == "finished"
+    again = f"rum reproduce small.yaml --jobs 2 --budget {seconds}s"
+    assert f"1 run not finished; to go on: {again}" in result.stderr
+    assert "1 of them done before" in result.stderr
+    assert endless["value"] is not None
+    assert endless["of_steps"] == 10**8
+    assert len(steps) == 2
+    assert steps[0] < steps[1]
+    page = (tmp_path / "reproductions" / "small" / "results.md").read_text("utf-8")
+    assert f"{endless['step']:,} of 100,000,000" in page
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_a_terminal_saves_all_and_says_how_to_go_on(tmp_path, number):
+    # given
+    write(tmp_path, conditions=ONE, rows={"endless": ENDLESS}, seeds=2)
+    place = tmp_path / "reproductions" / "small"
+    process = start("reproduce", "small.yaml", cwd=tmp_path, fresh=True)
+
+    # when: a terminal sends SIGINT to all processes that belong to the command
+    def group(signal_number):
+        send = os.killpg if signal_number == signal.SIGINT else os.kill
+        send(process.pid, signal_number)
+
+    process.send_signal = group
+    begun = [place / f"endless-t-4-seed-{seed}" / "checkpoints" for seed in (1, 2)]
+    code, out, err = interrupt_when(
+        process, lambda: all(list(one.glob("step-*")) for one in begun), number, seconds=300
+    )
+
+    # then
+    assert code == 128 + number, err
+    assert "stopped; 2 runs not finished; to go on: rum reproduce small.yaml" in err
+    assert "Traceback" not in err
+    assert "no test yet" in out
+    assert not list(place.glob("*/reproduction.json"))
+    assert not list(place.glob("*/lock"))
+    assert all(list(one.glob("step-*")) for one in begun)

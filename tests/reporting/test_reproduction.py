@@ -1,0 +1,79 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from rumcli.reporting.reproduction import ReproductionTable, markdown
+from rumcli.reproduction import results
+from rumcli.reproduction.folder import FAILED, STOPPED, Mark
+from tests.reproduction.files import PLAIN, give, record, runs, table
+
+SETTING = {
+    "command": "rum reproduce small --budget 1h",
+    "processor": "A processor",
+    "cores": 2,
+    "runs_at_a_time": 2,
+    "versions": {"rum": "1.0", "keras": None},
+}
+
+
+def shown(read, folder, width, seeds=2):
+    found = results.read(read, folder, seeds, SETTING)
+    console = Console(file=io.StringIO(), width=width)
+    console.print(ReproductionTable(found))
+    return console.file.getvalue(), markdown(found)
+
+
+@pytest.fixture
+def filled(tmp_path):
+    read, folder = table(tmp_path)
+    by_name = runs(read)
+    give(folder, by_name["gru-t-4-seed-1"], 0.2, seconds=60)
+    give(folder, by_name["gru-t-4-seed-2"], 0.4, steps=10, reached="loss<0.5", seconds=120)
+    folder.begin(by_name["gru-t-6-seed-1"])
+    folder.mark(by_name["gru-t-6-seed-1"], Mark(STOPPED, "", 12, {"loss": 0.1}))
+    record(folder, by_name["lstm-t-4-seed-1"], 10, 0.9)
+    folder.begin(by_name["lstm-t-6-seed-1"])
+    folder.mark(by_name["lstm-t-6-seed-1"], Mark(FAILED, "it is [broken]"))
+    return read, folder
+
+
+def test_each_figure_is_beside_the_published_one(filled):
+    text, page = shown(*filled, width=200)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines()]
+    rows = [row for row in rows if row]
+    assert rows == [
+        ["GRU", "T = 4", "0.300 ± 0.141", "0.25", "2", "10–20", "1 min 30 s"],
+        ["LSTM", "T = 4", "no test yet", "much", "–", "–", "–"],
+        ["GRU", "T = 6", "0.100", "–", "1 of 2", "12 of 20", "0 s"],
+        ["LSTM", "T = 6", "failed", "much", "–", "–", "–"],
+    ]
+    for row in rows:
+        assert f"| {' | '.join(row)} |" in page
+
+
+def test_below_it_is_what_it_was_made_with_and_what_failed(filled):
+    text, page = shown(*filled, width=200)
+    for line in (
+        "failed: lstm-t-6-seed-1: it is [broken]",
+        "A processor, 2 cores; rum 1.0",
+    ):
+        assert line in text
+        assert f"- {line}" in page
+    assert "\n    rum reproduce small --budget 1h\n" in page
+
+
+def test_sixty_columns_are_enough(filled):
+    text, _ = shown(*filled, width=60)
+    assert max(map(len, text.splitlines())) <= 60
+    assert "0.300 ± 0.141" in text
+    assert "…" not in text
+
+
+def test_a_mean_over_a_part_is_marked(tmp_path):
+    mean = {"over": "task.delay", "of": [4, 5]}
+    read, folder = table(tmp_path, mean=mean, conditions=None, rows=PLAIN)
+    give(folder, runs(read)["gru-delay-1-seed-1"], 0.2)
+    text, _ = shown(read, folder, 200, seeds=1)
+    assert "0.200*" in text
+    assert "* mean over a part of the 2 runs only" in text

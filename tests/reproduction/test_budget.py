@@ -1,0 +1,81 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rumcli.errors import ConfigError
+from rumcli.reproduction import budget
+from rumcli.reproduction.budget import Budget
+
+TIMES = st.floats(1.0, 1e6)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30m", 1800), ("2h", 7200), ("1h30m", 5400), ("45S", 45), (" 0.5h ", 1800), ("1h1m1s", 3661)],
+)
+def test_a_time_is_read(text, seconds):
+    assert budget.parse(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "30", "m", "0m", "-1h", "1d", "1h 30m", "inf", "9999999h", "³m"]
+)
+def test_another_form_is_told_with_the_right_one(text):
+    with pytest.raises(ConfigError, match="expected a time such as 30m, 2h or 1h30m"):
+        budget.parse(text)
+
+
+@given(st.integers(0, 99), st.integers(0, 59), st.integers(1, 59))
+def test_hours_minutes_and_seconds_are_added(hours, minutes, seconds):
+    assert budget.parse(f"{hours}h{minutes}m{seconds}s") == 3600 * hours + 60 * minutes + seconds
+
+
+@given(TIMES, st.integers(1, 8), st.lists(TIMES, max_size=8), st.integers(1, 100), TIMES)
+def test_no_share_goes_beyond_the_end_or_into_the_past(seconds, slots, running, waiting, now):
+    given_to = Budget.of(seconds, now, slots)
+    end = given_to.until(now, [now + one for one in running], waiting)
+    assert now <= end <= given_to.last + 1e-6
+    assert given_to.last < given_to.end
+
+
+@given(st.floats(600, 1e6), st.integers(1, 8), st.integers(1, 40))
+def test_runs_that_use_their_shares_whole_share_the_time_equally(seconds, slots, runs):
+    # given
+    whole = Budget.of(seconds, 0.0, slots)
+    shares = []
+    running = []
+
+    # when: one after the other, wherever a place is free
+    now = 0.0
+    for waiting in range(runs, 0, -1):
+        if len(running) == slots:
+            now = min(running)
+            running.remove(now)
+        running.append(whole.until(now, running, waiting))
+        shares.append(running[-1] - now)
+
+    # then
+    fair = min(whole.last, slots * whole.last / runs)
+    if fair > budget.LEAST and runs % slots == 0:
+        assert shares == pytest.approx([fair] * runs, rel=1e-6)
+    assert sum(shares) <= slots * whole.last * (1 + 1e-9)
+
+
+def test_what_a_run_leaves_goes_to_those_that_wait():
+    whole = Budget.of(1000.0, 0.0, 1)
+    assert whole.until(0.0, [], 3) == pytest.approx(940 / 3)
+    assert whole.until(40.0, [], 2) - 40 == pytest.approx(450)
+
+
+def test_the_last_run_has_all_that_is_left():
+    whole = Budget.of(1000.0, 0.0, 2)
+    assert whole.until(500.0, [900.0], 1) == whole.last
+
+
+def test_a_stopped_run_is_not_begun_again_for_a_few_seconds():
+    whole = Budget.of(1000.0, 0.0, 1)
+    assert whole.may_begin(930.0, again=False)
+    assert not whole.may_begin(930.0, again=True)
+    assert not whole.may_begin(937.0, again=False)
+    assert whole.is_over(940.0)
+    assert not whole.is_over(939.0)

@@ -1,0 +1,129 @@
+import pytest
+
+from rumcli.errors import ConfigError
+from rumcli.reproduction import results
+from rumcli.reproduction.folder import FAILED, STOPPED, Mark, TableFolder
+from tests.reproduction.files import PLAIN, give, record, runs, table, write
+
+SETTING = {"command": "rum reproduce"}
+
+
+def figures(read, folder, seeds=2):
+    found = results.read(read, folder, seeds, SETTING)
+    return {(one.cell.row, one.cell.condition): one for one in found.figures}, found
+
+
+def test_a_figure_is_the_mean_of_the_tests_over_the_seeds(tmp_path):
+    # given
+    read, folder = table(tmp_path)
+    by_name = runs(read)
+    for seed, value in ((1, 0.2), (2, 0.4)):
+        give(folder, by_name[f"gru-t-4-seed-{seed}"], value)
+
+    # when
+    found, whole = figures(read, folder)
+
+    # then
+    spread = found["GRU", "T = 4"].spread
+    assert spread["mean"] == pytest.approx(0.3)
+    assert spread["deviation"] == pytest.approx(0.1 * 2**0.5)
+    assert found["LSTM", "T = 4"].spread is None
+    assert (whole.count("finished"), whole.count("not begun")) == (2, 6)
+
+
+def test_percent_is_a_hundred_times_the_figure(tmp_path):
+    read, folder = table(tmp_path, figure="symbol_accuracy", unit="percent")
+    give(folder, runs(read)["gru-t-4-seed-1"], 0.5, "symbol_accuracy")
+    assert figures(read, folder)[0]["GRU", "T = 4"].values == [50.0]
+
+
+def test_a_mean_over_a_part_of_its_runs_is_known_as_one(tmp_path):
+    mean = {"over": "task.delay", "of": [4, 5]}
+    read, folder = table(tmp_path, mean=mean, conditions=None, rows=PLAIN)
+    by_name = runs(read)
+    give(folder, by_name["gru-delay-1-seed-1"], 0.2)
+    give(folder, by_name["gru-delay-2-seed-1"], 0.4)
+    give(folder, by_name["lstm-delay-1-seed-1"], 0.2)
+    found, _ = figures(read, folder)
+    assert found["GRU", ""].values == [pytest.approx(0.3)]
+    assert found["GRU", ""].has_all_parts
+    assert not found["LSTM", ""].has_all_parts
+
+
+def test_a_stopped_run_has_its_test_and_its_step(tmp_path):
+    read, folder = table(tmp_path)
+    run = runs(read)["gru-t-4-seed-1"]
+    record(folder, run, 10, 0.7)
+    folder.mark(run, Mark(STOPPED, "", 12, {"loss": 0.5}))
+    outcome = results.outcome(read, folder, run)
+    assert (outcome.state, outcome.step, outcome.steps, outcome.value) == (STOPPED, 12, 20, 0.5)
+    give(folder, run, 0.4)  # it went on to its end
+    assert results.outcome(read, folder, run).value == 0.4
+
+
+def test_a_run_that_reached_what_it_was_to_is_finished(tmp_path):
+    read, folder = table(tmp_path)
+    run = runs(read)["gru-t-4-seed-1"]
+    give(folder, run, 0.1, steps=10, reached="loss<0.2")
+    outcome = results.outcome(read, folder, run)
+    assert (outcome.state, outcome.step, outcome.reached) == ("finished", 10, True)
+
+
+def test_a_failed_run_has_its_reason_until_it_is_begun_again(tmp_path):
+    read, folder = table(tmp_path)
+    run = runs(read)["gru-t-4-seed-1"]
+    folder.begin(run)
+    folder.mark(run, Mark(FAILED, "the loss is not finite"))
+    outcome = results.outcome(read, folder, run)
+    assert (outcome.state, outcome.message) == (FAILED, "the loss is not finite")
+    folder.begin(run)
+    assert results.outcome(read, folder, run).state == "not begun"
+
+
+def test_a_figure_that_no_test_has_is_told(tmp_path):
+    read, folder = table(tmp_path, figure="lost")
+    run = runs(read)["gru-t-4-seed-1"]
+    give(folder, run, 0.1)
+    assert results.outcome(read, folder, run).message == "a test has no figure 'lost'"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"state": "x"}', '{"state": "stopped", "step": -1}']
+)
+def test_a_mark_of_another_form_does_no_harm(tmp_path, content):
+    read, folder = table(tmp_path)
+    run = runs(read)["gru-t-4-seed-1"]
+    (folder.begin(run).path / "reproduction.json").write_text(content)
+    outcome = results.outcome(read, folder, run)
+    assert (outcome.step, outcome.value) == (0, None)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    read, _ = table(tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="is no folder that 'rum reproduce' made"):
+        TableFolder.prepare(tmp_path / "other", read)
+
+
+def test_runs_of_another_table_are_not_taken_for_its_own(tmp_path):
+    read, folder = table(tmp_path)
+    run = runs(read)["gru-t-4-seed-1"]
+    folder.begin(run)
+    folder.check(runs(read).values())
+    other, again = table(tmp_path, rows={"GRU": {"set": {"cell.name": "gru", "cell.units": 9}}})
+    with pytest.raises(ConfigError, match=r"gru-t-4-seed-1: its configuration .* in cell.units"):
+        again.check(runs(other).values())
+
+
+def test_a_file_in_the_place_of_a_run_is_told_of(tmp_path):
+    read, folder = table(tmp_path)
+    (folder.path / "gru-t-4-seed-1").write_text("mine")
+    with pytest.raises(ConfigError, match=r"gru-t-4-seed-1 is not a folder"):
+        folder.check(runs(read).values())
+
+
+def test_written_tables_can_be_read_back(tmp_path):
+    read, folder = table(tmp_path)
+    assert (folder.path / "table.yaml").read_text() == write(tmp_path).read_text()
+    assert read.task == "copying"

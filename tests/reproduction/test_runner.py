@@ -1,0 +1,189 @@
+"""Which run is begun, stopped and gone on with when; with processes that only pretend to train."""
+
+import time
+from multiprocessing import Pipe
+
+import pytest
+
+from rumcli.reproduction import budget as budgets
+from rumcli.reproduction import child, results, runner
+from rumcli.reproduction.budget import Budget
+from rumcli.reproduction.child import Ended
+from rumcli.reproduction.folder import FAILED, STOPPED
+from rumcli.sweeps.listener import Standing, SweepListener
+from rumcli.sweeps.results import FINISHED, UNFINISHED
+from rumcli.sweeps.worker import End
+from rumcli.training.stopping import StopRequest
+from tests.reproduction.files import PLAIN, give, runs, table
+
+
+class Pretender:
+    """A process that ends after a while, or when it is asked to."""
+
+    def __init__(self, place, seconds, end):
+        self.connection, self._other = Pipe()
+        self.place, self.end = place, end
+        self.asked, self.killed = None, False
+        self.steps = 0
+        self._ends = time.monotonic() + seconds
+
+    def stop(self, how):
+        self.asked = self.asked or how
+
+    def kill(self):
+        self.killed = True
+
+    def join(self):
+        self.connection.close()
+
+    def news(self):
+        self.steps += 1
+        if self.asked == child.SAVE_AND_TEST:
+            return [Ended(End(UNFINISHED), {"loss": 0.5}, self.steps)]
+        if self.asked == child.SAVE:
+            return [Ended(End(UNFINISHED), None, self.steps)]
+        if time.monotonic() >= self._ends:
+            return [Ended(self.end, None)]
+        return [Standing(self.steps, 20, "loss", None, False)]
+
+
+class Recorder(SweepListener):
+    """Keeps what it hears."""
+
+    def __init__(self, action=None):
+        self.began_runs, self.ends, self.most, self._running = [], [], 0, set()
+        self._action = action or (lambda run: None)
+
+    def began(self, run):
+        self.began_runs.append(run.name)
+        self._running.add(run.name)
+        self.most = max(self.most, len(self._running))
+
+    def progressed(self, run, standing, machine):
+        self._action(run)
+
+    def ended(self, run, state, message):
+        self._running.discard(run.name)
+        self.ends.append((run.name, state))
+
+
+@pytest.fixture
+def small_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_LOOK", 0.005)
+    monkeypatch.setattr(budgets, "LEAST", 0.01)
+    monkeypatch.setattr(budgets, "LEAST_AGAIN", 0.05)
+    monkeypatch.setattr(budgets, "LEAST_LEFT", 0.01)
+    return table(tmp_path, conditions={"A": {"task.delay": 4}}, rows=PLAIN)
+
+
+def follow(small_table, seconds, budget=None, slots=1, request=None, listener=None, ends=None):
+    """Run a small table; `seconds` is what each run takes, by a part of its name."""
+    read, folder = small_table
+    made = []
+
+    def launch(place):
+        took = next((s for part, s in seconds.items() if part in place.path.name), 0.01)
+        end = next((e for part, e in (ends or {}).items() if part in place.path.name), None)
+        made.append(Pretender(place, took, end or End(FINISHED)))
+        return made[-1]
+
+    listener = listener or Recorder()
+    limit = None if budget is None else Budget.of(budget, time.monotonic(), slots)
+    todo = list(runs(read).values())
+    run = runner.Runner(folder, todo, launch, slots, limit, listener, request or StopRequest())
+    run.run()
+    return listener, made
+
+
+NAMES = ["gru-a-seed-1", "lstm-a-seed-1", "gru-a-seed-2", "lstm-a-seed-2"]
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_all_runs_are_run_in_their_order_so_many_at_a_time(small_table, slots):
+    listener, _ = follow(small_table, {}, slots=slots)
+    assert listener.began_runs == NAMES
+    assert sorted(listener.ends) == sorted((name, FINISHED) for name in NAMES)
+    assert listener.most == slots
+
+
+def test_runs_that_do_not_end_share_the_time_and_are_tested(small_table):
+    # when
+    began = time.monotonic()
+    listener, _ = follow(small_table, {"seed": 1000}, budget=1.2)
+    took = time.monotonic() - began
+
+    # then
+    assert took < 1.2 + 1.0  # an uneven machine
+    assert listener.began_runs[:4] == NAMES
+    assert {state for _, state in listener.ends} == {STOPPED}
+    read, folder = small_table
+    found = results.read(read, folder, 2, {})
+    assert [one.value for figure in found.figures for one in figure.outcomes] == [0.5] * 4
+
+
+def test_a_run_that_had_its_share_goes_on_if_time_is_left(small_table):
+    listener, _ = follow(small_table, {"gru-a-seed-1": 1000}, budget=1.2)
+    assert listener.began_runs == [*NAMES, NAMES[0]]
+    assert listener.ends[-1] == (NAMES[0], STOPPED)
+
+
+def test_a_run_whose_share_is_over_goes_on_while_nobody_waits(small_table):
+    listener, made = follow(small_table, {"seed-1": 1000}, budget=0.8, slots=4)
+    assert listener.began_runs == NAMES
+    assert [one.asked for one in made] == [child.SAVE_AND_TEST] * 2 + [None] * 2
+
+
+def test_a_run_that_fails_is_noted_and_the_others_go_on(small_table):
+    listener, _ = follow(small_table, {}, ends={"lstm-a-seed-1": End(FAILED, "it is broken")})
+    assert dict(listener.ends) == {**dict.fromkeys(NAMES, FINISHED), "lstm-a-seed-1": FAILED}
+    read, folder = small_table
+    (failure,) = results.read(read, folder, 2, {}).failures
+    assert (failure.run.name, failure.message) == ("lstm-a-seed-1", "it is broken")
+
+
+def test_a_request_to_stop_saves_all_without_a_test(small_table):
+    # given
+    request = StopRequest()
+
+    def ask(run):
+        request.signal = 2
+
+    # when
+    listener, made = follow(
+        small_table, {"seed": 1000}, slots=2, request=request, listener=Recorder(ask)
+    )
+
+    # then
+    assert listener.began_runs == NAMES[:2]
+    assert [one.asked for one in made] == [child.SAVE] * 2
+    assert listener.ends == [(name, UNFINISHED) for name in NAMES[:2]]
+    read, folder = small_table
+    assert all(folder.mark_of(run) is None for run in runs(read).values())
+
+
+def test_what_goes_wrong_here_leaves_no_process(small_table):
+    made = []
+
+    def interrupted(run):
+        raise KeyboardInterrupt
+
+    read, folder = small_table
+
+    def launch(place):
+        made.append(Pretender(place, 1000, None))
+        return made[-1]
+
+    todo = list(runs(read).values())
+    with pytest.raises(KeyboardInterrupt):
+        runner.Runner(folder, todo, launch, 2, None, Recorder(interrupted), StopRequest()).run()
+    assert [one.killed for one in made] == [True, True]
+
+
+def test_finished_runs_are_left_out_and_those_not_begun_come_first(small_table):
+    read, folder = small_table
+    todo = list(runs(read).values())
+    give(folder, todo[1], 0.5)
+    checkpoints = folder.begin(todo[0]).checkpoints
+    checkpoints.path.mkdir()
+    (checkpoints.path / "step-00000010.npz").write_bytes(b"")
+    assert [run.name for run in runner.left(folder, todo)] == [NAMES[2], NAMES[3], NAMES[0]]

@@ -1,0 +1,207 @@
+"""What is wrong with a table is told before anything starts, with its place."""
+
+import contextlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rumcli import config
+from rumcli.errors import ConfigError
+from rumcli.reproduction import plan
+from rumcli.reproduction import table as tables
+from tests.reproduction.files import PLAIN, SMALL, table, write
+
+MANUAL = Path(__file__).parents[2] / "docs" / "reproduce.md"
+
+
+@pytest.mark.parametrize("name", tables.names())
+def test_the_tables_of_the_package_are_right(name):
+    read = tables.read(name)
+    runs = plan.runs(read, read.description.seeds)
+    assert len({run.name for run in runs}) == len(runs)
+    assert read.description.seeds == 3
+    assert all(cell.runs for cell in read.cells)
+
+
+def test_the_tables_are_those_of_the_manual_and_of_no_preset():
+    assert tables.names() == ["babi", "copying", "ptb", "recall"]
+    rows = re.findall(r"^\| `(\w+)` \| .*\| .*\|$", MANUAL.read_text("utf-8"), re.MULTILINE)
+    assert sorted(rows[:4]) == tables.names()
+
+
+def test_what_is_published_is_quoted_as_it_is_printed():
+    cells = {cell.row: cell.published for cell in tables.read("ptb").cells}
+    assert cells["FS-LSTM-2"] == "1.190"
+    assert {cell.row: cell.published for cell in tables.read("babi").cells} == {
+        "RUM": "73.2",
+        "GORU": "60",
+        "LSTM": "49",
+    }
+
+
+def test_the_example_of_the_manual_is_right(tmp_path):
+    (example,) = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text("utf-8"), flags=re.DOTALL)
+    (tmp_path / "manual.yaml").write_text(example, "utf-8")
+    read = tables.read(str(tmp_path / "manual.yaml"))
+    assert [(cell.row, cell.condition, cell.published) for cell in read.cells] == [
+        ("RUM, λ = 1, η = 0.1", "T = 30", None),
+        ("RUM, λ = 1, η = 0.1", "T = 50", "100"),
+        ("LSTM", "T = 30", None),
+        ("LSTM", "T = 50", "does not solve it"),
+    ]
+
+
+@pytest.mark.parametrize("model", [tables.Description, tables.Row])
+def test_every_key_is_in_the_manual(model):
+    text = MANUAL.read_text("utf-8")
+    assert [key for key in model.model_fields if f"| `{key}` |" not in text] == []
+
+
+def test_rows_are_over_conditions_and_these_over_the_table(tmp_path):
+    read, _ = table(
+        tmp_path,
+        conditions={"A": {"train.batch_size": 4, "cell.units": 5}},
+        rows={"GRU": {"set": {"cell": {"name": "gru", "units": 6}}}},
+    )
+    (run,) = read.cells[0].runs
+    assert (run.cell.name, run.cell.units, run.train.batch_size) == ("gru", 6, 4)
+
+
+def test_a_table_may_have_no_conditions(tmp_path):
+    read, _ = table(tmp_path, conditions=None, rows={"GRU": {"published": 1}})
+    assert read.conditions == [""]
+    assert [run.name for run in plan.runs(read, 1)] == ["gru-seed-1"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"rows": None}, "'rows' is missing"),
+        ({"rows": {}}, "rows: "),
+        ({"figrue": "loss"}, r"line \d+, column 1: unknown key 'figrue'; did you mean 'figure'"),
+        (
+            {"rows": {"A": {"sett": {}}}},
+            r"line \d+, column 5: unknown key 'sett'; did you mean 'set'",
+        ),
+        ({"unit": "percents"}, "unit: expected 'percent', 'bits', 'nats' or 'none', got"),
+        ({"seeds": 0}, "seeds: expected at least 1, got 0"),
+        ({"task": None}, "expected 'preset' or 'task'"),
+        ({"task": "coping"}, "unknown task 'coping'; did you mean 'copying'"),
+        ({"preset": "recall"}, "it is for 'recall', not 'copying'"),
+        ({"set": {"train.stesp": 3}}, r"line 5, .*unknown key 'stesp'; did you mean 'steps'"),
+        ({"set": {"seed": 3}}, "expected the seeds under 'seeds', as in 'seeds: 3'"),
+        ({"set": {"train.until": "accuracy>=1"}}, "expected the table's figure, 'loss'"),
+        (
+            {"conditions": {"T": {"task.delay": 0}}, "rows": PLAIN},
+            r"line \d+, .*task.delay: expected at least 1",
+        ),
+        (
+            {"conditions": {"A b": {}, "a-B": {}}, "rows": PLAIN},
+            "'a-B' and 'A b' would have the same folder",
+        ),
+        ({"rows": {"·": {}}}, "expected letters or digits"),
+        (
+            {"rows": {"A": {"published": {"T = 5": 1}}}},
+            r"line \d+, column 7: unknown condition 'T = 5'; did you mean 'T = 6'",
+        ),
+        (
+            {"rows": {"A": {"set": {"cell.name": "gru", "cell.time_norm": 1.0}}}},
+            r"cell 'gru' has no option 'time_norm'",
+        ),
+        (
+            {"rows": {"A": {"preset": "recall"}, "B": {"preset": "copying"}}, "task": None},
+            "the runs are of several tasks, copying, recall; expected one",
+        ),
+    ],
+)
+def test_mistakes_are_told_with_their_place(tmp_path, changes, expected):
+    path = write(tmp_path, **changes)
+    with pytest.raises(ConfigError) as error:
+        tables.read(str(path))
+    assert re.search(expected, str(error.value)), str(error.value)
+    assert "small.yaml" in str(error.value)
+
+
+KEYS = ["set", "cell", "cell.units", "train.steps", "task.delay", "A", "T = 4", "not_run", "over"]
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-1, 9)
+    | st.floats()
+    | st.sampled_from(["", "gru", "A"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*SMALL, "mean", "preset", "more"]), VALUES))
+def test_whatever_a_file_says_is_a_table_or_an_error_of_ours(tmp_path_factory, changes):
+    path = tmp_path_factory.mktemp("any") / "any.yaml"
+    path.write_text(yaml.safe_dump({**SMALL, **changes}, allow_unicode=True), "utf-8")
+    with contextlib.suppress(ConfigError):
+        assert tables.read(str(path)).cells
+
+
+def test_an_unknown_table_is_told_with_those_that_there_are():
+    with pytest.raises(ConfigError, match="unknown table 'recal'; did you mean 'recall'"):
+        tables.read("recal")
+
+
+def test_data_for_a_task_without_is_a_mistake():
+    with pytest.raises(ConfigError, match="--data here: the task of this table, 'recall', has"):
+        tables.read("recall", "here")
+
+
+def test_seed_1_of_all_comes_first(tmp_path):
+    read, _ = table(tmp_path)
+    assert [run.name for run in plan.runs(read, 2)] == [
+        f"{cell}-t-{delay}-seed-{seed}"
+        for seed in (1, 2)
+        for cell in ("gru", "lstm")
+        for delay in (4, 6)
+    ]
+
+
+def test_a_mean_has_a_run_for_each_of_its_values(tmp_path):
+    read, _ = table(
+        tmp_path, mean={"over": "task.delay", "of": [4, 5]}, conditions={"A": {}}, rows=PLAIN
+    )
+    assert [(run.name, run.config.task.delay) for run in plan.runs(read, 1, ["gru"])] == [
+        ("gru-a-delay-1-seed-1", 4),
+        ("gru-a-delay-2-seed-1", 5),
+    ]
+
+
+def test_a_row_that_is_not_run_by_itself_is_run_if_it_is_named(tmp_path):
+    rows = {"η = 2": {"not_run": "too large"}, "GRU": {}}
+    read, _ = table(tmp_path, rows=rows, conditions=None)
+    assert [run.name for run in plan.runs(read, 1)] == ["gru-seed-1"]
+    for label in ("η = 2", "eta-2"):
+        assert [run.name for run in plan.runs(read, 1, [label])] == ["eta-2-seed-1"]
+    with pytest.raises(ConfigError, match="--only: unknown row 'gru u'; rows: η = 2, GRU"):
+        plan.runs(read, 1, ["gru u"])
+
+
+@pytest.mark.parametrize("name", [*tables.names(), None])
+def test_the_command_of_a_run_makes_that_run(tmp_path, name):
+    read = tables.read(name or str(write(tmp_path)))
+    for run in plan.runs(read, 1)[:25]:
+        words = shlex.split(run.command(tmp_path))
+        assert words[:2] == ["rum", "train"]
+        preset = words[words.index("--preset") + 1] if "--preset" in words else None
+        assignments = [word.removeprefix("--set=") for word in words if word.startswith("--set=")]
+        made = config.build(preset, assignments, {("task", "name"): words[2]})
+        assert made == run.config
+        assert words[-1] == str(tmp_path / run.name)
+
+
+def test_the_small_table_of_the_tests_has_what_tests_count_on():
+    assert list(SMALL["conditions"]) == ["T = 4", "T = 6"]

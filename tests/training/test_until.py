@@ -1,0 +1,109 @@
+"""`train.until`: a run ends at the first validation that is as it asks."""
+
+import pytest
+
+from rumcli.errors import ConfigError
+from rumcli.training.callback import RunStopped
+from rumcli.training.listener import Listener
+from rumcli.training.run_folder import RunFolder
+from rumcli.training.stopping import StopRequest
+from rumcli.training.trainer import train
+from tests import small
+
+
+class StopAtEvaluation(Listener):
+    """Asks for a stop when it hears of the evaluation at a step."""
+
+    def __init__(self, step):
+        self.request = StopRequest()
+        self._step = step
+
+    def evaluated(self, record):
+        if record["step"] == self._step:
+            self.request.signal = 15
+
+
+class Killed(BaseException):
+    """A process that dies."""
+
+
+class DieBeforeTheTest(Listener):
+    """Dies when training is over."""
+
+    def testing(self):
+        raise Killed
+
+
+def without_times(summary):
+    return {key: value for key, value in summary.items() if key not in ("seconds", "folder")}
+
+
+@pytest.fixture(scope="module")
+def between(tmp_path_factory):
+    """A bound on the loss that the second validation of the small run is the first to keep."""
+    folder = RunFolder.create(tmp_path_factory.mktemp("whole") / "run", small.run_config(steps=40))
+    train(folder.config, folder, Listener())
+    first, second, *_ = [record["val_loss"] for record in folder.records()]
+    assert second < first
+    return f"loss<{(first + second) / 2!r}"
+
+
+def ending(place, until, steps=40):
+    run = small.run_config(steps=steps, train__until=until)
+    return run, RunFolder.create(place, run)
+
+
+def test_a_run_ends_at_the_first_validation_that_is_so(tmp_path, between):
+    # given
+    run, folder = ending(tmp_path / "run", between)
+
+    # when
+    summary = train(run, folder, Listener())
+
+    # then
+    assert [record["step"] for record in folder.records()] == [10, 20]
+    assert (summary["steps"], summary["reached"]) == (20, between)
+    assert folder.finished(run) == folder.summary()
+    assert folder.checkpoints.numbered()[0].name == "step-00000020.npz"
+
+
+def test_a_run_that_does_not_come_so_far_has_all_its_steps(tmp_path):
+    run, folder = ending(tmp_path / "run", "loss<-1", steps=20)
+    summary = train(run, folder, Listener())
+    assert (summary["steps"], summary["reached"]) == (20, None)
+
+
+@pytest.mark.parametrize("end", ["stop", "stop before", "kill"])
+def test_a_stop_around_that_validation_changes_nothing(tmp_path, between, end):
+    # given
+    run, whole = ending(tmp_path / "whole", between)
+    expected = without_times(train(run, whole, Listener()))
+    run, folder = ending(tmp_path / "run", between)
+
+    # when
+    if end == "kill":
+        with pytest.raises(Killed):
+            train(run, folder, DieBeforeTheTest())
+    else:
+        listener = StopAtEvaluation(20 if end == "stop" else 10)
+        if end == "stop before":
+            with pytest.raises(RunStopped):
+                train(run, folder, listener, listener.request)
+        else:  # it is the last one, after which only the test is left
+            train(run, folder, listener, listener.request)
+
+    # then
+    assert without_times(train(run, folder, Listener())) == expected
+    assert [r["val_loss"] for r in folder.records()] == [r["val_loss"] for r in whole.records()]
+
+
+def test_a_figure_that_the_task_does_not_have_is_told_before_the_first_step(tmp_path):
+    run, folder = ending(tmp_path / "run", "symbol_acuracy>=1")
+    with pytest.raises(ConfigError, match=r"train.until 'symbol_acuracy>=1': unknown figure"):
+        train(run, folder, Listener())
+    assert folder.records() == []
+
+
+def test_another_form_is_a_mistake_in_the_configuration():
+    with pytest.raises(ConfigError, match=r"--until accuracy: expected NAME>=NUMBER"):
+        small.run_config(train__until="accuracy")
