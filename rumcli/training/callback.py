@@ -15,8 +15,9 @@ import numpy as np
 
 from rumcli.config import TrainConfig
 from rumcli.tasks.base import Task
-from rumcli.training import not_finite, state
+from rumcli.training import not_finite, sharing, state
 from rumcli.training.checkpoint import Checkpoint
+from rumcli.training.group import Group
 from rumcli.training.listener import Listener
 from rumcli.training.progress import Progress
 from rumcli.training.run_folder import RunFolder
@@ -47,6 +48,7 @@ class RunCallback(keras.callbacks.Callback):
         progress: Progress,
         listener: Listener,
         request: StopRequest,
+        group: Group,
     ) -> None:
         super().__init__()
         self._task = task
@@ -54,6 +56,7 @@ class RunCallback(keras.callbacks.Callback):
         self._progress = progress
         self._listener = listener
         self._request = request
+        self._group = group
         self._running = RunningMeans()
         self._good_metrics: Mapping[str, np.ndarray] = {}  # before a step that is skipped
 
@@ -74,7 +77,8 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the step; save and stop if it is time to."""
-        means = {name: float(value) for name, value in (logs or {}).items()}
+        mine = {name: float(value) for name, value in (logs or {}).items()}
+        means, agreed = self._group.agree(mine, self._request.signal)
         self._progress.advance(time.monotonic())
         step = self._progress.step
         if not_finite.is_bad(means["loss"], not_finite.gradient_norms(self.model)):
@@ -86,9 +90,10 @@ class RunCallback(keras.callbacks.Callback):
             self._listener.stepped(step, self._task.complete(self._running.latest(means)))
         if step == self._settings.steps or step % self._settings.eval_every == 0:
             return  # the end of a span: `on_epoch_end` does the rest
-        signal = self._request.signal  # may change at any time
+        signal = self._group.latest(agreed, self._request.signal)
         if signal is not None or step % self._settings.checkpoint_every == 0:
-            self._save({**state.capture(self.model), **state.capture_metrics(self.model)})
+            arrays = sharing.capture(self.model, self._group)
+            self._save({**arrays, **sharing.capture_metrics(self.model, self._group)})
         if signal is not None:
             raise RunStopped(step, signal)
 
@@ -105,24 +110,32 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the evaluation; save; keep the best."""
-        values = self._task.complete({name: float(value) for name, value in (logs or {}).items()})
+        mine = {name: float(value) for name, value in (logs or {}).items()}
+        found = {name: value for name, value in mine.items() if name.startswith("val_")}
+        means = self._group.mean({name: mine[name] for name in mine if name not in found})
+        sharing.check_equal(self.model, self._group)
+        arrays = sharing.capture(self.model, self._group)
+        if self._group.rank == 0:
+            self._evaluated(self._task.complete({**means, **found}), arrays)
+        _, signal = self._group.agree({}, self._request.signal)
+        step = self._progress.step
+        last = step == self._settings.steps
+        if last or signal is not None or step % self._settings.checkpoint_every == 0:
+            self._save(arrays)
+        if signal is not None and not last:
+            raise RunStopped(step, signal)
+
+    def _evaluated(self, values: dict[str, float], arrays: dict[str, Any]) -> None:
         step = self._progress.step
         record = {"step": step, **values, "seconds": round(self._progress.seconds, 3)}
         with self._folder.writing():
             self._folder.append_record(record)
-        arrays = state.capture(self.model)
         value = values[f"val_{self._task.monitor}"]
         if self._progress.improves(value, self._task.higher_is_better):
             self._progress.best = {"step": step, "value": value}
             with self._folder.writing():
                 self._folder.checkpoints.save_best(self._checkpoint(arrays))
         self._listener.evaluated(record)
-        signal = self._request.signal
-        last = step == self._settings.steps
-        if last or signal is not None or step % self._settings.checkpoint_every == 0:
-            self._save(arrays)
-        if signal is not None and not last:
-            raise RunStopped(step, signal)
 
     def _save(self, arrays: dict[str, Any]) -> None:
         with self._folder.writing():
