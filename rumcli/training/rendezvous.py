@@ -112,8 +112,12 @@ class Meeting:
             cluster += [_joined(found[n].host, ports[n]) for n in range(1, self._count)]
             for connection in found.values():
                 connection.send({"cluster": cluster, "config": config})
-        except OSError as error:
-            raise RunError("a worker went while the others were waited for") from error
+        except BaseException as error:
+            for connection in found.values():
+                connection.close()
+            if isinstance(error, OSError):
+                raise RunError("a worker went while the others were waited for") from error
+            raise
         finally:
             self._listening.close()
         return Link(0, cluster, found)
