@@ -16,7 +16,7 @@ from typing import Any
 
 BEAT = 2.0  # seconds between two signs of life
 MOMENT = 5.0  # seconds: for an answer, or until who broke a connection is found out
-_DEAD_AFTER = 30.0  # seconds without a sign of life
+_DEAD_AFTER = 60.0  # seconds without a sign of life; a cold import of TensorFlow gives none
 _POLL = 0.1  # seconds
 _LONGEST_LINE = 4_000_000  # characters
 
