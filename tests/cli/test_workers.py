@@ -40,13 +40,14 @@ def steps_saved(folder):
     )
 
 
-def workers_alive():
-    """Return the commands of all workers that are not chiefs and are at work in Linux."""
+def workers_alive(folder):
+    """Return the commands of all workers of a folder that are at work, as Linux lists them."""
     found = []
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             words = path.read_bytes().split(b"\0")
-            if any(word.startswith(b"--worker=") and word != b"--worker=0" for word in words):
+            is_worker = any(word.startswith(b"--worker=") for word in words)
+            if is_worker and (path.parent / "cwd").readlink() == folder:
                 found.append(words)
     return found
 
@@ -114,7 +115,7 @@ def test_streams_that_are_carried_on_survive_a_stop_and_another_number(tmp_path,
     code, _, err = interrupt_when(process, lambda: steps_saved(two) >= 15)
     assert code == 130, err
     assert err.endswith("to go on: rum train --resume two\n")
-    assert workers_alive() == []
+    assert workers_alive(tmp_path) == []
     assert steps_saved(two) < 60
     result = rum("train", "--resume=two", f"--workers={again}", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
@@ -162,4 +163,4 @@ def test_a_loss_that_is_not_finite_ends_all_with_one_line(tmp_path):
     assert result.returncode == 1
     assert "is not finite" in result.stderr.splitlines()[-1]
     assert len([line for line in result.stderr.splitlines() if "error" in line]) == 1
-    assert workers_alive() == []
+    assert workers_alive(tmp_path) == []
