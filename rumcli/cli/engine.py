@@ -7,17 +7,18 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rumcli.cli import allocator
 from rumcli.errors import ConfigError
 
 
-def start(debug: bool) -> None:
+def start(debug: bool, first: Callable[[], None] = lambda: None) -> None:
     """Import Keras and its backend, and find the devices.
 
     Args:
         debug: Whether to show what the native libraries print.
+        first: Called before anything is computed.
 
     Raises:
         ConfigError: If the backend does not exist or is not installed.
@@ -29,6 +30,7 @@ def start(debug: bool) -> None:
         with contextlib.nullcontext() if debug else _held_back_stderr():
             import keras
 
+            first()
             keras.ops.zeros(1)  # the search for devices prints too
     except (ImportError, ValueError) as error:
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")

@@ -30,9 +30,9 @@ Require = Annotated[
 ]
 
 
-def integer(text: str) -> Any:
+def integer(text: str, *names: str) -> Any:
     """Return an option that takes a whole number, with this help."""
-    return typer.Option(help=text, parser=_parser(int, "an integer"), metavar="<int>")
+    return typer.Option(*names, help=text, parser=_parser(int, "an integer"), metavar="<int>")
 
 
 def real(text: str) -> Any:

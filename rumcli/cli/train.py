@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli.cli import code, engine, options, subtasks
+from rumcli.cli import code, options, running, subtasks, workers
 from rumcli.cli.showing import Showing
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
     from rumcli.config import KeyPath, RunConfig
-    from rumcli.tasks.material import Material
-    from rumcli.training.requirements import Requirement
-    from rumcli.training.run_folder import RunFolder
-    from rumcli.training.stopping import StopRequest
 
 _ON_NAN = ["stop", "skip"]
 # What may change when a run goes on: how long it is, and where its text is.
@@ -127,6 +123,28 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, exactly.")
     ] = None,
+    workers_: Annotated[
+        int | None,
+        options.integer(
+            "Number of processes that train the model together, each on an equal part of every "
+            "batch. Without --worker all are started here. Default: 1.",
+            "--workers",
+        ),
+    ] = None,
+    worker: Annotated[
+        int | None,
+        options.integer(
+            "Number of this process, from 0, where each is started by hand; 0 is the chief, who "
+            "has the run folder. Needs --address."
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where worker 0 waits for the others; only in a network that is yours alone.",
+        ),
+    ] = None,
     require: options.Require = None,
     trust_code: code.Trust = False,
     dry_run: Annotated[
@@ -145,6 +163,11 @@ def train(
     from rumcli.training import requirements
 
     required = requirements.parse(require or [])
+    team = workers.asked(workers_, worker, address)
+    typed = [task, cell, *(set_ or [])]
+    if team is not None and team.rank > 0:
+        workers.follow(team, data, trust_code, typed, Showing(as_json, quiet, debug))
+        return
     flags = {
         **code.flags("task", task),
         ("task", "data"): data,
@@ -171,9 +194,15 @@ def train(
     if dry_run:
         _show_config(run, as_json)
         return
-    code.check(run, trust_code, [task, cell, *(set_ or [])])
-    whole = subtasks.run_all if _has_all_subtasks(run) else _run
-    whole(run, out, resume, required, Showing(as_json, quiet, debug))
+    code.check(run, trust_code, typed)
+    workers.check(team, run)
+    showing = Showing(as_json, quiet, debug)
+    if not _has_all_subtasks(run):
+        running.run(run, out, resume, required, showing, team)
+    elif team is None:
+        subtasks.run_all(run, out, resume, required, showing)
+    else:
+        raise ConfigError("--workers and --subtask all exclude each other; train one subtask")
 
 
 def _has_all_subtasks(run: RunConfig) -> bool:
@@ -213,75 +242,6 @@ def _resumed(
     return asked
 
 
-def _run(
-    run: RunConfig,
-    out: Path | None,
-    resume: Path | None,
-    required: list[Requirement],
-    showing: Showing,
-) -> None:
-    from rumcli.training import material as materials
-    from rumcli.training import requirements, stopping
-    from rumcli.training.run_folder import RunFolder
-
-    if resume is not None:
-        folder = RunFolder.open(resume)
-        if finished := folder.finished(run):
-            requirements.check_names(required, requirements.figures_in(finished))
-            if not showing.quiet:
-                output.note(f"{resume} is finished at step {_end(finished)}")
-            _show_summary(finished, required, showing)
-            return
-        material = materials.for_training(run, folder)
-    else:
-        material = materials.for_training(run, None)
-        folder = RunFolder.create(out, run)
-    try:
-        with folder.held() as before, stopping.listening() as request:
-            if resume is not None:
-                showing.tell_of(before)
-                with folder.writing():
-                    folder.write_config(run)
-            engine.start(showing.debug)
-            code.admit(run)
-            summary = _follow(run, folder, material, request, required, showing)
-    except ConfigError:  # found only once the backend was there
-        if resume is None:
-            folder.discard()
-        raise
-    _show_summary(summary, required, showing)
-
-
-def _follow(
-    run: RunConfig,
-    folder: RunFolder,
-    material: Material | None,
-    request: StopRequest,
-    required: list[Requirement],
-    showing: Showing,
-) -> dict[str, Any]:
-    from rumcli.reporting import progress
-    from rumcli.training.callback import RunStopped
-    from rumcli.training.trainer import train as train_run
-
-    listener = progress.listener(output.stderr(), showing.quiet, live=output.is_live())
-    try:
-        return train_run(run, folder, listener, request, material, required)
-    except RunStopped as stopped:
-        output.note(
-            f"stopped; saved at step {stopped.step} of {run.train.steps}; "
-            f"to go on: {folder.resume_command}"
-        )
-        # Not `typer.Exit`, which cannot be told from an interrupted command.
-        raise SystemExit(128 + stopped.signal) from None
-
-
-def _end(finished: dict[str, Any]) -> str:
-    reached = finished.get("reached")
-    hint = f", where it reached {reached}" if reached else "; --steps makes it longer"
-    return f"{finished['steps']}{hint}"
-
-
 def _show_config(run: RunConfig, as_json: bool) -> None:
     from rumcli import config
 
@@ -289,12 +249,3 @@ def _show_config(run: RunConfig, as_json: bool) -> None:
         output.show_json("train-dry-run", {"config": run.model_dump(mode="json")})
     else:
         output.show_text(config.to_yaml(run))
-
-
-def _show_summary(summary: dict[str, Any], required: list[Requirement], showing: Showing) -> None:
-    from rumcli.reporting import tables
-    from rumcli.training import requirements
-
-    summary = requirements.judged(required, summary)
-    showing.show("train", summary, tables.result)
-    requirements.enforce(summary)

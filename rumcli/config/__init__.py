@@ -3,7 +3,7 @@
 Read by every other part; imports none of them, and neither Keras nor TensorFlow.
 """
 
-from rumcli.config.build import build, changed, differences, from_file, to_yaml
+from rumcli.config.build import build, changed, differences, from_file, from_text, to_yaml
 from rumcli.config.cells import (
     ARUMConfig,
     CellConfig,
@@ -52,6 +52,7 @@ __all__ = [
     "changed",
     "differences",
     "from_file",
+    "from_text",
     "names",
     "to_yaml",
     "varying",

@@ -49,6 +49,20 @@ def from_file(path: Path) -> schema.RunConfig:
     return _validate(document.values, [document])
 
 
+def from_text(text: str, source: str) -> schema.RunConfig:
+    """Read a complete configuration.
+
+    Args:
+        text: As `to_yaml` writes it.
+        source: What to call it.
+
+    Raises:
+        ConfigError: If it is not a configuration.
+    """
+    document = yaml_file.parse(text, source)
+    return _validate(document.values, [document])
+
+
 def to_yaml(run: schema.RunConfig) -> str:
     """Write a configuration as YAML, complete."""
     return yaml.safe_dump(_names_first(run.model_dump(mode="json")), sort_keys=False)

@@ -6,7 +6,7 @@ such a gradient stays in its moments for the rest of the run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -15,7 +15,7 @@ from keras import ops
 Tensor = Any
 
 
-class _Guarded:
+class Guarded:
     """Goes before an optimiser among the bases of a class.
 
     Args:
@@ -27,7 +27,11 @@ class _Guarded:
     Attributes:
         gradient_norms: The Euclidean norms of the last step's gradients, before they are clipped,
             in the order of the trainable weights: `[W]`.
+        mean_gradients: Makes, of the gradients of this process and the weights that they are of,
+            those of all that train the model together; None: it is the only one.
     """
+
+    mean_gradients: Callable[[Sequence[Tensor], Sequence[Any]], Sequence[Tensor]] | None = None
 
     def __init__(self, *args: Any, skip_bad_steps: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,6 +55,9 @@ class _Guarded:
         """Note the norms, and update the weights."""
         if not self.built:
             self.build(list(trainable_variables))
+        if self.mean_gradients is not None:
+            weights = trainable_variables or self._trainable_variables
+            grads = self.mean_gradients(grads, list(weights))
         norms = _norms(grads, self.gradient_norms.dtype)
         self.gradient_norms.assign(norms)
         update = super().apply
@@ -87,12 +94,12 @@ class _Guarded:
 
 
 @keras.saving.register_keras_serializable("rumcli")
-class Adam(_Guarded, keras.optimizers.Adam):
+class Adam(Guarded, keras.optimizers.Adam):
     """Keras's Adam, guarded."""
 
 
 @keras.saving.register_keras_serializable("rumcli")
-class RMSprop(_Guarded, keras.optimizers.RMSprop):
+class RMSprop(Guarded, keras.optimizers.RMSprop):
     """Keras's RMSProp, guarded."""
 
 

@@ -16,8 +16,9 @@ import numpy as np
 from rumcli import bounds
 from rumcli.config import TrainConfig
 from rumcli.tasks.base import Task
-from rumcli.training import not_finite, state
+from rumcli.training import not_finite, sharing, state
 from rumcli.training.checkpoint import Checkpoint
+from rumcli.training.group import Group
 from rumcli.training.listener import Listener
 from rumcli.training.progress import Progress
 from rumcli.training.run_folder import RunFolder
@@ -48,6 +49,7 @@ class RunCallback(keras.callbacks.Callback):
         progress: Progress,
         listener: Listener,
         request: StopRequest,
+        group: Group,
     ) -> None:
         super().__init__()
         self._task = task
@@ -55,6 +57,7 @@ class RunCallback(keras.callbacks.Callback):
         self._progress = progress
         self._listener = listener
         self._request = request
+        self._group = group
         self._running = RunningMeans()
         self._good_metrics: Mapping[str, np.ndarray] = {}  # before a step that is skipped
         until = task.config.train.until
@@ -77,7 +80,8 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the step; save and stop if it is time to."""
-        means = {name: float(value) for name, value in (logs or {}).items()}
+        mine = {name: float(value) for name, value in (logs or {}).items()}
+        means, agreed = self._group.agree(mine, self._request.signal)
         self._progress.advance(time.monotonic())
         step = self._progress.step
         if not_finite.is_bad(means["loss"], not_finite.gradient_norms(self.model)):
@@ -89,9 +93,10 @@ class RunCallback(keras.callbacks.Callback):
             self._listener.stepped(step, self._task.complete(self._running.latest(means)))
         if step == self._settings.steps or step % self._settings.eval_every == 0:
             return  # the end of a span: `on_epoch_end` does the rest
-        signal = self._request.signal  # may change at any time
+        signal = self._group.latest(agreed, self._request.signal)
         if signal is not None or self._is_time_to_save(step):
-            self._save({**state.capture(self.model), **state.capture_metrics(self.model)})
+            arrays = sharing.capture(self.model, self._group)
+            self._save({**arrays, **sharing.capture_metrics(self.model, self._group)})
         if signal is not None:
             raise RunStopped(step, signal)
 
@@ -108,26 +113,37 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the evaluation; save; keep the best."""
-        values = self._task.complete({name: float(value) for name, value in (logs or {}).items()})
+        mine = {name: float(value) for name, value in (logs or {}).items()}
+        found = {name: value for name, value in mine.items() if name.startswith("val_")}
+        means = self._group.mean({name: mine[name] for name in mine if name not in found})
+        sharing.check_equal(self.model, self._group)
+        arrays = sharing.capture(self.model, self._group)
+        if self._group.rank == 0:
+            self._evaluated(self._task.complete({**means, **found}), arrays)
+        reached = {"reached": float(self._progress.reached)}  # the chief alone knows
+        shares, signal = self._group.agree(reached, self._request.signal)
+        if shares["reached"] > 0:
+            self._progress.reached = self.model.stop_training = True
+        step = self._progress.step
+        last = step == self._settings.steps or self._progress.reached
+        if last or signal is not None or self._is_time_to_save(step):
+            self._save(arrays)
+        if signal is not None and not last:
+            raise RunStopped(step, signal)
+
+    def _evaluated(self, values: dict[str, float], arrays: dict[str, Any]) -> None:
         step = self._progress.step
         record = {"step": step, **values, "seconds": round(self._progress.seconds, 3)}
         with self._folder.writing():
             self._folder.append_record(record)
-        arrays = state.capture(self.model)
         value = values[f"val_{self._task.monitor}"]
         if self._progress.improves(value, self._task.higher_is_better):
             self._progress.best = {"step": step, "value": value}
             with self._folder.writing():
                 self._folder.checkpoints.save_best(self._checkpoint(arrays))
         if self._until is not None and self._until.is_met(values[f"val_{self._until.name}"]):
-            self._progress.reached = self.model.stop_training = True
+            self._progress.reached = True
         self._listener.evaluated(record)
-        signal = self._request.signal
-        last = step == self._settings.steps or self._progress.reached
-        if last or signal is not None or self._is_time_to_save(step):
-            self._save(arrays)
-        if signal is not None and not last:
-            raise RunStopped(step, signal)
 
     def _is_time_to_save(self, step: int) -> bool:
         # Weights with which every step is bad must not drive out the last good checkpoints.

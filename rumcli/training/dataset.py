@@ -11,17 +11,24 @@ from keras import tree
 
 from rumcli.config import Split
 from rumcli.tasks.base import Batch, Task
+from rumcli.training.group import ALONE, Group
 
 # Batches that Python makes at a time for TensorFlow. One by one, they cost a tenth of a step of
 # ten milliseconds.
 _AT_ONCE = 16
 
 
-def training_batches(task: Task, first_step: int) -> Any:
-    """Make the batches of all steps from `first_step` on, without end, in any form `fit` takes."""
+def training_batches(task: Task, first_step: int, group: Group = ALONE) -> Any:
+    """Make the batches of all steps from `first_step` on, without end, in any form `fit` takes.
+
+    Args:
+        task: Makes whole batches.
+        first_step: From 0.
+        group: Knows which rows of them are this process's.
+    """
     if keras.backend.backend() == "tensorflow":
-        return _training_dataset(task, first_step)
-    return _batches(task, first_step)
+        return _training_dataset(task, first_step, group)
+    return _batches(task, first_step, group)
 
 
 def evaluation_batches(task: Task, split: Split) -> Any:
@@ -35,17 +42,18 @@ def evaluation_batches(task: Task, split: Split) -> Any:
 # fused loop is compiled for them, and splits them over the cores.
 
 
-def _training_dataset(task: Task, first_step: int) -> Any:
+def _training_dataset(task: Task, first_step: int, group: Group) -> Any:
     import tensorflow as tf
 
     def blocks() -> Iterator[Batch]:
-        batches = _batches(task, first_step)
+        batches = _batches(task, first_step, group)
         while True:
             block = [next(batches) for _ in range(_AT_ONCE)]
             yield tree.map_structure(lambda *parts: np.stack(parts), *block)
 
     signature = tree.map_structure(
-        lambda part: tf.TensorSpec((_AT_ONCE, *part.shape), part.dtype), task.training_batch(0)
+        lambda part: tf.TensorSpec((_AT_ONCE, *part.shape), part.dtype),
+        next(_batches(task, 0, group)),
     )
     dataset = tf.data.Dataset.from_generator(blocks, output_signature=signature)
     return dataset.unbatch().prefetch(2)
@@ -68,9 +76,10 @@ def _evaluation_dataset(task: Task, split: Split) -> Any:
     return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
 
-def _batches(task: Task, step: int) -> Iterator[Batch]:
+def _batches(task: Task, step: int, group: Group) -> Iterator[Batch]:
     while True:
-        yield task.training_batch(step)
+        whole = task.training_batch(step)
+        yield tree.map_structure(lambda part: part[group.share(len(part))], whole)
         step += 1
 
 

@@ -20,7 +20,7 @@ _METRICS = "metrics"
 
 def capture(model: keras.Model) -> dict[str, np.ndarray]:
     """Return the weights, random states and optimiser's variables, by name."""
-    return _read(_lasting(model))
+    return _read(lasting(model))
 
 
 def capture_metrics(model: keras.Model) -> dict[str, np.ndarray]:
@@ -34,7 +34,7 @@ def restore(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
     Raises:
         RunError: If the arrays are those of another model.
     """
-    _assign(_lasting(model), arrays)
+    _assign(lasting(model), arrays)
 
 
 def restore_metrics(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
@@ -47,17 +47,27 @@ def restore_weights(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> Non
     _assign(_named(_MODEL, model.variables), arrays)
 
 
-def metrics_among(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return those of the arrays that are running metrics."""
-    return {name: array for name, array in arrays.items() if name.startswith(f"{_METRICS}/")}
-
-
-def _lasting(model: keras.Model) -> dict[str, keras.Variable]:
+def lasting(model: keras.Model) -> dict[str, keras.Variable]:
+    """Return the variables behind `capture`, by name."""
     model.optimizer.build(model.trainable_variables)
     return {
         **_named(_MODEL, model.variables),
         **_named(_OPTIMIZER, model.optimizer.variables),
     }
+
+
+def random_states(model: keras.Model) -> dict[str, keras.Variable]:
+    """Return those of the variables behind `capture` that are of random generators, by name."""
+    return {
+        name: variable
+        for name, variable in _named(_MODEL, model.variables).items()
+        if variable.name == "seed_generator_state"
+    }
+
+
+def metrics_among(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return those of the arrays that are running metrics."""
+    return {name: array for name, array in arrays.items() if name.startswith(f"{_METRICS}/")}
 
 
 def _metrics(model: keras.Model) -> dict[str, keras.Variable]:

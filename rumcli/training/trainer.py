@@ -17,12 +17,13 @@ from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.material import Material
 from rumcli.tasks.model import count_weights
-from rumcli.training import environment, memory, requirements, session, state, tensorboard
+from rumcli.training import environment, memory, requirements, session, sharing, state, tensorboard
 from rumcli.training import material as materials
 from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
 from rumcli.training.dataset import evaluation_batches, training_batches
 from rumcli.training.evaluation import evaluate, levels, outcome
+from rumcli.training.group import ALONE, Group
 from rumcli.training.listener import Listener, Plan
 from rumcli.training.progress import Progress
 from rumcli.training.requirements import Requirement
@@ -40,6 +41,7 @@ def train(
     request: StopRequest | None = None,
     material: Material | None = None,
     required: Sequence[Requirement] = (),
+    group: Group = ALONE,
 ) -> dict[str, Any]:
     """Train until `run.train.steps` steps are done, or a validation is as `run.train.until` says.
 
@@ -53,9 +55,11 @@ def train(
         material: What `material.for_training` read for this run; None: it is read, if there is any.
         required: What the caller will ask of the summary; that it has such figures is checked
             before the first step.
+        group: The processes that train the model together. All but the chief have a folder
+            `elsewhere`, and evaluate nothing.
 
     Returns:
-        The summary, as in `summary.json`.
+        The summary, as in `summary.json`; of the chief alone.
 
     Raises:
         RunStopped: If a signal asked for it; all is saved.
@@ -72,27 +76,32 @@ def train(
     if run.train.until is not None:
         known = requirements.validated(task)
         requirements.check_names([bounds.read(run.train.until)], known, "train.until")
-    model = task.model()
-    memory.check(task, model)
-    listener = tensorboard.beside(listener, folder.path)
+    mine = sharing.task_of_mine(task, material, group)
+    model = mine.model()
+    sharing.prepare(model, group)
+    memory.check(mine, model)
+    if group.rank == 0:
+        listener = tensorboard.beside(listener, folder.path)
     try:
-        progress = _resume(task, model, folder, listener)
+        progress = _resume(task, model, folder, listener, group)
         with folder.writing():
             is_done = progress.reached or progress.step == run.train.steps
-            folder.begin(environment.describe(run.seed), finished=is_done)
+            made_with = {**environment.describe(run.seed), "workers": group.count}
+            folder.begin(made_with, finished=is_done)
             folder.write_json("plan.json", _known(task, model))
             materials.remember(material, folder)
         listener.started(_plan(task, model, progress, folder))
-        callback = RunCallback(task, folder, progress, listener, request)
-        validation = evaluation_batches(task, Split.VALIDATION)
+        callback = RunCallback(task, folder, progress, listener, request, group)
+        validation = evaluation_batches(task, Split.VALIDATION) if group.rank == 0 else None
         for part in _parts(progress.step, run.train.steps, run.train.eval_every):
             if progress.reached:
                 break
-            if request.signal is not None:  # before the first step
-                raise RunStopped(progress.step, request.signal)
-            with memory.explained(task, model):
+            _, signal = group.agree({}, request.signal)
+            if signal is not None:  # before the first step
+                raise RunStopped(progress.step, signal)
+            with group.watched(), memory.explained(mine, model):
                 model.fit(
-                    training_batches(task, part.first_step),
+                    training_batches(task, part.first_step, group),
                     steps_per_epoch=part.span,
                     epochs=part.spans,
                     validation_data=validation,
@@ -100,8 +109,10 @@ def train(
                     shuffle=False,
                     verbose=0,
                 )
+        if group.rank > 0:
+            return {}
         listener.testing()
-        return _finish(task, model, folder, progress, listener)
+        return _finish(task, model, folder, progress, listener, group)
     finally:
         listener.ended()
 
@@ -128,16 +139,19 @@ def _parts(step: int, last_step: int, eval_every: int) -> Iterator[Part]:
         yield Part(boundary, last_step - boundary, 1)
 
 
-def _resume(task: Task, model: keras.Model, folder: RunFolder, listener: Listener) -> Progress:
+def _resume(
+    task: Task, model: keras.Model, folder: RunFolder, listener: Listener, group: Group
+) -> Progress:
     checkpoint, warnings = folder.checkpoints.load_newest()
     for warning in warnings:
         listener.warned(warning)
+    checkpoint = sharing.spread(task, model, checkpoint, group)
     if checkpoint is None:
         with folder.writing():
             folder.drop_records_after(0)
         return Progress()
     # Keras makes a metric's variables at its first batch; they must be there to be restored.
-    model.evaluate(evaluation_batches(task, Split.VALIDATION), steps=1, verbose=0)
+    sharing.use_metrics(task, model)
     state.restore(model, checkpoint.arrays)
     with folder.writing():
         folder.drop_records_after(checkpoint.step)
@@ -179,7 +193,12 @@ def _known(task: Task, model: keras.Model) -> dict[str, Any]:
 
 
 def _finish(
-    task: Task, model: keras.Model, folder: RunFolder, progress: Progress, listener: Listener
+    task: Task,
+    model: keras.Model,
+    folder: RunFolder,
+    progress: Progress,
+    listener: Listener,
+    group: Group,
 ) -> dict[str, Any]:
     """Evaluate the best weights on the test split and write the summary."""
     weights_of = progress.step
@@ -189,7 +208,7 @@ def _finish(
         listener.warned(f"{error}; the test is done with the last weights instead")
         best = None
     if best is not None:
-        state.restore_weights(model, best.arrays)
+        state.restore_weights(model, sharing.of_mine(model, best.arrays, group))
         weights_of = best.step
     values = evaluate(task, model, Split.TEST)
     summary = {

@@ -1,0 +1,166 @@
+"""`rum train --workers`: several processes for one run, started by the command or by hand."""
+
+import contextlib
+import json
+import pathlib
+import signal
+import socket
+import sys
+import time
+
+import pytest
+
+from tests import small
+from tests.cli.commands import SMALL_RUM, assert_one_line, interrupt_when, rum, start
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+
+COPYING = ["train", "copying", *SMALL_RUM, "--set=train.eval_every=4"]
+# Sums in another order differ by some units in the last place, and grow as the weights change.
+ROUNDING = 1e-5
+
+
+def records(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_same_losses(found, expected):
+    """Assert that two runs have the same losses at the same steps, within rounding."""
+    one, other = records(found), records(expected)
+    assert [record["step"] for record in one] == [record["step"] for record in other]
+    for name in ("loss", "val_loss"):
+        values = [record[name] for record in other]
+        assert [record[name] for record in one] == pytest.approx(values, rel=ROUNDING)
+
+
+def steps_saved(folder):
+    return max(
+        (int(path.stem.removeprefix("step-")) for path in folder.glob("checkpoints/step-*.npz")),
+        default=0,
+    )
+
+
+def workers_alive(folder):
+    """Return the commands of all workers of a folder that are at work, as Linux lists them."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().split(b"\0")
+            is_worker = any(word.startswith(b"--worker=") for word in words)
+            if is_worker and (path.parent / "cwd").readlink() == folder:
+                found.append(words)
+    return found
+
+
+def free_address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            ["--workers=3"],
+            "--workers 3: a batch of 8 can't be shared evenly; try --batch-size 6 or",
+        ),
+        (["--workers=0"], "--workers 0: expected at least 1"),
+        (["--worker=1"], "--worker and --address go together"),
+        (["--worker=0", "--address=127.0.0.1:9"], "--worker 0: expected --workers too"),
+        (["--worker=2", "--workers=2", "--address=h:9"], "--worker 2: expected 0 to 1"),
+        (["--worker=1", "--address=here"], "--address here: expected HOST:PORT"),
+        (["--workers=2", "--set=precision=mixed_float16"], "mixed_bfloat16 can"),
+    ],
+)
+def test_a_team_that_can_not_be_is_told_at_once(tmp_path, options, expected):
+    assert_one_line(rum(*COPYING, *options, cwd=tmp_path), 2, expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_backends_have_no_workers(tmp_path):
+    result = rum(*COPYING, "--workers=2", cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
+    assert_one_line(result, 2, "several processes need the backend tensorflow, not jax")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_workers_and_then_one_have_the_losses_of_one_process(tmp_path):
+    # Given 24 steps by one process,
+    assert rum(*COPYING, "--steps=24", "--out=one", "--quiet", cwd=tmp_path).returncode == 0
+    # when two do 20 of them, and one goes on,
+    arguments = [*COPYING, "--steps=20", "--out=two", "--workers=2", "--json"]
+    result = rum(*arguments, cwd=tmp_path, fresh=True)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["steps"] == 20
+    two = tmp_path / "two"
+    assert json.loads((two / "environment.json").read_text())["workers"] == 2
+    goes_on = rum("train", "--resume=two", "--steps=24", "--quiet", cwd=tmp_path)
+    assert goes_on.returncode == 0, goes_on.stderr
+    # then it makes no difference.
+    assert_same_losses(two, tmp_path / "one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("again", [1, 2, 4])
+def test_streams_that_are_carried_on_survive_a_stop_and_another_number(tmp_path, again):
+    # Given a text in 8 streams, whose states are carried from step to step,
+    small.write_text(tmp_path / "text")
+    settings = [f"--set={one}" for one in (*small.SETTINGS, *small.OF_CHARACTERS)]
+    plain = ["--cell=rum", "--set=cell.implementation=plain", "--hidden=8", "--batch-size=8"]
+    command = ["train", "ptb", "--data=text", *settings, *plain, "--steps=60"]
+    assert rum(*command, "--out=one", "--quiet", cwd=tmp_path).returncode == 0
+    # when two processes are stopped in the middle of a span and others go on,
+    process = start(*command, "--out=two", "--workers=2", cwd=tmp_path, fresh=True)
+    two = tmp_path / "two"
+    code, _, err = interrupt_when(process, lambda: steps_saved(two) >= 15)
+    assert code == 130, err
+    assert err.endswith("to go on: rum train --resume two\n")
+    assert workers_alive(tmp_path) == []
+    assert steps_saved(two) < 60
+    result = rum("train", "--resume=two", f"--workers={again}", cwd=tmp_path, fresh=True)
+    assert result.returncode == 0, result.stderr
+    # then losses are those of one process that nobody stopped.
+    assert_same_losses(two, tmp_path / "one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", ["worker", "chief"])
+def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, killed):
+    # Given two processes started by hand,
+    command = [*COPYING, "--steps=400", "--workers=2", f"--address={free_address()}"]
+    chief = start(*command, "--worker=0", "--out=two", cwd=tmp_path, fresh=True)
+    other = start(*command, "--worker=1", cwd=tmp_path, fresh=True)
+    victim, left = (other, chief) if killed == "worker" else (chief, other)
+    two = tmp_path / "two"
+    # when one is killed,
+    interrupt_when(victim, lambda: steps_saved(two) >= 10, signal.SIGKILL)
+    began = time.monotonic()
+    _, err = left.communicate(timeout=120)
+    # then the other ends soon, with one line,
+    assert left.returncode == 1
+    assert time.monotonic() - began < 60
+    name = "worker 1" if killed == "worker" else "worker 0, the chief,"
+    assert err.splitlines()[-1] == f"rum: error: {name} is gone"
+    saved = steps_saved(two)
+    assert 10 <= saved < 400
+    # and the run goes on as if nothing had been.
+    steps = saved // 4 * 4 + 8
+    again = rum(*COPYING, f"--steps={steps}", "--out=one", "--quiet", cwd=tmp_path)
+    assert again.returncode == 0
+    shorter = (two / "config.yaml").read_text().replace("steps: 400", f"steps: {steps}")
+    (two / "config.yaml").write_text(shorter)
+    result = rum("train", "--resume=two", "--workers=2", cwd=tmp_path, fresh=True)
+    assert result.returncode == 0, result.stderr
+    assert records(two)[-1]["loss"] == pytest.approx(
+        records(tmp_path / "one")[-1]["loss"], rel=1e-4
+    )
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_ends_all_with_one_line(tmp_path):
+    arguments = [*COPYING, "--steps=40", "--workers=2", "--out=two", "--learning-rate=1e38"]
+    result = rum(*arguments, cwd=tmp_path, fresh=True)
+    assert result.returncode == 1
+    assert "is not finite" in result.stderr.splitlines()[-1]
+    assert len([line for line in result.stderr.splitlines() if "error" in line]) == 1
+    assert workers_alive(tmp_path) == []
