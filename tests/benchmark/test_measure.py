@@ -88,6 +88,7 @@ def test_the_document_has_a_machine_and_series_apart_from_cases():
     assert content["series"][0]["axis"] == "steps"
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_process_of_its_own():
     small = peak(TINY, Subject("rnn", "rnn"))
     large = peak(dataclasses.replace(TINY, batch=40_000), Subject("rnn", "rnn"))

@@ -1,3 +1,5 @@
+import pytest
+
 from rumcli.benchmark import training
 from rumcli.benchmark.document import document
 from rumcli.benchmark.training import Pace
@@ -16,6 +18,7 @@ class Heard(Listener):
         self.has_ended = True
 
 
+@pytest.mark.slow
 def test_a_run_is_measured_beside_bare_steps(monkeypatch):
     monkeypatch.setattr(training, "_STEPS", {"recall": 14})
     monkeypatch.setattr(training, "_configuration", small_configuration)

@@ -88,7 +88,15 @@ def test_the_output_layer_and_the_embedding_are_orthogonal_at_first(text):
     assert not bias.any()
 
 
-@pytest.mark.parametrize(("cell", "layers"), [("rum", 2), ("arum", 1), ("fsrnn", 1), ("gru", 1)])
+@pytest.mark.parametrize(
+    ("cell", "layers"),
+    [
+        pytest.param("rum", 2, marks=pytest.mark.slow),
+        pytest.param("arum", 1, marks=pytest.mark.slow),
+        ("fsrnn", 1),
+        ("gru", 1),
+    ],
+)
 def test_every_cell_reads_characters(text, cell, layers):
     task = characters(text, cell, settings=[f"model.layers={layers}", "model.dropout=0.2"])
     model = task.model()

@@ -107,7 +107,7 @@ def test_the_summary_is_of_the_best_weights(tmp_path, task):
         ("copying", "rum", 15, 10),
         pytest.param("copying", "arum", 16, 15, marks=pytest.mark.slow),
         # A pass over the text has 14 steps: in the middle of the second one.
-        ("ptb", "gru", 23, 20),
+        pytest.param("ptb", "gru", 23, 20, marks=pytest.mark.slow),
         pytest.param("ptb", "rum", 26, 25, marks=pytest.mark.slow),
     ],
 )
