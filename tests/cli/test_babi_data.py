@@ -88,7 +88,8 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, arguments, expected):
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 def test_an_interrupted_command_leaves_no_part_of_a_file(tmp_path):
     out = tmp_path / "o"
-    process = start("gen-data", "babi", "--subtask=4", "--count=100000000", "--out=o", cwd=tmp_path)
+    arguments = ["gen-data", "babi", "--subtask=4", "--count=100000000", "--out=o"]
+    process = start(*arguments, cwd=tmp_path, fresh=True)
     ended = interrupt_when(process, lambda: out.is_dir() and any(out.iterdir()))
     assert ended == (130, "", "rum: error: interrupted\n")
     assert list(out.iterdir()) == []

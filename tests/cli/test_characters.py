@@ -243,7 +243,7 @@ def test_a_reader_that_closes_the_pipe_ends_the_writing_quietly(trained):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 def test_ctrl_c_ends_the_writing_in_one_line(trained):
-    process = start("generate", trained[0] / "run", "--length=1000000", cwd="/")
+    process = start("generate", trained[0] / "run", "--length=1000000", cwd="/", fresh=True)
     seen = process.stdout.read(20)
     code, out, err = interrupt_when(process, lambda: True, signal.SIGINT)
     assert (code, err) == (130, "rum: error: interrupted\n")

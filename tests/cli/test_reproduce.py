@@ -33,10 +33,10 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
     assert main(["reproduce", "recall", "--dry-run", "--json", "--only=LSTM"]) == 0
     found = validated(capsys.readouterr().out, "reproduce-dry-run")
     assert [(one["condition"], one["seed"]) for one in found["runs"][:4]] == [
-        ("T = 30", 1),
         ("T = 50", 1),
+        ("T = 30", 1),
         ("T = 80", 1),
-        ("T = 30", 2),
+        ("T = 50", 2),
     ]
     assert [path.name for path in here.iterdir()] == ["small.yaml"]
 

@@ -119,7 +119,7 @@ def test_a_run_can_be_repeated_from_its_config(tmp_path, finished_run):
 
 @needs_posix
 def test_a_run_goes_on_when_nobody_reads_what_it_says(tmp_path):
-    process = start("train", "copying", "--steps=20", "--out=x", *SMALL, cwd=tmp_path)
+    process = start("train", "copying", "--steps=20", "--out=x", *SMALL, cwd=tmp_path, fresh=True)
     process.stderr.readline()
     process.stderr.close()
     assert process.wait(timeout=120) == 0
@@ -147,7 +147,7 @@ def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, name, code, options):
     arguments = ["train", "copying", "--steps=120", *SMALL_RUM, *RANDOM, *options]
     assert rum(*arguments, "--out=whole", "--quiet", cwd=tmp_path).returncode == 0
     # when the same is stopped at about step 60 and resumed,
-    process = start(*arguments, "--out=parts", cwd=tmp_path)
+    process = start(*arguments, "--out=parts", cwd=tmp_path, fresh=True)
     parts = tmp_path / "parts"
     found, _, err = interrupt_when(process, lambda: newest_step(parts) >= 60, number)
     assert found == code

@@ -48,7 +48,8 @@ def test_neither_utf_8_nor_a_home_to_write_to_is_needed(tmp_path):
 def test_the_second_interrupt_ends_a_run_at_once_and_nothing_is_lost(tmp_path):
     # A step that takes long, so that the first one is not obeyed before the second.
     slow = ["--delay=3000", "--batch-size=64", "--hidden=64"]
-    process = start(*ARGUMENTS, *slow, "--steps=100", "--out=run", "--quiet", cwd=tmp_path)
+    arguments = [*ARGUMENTS, *slow, "--steps=100", "--out=run", "--quiet"]
+    process = start(*arguments, cwd=tmp_path, fresh=True)
     run = tmp_path / "run"
     interrupted = []
 
@@ -67,7 +68,8 @@ def test_the_second_interrupt_ends_a_run_at_once_and_nothing_is_lost(tmp_path):
 
 @needs_posix
 def test_a_terminal_that_closes_lets_the_run_save(tmp_path):
-    process = start(*ARGUMENTS, "--steps=100000", "--out=run", "--quiet", cwd=tmp_path)
+    arguments = [*ARGUMENTS, "--steps=100000", "--out=run", "--quiet"]
+    process = start(*arguments, cwd=tmp_path, fresh=True)
     run = tmp_path / "run"
     code, _, err = interrupt_when(
         process, lambda: bool(list(run.glob("checkpoints/step-*"))), signal.SIGHUP

@@ -13,7 +13,8 @@ pytestmark = needs_posix
 
 def test_the_second_is_refused_and_the_first_goes_on(tmp_path):
     run = tmp_path / "run"
-    process = start(*ARGUMENTS, "--steps=100000", "--out=run", "--quiet", cwd=tmp_path)
+    arguments = [*ARGUMENTS, "--steps=100000", "--out=run", "--quiet"]
+    process = start(*arguments, cwd=tmp_path, fresh=True)
     refused = []
 
     def is_refused():
