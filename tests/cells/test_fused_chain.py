@@ -94,7 +94,11 @@ def assert_same_in_float64(name: str, steps: int, batch: int, units: int) -> Non
     assert_same(plain, other, 1e-9)
 
 
-@pytest.mark.parametrize(("name", "steps", "batch", "units"), SAMPLE)
+@pytest.mark.parametrize(
+    ("name", "steps", "batch", "units"),
+    # A chain of four cells takes long to be compiled.
+    [pytest.param(*one, marks=[pytest.mark.slow] * (one[0] == "fs_lstm")) for one in SAMPLE],
+)
 def test_outputs_and_gradients_are_those_of_the_plain_loop(name, steps, batch, units):
     assert_same_in_float64(name, steps, batch, units)
 

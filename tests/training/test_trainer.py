@@ -249,7 +249,11 @@ def test_two_runs_of_one_seed_are_the_same(tmp_path):
 
 @pytest.mark.parametrize(
     "precision",
-    ["float64", "mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)],
+    [
+        "float64",
+        pytest.param("mixed_bfloat16", marks=pytest.mark.slow),
+        pytest.param("mixed_float16", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_has_the_precision_that_was_asked_for(tmp_path, precision):
     run = small.run_config(steps=10, settings=[f"precision={precision}"])
