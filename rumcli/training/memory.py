@@ -15,6 +15,7 @@ from rumcli.errors import ConfigError, RunError
 from rumcli.tasks.base import Task
 
 _GIGABYTE = 1e9
+_SPARSE = ("eunn", "fsrnn", "custom")  # cells that need no weight from each unit to each
 
 
 def at_least(task: Task, model: keras.Model) -> int:
@@ -31,15 +32,31 @@ def at_least(task: Task, model: keras.Model) -> int:
     return weights + task.config.train.batch_size * activations
 
 
-def check(task: Task, model: keras.Model) -> None:
+def at_least_of_units(task: Task) -> int:
+    """Return a lower bound of what a training step needs, in bytes, before there is a model.
+
+    To make the weights of a model that is too large takes minutes, and may be the end already.
+    """
+    cell = task.config.cell
+    if cell.name in _SPARSE:
+        return 0
+    # A weight from each unit to each, and its gradient.
+    return 2 * cell.units**2 * _width(keras.config.dtype_policy().variable_dtype)
+
+
+def check(task: Task, model: keras.Model | None) -> None:
     """Make sure that a training step is not larger than this machine.
 
     A process that takes more than there is may be killed without a word.
 
+    Args:
+        task: What is trained.
+        model: Of the task; None: it is yet to be made.
+
     Raises:
         ConfigError: If a step can't be computed here.
     """
-    needed = at_least(task, model)
+    needed = _known(task, model)
     found = machine.memory()
     limits = [limit for limit in (found["total"], found["limit"]) if limit is not None]
     if limits and needed > min(limits):
@@ -50,8 +67,12 @@ def check(task: Task, model: keras.Model) -> None:
 
 
 @contextlib.contextmanager
-def explained(task: Task, model: keras.Model) -> Iterator[None]:
+def explained(task: Task, model: keras.Model | None) -> Iterator[None]:
     """Turn what backends raise for want of memory into one line for the user.
+
+    Args:
+        task: What is trained.
+        model: Of the task; None: it is made in the block.
 
     Raises:
         RunError: If the block ran out of memory.
@@ -64,9 +85,13 @@ def explained(task: Task, model: keras.Model) -> Iterator[None]:
         available = machine.memory()["available"]
         left = "" if available is None else f", and {_spoken(available)} are free"
         raise RunError(
-            f"out of memory: a training step takes at least {_spoken(at_least(task, model))}"
+            f"out of memory: a training step takes at least {_spoken(_known(task, model))}"
             f"{left}; {_advice(task)}"
         ) from error
+
+
+def _known(task: Task, model: keras.Model | None) -> int:
+    return at_least_of_units(task) if model is None else at_least(task, model)
 
 
 def _is_about_memory(error: Exception) -> bool:

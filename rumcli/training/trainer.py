@@ -77,7 +77,9 @@ def train(
         known = requirements.validated(task)
         requirements.check_names([bounds.read(run.train.until)], known, "train.until")
     mine = sharing.task_of_mine(task, material, group)
-    model = mine.model()
+    memory.check(mine, None)
+    with memory.explained(mine, None):
+        model = mine.model()
     sharing.prepare(model, group)
     memory.check(mine, model)
     if group.rank == 0:
