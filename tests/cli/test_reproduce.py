@@ -30,13 +30,13 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
     assert lines[0].startswith("rum train copying --set=task.validation_examples=20 ")
     assert lines[0].endswith(" --out reproductions/small/gru-t-4-seed-1")
     assert err == "4 runs of table small, in this order\n"
-    assert main(["reproduce", "recall", "--dry-run", "--json", "--only=LSTM"]) == 0
+    assert main(["reproduce", "recall_lengths", "--dry-run", "--json", "--only=LSTM"]) == 0
     found = validated(capsys.readouterr().out, "reproduce-dry-run")
     assert [(one["condition"], one["seed"]) for one in found["runs"][:4]] == [
-        ("T = 50", 1),
         ("T = 30", 1),
         ("T = 80", 1),
-        ("T = 50", 2),
+        ("T = 30", 2),
+        ("T = 80", 2),
     ]
     assert [path.name for path in here.iterdir()] == ["small.yaml"]
 
