@@ -132,21 +132,24 @@ def _chosen(names: list[str], what: str, config: RunConfig, run: Path) -> list[s
     missing = [name for name in views.VIEWS if name not in there]
     if _ALL in names:
         if missing:
-            output.note(f"{run} is of '{config.cell.name}', which has no {_listed(missing)}")
+            lacking = _listed(missing, config)
+            output.note(f"{run} is of '{config.cell.name}', which has no {lacking}")
         return there
     wrong = [name for name in names if name in missing]
     if wrong:
+        lacking = _listed(wrong, config)
         raise ConfigError(
-            f"--what {what}: {run} is of '{config.cell.name}', which has no {_listed(wrong)}; "
+            f"--what {what}: {run} is of '{config.cell.name}', which has no {lacking}; "
             f"there are: {', '.join(there)}"
         )
     return [name for name in views.VIEWS if name in names]
 
 
-def _listed(missing: list[str]) -> str:
+def _listed(missing: list[str], config: RunConfig) -> str:
+    has_option = hasattr(config.cell, "update_gate")  # and is without; others have gates too
     words = {
         "angles": "rotation",
-        "gate": "update gate of RUM",
+        "gate": "update gate" if has_option else "update gate of RUM",
         "spectrum": "associative memory",
     }
     *others, last = [words[view] for view in missing]
