@@ -31,7 +31,7 @@ def reproduce(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="copying, recall, recall_lengths, babi, ptb, or a YAML file of yours.",
+            help="copying, recall, recall_lengths, babi, babi_equal, ptb, or a YAML file of yours.",
             autocompletion=options.completing(options.tables),
         ),
     ],
