@@ -40,7 +40,8 @@ def test_a_second_signal_ends_a_process_that_python_does_not_get_to(number):
         time.sleep(0.2)
         assert process.poll() is None
         process.send_signal(number)
-        assert process.wait(60) == 128 + number
+        # The latter if Python got to the first one, after which the second acts as it always does.
+        assert process.wait(60) in (128 + number, -number)
 
 
 def test_the_first_signal_is_noted_and_nothing_more():
