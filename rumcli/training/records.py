@@ -116,6 +116,11 @@ def is_summary(content: Any) -> bool:
     )
 
 
+def is_reference(content: Any) -> bool:
+    """Tell whether something is a reference level: of what, its name and its numbers."""
+    return _fits(_Reference, content)
+
+
 def is_manifest(content: Any) -> bool:
     """Tell whether something is what a checkpoint says of itself: its step and its progress."""
     return _fits(_Manifest, content)

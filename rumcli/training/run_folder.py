@@ -127,8 +127,9 @@ class RunFolder:
         """The reference levels, as `summary.json` has them; None if they are not known."""
         for name in ("summary.json", "plan.json"):
             content = self.read_json(name)
-            if isinstance(content, dict) and isinstance(content.get("reference"), dict):
-                return content["reference"]
+            found = content.get("reference") if isinstance(content, dict) else None
+            if records.is_reference(found):
+                return found
         return None
 
     def begin(self, environment: dict[str, Any], finished: bool) -> None:

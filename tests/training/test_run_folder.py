@@ -92,6 +92,21 @@ def test_what_is_no_summary_is_none(tmp_path, content):
     assert folder.summary() is None
 
 
+LEVELS = {"of": "loss", "label": "memoryless", "level": 0.75, "solved": 0.0, "published": None}
+
+
+@pytest.mark.parametrize("changed", [{"of": None}, {"of": 3}, {"level": "0.75"}, {"label": ["a"]}])
+def test_a_reference_of_another_form_is_passed_over_for_that_of_the_plan(tmp_path, changed):
+    folder = RunFolder(tmp_path)
+    folder.write_json("summary.json", {"reference": LEVELS | changed})
+    assert folder.reference is None
+    missing = {name: value for name, value in LEVELS.items() if name != "of"}
+    folder.write_json("summary.json", {"reference": missing})
+    assert folder.reference is None
+    folder.write_json("plan.json", {"reference": LEVELS})
+    assert folder.reference == LEVELS
+
+
 def test_a_run_goes_on_although_its_environment_lists_nothing(tmp_path):
     folder = RunFolder.create(tmp_path, small.run_config())
     folder.write_json("environment.json", {"seed": 1, "resumed": 5})
