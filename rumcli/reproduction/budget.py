@@ -62,20 +62,20 @@ class Budget:
         """Tell whether no run may train any more."""
         return now >= self.last
 
-    def until(self, now: float, running: Sequence[float], waiting: int) -> float:
+    def until(self, now: float, running: Sequence[float], waiting: Sequence[float]) -> float:
         """Return when a run that begins now has had its share.
 
-        What is left belongs to those that wait, in equal parts, apart from what the running ones
-        still have. A run that ends early so leaves its time to the others.
+        What is left belongs to those that wait, in proportion to their shares, apart from what the
+        running ones still have. A run that ends early so leaves its time to the others.
 
         Args:
             now: The time.
             running: When each of the running ones has had its share.
-            waiting: How many wait, this one among them.
+            waiting: The shares of those that wait, beginning with the one that begins.
         """
         left = max(0.0, self.last - now)
         kept = sum(min(left, max(0.0, end - now)) for end in running)
-        share = max(0.0, self.slots * left - kept) / max(1, waiting)
+        share = max(0.0, self.slots * left - kept) * waiting[0] / sum(waiting)
         return now + min(left, max(share, LEAST))
 
     def may_begin(self, now: float, again: bool) -> bool:

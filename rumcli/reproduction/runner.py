@@ -108,10 +108,10 @@ class Runner:
             now, again = time.monotonic(), not self._waiting
             if not queue or (self._budget and not self._budget.may_begin(now, again)):
                 return
-            waiting = len(queue)
+            waiting = [run.cell.share for run in queue]
             self._begin(queue.popleft(), now, waiting)
 
-    def _begin(self, run: Run, now: float, waiting: int) -> None:
+    def _begin(self, run: Run, now: float, waiting: Sequence[float]) -> None:
         ends = float("inf")
         if self._budget is not None:
             others = [one.share_ends for one in self._running.values()]

@@ -32,6 +32,7 @@ class Row(Section):
     set: Settings = Field(default_factory=dict)
     published: dict[str, Published] | Published | None = None
     not_run: dict[str, Text] | Text | None = None
+    share: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
 
 
 class Mean(Section):
@@ -70,6 +71,7 @@ class Cell:
         runs: Configurations for seed 1, one for each of those of which the figure is the mean.
         settings: What each of them sets, by key path.
         preset: The preset's name or file; None: the task's.
+        share: How much of a budget each of its runs has, beside those of the other rows.
     """
 
     row: str
@@ -79,6 +81,7 @@ class Cell:
     runs: tuple[RunConfig, ...]
     settings: tuple[Settings, ...]
     preset: str | None
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -222,6 +225,7 @@ def _cell(
         tuple(runs),
         tuple(settings),
         preset,
+        row.share,
     )
 
 

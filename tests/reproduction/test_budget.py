@@ -7,6 +7,7 @@ from rumcli.reproduction import budget
 from rumcli.reproduction.budget import Budget
 
 TIMES = st.floats(1.0, 1e6)
+SHARES = st.lists(st.floats(0.01, 1000), min_size=1, max_size=100)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_hours_minutes_and_seconds_are_added(hours, minutes, seconds):
     assert budget.parse(f"{hours}h{minutes}m{seconds}s") == 3600 * hours + 60 * minutes + seconds
 
 
-@given(TIMES, st.integers(1, 8), st.lists(TIMES, max_size=8), st.integers(1, 100), TIMES)
+@given(TIMES, st.integers(1, 8), st.lists(TIMES, max_size=8), SHARES, TIMES)
 def test_no_share_goes_beyond_the_end_or_into_the_past(seconds, slots, running, waiting, now):
     given_to = Budget.of(seconds, now, slots)
     end = given_to.until(now, [now + one for one in running], waiting)
@@ -51,7 +52,7 @@ def test_runs_that_use_their_shares_whole_share_the_time_equally(seconds, slots,
         if len(running) == slots:
             now = min(running)
             running.remove(now)
-        running.append(whole.until(now, running, waiting))
+        running.append(whole.until(now, running, [1] * waiting))
         shares.append(running[-1] - now)
 
     # then
@@ -63,13 +64,19 @@ def test_runs_that_use_their_shares_whole_share_the_time_equally(seconds, slots,
 
 def test_what_a_run_leaves_goes_to_those_that_wait():
     whole = Budget.of(1000.0, 0.0, 1)
-    assert whole.until(0.0, [], 3) == pytest.approx(940 / 3)
-    assert whole.until(40.0, [], 2) - 40 == pytest.approx(450)
+    assert whole.until(0.0, [], [1, 1, 1]) == pytest.approx(940 / 3)
+    assert whole.until(40.0, [], [1, 1]) - 40 == pytest.approx(450)
+
+
+def test_a_run_with_three_shares_has_three_times_as_much():
+    whole = Budget.of(1000.0, 0.0, 1)
+    assert whole.until(0.0, [], [3, 1]) == pytest.approx(940 * 3 / 4)
+    assert whole.until(0.0, [], [1, 3]) == pytest.approx(940 / 4)
 
 
 def test_the_last_run_has_all_that_is_left():
     whole = Budget.of(1000.0, 0.0, 2)
-    assert whole.until(500.0, [900.0], 1) == whole.last
+    assert whole.until(500.0, [900.0], [2]) == whole.last
 
 
 def test_a_stopped_run_is_not_begun_again_for_a_few_seconds():

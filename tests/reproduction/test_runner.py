@@ -127,6 +127,20 @@ def test_a_run_that_had_its_share_goes_on_if_time_is_left(small_table):
     assert listener.ends[-1] == (NAMES[0], STOPPED)
 
 
+def test_a_run_with_a_larger_share_is_stopped_later(tmp_path, small_table):
+    # given
+    rows = {**PLAIN, "LSTM": {**PLAIN["LSTM"], "share": 4}}
+    (tmp_path / "uneven").mkdir()
+    uneven = table(tmp_path / "uneven", conditions={"A": {"task.delay": 4}}, rows=rows)
+
+    # when
+    _, made = follow(uneven, {"seed": 1000}, budget=1.2)
+
+    # then
+    gru, lstm = ([one.steps for one in made if name in one.place.path.name] for name in NAMES[:2])
+    assert lstm[0] > 2 * gru[0]
+
+
 def test_a_run_whose_share_is_over_goes_on_while_nobody_waits(small_table):
     listener, made = follow(small_table, {"seed-1": 1000}, budget=0.8, slots=4)
     assert listener.began_runs == NAMES

@@ -90,6 +90,8 @@ def test_a_table_may_have_no_conditions(tmp_path):
         ),
         ({"unit": "percents"}, "unit: expected 'percent', 'bits', 'nats' or 'none', got"),
         ({"seeds": 0}, "seeds: expected at least 1, got 0"),
+        ({"rows": {"A": {"share": 0}}}, "share: expected a number greater than 0, got 0"),
+        ({"rows": {"A": {"share": float("nan")}}}, "share: expected "),
         ({"task": None}, "expected 'preset' or 'task'"),
         ({"task": "coping"}, "unknown task 'coping'; did you mean 'copying'"),
         ({"preset": "recall"}, "it is for 'recall', not 'copying'"),
