@@ -132,6 +132,7 @@ def _main(
 ) -> None:
     """Be the process."""
     worker.limit_threads(cores)
+    worker.share_gpus()
     _keep_stdout_clean(debug)
     try:
         ended = _train(connection, RunFolder(Path(folder)), start)

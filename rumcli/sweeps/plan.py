@@ -54,6 +54,7 @@ class Description(Section):
     hours: Annotated[float, Field(gt=0, le=100_000)] | None = None
     early_stopping: EarlyStopping | None = None
     cores_per_run: Annotated[int, Field(ge=1, le=10_000)] = 1
+    gpus_per_run: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 0.0
     retries: Annotated[int, Field(ge=0, le=1000)] = 3
     search_seed: Seed = 1
 
@@ -205,6 +206,10 @@ def _check_limits(plan: Plan) -> None:
     if found.runs is not None and found.runs < seeds:
         raise ConfigError(
             f"{where}: runs: {found.runs} are too few for one point with {seeds} seeds"
+        )
+    if found.gpus_per_run > 1 and not found.gpus_per_run.is_integer():
+        raise ConfigError(
+            f"{where}: gpus_per_run: {found.gpus_per_run:g}; above 1 expected a whole number"
         )
     most = plan.most_points
     if most is None and found.hours is None:

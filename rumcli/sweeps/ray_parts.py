@@ -64,6 +64,7 @@ class Next(_Unkept, Searcher):
             "stop_file": str(self._folder.stop_file.resolve()),
             "place": str(Path.cwd()),
             "cores": self._plan.description.cores_per_run,
+            "gpus": self._plan.description.gpus_per_run,
             "start": self._start,
         }
 

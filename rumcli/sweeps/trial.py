@@ -29,6 +29,7 @@ class Trial(tune.Trainable):
     def setup(self, config: dict[str, Any]) -> None:
         """Begin to train, in a thread."""
         worker.limit_threads(config["cores"])
+        worker.limit_gpus(config["gpus"])
         with contextlib.suppress(OSError):  # where own code is found; another machine may lack it
             os.chdir(config["place"])
         self._stop_file = Path(config["stop_file"])

@@ -22,9 +22,11 @@ from typing import Any
 
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError
+from rumcli.sweeps import capacity
+from rumcli.sweeps.capacity import Machine
 from rumcli.sweeps.folder import SweepFolder
 from rumcli.sweeps.listener import SweepListener
-from rumcli.sweeps.plan import Plan
+from rumcli.sweeps.plan import Description, Plan
 from rumcli.sweeps.queue import Fixed, Queue
 from rumcli.training import stopping
 from rumcli.training.stopping import StopRequest
@@ -112,14 +114,14 @@ def run(
         debug: Whether to show what Ray and its processes print.
 
     Raises:
-        ConfigError: If there is no cluster, or no machine with enough cores.
+        ConfigError: If there is no cluster, or no machine with enough cores and GPUs.
     """
     os.environ.update(_ENVIRONMENT)
     folder.stop_file.unlink(missing_ok=True)
     state = folder.path.resolve() / "ray"
     shutil.rmtree(state, ignore_errors=True)
     with _stdout_kept_clean(debug), _ray(address, cores, debug):
-        slots = _slots(plan.description.cores_per_run)
+        slots = _slots(plan.description)
         # After Ray, which takes SIGTERM for itself.
         with stopping.listening() as request:
             try:
@@ -157,7 +159,7 @@ def _run(
     planned = None if most is None else most * len(described.seeds)
     listener.started(str(folder.path), planned, len(queue.earlier), slots)
     tuner = tune.Tuner(
-        tune.with_resources(Trial, {"cpu": described.cores_per_run}),
+        tune.with_resources(Trial, {"cpu": described.cores_per_run, "gpu": described.gpus_per_run}),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=scheduler,
@@ -262,15 +264,13 @@ def _stdout_kept_clean(debug: bool) -> Iterator[None]:
         yield
 
 
-def _slots(cores: int) -> int:
+def _slots(description: Description) -> int:
     """Return how many runs the cluster can have at the same time."""
     import ray
 
-    counts = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-    found = sum(count // cores for count in counts)
-    if found == 0:
-        raise ConfigError(
-            f"cores_per_run: {cores}, but no machine has as many; the largest has "
-            f"{max(counts, default=0)}"
-        )
-    return found
+    machines = [
+        Machine(int(node["Resources"].get("CPU", 0)), int(node["Resources"].get("GPU", 0)))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+    return capacity.slots(machines, description.cores_per_run, description.gpus_per_run)

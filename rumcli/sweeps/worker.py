@@ -35,6 +35,27 @@ def limit_threads(cores: int) -> None:
         os.environ[variable] = str(cores)
 
 
+def limit_gpus(gpus: float) -> None:
+    """Hide the GPUs from a run that is to have none; take of a shared one only what is needed.
+
+    Without a limit TensorFlow and JAX take nearly all memory of a GPU at once.
+
+    Args:
+        gpus: That the run has; below 1, others are on the same one. Which one it is is not
+            decided here.
+    """
+    if gpus == 0:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif gpus < 1:
+        share_gpus()
+
+
+def share_gpus() -> None:
+    """Let TensorFlow or JAX, once it is imported, take GPU memory as it is needed."""
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
 @dataclass(frozen=True)
 class End:
     """How a run ended.

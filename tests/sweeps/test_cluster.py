@@ -133,6 +133,45 @@ def test_a_sweep_that_is_interrupted_saves_all_and_goes_on(tmp_path):
     assert evaluations(best) == unbroken(best, tmp_path)
 
 
+def test_a_sweep_ends_when_its_hours_are_over_and_goes_on_for_as_long_again(tmp_path):
+    write(tmp_path, set={**LONG, "train.steps": 100_000}, seeds=[1], hours=0.008)
+    first = rum("sweep", "sweep.yaml", "--out=out", cwd=tmp_path, fresh=True)
+    assert first.returncode == 0, first.stderr
+    assert "the limit of hours is reached" in first.stderr
+    assert "to go on: rum sweep --resume out" in first.stderr
+    folders = [tmp_path / "out" / f"point-{point}-seed-1" for point in (1, 2)]
+    done = [RunFolder(folder).checkpoints.numbered()[-1] for folder in folders]
+    assert not any((folder / "summary.json").exists() for folder in folders)
+
+    again = rum("sweep", "--resume=out", cwd=tmp_path, fresh=True)
+    assert again.returncode == 0, again.stderr
+    later = [RunFolder(folder).checkpoints.numbered()[-1] for folder in folders]
+    assert all(one > other for one, other in zip(later, done, strict=True))
+
+
+def test_a_run_is_where_its_gpu_is_and_one_too_many_is_told(tmp_path, monkeypatch):
+    from ray.cluster_utils import Cluster
+
+    # given: a machine that says it has a GPU; what is tested is Ray's part and ours, not CUDA's
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+    node = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 80 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "num_gpus": 1})
+    try:
+        address = f"--address={cluster.address}"
+        for gpus, out in ((0.5, "half"), (2, "two")):
+            write(tmp_path, name=f"{out}.yaml", gpus_per_run=gpus)
+        half = rum("sweep", "half.yaml", address, "--out=half", cwd=tmp_path, fresh=True)
+        two = rum("sweep", "two.yaml", address, "--out=two", cwd=tmp_path, fresh=True)
+    finally:
+        cluster.shutdown()
+
+    # then
+    assert half.returncode == 0, half.stderr
+    assert "2 at the same time" in half.stderr
+    assert (two.returncode, two.stdout) == (2, "")
+    assert "gpus_per_run: 2, but no machine has as many; the one with the most has 1" in two.stderr
+
+
 def test_a_run_of_a_node_that_is_killed_goes_on_elsewhere_exactly(tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 

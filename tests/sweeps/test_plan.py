@@ -76,6 +76,8 @@ def test_every_key_is_in_the_manual():
         ({"seeds": None, "sedes": [1]}, "unknown key 'sedes'; did you mean 'seeds'"),
         ({"seeds": []}, "seeds: "),
         ({"seeds": [1, 1]}, "a seed is there twice"),
+        ({"gpus_per_run": 1.5}, "gpus_per_run: 1.5; above 1 expected a whole number"),
+        ({"gpus_per_run": -1}, "gpus_per_run: expected at least 0, got -1"),
         ({"seeds": [-1]}, "expected at least 0, got -1"),
         ({"search": "bayes"}, "search: expected 'grid', 'random' or 'bayesian', got 'bayes'"),
         ({"task": None}, "expected 'preset' or 'task'"),

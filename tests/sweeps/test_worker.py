@@ -1,5 +1,6 @@
 """A run of a sweep in a thread of its own process, without Ray."""
 
+import os
 import time
 
 import pytest
@@ -97,3 +98,23 @@ def test_a_run_does_not_wait_forever(folder, monkeypatch):
         (end,) = to_the_end(worker.Training(folder, nothing))
     assert end.state == FAILED
     assert "is in use by" in end.message
+
+
+GPU_VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "TF_FORCE_GPU_ALLOW_GROWTH",
+    "XLA_PYTHON_CLIENT_PREALLOCATE",
+)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "expected"),
+    [(0, ["", None, None]), (0.5, ["3", "true", "false"]), (2, ["3", None, None])],
+)
+def test_a_run_sees_the_gpus_that_it_has(monkeypatch, gpus, expected):
+    for variable in GPU_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")  # as Ray sets it
+    monkeypatch.setattr(worker.os, "environ", dict(os.environ))
+    worker.limit_gpus(gpus)
+    assert [worker.os.environ.get(variable) for variable in GPU_VARIABLES] == expected
