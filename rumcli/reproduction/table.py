@@ -21,6 +21,7 @@ MOST_RUNS = 10_000
 _GREEK = {"η": "eta", "λ": "lambda"}
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
+Share = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 Published = str | int | float
 Settings = dict[str, Any]
 
@@ -32,7 +33,7 @@ class Row(Section):
     set: Settings = Field(default_factory=dict)
     published: dict[str, Published] | Published | None = None
     not_run: dict[str, Text] | Text | None = None
-    share: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+    share: Share | dict[str, Share] = 1.0
 
 
 class Mean(Section):
@@ -71,7 +72,7 @@ class Cell:
         runs: Configurations for seed 1, one for each of those of which the figure is the mean.
         settings: What each of them sets, by key path.
         preset: The preset's name or file; None: the task's.
-        share: How much of a budget each of its runs has, beside those of the other rows.
+        share: How much of a budget each of its runs has, beside those of the other cells.
     """
 
     row: str
@@ -188,7 +189,7 @@ def _path(name_or_file: str) -> Path:
 def _check_row(document: Document, table: Description, label: str) -> None:
     """Make sure that what a row says of conditions is of those that there are."""
     row = table.rows[label]
-    for key in ("published", "not_run"):
+    for key in ("published", "not_run", "share"):
         found = getattr(row, key)
         for condition in found if isinstance(found, dict) else ():
             if condition not in table.conditions:
@@ -225,7 +226,7 @@ def _cell(
         tuple(runs),
         tuple(settings),
         preset,
-        row.share,
+        _of(row.share, condition) or 1.0,
     )
 
 

@@ -72,6 +72,15 @@ def test_rows_are_over_conditions_and_these_over_the_table(tmp_path):
     assert (run.cell.name, run.cell.units, run.train.batch_size) == ("gru", 6, 4)
 
 
+def test_a_share_is_of_a_row_or_of_its_conditions(tmp_path):
+    rows = {**PLAIN, "RUM": {"share": 3}, "ARUM": {"share": {"T = 6": 2.5}}}
+    read, _ = table(tmp_path, rows=rows)
+    assert [(cell.row, cell.share) for cell in read.cells] == [
+        *(("GRU", 1), ("GRU", 1), ("LSTM", 1), ("LSTM", 1)),
+        *(("RUM", 3), ("RUM", 3), ("ARUM", 1), ("ARUM", 2.5)),
+    ]
+
+
 def test_a_table_may_have_no_conditions(tmp_path):
     read, _ = table(tmp_path, conditions=None, rows={"GRU": {"published": 1}})
     assert read.conditions == [""]
