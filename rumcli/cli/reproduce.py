@@ -54,6 +54,13 @@ def reproduce(
             "repeated.",
         ),
     ] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Run the rows under this condition alone, as in 'T = 200'. May be repeated.",
+        ),
+    ] = None,
     jobs: Annotated[
         int | None, options.integer("Runs at the same time. Default: one for each core.")
     ] = None,
@@ -89,13 +96,13 @@ def reproduce(
             options.at_least(flag, 1, number)
     read = tables.read(table, data)
     count = seeds or read.description.seeds
-    runs = plan.runs(read, count, only or [])
+    runs = plan.runs(read, count, only or [], condition or [])
     place = out or _default(read)
     if dry_run:
         _show_plan(read, runs, place, as_json)
         return
     chosen = {"--seeds": seeds, "--jobs": jobs, "--budget": budget, "--data": data, "--out": out}
-    command = _command(table, chosen, only or [])
+    command = _command(table, chosen, {"--only": only or [], "--condition": condition or []})
     showing = Showing(as_json, quiet, debug)
     folder = _prepare(read, runs, place, trust_code)
     _run(read, runs, folder, count, seconds, jobs, command, showing)
@@ -107,13 +114,13 @@ def _default(table: Table) -> Path:
     return FOLDER / table.name
 
 
-def _command(table: str, chosen: dict[str, Any], only: Sequence[str]) -> str:
+def _command(table: str, chosen: dict[str, Any], repeated: dict[str, list[str]]) -> str:
     words = ["rum", "reproduce", table]
     for flag, value in chosen.items():
         if value is not None:
             words += [flag, str(value)]
-    for row in only:
-        words += ["--only", row]
+    for flag, values in repeated.items():
+        words += [word for value in values for word in (flag, value)]
     return shlex.join(words)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,9 @@ class Run:
         return shlex.join([*words, "--out", str(folder / self.name)])
 
 
-def runs(table: Table, seeds: int, only: Sequence[str] = ()) -> list[Run]:
+def runs(
+    table: Table, seeds: int, only: Sequence[str] = (), conditions: Sequence[str] = ()
+) -> list[Run]:
     """Return the runs of a table: first those of seed 1, so that a part of them is a whole table.
 
     Args:
@@ -61,13 +63,21 @@ def runs(table: Table, seeds: int, only: Sequence[str] = ()) -> list[Run]:
         seeds: How many of them.
         only: Labels of rows, or what they are called in the names of folders; empty: all rows,
             but for what is not run unless it is asked for.
+        conditions: Labels of conditions, as of rows; empty: all.
 
     Raises:
-        ConfigError: If there is no such row, or nothing is to be run.
+        ConfigError: If there is no such row or condition, or nothing is to be run.
     """
-    chosen = {_row(table, label) for label in only}
+    chosen = {_labelled("--only", "row", label, table.rows) for label in only}
+    under = {
+        _labelled("--condition", "condition", label, table.description.conditions)
+        for label in conditions
+    }
     cells = [
-        cell for cell in table.cells if (cell.row in chosen if chosen else cell.not_run is None)
+        cell
+        for cell in table.cells
+        if (cell.row in chosen if chosen else cell.not_run is None)
+        and (not under or cell.condition in under)
     ]
     if not cells:
         raise ConfigError(f"table '{table.name}': no row is run by itself; choose some by --only")
@@ -91,11 +101,14 @@ def all_runs(table: Table, cell: Cell, seeds: int) -> list[Run]:
     ]
 
 
-def _row(table: Table, label: str) -> str:
-    for row in table.rows:
-        if label.casefold() in (row.casefold(), tables.slug(row)):
-            return row
-    raise ConfigError(f"--only: {suggest.unknown('row', label, table.rows)}")
+def _labelled(option: str, kind: str, label: str, known: Collection[str]) -> str:
+    """Return the label that is meant, as it is or as in the names of folders."""
+    for one in known:
+        if label.casefold() in (one.casefold(), tables.slug(one)):
+            return one
+    if not known:
+        raise ConfigError(f"{option} {suggest.clipped(label)}: the table has no {kind}s")
+    raise ConfigError(f"{option}: {suggest.unknown(kind, label, known)}")
 
 
 def _name(table: Table, cell: Cell, part: int, seed: int) -> str:

@@ -201,6 +201,22 @@ def test_a_row_that_is_not_run_by_itself_is_run_if_it_is_named(tmp_path):
         plan.runs(read, 1, ["gru u"])
 
 
+def test_conditions_are_chosen_as_rows_are(tmp_path):
+    rows = {**PLAIN, "η = 2": {"not_run": "too large"}}
+    read, _ = table(tmp_path, rows=rows)
+    for label in ("T = 6", "t-6"):
+        assert [run.name for run in plan.runs(read, 1, (), [label])] == [
+            "gru-t-6-seed-1",
+            "lstm-t-6-seed-1",
+        ]
+    assert [run.name for run in plan.runs(read, 1, ["η = 2"], ["T = 4"])] == ["eta-2-t-4-seed-1"]
+    with pytest.raises(ConfigError, match="--condition: unknown condition 'T = 5'; did you mean"):
+        plan.runs(read, 1, (), ["T = 5"])
+    without, _ = table(tmp_path, rows=PLAIN, conditions=None)
+    with pytest.raises(ConfigError, match="--condition T = 5: the table has no conditions"):
+        plan.runs(without, 1, (), ["T = 5"])
+
+
 @pytest.mark.parametrize("name", [*tables.names(), None])
 def test_the_command_of_a_run_makes_that_run(tmp_path, name):
     read = tables.read(name or str(write(tmp_path)))
