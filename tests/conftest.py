@@ -1,6 +1,7 @@
 """What all tests share: quiet native libraries, few threads, small runs."""
 
 import os
+import signal
 import sys
 
 # Before TensorFlow is imported. Two workers share two cores.
@@ -12,6 +13,14 @@ from hypothesis import settings
 # A shared machine is too uneven for a deadline on each example.
 settings.register_profile("rum", deadline=None, derandomize=True)
 settings.load_profile("rum")
+
+
+# Commands that are tested inherit what is ignored here, as a Ctrl-C is with `pytest &` in a script,
+# and the end of a terminal with nohup; what is handled, if only by doing nothing, they do not.
+for _name in ("SIGINT", "SIGHUP"):
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: None)
 
 
 @pytest.fixture(autouse=True, scope="module")
