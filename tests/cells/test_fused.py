@@ -50,7 +50,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 STEPS, BATCHES, UNITS = (1, 2, 17, 200), (1, 3, 128), (7, 8)
 # Each option with both layers, and among them every B and H, and a T of each kind, with each layer.
 SAMPLE = [
-    (layer, option, (1, 2, 17, 60)[n % 4], BATCHES[(n + n // 3) % 3], UNITS[(n + n // 4) % 2])
+    (layer, option, (1, 2, 17, 30)[n % 4], BATCHES[(n + n // 3) % 3], UNITS[(n + n // 4) % 2])
     for layer in (RUM, ARUM)
     for n, option in enumerate(OPTIONS)
 ]

@@ -117,7 +117,7 @@ def test_masks_are_those_of_the_plain_loop(name, options):
 
 
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("name", ["ln_lstm", "fs_rum"])
+@pytest.mark.parametrize("name", ["ln_lstm", pytest.param("fs_rum", marks=pytest.mark.slow)])
 def test_a_single_output_is_that_of_the_plain_loop(name, masked):
     layers = pair(LAYERS[name], 5, return_sequences=False, return_state=False)
     inputs = random_inputs(6, "float64", 3)

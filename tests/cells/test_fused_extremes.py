@@ -76,6 +76,7 @@ def test_huge_and_tiny_inputs_give_finite_outputs_and_gradients(layer_class, mag
         assert np.all(np.isfinite(array))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer_class", [RUM, ARUM])
 def test_gradients_over_a_thousand_steps_are_those_of_float64(layer_class):
     options = {"time_norm": 1.0, "features": 10, "return_state": False}

@@ -17,6 +17,7 @@ PAGE = (Path(__file__).parents[2] / "docs/ci.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+@pytest.mark.slow
 def test_the_script_leaves_what_it_says_and_goes_on_with_a_run_that_is_there(tmp_path):
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin/rum"

@@ -25,6 +25,7 @@ exit $code
 """
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_grow_ends_the_run_in_one_line(tmp_path):
     import resource
 

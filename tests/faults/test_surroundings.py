@@ -94,6 +94,7 @@ def test_a_step_that_is_larger_than_the_machine_is_refused_with_its_size(tmp_pat
 
 @needs_posix
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of addresses are Linux's")
+@pytest.mark.slow
 def test_memory_that_runs_out_in_a_step_is_told_with_what_to_lower(tmp_path):
     import resource
 

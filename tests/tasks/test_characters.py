@@ -93,7 +93,7 @@ def test_the_output_layer_and_the_embedding_are_orthogonal_at_first(text):
     [
         pytest.param("rum", 2, marks=pytest.mark.slow),
         pytest.param("arum", 1, marks=pytest.mark.slow),
-        ("fsrnn", 1),
+        pytest.param("fsrnn", 1, marks=pytest.mark.slow),
         ("gru", 1),
     ],
 )

@@ -112,6 +112,7 @@ def test_too_many_bad_steps_in_a_row_end_the_run(tmp_path, bad_steps):
         train(run, folder, recorder)
 
 
+@pytest.mark.slow
 def test_the_last_good_checkpoint_outlives_the_steps_that_are_skipped(tmp_path, bad_steps):
     bad_steps.update(dict.fromkeys(range(8, 13), np.nan))  # an evaluation is among them
     settings = ["train.on_nan=skip", "train.skip_at_most=4", "train.checkpoint_every=1"]
