@@ -35,6 +35,24 @@ def parse(text: str) -> float:
 
 
 @dataclass(frozen=True)
+class Share:
+    """What a run is due.
+
+    Attributes:
+        size: A number beside those of the others.
+        had: Seconds that it already had, of this budget or an earlier one.
+    """
+
+    size: float
+    had: float = 0.0
+
+    @property
+    def level(self) -> float:
+        """How far it is served; the lower, the sooner it is its turn."""
+        return self.had / self.size
+
+
+@dataclass(frozen=True)
 class Budget:
     """The time in which a table is to be done.
 
@@ -62,22 +80,36 @@ class Budget:
         """Tell whether no run may train any more."""
         return now >= self.last
 
-    def until(self, now: float, running: Sequence[float], waiting: Sequence[float]) -> float:
+    def until(self, now: float, running: Sequence[float], waiting: Sequence[Share]) -> float:
         """Return when a run that begins now has had its share.
 
-        What is left belongs to those that wait, in proportion to their shares, apart from what the
-        running ones still have. A run that ends early so leaves its time to the others.
+        What is left belongs to those that wait, apart from what the running ones still have, so
+        that in the end all have had time in proportion to their shares: who had more of an earlier
+        budget gets less of this one. A run that ends early so leaves its time to the others.
 
         Args:
             now: The time.
             running: When each of the running ones has had its share.
-            waiting: The shares of those that wait, beginning with the one that begins.
+            waiting: Of those that wait, beginning with the one that begins.
         """
         left = max(0.0, self.last - now)
         kept = sum(min(left, max(0.0, end - now)) for end in running)
-        share = max(0.0, self.slots * left - kept) * waiting[0] / sum(waiting)
-        return now + min(left, max(share, LEAST))
+        level = _level(max(0.0, self.slots * left - kept), waiting)
+        due = level * waiting[0].size - waiting[0].had
+        return now + min(left, max(due, LEAST))
 
     def may_begin(self, now: float, again: bool) -> bool:
         """Tell whether there is time for a run to begin; `again`: one that had a share already."""
         return self.last - now >= (LEAST_AGAIN if again else LEAST_LEFT)
+
+
+def _level(seconds: float, waiting: Sequence[Share]) -> float:
+    """Return the seconds for a share of one up to which so much time serves all who have less."""
+    size = level = 0.0
+    for share in sorted(waiting, key=lambda share: share.level):
+        if size and share.level >= level:
+            break
+        size += share.size
+        seconds += share.had
+        level = seconds / size
+    return level

@@ -13,6 +13,7 @@ from typing import Any
 
 from rumcli import config, files
 from rumcli.errors import ConfigError, RunError
+from rumcli.reproduction.budget import Share
 from rumcli.reproduction.plan import Run
 from rumcli.reproduction.table import Table
 from rumcli.training.run_folder import RunFolder
@@ -36,12 +37,14 @@ class Mark:
         message: Why; one line.
         step: At which it was stopped.
         figures: Of the test of a stopped run.
+        seconds: That the run had so far, with its starts.
     """
 
     state: str
     message: str = ""
     step: int = 0
     figures: dict[str, Any] | None = None
+    seconds: float = 0.0
 
 
 class TableFolder:
@@ -116,12 +119,14 @@ class TableFolder:
         found = self.run_folder(run).read_json(_MARK)
         if not isinstance(found, dict) or found.get("state") not in (FAILED, STOPPED):
             return None
-        step, figures = found.get("step"), found.get("figures")
+        step, figures, seconds = (found.get(key) for key in ("step", "figures", "seconds"))
+        is_time = type(seconds) in (int, float) and 0 <= seconds < 1e12
         return Mark(
             found["state"],
             str(found.get("message", ""))[:2000],
             step if type(step) is int and step >= 0 else 0,
             figures if isinstance(figures, dict) else None,
+            float(seconds) if is_time else 0.0,
         )
 
     def records(self, run: Run) -> list[dict[str, Any]]:
@@ -130,6 +135,12 @@ class TableFolder:
             return self.run_folder(run).records()
         except RunError:  # one that can't be read must not hide all the others
             return []
+
+    def share(self, run: Run) -> Share:
+        """Return what a run is due, with the time that it had so far."""
+        mark, records = self.mark_of(run), self.records(run)
+        noted = 0.0 if mark is None else mark.seconds
+        return Share(run.cell.share, max(noted, records[-1].get("seconds", 0.0) if records else 0))
 
     def write(self, document: dict[str, Any], markdown: str) -> None:
         """Write `results.json` and `results.md`.

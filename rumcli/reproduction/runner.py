@@ -11,7 +11,7 @@ from typing import Protocol
 
 from rumcli.errors import RumError
 from rumcli.reproduction import child
-from rumcli.reproduction.budget import Budget
+from rumcli.reproduction.budget import Budget, Share
 from rumcli.reproduction.child import Child, Ended
 from rumcli.reproduction.folder import FAILED, STOPPED, Mark, TableFolder
 from rumcli.reproduction.plan import Run
@@ -45,6 +45,8 @@ class Process(Protocol):
 class _Running:
     process: Process
     share_ends: float  # in seconds of the monotonic clock
+    had_before: float
+    began: float
 
 
 class Runner:
@@ -108,10 +110,10 @@ class Runner:
             now, again = time.monotonic(), not self._waiting
             if not queue or (self._budget and not self._budget.may_begin(now, again)):
                 return
-            waiting = [run.cell.share for run in queue]
+            waiting = [self._folder.share(run) for run in queue]
             self._begin(queue.popleft(), now, waiting)
 
-    def _begin(self, run: Run, now: float, waiting: Sequence[float]) -> None:
+    def _begin(self, run: Run, now: float, waiting: Sequence[Share]) -> None:
         ends = float("inf")
         if self._budget is not None:
             others = [one.share_ends for one in self._running.values()]
@@ -123,7 +125,7 @@ class Runner:
             self._note(run, Mark(FAILED, str(error)))
             self._listener.ended(run, FAILED, str(error))
             return
-        self._running[run] = _Running(self._launch(place), ends)
+        self._running[run] = _Running(self._launch(place), ends, waiting[0].had, now)
 
     def _wait(self) -> None:
         wait([one.process.connection for one in self._running.values()], _LOOK)
@@ -134,7 +136,8 @@ class Runner:
                 if isinstance(news, Ended):
                     del self._running[run]
                     one.process.join()
-                    self._end(run, news)
+                    had = one.had_before + time.monotonic() - one.began
+                    self._end(run, news, had)
                 else:
                     self._listener.progressed(run, news, "")
 
@@ -158,13 +161,13 @@ class Runner:
         for one in self._running.values():
             one.process.stop(how)
 
-    def _end(self, run: Run, ended: Ended) -> None:
+    def _end(self, run: Run, ended: Ended, had: float) -> None:
         state, message = ended.end.state, ended.end.message
         if state == FAILED:
             self._note(run, Mark(FAILED, message))
         elif state == UNFINISHED and ended.figures is not None:
             state, message = STOPPED, f"at step {ended.step}"
-            self._note(run, Mark(STOPPED, "", ended.step, ended.figures))
+            self._note(run, Mark(STOPPED, "", ended.step, ended.figures, round(had, 3)))
         if state in (STOPPED, UNFINISHED) and not self._is_stopping:
             self._again.append(run)
         self._listener.ended(run, state, message)
@@ -175,9 +178,9 @@ class Runner:
 
 
 def left(folder: TableFolder, runs: Sequence[Run]) -> list[Run]:
-    """Return the runs that are not finished; those that were not begun yet come first."""
+    """Return the runs that are not finished; first those that had least of what they are due."""
     found = [run for run in runs if folder.run_folder(run).finished(run.config) is None]
-    return sorted(found, key=lambda run: bool(folder.run_folder(run).checkpoints.numbered()))
+    return sorted(found, key=lambda run: folder.share(run).level)
 
 
 def launching(

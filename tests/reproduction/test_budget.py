@@ -4,10 +4,17 @@ from hypothesis import strategies as st
 
 from rumcli.errors import ConfigError
 from rumcli.reproduction import budget
-from rumcli.reproduction.budget import Budget
+from rumcli.reproduction.budget import Budget, Share
 
 TIMES = st.floats(1.0, 1e6)
-SHARES = st.lists(st.floats(0.01, 1000), min_size=1, max_size=100)
+SHARES = st.lists(
+    st.builds(Share, st.floats(0.01, 1000), st.just(0.0) | TIMES), min_size=1, max_size=100
+)
+
+
+def shares(*sizes):
+    """Return shares of runs that were not begun."""
+    return [Share(size) for size in sizes]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +50,7 @@ def test_no_share_goes_beyond_the_end_or_into_the_past(seconds, slots, running, 
 def test_runs_that_use_their_shares_whole_share_the_time_equally(seconds, slots, runs):
     # given
     whole = Budget.of(seconds, 0.0, slots)
-    shares = []
+    times = []
     running = []
 
     # when: one after the other, wherever a place is free
@@ -52,31 +59,62 @@ def test_runs_that_use_their_shares_whole_share_the_time_equally(seconds, slots,
         if len(running) == slots:
             now = min(running)
             running.remove(now)
-        running.append(whole.until(now, running, [1] * waiting))
-        shares.append(running[-1] - now)
+        running.append(whole.until(now, running, shares(*[1] * waiting)))
+        times.append(running[-1] - now)
 
     # then
     fair = min(whole.last, slots * whole.last / runs)
     if fair > budget.LEAST and runs % slots == 0:
-        assert shares == pytest.approx([fair] * runs, rel=1e-6)
-    assert sum(shares) <= slots * whole.last * (1 + 1e-9)
+        assert times == pytest.approx([fair] * runs, rel=1e-6)
+    assert sum(times) <= slots * whole.last * (1 + 1e-9)
 
 
 def test_what_a_run_leaves_goes_to_those_that_wait():
     whole = Budget.of(1000.0, 0.0, 1)
-    assert whole.until(0.0, [], [1, 1, 1]) == pytest.approx(940 / 3)
-    assert whole.until(40.0, [], [1, 1]) - 40 == pytest.approx(450)
+    assert whole.until(0.0, [], shares(1, 1, 1)) == pytest.approx(940 / 3)
+    assert whole.until(40.0, [], shares(1, 1)) - 40 == pytest.approx(450)
 
 
 def test_a_run_with_three_shares_has_three_times_as_much():
     whole = Budget.of(1000.0, 0.0, 1)
-    assert whole.until(0.0, [], [3, 1]) == pytest.approx(940 * 3 / 4)
-    assert whole.until(0.0, [], [1, 3]) == pytest.approx(940 / 4)
+    assert whole.until(0.0, [], shares(3, 1)) == pytest.approx(940 * 3 / 4)
+    assert whole.until(0.0, [], shares(1, 3)) == pytest.approx(940 / 4)
+
+
+def test_who_had_more_of_an_earlier_budget_gets_less_of_this_one():
+    # given: 940 seconds; the last one had more than all will have, and neither gets nor loses
+    whole = Budget.of(1000.0, 0.0, 1)
+    waiting = [Share(1), Share(1, 60.0), Share(2, 200.0), Share(1, 5000.0)]
+
+    # when
+    ends = []
+    now = 0.0
+    for index in range(3):
+        now = whole.until(now, [], waiting[index:])
+        ends.append(now)
+
+    # then: 300 for each share
+    assert ends == pytest.approx([300, 540, 940])
+
+
+@given(SHARES, st.integers(1, 8), st.floats(600, 1e6))
+def test_every_second_is_given_to_someone_and_who_is_behind_comes_up(waiting, slots, seconds):
+    # given
+    waiting.sort(key=lambda share: share.level)
+
+    # when
+    whole = Budget.of(seconds, 0.0, slots)
+    level = budget._level(slots * whole.last, waiting)
+
+    # then
+    due = [max(0.0, level * share.size - share.had) for share in waiting]
+    assert sum(due) == pytest.approx(slots * whole.last, rel=1e-6)
+    assert due[0] > 0
 
 
 def test_the_last_run_has_all_that_is_left():
     whole = Budget.of(1000.0, 0.0, 2)
-    assert whole.until(500.0, [900.0], [2]) == whole.last
+    assert whole.until(500.0, [900.0], shares(2)) == whole.last
 
 
 def test_a_stopped_run_is_not_begun_again_for_a_few_seconds():

@@ -9,7 +9,7 @@ from rumcli.reproduction import budget as budgets
 from rumcli.reproduction import child, results, runner
 from rumcli.reproduction.budget import Budget
 from rumcli.reproduction.child import Ended
-from rumcli.reproduction.folder import FAILED, STOPPED
+from rumcli.reproduction.folder import FAILED, STOPPED, Mark
 from rumcli.sweeps.listener import Standing, SweepListener
 from rumcli.sweeps.results import FINISHED, UNFINISHED
 from rumcli.sweeps.worker import End
@@ -193,11 +193,39 @@ def test_what_goes_wrong_here_leaves_no_process(small_table):
     assert [one.killed for one in made] == [True, True]
 
 
-def test_finished_runs_are_left_out_and_those_not_begun_come_first(small_table):
+def test_finished_runs_are_left_out_and_who_had_least_comes_first(small_table):
+    # given
     read, folder = small_table
     todo = list(runs(read).values())
     give(folder, todo[1], 0.5)
-    checkpoints = folder.begin(todo[0]).checkpoints
-    checkpoints.path.mkdir()
-    (checkpoints.path / "step-00000010.npz").write_bytes(b"")
+    for run, seconds in ((todo[0], 20.0), (todo[3], 10.0)):
+        folder.begin(run)
+        folder.mark(run, Mark(STOPPED, step=10, seconds=seconds))
+
+    # then
     assert [run.name for run in runner.left(folder, todo)] == [NAMES[2], NAMES[3], NAMES[0]]
+
+
+def test_the_time_of_all_budgets_is_noted(small_table):
+    # given
+    read, folder = small_table
+    todo = list(runs(read).values())
+    folder.begin(todo[0])
+    folder.mark(todo[0], Mark(STOPPED, step=10, seconds=5.0))
+
+    # when: the others come to as much as it had
+    follow(small_table, {"seed": 1000}, budget=1.2)
+
+    # then
+    had = [folder.share(run).had for run in todo]
+    assert had[0] == pytest.approx(5.0, abs=0.1)
+    assert sum(had[1:]) == pytest.approx(1.2 * 0.9, abs=0.5)
+
+
+@pytest.mark.parametrize("noted", ["much", None, -1, True, float("inf"), 10**400])
+def test_a_time_that_is_none_counts_as_nothing(small_table, noted):
+    read, folder = small_table
+    run = next(iter(runs(read).values()))
+    folder.begin(run)
+    folder.run_folder(run).write_json("reproduction.json", {"state": STOPPED, "seconds": noted})
+    assert folder.share(run).had == 0.0
