@@ -48,6 +48,14 @@ def test_nothing_is_published_that_was_not_tested():
     assert jobs["smoke"]["needs"] == "build"
 
 
+def test_what_is_slow_is_tested_every_week_with_all_extras():
+    slow = workflow("slow.yml")
+    assert slow[True]["schedule"]  # YAML reads the key `on` as a truth value
+    steps = [step.get("run", "") for step in slow["jobs"]["slow"]["steps"]]
+    assert "pip install -e '.[dev,cluster]'" in steps
+    assert "python -m pytest -m slow" in steps
+
+
 @pytest.mark.parametrize("name", ["rumcli", "presets", "pyproject.toml", "README.md", "LICENSE"])
 def test_the_image_is_built_from_what_the_package_needs(name):
     assert f"!{name}\n" in (ROOT / ".dockerignore").read_text(encoding="utf-8")
