@@ -37,7 +37,16 @@ MAY_IMPORT = {
     "layers": {"cells", "tasks"},
     "benchmark": {"training", "tasks", "cells", "config", "errors", "machine"},
     "sweeps": {"training", "config", "errors", "files", "folders", "suggest"},
-    "reproduction": {"sweeps", "training", "bounds", "config", "errors", "files", "suggest"},
+    "reproduction": {
+        "sweeps",
+        "training",
+        "bounds",
+        "config",
+        "errors",
+        "files",
+        "own_code",
+        "suggest",
+    },
     "reporting": {
         "reproduction",
         "sweeps",

@@ -50,15 +50,15 @@ def reproduce(
         list[str] | None,
         typer.Option(
             metavar="ROW",
-            help="Run this row of the table alone, also one that is not run by itself. May be "
-            "repeated.",
+            help="Run this row of the table alone, also one that is not run by itself: its name, "
+            "or as in names of folders, rum-lambda-1-eta-2. May be repeated.",
         ),
     ] = None,
     condition: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Run the rows under this condition alone, as in 'T = 200'. May be repeated.",
+            help="Run the rows under this condition alone: 'T = 200' or t-200. May be repeated.",
         ),
     ] = None,
     jobs: Annotated[
@@ -165,7 +165,7 @@ def _run(
         slots = min(jobs or cores, max(1, len(left)))
         if left:
             _work(table, runs, left, folder, seconds, slots, cores, request, showing)
-        came = results.read(table, folder, seeds, _setting(command, cores, slots))
+        came = results.read(table, folder, seeds, runs)
         _write(came, folder)
     _tell(came, runner.left(folder, runs), command, request.signal, showing)
     _show(came, showing)
@@ -208,20 +208,6 @@ def _start(debug: bool, run: RunConfig) -> None:
     """Bring up Keras, and the user's code, in the process of a run."""
     engine.start(debug)
     code.admit(run)
-
-
-def _setting(command: str, cores: int, slots: int) -> dict[str, Any]:
-    """Return with what the table is made."""
-    from rumcli import __version__, machine
-    from rumcli.benchmark import versions
-
-    return {
-        "command": command,
-        "processor": machine.processor(),
-        "cores": cores,
-        "runs_at_a_time": slots,
-        "versions": {"rum": __version__, **versions.versions()},
-    }
 
 
 def _write(found: Results, folder: TableFolder) -> None:

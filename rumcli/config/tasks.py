@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -38,9 +38,14 @@ def _subtask(value: int | str) -> int | str:
     raise ValueError(f"a number from 1 to 20, or {ALL}")
 
 
+# Of every test, besides the task's own.
+_FIGURES = ("loss", "distance", "fraction_of_the_way")
+
+
 class CopyingConfig(Section):
     """Copying memory. Length T + 20, ten classes in, nine out."""
 
+    figures: ClassVar[tuple[str, ...]] = ("symbol_accuracy", *_FIGURES)
     name: Literal["copying"] = "copying"
     delay: Annotated[Positive, Field(description="T, time steps between symbols and recall")] = 200
     validation_examples: Positive = 512
@@ -50,6 +55,7 @@ class CopyingConfig(Section):
 class RecallConfig(Section):
     """Associative recall. T/2 keys with values, then one key to answer: length T + 3."""
 
+    figures: ClassVar[tuple[str, ...]] = ("accuracy", *_FIGURES)
     name: Literal["recall"] = "recall"
     delay: Annotated[
         int,
@@ -64,6 +70,7 @@ class RecallConfig(Section):
 class CharactersConfig(Section):
     """The characters of a text, each predicted from those before it."""
 
+    figures: ClassVar[tuple[str, ...]] = ("bits_per_character", "perplexity", *_FIGURES)
     name: Literal["ptb"] = "ptb"
     data: Annotated[
         str | None,
@@ -81,6 +88,7 @@ class CharactersConfig(Section):
 class BabiConfig(Section):
     """Questions about stories: one of the twenty subtasks of bAbI."""
 
+    figures: ClassVar[tuple[str, ...]] = ("accuracy", *_FIGURES)
     name: Literal["babi"] = "babi"
     subtask: Annotated[
         int | str, Field(description="number of the subtask, or all"), AfterValidator(_subtask)
@@ -111,6 +119,7 @@ class BabiConfig(Section):
 class CustomTaskConfig(Section):
     """A task of the user's own: `factory(config, **options)` makes it."""
 
+    figures: ClassVar[tuple[str, ...]] = ()  # which only the code knows
     name: Literal["custom"] = "custom"
     factory: Code
     options: Options = Field(default={}, description="of the factory, by name")

@@ -30,12 +30,17 @@ class ReproductionTable:
 
     def __init__(self, found: Results) -> None:
         self._found = found
+        self._setting = found.setting
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Choose the form, and put below it what it was made with."""
         yield forms.fitting(console, options, self._wide(), self._long)
         for line in _lines(self._found):
             yield Text(line)
+        for line in map(_machine, self._setting["machines"]):
+            yield Text(line)
+        for command in self._setting["commands"]:
+            yield Text(f"command: {command}")
 
     def _wide(self) -> Table:
         table = Table(title=_title(self._found), title_justify="left")
@@ -72,9 +77,12 @@ def markdown(found: Results) -> str:
     rows = [row for condition in found.table.conditions for row in _rows(found, condition)]
     lines = [names, ["---"] * len(names), *rows]
     table = "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
-    notes = "\n".join(f"- {_escaped(line)}" for line in _lines(found)[:-1])
-    command = found.setting["command"]
-    return f"{_escaped(_title(found))}\n\n{table}\n\n{notes}\n\n    {command}\n"
+    setting = found.setting
+    lines = [*_lines(found), *map(_machine, setting["machines"])]
+    notes = "\n".join(f"- {_escaped(line)}" for line in lines)
+    commands = "\n".join(f"    {command}" for command in setting["commands"])
+    parts = [_escaped(_title(found)), table, notes, *([commands] if commands else [])]
+    return "\n\n".join(parts) + "\n"
 
 
 def _title(found: Results) -> str:
@@ -143,8 +151,8 @@ def _time(done: Sequence[Outcome]) -> str:
 
 
 def _lines(found: Results) -> list[str]:
-    """Return what is below the table; the command is the last."""
-    described, setting = found.table.description, found.setting
+    """Return what there is to be said of the figures."""
+    described = found.table.description
     over = f"mean ± standard deviation over {found.seeds} seeds" if found.seeds > 1 else "one seed"
     lines = [
         f"ours: {wording.metric_name(described.figure)} of the test, best weights by validation; "
@@ -153,11 +161,25 @@ def _lines(found: Results) -> list[str]:
     if not all(figure.has_all_parts for figure in found.figures):
         assert described.mean is not None
         lines.append(f"{_PART} mean over a part of the {len(described.mean.of)} runs only")
-    ends = sorted({str(o.run.config.train.until) for o in _outcomes(found) if o.reached})
+    ends = sorted({str(o.run.config.train.until) for o in found.outcomes if o.reached})
     lines += [f"a run ends once its validation has {end}" for end in ends]
-    lines += list(_reasons(found))
-    lines.append(_machine(setting))
-    return [*lines, f"command: {setting['command']}"]
+    return [*lines, *_stories(found), *_reasons(found)]
+
+
+def _stories(found: Results) -> Iterator[str]:
+    """Say which figures are not of the official stories, as the published ones are."""
+    if found.table.task != "babi":
+        return
+    done = [one for one in found.outcomes if one.value is not None]
+    generated = [one for one in done if one.data == "generated"]
+    if generated:
+        yield f"{_of(generated, done)} generated stories, not the official ones: --data has those"
+    if filled := [one for one in done if "training generated" in one.data]:
+        yield f"{_of(filled, done)} generated training stories, for want of the official file"
+
+
+def _of(part: Sequence[Outcome], whole: Sequence[Outcome]) -> str:
+    return "all runs have" if len(part) == len(whole) else f"{len(part)} of {len(whole)} runs have"
 
 
 def _reasons(found: Results) -> Iterator[str]:
@@ -172,21 +194,19 @@ def _reasons(found: Results) -> Iterator[str]:
         yield f"failed: {one.run.name}: {one.message}"
     if (more := len(found.failures) - 5) > 0:
         yield f"failed: {more} more"
-    if waiting := sum(o.state == WAITING for o in _outcomes(found, asked=True)):
+    for one in found.outcomes:
+        if one.state == WAITING and one.message:
+            yield f"left out: {one.run.name}: {one.message}"
+    if waiting := sum(not one.message for one in found.waiting):
         yield f"not begun: {wording.counted(waiting, 'run')}"
 
 
-def _outcomes(found: Results, asked: bool = False) -> Iterator[Outcome]:
-    for figure in found.figures:
-        if not (asked and figure.cell.not_run is not None):
-            yield from figure.outcomes
-
-
-def _machine(setting: dict[str, Any]) -> str:
-    cores = setting["cores"]
-    versions = ", ".join(f"{name} {text}" for name, text in setting["versions"].items() if text)
-    return f"{setting['processor']}, {wording.counted(cores, 'core')}; {versions}"
+def _machine(machine: dict[str, Any]) -> str:
+    cores = machine["cores"]
+    where = [machine["processor"], wording.counted(cores, "core") if cores else None]
+    versions = ", ".join(f"{name} {text}" for name, text in machine["versions"].items())
+    return "; ".join(filter(None, [", ".join(filter(None, where)), versions]))
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
+    return text.replace("|", "\\|").replace(_PART, f"\\{_PART}")

@@ -80,7 +80,9 @@ class Budget:
         """Tell whether no run may train any more."""
         return now >= self.last
 
-    def until(self, now: float, running: Sequence[float], waiting: Sequence[Share]) -> float:
+    def until(
+        self, now: float, running: Sequence[float], waiting: Sequence[Share], test: float = 0.0
+    ) -> float:
         """Return when a run that begins now has had its share.
 
         What is left belongs to those that wait, apart from what the running ones still have, so
@@ -91,9 +93,11 @@ class Budget:
             now: The time.
             running: When each of the running ones has had its share.
             waiting: Of those that wait, beginning with the one that begins.
+            test: Seconds that a run takes to be saved and tested after its share.
         """
         left = max(0.0, self.last - now)
-        kept = sum(min(left, max(0.0, end - now)) for end in running)
+        kept = sum(min(left, max(0.0, end - now) + test) for end in running)
+        kept += test * len(waiting)
         level = _level(max(0.0, self.slots * left - kept), waiting)
         due = level * waiting[0].size - waiting[0].had
         return now + min(left, max(due, LEAST))

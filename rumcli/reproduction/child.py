@@ -100,12 +100,16 @@ class Ended:
         end: Its state, and the message of a failure.
         figures: Of the test of a run that was stopped and tested; None if there are none.
         step: Steps done.
+        seconds: Of training, in this part and those before it.
     """
 
-    def __init__(self, end: End, figures: dict[str, Any] | None, step: int = 0) -> None:
+    def __init__(
+        self, end: End, figures: dict[str, Any] | None, step: int = 0, seconds: float = 0.0
+    ) -> None:
         self.end = end
         self.figures = figures
         self.step = step
+        self.seconds = seconds
 
 
 @contextlib.contextmanager
@@ -167,10 +171,11 @@ def _train(connection: Connection, folder: RunFolder, start: Callable[[RunConfig
             with contextlib.suppress(OSError):
                 connection.send(told)
     training.join()
-    step = training.standing.step if training.standing else 0
-    if news.state == UNFINISHED and asked == SAVE_AND_TEST:
-        return Ended(news, _test(folder), step)
-    return Ended(news, None, step)
+    if news.state != UNFINISHED:
+        return Ended(news, None)
+    figures = _test(folder) if asked == SAVE_AND_TEST else None
+    saved, _ = folder.checkpoints.load_newest()
+    return Ended(news, figures, *((saved.step, saved.progress["seconds"]) if saved else ()))
 
 
 def _heard(connection: Connection, asked: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from rumcli import config, files
 from rumcli.errors import ConfigError, RunError
+from rumcli.reproduction import table as tables
 from rumcli.reproduction.budget import Share
 from rumcli.reproduction.plan import Run
 from rumcli.reproduction.table import Table
@@ -37,7 +38,7 @@ class Mark:
         message: Why; one line.
         step: At which it was stopped.
         figures: Of the test of a stopped run.
-        seconds: That the run had so far, with its starts.
+        seconds: Of training, until then.
     """
 
     state: str
@@ -68,8 +69,9 @@ class TableFolder:
                     "another place"
                 )
             path.mkdir(parents=True, exist_ok=True)
-            if is_new:
-                files.write_text(path / TABLE, table.text)
+            if not is_new:
+                _check_same(path / TABLE, table)
+            files.write_text(path / TABLE, table.text)
         except OSError as error:
             raise ConfigError(f"--out {path}: {error.strerror or error}") from error
         return cls(path)
@@ -84,9 +86,7 @@ class TableFolder:
             place = self.run_folder(run)
             if place.path.exists() and not place.path.is_dir():
                 raise ConfigError(f"{place.path} is not a folder; expected that of a run, or none")
-            if not (place.path / "config.yaml").exists():
-                continue
-            if changed := self._changed(run):
+            if changed := self.changed(run):
                 raise ConfigError(
                     f"{place.path}: its configuration differs from the table's in "
                     f"{', '.join(changed)}; choose another --out, or remove that folder"
@@ -155,6 +155,24 @@ class TableFolder:
         except OSError as error:
             raise RunError(f"can't write to {self.path}: {error.strerror or error}") from error
 
-    def _changed(self, run: Run) -> list[str]:
-        keys = config.differences(self.run_folder(run).config, run.config)
+    def changed(self, run: Run) -> list[str]:
+        """Return the keys in which the folder of a run, if it is there, is of another run."""
+        place = self.run_folder(run)
+        if not (place.path / "config.yaml").exists():
+            return []
+        keys = config.differences(place.config, run.config)
         return [".".join(key) for key in keys if key not in _CHANGEABLE]
+
+
+def _check_same(file: Path, table: Table) -> None:
+    """Make sure that a folder was made for this table, or for what it was before."""
+    try:
+        before = tables.read(str(file))
+    except ConfigError:  # of another version, or damaged: its runs are checked one by one
+        return
+    told = [(one.task, one.description.figure) for one in (before, table)]
+    if told[0] != told[1]:
+        raise ConfigError(
+            f"--out {file.parent}: it is of another table, '{before.description.description}'; "
+            "choose another place"
+        )

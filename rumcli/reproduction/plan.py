@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from rumcli import suggest
+from rumcli import own_code, suggest
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError
 from rumcli.reproduction import table as tables
@@ -50,7 +50,9 @@ class Run:
         preset = [] if self.cell.preset is None else ["--preset", self.cell.preset]
         words = ["rum", "train", self.config.task.name, *preset]
         words += [f"--set={key}={_spelled(value)}" for key, value in settings.items()]
-        return shlex.join([*words, "--out", str(folder / self.name)])
+        sections = (self.config.task, self.config.cell)
+        trust = [own_code.TRUST] if any(hasattr(one, "factory") for one in sections) else []
+        return shlex.join([*words, *trust, "--out", str(folder / self.name)])
 
 
 def runs(
@@ -108,7 +110,9 @@ def _labelled(option: str, kind: str, label: str, known: Collection[str]) -> str
             return one
     if not known:
         raise ConfigError(f"{option} {suggest.clipped(label)}: the table has no {kind}s")
-    raise ConfigError(f"{option}: {suggest.unknown(kind, label, known)}")
+    # Labels have commas and Greek letters; what their folders are called can be listed and typed.
+    unknown = suggest.unknown(kind, tables.slug(label) or label, map(tables.slug, known))
+    raise ConfigError(f"{option} {suggest.clipped(label)}: {unknown}")
 
 
 def _name(table: Table, cell: Cell, part: int, seed: int) -> str:

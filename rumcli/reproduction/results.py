@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rumcli.reproduction import plan
+from rumcli.errors import ConfigError
+from rumcli.reproduction import plan, setting
 from rumcli.reproduction.folder import FAILED, STOPPED, TableFolder
 from rumcli.reproduction.plan import Run
 from rumcli.reproduction.table import Cell, Table
@@ -30,11 +31,12 @@ class Outcome:
         folder: Its run folder.
         state: `FINISHED`, `STOPPED` (its time was over; it is tested), `UNFINISHED`, `FAILED` or
             `WAITING`.
-        message: Why it failed; empty otherwise.
-        step: Training steps done, as far as is recorded.
+        message: Why it failed, or why its folder does not count; empty otherwise.
+        step: Training steps of the figure; without one those done, as far as is recorded.
         value: The figure, in the table's unit; None if there is none.
         reached: Whether it ended because a validation was good enough.
-        seconds: Of training.
+        seconds: Of training, for these steps.
+        data: Where its text or stories were from; empty if there are none.
     """
 
     run: Run
@@ -45,6 +47,7 @@ class Outcome:
     value: float | None
     reached: bool
     seconds: float
+    data: str
 
     @property
     def steps(self) -> int:
@@ -64,6 +67,7 @@ class Outcome:
             "reached": self.reached,
             "value": self.value,
             "seconds": self.seconds,
+            "data": self.data or None,
         }
 
 
@@ -130,23 +134,38 @@ class Results:
         folder: Where its runs are.
         seeds: How many there are to be.
         figures: Row by row, and for each row the conditions in their order.
-        setting: How it was made: command, machine, versions.
+        asked: Names of the runs that were asked for, which may be a part of the table.
     """
 
     table: Table
     folder: TableFolder
     seeds: int
     figures: Sequence[Figure]
-    setting: dict[str, Any]
+    asked: frozenset[str]
 
     def count(self, state: str) -> int:
         """Return the number of runs in a state."""
         return sum(figure.count(state) for figure in self.figures)
 
     @property
+    def outcomes(self) -> list[Outcome]:
+        """The outcomes of all runs."""
+        return [one for figure in self.figures for one in figure.outcomes]
+
+    @property
     def failures(self) -> list[Outcome]:
-        """The runs that failed."""
-        return [o for figure in self.figures for o in figure.outcomes if o.state == FAILED]
+        """The runs that failed, among those that were asked for."""
+        return [o for o in self.outcomes if o.state == FAILED and o.run.name in self.asked]
+
+    @property
+    def waiting(self) -> list[Outcome]:
+        """The runs that were not begun, among those that were asked for."""
+        return [o for o in self.outcomes if o.state == WAITING and o.run.name in self.asked]
+
+    @property
+    def setting(self) -> dict[str, Any]:
+        """With what the runs were made: commands, machines, versions."""
+        return setting.of(self.folder, [one.run for one in self.outcomes if not one.message])
 
     def to_json(self) -> dict[str, Any]:
         """Return them as JSON has them."""
@@ -166,30 +185,40 @@ class Results:
         }
 
 
-def read(table: Table, folder: TableFolder, seeds: int, setting: dict[str, Any]) -> Results:
-    """Read what came of a table so far."""
+def read(table: Table, folder: TableFolder, seeds: int, asked: Iterable[Run]) -> Results:
+    """Read what came of a table so far.
+
+    Args:
+        table: The table.
+        folder: Its folder.
+        seeds: How many there are to be.
+        asked: The runs that were asked for.
+    """
     figures = [
         Figure(cell, [outcome(table, folder, run) for run in plan.all_runs(table, cell, seeds)])
         for cell in table.cells
     ]
-    return Results(table, folder, seeds, figures, setting)
+    return Results(table, folder, seeds, figures, frozenset(run.name for run in asked))
 
 
 def outcome(table: Table, folder: TableFolder, run: Run) -> Outcome:
     """Read what came of one run."""
     place = folder.run_folder(run)
+    if message := _reason_to_leave_out(folder, run):
+        return Outcome(run, str(place.path), WAITING, message, 0, None, False, 0.0, "")
     summary, mark = place.finished(run.config), folder.mark_of(run)
     records = [] if summary else folder.records(run)
     last = records[-1] if records else {}
     message, figures = "", summary
+    step, seconds = int(last.get("step", 0)), last.get("seconds")
     if summary:
-        state, step, last = FINISHED, summary["steps"], summary
+        state, step, seconds = FINISHED, summary["steps"], summary["seconds"]
     elif mark is not None:
         state, message, figures = mark.state, mark.message, mark.figures
-        step = max(mark.step, int(last.get("step", 0)))
+        if figures:  # the run may have gone on since, untested
+            step, seconds = mark.step, mark.seconds
     else:
         state = UNFINISHED if records or place.checkpoints.numbered() else WAITING
-        step = int(last.get("step", 0))
     name = table.description.figure
     value = _number((figures or {}).get(name))
     if figures and name not in figures:
@@ -204,8 +233,18 @@ def outcome(table: Table, folder: TableFolder, run: Run) -> Outcome:
         step,
         value,
         bool(summary and summary.get("reached")),
-        _number(last.get("seconds")) or 0.0,
+        _number(seconds) or 0.0,
+        str((figures or {}).get("data") or ""),
     )
+
+
+def _reason_to_leave_out(folder: TableFolder, run: Run) -> str:
+    """Say why a run folder is not that of the table's run; nothing if it is, or is not there."""
+    try:
+        changed = folder.changed(run)
+    except ConfigError as error:
+        return str(error)
+    return f"its folder has another {', '.join(changed)}" if changed else ""
 
 
 def _number(value: Any) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Protocol
@@ -45,8 +45,7 @@ class Process(Protocol):
 class _Running:
     process: Process
     share_ends: float  # in seconds of the monotonic clock
-    had_before: float
-    began: float
+    asked: float | None = None  # when it was asked to stop
 
 
 class Runner:
@@ -81,6 +80,7 @@ class Runner:
         self._waiting = deque(runs)
         self._again: deque[Run] = deque()  # that had their share
         self._running: dict[Run, _Running] = {}
+        self._tests: list[float] = []  # seconds from being asked to stop to the end
         self._is_stopping = False
 
     def run(self) -> None:
@@ -106,18 +106,20 @@ class Runner:
 
     def _fill(self) -> None:
         while len(self._running) < self._slots and self._request.signal is None:
-            queue = self._waiting or self._again
             now, again = time.monotonic(), not self._waiting
+            queue = self._waiting or _by_level(self._folder, self._again)
             if not queue or (self._budget and not self._budget.may_begin(now, again)):
                 return
             waiting = [self._folder.share(run) for run in queue]
-            self._begin(queue.popleft(), now, waiting)
+            run = queue[0]
+            (self._again if again else self._waiting).remove(run)
+            self._begin(run, now, waiting)
 
     def _begin(self, run: Run, now: float, waiting: Sequence[Share]) -> None:
         ends = float("inf")
         if self._budget is not None:
             others = [one.share_ends for one in self._running.values()]
-            ends = self._budget.until(now, others, waiting)
+            ends = self._budget.until(now, others, waiting, self._test_seconds)
         self._listener.began(run)
         try:
             place = self._folder.begin(run)
@@ -125,7 +127,7 @@ class Runner:
             self._note(run, Mark(FAILED, str(error)))
             self._listener.ended(run, FAILED, str(error))
             return
-        self._running[run] = _Running(self._launch(place), ends, waiting[0].had, now)
+        self._running[run] = _Running(self._launch(place), ends)
 
     def _wait(self) -> None:
         wait([one.process.connection for one in self._running.values()], _LOOK)
@@ -136,8 +138,9 @@ class Runner:
                 if isinstance(news, Ended):
                     del self._running[run]
                     one.process.join()
-                    had = one.had_before + time.monotonic() - one.began
-                    self._end(run, news, had)
+                    if one.asked is not None:
+                        self._tests.append(time.monotonic() - one.asked)
+                    self._end(run, news)
                 else:
                     self._listener.progressed(run, news, "")
 
@@ -150,6 +153,7 @@ class Runner:
         elif self._waiting:  # else nobody needs the place
             for one in self._running.values():
                 if now >= one.share_ends:
+                    one.asked = one.asked or now
                     one.process.stop(child.SAVE_AND_TEST)
 
     def _stop_all(self, why: str, how: str) -> None:
@@ -161,16 +165,22 @@ class Runner:
         for one in self._running.values():
             one.process.stop(how)
 
-    def _end(self, run: Run, ended: Ended, had: float) -> None:
+    def _end(self, run: Run, ended: Ended) -> None:
         state, message = ended.end.state, ended.end.message
         if state == FAILED:
             self._note(run, Mark(FAILED, message))
         elif state == UNFINISHED and ended.figures is not None:
             state, message = STOPPED, f"at step {ended.step}"
-            self._note(run, Mark(STOPPED, "", ended.step, ended.figures, round(had, 3)))
+            mark = Mark(STOPPED, "", ended.step, ended.figures, round(ended.seconds, 3))
+            self._note(run, mark)
         if state in (STOPPED, UNFINISHED) and not self._is_stopping:
             self._again.append(run)
         self._listener.ended(run, state, message)
+
+    @property
+    def _test_seconds(self) -> float:
+        """How long a run that is stopped takes to save and to be tested, as far as is known."""
+        return sum(self._tests) / len(self._tests) if self._tests else 0.0
 
     def _note(self, run: Run, mark: Mark) -> None:
         with self._folder.run_folder(run).writing():
@@ -180,7 +190,11 @@ class Runner:
 def left(folder: TableFolder, runs: Sequence[Run]) -> list[Run]:
     """Return the runs that are not finished; first those that had least of what they are due."""
     found = [run for run in runs if folder.run_folder(run).finished(run.config) is None]
-    return sorted(found, key=lambda run: folder.share(run).level)
+    return _by_level(folder, found)
+
+
+def _by_level(folder: TableFolder, runs: Iterable[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: folder.share(run).level)
 
 
 def launching(

@@ -275,6 +275,9 @@ def _check_cells(document: Document, table: Description, cells: tuple[Cell, ...]
         raise ConfigError(f"{document.source}: {runs:,} runs are more than {MOST_RUNS:,}")
     for cell in cells:
         for run in cell.runs:
+            if run.task.figures and table.figure not in run.task.figures:
+                unknown = suggest.unknown("figure", table.figure, run.task.figures)
+                raise ConfigError(f"{document.locate(('figure',))}: {unknown}")
             until = run.train.until
             if until is not None and bounds.read(until).name != table.figure:
                 raise ConfigError(

@@ -11,13 +11,13 @@ from typing import Any
 
 import keras
 
-from rumcli import __version__
+from rumcli import __version__, machine
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy")
 
 
 def describe(seed: int) -> dict[str, Any]:
-    """Return seed, versions, backend, platform, number of cores and git commit."""
+    """Return seed, versions, backend, machine and git commit."""
     return {
         "seed": seed,
         "rum": __version__,
@@ -25,6 +25,7 @@ def describe(seed: int) -> dict[str, Any]:
         "backend": keras.backend.backend(),
         **{name: _version(name) for name in _PACKAGES},
         "platform": platform.platform(),
+        "processor": machine.processor(),
         "cores": os.cpu_count(),
         "command": sys.argv,
         "git_commit": _git_commit(),

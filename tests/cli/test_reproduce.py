@@ -50,8 +50,14 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
         (["small.yaml", "--seeds=0"], "--seeds 0: expected at least 1"),
         (["small.yaml", "--seeds=999999999"], "--seeds 999999999: 3,999,999,996 runs are more"),
         (["small.yaml", "--jobs=0"], "--jobs 0: expected at least 1"),
-        (["small.yaml", "--condition=T=4"], "--condition: unknown condition 'T=4'; did you mean"),
-        (["small.yaml", "--only=GRUU"], "--only: unknown row 'GRUU'"),
+        (
+            ["small.yaml", "--condition=T=5"],
+            "--condition T=5: unknown condition 't-5'",
+        ),
+        (
+            ["small.yaml", "--only=GRUU"],
+            "did you mean 'gru'? rows: gru, lstm",
+        ),
         (["small.yaml", "--data=here"], "--data here: the task of this table, 'copying', has none"),
         (["small.yaml", "--out=."], "is no folder that 'rum reproduce' made"),
         (["ptb"], "--data: which text? A folder with train, valid and test files"),

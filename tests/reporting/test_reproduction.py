@@ -8,17 +8,16 @@ from rumcli.reproduction import results
 from rumcli.reproduction.folder import FAILED, STOPPED, Mark
 from tests.reproduction.files import PLAIN, give, record, runs, table
 
-SETTING = {
-    "command": "rum reproduce small --budget 1h",
+NOTED = {
+    "rum": "1.0",
     "processor": "A processor",
     "cores": 2,
-    "runs_at_a_time": 2,
-    "versions": {"rum": "1.0", "keras": None},
+    "command": ["/bin/rum", "reproduce", "small", "--budget", "1h"],
 }
 
 
 def shown(read, folder, width, seeds=2):
-    found = results.read(read, folder, seeds, SETTING)
+    found = results.read(read, folder, seeds, runs(read).values())
     console = Console(file=io.StringIO(), width=width)
     console.print(ReproductionTable(found))
     return console.file.getvalue(), markdown(found)
@@ -29,9 +28,10 @@ def filled(tmp_path):
     read, folder = table(tmp_path)
     by_name = runs(read)
     give(folder, by_name["gru-t-4-seed-1"], 0.2, seconds=60)
+    folder.run_folder(by_name["gru-t-4-seed-1"]).write_json("environment.json", NOTED)
     give(folder, by_name["gru-t-4-seed-2"], 0.4, steps=10, reached="loss<0.5", seconds=120)
     folder.begin(by_name["gru-t-6-seed-1"])
-    folder.mark(by_name["gru-t-6-seed-1"], Mark(STOPPED, "", 12, {"loss": 0.1}))
+    folder.mark(by_name["gru-t-6-seed-1"], Mark(STOPPED, "", 12, {"loss": 0.1}, 30.0))
     record(folder, by_name["lstm-t-4-seed-1"], 10, 0.9)
     folder.begin(by_name["lstm-t-6-seed-1"])
     folder.mark(by_name["lstm-t-6-seed-1"], Mark(FAILED, "it is [broken]"))
@@ -45,7 +45,7 @@ def test_each_figure_is_beside_the_published_one(filled):
     assert rows == [
         ["GRU", "T = 4", "0.300 ± 0.141", "0.25", "2", "10–20", "1 min 30 s"],
         ["LSTM", "T = 4", "no test yet", "much", "–", "–", "–"],
-        ["GRU", "T = 6", "0.100", "–", "1 of 2", "12 of 20", "0 s"],
+        ["GRU", "T = 6", "0.100", "–", "1 of 2", "12 of 20", "30 s"],
         ["LSTM", "T = 6", "failed", "much", "–", "–", "–"],
     ]
     for row in rows:
@@ -74,6 +74,34 @@ def test_a_mean_over_a_part_is_marked(tmp_path):
     mean = {"over": "task.delay", "of": [4, 5]}
     read, folder = table(tmp_path, mean=mean, conditions=None, rows=PLAIN)
     give(folder, runs(read)["gru-delay-1-seed-1"], 0.2)
-    text, _ = shown(read, folder, 200, seeds=1)
+    text, page = shown(read, folder, 200, seeds=1)
     assert "0.200*" in text
     assert "* mean over a part of the 2 runs only" in text
+    assert "| 0.200\\* |" in page
+    assert "- \\* mean over a part" in page  # a star alone would begin a list
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("generated", "all runs have generated stories, not the official ones"),
+        ("here, en; training generated, for want of qa3", "all runs have generated training"),
+        ("here, en", None),
+    ],
+)
+def test_stories_that_are_not_the_official_ones_are_told(tmp_path, data, expected):
+    # given
+    read, folder = table(
+        tmp_path, task="babi", set={}, conditions=None, rows=PLAIN, figure="accuracy"
+    )
+    run = runs(read)["gru-seed-1"]
+    give(folder, run, 0.2, "accuracy")
+    place = folder.run_folder(run)
+    place.write_json("summary.json", {**place.summary(), "data": data})
+
+    # when
+    text, page = shown(read, folder, 200)
+
+    # then
+    assert ("stories" in text) == (expected is not None)
+    assert expected is None or f"- {expected}" in page

@@ -112,6 +112,12 @@ def test_every_second_is_given_to_someone_and_who_is_behind_comes_up(waiting, sl
     assert due[0] > 0
 
 
+def test_the_time_of_all_tests_is_kept_apart():
+    whole = Budget.of(1000.0, 0.0, 1)
+    assert whole.until(0.0, [], shares(1, 1, 1), test=20.0) == pytest.approx((940 - 60) / 3)
+    assert whole.until(700.0, [800.0], shares(1), test=20.0) == pytest.approx(700 + 100)
+
+
 def test_the_last_run_has_all_that_is_left():
     whole = Budget.of(1000.0, 0.0, 2)
     assert whole.until(500.0, [900.0], shares(2)) == whole.last

@@ -5,11 +5,9 @@ from rumcli.reproduction import results
 from rumcli.reproduction.folder import FAILED, STOPPED, Mark, TableFolder
 from tests.reproduction.files import PLAIN, give, record, runs, table, write
 
-SETTING = {"command": "rum reproduce"}
 
-
-def figures(read, folder, seeds=2):
-    found = results.read(read, folder, seeds, SETTING)
+def figures(read, folder, seeds=2, asked=None):
+    found = results.read(read, folder, seeds, asked or runs(read).values())
     return {(one.cell.row, one.cell.condition): one for one in found.figures}, found
 
 
@@ -54,9 +52,12 @@ def test_a_stopped_run_has_its_test_and_its_step(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
     record(folder, run, 10, 0.7)
-    folder.mark(run, Mark(STOPPED, "", 12, {"loss": 0.5}))
+    folder.mark(run, Mark(STOPPED, "", 12, {"loss": 0.5}, 3.5))
     outcome = results.outcome(read, folder, run)
-    assert (outcome.state, outcome.step, outcome.steps, outcome.value) == (STOPPED, 12, 20, 0.5)
+    assert (outcome.state, outcome.value) == (STOPPED, 0.5)
+    assert (outcome.step, outcome.steps, outcome.seconds) == (12, 20, 3.5)
+    record(folder, run, 15, 0.1)  # it went on, and was killed: the figure is not of this step
+    assert results.outcome(read, folder, run) == outcome
     give(folder, run, 0.4)  # it went on to its end
     assert results.outcome(read, folder, run).value == 0.4
 
@@ -81,10 +82,10 @@ def test_a_failed_run_has_its_reason_until_it_is_begun_again(tmp_path):
 
 
 def test_a_figure_that_no_test_has_is_told(tmp_path):
-    read, folder = table(tmp_path, figure="lost")
+    read, folder = table(tmp_path, figure="symbol_accuracy")
     run = runs(read)["gru-t-4-seed-1"]
     give(folder, run, 0.1)
-    assert results.outcome(read, folder, run).message == "a test has no figure 'lost'"
+    assert results.outcome(read, folder, run).message == "a test has no figure 'symbol_accuracy'"
 
 
 @pytest.mark.parametrize(
@@ -127,3 +128,42 @@ def test_written_tables_can_be_read_back(tmp_path):
     read, folder = table(tmp_path)
     assert (folder.path / "table.yaml").read_text() == write(tmp_path).read_text()
     assert read.task == "copying"
+
+
+def test_what_was_not_asked_for_neither_fails_nor_waits(tmp_path):
+    # given
+    read, folder = table(tmp_path)
+    by_name = runs(read)
+    folder.begin(by_name["lstm-t-4-seed-1"])
+    folder.mark(by_name["lstm-t-4-seed-1"], Mark(FAILED, "it is broken"))
+    asked = [run for name, run in by_name.items() if name.startswith("gru")]
+    give(folder, asked[0], 0.1)
+
+    # when
+    _, found = figures(read, folder, asked=asked)
+
+    # then
+    assert found.failures == []
+    assert {one.run.name for one in found.waiting} == {run.name for run in asked[1:]}
+    assert found.count(FAILED) == 1
+
+
+@pytest.mark.parametrize("content", [None, "steps: [", "task: {name: recall}"])
+def test_a_folder_of_another_run_is_left_out_and_told(tmp_path, content):
+    # given
+    read, folder = table(tmp_path)
+    run = runs(read)["gru-t-4-seed-1"]
+    give(folder, run, 0.1)
+    if content is None:
+        other = run.config.model_copy(update={"seed": 7})
+        folder.run_folder(run).write_config(other)
+    else:
+        (folder.run_folder(run).path / "config.yaml").write_text(content)
+
+    # when
+    outcome = results.outcome(read, folder, run)
+
+    # then
+    assert (outcome.state, outcome.value) == ("not begun", None)
+    assert outcome.message == "its folder has another seed" or content is not None
+    assert outcome.message

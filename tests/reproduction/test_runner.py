@@ -25,7 +25,8 @@ class Pretender:
         self.place, self.end = place, end
         self.asked, self.killed = None, False
         self.steps = 0
-        self._ends = time.monotonic() + seconds
+        self._began = time.monotonic()
+        self._ends = self._began + seconds
 
     def stop(self, how):
         self.asked = self.asked or how
@@ -36,12 +37,16 @@ class Pretender:
     def join(self):
         self.connection.close()
 
+    @property
+    def _spent(self):
+        return time.monotonic() - self._began
+
     def news(self):
         self.steps += 1
         if self.asked == child.SAVE_AND_TEST:
-            return [Ended(End(UNFINISHED), {"loss": 0.5}, self.steps)]
+            return [Ended(End(UNFINISHED), {"loss": 0.5}, self.steps, self._spent)]
         if self.asked == child.SAVE:
-            return [Ended(End(UNFINISHED), None, self.steps)]
+            return [Ended(End(UNFINISHED), None, self.steps, self._spent)]
         if time.monotonic() >= self._ends:
             return [Ended(self.end, None)]
         return [Standing(self.steps, 20, "loss", None, False)]
@@ -117,7 +122,7 @@ def test_runs_that_do_not_end_share_the_time_and_are_tested(small_table):
     assert listener.began_runs[:4] == NAMES
     assert {state for _, state in listener.ends} == {STOPPED}
     read, folder = small_table
-    found = results.read(read, folder, 2, {})
+    found = results.read(read, folder, 2, runs(read).values())
     assert [one.value for figure in found.figures for one in figure.outcomes] == [0.5] * 4
 
 
@@ -151,7 +156,7 @@ def test_a_run_that_fails_is_noted_and_the_others_go_on(small_table):
     listener, _ = follow(small_table, {}, ends={"lstm-a-seed-1": End(FAILED, "it is broken")})
     assert dict(listener.ends) == {**dict.fromkeys(NAMES, FINISHED), "lstm-a-seed-1": FAILED}
     read, folder = small_table
-    (failure,) = results.read(read, folder, 2, {}).failures
+    (failure,) = results.read(read, folder, 2, runs(read).values()).failures
     assert (failure.run.name, failure.message) == ("lstm-a-seed-1", "it is broken")
 
 
@@ -206,7 +211,7 @@ def test_finished_runs_are_left_out_and_who_had_least_comes_first(small_table):
     assert [run.name for run in runner.left(folder, todo)] == [NAMES[2], NAMES[3], NAMES[0]]
 
 
-def test_the_time_of_all_budgets_is_noted(small_table):
+def test_what_a_run_had_before_counts(small_table):
     # given
     read, folder = small_table
     todo = list(runs(read).values())
@@ -218,7 +223,7 @@ def test_the_time_of_all_budgets_is_noted(small_table):
 
     # then
     had = [folder.share(run).had for run in todo]
-    assert had[0] == pytest.approx(5.0, abs=0.1)
+    assert had[0] <= 5.0
     assert sum(had[1:]) == pytest.approx(1.2 * 0.9, abs=0.5)
 
 

@@ -14,6 +14,7 @@ from rumcli import config
 from rumcli.errors import ConfigError
 from rumcli.reproduction import plan
 from rumcli.reproduction import table as tables
+from rumcli.reproduction.folder import TableFolder
 from tests.reproduction.files import PLAIN, SMALL, table, write
 
 MANUAL = Path(__file__).parents[2] / "docs" / "reproduce.md"
@@ -98,6 +99,7 @@ def test_a_table_may_have_no_conditions(tmp_path):
             r"line \d+, column 5: unknown key 'sett'; did you mean 'set'",
         ),
         ({"unit": "percents"}, "unit: expected 'percent', 'bits', 'nats' or 'none', got"),
+        ({"figure": "los"}, r"column 1: unknown figure 'los'; did you mean 'loss'\? figures: "),
         ({"seeds": 0}, "seeds: expected at least 1, got 0"),
         ({"rows": {"A": {"share": 0}}}, "share: expected a number greater than 0, got 0"),
         ({"rows": {"A": {"share": float("nan")}}}, "share: expected "),
@@ -197,7 +199,7 @@ def test_a_row_that_is_not_run_by_itself_is_run_if_it_is_named(tmp_path):
     assert [run.name for run in plan.runs(read, 1)] == ["gru-seed-1"]
     for label in ("η = 2", "eta-2"):
         assert [run.name for run in plan.runs(read, 1, [label])] == ["eta-2-seed-1"]
-    with pytest.raises(ConfigError, match="--only: unknown row 'gru u'; rows: η = 2, GRU"):
+    with pytest.raises(ConfigError, match=r"--only gru u: unknown row 'gru-u'; .* eta-2, gru"):
         plan.runs(read, 1, ["gru u"])
 
 
@@ -210,7 +212,7 @@ def test_conditions_are_chosen_as_rows_are(tmp_path):
             "lstm-t-6-seed-1",
         ]
     assert [run.name for run in plan.runs(read, 1, ["η = 2"], ["T = 4"])] == ["eta-2-t-4-seed-1"]
-    with pytest.raises(ConfigError, match="--condition: unknown condition 'T = 5'; did you mean"):
+    with pytest.raises(ConfigError, match="--condition T = 5: unknown condition 't-5'"):
         plan.runs(read, 1, (), ["T = 5"])
     without, _ = table(tmp_path, rows=PLAIN, conditions=None)
     with pytest.raises(ConfigError, match="--condition T = 5: the table has no conditions"):
@@ -232,3 +234,25 @@ def test_the_command_of_a_run_makes_that_run(tmp_path, name):
 
 def test_the_small_table_of_the_tests_has_what_tests_count_on():
     assert list(SMALL["conditions"]) == ["T = 4", "T = 6"]
+
+
+def test_a_folder_of_another_table_is_refused_and_an_older_file_replaced(tmp_path):
+    # given
+    read, folder = table(tmp_path)
+    other = tables.read(str(write(tmp_path, "other.yaml", figure="symbol_accuracy")))
+    newer = tables.read(str(write(tmp_path, "small.yaml", seeds=7)))
+
+    # then
+    with pytest.raises(ConfigError, match=r"out: it is of another table, 'A small table'; choose"):
+        TableFolder.prepare(folder.path, other)
+    assert (folder.path / "table.yaml").read_text("utf-8") == read.text
+    TableFolder.prepare(folder.path, newer)
+    assert (folder.path / "table.yaml").read_text("utf-8") == newer.text
+
+
+def test_a_command_trusts_the_code_that_its_run_names(tmp_path):
+    rows = {**PLAIN, "mine": {"set": {"cell.name": "custom", "cell.factory": "mine:Cell"}}}
+    read, folder = table(tmp_path, rows=rows, conditions=None)
+    commands = {run.cell.row: run.command(folder.path) for run in plan.runs(read, 1)}
+    assert " --trust-code --out " in commands["mine"]
+    assert "--trust-code" not in commands["GRU"]

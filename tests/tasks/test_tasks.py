@@ -7,6 +7,7 @@ import pytest
 from rumcli import config
 from rumcli.config import Split
 from rumcli.tasks import model, registry
+from rumcli.training import requirements
 from tests import small
 
 TASKS = config.names("task")
@@ -169,3 +170,10 @@ def test_cells_are_stacked_with_dropout_after_each(every_step):
         "logits",
     ]
     assert made(np.zeros((5, 7), "int32")).shape == ((5, 7, 2) if every_step else (5, 2))
+
+
+@pytest.mark.parametrize("task", [name for name in TASKS if name != "custom"])
+def test_the_figures_are_known_without_keras(task, text):
+    data = {"task__data": str(text)} if task == "ptb" else {}
+    run = small.run_config(task, **data)
+    assert set(run.task.figures) == set(requirements.figures(small.task(run)))

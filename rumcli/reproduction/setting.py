@@ -1,0 +1,66 @@
+"""With what the runs of a table were made, as each of them noted it in its folder."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rumcli.reproduction.folder import TableFolder
+from rumcli.reproduction.plan import Run
+
+_VERSIONS = ("rum", "python", "keras", "numpy")
+_LONGEST = 500  # characters of what somebody else may have written
+_ENVIRONMENT = "environment.json"
+
+
+def of(folder: TableFolder, runs: Iterable[Run]) -> dict[str, Any]:
+    """Return the commands that made runs, in their order, and machines with what was installed.
+
+    A run that was gone on with has several. One that noted nothing, or something else, has none.
+    """
+    noted = [_parts(folder.run_folder(run).read_json(_ENVIRONMENT)) for run in runs]
+    rounds = [part for at_once in itertools.zip_longest(*noted) for part in at_once if part]
+    return {
+        "commands": _distinct(map(_command, rounds)),
+        "machines": _distinct(map(_machine, rounds)),
+    }
+
+
+def _parts(environment: Any) -> list[dict[str, Any]]:
+    if not isinstance(environment, dict):
+        return []
+    later = environment.get("resumed")
+    parts = [environment, *(later if isinstance(later, list) else [])]
+    return [part for part in parts if isinstance(part, dict)]
+
+
+def _command(part: Mapping[str, Any]) -> str | None:
+    words = part.get("command")
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words[1:]):
+        return None
+    return _line(shlex.join(["rum", *words[1:]])) if words else None
+
+
+def _machine(part: Mapping[str, Any]) -> dict[str, Any] | None:
+    processor, cores, backend = (part.get(key) for key in ("processor", "cores", "backend"))
+    names = [*_VERSIONS, *([backend] if isinstance(backend, str) else [])]
+    found = {
+        "processor": _line(processor) if isinstance(processor, str) else None,
+        "cores": cores if type(cores) is int and cores > 0 else None,
+        "versions": {_line(n): _line(v) for n in names if isinstance(v := part.get(n), str)},
+    }
+    return found if any(found.values()) else None
+
+
+def _line(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable())[:_LONGEST]
+
+
+def _distinct(found: Iterable[Any]) -> list[Any]:
+    kept: list[Any] = []
+    for one in found:
+        if one is not None and one not in kept:
+            kept.append(one)
+    return kept

@@ -1,0 +1,78 @@
+import pytest
+
+from rumcli.reproduction import setting
+from tests.reproduction.files import runs, table
+
+HERE = {
+    "rum": "1.0",
+    "python": "3.13.0",
+    "backend": "jax",
+    "jax": "0.9",
+    "tensorflow": "2.21",
+    "processor": "A processor",
+    "cores": 2,
+    "command": ["/somewhere/rum", "reproduce", "small.yaml", "--condition", "T = 4"],
+}
+THERE = {**HERE, "processor": "Another", "command": ["rum", "reproduce", "small.yaml"]}
+
+
+@pytest.fixture
+def noted(tmp_path):
+    read, folder = table(tmp_path)
+    todo = list(runs(read).values())
+
+    def note(number, content):
+        folder.begin(todo[number]).write_json("environment.json", content)
+
+    return note, lambda: setting.of(folder, todo)
+
+
+def test_every_command_and_every_machine_is_there_once_in_their_order(noted):
+    # given: the first run was gone on with
+    note, read = noted
+    note(0, {**HERE, "resumed": [THERE]})
+    note(1, HERE)
+
+    # when
+    found = read()
+
+    # then
+    assert found["commands"] == [
+        "rum reproduce small.yaml --condition 'T = 4'",
+        "rum reproduce small.yaml",
+    ]
+    assert [one["processor"] for one in found["machines"]] == ["A processor", "Another"]
+    assert found["machines"][0] == {
+        "processor": "A processor",
+        "cores": 2,
+        "versions": {"rum": "1.0", "python": "3.13.0", "jax": "0.9"},
+    }
+
+
+def test_without_a_run_there_is_nothing(noted):
+    assert noted[1]() == {"commands": [], "machines": []}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        5,
+        [],
+        {"command": [], "resumed": 7},
+        {"command": "rum", "cores": -1, "rum": 5},
+        {"command": ["rum", 5], "resumed": [3, None], "processor": []},
+    ],
+)
+def test_what_somebody_else_wrote_is_passed_over(noted, content):
+    note, read = noted
+    note(0, content)
+    assert read() == {"commands": [], "machines": []}
+
+
+def test_what_is_long_or_not_printable_is_cut(noted):
+    note, read = noted
+    note(0, {"processor": "\x1b[31m" + "x" * 10_000, "command": ["rum", "a\nb"]})
+    found = read()
+    assert found["machines"][0]["processor"].startswith("[31mxxx")
+    assert len(found["machines"][0]["processor"]) == 500
+    assert found["commands"] == ["rum 'ab'"]
