@@ -1,13 +1,15 @@
-# docker build -t rum . && docker run --rm -v "$PWD":/work rum train copying --preset copying_short
+# docker build -t rum .
+# docker run --rm --user "$(id -u):$(id -g)" -v "$PWD":/work rum train copying --preset copying_short
 FROM python:3.12-slim AS build
 COPY . /source
-RUN python -m venv /opt/rum && /opt/rum/bin/pip install --no-cache-dir --no-compile /source
+RUN python -m venv /opt/rum && /opt/rum/bin/pip install --no-cache-dir --no-compile '/source[plots]'
 
 FROM python:3.12-slim
 COPY --from=build /opt/rum /opt/rum
 RUN useradd --create-home --uid 1000 rum && mkdir /work && chown rum /work
 USER rum
 WORKDIR /work
-ENV PATH="/opt/rum/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
+# Whoever it runs as has a home that can be written to.
+ENV PATH="/opt/rum/bin:$PATH" HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 ENTRYPOINT ["rum"]
 CMD ["--help"]

@@ -58,6 +58,11 @@ def navigation():
     return list(pages_in(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]))
 
 
+def test_the_start_page_leads_to_every_other():
+    text = (DOCS / "index.md").read_text(encoding="utf-8")
+    assert [page for page in navigation() if page != "index.md" and f"]({page}" not in text] == []
+
+
 def test_every_page_is_in_the_navigation_of_the_site_once():
     assert sorted(set(navigation())) == sorted(page.name for page in DOCS.glob("*.md"))
     assert len(navigation()) == len(set(navigation()))

@@ -1,6 +1,8 @@
 """What a release is made with: one version, a changelog, workflows and an image."""
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -52,8 +54,42 @@ def test_what_is_slow_is_tested_every_week_with_all_extras():
     slow = workflow("slow.yml")
     assert slow[True]["schedule"]  # YAML reads the key `on` as a truth value
     steps = [step.get("run", "") for step in slow["jobs"]["slow"]["steps"]]
-    assert "pip install -e '.[dev,cluster]'" in steps
-    assert "python -m pytest -m slow" in steps
+    extras = set(PROJECT["project"]["optional-dependencies"]) - {"jax", "onnx", "plots"}
+    (install,) = [step for step in steps if step.startswith("pip install")]
+    asked = set(re.findall(r"\w+", install.partition("[")[2]))
+    assert extras - {"tensorboard"} <= asked  # the others are in `dev`
+    assert {
+        "python -m pytest -m slow",
+        "python -m pytest tests/sweeps tests/cli/test_sweep.py",
+    } <= {*steps}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ("# Changes\n\n## 1.2.0 (2027-01-02)\n\n- New.\n\n## 1.1.0\n\n- Old.\n", "- New."),
+        ("# Changes\n\n## 1.2.0 (not released yet)\n\n- New.\n", None),
+        ("# Changes\n\n## 1.1.0\n\n- Old.\n", None),
+    ],
+)
+def test_the_notes_of_a_release_are_those_of_its_version(tmp_path, changes, expected):
+    # given
+    steps = workflow("release.yml")["jobs"]["publish"]["steps"]
+    (script,) = [
+        step["run"] for step in steps if "notes.md" in step.get("run", "") and "awk" in step["run"]
+    ]
+    (tmp_path / "CHANGELOG.md").write_text(changes, encoding="utf-8")
+
+    # when
+    env = {**os.environ, "GITHUB_REF_NAME": "v1.2.0"}
+    result = subprocess.run(["bash", "-ec", script], cwd=tmp_path, env=env, check=False)
+
+    # then
+    assert (result.returncode == 0) == (expected is not None)
+    if expected is not None:
+        assert (tmp_path / "notes.md").read_text(encoding="utf-8").split("\n", 1)[
+            1
+        ].strip() == expected
 
 
 @pytest.mark.parametrize("name", ["rumcli", "presets", "pyproject.toml", "README.md", "LICENSE"])

@@ -60,6 +60,8 @@ def import_checkpoint(
 
     λ, η, activation and zoneout are not in a checkpoint; sizes, gate and layer norm are.
     """
+    from rumcli.training import prefix
+
     options.choose("--cell", "cell", cell, _CELLS)
     options.choose("--activation", "activation", activation, _ACTIVATIONS)
     if norm is not None and not 0 < norm < float("inf"):
@@ -69,6 +71,7 @@ def import_checkpoint(
     if out.suffix != ".keras":
         raise ConfigError(f"--out {out}: expected a name that ends in .keras")
     output.check_new_file(out, force)
+    prefix.find(checkpoint)
     engine.start(debug)
     from rumcli.reporting import tables
     from rumcli.training import importing

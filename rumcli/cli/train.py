@@ -166,6 +166,10 @@ def train(
     team = workers.asked(workers_, worker, address)
     typed = [task, cell, *(set_ or [])]
     if team is not None and team.rank > 0:
+        if dry_run:
+            raise ConfigError(
+                f"--dry-run and --worker {team.rank} exclude each other: worker 0 has the settings"
+            )
         workers.follow(team, data, trust_code, typed, Showing(as_json, quiet, debug))
         return
     flags = {

@@ -63,7 +63,8 @@ def asked(count: int | None, rank: int | None, address: str | None) -> Team | No
     if rank is None:
         return None if count in (None, 1) else Team(0, count, None)
     if rank < 0 or (count is not None and rank >= count):
-        raise ConfigError(f"--worker {rank}: expected 0 to {(count or 2) - 1}")
+        expected = "at least 0" if count is None else f"0 to {count - 1}"
+        raise ConfigError(f"--worker {rank}: expected {expected}")
     if rank == 0 and count is None:
         raise ConfigError("--worker 0: expected --workers too, the number of processes")
     if rank == 0 and count == 1:

@@ -14,9 +14,8 @@ import numpy as np
 from rumcli import files
 from rumcli.cells import make, original
 from rumcli.errors import ConfigError, RunError
-from rumcli.training import formats
+from rumcli.training import formats, prefix
 
-_PARTS = (".index", ".meta", ".data-00000-of-00001")
 _TOLERANCE = 1e-5
 _STEPS = 20  # of the sequences on which what was written is compared
 
@@ -34,7 +33,7 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         import tensorflow as tf
 
-        self.path = _prefix(path)
+        self.path = prefix.find(path)
         try:
             self._reader = tf.train.load_checkpoint(str(self.path))
             self.names = sorted(self._reader.get_variable_to_shape_map())
@@ -156,21 +155,6 @@ def _difference(model: keras.Model, call: formats.Call, features: int) -> float:
     expected = np.asarray(model.predict_on_batch(inputs), dtype="float64")
     (output,) = call({"inputs": inputs}).values()
     return float(np.abs(np.asarray(output, dtype="float64") - expected).max())
-
-
-def _prefix(path: Path) -> Path:
-    for part in _PARTS:
-        if path.name.endswith(part):
-            return path.with_name(path.name.removesuffix(part))
-    if path.is_dir():
-        there = sorted({file.with_suffix("") for file in path.glob("*.index")})
-        if len(there) == 1:
-            return there[0]
-        names = ", ".join(file.name for file in there) or "none"
-        raise ConfigError(f"{path} is a folder; expected a checkpoint; in it are: {names}")
-    if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
-        raise ConfigError(f"{path}: there is no checkpoint; expected {path.name}.index beside it")
-    return path
 
 
 def _first_line(error: Exception) -> str:

@@ -1,5 +1,6 @@
 import pytest
 
+from rumcli.cli import engine
 from rumcli.cli.app import main
 from tests.cli.commands import rum
 from tests.documents import validated
@@ -43,6 +44,16 @@ def test_a_wrong_option_is_one_line(options, expected, capsys):
     assert captured.out == ""
     (line,) = captured.err.splitlines()
     assert expected in line
+
+
+def test_a_checkpoint_that_is_not_there_is_told_before_tensorflow_is_brought_up(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(engine, "start", None)
+    assert main(["import-checkpoint", "nope/model.ckpt"]) == 2
+    expected = "nope/model.ckpt: there is no checkpoint; expected model.ckpt.index beside it"
+    assert expected in capsys.readouterr().err
 
 
 def test_a_file_that_exists_is_kept(tmp_path, monkeypatch, capsys):

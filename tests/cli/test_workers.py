@@ -69,6 +69,8 @@ def free_address():
         (["--worker=1"], "--worker and --address go together"),
         (["--worker=0", "--address=127.0.0.1:9"], "--worker 0: expected --workers too"),
         (["--worker=2", "--workers=2", "--address=h:9"], "--worker 2: expected 0 to 1"),
+        (["--worker=-1", "--address=h:9"], "--worker -1: expected at least 0"),
+        (["--worker=1", "--address=h:9", "--dry-run"], "--dry-run and --worker 1 exclude each"),
         (["--worker=1", "--address=here"], "--address here: expected HOST:PORT"),
         (["--workers=2", "--set=precision=mixed_float16"], "mixed_bfloat16 can"),
     ],
