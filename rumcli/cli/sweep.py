@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rumcli.sweeps.tune import Ending
 
 _PICTURE = "sweep.png"
+# Which files a task reads.
+_OF_DATA = ("task.data", "task.subtask", "task.language")
 
 
 def sweep(
@@ -140,21 +142,32 @@ def _folder(
     """Check what is needed besides the file, and make or open the folder of the sweep."""
     from rumcli.sweeps import points, tune
     from rumcli.sweeps.folder import SweepFolder
-    from rumcli.training import material
 
     tune.require(plan)
     if address is not None:
         tune.check_address(address)
-    for settings in points.corners(plan.parameters):
-        run = plan.run(settings, plan.description.seeds[0])
-        code.check(run, trusted)
+    # Whatever else varies, a run names the code that one of these names: a cell of ours has no
+    # factory, so a sweep that varies both names and factories has no other cells.
+    for settings in points.one_at_a_time(plan.parameters, code.DECIDING):
+        code.check(plan.run(settings, plan.description.seeds[0]), trusted)
     if resume is not None:
         folder = SweepFolder.open(resume)
         folder.write_description(plan)
         return folder
-    material.for_training(run, None)  # a text that is missing is told of before anything starts
+    _check_data(plan)
     assert file is not None
     return SweepFolder.create(out, file.stem, plan)
+
+
+def _check_data(plan: Plan) -> None:
+    """Make sure that texts and stories are there, before anything starts."""
+    from rumcli.sweeps import points
+    from rumcli.training import material
+
+    for settings in points.one_at_a_time(plan.parameters, _OF_DATA):
+        run = plan.run(settings, plan.description.seeds[0])
+        if run.task.name == "ptb" or getattr(run.task, "data", None) is not None:
+            material.for_training(run, None)
 
 
 def _run(plan: Plan, folder: SweepFolder, address: str | None, showing: Showing) -> None:

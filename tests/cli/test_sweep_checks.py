@@ -1,0 +1,99 @@
+"""What `rum sweep` checks before Ray starts, and what it does once Ray is done, without Ray."""
+
+import pytest
+
+from rumcli.cli import sweep as command
+from rumcli.errors import ConfigError
+from rumcli.sweeps import tune
+from rumcli.sweeps.plan import Plan
+from tests.sweeps.files import SMALL, write
+
+
+class ReachedRayError(Exception):
+    """A sweep came as far as Ray."""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder to work in, where all is there that a sweep needs but Ray."""
+
+    def run(*arguments):
+        raise ReachedRayError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tune, "require", lambda plan: None)
+    monkeypatch.setattr(tune, "run", run)
+    return tmp_path
+
+
+TEN = list(range(1, 11))
+MANY = {
+    "task.delay": TEN,
+    "train.batch_size": TEN,
+    "train.eval_every": TEN,
+    "train.checkpoint_every": TEN,
+    "task.test_examples": TEN,
+    "task.validation_examples": TEN,
+    "model.layers": TEN,
+}
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The configurations that are made; more of them than a person would wait for are too many."""
+    found, make = [], Plan.run
+
+    def counted(plan, settings, seed):
+        found.append(settings)
+        assert len(found) < 2000
+        return make(plan, settings, seed)
+
+    monkeypatch.setattr(Plan, "run", counted)
+    return found
+
+
+@pytest.mark.usefixtures("made")
+def test_a_search_in_many_lists_begins_at_once(here):
+    write(here, search="random", runs=2, parameters={**MANY, "cell.units": TEN})
+    with pytest.raises(ReachedRayError):
+        command.sweep(here / "sweep.yaml", quiet=True)
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"cell": [{"name": "gru"}, {"name": "custom", "factory": "mine:Cell"}]},
+        {"cell.name": ["custom"], "cell.factory": ["mine:Cell"]},
+    ],
+)
+def test_code_is_found_among_many_lists(here, parameters):
+    write(here, search="random", runs=2, parameters={**parameters, **MANY})
+    with pytest.raises(ConfigError, match="names code, mine:Cell"):
+        command.sweep(here / "sweep.yaml", quiet=True)
+    with pytest.raises(ReachedRayError):
+        command.sweep(here / "sweep.yaml", trust_code=True, quiet=True)
+
+
+def test_all_of_several_codes_are_looked_at(here, monkeypatch):
+    own = {**SMALL["set"], "cell.name": "custom", "cell.factory": "mine:A"}
+    write(here, set=own, parameters={"cell.factory": ["mine:A", "mine:B", "mine:C"]})
+    seen = []
+    monkeypatch.setattr(command.code, "check", lambda run, trusted: seen.append(run.cell.factory))
+    with pytest.raises(ReachedRayError):
+        command.sweep(here / "sweep.yaml", quiet=True)
+    assert set(seen) == {"mine:A", "mine:B", "mine:C"}
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_each_of_several_texts_is_looked_for(here, missing):
+    texts = ["one.txt", "two.txt"]
+    (here / texts[1 - missing]).write_text("the quick brown fox " * 100)
+    own = {"cell.name": "gru", "cell.units": 8, "train.batch_size": 2, "task.length": 5}
+    write(here, task="ptb", set=own, parameters={"task.data": texts})
+    with pytest.raises(ConfigError, match=f"{texts[missing]}"):
+        command.sweep(here / "sweep.yaml", quiet=True)
+    assert not (here / "sweeps").exists()
+    (here / texts[missing]).write_text("the lazy dog " * 100)
+    with pytest.raises(ReachedRayError):
+        command.sweep(here / "sweep.yaml", quiet=True)
