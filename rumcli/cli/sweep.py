@@ -173,6 +173,7 @@ def _check_data(plan: Plan) -> None:
 def _run(plan: Plan, folder: SweepFolder, address: str | None, showing: Showing) -> None:
     from rumcli import machine
     from rumcli.reporting import sweep_progress
+    from rumcli.sweeps import folder as folders
     from rumcli.sweeps import tune
     from rumcli.training import lock
 
@@ -188,8 +189,10 @@ def _run(plan: Plan, folder: SweepFolder, address: str | None, showing: Showing)
     _show(came, showing)
     if ending.signal is not None:
         raise SystemExit(128 + ending.signal)
-    if came.outcomes and not any(one.value is not None for one in came.outcomes):
-        raise RunError(f"every run failed; the first: {came.outcomes[0].message}")
+    # One that fails is a result of a search, which may well try too large a learning rate.
+    if came.outcomes and came.count(folders.FAILED) == len(came.outcomes):
+        one = came.outcomes[0]
+        raise RunError(f"every run failed; {one.run.name}: {one.message}")
 
 
 def _start(debug: bool, run: RunConfig) -> None:

@@ -3,10 +3,12 @@
 import pytest
 
 from rumcli.cli import sweep as command
-from rumcli.errors import ConfigError
+from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import tune
+from rumcli.sweeps.folder import FAILED
 from rumcli.sweeps.plan import Plan
-from tests.sweeps.files import SMALL, write
+from rumcli.sweeps.tune import Ending
+from tests.sweeps.files import SMALL, give, run, sweep, write
 
 
 class ReachedRayError(Exception):
@@ -97,3 +99,40 @@ def test_each_of_several_texts_is_looked_for(here, missing):
     (here / texts[missing]).write_text("the lazy dog " * 100)
     with pytest.raises(ReachedRayError):
         command.sweep(here / "sweep.yaml", quiet=True)
+
+
+A, B = ({"optimizer.learning_rate": rate} for rate in (0.01, 0.001))
+
+
+@pytest.fixture
+def left(here, monkeypatch):
+    """A sweep of two points and one seed, with a function that says how Ray ends it."""
+    folder, plan = sweep(here, [A, B], seeds=[1])
+
+    def ends(out_of_time=False, failed=(), saved=()):
+        for number, settings in enumerate((A, B), 1):
+            if number in (*failed, *saved):
+                give(folder, plan, run(number, 1, settings))
+            if number in failed:
+                folder.mark(run(number, 1, settings), FAILED, f"loss {number} is not finite")
+        monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, out_of_time))
+        command.sweep(resume=folder.path.relative_to(here))
+
+    return ends
+
+
+def test_a_sweep_whose_hours_are_over_before_a_validation_has_not_failed(left, capsys):
+    left(out_of_time=True, failed=[1], saved=[2])
+    assert "the limit of hours is reached" in capsys.readouterr().err
+
+
+def test_a_search_of_which_a_run_failed_is_done(left, capsys):
+    left(failed=[2], saved=[1])
+    assert "1 failed" in capsys.readouterr().out
+
+
+def test_a_sweep_of_which_every_run_failed_has_failed(left, capsys):
+    with pytest.raises(RunError) as error:
+        left(failed=[1, 2])
+    assert str(error.value) == "every run failed; point-1-seed-1: loss 1 is not finite"
+    assert "1 failed" in capsys.readouterr().out
