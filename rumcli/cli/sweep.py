@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rumcli import own_code
 from rumcli.cli import code, engine, options
 from rumcli.cli.showing import Showing
 from rumcli.errors import ConfigError, RunError
@@ -92,8 +94,9 @@ def sweep(
         _show(found, showing)
         return
     folder = _folder(plan, file, out, resume, address, trust_code)
+    command = _resume_command(folder.path, address, trust_code)
     try:
-        _run(plan, folder, address, showing)
+        _run(plan, folder, address, command, showing)
     except ConfigError:  # found only once Ray was there
         if resume is None:
             folder.discard()
@@ -170,7 +173,19 @@ def _check_data(plan: Plan) -> None:
             material.for_training(run, None)
 
 
-def _run(plan: Plan, folder: SweepFolder, address: str | None, showing: Showing) -> None:
+def _resume_command(path: Path, address: str | None, trusted: bool) -> str:
+    """Return what to type to go on, with what the sweep's files do not know."""
+    words = ["rum", "sweep", "--resume", str(path)]
+    if address is not None:
+        words += ["--address", address]
+    if trusted:
+        words.append(own_code.TRUST)
+    return shlex.join(words)
+
+
+def _run(
+    plan: Plan, folder: SweepFolder, address: str | None, command: str, showing: Showing
+) -> None:
     from rumcli import machine
     from rumcli.reporting import sweep_progress
     from rumcli.sweeps import folder as folders
@@ -185,7 +200,7 @@ def _run(plan: Plan, folder: SweepFolder, address: str | None, showing: Showing)
         ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
         came = _results(folder.path, plan)
         _write(came, plan, folder)
-    _tell(ending, came, folder, showing)
+    _tell(ending, came, folder, command, showing)
     _show(came, showing)
     if ending.signal is not None:
         raise SystemExit(128 + ending.signal)
@@ -223,7 +238,9 @@ def _write(found: Results, plan: Plan, folder: SweepFolder) -> None:
             sweep_plot.draw(found, plan.parameters, file, "png")
 
 
-def _tell(ending: Ending, found: Results, folder: SweepFolder, showing: Showing) -> None:
+def _tell(
+    ending: Ending, found: Results, folder: SweepFolder, command: str, showing: Showing
+) -> None:
     """Say what is left, and how to go on with it."""
     from rumcli.sweeps import folder as folders
     from rumcli.sweeps import results
@@ -233,11 +250,9 @@ def _tell(ending: Ending, found: Results, folder: SweepFolder, showing: Showing)
     of = f" of {found.planned}" if found.planned is not None else ""
     if ending.signal is not None or ending.out_of_time:
         why = "stopped" if ending.signal is not None else "the limit of hours is reached"
-        output.note(
-            f"{why}; {done}{of} runs done, the others saved; to go on: {folder.resume_command}"
-        )
+        output.note(f"{why}; {done}{of} runs done, the others saved; to go on: {command}")
     elif failed and not showing.quiet:
-        output.note(f"{failed} runs failed; to try them again: {folder.resume_command}")
+        output.note(f"{failed} runs failed; to try them again: {command}")
     if (folder.path / _PICTURE).exists() and not showing.quiet:
         output.note(f"wrote {folder.path / _PICTURE}")
 

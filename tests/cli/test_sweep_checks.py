@@ -109,14 +109,14 @@ def left(here, monkeypatch):
     """A sweep of two points and one seed, with a function that says how Ray ends it."""
     folder, plan = sweep(here, [A, B], seeds=[1])
 
-    def ends(out_of_time=False, failed=(), saved=()):
+    def ends(out_of_time=False, failed=(), saved=(), **options):
         for number, settings in enumerate((A, B), 1):
             if number in (*failed, *saved):
                 give(folder, plan, run(number, 1, settings))
             if number in failed:
                 folder.mark(run(number, 1, settings), FAILED, f"loss {number} is not finite")
         monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, out_of_time))
-        command.sweep(resume=folder.path.relative_to(here))
+        command.sweep(resume=folder.path.relative_to(here), **options)
 
     return ends
 
@@ -136,3 +136,12 @@ def test_a_sweep_of_which_every_run_failed_has_failed(left, capsys):
         left(failed=[1, 2])
     assert str(error.value) == "every run failed; point-1-seed-1: loss 1 is not finite"
     assert "1 failed" in capsys.readouterr().out
+
+
+def test_how_to_go_on_has_the_options_that_the_folder_does_not_know(left, capsys, monkeypatch):
+    monkeypatch.setattr(tune, "check_address", lambda address: None)
+    left(out_of_time=True, saved=[1], address="here:6379", trust_code=True)
+    told = capsys.readouterr().err
+    assert "to go on: rum sweep --resume out --address here:6379 --trust-code\n" in told
+    left(failed=[1], address="auto")
+    assert "them again: rum sweep --resume out --address auto\n" in capsys.readouterr().err
