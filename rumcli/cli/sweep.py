@@ -154,9 +154,7 @@ def _folder(
     for settings in points.one_at_a_time(plan.parameters, code.DECIDING):
         code.check(plan.run(settings, plan.description.seeds[0]), trusted)
     if resume is not None:
-        folder = SweepFolder.open(resume)
-        folder.write_description(plan)
-        return folder
+        return SweepFolder.open(resume)
     _check_data(plan)
     assert file is not None
     return SweepFolder.create(out, file.stem, plan)
@@ -197,6 +195,7 @@ def _run(
     listener = sweep_progress.listener(output.stderr(), showing.quiet, live=output.is_live())
     start = functools.partial(_start, showing.debug)
     with lock.held(folder.path):
+        folder.write_description(plan)  # its limits may be others than before
         ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
         came = _results(folder.path, plan)
         _write(came, plan, folder)

@@ -8,6 +8,7 @@ from rumcli.sweeps import tune
 from rumcli.sweeps.folder import FAILED
 from rumcli.sweeps.plan import Plan
 from rumcli.sweeps.tune import Ending
+from rumcli.training import lock
 from tests.sweeps.files import SMALL, give, run, sweep, write
 
 
@@ -145,3 +146,13 @@ def test_how_to_go_on_has_the_options_that_the_folder_does_not_know(left, capsys
     assert "to go on: rum sweep --resume out --address here:6379 --trust-code\n" in told
     left(failed=[1], address="auto")
     assert "them again: rum sweep --resume out --address auto\n" in capsys.readouterr().err
+
+
+def test_a_sweep_under_way_is_not_given_other_limits(left, here):
+    description = here / "out" / "sweep.yaml"
+    before = description.read_text()
+    with lock.held(here / "out"), pytest.raises(RunError, match="process"):
+        left(runs=1)
+    assert description.read_text() == before
+    left(runs=1)
+    assert "runs: 1\n" in description.read_text()
