@@ -204,8 +204,8 @@ def _run(
     if ending.signal is not None:
         raise SystemExit(128 + ending.signal)
     # One that fails is a result of a search, which may well try too large a learning rate.
-    if came.outcomes and came.count(folders.FAILED) == len(came.outcomes):
-        one = came.outcomes[0]
+    if came.due and all(one.state == folders.FAILED for one in came.due):
+        one = came.due[0]
         raise RunError(f"every run failed; {one.run.name}: {one.message}")
 
 
@@ -242,14 +242,12 @@ def _tell(
 ) -> None:
     """Say what is left, and how to go on with it."""
     from rumcli.sweeps import folder as folders
-    from rumcli.sweeps import results
 
-    failed = found.count(folders.FAILED)
-    done = found.count(results.FINISHED) + found.count(folders.STOPPED_EARLY)
+    failed = sum(one.state == folders.FAILED for one in found.due)
     of = f" of {found.planned}" if found.planned is not None else ""
     if ending.signal is not None or ending.out_of_time:
         why = "stopped" if ending.signal is not None else "the limit of hours is reached"
-        output.note(f"{why}; {done}{of} runs done, the others saved; to go on: {command}")
+        output.note(f"{why}; {found.done}{of} runs done, the others saved; to go on: {command}")
     elif failed and not showing.quiet:
         output.note(f"{failed} runs failed; to try them again: {command}")
     if (folder.path / _PICTURE).exists() and not showing.quiet:
@@ -270,13 +268,12 @@ def _show_points(plan: Plan, showing: Showing) -> None:
 
     listed, described = plan.listed(), plan.description
     if showing.as_json:
-        most = plan.most_points
         output.show_json(
             "sweep-dry-run",
             {
                 "search": described.search,
                 "seeds": described.seeds,
-                "runs": None if most is None else most * len(described.seeds),
+                "runs": plan.most_runs,
                 "points": listed,
             },
         )

@@ -110,13 +110,17 @@ def left(here, monkeypatch):
     """A sweep of two points and one seed, with a function that says how Ray ends it."""
     folder, plan = sweep(here, [A, B], seeds=[1])
 
-    def ends(out_of_time=False, failed=(), saved=(), **options):
-        for number, settings in enumerate((A, B), 1):
-            if number in (*failed, *saved):
-                give(folder, plan, run(number, 1, settings))
-            if number in failed:
-                folder.mark(run(number, 1, settings), FAILED, f"loss {number} is not finite")
-        monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, out_of_time))
+    def ends(out_of_time=False, failed=(), saved=(), tested=(), **options):
+        def run_them(*arguments):
+            for number, settings in enumerate((A, B), 1):
+                if number in (*failed, *saved, *tested):
+                    test = 0.5 if number in tested else None
+                    give(folder, plan, run(number, 1, settings), test=test)
+                if number in failed:
+                    folder.mark(run(number, 1, settings), FAILED, f"loss {number} is not finite")
+            return Ending(None, out_of_time)
+
+        monkeypatch.setattr(tune, "run", run_them)
         command.sweep(resume=folder.path.relative_to(here), **options)
 
     return ends
@@ -137,6 +141,18 @@ def test_a_sweep_of_which_every_run_failed_has_failed(left, capsys):
         left(failed=[1, 2])
     assert str(error.value) == "every run failed; point-1-seed-1: loss 1 is not finite"
     assert "1 failed" in capsys.readouterr().out
+
+
+def test_a_limit_that_is_done_with_is_finished_and_what_was_drawn_beyond_it_shown(left, capsys):
+    left(failed=[2], saved=[1])
+    capsys.readouterr()
+    left(out_of_time=True, tested=[1], runs=1)
+    told = capsys.readouterr()
+    assert "1 of 1 run" in told.err
+    assert "failed" not in told.err
+    assert "failed" in told.out
+    left(runs=1)
+    assert capsys.readouterr().err == "out is finished\n"
 
 
 def test_how_to_go_on_has_the_options_that_the_folder_does_not_know(left, capsys, monkeypatch):
