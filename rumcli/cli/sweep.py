@@ -14,7 +14,7 @@ from rumcli import own_code
 from rumcli.cli import code, engine, options
 from rumcli.cli.showing import Showing
 from rumcli.errors import ConfigError, RunError
-from rumcli.reporting import output
+from rumcli.reporting import output, wording
 
 if TYPE_CHECKING:
     from rumcli.config import RunConfig
@@ -244,12 +244,12 @@ def _tell(
     from rumcli.sweeps import folder as folders
 
     failed = sum(one.state == folders.FAILED for one in found.due)
-    of = f" of {found.planned}" if found.planned is not None else ""
+    done = wording.counted_of(found.done, found.planned, "run")
     if ending.signal is not None or ending.out_of_time:
         why = "stopped" if ending.signal is not None else "the limit of hours is reached"
-        output.note(f"{why}; {found.done}{of} runs done, the others saved; to go on: {command}")
+        output.note(f"{why}; {done} done, the others saved; to go on: {command}")
     elif failed and not showing.quiet:
-        output.note(f"{failed} runs failed; to try them again: {command}")
+        output.note(f"{wording.counted(failed, 'run')} failed; to try them again: {command}")
     if (folder.path / _PICTURE).exists() and not showing.quiet:
         output.note(f"wrote {folder.path / _PICTURE}")
 
@@ -278,10 +278,12 @@ def _show_points(plan: Plan, showing: Showing) -> None:
             },
         )
     elif listed is None:
-        limit = f"{plan.most_points} points" if plan.most_points else f"{described.hours:g} hours"
+        most, hours = plan.most_points, described.hours
+        limit = wording.counted(most, "point") if most else f"{hours:g} hours"
+        seeds = wording.counted(len(described.seeds), "seed")
         output.show_text(
-            f"{described.search} search, at most {limit}, {len(described.seeds)} seeds each; the "
-            "file is right, and the points follow as it goes"
+            f"{described.search} search, at most {limit}, {seeds} each; the file is right, and the "
+            "points follow as it goes"
         )
     else:
         output.show(reporting.points(listed, list(plan.parameters), len(described.seeds)))

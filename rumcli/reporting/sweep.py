@@ -94,7 +94,8 @@ class SweepTable:
 
 def points(listed: Sequence[Mapping[str, Any]], parameters: Sequence[str], seeds: int) -> Table:
     """Show the points of a search before it begins."""
-    title = f"{len(listed)} points, {seeds} seeds each: {len(listed) * seeds} runs"
+    counts = (len(listed), "point"), (seeds, "seed"), (len(listed) * seeds, "run")
+    title = "{}, {} each: {}".format(*(wording.counted(*one) for one in counts))
     table = Table(title=title, title_justify="left")
     table.add_column("point", justify="right")
     for key in parameters:

@@ -86,7 +86,9 @@ class PlainSweep(QuietSweep):
         """Say what will be done."""
         self._planned = planned
         self._done["done before"] = done
-        count = f"{planned} runs" if planned is not None else "runs until the time is over"
+        count = "runs until the time is over"
+        if planned is not None:
+            count = wording.counted(planned, "run")
         before = f", {done} of them done before" if done else ""
         self._say(
             f"{self._kind.what} of {count}{before}; {slots} at the same time; folder {folder}"
@@ -138,8 +140,8 @@ class PlainSweep(QuietSweep):
     @property
     def _headline(self) -> str:
         ended = sum(count for state, count in self._done.items() if state not in _TO_GO_ON)
-        of = f" of {self._planned}" if self._planned is not None else ""
-        parts = [f"{ended}{of} runs done", f"{len(self._running)} running"]
+        done = wording.counted_of(ended, self._planned, "run")
+        parts = [f"{done} done", f"{len(self._running)} running"]
         parts += [
             f"{self._done[state]} {state}" for state in (STOPPED_EARLY, FAILED) if self._done[state]
         ]

@@ -95,6 +95,24 @@ def test_runs_of_a_table_have_no_best_one_and_may_have_a_limit_of_time():
     assert "settings" not in picture
 
 
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (1, ["1 point, 1 seed each: 1 run", "sweep of 1 run; 1 at the same", "0 of 1 run done"]),
+        (2, ["2 points, 2 seeds each: 4 runs", "sweep of 2 runs; 2 at the", "0 of 2 runs done"]),
+    ],
+)
+def test_one_is_no_plural(number, expected):
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    listener = sweep_progress.listener(console, quiet=False, live=True)
+    listener.started("out", number, 0, number)
+    picture = shown(listener._picture(), 100)
+    listener.finished()
+    points = shown(reporting.points([A] * number, list(A), number), 100)
+    for part, text in zip(expected, (points, console.file.getvalue(), picture), strict=True):
+        assert part in text
+
+
 def test_quiet_says_only_what_went_wrong():
     console = Console(file=io.StringIO(), width=60)
     listener = sweep_progress.listener(console, quiet=True, live=True)
