@@ -8,7 +8,7 @@ from rich.console import Console
 from rumcli.reporting import sweep as reporting
 from rumcli.reporting import sweep_progress
 from rumcli.sweeps import results
-from rumcli.sweeps.folder import FAILED
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
 from rumcli.sweeps.listener import Standing
 from tests.sweeps.files import give, run, sweep
 
@@ -39,6 +39,32 @@ def test_the_table_has_everything_at_any_width(made, width):
     for part in ("0.45±0.07", "1failed,1not", "validationloss", "0.001", "lowestloss"):
         assert part in whole
     assert max(map(len, found.splitlines())) <= width
+
+
+def test_a_figure_of_a_part_of_the_seeds_says_so(tmp_path):
+    folder, plan = sweep(tmp_path, [A, B], parameters=PARAMETERS, seeds=[1, 2, 3])
+    for seed, value in ((1, 0.5), (2, 0.4), (3, 0.6)):
+        give(folder, plan, run(1, seed, A), [value], test=value)
+        give(folder, plan, run(2, seed, B), [value + 1], test=value + 1 if seed == 1 else None)
+        folder.mark(run(2, seed, B), STOPPED_EARLY, "at step 10")
+    found = shown(reporting.SweepTable(results.read(folder)), 160)
+    whole, part = (line for line in found.splitlines() if "gru" in line)
+    assert [cell.strip() for cell in whole.split("│")[4:6]] == ["0.5 ± 0.1"] * 2
+    assert [cell.strip() for cell in part.split("│")[4:6]] == ["1.5 ± 0.1", "1.5 (1 of 3)"]
+    caption = " ".join(found.split())
+    assert (
+        "test of each finished run; mean ± standard deviation over 3 seeds, or as many as the"
+        in caption
+    )
+
+
+def test_with_figures_of_all_seeds_the_caption_says_nothing_of_parts(tmp_path):
+    folder, plan = sweep(tmp_path, [A], parameters=PARAMETERS)
+    for seed in (1, 2):
+        give(folder, plan, run(1, seed, A), [0.5], test=0.5)
+    found = " ".join(shown(reporting.SweepTable(results.read(folder)), 160).split())
+    assert found.endswith("over 2 seeds")
+    assert " of 2)" not in found
 
 
 def test_lines_say_what_happens():
@@ -134,3 +160,4 @@ def test_the_picture_has_a_panel_for_each_parameter(made):
     picture = file.getvalue().decode()
     assert "optimizer.learning_rate" in picture
     assert "cell.name" in picture
+    assert "bars: mean ± deviation over 2 seeds, or over those that have a figure" in picture
