@@ -6,11 +6,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from rumcli.reporting import wording
+from rumcli.reporting.runs_under_way import Line, RunsUnderWay, figure
 from rumcli.reporting.screen import Lines, Picture
 from rumcli.reporting.sweep import settings
 from rumcli.reproduction.folder import STOPPED
@@ -18,9 +17,7 @@ from rumcli.sweeps import results
 from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
 from rumcli.sweeps.listener import Run, Standing, SweepListener
 
-_NOTHING = "–"
 _TO_GO_ON = (results.UNFINISHED, STOPPED)
-_MOST_SHOWN = 12  # runs in the live table
 _SECONDS_BETWEEN_LINES = 30.0
 
 
@@ -119,9 +116,9 @@ class PlainSweep(QuietSweep):
         if state == FAILED:
             return
         latest = self._latest.get(run)
-        figure = f", validation {_figure(latest)}" if latest else ""
+        value = f", validation {figure(latest)}" if latest else ""
         how = "saved" if state == results.UNFINISHED else state
-        self._say(f"{run.name} {how}{f' {message}' if message else ''}{figure}")
+        self._say(f"{run.name} {how}{f' {message}' if message else ''}{value}")
 
     def stopping(self, why: str) -> None:
         """Say that all is being saved."""
@@ -145,7 +142,7 @@ class PlainSweep(QuietSweep):
         parts += [
             f"{self._done[state]} {state}" for state in (STOPPED_EARLY, FAILED) if self._done[state]
         ]
-        best = f"; best {_figure(self._best[1])}, {self._best[0].name}" if self._best else ""
+        best = f"; best {figure(self._best[1])}, {self._best[0].name}" if self._best else ""
         spent = wording.duration(time.monotonic() - self._began)
         if self._kind.seconds is not None:
             spent += f" of {wording.duration(self._kind.seconds)}"
@@ -193,30 +190,9 @@ class LiveSweep(PlainSweep):
     def _draw(self) -> None:
         self._bottom.change(self._picture())
 
-    def _picture(self) -> Group:
-        table = Table(title_justify="left", expand=False)
-        has_settings = any(run.settings for run in self._running)
-        for name, wraps in (("run", True), ("settings", True), ("step", False), ("now", False)):
-            if name != "settings" or has_settings:
-                table.add_column(name, overflow="fold", no_wrap=not wraps)
-        machines = {machine for _, machine in self._running.values() if machine}
-        if len(machines) > 1:
-            table.add_column("machine", overflow="fold")
-        for run, (standing, machine) in list(self._running.items())[:_MOST_SHOWN]:
-            latest = self._latest.get(run)
-            table.add_row(
-                Text(run.name),
-                *([Text(settings(run.settings))] if has_settings else []),
-                f"{standing.step}/{standing.steps}" if standing else "starts",
-                Text(_figure(latest) if latest else _NOTHING),
-                *([Text(machine)] if len(machines) > 1 else []),
-            )
-        more = len(self._running) - _MOST_SHOWN
-        rest = [Text(f"and {more} more")] if more > 0 else []
-        return Group(table, *rest, Text(self._headline))
-
-
-def _figure(standing: Standing) -> str:
-    assert standing.value is not None
-    name = wording.metric_name(standing.metric)
-    return f"{name} {wording.value(standing.metric, standing.value)}"
+    def _picture(self) -> RunsUnderWay:
+        lines = [
+            Line(run, standing, self._latest.get(run), machine)
+            for run, (standing, machine) in self._running.items()
+        ]
+        return RunsUnderWay(lines, self._headline)

@@ -102,6 +102,49 @@ def test_a_terminal_shows_the_runs_under_way_with_their_machines():
         assert part in picture
 
 
+SETTINGS = "optimizer.learning_rate=0.01, cell.name=gru"
+
+
+@pytest.mark.parametrize(
+    ("width", "settings", "height"),
+    [(100, SETTINGS, 7), (60, SETTINGS, 6), (60, f"{SETTINGS}, cell.units=100", 8), (40, None, 6)],
+)
+def test_a_narrow_terminal_squeezes_nothing(width, settings, height):
+    console = Console(file=io.StringIO(), width=width, force_terminal=True)
+    listener = sweep_progress.listener(console, quiet=False, live=True)
+    listener.started("out", 40, 0, 2)
+    given = A if settings in (None, SETTINGS) else {**A, "cell.units": 100}
+    for point in (1, 2):
+        listener.began(run(point, 1, given))
+    standing = Standing(1200, 5000, "symbol_accuracy", 0.123, True)
+    listener.progressed(run(1, 1, given), standing, "")
+    picture = shown(listener._picture(), width)
+    listener.finished()
+    lines = picture.splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) <= height
+    for part in ("point-1-seed-1", "point-2-seed-1", "1200/5000", "accuracy 12.3%", "starts"):
+        assert any(part in line for line in lines)
+    # the settings are there whole, or not at all
+    is_there = settings is not None and width - len(settings) > len("point-1-seed-1")
+    assert sum("optimizer" in line for line in lines) == 2 * is_there
+    assert sum(str(settings) in line for line in lines) == 2 * is_there
+
+
+def test_of_many_runs_a_narrow_terminal_shows_as_many_as_have_room():
+    console = Console(file=io.StringIO(), width=60, force_terminal=True)
+    listener = sweep_progress.listener(console, quiet=False, live=True)
+    listener.started("out", 40, 0, 20)
+    for point in range(1, 21):
+        listener.began(run(point, 1, A))
+    wide, narrow = (shown(listener._picture(), width).splitlines() for width in (100, 60))
+    listener.finished()
+    assert "and 8 more" in wide
+    assert len(wide) == 18
+    assert "and 14 more" in [line.strip() for line in narrow]
+    assert len(narrow) == 14
+
+
 def test_runs_of_a_table_have_no_best_one_and_may_have_a_limit_of_time():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     kind = sweep_progress.Kind("table recall", ranks=False, seconds=1800)
