@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
@@ -16,6 +17,7 @@ from rumcli.reproduction.folder import STOPPED
 from rumcli.sweeps import results
 from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
 from rumcli.sweeps.listener import Run, Standing, SweepListener
+from rumcli.training.run_folder import RunFolder
 
 _TO_GO_ON = (results.UNFINISHED, STOPPED)
 _SECONDS_BETWEEN_LINES = 30.0
@@ -72,6 +74,7 @@ class PlainSweep(QuietSweep):
     def __init__(self, console: Console, kind: Kind = _SWEEP) -> None:
         super().__init__(console)
         self._kind = kind
+        self._folder = Path()
         self._planned: int | None = None
         self._done: Counter[str] = Counter()
         self._running: dict[Run, tuple[Standing | None, str]] = {}
@@ -81,6 +84,7 @@ class PlainSweep(QuietSweep):
 
     def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
         """Say what will be done."""
+        self._folder = Path(folder)
         self._planned = planned
         self._done["done before"] = done
         count = "runs until the time is over"
@@ -117,7 +121,11 @@ class PlainSweep(QuietSweep):
             return
         latest = self._latest.get(run)
         value = f", validation {figure(latest)}" if latest else ""
-        how = "saved" if state == results.UNFINISHED else state
+        how = state
+        if state == results.UNFINISHED:
+            # One that is stopped before it trains has saved nothing, unless in an earlier part.
+            has_saved = bool(RunFolder(self._folder / run.name).checkpoints.numbered())
+            how = "saved" if has_saved else results.WAITING
         self._say(f"{run.name} {how}{f' {message}' if message else ''}{value}")
 
     def stopping(self, why: str) -> None:

@@ -102,6 +102,18 @@ def test_a_terminal_shows_the_runs_under_way_with_their_machines():
         assert part in picture
 
 
+def test_a_run_that_is_stopped_before_it_trains_is_not_said_to_be_saved(tmp_path):
+    (tmp_path / "point-1-seed-1" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "point-1-seed-1" / "checkpoints" / "step-00000010.npz").touch()
+    console = Console(file=io.StringIO(), width=60)
+    listener = sweep_progress.listener(console, quiet=False, live=False)
+    listener.started(str(tmp_path), 2, 0, 2)
+    for seed in (1, 2):
+        listener.ended(run(1, seed, A), results.UNFINISHED, "")
+    said = console.file.getvalue().splitlines()
+    assert said[-2:] == ["point-1-seed-1 saved", "point-1-seed-2 not begun"]
+
+
 SETTINGS = "optimizer.learning_rate=0.01, cell.name=gru"
 
 
