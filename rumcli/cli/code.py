@@ -22,6 +22,8 @@ Trust = Annotated[
 ]
 
 _KEYS = ("cell.factory", "task.factory")
+# Nothing else in a configuration says which code it names.
+DECIDING = ("cell", "cell.name", *_KEYS)
 
 
 def flags(section: str, name: str | None) -> dict[KeyPath, Any]:

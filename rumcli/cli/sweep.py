@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rumcli import own_code
 from rumcli.cli import code, engine, options
 from rumcli.cli.showing import Showing
 from rumcli.errors import ConfigError, RunError
-from rumcli.reporting import output
+from rumcli.reporting import output, wording
 
 if TYPE_CHECKING:
     from rumcli.config import RunConfig
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from rumcli.sweeps.tune import Ending
 
 _PICTURE = "sweep.png"
+# Which files a task reads.
+_OF_DATA = ("task.data", "task.subtask", "task.language")
 
 
 def sweep(
@@ -90,8 +94,9 @@ def sweep(
         _show(found, showing)
         return
     folder = _folder(plan, file, out, resume, address, trust_code)
+    command = _resume_command(folder.path, address, trust_code)
     try:
-        _run(plan, folder, address, showing)
+        _run(plan, folder, address, command, showing)
     except ConfigError:  # found only once Ray was there
         if resume is None:
             folder.discard()
@@ -140,26 +145,48 @@ def _folder(
     """Check what is needed besides the file, and make or open the folder of the sweep."""
     from rumcli.sweeps import points, tune
     from rumcli.sweeps.folder import SweepFolder
-    from rumcli.training import material
 
     tune.require(plan)
     if address is not None:
         tune.check_address(address)
-    for settings in points.corners(plan.parameters):
-        run = plan.run(settings, plan.description.seeds[0])
-        code.check(run, trusted)
+    # Whatever else varies, a run names the code that one of these names: a cell of ours has no
+    # factory, so a sweep that varies both names and factories has no other cells.
+    for settings in points.one_at_a_time(plan.parameters, code.DECIDING):
+        code.check(plan.run(settings, plan.description.seeds[0]), trusted)
     if resume is not None:
-        folder = SweepFolder.open(resume)
-        folder.write_description(plan)
-        return folder
-    material.for_training(run, None)  # a text that is missing is told of before anything starts
+        return SweepFolder.open(resume)
+    _check_data(plan)
     assert file is not None
     return SweepFolder.create(out, file.stem, plan)
 
 
-def _run(plan: Plan, folder: SweepFolder, address: str | None, showing: Showing) -> None:
+def _check_data(plan: Plan) -> None:
+    """Make sure that texts and stories are there, before anything starts."""
+    from rumcli.sweeps import points
+    from rumcli.training import material
+
+    for settings in points.one_at_a_time(plan.parameters, _OF_DATA):
+        run = plan.run(settings, plan.description.seeds[0])
+        if run.task.name == "ptb" or getattr(run.task, "data", None) is not None:
+            material.for_training(run, None)
+
+
+def _resume_command(path: Path, address: str | None, trusted: bool) -> str:
+    """Return what to type to go on, with what the sweep's files do not know."""
+    words = ["rum", "sweep", "--resume", str(path)]
+    if address is not None:
+        words += ["--address", address]
+    if trusted:
+        words.append(own_code.TRUST)
+    return shlex.join(words)
+
+
+def _run(
+    plan: Plan, folder: SweepFolder, address: str | None, command: str, showing: Showing
+) -> None:
     from rumcli import machine
     from rumcli.reporting import sweep_progress
+    from rumcli.sweeps import folder as folders
     from rumcli.sweeps import tune
     from rumcli.training import lock
 
@@ -168,15 +195,18 @@ def _run(plan: Plan, folder: SweepFolder, address: str | None, showing: Showing)
     listener = sweep_progress.listener(output.stderr(), showing.quiet, live=output.is_live())
     start = functools.partial(_start, showing.debug)
     with lock.held(folder.path):
+        folder.write_description(plan)  # its limits may be others than before
         ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
         came = _results(folder.path, plan)
         _write(came, plan, folder)
-    _tell(ending, came, folder, showing)
+    _tell(ending, came, folder, command, showing)
     _show(came, showing)
     if ending.signal is not None:
         raise SystemExit(128 + ending.signal)
-    if came.outcomes and not any(one.value is not None for one in came.outcomes):
-        raise RunError(f"every run failed; the first: {came.outcomes[0].message}")
+    # One that fails is a result of a search, which may well try too large a learning rate.
+    if came.due and all(one.state == folders.FAILED for one in came.due):
+        one = came.due[0]
+        raise RunError(f"every run failed; {one.run.name}: {one.message}")
 
 
 def _start(debug: bool, run: RunConfig) -> None:
@@ -207,21 +237,19 @@ def _write(found: Results, plan: Plan, folder: SweepFolder) -> None:
             sweep_plot.draw(found, plan.parameters, file, "png")
 
 
-def _tell(ending: Ending, found: Results, folder: SweepFolder, showing: Showing) -> None:
+def _tell(
+    ending: Ending, found: Results, folder: SweepFolder, command: str, showing: Showing
+) -> None:
     """Say what is left, and how to go on with it."""
     from rumcli.sweeps import folder as folders
-    from rumcli.sweeps import results
 
-    failed = found.count(folders.FAILED)
-    done = found.count(results.FINISHED) + found.count(folders.STOPPED_EARLY)
-    of = f" of {found.planned}" if found.planned is not None else ""
+    failed = sum(one.state == folders.FAILED for one in found.due)
+    done = wording.counted_of(found.done, found.planned, "run")
     if ending.signal is not None or ending.out_of_time:
         why = "stopped" if ending.signal is not None else "the limit of hours is reached"
-        output.note(
-            f"{why}; {done}{of} runs done, the others saved; to go on: {folder.resume_command}"
-        )
+        output.note(f"{why}; {done} done, the others saved; to go on: {command}")
     elif failed and not showing.quiet:
-        output.note(f"{failed} runs failed; to try them again: {folder.resume_command}")
+        output.note(f"{wording.counted(failed, 'run')} failed; to try them again: {command}")
     if (folder.path / _PICTURE).exists() and not showing.quiet:
         output.note(f"wrote {folder.path / _PICTURE}")
 
@@ -240,21 +268,22 @@ def _show_points(plan: Plan, showing: Showing) -> None:
 
     listed, described = plan.listed(), plan.description
     if showing.as_json:
-        most = plan.most_points
         output.show_json(
             "sweep-dry-run",
             {
                 "search": described.search,
                 "seeds": described.seeds,
-                "runs": None if most is None else most * len(described.seeds),
+                "runs": plan.most_runs,
                 "points": listed,
             },
         )
     elif listed is None:
-        limit = f"{plan.most_points} points" if plan.most_points else f"{described.hours:g} hours"
+        most, hours = plan.most_points, described.hours
+        limit = wording.counted(most, "point") if most else f"{hours:g} hours"
+        seeds = wording.counted(len(described.seeds), "seed")
         output.show_text(
-            f"{described.search} search, at most {limit}, {len(described.seeds)} seeds each; the "
-            "file is right, and the points follow as it goes"
+            f"{described.search} search, at most {limit}, {seeds} each; the file is right, and the "
+            "points follow as it goes"
         )
     else:
         output.show(reporting.points(listed, list(plan.parameters), len(described.seeds)))

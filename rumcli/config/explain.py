@@ -20,6 +20,8 @@ EXPECTED = {
     "less_than": "a number less than {lt:g}",
     "less_than_equal": "at most {le:g}",
     "string_pattern_mismatch": "a name as in package.module:Class",
+    "too_short": "{min_length} or more items",
+    "too_long": "at most {max_length} items",
     "literal_error": "{expected}",
     "value_error": "{error}",
     "model_type": "a mapping of keys to values",

@@ -63,9 +63,13 @@ class SweepTable:
 
     @property
     def _caption(self) -> str:
-        seeds = max((len(point.outcomes) for point in self._found.points), default=1)
+        points = self._found.points
+        seeds = max((len(point.outcomes) for point in points), default=1)
         over = f"; mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
-        return f"best validation of each run{over}"
+        figures = [found for point in points for found in (point.values, point.tests)]
+        if over and any(0 < len(found) < seeds for found in figures):
+            over += ", or as many as the brackets say"
+        return f"best validation of each run, test of each finished run{over}"
 
     @property
     def _names(self) -> list[str]:
@@ -76,25 +80,26 @@ class SweepTable:
         return [
             Text(str(point.number), style="bold"),
             *(Text(setting(point.settings.get(key))) for key in self._found.parameters),
-            Text(self._spread(point.values)),
-            Text(self._spread(point.tests)),
+            Text(self._spread(point.values, len(point.outcomes))),
+            Text(self._spread(point.tests, len(point.outcomes))),
             Text(_states(point.outcomes)),
         ]
 
-    def _spread(self, values: Sequence[float]) -> str:
+    def _spread(self, values: Sequence[float], seeds: int) -> str:
         found = results.spread(values)
         if found is None:
             return _NOTHING
         name = self._found.metric or ""
-        mean = wording.value(name, found["mean"])
-        if found["deviation"] is None:
-            return mean
-        return f"{mean} ± {wording.deviation(name, found['mean'], found['deviation'])}"
+        text = wording.value(name, found["mean"])
+        if found["deviation"] is not None:
+            text += f" ± {wording.deviation(name, found['mean'], found['deviation'])}"
+        return text if len(values) == seeds else f"{text} ({len(values)} of {seeds})"
 
 
 def points(listed: Sequence[Mapping[str, Any]], parameters: Sequence[str], seeds: int) -> Table:
     """Show the points of a search before it begins."""
-    title = f"{len(listed)} points, {seeds} seeds each: {len(listed) * seeds} runs"
+    counts = (len(listed), "point"), (seeds, "seed"), (len(listed) * seeds, "run")
+    title = "{}, {} each: {}".format(*(wording.counted(*one) for one in counts))
     table = Table(title=title, title_justify="left")
     table.add_column("point", justify="right")
     for key in parameters:

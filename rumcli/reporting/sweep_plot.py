@@ -40,6 +40,8 @@ def draw(found: Results, parameters: dict[str, Parameter], file: IO[bytes], kind
         place.set_ylabel(f"{metric}, best validation")
     seeds = max(len(point.outcomes) for point in points)
     over = f"\ndots: runs; bars: mean ± deviation over {seeds} seeds" if seeds > 1 else ""
+    if over and any(len(point.values) < seeds for point in points):
+        over += ", or over those that have a figure"
     figure.suptitle(f"{found.task}, {found.search} search{over}", fontsize="medium")
     figure.savefig(file, format=kind, dpi=150)
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from rumcli.reporting import wording
+from rumcli.reporting.runs_under_way import Line, RunsUnderWay, figure
 from rumcli.reporting.screen import Lines, Picture
 from rumcli.reporting.sweep import settings
 from rumcli.reproduction.folder import STOPPED
 from rumcli.sweeps import results
 from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
 from rumcli.sweeps.listener import Run, Standing, SweepListener
+from rumcli.training.run_folder import RunFolder
 
-_NOTHING = "–"
 _TO_GO_ON = (results.UNFINISHED, STOPPED)
-_MOST_SHOWN = 12  # runs in the live table
 _SECONDS_BETWEEN_LINES = 30.0
 
 
@@ -75,6 +74,7 @@ class PlainSweep(QuietSweep):
     def __init__(self, console: Console, kind: Kind = _SWEEP) -> None:
         super().__init__(console)
         self._kind = kind
+        self._folder = Path()
         self._planned: int | None = None
         self._done: Counter[str] = Counter()
         self._running: dict[Run, tuple[Standing | None, str]] = {}
@@ -84,9 +84,12 @@ class PlainSweep(QuietSweep):
 
     def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
         """Say what will be done."""
+        self._folder = Path(folder)
         self._planned = planned
         self._done["done before"] = done
-        count = f"{planned} runs" if planned is not None else "runs until the time is over"
+        count = "runs until the time is over"
+        if planned is not None:
+            count = wording.counted(planned, "run")
         before = f", {done} of them done before" if done else ""
         self._say(
             f"{self._kind.what} of {count}{before}; {slots} at the same time; folder {folder}"
@@ -117,9 +120,13 @@ class PlainSweep(QuietSweep):
         if state == FAILED:
             return
         latest = self._latest.get(run)
-        figure = f", validation {_figure(latest)}" if latest else ""
-        how = "saved" if state == results.UNFINISHED else state
-        self._say(f"{run.name} {how}{f' {message}' if message else ''}{figure}")
+        value = f", validation {figure(latest)}" if latest else ""
+        how = state
+        if state == results.UNFINISHED:
+            # One that is stopped before it trains has saved nothing, unless in an earlier part.
+            has_saved = bool(RunFolder(self._folder / run.name).checkpoints.numbered())
+            how = "saved" if has_saved else results.WAITING
+        self._say(f"{run.name} {how}{f' {message}' if message else ''}{value}")
 
     def stopping(self, why: str) -> None:
         """Say that all is being saved."""
@@ -138,12 +145,12 @@ class PlainSweep(QuietSweep):
     @property
     def _headline(self) -> str:
         ended = sum(count for state, count in self._done.items() if state not in _TO_GO_ON)
-        of = f" of {self._planned}" if self._planned is not None else ""
-        parts = [f"{ended}{of} runs done", f"{len(self._running)} running"]
+        done = wording.counted_of(ended, self._planned, "run")
+        parts = [f"{done} done", f"{len(self._running)} running"]
         parts += [
             f"{self._done[state]} {state}" for state in (STOPPED_EARLY, FAILED) if self._done[state]
         ]
-        best = f"; best {_figure(self._best[1])}, {self._best[0].name}" if self._best else ""
+        best = f"; best {figure(self._best[1])}, {self._best[0].name}" if self._best else ""
         spent = wording.duration(time.monotonic() - self._began)
         if self._kind.seconds is not None:
             spent += f" of {wording.duration(self._kind.seconds)}"
@@ -191,30 +198,9 @@ class LiveSweep(PlainSweep):
     def _draw(self) -> None:
         self._bottom.change(self._picture())
 
-    def _picture(self) -> Group:
-        table = Table(title_justify="left", expand=False)
-        has_settings = any(run.settings for run in self._running)
-        for name, wraps in (("run", True), ("settings", True), ("step", False), ("now", False)):
-            if name != "settings" or has_settings:
-                table.add_column(name, overflow="fold", no_wrap=not wraps)
-        machines = {machine for _, machine in self._running.values() if machine}
-        if len(machines) > 1:
-            table.add_column("machine", overflow="fold")
-        for run, (standing, machine) in list(self._running.items())[:_MOST_SHOWN]:
-            latest = self._latest.get(run)
-            table.add_row(
-                Text(run.name),
-                *([Text(settings(run.settings))] if has_settings else []),
-                f"{standing.step}/{standing.steps}" if standing else "starts",
-                Text(_figure(latest) if latest else _NOTHING),
-                *([Text(machine)] if len(machines) > 1 else []),
-            )
-        more = len(self._running) - _MOST_SHOWN
-        rest = [Text(f"and {more} more")] if more > 0 else []
-        return Group(table, *rest, Text(self._headline))
-
-
-def _figure(standing: Standing) -> str:
-    assert standing.value is not None
-    name = wording.metric_name(standing.metric)
-    return f"{name} {wording.value(standing.metric, standing.value)}"
+    def _picture(self) -> RunsUnderWay:
+        lines = [
+            Line(run, standing, self._latest.get(run), machine)
+            for run, (standing, machine) in self._running.items()
+        ]
+        return RunsUnderWay(lines, self._headline)

@@ -60,6 +60,19 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
+def counted_of(number: int, whole: int | None, what: str) -> str:
+    """Write a part of a number of things: `0 of 1 run`, `3 of 8 runs`; `3 runs` if there is none.
+
+    Args:
+        number: The part.
+        whole: How many there are; None if that is not known.
+        what: The thing.
+    """
+    if whole is None:
+        return counted(number, what)
+    return f"{number:,} of {counted(whole, what)}"
+
+
 def duration(seconds: float) -> str:
     """Write a time: `48 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`."""
     whole = round(seconds)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,11 +109,6 @@ class SweepFolder:
             if not (path / name).is_file():
                 raise ConfigError(f"{path} has no {name}; expected a folder that 'rum sweep' made")
         return cls(path)
-
-    @property
-    def resume_command(self) -> str:
-        """What to type to go on with the sweep."""
-        return f"rum sweep --resume {shlex.quote(str(self.path))}"
 
     @property
     def base(self) -> RunConfig:

@@ -99,6 +99,17 @@ class Plan:
         limits = [] if runs is None else [runs // len(self.description.seeds)]
         return min([*limits, *([] if size is None else [size])], default=None)
 
+    @property
+    def most_runs(self) -> int | None:
+        """How many runs there can be; None if only time limits them."""
+        most = self.most_points
+        return None if most is None else most * len(self.description.seeds)
+
+    def includes(self, number: int) -> bool:
+        """Tell whether the point drawn as that number, from 1, is within the limit of runs."""
+        most = self.most_points
+        return most is None or number <= most
+
     def listed(self) -> list[Settings] | None:
         """Return all points, of a search that knows them beforehand; else None."""
         source, most = self.points(), self.most_points

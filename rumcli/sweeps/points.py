@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -98,6 +98,22 @@ def corners(parameters: Mapping[str, Parameter]) -> Iterator[Settings]:
             for key, value in parameters.items()
         }
         yield from grid(ends)
+
+
+def one_at_a_time(parameters: Mapping[str, Parameter], keys: Iterable[str]) -> Iterator[Settings]:
+    """Yield the first corner, and it with each other listed value of some parameters in turn.
+
+    Args:
+        parameters: What is varied.
+        keys: Of the parameters whose values are all to come; those that are not there are passed
+            over.
+    """
+    first = next(corners(parameters))
+    yield first
+    for key in keys:
+        value = parameters.get(key)
+        if isinstance(value, list):
+            yield from ({**first, key: other} for other in value[1:])
 
 
 def size(parameters: Mapping[str, Parameter]) -> int | None:

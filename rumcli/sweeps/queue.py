@@ -49,10 +49,16 @@ class Fixed:
 class Queue:
     """The runs of a sweep in their order; keeps `points.jsonl`.
 
+    Points beyond the limit, which may have been higher when they were drawn, are left as they are;
+    what came of them still counts for the search and for early stopping.
+
     Args:
         plan: What the sweep is.
         folder: Where; what is there already is gone on with.
         source: Where new points come from.
+
+    Attributes:
+        earlier: The runs that were done before.
 
     Raises:
         RunError: If a point that is there is none of this sweep.
@@ -65,7 +71,7 @@ class Queue:
         self._points = folder.points()
         self._open: dict[int, set[int]] = {}  # seeds without an end, by point
         self._waiting: deque[Run] = deque()
-        self.earlier: list[Run] = []  # those that were done before
+        self.earlier: list[Run] = []
         for number, settings in enumerate(self._points, 1):
             if not points.is_one(plan.parameters, settings):
                 raise RunError(
@@ -76,7 +82,7 @@ class Queue:
                 if self._state(run) in _DONE:
                     self.earlier.append(run)
                     self._ended(run)
-                else:
+                elif plan.includes(number):
                     self._waiting.append(run)
 
     def next(self) -> Run | None:
@@ -89,9 +95,14 @@ class Queue:
         """Hear that a run is over, so that the search can learn of it."""
         self._ended(run)
 
+    @property
+    def done_before(self) -> int:
+        """How many of the runs that there are to be were done before."""
+        return sum(self._plan.includes(run.point) for run in self.earlier)
+
     def _draw(self) -> None:
-        number, most = len(self._points) + 1, self._plan.most_points
-        if most is not None and number > most:
+        number = len(self._points) + 1
+        if not self._plan.includes(number):
             return
         settings = self._source.next(number)
         if settings is None:

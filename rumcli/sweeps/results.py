@@ -54,11 +54,13 @@ class Point:
         number: From 1, in the order in which they were drawn.
         settings: Values by key path.
         outcomes: One for each seed.
+        is_due: Whether it is within the limit of runs, which may once have been higher.
     """
 
     number: int
     settings: Settings
     outcomes: Sequence[Outcome]
+    is_due: bool = True
 
     @property
     def is_whole(self) -> bool:
@@ -110,9 +112,20 @@ class Results:
         return sum(one.state == state for one in self.outcomes)
 
     @property
+    def due(self) -> list[Outcome]:
+        """The outcomes of the runs within the limit, in the order of their points."""
+        points = sorted(self.points, key=lambda point: point.number)
+        return [one for point in points if point.is_due for one in point.outcomes]
+
+    @property
+    def done(self) -> int:
+        """The number of runs within the limit that are finished or were stopped early."""
+        return sum(one.state in (FINISHED, STOPPED_EARLY) for one in self.due)
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing is left to be run."""
-        return self.planned == self.count(FINISHED) + self.count(STOPPED_EARLY)
+        return self.done == self.planned
 
     def to_json(self) -> dict[str, Any]:
         """Return them as JSON has them."""
@@ -178,11 +191,11 @@ def read(folder: SweepFolder, plan: Plan | None = None) -> Results:
             point[0].point,
             dict(point[0].settings),
             [outcome(folder, run, metric, higher) for run in point],
+            plan.includes(point[0].point),
         )
         for point in runs
     ]
     points.sort(key=lambda point: _rank(point, higher))
-    most = plan.most_points
     return Results(
         folder,
         plan.description.search,
@@ -191,7 +204,7 @@ def read(folder: SweepFolder, plan: Plan | None = None) -> Results:
         higher,
         list(plan.parameters),
         points,
-        None if most is None else most * len(seeds),
+        plan.most_runs,
     )
 
 

@@ -155,9 +155,7 @@ def _run(
         scheduler = ray_parts.Halving(
             described.early_stopping, plan.base.train.steps, folder, searcher, queue.earlier
         )
-    most = plan.most_points
-    planned = None if most is None else most * len(described.seeds)
-    listener.started(str(folder.path), planned, len(queue.earlier), slots)
+    listener.started(str(folder.path), plan.most_runs, queue.done_before, slots)
     tuner = tune.Tuner(
         tune.with_resources(Trial, {"cpu": described.cores_per_run, "gpu": described.gpus_per_run}),
         tune_config=tune.TuneConfig(

@@ -8,7 +8,7 @@ from rich.console import Console
 from rumcli.reporting import sweep as reporting
 from rumcli.reporting import sweep_progress
 from rumcli.sweeps import results
-from rumcli.sweeps.folder import FAILED
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
 from rumcli.sweeps.listener import Standing
 from tests.sweeps.files import give, run, sweep
 
@@ -39,6 +39,32 @@ def test_the_table_has_everything_at_any_width(made, width):
     for part in ("0.45±0.07", "1failed,1not", "validationloss", "0.001", "lowestloss"):
         assert part in whole
     assert max(map(len, found.splitlines())) <= width
+
+
+def test_a_figure_of_a_part_of_the_seeds_says_so(tmp_path):
+    folder, plan = sweep(tmp_path, [A, B], parameters=PARAMETERS, seeds=[1, 2, 3])
+    for seed, value in ((1, 0.5), (2, 0.4), (3, 0.6)):
+        give(folder, plan, run(1, seed, A), [value], test=value)
+        give(folder, plan, run(2, seed, B), [value + 1], test=value + 1 if seed == 1 else None)
+        folder.mark(run(2, seed, B), STOPPED_EARLY, "at step 10")
+    found = shown(reporting.SweepTable(results.read(folder)), 160)
+    whole, part = (line for line in found.splitlines() if "gru" in line)
+    assert [cell.strip() for cell in whole.split("│")[4:6]] == ["0.5 ± 0.1"] * 2
+    assert [cell.strip() for cell in part.split("│")[4:6]] == ["1.5 ± 0.1", "1.5 (1 of 3)"]
+    caption = " ".join(found.split())
+    assert (
+        "test of each finished run; mean ± standard deviation over 3 seeds, or as many as the"
+        in caption
+    )
+
+
+def test_with_figures_of_all_seeds_the_caption_says_nothing_of_parts(tmp_path):
+    folder, plan = sweep(tmp_path, [A], parameters=PARAMETERS)
+    for seed in (1, 2):
+        give(folder, plan, run(1, seed, A), [0.5], test=0.5)
+    found = " ".join(shown(reporting.SweepTable(results.read(folder)), 160).split())
+    assert found.endswith("over 2 seeds")
+    assert " of 2)" not in found
 
 
 def test_lines_say_what_happens():
@@ -76,6 +102,61 @@ def test_a_terminal_shows_the_runs_under_way_with_their_machines():
         assert part in picture
 
 
+def test_a_run_that_is_stopped_before_it_trains_is_not_said_to_be_saved(tmp_path):
+    (tmp_path / "point-1-seed-1" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "point-1-seed-1" / "checkpoints" / "step-00000010.npz").touch()
+    console = Console(file=io.StringIO(), width=60)
+    listener = sweep_progress.listener(console, quiet=False, live=False)
+    listener.started(str(tmp_path), 2, 0, 2)
+    for seed in (1, 2):
+        listener.ended(run(1, seed, A), results.UNFINISHED, "")
+    said = console.file.getvalue().splitlines()
+    assert said[-2:] == ["point-1-seed-1 saved", "point-1-seed-2 not begun"]
+
+
+SETTINGS = "optimizer.learning_rate=0.01, cell.name=gru"
+
+
+@pytest.mark.parametrize(
+    ("width", "settings", "height"),
+    [(100, SETTINGS, 7), (60, SETTINGS, 6), (60, f"{SETTINGS}, cell.units=100", 8), (40, None, 6)],
+)
+def test_a_narrow_terminal_squeezes_nothing(width, settings, height):
+    console = Console(file=io.StringIO(), width=width, force_terminal=True)
+    listener = sweep_progress.listener(console, quiet=False, live=True)
+    listener.started("out", 40, 0, 2)
+    given = A if settings in (None, SETTINGS) else {**A, "cell.units": 100}
+    for point in (1, 2):
+        listener.began(run(point, 1, given))
+    standing = Standing(1200, 5000, "symbol_accuracy", 0.123, True)
+    listener.progressed(run(1, 1, given), standing, "")
+    picture = shown(listener._picture(), width)
+    listener.finished()
+    lines = picture.splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) <= height
+    for part in ("point-1-seed-1", "point-2-seed-1", "1200/5000", "accuracy 12.3%", "starts"):
+        assert any(part in line for line in lines)
+    # the settings are there whole, or not at all
+    is_there = settings is not None and width - len(settings) > len("point-1-seed-1")
+    assert sum("optimizer" in line for line in lines) == 2 * is_there
+    assert sum(str(settings) in line for line in lines) == 2 * is_there
+
+
+def test_of_many_runs_a_narrow_terminal_shows_as_many_as_have_room():
+    console = Console(file=io.StringIO(), width=60, force_terminal=True)
+    listener = sweep_progress.listener(console, quiet=False, live=True)
+    listener.started("out", 40, 0, 20)
+    for point in range(1, 21):
+        listener.began(run(point, 1, A))
+    wide, narrow = (shown(listener._picture(), width).splitlines() for width in (100, 60))
+    listener.finished()
+    assert "and 8 more" in wide
+    assert len(wide) == 18
+    assert "and 14 more" in [line.strip() for line in narrow]
+    assert len(narrow) == 14
+
+
 def test_runs_of_a_table_have_no_best_one_and_may_have_a_limit_of_time():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     kind = sweep_progress.Kind("table recall", ranks=False, seconds=1800)
@@ -93,6 +174,24 @@ def test_runs_of_a_table_have_no_best_one_and_may_have_a_limit_of_time():
     assert "1 of 4 runs done, 1 running, 0 s of 30 min 0 s" in picture
     assert "best" not in picture
     assert "settings" not in picture
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (1, ["1 point, 1 seed each: 1 run", "sweep of 1 run; 1 at the same", "0 of 1 run done"]),
+        (2, ["2 points, 2 seeds each: 4 runs", "sweep of 2 runs; 2 at the", "0 of 2 runs done"]),
+    ],
+)
+def test_one_is_no_plural(number, expected):
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    listener = sweep_progress.listener(console, quiet=False, live=True)
+    listener.started("out", number, 0, number)
+    picture = shown(listener._picture(), 100)
+    listener.finished()
+    points = shown(reporting.points([A] * number, list(A), number), 100)
+    for part, text in zip(expected, (points, console.file.getvalue(), picture), strict=True):
+        assert part in text
 
 
 def test_quiet_says_only_what_went_wrong():
@@ -116,3 +215,4 @@ def test_the_picture_has_a_panel_for_each_parameter(made):
     picture = file.getvalue().decode()
     assert "optimizer.learning_rate" in picture
     assert "cell.name" in picture
+    assert "bars: mean ± deviation over 2 seeds, or over those that have a figure" in picture

@@ -63,3 +63,11 @@ def test_bits_per_character_have_the_decimals_with_which_they_are_published():
 )
 def test_one_thing_is_no_plural(number, expected):
     assert wording.counted(number, "run") == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "whole", "expected"),
+    [(0, 1, "0 of 1 run"), (1, 2, "1 of 2 runs"), (1, None, "1 run"), (2, None, "2 runs")],
+)
+def test_the_plural_of_a_part_is_that_of_the_whole(number, whole, expected):
+    assert wording.counted_of(number, whole, "run") == expected

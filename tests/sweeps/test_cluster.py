@@ -106,7 +106,7 @@ def test_a_run_that_fails_does_not_end_the_others(tmp_path):
     result = rum("sweep", "sweep.yaml", "--out=out", "--json", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
     assert "warning: point-1-seed-1 failed: " in result.stderr
-    assert "1 runs failed; to try them again: rum sweep --resume out" in result.stderr
+    assert "1 run failed; to try them again: rum sweep --resume out" in result.stderr
     found = json.loads(result.stdout)
     assert (found["runs"]["failed"], found["runs"]["finished"]) == (1, 1)
     assert [point["point"] for point in found["points"]] == [2, 1]

@@ -74,7 +74,7 @@ def test_every_key_is_in_the_manual():
     [
         ({"seeds": None}, "'seeds' is missing"),
         ({"seeds": None, "sedes": [1]}, "unknown key 'sedes'; did you mean 'seeds'"),
-        ({"seeds": []}, "seeds: "),
+        ({"seeds": []}, "seeds: expected 1 or more items, got []"),
         ({"seeds": [1, 1]}, "a seed is there twice"),
         ({"gpus_per_run": 1.5}, "gpus_per_run: 1.5; above 1 expected a whole number"),
         ({"gpus_per_run": -1}, "gpus_per_run: expected at least 0, got -1"),

@@ -88,6 +88,13 @@ def test_the_corners_have_all_lists_and_both_ends():
     assert found == {("x", 1.0), ("x", 2.0), ("y", 1.0), ("y", 2.0)}
 
 
+def test_values_one_at_a_time_are_no_product():
+    parameters = {name: list(range(10)) for name in "abcdefgh"} | {"i": Range(low=1.0, high=2.0)}
+    first = dict.fromkeys("abcdefgh", 0) | {"i": 1.0}
+    found = list(points.one_at_a_time(parameters, ["b", "i", "z"]))
+    assert found == [first, *({**first, "b": value} for value in range(1, 10))]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -41,6 +41,30 @@ def test_what_failed_is_tried_again_and_what_was_stopped_early_not(tmp_path):
     assert names(Queue(plan, made, Fixed(plan.points())))[0] == "point-1-seed-1"
 
 
+def test_under_a_lower_limit_than_before_points_beyond_it_are_left_as_they_are(tmp_path):
+    rates = {"optimizer.learning_rate": [0.01, 0.001, 0.0001]}
+    c = {"optimizer.learning_rate": 0.0001}
+    made, _ = sweep(tmp_path, [A, B, c], parameters=rates)
+    plan = made.plan(runs=3)
+    give(made, plan, run(1, 1, A), [0.5], test=0.5)
+    give(made, plan, run(2, 1, B), [0.4], test=0.4)
+    give(made, plan, run(2, 2, B), [0.4])
+    told = []
+
+    class Source(Fixed):
+        def known(self, number, settings):
+            told.append(number)
+
+    queue = Queue(plan, made, Source(plan.points()))
+    assert names(queue) == ["point-1-seed-2"]
+    assert [one.name for one in queue.earlier] == ["point-1-seed-1", "point-2-seed-1"]
+    assert queue.done_before == 1
+    assert told == [1, 2, 3]
+    assert made.points() == [A, B, c]
+    again = Queue(made.plan(runs=6), made, Fixed(plan.points()))
+    assert names(again) == ["point-1-seed-2", "point-2-seed-2", "point-3-seed-1", "point-3-seed-2"]
+
+
 def test_a_random_search_that_goes_on_draws_the_points_of_one_that_was_never_stopped(tmp_path):
     changes = {
         "search": "random",

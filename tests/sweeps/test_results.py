@@ -85,3 +85,17 @@ def test_what_is_no_record_of_ours_does_not_hide_the_others(tmp_path):
 def test_of_one_value_there_is_no_deviation():
     assert results.spread([2.0]) == {"mean": 2.0, "deviation": None, "of": 1}
     assert results.spread([]) is None
+
+
+def test_under_a_lower_limit_than_before_no_more_are_done_than_planned(tmp_path):
+    made, plan = sweep(tmp_path, [A, B, C], parameters=RATES, seeds=[1])
+    for number, settings in ((1, A), (3, C)):
+        give(made, plan, run(number, 1, settings), [number / 10], test=0.5)
+    done = [
+        (found.done, found.planned, found.is_complete)
+        for found in (results.read(made, made.plan(runs)) for runs in (1, 2, 3))
+    ]
+    assert done == [(1, 1, True), (1, 2, False), (2, 3, False)]
+    found = results.read(made, made.plan(runs=1))
+    assert [point.values for point in found.points] == [[0.1], [0.3], []]
+    assert [one.run.name for one in found.due] == ["point-1-seed-1"]
