@@ -216,7 +216,7 @@ def outcome(table: Table, folder: TableFolder, run: Run) -> Outcome:
     elif mark is not None:
         state, message, figures = mark.state, mark.message, mark.figures
         if figures:  # the run may have gone on since, untested
-            step, seconds = mark.step, mark.seconds
+            step, seconds = mark.step, mark.seconds or seconds
     else:
         state = UNFINISHED if records or place.checkpoints.numbered() else WAITING
     name = table.description.figure
