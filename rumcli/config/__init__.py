@@ -14,7 +14,7 @@ from rumcli.config.cells import (
     RUMConfig,
 )
 from rumcli.config.optimizers import OptimizerConfig, ScheduleConfig
-from rumcli.config.schema import RunConfig, Split, TrainConfig, names
+from rumcli.config.schema import RMS, RunConfig, Split, TrainConfig, names
 from rumcli.config.tasks import (
     ALL,
     BabiConfig,
@@ -29,6 +29,7 @@ from rumcli.config.yaml_file import KeyPath
 
 __all__ = [
     "ALL",
+    "RMS",
     "ARUMConfig",
     "BabiConfig",
     "CellConfig",

@@ -19,7 +19,9 @@ from rumcli.config.sections import CUSTOM, LARGEST, Few, Fraction, Positive
 from rumcli.config.sections import Section as _Section
 from rumcli.config.tasks import TaskConfig
 
-UNIT = "unit"  # of the output's scale: that which undoes the time norm
+# Of the output's scale: that which gives a state with time norm the length 1, or its units the
+# root mean square 1.
+UNIT, RMS = "unit", "rms"
 _LARGEST_SEED = 2**32 - 1
 
 
@@ -32,9 +34,9 @@ class Split(enum.StrEnum):
 
 
 def _output_scale(value: float | str) -> float | str:
-    if value == UNIT or (isinstance(value, float) and 0 < value < math.inf):
+    if value in (UNIT, RMS) or (isinstance(value, float) and 0 < value < math.inf):
         return value
-    raise ValueError(f"a finite number greater than 0, or {UNIT}")
+    raise ValueError(f"a finite number greater than 0, {UNIT} or {RMS}")
 
 
 class ModelConfig(_Section):
@@ -46,8 +48,8 @@ class ModelConfig(_Section):
         float | str,
         AfterValidator(_output_scale),
         Field(
-            description="what the output layer's inputs are multiplied by; unit: 1/η for a cell "
-            "with time norm η, 1 for any other"
+            description="what the output layer's inputs are multiplied by; for a cell of H units "
+            "with time norm η unit is 1/η and rms √H/η, for any other 1"
         ),
     ] = 1.0
 

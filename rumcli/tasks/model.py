@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from rumcli import cells, own_code
-from rumcli.config import CustomCellConfig, RunConfig
+from rumcli.config import RMS, CustomCellConfig, RunConfig
 from rumcli.errors import ConfigError
 from rumcli.tasks import optimizer
 
@@ -115,7 +115,8 @@ def logits(config: RunConfig, classes: int, **initializers: Any) -> list[keras.l
 
     A state with time norm η has the length η, and logits are at most η times as long as a column
     of the output layer's weights. With a small η the loss can fall only as fast as these grow,
-    unless the scale, say 1/η, makes up for it.
+    unless the scale makes up for it: 1/η, or √H/η, with which each of the H units is about as large
+    as it is without time norm.
     """
     # Softmax and its logarithm in half precision would round the loss away.
     dtype = keras.config.dtype_policy().variable_dtype
@@ -127,9 +128,13 @@ def logits(config: RunConfig, classes: int, **initializers: Any) -> list[keras.l
 
 def _output_scale(config: RunConfig) -> float:
     scale = config.model.output_scale
-    if isinstance(scale, str):  # UNIT
-        return 1 / (getattr(config.cell, "time_norm", None) or 1.0)
-    return scale
+    if not isinstance(scale, str):
+        return scale
+    norm = getattr(config.cell, "time_norm", None)
+    if norm is None:
+        return 1.0
+    length = math.sqrt(config.cell.units) if scale == RMS else 1.0
+    return length / norm
 
 
 def through(layers: list[keras.layers.Layer], value: Any) -> Any:

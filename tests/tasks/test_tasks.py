@@ -132,13 +132,19 @@ def test_the_output_layer_sees_scaled_states(text, task):
 
 
 @pytest.mark.parametrize(
-    ("cell", "time_norm", "expected"),
-    [("arum", 0.25, 4), ("rum", "null", None), ("gru", None, None)],
+    ("scale", "cell", "time_norm", "expected"),
+    [
+        ("unit", "arum", 0.25, 4),
+        ("rms", "arum", 0.25, 4 * math.sqrt(8)),
+        ("unit", "rum", "null", None),
+        ("rms", "rum", "null", None),
+        ("rms", "gru", None, None),
+    ],
 )
-def test_the_unit_scale_undoes_the_time_norm(cell, time_norm, expected):
+def test_a_scale_by_name_makes_up_for_the_time_norm(scale, cell, time_norm, expected):
     norm = [] if time_norm is None else [f"cell.time_norm={time_norm}"]
     made = registry.make(
-        small.run_config("recall", cell, settings=["model.output_scale=unit", *norm])
+        small.run_config("recall", cell, settings=[f"model.output_scale={scale}", *norm])
     )
     found = [layer.scale for layer in made.model().layers if layer.name == "output_scale"]
     assert found == ([] if expected is None else [expected])
