@@ -12,6 +12,7 @@ def test_the_layers_and_their_weights_add_up():
         "dropout",
         "cell_2",
         "dropout_2",
+        "output_scale",
         "logits",
     ]
     # Of a RUM with D inputs and H units: [D + H, 2H] and 2H of the gates, [D, H] of the inputs.

@@ -128,6 +128,9 @@ def test_all_hear_of_one_that_is_gone(three, gone, name):
     close(all_links[gone])
     for rank in {0, 1, 2} - {gone}:
         assert all_links[rank].reason() == f"{name} is gone"
+        deadline = time.monotonic() + 10
+        while not heard[rank] and time.monotonic() < deadline:  # it is told just after
+            time.sleep(0.01)
         assert heard[rank] == [f"{name} is gone"]
 
 
