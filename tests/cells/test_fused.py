@@ -149,6 +149,17 @@ def test_shards_of_samples_change_nothing(batch, monkeypatch):
             assert relative_error(one, other) < 1e-11
 
 
+def test_many_small_shards_change_nothing(monkeypatch):
+    monkeypatch.setattr(program, "_cores", lambda: 1)
+    monkeypatch.setattr(program, "_MOST_CARRIED", 8 * 5 * 5 * 8)  # of 8 samples in float64
+    layers = rum_pair(ARUM, 5)
+    inputs = random_inputs(4, "float64", 32)
+
+    plain, other = (results(layer, inputs, random_states(layer, 32)) for layer in layers)
+
+    assert_same(plain, other, 1e-11)
+
+
 def assert_activation_is_the_same(name: str) -> None:
     layers = rum_pair(RUM, 5, activation=name)
     inputs = random_inputs(3, "float64", 2)

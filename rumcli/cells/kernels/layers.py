@@ -21,8 +21,13 @@ from rumcli.cells.rum import RUMCell
 Tensor = Any
 Results = tuple[Tensor | None, Tensor, list[Tensor]]
 
-_RUM = program.Loop(forward.forward, backward.backward, backward.of_inputs)
-_CHAIN = program.Loop(chain.forward, chain.backward, chain.of_inputs)
+_RUM = program.Loop(
+    forward.forward,
+    backward.backward,
+    backward.of_inputs,
+    carried=lambda recipe: recipe.units**2 if recipe.associative else 0,
+)
+_CHAIN = program.Loop(chain.forward, chain.backward, chain.of_inputs, carried=lambda recipe: 0)
 
 
 def obstacle(cell: Any) -> str | None:

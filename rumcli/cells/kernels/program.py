@@ -1,7 +1,8 @@
 """A compiled loop as one function that TensorFlow differentiates like any other.
 
 The samples are split into shards, which TensorFlow runs side by side: a loop of small products
-keeps one core busy, not two.
+keeps one core busy, not two. Where a sample carries a matrix from step to step, shards are so small
+that the matrices of one stay in the cache.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ Tensor = Any
 
 # Fewer samples than this in a shard leave the vector units of a core idle.
 _SMALLEST_SHARD = 32
+# Of what is carried from step to step a shard has at most so many bytes, unless that were too few
+# samples. Measured for ARUM with 32 MB of cache on one and two cores, docs/performance.md.
+_MOST_CARRIED = 2_600_000
+_SMALLEST_CARRYING_SHARD = 8
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,13 @@ class Loop:
         backward: `(recipe, weights, sequence, kept, cotangents of the results) → Found`.
         of_inputs: `(recipe, weights, sequence, rest of Found) →` the cotangent of the inputs. Apart
             from `backward`, because nobody asks for that of a first layer's inputs.
+        carried: `(recipe) →` how many numbers a sample carries from step to step, vectors aside.
     """
 
     forward: Callable[..., tuple[list[Tensor], Any]]
     backward: Callable[..., Found]
     of_inputs: Callable[..., Tensor]
+    carried: Callable[..., int]
 
 
 class Found(NamedTuple):
@@ -79,7 +86,7 @@ def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tenso
     @tf.custom_gradient
     def differentiable(*arguments: Tensor):
         own, whole = unpack(_constant(arguments))
-        shards = _split(whole)
+        shards = _split(whole, loop.carried(recipe))
         parts = [_compiled(loop.forward, recipe)(own, shard) for shard in shards]
         kept = [part for _, part in parts]
 
@@ -179,25 +186,36 @@ def _inputs(sequence: Any) -> Tensor:
     return tf.nest.flatten(sequence)[0]
 
 
-def _split(sequence: Any) -> list[Any]:
-    """Split the samples into equal parts, as many as there are cores to work on them."""
-    batch = _inputs(sequence).shape[0]
+def _split(sequence: Any, carried: int) -> list[Any]:
+    """Split the samples into equal parts for the cores, or more where they carry much."""
+    inputs = _inputs(sequence)
+    batch = inputs.shape[0]
     if batch is None:
         # Decided when it runs. What can't be split goes into the first part; the rest is empty.
         count = _cores()
-        batch = tf.shape(_inputs(sequence))[0]
+        batch = tf.shape(inputs)[0]
         part = tf.where(
             (batch % count == 0) & (batch >= count * _SMALLEST_SHARD), batch // count, 0
         )
         sizes = tf.stack([batch - (count - 1) * part, *[part] * (count - 1)])
     else:
-        most = min(_cores(), batch // _SMALLEST_SHARD)
-        sizes = count = next((n for n in range(most, 1, -1) if batch % n == 0), 1)
+        sizes = count = _count(batch, carried * inputs.dtype.size)
     parts = [
         [None] * count if tensor is None else tf.split(tensor, sizes, num=count)
         for tensor in tf.nest.flatten(sequence)
     ]
     return [tf.nest.pack_sequence_as(sequence, part) for part in zip(*parts, strict=True)]
+
+
+def _count(batch: int, carried: int) -> int:
+    """Return how many shards there are of `batch` samples that carry so many bytes each."""
+    much = batch * carried > _MOST_CARRIED
+    smallest = _SMALLEST_CARRYING_SHARD if much else _SMALLEST_SHARD
+    most = min(_cores(), batch // smallest)
+    count = next((n for n in range(most, 1, -1) if batch % n == 0), 1)
+    # A multiple keeps all cores as busy.
+    counts = [n for n in range(count, batch // smallest + 1, count) if batch % n == 0] or [1]
+    return next((n for n in counts if batch // n * carried <= _MOST_CARRIED), counts[-1])
 
 
 def _cores() -> int:

@@ -1,0 +1,40 @@
+"""Into how many parts the samples are split."""
+
+import pytest
+
+from tests.cells.gradients import BACKEND, needs_tensorflow
+
+if BACKEND == "tensorflow":
+    from rumcli.cells.kernels import program
+
+pytestmark = needs_tensorflow
+
+
+@pytest.mark.parametrize(
+    ("cores", "batch", "expected"),
+    [(1, 128, 1), (2, 128, 2), (8, 128, 4), (2, 65, 1), (3, 128, 2), (3, 96, 3), (2, 20, 1)],
+)
+def test_cores_share_the_samples_equally_if_each_has_enough(cores, batch, expected, monkeypatch):
+    monkeypatch.setattr(program, "_cores", lambda: cores)
+    assert program._count(batch, 0) == expected
+
+
+@pytest.mark.parametrize(
+    ("cores", "batch", "units", "expected"),
+    [
+        (1, 128, 50, 1),
+        (1, 128, 100, 2),
+        (2, 128, 100, 2),  # already small enough
+        (1, 128, 200, 8),
+        (2, 128, 200, 8),
+        (8, 128, 100, 8),  # more than with vectors alone
+        (1, 128, 1000, 16),  # of 8 samples
+        (2, 36, 200, 4),  # of 9
+        (1, 125, 200, 5),  # of 25, since 5 would be too few
+        (1, 127, 200, 1),  # not to be split
+        (2, 1, 2000, 1),
+    ],
+)
+def test_what_a_shard_carries_stays_small(cores, batch, units, expected, monkeypatch):
+    monkeypatch.setattr(program, "_cores", lambda: cores)
+    assert program._count(batch, 4 * units**2) == expected
