@@ -15,6 +15,7 @@ from rumcli import machine as machine_facts
 from rumcli.benchmark.cases import Case
 from rumcli.benchmark.measure import Timing, yardstick
 from rumcli.benchmark.training import Pace
+from rumcli.training import accelerators
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +28,12 @@ class Point:
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, number of cores, backend and versions."""
+    """Return processor, number of cores, accelerators, backend and versions."""
     backend = keras.backend.backend()
     return {
         "processor": machine_facts.processor(),
         "cores": os.cpu_count(),
+        "accelerators": accelerators.names(),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "backend": backend,

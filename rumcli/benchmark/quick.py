@@ -13,6 +13,7 @@ from rumcli import cells
 from rumcli.benchmark.cases import Case, Subject
 from rumcli.benchmark.measure import Timing, measure
 from rumcli.cells import fused
+from rumcli.training import accelerators
 
 CASE = Case("small", steps=50, batch=32, features=10, units=64, classes=9)
 _ROUNDS = 5  # of a tenth of a second for each of both
@@ -23,10 +24,16 @@ def backend() -> dict[str, Any]:
     """Return Keras's backend, the devices that it sees, and how many threads it may use.
 
     Returns:
+        `accelerators` are the names of those of the devices that are no processors.
         `threads` are `intra_op` and `inter_op` of TensorFlow; 0: it decides. None elsewhere.
     """
     name = keras.backend.backend()
-    return {"name": name, "devices": _devices(name), "threads": _threads(name)}
+    return {
+        "name": name,
+        "devices": _devices(name),
+        "accelerators": accelerators.names(),
+        "threads": _threads(name),
+    }
 
 
 def _devices(backend: str) -> list[str]:

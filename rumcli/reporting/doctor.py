@@ -7,6 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from rumcli.reporting import wording
+
 
 def examination(found: dict[str, Any]) -> Table:
     """Show what is there and what is wrong with it.
@@ -50,6 +52,8 @@ def examination(found: dict[str, Any]) -> Table:
 def _add_backend(table: Table, backend: dict[str, Any]) -> None:
     table.add_row("backend", f"[green]{backend['name']}[/]")
     table.add_row("devices", Text(", ".join(backend["devices"])))
+    if backend["accelerators"]:
+        table.add_row("", Text(", ".join(wording.each_once(backend["accelerators"]))))
     if (threads := backend["threads"]) is not None:
         intra, inter = (count or "automatic" for count in threads.values())
         table.add_row("threads", f"{intra} in an operation, {inter} between them")

@@ -203,7 +203,11 @@ def _reasons(found: Results) -> Iterator[str]:
 
 def _machine(machine: dict[str, Any]) -> str:
     cores = machine["cores"]
-    where = [machine["processor"], wording.counted(cores, "core") if cores else None]
+    where = [
+        machine["processor"],
+        wording.counted(cores, "core") if cores else None,
+        *wording.each_once(machine["accelerators"]),
+    ]
     versions = ", ".join(f"{name} {text}" for name, text in machine["versions"].items())
     return "; ".join(filter(None, [", ".join(filter(None, where)), versions]))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from rumcli.config.sections import CUSTOM
 from rumcli.tasks.reference import Reference
 
@@ -53,6 +56,11 @@ def distance(reference: Reference, number: float) -> str:
     points = 100 * (number - reference.baseline)
     side = "above" if points >= 0 else "below"
     return f"{abs(points):.1f} points {side} {reference.label}"
+
+
+def each_once(names: Iterable[str]) -> list[str]:
+    """Write each of several names once, with how often it is there: `2 × NVIDIA H200`."""
+    return [name if n == 1 else f"{n} × {name}" for name, n in Counter(names).items()]
 
 
 def counted(number: int, what: str) -> str:

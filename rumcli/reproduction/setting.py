@@ -31,8 +31,7 @@ def of(folder: TableFolder, runs: Iterable[Run]) -> dict[str, Any]:
 def _parts(environment: Any) -> list[dict[str, Any]]:
     if not isinstance(environment, dict):
         return []
-    later = environment.get("resumed")
-    parts = [environment, *(later if isinstance(later, list) else [])]
+    parts = [environment, *_list(environment, "resumed")]
     return [part for part in parts if isinstance(part, dict)]
 
 
@@ -49,9 +48,15 @@ def _machine(part: Mapping[str, Any]) -> dict[str, Any] | None:
     found = {
         "processor": _line(processor) if isinstance(processor, str) else None,
         "cores": cores if type(cores) is int and cores > 0 else None,
+        "accelerators": [_line(one) for one in _list(part, "accelerators") if isinstance(one, str)],
         "versions": {_line(n): _line(v) for n in names if isinstance(v := part.get(n), str)},
     }
     return found if any(found.values()) else None
+
+
+def _list(part: Mapping[str, Any], key: str) -> list[Any]:
+    found = part.get(key)
+    return found if isinstance(found, list) else []
 
 
 def _line(text: str) -> str:

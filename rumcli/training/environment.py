@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from rumcli import __version__, machine
+from rumcli.training import accelerators
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy")
 
@@ -27,6 +28,7 @@ def describe(seed: int) -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": machine.processor(),
         "cores": os.cpu_count(),
+        "accelerators": accelerators.names(),
         "command": sys.argv,
         "git_commit": _git_commit(),
     }

@@ -18,6 +18,7 @@ FOUND = {
     "backend": {
         "name": "tensorflow",
         "devices": ["CPU:0", "GPU:0"],
+        "accelerators": ["NVIDIA H200"],
         "threads": {"intra_op": 0, "inter_op": 2},
     },
     "fused": [
@@ -49,6 +50,7 @@ def shown(found, width=200):
         "64.0 GB in all, 4.0 GB allowed",
         "as the system does it: the environment sets MALLOC_ARENA_MAX",
         "CPU:0, GPU:0",
+        "NVIDIA H200",
         "automatic in an operation, 2 between them",
         "loop, rum    │ fused ",
         "loop, eunn   │ plain; fused: there is none for EUNNCell",

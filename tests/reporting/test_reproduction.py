@@ -12,6 +12,7 @@ NOTED = {
     "rum": "1.0",
     "processor": "A processor",
     "cores": 2,
+    "accelerators": ["NVIDIA H200", "NVIDIA H200"],
     "command": ["/bin/rum", "reproduce", "small", "--budget", "1h"],
 }
 
@@ -56,7 +57,7 @@ def test_below_it_is_what_it_was_made_with_and_what_failed(filled):
     text, page = shown(*filled, width=200)
     for line in (
         "failed: lstm-t-6-seed-1: it is [broken]",
-        "A processor, 2 cores; rum 1.0",
+        "A processor, 2 cores, 2 × NVIDIA H200; rum 1.0",
     ):
         assert line in text
         assert f"- {line}" in page

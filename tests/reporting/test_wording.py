@@ -71,3 +71,8 @@ def test_one_thing_is_no_plural(number, expected):
 )
 def test_the_plural_of_a_part_is_that_of_the_whole(number, whole, expected):
     assert wording.counted_of(number, whole, "run") == expected
+
+
+def test_names_that_are_there_several_times_are_written_once():
+    assert wording.each_once([]) == []
+    assert wording.each_once(["a GPU", "another", "a GPU"]) == ["2 × a GPU", "another"]

@@ -11,6 +11,7 @@ HERE = {
     "tensorflow": "2.21",
     "processor": "A processor",
     "cores": 2,
+    "accelerators": ["A GPU", 5, "A\nGPU"],
     "command": ["/somewhere/rum", "reproduce", "small.yaml", "--condition", "T = 4"],
 }
 THERE = {**HERE, "processor": "Another", "command": ["rum", "reproduce", "small.yaml"]}
@@ -45,6 +46,7 @@ def test_every_command_and_every_machine_is_there_once_in_their_order(noted):
     assert found["machines"][0] == {
         "processor": "A processor",
         "cores": 2,
+        "accelerators": ["A GPU", "AGPU"],
         "versions": {"rum": "1.0", "python": "3.13.0", "jax": "0.9"},
     }
 
@@ -59,7 +61,7 @@ def test_without_a_run_there_is_nothing(noted):
         5,
         [],
         {"command": [], "resumed": 7},
-        {"command": "rum", "cores": -1, "rum": 5},
+        {"command": "rum", "cores": -1, "accelerators": "a", "rum": 5},
         {"command": ["rum", 5], "resumed": [3, None], "processor": []},
     ],
 )
