@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import sys
@@ -91,10 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has closed it, as `head` does. Python would complain once more
-        # when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 1  # whoever read our output has closed it, as `head` does
     except Exception as error:
         if "--debug" in arguments:
             output.note(traceback.format_exc())
@@ -134,15 +130,51 @@ def _usage_message(error: typer.TyperException) -> str:
 
 def run() -> None:
     """Run `rum` as a process."""
+    _fill_closed_streams()
     # A terminal that can't show × shows ? instead of a traceback.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    code = main()
+    code = _flush(main())
     if "rumcli.training.collectives" in sys.modules:
         # TensorFlow would go on to wait for the other processes, which are gone.
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _fill_closed_streams() -> None:
+    """Point standard streams that are closed, as by `2>&-`, to nowhere.
+
+    Or the next file that is opened gets the stream's number, and the messages that TensorFlow
+    writes to that number. `sys.stdout` stays None: a result that nobody gets is an error.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w")  # noqa: SIM115
+
+
+def _flush(code: int) -> int:
+    """Write what stdout and stderr still hold, which a full disk or a closed pipe does not take.
+
+    Python would try it at its end, complain in words of its own and end with 120.
+
+    Args:
+        code: How the command ended.
+
+    Returns:
+        The exit code: 1 if it went well but for its output, which is lost.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:  # it was closed from the start
+            continue
+        try:
+            stream.flush()
+        except OSError as error:
+            if stream is sys.stdout and code == 0:
+                code = 1
+                if not isinstance(error, BrokenPipeError):
+                    output.complain(_explain(error)[0])
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return code

@@ -81,9 +81,10 @@ def complain(message: str) -> None:
 
 
 def note(message: str) -> None:
-    """Print a message to stderr, if there is one."""
+    """Print a message to stderr, if there is one that takes it."""
     if sys.stderr is not None:
-        sys.stderr.write(f"{message}\n")
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{message}\n")
 
 
 def binary_stdout() -> IO[bytes]:

@@ -30,9 +30,13 @@ IMPORTED = {
 
 
 def environment(extra=None):
-    """Return an environment in which `rumcli` is found from any folder."""
+    """Return an environment in which `rumcli` is found from any folder.
+
+    Without PYTHONUNBUFFERED, with which output fails where it is printed and not at the end.
+    """
     root = os.path.dirname(os.path.dirname(rumcli.__file__))  # noqa: PTH120 - for PYTHONPATH
-    return {**os.environ, "PYTHONPATH": root, "COLUMNS": "100", **(extra or {})}
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return {**given, "PYTHONPATH": root, "COLUMNS": "100", **(extra or {})}
 
 
 @functools.cache

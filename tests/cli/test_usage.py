@@ -1,12 +1,33 @@
 """Bad input: one line, the exit code, no traceback, nothing written, no TensorFlow."""
 
 import os
+import shlex
 import subprocess
 import sys
 
 import pytest
 
-from tests.cli.commands import assert_one_line, environment, python, rum
+from tests.cli.commands import COMMAND, assert_one_line, environment, python, rum
+from tests.documents import validated
+
+needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+needs_a_full_device = pytest.mark.skipif(
+    not os.path.exists("/dev/full"),  # noqa: PTH110
+    reason="there is no /dev/full",
+)
+
+
+def shell(line, cwd):
+    """Run `rum` with a line of the shell's behind it: arguments and redirections."""
+    return subprocess.run(
+        f"{shlex.join(COMMAND)} {line}",
+        shell=True,
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,20 +141,39 @@ def test_control_characters_of_the_user_do_not_come_back(tmp_path):
     assert_one_line(result, 2, "unknown task 'co [31m pying'")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")  # noqa: PTH110
+@needs_a_full_device
 def test_a_full_device_as_output_is_told(tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-m", "rumcli", "presets", "show", "copying"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=open("/dev/full", "w"),  # noqa: SIM115, PTH123
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 1
-    assert "No space left on device" in result.stderr
+    result = shell("presets show copying > /dev/full", tmp_path)
+    assert_one_line(result, 1, "No space left on device")
     assert "bug" not in result.stderr
+
+
+@needs_a_full_device
+def test_messages_that_a_full_device_does_not_take_leave_the_exit_code(tmp_path):
+    assert shell("presets show nothing 2> /dev/full", tmp_path).returncode == 2
+
+
+@needs_posix
+def test_output_that_nobody_reads_ends_without_a_word(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stdout:
+        result = subprocess.run(
+            [*COMMAND, "presets", "show", "copying"],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (result.returncode, result.stderr) == (1, b"")
+
+
+@needs_posix
+def test_closed_streams_take_nothing_of_a_result(tmp_path):
+    result = shell("presets show copying --summary --json <&- 2>&-", tmp_path)
+    assert validated(result.stdout, "presets-show-summary")["preset"] == "copying"
+    assert result.returncode == 0
 
 
 def test_an_unwritable_place_is_told(tmp_path):
