@@ -46,6 +46,7 @@ def test_a_cell_and_a_task_of_ones_own_are_trained_and_evaluated_and_exported(tm
     assert "symbols [any, 5] int32" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_trained_run_is_exported_and_predicts(tmp_path):
     small = ["--delay=4", "--set=task.validation_examples=8", "--set=task.test_examples=8"]
     plain = "--set=cell.implementation=plain"

@@ -61,6 +61,7 @@ def test_the_wheel_has_presets_and_types_and_no_tests(wheel):
     assert not [name for name in names if name.startswith(("tests/", "presets/", "docs/"))]
 
 
+@pytest.mark.slow
 def test_the_installed_command_trains_and_evaluates_from_another_folder(installed, tmp_path):
     listed = run(installed / "rum", "presets", "list", cwd=tmp_path)
     assert "copying" in listed.stdout, listed.stderr

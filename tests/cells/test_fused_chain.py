@@ -96,8 +96,11 @@ def assert_same_in_float64(name: str, steps: int, batch: int, units: int) -> Non
 
 @pytest.mark.parametrize(
     ("name", "steps", "batch", "units"),
-    # A chain of four cells takes long to be compiled.
-    [pytest.param(*one, marks=[pytest.mark.slow] * (one[0] == "fs_lstm")) for one in SAMPLE],
+    # A chain of cells takes long to be compiled.
+    [
+        pytest.param(*one, marks=[pytest.mark.slow] * (one[0] in ("fs_lstm", "all_rum")))
+        for one in SAMPLE
+    ],
 )
 def test_outputs_and_gradients_are_those_of_the_plain_loop(name, steps, batch, units):
     assert_same_in_float64(name, steps, batch, units)
@@ -111,7 +114,9 @@ def test_outputs_and_gradients_are_those_of_the_plain_loop_in_every_combination(
 
 
 @pytest.mark.parametrize("options", [{}, {"zero_output_for_mask": True}, {"go_backwards": True}])
-@pytest.mark.parametrize("name", ["ln_lstm_zoneout", "fs_rum"])
+@pytest.mark.parametrize(
+    "name", ["ln_lstm_zoneout", pytest.param("fs_rum", marks=pytest.mark.slow)]
+)
 def test_masks_are_those_of_the_plain_loop(name, options):
     assert_masked_alike(pair(LAYERS[name], 5, **options), random_states)
 
@@ -141,7 +146,9 @@ def test_shards_of_samples_change_nothing(batch, monkeypatch):
 
 
 @pytest.mark.parametrize("magnitude", [0.0, 1e-18, 1e18])
-@pytest.mark.parametrize("name", ["ln_lstm", "fs_rum", "all_rum"])
+@pytest.mark.parametrize(
+    "name", ["ln_lstm", "fs_rum", pytest.param("all_rum", marks=pytest.mark.slow)]
+)
 def test_zero_huge_and_tiny_inputs_give_finite_outputs_and_gradients(name, magnitude):
     _, layer = pair(LAYERS[name], 6, dtype="float32")
     inputs = (magnitude * random_inputs(5, "float64", 4)).astype("float32")

@@ -276,7 +276,7 @@ def test_the_global_seed_makes_masks_repeatable(layer_class):
     np.testing.assert_array_equal(outputs[0], outputs[1])
 
 
-@both_layers
+@pytest.mark.parametrize("layer_class", [RUM, pytest.param(ARUM, marks=pytest.mark.slow)])
 def test_models_with_zoneout_train(layer_class):
     model = keras.Sequential([keras.Input((4, FEATURES)), zoneout_layer(layer_class, seed=0)])
     model.compile("adam", "mse")

@@ -50,6 +50,7 @@ def test_a_damaged_configuration_is_told(finished_run, tmp_path):
     assert_one_line(result, 2, "cell.units: expected an integer, got 'eight'")
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode_is_no_error(finished_run):
     result = rum("eval", finished_run, cwd="/", env={"PYTHONIOENCODING": "ascii"})
     assert result.returncode == 0

@@ -64,8 +64,11 @@ def test_in_a_pipe_there_are_plain_lines(tmp_path):
 @needs_posix
 @pytest.mark.parametrize(
     ("variables", "live"),
-    [({"TERM": "xterm"}, True), ({"TERM": "xterm", "CI": "1"}, False), ({"TERM": "dumb"}, False)],
-    ids=["a terminal", "in CI", "a dumb terminal"],
+    [
+        pytest.param({"TERM": "xterm"}, True, id="a terminal"),
+        pytest.param({"TERM": "xterm", "CI": "1"}, False, id="in CI"),
+        pytest.param({"TERM": "dumb"}, False, id="a dumb terminal", marks=pytest.mark.slow),
+    ],
 )
 def test_only_in_a_terminal_there_is_a_live_bar(tmp_path, variables, live):
     text = in_a_terminal(tmp_path, variables, "train", "copying", "--steps=20", *SMALL)
@@ -74,6 +77,7 @@ def test_only_in_a_terminal_there_is_a_live_bar(tmp_path, variables, live):
     assert "step 20/20: validation loss" in text
 
 
+@pytest.mark.slow
 def test_colours_that_are_forced_do_not_bring_the_bar_into_a_pipe(tmp_path):
     arguments = ["train", "copying", "--steps=10", *SMALL]
     result = rum(*arguments, cwd=tmp_path, env={"FORCE_COLOR": "1"})
@@ -214,7 +218,7 @@ def test_nothing_is_compiled_anew_as_a_run_goes_on(tmp_path):
     ("options", "backend", "why"),
     [
         (["--set=precision=mixed_bfloat16"], "tensorflow", "it computes in float32 or float64"),
-        ([], "jax", "it needs the backend tensorflow, not jax"),
+        pytest.param([], "jax", "it needs the backend tensorflow, not jax", marks=pytest.mark.slow),
     ],
 )
 def test_a_cell_that_cannot_be_fused_is_told_and_leaves_nothing(tmp_path, options, backend, why):

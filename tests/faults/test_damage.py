@@ -61,7 +61,14 @@ def test_without_a_whole_checkpoint_the_run_says_so_and_touches_nothing(run):
     assert {path: path.read_bytes() for path in run.glob("checkpoints/*")} == before
 
 
-@pytest.mark.parametrize("torn", ['{"step": 2', "\x00\x00\x00", '{"step": 25, "loss": 1.5}\n{"st'])
+@pytest.mark.parametrize(
+    "torn",
+    [
+        '{"step": 2',
+        pytest.param("\x00\x00\x00", marks=pytest.mark.slow),
+        pytest.param('{"step": 25, "loss": 1.5}\n{"st', marks=pytest.mark.slow),
+    ],
+)
 def test_a_torn_line_of_the_record_is_repaired(run, unbroken, torn):
     with (run / "metrics.jsonl").open("a") as file:
         file.write(torn)

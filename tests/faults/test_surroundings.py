@@ -25,6 +25,7 @@ def test_a_terminal_of_40_columns_without_colour_is_never_overrun(tmp_path):
     assert max(map(len, live)) <= 40
 
 
+@pytest.mark.slow
 @needs_posix
 def test_lines_in_a_narrow_dumb_terminal_are_wrapped_between_words(tmp_path):
     text = in_a_terminal(tmp_path, {"TERM": "dumb", "COLUMNS": "40"}, *_SHORT)

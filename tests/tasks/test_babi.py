@@ -53,7 +53,8 @@ def test_padding_changes_no_answer(level):
     np.testing.assert_allclose(one, two, atol=1e-6)
 
 
-@pytest.mark.parametrize("level", [pytest.param("words", marks=pytest.mark.slow), "sentences"])
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["words", "sentences"])
 def test_it_learns_where_everybody_is(level):
     keras.utils.set_random_seed(1)
     task = make(level, "optimizer.learning_rate=0.005")

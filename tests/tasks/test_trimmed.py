@@ -51,6 +51,7 @@ def test_backwards_every_sequence_is_read_from_its_end(sequences, lengths):
             np.testing.assert_allclose(found[sample], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_learns_what_the_layer_learns():
     inputs, there = padded((2, 5, 7, 3))
     targets = np.zeros((4, 5), "float32")

@@ -104,7 +104,7 @@ def test_the_summary_is_of_the_best_weights(tmp_path, task):
     ("task", "cell", "stop_at", "saved_at"),
     [  # steps are told of before they are saved
         ("copying", "gru", 13, 10),
-        ("copying", "rum", 15, 10),
+        pytest.param("copying", "rum", 15, 10, marks=pytest.mark.slow),
         pytest.param("copying", "arum", 16, 15, marks=pytest.mark.slow),
         # A pass over the text has 14 steps: in the middle of the second one.
         pytest.param("ptb", "gru", 23, 20, marks=pytest.mark.slow),

@@ -73,7 +73,9 @@ def test_a_run_that_does_not_come_so_far_has_all_its_steps(tmp_path):
     assert (summary["steps"], summary["reached"]) == (20, None)
 
 
-@pytest.mark.parametrize("end", ["stop", "stop before", "kill"])
+@pytest.mark.parametrize(
+    "end", ["stop", pytest.param("stop before", marks=pytest.mark.slow), "kill"]
+)
 def test_a_stop_around_that_validation_changes_nothing(tmp_path, between, end):
     # given
     run, whole = ending(tmp_path / "whole", between)
