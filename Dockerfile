@@ -2,7 +2,9 @@
 # docker run --rm --user "$(id -u):$(id -g)" -v "$PWD":/work rum train copying --preset copying_short
 FROM python:3.12-slim AS build
 COPY . /source
-RUN python -m venv /opt/rum && /opt/rum/bin/pip install --no-cache-dir --no-compile '/source[plots]'
+# TensorFlow's headers, 430 MB, are for those who compile operations of their own.
+RUN python -m venv /opt/rum && /opt/rum/bin/pip install --no-cache-dir --no-compile '/source[plots]' \
+    && rm -r /opt/rum/lib/python3*/site-packages/tensorflow/include
 
 FROM python:3.12-slim
 COPY --from=build /opt/rum /opt/rum
