@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rumcli.config import presets
+from rumcli.reproduction import table as tables
 
 ROOT = Path(__file__).parent.parent
 
@@ -57,6 +58,8 @@ def test_the_wheel_has_presets_and_types_and_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for name in presets.names():
         assert f"rumcli/presets/{name}.yaml" in names
+    for name in tables.names():
+        assert f"rumcli/presets/tables/{name}.yaml" in names
     assert "rumcli/py.typed" in names
     assert not [name for name in names if name.startswith(("tests/", "presets/", "docs/"))]
 

@@ -127,6 +127,8 @@ def _checked(weights: dict[str, np.ndarray], names: Mapping[str, tuple[str, ...]
             )
         if not np.issubdtype(weights[ours].dtype, np.floating):
             raise ValueError(f"{theirs[0]} holds no numbers but {weights[ours].dtype}")
+        if not np.isfinite(weights[ours]).all():
+            raise ValueError(f"{' and '.join(theirs)} with values that are not finite")
     return OriginalCell(
         features,
         units,

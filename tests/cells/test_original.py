@@ -63,3 +63,11 @@ def test_what_is_no_number_is_an_error():
     )
     with pytest.raises(ValueError, match="holds no numbers"):
         original.convert(theirs, "")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_the_weights_of_a_run_that_went_astray_are_an_error(value):
+    theirs, _ = variables(3, 4)
+    theirs["candidate/fully_connected/weights"][1, 2] = value
+    with pytest.raises(ValueError, match="candidate/fully_connected/weights with values that are"):
+        original.convert(theirs, "")
