@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rumcli import own_code
 from rumcli.cli import code, engine, options
 from rumcli.cli.showing import Showing
 from rumcli.errors import RunError
@@ -102,7 +103,8 @@ def reproduce(
         _show_plan(read, runs, place, as_json)
         return
     chosen = {"--seeds": seeds, "--jobs": jobs, "--budget": budget, "--data": data, "--out": out}
-    command = _command(table, chosen, {"--only": only or [], "--condition": condition or []})
+    repeated = {"--only": only or [], "--condition": condition or []}
+    command = _command(table, chosen, repeated, trust_code)
     showing = Showing(as_json, quiet, debug)
     folder = _prepare(read, runs, place, trust_code)
     _run(read, runs, folder, count, seconds, jobs, command, showing)
@@ -114,13 +116,17 @@ def _default(table: Table) -> Path:
     return FOLDER / table.name
 
 
-def _command(table: str, chosen: dict[str, Any], repeated: dict[str, list[str]]) -> str:
+def _command(
+    table: str, chosen: dict[str, Any], repeated: dict[str, list[str]], trusted: bool
+) -> str:
     words = ["rum", "reproduce", table]
     for flag, value in chosen.items():
         if value is not None:
             words += [flag, str(value)]
     for flag, values in repeated.items():
         words += [word for value in values for word in (flag, value)]
+    if trusted:
+        words.append(own_code.TRUST)
     return shlex.join(words)
 
 
@@ -141,6 +147,8 @@ def _prepare(table: Table, runs: Sequence[Run], place: Path, trusted: bool) -> T
             material.for_training(run.config, None)
     folder = TableFolder.prepare(place, table)
     folder.check(runs)
+    for same in folder.with_other_data(runs):
+        material.check_going_on(same[0].config, map(folder.run_folder, same))
     return folder
 
 
@@ -161,6 +169,7 @@ def _run(
     found = machine.cores()
     cores = max(1, int(min(found["usable"] or 1, found["quota"] or float("inf"))))
     with lock.held(folder.path), stopping.listening() as request:
+        folder.keep(table)
         left = runner.left(folder, runs)
         slots = min(jobs or cores, max(1, len(left)))
         if left:

@@ -46,11 +46,12 @@ _Loader.add_implicit_resolver(
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: its values, and line and column (from 1) of each value."""
+    """A parsed file: its values, line and column (from 1) of each value, and its text."""
 
     source: str
     values: dict[str, Any]
     positions: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
+    text: str = ""
 
     def locate(self, path: KeyPath) -> str:
         """Say where the value at `path`, or else its nearest parent, stands."""
@@ -134,7 +135,7 @@ def parse(text: str, source: str) -> Document:
         raise ConfigError(f"{source}: nested too deeply") from error
     if not isinstance(values, dict):  # such as a !!set, which looks like one
         raise ConfigError(f"{source}{_at(node)}: expected a mapping of keys to values")
-    return Document(source, values, document.positions)
+    return Document(source, values, document.positions, text)
 
 
 def _measure(root: yaml.Node, source: str) -> None:

@@ -6,6 +6,7 @@ command ended that run itself; `results.json` and `results.md`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from rumcli.reproduction import table as tables
 from rumcli.reproduction.budget import Share
 from rumcli.reproduction.plan import Run
 from rumcli.reproduction.table import Table
+from rumcli.training import lock
 from rumcli.training.run_folder import RunFolder
 
 FOLDER = Path("reproductions")
@@ -37,7 +39,7 @@ class Mark:
         state: `FAILED` or `STOPPED`.
         message: Why; one line.
         step: At which it was stopped.
-        figures: Of the test of a stopped run.
+        figures: Of the test of a stopped run, which may have failed later.
         seconds: Of training, until then.
     """
 
@@ -56,13 +58,14 @@ class TableFolder:
 
     @classmethod
     def prepare(cls, path: Path, table: Table) -> TableFolder:
-        """Make the folder, or go on with one that is there.
+        """Make the folder, or open one that is there, of which nothing is changed yet.
 
         Raises:
             ConfigError: If something else is there, or the place can't be written.
         """
         try:
-            is_new = not path.exists() or not any(path.iterdir())
+            found = {file.name for file in path.iterdir()} if path.exists() else set()
+            is_new = not found - {lock.NAME}
             if not is_new and not (path / TABLE).is_file():
                 raise ConfigError(
                     f"--out {path}: it exists, and is no folder that 'rum reproduce' made; choose "
@@ -71,26 +74,56 @@ class TableFolder:
             path.mkdir(parents=True, exist_ok=True)
             if not is_new:
                 _check_same(path / TABLE, table)
-            files.write_text(path / TABLE, table.text)
         except OSError as error:
             raise ConfigError(f"--out {path}: {error.strerror or error}") from error
         return cls(path)
+
+    def keep(self, table: Table) -> None:
+        """Write `table.yaml`.
+
+        Raises:
+            RunError: If it can't be written.
+        """
+        try:
+            files.write_text(self.path / TABLE, table.text)
+        except OSError as error:
+            raise RunError(f"can't write to {self.path}: {error.strerror or error}") from error
 
     def check(self, runs: Iterable[Run]) -> None:
         """Make sure that the runs that are there are those of the table.
 
         Raises:
-            ConfigError: If one is not.
+            ConfigError: If some are not.
         """
+        others: list[tuple[Run, list[str]]] = []
         for run in runs:
             place = self.run_folder(run)
             if place.path.exists() and not place.path.is_dir():
                 raise ConfigError(f"{place.path} is not a folder; expected that of a run, or none")
             if changed := self.changed(run):
-                raise ConfigError(
-                    f"{place.path}: its configuration differs from the table's in "
-                    f"{', '.join(changed)}; choose another --out, or remove that folder"
-                )
+                others.append((run, changed))
+        if others:
+            (run, changed), more = others[0], len(others) - 1
+            also = f" and {more} more" if more else ""
+            raise ConfigError(
+                f"{self.run_folder(run).path}{also}: the configuration differs from the table's in "
+                f"{', '.join(changed)}; choose another --out, or remove what differs"
+            )
+
+    def with_other_data(self, runs: Iterable[Run]) -> list[list[Run]]:
+        """Return the unfinished runs that began with data elsewhere, or with none.
+
+        Those that are together are of the same stories or text now.
+        """
+        found: dict[Any, list[Run]] = {}
+        for run in runs:
+            place, task = self.run_folder(run), run.config.task
+            if not (place.path / "config.yaml").exists() or place.finished(run.config):
+                continue
+            if getattr(place.config.task, "data", None) != getattr(task, "data", None):
+                # Stories that are generated, for want of a file too, are of the seed.
+                found.setdefault((repr(task), run.seed), []).append(run)
+        return list(found.values())
 
     def run_folder(self, run: Run) -> RunFolder:
         """Return the folder of a run, which may not be there yet."""
@@ -107,12 +140,20 @@ class TableFolder:
             found.write_config(run.config)
         mark = self.mark_of(run)
         if mark is not None and mark.state == FAILED:
-            (place.path / _MARK).unlink(missing_ok=True)
+            if mark.figures:
+                self.mark(run, dataclasses.replace(mark, state=STOPPED, message=""))
+            else:
+                (place.path / _MARK).unlink(missing_ok=True)
         return found
 
     def mark(self, run: Run, mark: Mark) -> None:
         """Note that the command ended a run."""
         self.run_folder(run).write_json(_MARK, vars(mark))
+
+    def mark_failed(self, run: Run, message: str) -> None:
+        """Note that a run failed; the test of a time when it was stopped stays its figure."""
+        before = self.mark_of(run) or Mark(FAILED)
+        self.mark(run, dataclasses.replace(before, state=FAILED, message=message))
 
     def mark_of(self, run: Run) -> Mark | None:
         """Return what was noted of a run; None if nothing was, or it is something else."""
@@ -171,7 +212,8 @@ def _check_same(file: Path, table: Table) -> None:
     except ConfigError:  # of another version, or damaged: its runs are checked one by one
         return
     told = [(one.task, one.description.figure) for one in (before, table)]
-    if told[0] != told[1]:
+    cells = [{cell.slug for cell in one.cells} for one in (before, table)]
+    if told[0] != told[1] or not cells[0] & cells[1]:
         raise ConfigError(
             f"--out {file.parent}: it is of another table, '{before.description.description}'; "
             "choose another place"

@@ -106,7 +106,7 @@ def all_runs(table: Table, cell: Cell, seeds: int) -> list[Run]:
 def _labelled(option: str, kind: str, label: str, known: Collection[str]) -> str:
     """Return the label that is meant, as it is or as in the names of folders."""
     for one in known:
-        if label.casefold() in (one.casefold(), tables.slug(one)):
+        if label == one or tables.slug(label) == tables.slug(one):
             return one
     if not known:
         raise ConfigError(f"{option} {suggest.clipped(label)}: the table has no {kind}s")
@@ -116,9 +116,7 @@ def _labelled(option: str, kind: str, label: str, known: Collection[str]) -> str
 
 
 def _name(table: Table, cell: Cell, part: int, seed: int) -> str:
-    words = [tables.slug(cell.row)]
-    if cell.condition:
-        words.append(tables.slug(cell.condition))
+    words = [cell.slug]
     if table.description.mean is not None:
         key = table.description.mean.over.rpartition(".")[2]
         words.append(f"{tables.slug(key)}-{part + 1}")

@@ -165,7 +165,8 @@ class Results:
     @property
     def setting(self) -> dict[str, Any]:
         """With what the runs were made: commands, machines, versions."""
-        return setting.of(self.folder, [one.run for one in self.outcomes if not one.message])
+        of = [one.run for one in self.outcomes if one.value is not None or not one.message]
+        return setting.of(self.folder, of)
 
     def to_json(self) -> dict[str, Any]:
         """Return them as JSON has them."""
@@ -221,8 +222,9 @@ def outcome(table: Table, folder: TableFolder, run: Run) -> Outcome:
         state = UNFINISHED if records or place.checkpoints.numbered() else WAITING
     name = table.description.figure
     value = _number((figures or {}).get(name))
-    if figures and name not in figures:
-        state, message = FAILED, f"a test has no figure '{name}'"
+    if figures and value is None:
+        what = "its test has no finite" if name in figures else "a test has no figure"
+        state, message = FAILED, f"{what} '{name}'"
     if value is not None and table.description.unit == "percent":
         value *= _PERCENT
     return Outcome(

@@ -16,7 +16,7 @@ from rumcli.reproduction.child import Child, Ended
 from rumcli.reproduction.folder import FAILED, STOPPED, Mark, TableFolder
 from rumcli.reproduction.plan import Run
 from rumcli.sweeps.listener import Standing, SweepListener
-from rumcli.sweeps.results import UNFINISHED
+from rumcli.sweeps.results import FINISHED, UNFINISHED
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
 
@@ -124,7 +124,7 @@ class Runner:
         try:
             place = self._folder.begin(run)
         except RumError as error:
-            self._note(run, Mark(FAILED, str(error)))
+            self._fail(run, str(error))
             self._listener.ended(run, FAILED, str(error))
             return
         self._running[run] = _Running(self._launch(place), ends)
@@ -167,8 +167,10 @@ class Runner:
 
     def _end(self, run: Run, ended: Ended) -> None:
         state, message = ended.end.state, ended.end.message
+        if state == FINISHED and self._folder.run_folder(run).finished(run.config) is None:
+            state, message = FAILED, "its summary.json has no finite figure of the test"
         if state == FAILED:
-            self._note(run, Mark(FAILED, message))
+            self._fail(run, message)
         elif state == UNFINISHED and ended.figures is not None:
             state, message = STOPPED, f"at step {ended.step}"
             mark = Mark(STOPPED, "", ended.step, ended.figures, round(ended.seconds, 3))
@@ -185,6 +187,10 @@ class Runner:
     def _note(self, run: Run, mark: Mark) -> None:
         with self._folder.run_folder(run).writing():
             self._folder.mark(run, mark)
+
+    def _fail(self, run: Run, message: str) -> None:
+        with self._folder.run_folder(run).writing():
+            self._folder.mark_failed(run, message)
 
 
 def left(folder: TableFolder, runs: Sequence[Run]) -> list[Run]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -62,7 +62,7 @@ class Description(Section):
 
 @dataclass(frozen=True)
 class Cell:
-    """A row under a condition.
+    """A row under a condition; its runs share the beginning of their folders' names.
 
     Attributes:
         row: The row's label.
@@ -83,6 +83,11 @@ class Cell:
     settings: tuple[Settings, ...]
     preset: str | None
     share: float = 1.0
+
+    @property
+    def slug(self) -> str:
+        """What it is called in the names of folders."""
+        return "-".join(filter(None, (slug(self.row), slug(self.condition))))
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,9 @@ def read(name_or_file: str, data: str | None = None) -> Table:
         for condition in description.conditions or [""]
     )
     _check_cells(document, description, cells)
-    return Table(path.stem, description, path.read_text(encoding="utf-8"), cells)
+    _check_folders(document, cells)
+    # A pipe can't be read twice.
+    return Table(path.stem, description, document.text, cells)
 
 
 def slug(label: str) -> str:
@@ -174,6 +181,19 @@ def check_names(document: Document, place: KeyPath, labels: Mapping[str, Any]) -
         if name in known:
             raise ConfigError(f"{where}: '{label}' and '{known[name]}' would have the same folder")
         known[name] = label
+
+
+def _check_folders(document: Document, cells: Sequence[Cell]) -> None:
+    """Make sure that no two cells share a folder, as RUM × 'tall wide' and RUM tall × 'wide' do."""
+    known: dict[str, Cell] = {}
+    for cell in cells:
+        other = known.setdefault(cell.slug, cell)
+        if other is not cell:
+            where = document.locate(("rows", cell.row))
+            raise ConfigError(
+                f"{where}: '{cell.row}' under '{cell.condition}' and '{other.row}' under "
+                f"'{other.condition}' would have the same folder"
+            )
 
 
 def _path(name_or_file: str) -> Path:

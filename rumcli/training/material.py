@@ -41,11 +41,36 @@ def for_training(run: RunConfig, folder: RunFolder | None) -> Material | None:
     if remembered is None:
         material = source.make(found)
     else:
-        hint = f"a run goes on with the {source.noun} that it began with"
-        _check(source, remembered, found, SPLITS, hint)
+        _check_going_on(source, remembered, found)
         material = remembered.reading(found, SPLITS)
     source.check(material)
     return material
+
+
+def check_going_on(run: RunConfig, folders: Iterable[RunFolder]) -> None:
+    """Make sure that runs go on with what they began with, which is read once.
+
+    Args:
+        run: Says where it is.
+        folders: Of runs of the same task and seed. One that has not begun may have anything, and
+            one whose record is missing or damaged is passed over.
+
+    Raises:
+        ConfigError: If it is missing, can't be read, or not that of one of the runs.
+    """
+    source, begun = sources.of(run), [folder for folder in folders if _has_begun(folder)]
+    if source is None or not begun:
+        return
+    found = _read(source, source.given, has_moved=True)
+    for folder in begun:
+        try:
+            remembered = _remembered(source, folder)
+        except RunError:  # it fails by itself
+            continue
+        try:
+            _check_going_on(source, remembered, found)
+        except ConfigError as error:
+            raise ConfigError(f"{folder.path}: {error}") from error
 
 
 def for_evaluation(folder: RunFolder, split: Split, data: Path | None = None) -> Material | None:
@@ -118,6 +143,11 @@ def _read(source: Source, data: str | None, has_moved: bool, split: str | None =
     except ConfigError as error:
         hint = "; if it has moved: --data PATH" if has_moved and data else ""
         raise ConfigError(f"{error}{hint}") from error
+
+
+def _check_going_on(source: Source, remembered: Any, found: Any) -> None:
+    hint = f"a run goes on with the {source.noun} that it began with"
+    _check(source, remembered, found, SPLITS, hint)
 
 
 def _check(source: Source, material: Any, found: Any, splits: Iterable[str], hint: str) -> None:

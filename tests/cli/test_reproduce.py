@@ -7,6 +7,10 @@ import signal
 import pytest
 
 from rumcli.cli.app import main
+from rumcli.reproduction import table as tables
+from rumcli.reproduction.folder import STOPPED, Mark, TableFolder
+from rumcli.training import material
+from tests import babi
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
 from tests.documents import validated
 from tests.reproduction.files import PLAIN, give, runs, table, write
@@ -113,6 +117,54 @@ def test_a_table_with_nothing_left_to_do_is_shown(here, capsys):
     assert "| GRU | T = 4 | 0.200 ± 0.283 | 0.25 | 2 | 20 | 2 s |" in (
         folder.path / "results.md"
     ).read_text("utf-8")
+
+
+def test_other_data_than_a_run_began_with_is_told_before_anything_is_changed(here, capsys):
+    # given: a run that was stopped
+    path = write(
+        here,
+        task="babi",
+        figure="accuracy",
+        set={"task.subtask": 1, "train.steps": 20},
+        rows=PLAIN,
+        conditions=None,
+        seeds=1,
+    )
+    here_is = str(babi.write(here / "one"))
+    read = tables.read(str(path), here_is)
+    folder = TableFolder.prepare(here / "out", read)
+    folder.keep(read)
+    run = runs(read)["gru-seed-1"]
+    place = folder.begin(run)
+    material.remember(material.for_training(run.config, None), place)
+    folder.mark(run, Mark(STOPPED, "", 12, {"accuracy": 0.5}, 3.5))
+    before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
+    babi.write(here / "two", train=41)
+
+    # when
+    for data in (["--data=two"], []):  # [] generates them
+        code = main(["reproduce", "small.yaml", "--out=out", *data])
+
+        # then
+        out, err = capsys.readouterr()
+        assert (code, out, err.count("\n")) == (2, "", 1), err
+        assert "gru-seed-1: " in err
+        assert "stories are not that of the run; a run goes on with the stories that it " in err
+        assert before == {f: f.read_bytes() for f in folder.path.rglob("*") if f.is_file()}
+
+
+def test_the_command_to_go_on_trusts_the_code_that_was_trusted(here, capsys):
+    # given
+    rows = {"A": {"set": {"cell.name": "custom", "cell.factory": "mine:Cell"}}}
+    write(here, "own.yaml", rows=rows)
+
+    # when: too little time for anything to begin
+    code = main(["reproduce", "own.yaml", "--trust-code", "--budget=1s"])
+
+    # then
+    assert code == 0
+    again = "to go on: rum reproduce own.yaml --budget 1s --trust-code"
+    assert again in capsys.readouterr().err
 
 
 def test_a_table_is_run_and_a_run_that_fails_does_not_keep_the_others(tmp_path):

@@ -45,7 +45,9 @@ def write(folder, name="small.yaml", **changes):
 def table(folder, **changes):
     """Return a small table, and a folder for it."""
     read = tables.read(str(write(folder, **changes)))
-    return read, TableFolder.prepare(folder / "out", read)
+    place = TableFolder.prepare(folder / "out", read)
+    place.keep(read)
+    return read, place
 
 
 def runs(read, seeds=2, only=()):
@@ -55,16 +57,21 @@ def runs(read, seeds=2, only=()):
 
 def give(folder, run, value, metric="loss", steps=None, reached=None, seconds=2.0):
     """Give a run of a table the summary of a finished one."""
-    place = folder.begin(run)
+    finish(folder.begin(run), value, metric, steps, reached, seconds)
+
+
+def finish(place, value, metric="loss", steps=None, reached=None, seconds=2.0):
+    """Write the summary of a finished run into its folder."""
+    run = place.config
     reference = {"of": metric, "label": "chance", "level": 1.0, "solved": 0.0}
     summary = {
-        "task": run.config.task.name,
-        "cell": run.config.cell.name,
+        "task": run.task.name,
+        "cell": run.cell.name,
         "split": "test",
         "metric": metric,
         "loss": 1.0,
         metric: value,
-        "steps": steps or run.config.train.steps,
+        "steps": steps or run.train.steps,
         "reached": reached,
         "seconds": seconds,
         "parameters": 7,

@@ -88,6 +88,16 @@ def test_a_figure_that_no_test_has_is_told(tmp_path):
     assert results.outcome(read, folder, run).message == "a test has no figure 'symbol_accuracy'"
 
 
+def test_a_stopped_run_whose_test_is_not_finite_has_failed(tmp_path):
+    read, folder = table(tmp_path)
+    run = runs(read)["gru-t-4-seed-1"]
+    folder.begin(run)
+    folder.mark(run, Mark(STOPPED, "", 12, {"loss": float("nan")}, 3.5))
+    outcome = results.outcome(read, folder, run)
+    assert (outcome.state, outcome.value) == (FAILED, None)
+    assert outcome.message == "its test has no finite 'loss'"
+
+
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"state": "x"}', '{"state": "stopped", "step": -1}']
 )
@@ -113,7 +123,10 @@ def test_runs_of_another_table_are_not_taken_for_its_own(tmp_path):
     folder.begin(run)
     folder.check(runs(read).values())
     other, again = table(tmp_path, rows={"GRU": {"set": {"cell.name": "gru", "cell.units": 9}}})
-    with pytest.raises(ConfigError, match=r"gru-t-4-seed-1: its configuration .* in cell.units"):
+    with pytest.raises(ConfigError, match=r"gru-t-4-seed-1: the configuration .* in cell.units"):
+        again.check(runs(other).values())
+    folder.begin(runs(read)["gru-t-6-seed-2"])
+    with pytest.raises(ConfigError, match=r"gru-t-4-seed-1 and 1 more: the configuration "):
         again.check(runs(other).values())
 
 

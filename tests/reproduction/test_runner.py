@@ -14,15 +14,15 @@ from rumcli.sweeps.listener import Standing, SweepListener
 from rumcli.sweeps.results import FINISHED, UNFINISHED
 from rumcli.sweeps.worker import End
 from rumcli.training.stopping import StopRequest
-from tests.reproduction.files import PLAIN, give, runs, table
+from tests.reproduction.files import PLAIN, finish, give, runs, table
 
 
 class Pretender:
     """A process that ends after a while, or when it is asked to."""
 
-    def __init__(self, place, seconds, end):
+    def __init__(self, place, seconds, end, value=0.5):
         self.connection, self._other = Pipe()
-        self.place, self.end = place, end
+        self.place, self.end, self.value = place, end, value
         self.asked, self.killed = None, False
         self.steps = 0
         self._began = time.monotonic()
@@ -48,6 +48,8 @@ class Pretender:
         if self.asked == child.SAVE:
             return [Ended(End(UNFINISHED), None, self.steps, self._spent)]
         if time.monotonic() >= self._ends:
+            if self.end.state == FINISHED:
+                finish(self.place, self.value)
             return [Ended(self.end, None)]
         return [Standing(self.steps, 20, "loss", None, False)]
 
@@ -158,6 +160,45 @@ def test_a_run_that_fails_is_noted_and_the_others_go_on(small_table):
     read, folder = small_table
     (failure,) = results.read(read, folder, 2, runs(read).values()).failures
     assert (failure.run.name, failure.message) == ("lstm-a-seed-1", "it is broken")
+
+
+def test_a_run_that_fails_keeps_the_test_of_the_time_when_it_was_stopped(small_table):
+    # given
+    read, folder = small_table
+    todo = list(runs(read).values())
+    folder.begin(todo[0])
+    folder.mark(todo[0], Mark(STOPPED, "", 12, {"loss": 0.25}, 3.5))
+
+    # when: twice, so that it is tried again after it has failed
+    for _ in range(2):
+        follow(small_table, {}, ends={NAMES[0]: End(FAILED, "no memory")})
+
+    # then
+    found = results.read(read, folder, 2, todo)
+    (failure,) = found.failures
+    assert (failure.run.name, failure.message) == (NAMES[0], "no memory")
+    assert (failure.value, failure.step, failure.seconds) == (0.25, 12, 3.5)
+    assert folder.mark_of(todo[0]).state == FAILED
+    folder.begin(todo[0])
+    assert results.outcome(read, folder, todo[0]).state == STOPPED
+
+
+def test_a_run_whose_test_is_not_finite_has_failed(small_table):
+    # given
+    read, folder = small_table
+    todo = list(runs(read).values())[:1]
+
+    def launch(place):
+        return Pretender(place, 0.01, End(FINISHED), value=float("nan"))
+
+    # when
+    listener = Recorder()
+    runner.Runner(folder, todo, launch, 1, None, listener, StopRequest()).run()
+
+    # then
+    assert listener.ends == [(NAMES[0], FAILED)]
+    (failure,) = results.read(read, folder, 1, todo).failures
+    assert failure.message == "its summary.json has no finite figure of the test"
 
 
 def test_a_request_to_stop_saves_all_without_a_test(small_table):

@@ -1,8 +1,10 @@
 """What is wrong with a table is told before anything starts, with its place."""
 
 import contextlib
+import os
 import re
 import shlex
+import threading
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,13 @@ def test_a_table_may_have_no_conditions(tmp_path):
             {"conditions": {"A b": {}, "a-B": {}}, "rows": PLAIN},
             "'a-B' and 'A b' would have the same folder",
         ),
+        (
+            {
+                "conditions": {"wide": {}, "tall wide": {}},
+                "rows": {"A": PLAIN["GRU"], "A tall": PLAIN["GRU"]},
+            },
+            r"line \d+, .*'A tall' under 'wide' and 'A' under 'tall wide' would have the same fold",
+        ),
         ({"rows": {"·": {}}}, "expected letters or digits"),
         (
             {"rows": {"A": {"published": {"T = 5": 1}}}},
@@ -206,7 +215,7 @@ def test_a_row_that_is_not_run_by_itself_is_run_if_it_is_named(tmp_path):
 def test_conditions_are_chosen_as_rows_are(tmp_path):
     rows = {**PLAIN, "η = 2": {"not_run": "too large"}}
     read, _ = table(tmp_path, rows=rows)
-    for label in ("T = 6", "t-6"):
+    for label in ("T = 6", "T=6", "t-6", " t 6"):
         assert [run.name for run in plan.runs(read, 1, (), [label])] == [
             "gru-t-6-seed-1",
             "lstm-t-6-seed-1",
@@ -214,7 +223,7 @@ def test_conditions_are_chosen_as_rows_are(tmp_path):
     assert [run.name for run in plan.runs(read, 1, ["η = 2"], ["T = 4"])] == ["eta-2-t-4-seed-1"]
     with pytest.raises(ConfigError, match="--condition T = 5: unknown condition 't-5'"):
         plan.runs(read, 1, (), ["T = 5"])
-    without, _ = table(tmp_path, rows=PLAIN, conditions=None)
+    without = tables.read(str(write(tmp_path, rows=PLAIN, conditions=None)))
     with pytest.raises(ConfigError, match="--condition T = 5: the table has no conditions"):
         plan.runs(without, 1, (), ["T = 5"])
 
@@ -246,8 +255,42 @@ def test_a_folder_of_another_table_is_refused_and_an_older_file_replaced(tmp_pat
     with pytest.raises(ConfigError, match=r"out: it is of another table, 'A small table'; choose"):
         TableFolder.prepare(folder.path, other)
     assert (folder.path / "table.yaml").read_text("utf-8") == read.text
-    TableFolder.prepare(folder.path, newer)
+    again = TableFolder.prepare(folder.path, newer)
+    assert (folder.path / "table.yaml").read_text("utf-8") == read.text
+    again.keep(newer)
     assert (folder.path / "table.yaml").read_text("utf-8") == newer.text
+
+
+def test_tables_that_share_no_row_or_condition_are_not_put_into_one_folder(tmp_path):
+    _, folder = table(tmp_path)
+    conditions = {"T = 9": {"task.delay": 9}}
+    other = tables.read(str(write(tmp_path, "other.yaml", conditions=conditions, rows=PLAIN)))
+    with pytest.raises(ConfigError, match="it is of another table"):
+        TableFolder.prepare(folder.path, other)
+
+
+def test_a_folder_in_which_somebody_was_killed_at_once_is_new(tmp_path):
+    read = tables.read(str(write(tmp_path)))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "lock").write_text("{}")
+    TableFolder.prepare(tmp_path / "out", read)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+def test_a_table_out_of_a_pipe_is_kept_whole(tmp_path):
+    # given
+    text = write(tmp_path).read_text("utf-8")
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=pipe.write_text, args=(text, "utf-8"))
+    writing.start()
+
+    # when
+    read = tables.read(str(pipe))
+    writing.join()
+
+    # then
+    assert read.text == text
 
 
 def test_a_command_trusts_the_code_that_its_run_names(tmp_path):

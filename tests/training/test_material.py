@@ -70,6 +70,23 @@ def test_a_run_does_not_go_on_with_other_stories(data, tmp_path):
         material.for_training(folder.config, folder)
 
 
+def test_runs_that_would_go_on_with_other_stories_are_named(data, tmp_path):
+    # given
+    folders = [begun(of_babi(data), tmp_path / f"run-{number}") for number in (1, 2)]
+    new = RunFolder.create(tmp_path / "new", of_babi(data))
+    other = of_babi(babi.write(tmp_path / "moved", numbers=(1, 5)))
+
+    # then
+    material.check_going_on(other, [*folders, new])
+    babi.write(tmp_path / "moved", train=41)
+    with pytest.raises(ConfigError, match=r"run-1: .* the train and validation stories are not "):
+        material.check_going_on(other, [new, *folders])
+    (folders[0].path / material.NAME).write_text("[]")
+    with pytest.raises(ConfigError, match=r"run-2: "):
+        material.check_going_on(other, folders)
+    material.check_going_on(other, [new])
+
+
 def test_one_file_can_be_evaluated_and_not_be_trained_on(data, tmp_path):
     folder = begun(of_babi(data), tmp_path / "run")
     file = data / "qa1_single-supporting-fact_train.txt"
