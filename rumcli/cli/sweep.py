@@ -96,11 +96,14 @@ def sweep(
     folder = _folder(plan, file, out, resume, address, trust_code)
     command = _resume_command(folder.path, address, trust_code)
     try:
-        _run(plan, folder, address, command, showing)
+        ending, found = _run(plan, folder, address, showing)
     except ConfigError:  # found only once Ray was there
         if resume is None:
             folder.discard()
         raise
+    _tell(ending, found, folder, command, showing)
+    _show(found, showing)
+    _end(ending, found)
 
 
 def _refuse(flag: str, **others: Any) -> None:
@@ -182,11 +185,11 @@ def _resume_command(path: Path, address: str | None, trusted: bool) -> str:
 
 
 def _run(
-    plan: Plan, folder: SweepFolder, address: str | None, command: str, showing: Showing
-) -> None:
+    plan: Plan, folder: SweepFolder, address: str | None, showing: Showing
+) -> tuple[Ending, Results]:
+    """Run what is left, and write what came of the sweep."""
     from rumcli import machine
     from rumcli.reporting import sweep_progress
-    from rumcli.sweeps import folder as folders
     from rumcli.sweeps import tune
     from rumcli.training import lock
 
@@ -199,14 +202,7 @@ def _run(
         ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
         came = _results(folder.path, plan)
         _write(came, plan, folder)
-    _tell(ending, came, folder, command, showing)
-    _show(came, showing)
-    if ending.signal is not None:
-        raise SystemExit(128 + ending.signal)
-    # One that fails is a result of a search, which may well try too large a learning rate.
-    if came.due and all(one.state == folders.FAILED for one in came.due):
-        one = came.due[0]
-        raise RunError(f"every run failed; {one.run.name}: {one.message}")
+    return ending, came
 
 
 def _start(debug: bool, run: RunConfig) -> None:
@@ -252,6 +248,18 @@ def _tell(
         output.note(f"{wording.counted(failed, 'run')} failed; to try them again: {command}")
     if (folder.path / _PICTURE).exists() and not showing.quiet:
         output.note(f"wrote {folder.path / _PICTURE}")
+
+
+def _end(ending: Ending, found: Results) -> None:
+    """End with the code of a stop, or the error of a sweep that has no result."""
+    from rumcli.sweeps import folder as folders
+
+    if ending.signal is not None:
+        raise SystemExit(128 + ending.signal)
+    # One that fails is a result of a search, which may well try too large a learning rate.
+    if found.due and all(one.state == folders.FAILED for one in found.due):
+        one = found.due[0]
+        raise RunError(f"every run failed; {one.run.name}: {one.message}")
 
 
 def _show(found: Results, showing: Showing) -> None:

@@ -25,6 +25,7 @@ from rumcli.training.run_folder import RunFolder
 
 SWEEPS = Path("sweeps")
 _LARGEST = 2**26  # bytes of a file of ours
+_DESCRIBING = ("sweep.yaml", "base.yaml")
 _MARK = "sweep.json"
 _STOP = "stop"
 
@@ -105,7 +106,7 @@ class SweepFolder:
         """
         if not path.is_dir():
             raise ConfigError(f"there is no folder {path}; expected one that 'rum sweep' made")
-        for name in ("sweep.yaml", "base.yaml"):
+        for name in _DESCRIBING:
             if not (path / name).is_file():
                 raise ConfigError(f"{path} has no {name}; expected a folder that 'rum sweep' made")
         return cls(path)
@@ -124,9 +125,12 @@ class SweepFolder:
         files.write_text(self.path / "sweep.yaml", plans.to_yaml(plan.description))
 
     def discard(self) -> None:
-        """Take back a folder that `create` has just made."""
+        """Take back a folder that `create` has just made; one in which more is stays whole."""
         with contextlib.suppress(OSError):
-            for name in ("sweep.yaml", "base.yaml"):
+            # Without its description nobody could go on with what was drawn or run.
+            if any(path.name not in _DESCRIBING for path in self.path.iterdir()):
+                return
+            for name in _DESCRIBING:
                 (self.path / name).unlink(missing_ok=True)
             self.path.rmdir()
 

@@ -1,11 +1,13 @@
 """What `rum sweep` checks before Ray starts, and what it does once Ray is done, without Ray."""
 
+import sys
+
 import pytest
 
 from rumcli.cli import sweep as command
 from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import tune
-from rumcli.sweeps.folder import FAILED
+from rumcli.sweeps.folder import FAILED, SweepFolder
 from rumcli.sweeps.plan import Plan
 from rumcli.sweeps.tune import Ending
 from rumcli.training import lock
@@ -163,6 +165,38 @@ def test_how_to_go_on_has_the_options_that_the_folder_does_not_know(left, capsys
     left(failed=[1], address="auto")
     expected = "1 run failed; to try them again: rum sweep --resume out --address auto\n"
     assert expected in capsys.readouterr().err
+
+
+def test_what_is_wrong_only_with_ray_leaves_no_folder(here, monkeypatch):
+    def refuse(*arguments):
+        raise ConfigError("no machine has as many cores")
+
+    monkeypatch.setattr(tune, "run", refuse)
+    write(here)
+    with pytest.raises(ConfigError, match="no machine"):
+        command.sweep(here / "sweep.yaml", out=here / "new", quiet=True)
+    assert not (here / "new").exists()
+
+
+def test_an_error_after_a_point_was_drawn_takes_nothing_away(here, monkeypatch):
+    def draw(plan, folder, *arguments):
+        folder.write_points([A])
+        raise ConfigError("can't write to new/point-1-seed-1: No space left on device")
+
+    monkeypatch.setattr(tune, "run", draw)
+    write(here)
+    with pytest.raises(ConfigError, match="No space left"):
+        command.sweep(here / "sweep.yaml", out=here / "new", quiet=True)
+    assert SweepFolder.open(here / "new").points() == [A]
+
+
+def test_a_sweep_whose_result_nobody_gets_can_still_be_shown(here, monkeypatch):
+    monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False))
+    monkeypatch.setattr(sys, "stdout", None)  # as `>&-` has it
+    write(here)
+    with pytest.raises(ConfigError, match="stdout is closed"):
+        command.sweep(here / "sweep.yaml", out=here / "new")
+    command.sweep(results=here / "new", quiet=True)
 
 
 def test_a_sweep_under_way_is_not_given_other_limits(left, here):
