@@ -137,7 +137,8 @@ def read(path: Path, runs: int | None = None, base: RunConfig | None = None) -> 
     described.check_apart(document, ("parameters",), parameters)
     plan = Plan(description, document, base or _base(document, description), parameters)
     _check_limits(plan)
-    _check_points(plan)
+    # What a sweep that is there has drawn can be shown and gone on with, whatever it may draw yet.
+    _check_points(plan, one_by_one=base is None)
     return plan
 
 
@@ -245,10 +246,18 @@ def _check_limits(plan: Plan) -> None:
         )
 
 
-def _check_points(plan: Plan) -> None:
-    """Make sure that every point can be run, or of very many, those at the ends of the ranges."""
-    corners = itertools.islice(points.corners(plan.parameters), _MOST_CORNERS)
-    for settings in [*corners, *(plan.listed() or [])]:
+def _check_points(plan: Plan, one_by_one: bool) -> None:
+    """Make sure that every point can be run, or of very many, those at the ends of the ranges.
+
+    Args:
+        plan: What is checked.
+        one_by_one: Whether to look at each single value too, of which the first combinations of
+            very many do not have all.
+    """
+    found = [*itertools.islice(points.corners(plan.parameters), _MOST_CORNERS)]
+    if one_by_one:
+        found += points.one_at_a_time(plan.parameters, plan.parameters)
+    for settings in [*found, *(plan.listed() or [])]:
         run = plan.run(settings, plan.description.seeds[0])
         if getattr(run.task, "subtask", None) == config.ALL:
             raise ConfigError(

@@ -15,6 +15,7 @@ from rumcli.config.sections import Section
 
 _DIGITS = 6  # significant ones of a drawn number: enough, and it can be read
 _PATIENCE = 10_000  # draws in a row that are there already
+_MOST_WHOLE = 200  # whole numbers of a range that are looked at one by one
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Settings = dict[str, Any]  # values by key path
@@ -101,7 +102,10 @@ def corners(parameters: Mapping[str, Parameter]) -> Iterator[Settings]:
 
 
 def one_at_a_time(parameters: Mapping[str, Parameter], keys: Iterable[str]) -> Iterator[Settings]:
-    """Yield the first corner, and it with each other listed value of some parameters in turn.
+    """Yield the first corner, and it with each other value of some parameters in turn.
+
+    Of a range of whole numbers these are the first 200, because some may not do, such as odd ones;
+    of every range it is the high end.
 
     Args:
         parameters: What is varied.
@@ -111,9 +115,19 @@ def one_at_a_time(parameters: Mapping[str, Parameter], keys: Iterable[str]) -> I
     first = next(corners(parameters))
     yield first
     for key in keys:
-        value = parameters.get(key)
-        if isinstance(value, list):
-            yield from ({**first, key: other} for other in value[1:])
+        if key in parameters:
+            yield from ({**first, key: other} for other in _others(parameters[key]))
+
+
+def _others(value: Parameter) -> list[Any]:
+    """Return the values besides the first, as far as they can be counted."""
+    if isinstance(value, list):
+        return value[1:]
+    high = value.at(1.0)
+    if not value.integer:
+        return [high]
+    low = int(value.low)
+    return [*range(low + 1, min(int(high), low + _MOST_WHOLE)), high]
 
 
 def size(parameters: Mapping[str, Parameter]) -> int | None:

@@ -155,6 +155,57 @@ def test_a_mistake_in_a_value_names_its_line(tmp_path):
         plans.read(write(tmp_path, parameters={"cell.units": [8, -8]}))
 
 
+RATES = [0.1 / number for number in range(1, 11)]
+DELAYS = {"low": 20, "high": 50, "integer": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {
+                "parameters": {
+                    "cell.name": ["rum", "lstm", "gur"],
+                    "cell.units": list(range(1, 11)),
+                    "optimizer.learning_rate": RATES,
+                }
+            },
+            "unknown cell 'gur'",
+        ),
+        (
+            {"task": "recall", "parameters": {"task.delay": DELAYS}},
+            "task.delay: expected an even integer, got 21",
+        ),
+        (
+            {"task": "recall", "parameters": {"task.delay": {**DELAYS, "high": 10_000}}},
+            "task.delay: expected an even integer, got 21",
+        ),
+        (
+            {
+                "parameters": {
+                    "cell.units": list(range(1, 21)),
+                    "train.batch_size": list(range(1, 21)),
+                    "model.dropout": {"low": 0.1, "high": 1.5},
+                }
+            },
+            "model.dropout: expected",
+        ),
+    ],
+)
+def test_a_wrong_value_is_found_among_very_many_combinations(tmp_path, changes, expected):
+    path = write(tmp_path, search="bayesian", runs=20, set={}, **changes)
+    with pytest.raises(ConfigError) as error:
+        plans.read(path)
+    assert expected in str(error.value)
+
+
+def test_a_sweep_that_was_begun_with_a_value_that_may_be_wrong_can_still_be_read(tmp_path):
+    changes = {"search": "bayesian", "runs": 20, "set": {}, "task": "recall"}
+    right = plans.read(write(tmp_path, **changes, parameters={"task.delay": [20, 50]}))
+    stored = write(tmp_path, **changes, parameters={"task.delay": DELAYS})
+    assert plans.read(stored, base=right.base).most_points == 10
+
+
 def test_the_difference_of_two_descriptions_is_named(tmp_path):
     one = plans.read(write(tmp_path)).description
     other = plans.read(

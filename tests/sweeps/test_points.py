@@ -92,7 +92,8 @@ def test_values_one_at_a_time_are_no_product():
     parameters = {name: list(range(10)) for name in "abcdefgh"} | {"i": Range(low=1.0, high=2.0)}
     first = dict.fromkeys("abcdefgh", 0) | {"i": 1.0}
     found = list(points.one_at_a_time(parameters, ["b", "i", "z"]))
-    assert found == [first, *({**first, "b": value} for value in range(1, 10))]
+    others = [{**first, "b": value} for value in range(1, 10)]
+    assert found == [first, *others, {**first, "i": 2.0}]
 
 
 @pytest.mark.parametrize(
@@ -116,3 +117,12 @@ def test_a_range_that_is_none_is_refused(wrong):
 )
 def test_what_is_no_point_is_told_apart(point):
     assert not points.is_one({"a": Range(low=1, high=2, integer=True)}, point)
+
+
+def test_the_whole_numbers_of_a_range_come_one_at_a_time_if_they_are_not_too_many():
+    few = {"a": [1], "n": Range(low=3, high=6, integer=True)}
+    assert [point["n"] for point in points.one_at_a_time(few, few)] == [3, 4, 5, 6]
+    many = {"n": Range(low=1, high=10**9, integer=True), "x": Range(low=0.5, high=2.0)}
+    found = list(points.one_at_a_time(many, many))
+    assert [point["n"] for point in found] == [*range(1, 201), 10**9, 1]
+    assert [point["x"] for point in found] == [0.5] * 201 + [2.0]
