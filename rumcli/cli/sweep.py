@@ -256,6 +256,8 @@ def _end(ending: Ending, found: Results) -> None:
 
     if ending.signal is not None:
         raise SystemExit(128 + ending.signal)
+    if ending.gave_up is not None:
+        raise RunError(ending.gave_up)
     # One that fails is a result of a search, which may well try too large a learning rate.
     if found.due and all(one.state == folders.FAILED for one in found.due):
         one = found.due[0]

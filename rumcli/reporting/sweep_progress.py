@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,11 @@ def listener(console: Console, quiet: bool, live: bool, kind: Kind = _SWEEP) -> 
 class QuietSweep(Lines, SweepListener):
     """Only what went wrong."""
 
+    def refused(self, runs: Sequence[Run], message: str) -> None:
+        """Say it once for all seeds."""
+        others = f" and {wording.counted(len(runs) - 1, 'other')} of its point" if runs[1:] else ""
+        self._warn(f"{runs[0].name}{others} can't be run: {message}")
+
     def retried(self, run: Run, message: str) -> None:
         """Say what died."""
         self._warn(f"{run.name}: {message}; going on from its last checkpoint")
@@ -94,6 +100,11 @@ class PlainSweep(QuietSweep):
         self._say(
             f"{self._kind.what} of {count}{before}; {slots} at the same time; folder {folder}"
         )
+
+    def refused(self, runs: Sequence[Run], message: str) -> None:
+        """Say it once for all seeds, and count them."""
+        self._done[FAILED] += len(runs)
+        super().refused(runs, message)
 
     def began(self, run: Run) -> None:
         """Say which run begins."""
@@ -170,6 +181,11 @@ class LiveSweep(PlainSweep):
         super().started(folder, planned, done, slots)
         self._draw()
         self._bottom.start()
+
+    def refused(self, runs: Sequence[Run], message: str) -> None:
+        """Say it once for all seeds, and count them."""
+        super().refused(runs, message)
+        self._draw()
 
     def began(self, run: Run) -> None:
         """Show it in the table."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -50,6 +50,9 @@ class SweepListener:
             done: How many of them were done before.
             slots: How many can run at the same time.
         """
+
+    def refused(self, runs: Sequence[Run], message: str) -> None:
+        """Hear that none of these runs, all of one point, can be begun, and why."""
 
     def began(self, run: Run) -> None:
         """Hear that a run begins, or goes on."""

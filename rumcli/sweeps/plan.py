@@ -84,6 +84,14 @@ class Plan:
         layer = described.layer(self.document, (("parameters",), settings))
         return config.changed(self.base, layer).model_copy(update={"seed": seed})
 
+    def fault(self, settings: Settings) -> str | None:
+        """Return why a point can't be run; None if it can."""
+        try:
+            self.run(settings, self.description.seeds[0])
+        except ConfigError as error:
+            return str(error)
+        return None
+
     def points(self) -> Iterator[Settings] | None:
         """Return the points of a grid or a random search, without a limit; None if Bayesian."""
         if self.description.search == "grid":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from rumcli.errors import RunError
@@ -13,6 +14,20 @@ from rumcli.sweeps.plan import Plan
 from rumcli.sweeps.points import Settings
 
 _DONE = (results.FINISHED, STOPPED_EARLY)
+_MOST_REFUSED = 100  # points in a row that can't be run, after which no more are drawn
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A point that can't be run.
+
+    Attributes:
+        runs: Those that it would have.
+        message: Why.
+    """
+
+    runs: list[Run]
+    message: str
 
 
 class Source(Protocol):
@@ -50,7 +65,8 @@ class Queue:
     """The runs of a sweep in their order; keeps `points.jsonl`.
 
     Points beyond the limit, which may have been higher when they were drawn, are left as they are;
-    what came of them still counts for the search and for early stopping.
+    what came of them still counts for the search and for early stopping. A point that turns out
+    wrong when it is drawn has no figure, and the search goes on.
 
     Args:
         plan: What the sweep is.
@@ -59,6 +75,7 @@ class Queue:
 
     Attributes:
         earlier: The runs that were done before.
+        refused: The points that can't be run, until somebody has taken them out.
 
     Raises:
         RunError: If a point that is there is none of this sweep.
@@ -71,24 +88,28 @@ class Queue:
         self._points = folder.points()
         self._open: dict[int, set[int]] = {}  # seeds without an end, by point
         self._waiting: deque[Run] = deque()
+        self._refused_in_a_row = 0
         self.earlier: list[Run] = []
+        self.refused: deque[Refusal] = deque()
         for number, settings in enumerate(self._points, 1):
             if not points.is_one(plan.parameters, settings):
                 raise RunError(
                     f"{folder.path}/points.jsonl: line {number} is no point of the sweep"
                 )
             source.known(number, settings)
+            due = []
             for run in self._runs(number, settings):
                 if self._state(run) in _DONE:
                     self.earlier.append(run)
                     self._ended(run)
                 elif plan.includes(number):
-                    self._waiting.append(run)
+                    due.append(run)
+            self._add(due)
 
     def next(self) -> Run | None:
         """Return the next run; None if there is none left."""
-        if not self._waiting:
-            self._draw()
+        while not self._waiting and self._draw():
+            pass
         return self._waiting.popleft() if self._waiting else None
 
     def ended(self, run: Run) -> None:
@@ -100,16 +121,41 @@ class Queue:
         """How many of the runs that there are to be were done before."""
         return sum(self._plan.includes(run.point) for run in self.earlier)
 
-    def _draw(self) -> None:
+    @property
+    def gave_up(self) -> str | None:
+        """Why no more points are drawn, if it is that none of the last ones can be run."""
+        if self._refused_in_a_row < _MOST_REFUSED:
+            return None
+        fault = self._plan.fault(self._points[-1])
+        return (
+            f"the last {_MOST_REFUSED} points that were drawn can't be run; "
+            f"point-{len(self._points)}: {fault}"
+        )
+
+    def _draw(self) -> bool:
+        """Draw a point; tell whether there was one."""
         number = len(self._points) + 1
-        if not self._plan.includes(number):
-            return
+        if not self._plan.includes(number) or self.gave_up is not None:
+            return False
         settings = self._source.next(number)
         if settings is None:
-            return
+            return False
         self._points.append(settings)
         self._folder.write_points(self._points)
-        self._waiting.extend(self._runs(number, settings))
+        is_right = self._add(self._runs(number, settings))
+        self._refused_in_a_row = 0 if is_right else self._refused_in_a_row + 1
+        return True
+
+    def _add(self, runs: list[Run]) -> bool:
+        """Let the runs of a point wait, unless it can't be run; tell whether it can."""
+        fault = self._plan.fault(dict(runs[0].settings)) if runs else None
+        if fault is None:
+            self._waiting.extend(runs)
+            return True
+        self.refused.append(Refusal(runs, fault))
+        for run in runs:
+            self._ended(run)
+        return False
 
     def _runs(self, number: int, settings: Settings) -> list[Run]:
         seeds = self._plan.description.seeds

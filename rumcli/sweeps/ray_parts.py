@@ -33,18 +33,31 @@ class _Unkept:
 class Next(_Unkept, Searcher):
     """Gives Ray the runs of a queue, one after the other.
 
+    Args:
+        plan: What the sweep is.
+        folder: Of the sweep.
+        queue: Knows what comes next.
+        start: Brings up what a run needs, in its process.
+        listener: Hears of points that can't be run.
+
     Attributes:
         is_closed: Whether there are no more.
     """
 
     def __init__(
-        self, plan: Plan, folder: SweepFolder, queue: Queue, start: Callable[[RunConfig], None]
+        self,
+        plan: Plan,
+        folder: SweepFolder,
+        queue: Queue,
+        start: Callable[[RunConfig], None],
+        listener: SweepListener,
     ) -> None:
         super().__init__()
         self._plan = plan
         self._folder = folder
         self._queue = queue
         self._start = start
+        self._listener = listener
         self._runs: dict[str, Run] = {}
         self.is_closed = False
 
@@ -55,6 +68,9 @@ class Next(_Unkept, Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """Return what a trial needs to know of the next run."""
         run = None if self.is_closed else self._queue.next()
+        while self._queue.refused:
+            refusal = self._queue.refused.popleft()
+            self._listener.refused(refusal.runs, refusal.message)
         if run is None:
             return Searcher.FINISHED
         self._runs[trial_id] = run

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rumcli.errors import RunError
@@ -190,7 +190,7 @@ def read(folder: SweepFolder, plan: Plan | None = None) -> Results:
         Point(
             point[0].point,
             dict(point[0].settings),
-            [outcome(folder, run, metric, higher) for run in point],
+            _refused(plan, [outcome(folder, run, metric, higher) for run in point]),
             plan.includes(point[0].point),
         )
         for point in runs
@@ -206,6 +206,19 @@ def read(folder: SweepFolder, plan: Plan | None = None) -> Results:
         points,
         plan.most_runs,
     )
+
+
+def _refused(plan: Plan, outcomes: list[Outcome]) -> list[Outcome]:
+    """Return the outcomes of a point; of one that can't be run, those not begun have failed."""
+    if all(one.state != WAITING for one in outcomes):
+        return outcomes
+    fault = plan.fault(dict(outcomes[0].run.settings))
+    if fault is None:
+        return outcomes
+    return [
+        replace(one, state=FAILED, message=fault) if one.state == WAITING else one
+        for one in outcomes
+    ]
 
 
 def outcome(folder: SweepFolder, run: Run, metric: str | None, higher: bool) -> Outcome:

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +87,12 @@ class Ending:
     Attributes:
         signal: The number of the signal that asked for it; None if none did.
         out_of_time: Whether the limit of hours was reached.
+        gave_up: Why the search drew no more points, though there may be others; None if it did.
     """
 
     signal: int | None
     out_of_time: bool
+    gave_up: str | None = None
 
 
 def run(
@@ -148,7 +150,7 @@ def _run(
 
     described = plan.description
     queue = Queue(plan, folder, _source(plan))
-    searcher = ray_parts.Next(plan, folder, queue, start)
+    searcher = ray_parts.Next(plan, folder, queue, start, listener)
     watch = ray_parts.Watch(folder, listener, searcher, Limits(request, described.hours))
     scheduler = None
     if described.early_stopping:
@@ -176,7 +178,7 @@ def _run(
         ),
     )
     tuner.fit()
-    return watch.limits.ending
+    return replace(watch.limits.ending, gave_up=queue.gave_up)
 
 
 class Limits:

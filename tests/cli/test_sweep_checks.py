@@ -167,6 +167,16 @@ def test_how_to_go_on_has_the_options_that_the_folder_does_not_know(left, capsys
     assert expected in capsys.readouterr().err
 
 
+def test_a_search_that_gave_up_shows_its_results_and_fails(here, monkeypatch, capsys):
+    why = "the last 100 points that were drawn can't be run; point-101: cell.units: expected 1"
+    monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False, why))
+    write(here)
+    with pytest.raises(RunError) as error:
+        command.sweep(here / "sweep.yaml", out=here / "new")
+    assert str(error.value) == why
+    assert "copying: grid search" in capsys.readouterr().out
+
+
 def test_what_is_wrong_only_with_ray_leaves_no_folder(here, monkeypatch):
     def refuse(*arguments):
         raise ConfigError("no machine has as many cores")

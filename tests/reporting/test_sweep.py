@@ -216,3 +216,17 @@ def test_the_picture_has_a_panel_for_each_parameter(made):
     assert "optimizer.learning_rate" in picture
     assert "cell.name" in picture
     assert "bars: mean ± deviation over 2 seeds, or over those that have a figure" in picture
+
+
+def test_a_point_that_cannot_be_run_is_told_once_for_all_seeds_and_counted():
+    console = Console(file=io.StringIO(), width=300)
+    listener = sweep_progress.listener(console, quiet=False, live=False)
+    listener.started("out", 4, 0, 2)
+    listener.refused([run(1, seed, A) for seed in (1, 2)], "expected an even integer, got 21")
+    listener.stopping("asked to stop")
+    (line,) = (line for line in console.file.getvalue().splitlines() if "21" in line)
+    assert line == (
+        "warning: point-1-seed-1 and 1 other of its point can't be run: expected an even integer, "
+        "got 21"
+    )
+    assert listener._headline.startswith("2 of 4 runs done, 0 running, 2 failed")

@@ -109,6 +109,71 @@ def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
         made.begin(run(1, 1, A), plan)
 
 
+def delays(folder, drawn, **changes):
+    """Make the folder of a sweep that has drawn delays of recall, of which odd ones can't be run.
+
+    Read as that of a sweep that is there: a new one with such a range is refused.
+    """
+    changes = {"search": "random", "task": "recall", "set": {}, "hours": 1, **changes}
+    made, right = sweep(folder, drawn, parameters={"task.delay": [20]}, **changes)
+    between = {"low": 20, "high": 998, "integer": True}
+    path = write(folder, parameters={"task.delay": between}, **{**changes, "search": "bayesian"})
+    return made, plans.read(path, base=right.base)
+
+
+class Known:
+    """Points in a given order; keeps what it hears of their ends."""
+
+    def __init__(self, *values):
+        self._values = iter(values)
+        self.heard = []
+
+    def known(self, number, settings):
+        pass
+
+    def next(self, number):
+        value = next(self._values, None)
+        return None if value is None else {"task.delay": value}
+
+    def ended(self, number, score):
+        self.heard.append((number, score))
+
+
+def test_a_point_that_cannot_be_run_is_passed_over_and_told(tmp_path):
+    made, plan = delays(tmp_path, [])
+    source = Known(21, 22)
+    queue = Queue(plan, made, source)
+    assert names(queue) == ["point-2-seed-1", "point-2-seed-2"]
+    (refusal,) = queue.refused
+    assert [one.name for one in refusal.runs] == ["point-1-seed-1", "point-1-seed-2"]
+    assert "task.delay: expected an even integer, got 21" in refusal.message
+    assert source.heard == [(1, None)]
+    assert queue.gave_up is None
+
+
+def test_a_sweep_goes_on_behind_a_point_that_cannot_be_run(tmp_path):
+    made, plan = delays(tmp_path, [{"task.delay": 21}])
+    queue = Queue(plan, made, Known(22))
+    assert names(queue) == ["point-2-seed-1", "point-2-seed-2"]
+    assert len(queue.refused) == 1
+
+
+def test_points_that_cannot_be_run_are_within_the_limit_of_runs(tmp_path):
+    made, plan = delays(tmp_path, [], runs=4)
+    assert names(Queue(plan, made, Known(21, 23, 22))) == []
+    assert [one["task.delay"] for one in made.points()] == [21, 23]
+
+
+def test_a_search_that_draws_nothing_that_can_be_run_comes_to_an_end(tmp_path):
+    made, plan = delays(tmp_path, [])
+    odd = range(21, 999, 2)
+    queue = Queue(plan, made, Known(20, *odd))
+    assert names(queue) == ["point-1-seed-1", "point-1-seed-2"]
+    assert len(made.points()) == 101
+    assert queue.gave_up.startswith("the last 100 points that were drawn can't be run; point-101: ")
+    assert queue.gave_up.endswith("task.delay: expected an even integer, got 219")
+
+
 def test_points_are_lines_that_anyone_can_read(tmp_path):
     made, _ = sweep(tmp_path, [A, B])
     lines = (made.path / "points.jsonl").read_text().splitlines()

@@ -4,9 +4,10 @@ import statistics
 
 import pytest
 
+from rumcli.sweeps import plan as plans
 from rumcli.sweeps import results
 from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, SweepFolder
-from tests.sweeps.files import give, run, sweep
+from tests.sweeps.files import give, run, sweep, write
 
 A, B, C = ({"optimizer.learning_rate": rate} for rate in (0.1, 0.01, 0.001))
 RATES = {"optimizer.learning_rate": [0.1, 0.01, 0.001]}
@@ -99,3 +100,17 @@ def test_under_a_lower_limit_than_before_no_more_are_done_than_planned(tmp_path)
     found = results.read(made, made.plan(runs=1))
     assert [point.values for point in found.points] == [[0.1], [0.3], []]
     assert [one.run.name for one in found.due] == ["point-1-seed-1"]
+
+
+def test_runs_of_a_point_that_cannot_be_run_have_failed(tmp_path):
+    points = [{"task.delay": delay} for delay in (21, 22)]
+    changes = {"search": "random", "task": "recall", "set": {}, "hours": 1}
+    made, right = sweep(tmp_path, points, parameters={"task.delay": [20, 22]}, **changes)
+    between = {"task.delay": {"low": 20, "high": 22, "integer": True}}
+    path = write(tmp_path, parameters=between, **{**changes, "search": "bayesian"})
+    found = results.read(made, plans.read(path, base=right.base))
+    assert [(one.state, one.run.point) for one in found.due] == [
+        *[(FAILED, 1)] * 2,
+        *[(results.WAITING, 2)] * 2,
+    ]
+    assert "task.delay: expected an even integer, got 21" in found.due[0].message
