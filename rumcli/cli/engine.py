@@ -63,3 +63,28 @@ def _held_back_stderr() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+@contextlib.contextmanager
+def stderr_at_hand() -> Iterator[Callable[[], None]]:
+    """Yield what brings the stderr of now back to file descriptor 2, also while it is held back.
+
+    For another thread that has a last word to say, and ends the process with it.
+    """
+    try:
+        saved = os.dup(2)
+    except OSError:  # closed, as daemons have it
+        yield lambda: None
+        return
+    is_over = False
+
+    def bring_back() -> None:
+        if not is_over:  # afterwards nothing is held back, and the number may be another file's
+            with contextlib.suppress(OSError):
+                os.dup2(saved, 2)
+
+    try:
+        yield bring_back
+    finally:
+        is_over = True
+        os.close(saved)

@@ -233,15 +233,31 @@ def _linked(link: Link, end_others: Callable[[], None]) -> Iterator[None]:
     Raises:
         RunError: With what the chief says of it, if that is why the block failed.
     """
+    with engine.stderr_at_hand() as bring_back:
 
-    def on_loss(reason: str) -> None:
-        # What the main thread waits for may never come.
-        time.sleep(_GRACE)
-        end_others()
-        output.complain(reason)
-        os._exit(1)
+        def on_loss(reason: str) -> None:
+            # What the main thread waits for may never come.
+            time.sleep(_GRACE)
+            end_others()
+            bring_back()  # it may be held back, while TensorFlow starts
+            output.complain(reason)
+            os._exit(1)
 
-    link.watch(lambda reason: threading.Thread(target=on_loss, args=(reason,), daemon=True).start())
+        def lost(reason: str) -> None:
+            threading.Thread(target=on_loss, args=(reason,), daemon=True).start()
+
+        link.watch(lost)
+        with _told(link):
+            yield
+
+
+@contextlib.contextmanager
+def _told(link: Link) -> Iterator[None]:
+    """Tell the others how the block ends.
+
+    Raises:
+        RunError: With what the chief says of it, if that is why the block failed.
+    """
     try:
         yield
     except SystemExit:  # asked to stop, as all are

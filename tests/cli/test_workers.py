@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests import small
-from tests.cli.commands import SMALL_RUM, assert_one_line, interrupt_when, rum, start
+from tests.cli.commands import SMALL_RUM, assert_one_line, interrupt_when, python, rum, start
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 
@@ -84,6 +84,35 @@ def test_other_backends_have_no_workers(tmp_path):
     result = rum(*COPYING, "--workers=2", cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
     assert_one_line(result, 2, "several processes need the backend tensorflow, not jax")
     assert list(tmp_path.iterdir()) == []
+
+
+LOST_AT_THE_START = """
+import contextlib, os, sys, time
+{before}
+from rumcli.cli import engine, workers
+
+class Link:
+    def watch(self, on_loss):
+        self.on_loss = on_loss
+
+workers._GRACE = 0
+link = Link()
+with workers._linked(link, lambda: None), engine._held_back_stderr():
+    with contextlib.suppress(OSError):
+        os.write(2, b"a native library says so\\n")
+    link.on_loss("worker 1 is gone")
+    time.sleep(60)
+"""
+
+
+def test_a_loss_is_told_also_while_the_libraries_messages_are_held_back(tmp_path):
+    result = python(LOST_AT_THE_START.format(before=""), cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (1, "rum: error: worker 1 is gone\n")
+
+
+def test_a_loss_ends_a_process_without_a_stderr_too(tmp_path):
+    result = python(LOST_AT_THE_START.format(before="os.close(2)"), cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
 
 
 def test_two_workers_and_then_one_have_the_losses_of_one_process(tmp_path):
