@@ -7,6 +7,7 @@ all others are. The connections stay: see `link`. No TensorFlow.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 import time
 from collections.abc import Callable
@@ -35,13 +36,26 @@ def parse_address(text: str) -> Address:
     """Read HOST:PORT.
 
     Raises:
-        ConfigError: If it is something else.
+        ConfigError: If it is something else, or no one place, such as 0.0.0.0.
     """
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isdecimal() and 0 < int(port) < 2**16):
         raise ConfigError(f"--address {text}: expected HOST:PORT, as in 10.0.0.1:29500")
+    if _is_any(host):  # one can wait there; but it is what the others would be told to go to
+        raise ConfigError(
+            f"--address {text}: expected the address at which the others reach worker 0, as in "
+            "10.0.0.1:29500"
+        )
     return Address(host, int(port))
+
+
+def _is_any(host: str) -> bool:
+    """Tell whether a host stands for all addresses of a machine."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:  # a name
+        return False
 
 
 class Meeting:

@@ -72,6 +72,10 @@ def free_address():
         (["--worker=-1", "--address=h:9"], "--worker -1: expected at least 0"),
         (["--worker=1", "--address=h:9", "--dry-run"], "--dry-run and --worker 1 exclude each"),
         (["--worker=1", "--address=here"], "--address here: expected HOST:PORT"),
+        (
+            ["--worker=0", "--workers=2", "--address=0.0.0.0:29500"],
+            "--address 0.0.0.0:29500: expected the address at which the others reach worker 0",
+        ),
         (["--workers=2", "--set=precision=mixed_float16"], "mixed_bfloat16 can"),
     ],
 )

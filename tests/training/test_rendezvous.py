@@ -42,6 +42,12 @@ def test_what_is_no_address_is_an_error(text):
         parse_address(text)
 
 
+@pytest.mark.parametrize("text", ["0.0.0.0:29500", "[::]:29500", ":::29500", "[0::0]:29500"])
+def test_an_address_is_one_place(text):
+    with pytest.raises(ConfigError, match="expected the address at which the others reach worker"):
+        parse_address(text)
+
+
 def test_all_know_each_other_and_have_the_chief_s_configuration():
     chief, others, refused = met(3)
     cluster = chief.result().cluster
