@@ -96,7 +96,7 @@ def sweep(
     folder = _folder(plan, file, out, resume, address, trust_code)
     command = _resume_command(folder.path, address, trust_code)
     try:
-        ending, found = _run(plan, folder, address, showing)
+        ending, found = _run(plan, folder, address, command, showing)
     except ConfigError:  # found only once Ray was there
         if resume is None:
             folder.discard()
@@ -185,12 +185,12 @@ def _resume_command(path: Path, address: str | None, trusted: bool) -> str:
 
 
 def _run(
-    plan: Plan, folder: SweepFolder, address: str | None, showing: Showing
+    plan: Plan, folder: SweepFolder, address: str | None, command: str, showing: Showing
 ) -> tuple[Ending, Results]:
     """Run what is left, and write what came of the sweep."""
     from rumcli import machine
     from rumcli.reporting import sweep_progress
-    from rumcli.sweeps import tune
+    from rumcli.sweeps import results, tune
     from rumcli.training import lock
 
     found = machine.cores()
@@ -199,8 +199,11 @@ def _run(
     start = functools.partial(_start, showing.debug)
     with lock.held(folder.path):
         folder.write_description(plan)  # its limits may be others than before
-        ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
-        came = _results(folder.path, plan)
+        try:
+            ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
+        except tune.BrokenOffError as error:
+            raise RunError(f"{error}; to go on: {command}") from error
+        came = results.read(folder, plan)
         _write(came, plan, folder)
     return ending, came
 

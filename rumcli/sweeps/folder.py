@@ -71,6 +71,7 @@ class SweepFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._unwritten: dict[str, Mark] = {}  # marks, by name of the run
 
     @classmethod
     def create(cls, path: Path | None, stem: str, plan: Plan) -> SweepFolder:
@@ -171,12 +172,17 @@ class SweepFolder:
         """Make the folder of a run, or open it for the run to go on.
 
         Raises:
-            ConfigError: If what is there is of another configuration.
+            ConfigError: If it can't be run, or what is there is of another configuration.
+            RunError: If it can't be made.
         """
         asked, place = plan.run(dict(run.settings), run.seed), self.run_folder(run)
+        self._unwritten.pop(run.name, None)
         if not (place.path / "config.yaml").exists():
             files.remove_unfinished(place.path)  # of a process that was killed right then
-            return RunFolder.create(place.path, asked)
+            try:
+                return RunFolder.create(place.path, asked)
+            except ConfigError as error:  # of a disk that is full by now nothing was asked for
+                raise RunError(str(error)) from error
         found = RunFolder.open(place.path)
         if changed := config.differences(found.config, asked):
             names = ", ".join(".".join(key) for key in changed)
@@ -187,11 +193,20 @@ class SweepFolder:
         return found
 
     def mark(self, run: Run, state: str, message: str) -> None:
-        """Note that the sweep ended a run."""
-        self.run_folder(run).write_json(_MARK, {"state": state, "message": message})
+        """Note that the sweep ended a run.
+
+        What the disk does not take is kept for as long as the sweep goes on. Without the note the
+        run counts as unfinished afterwards, and may be gone on with: no reason to end the others.
+        """
+        try:
+            self.run_folder(run).write_json(_MARK, {"state": state, "message": message})
+        except OSError:
+            self._unwritten[run.name] = Mark(state, message)
 
     def mark_of(self, run: Run) -> Mark | None:
         """Return what was noted of a run; None if nothing was."""
+        if run.name in self._unwritten:
+            return self._unwritten[run.name]
         found = self.run_folder(run).read_json(_MARK)
         if not isinstance(found, dict) or found.get("state") not in (STOPPED_EARLY, FAILED):
             return None

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rumcli.config import RunConfig
-from rumcli.errors import ConfigError
+from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import capacity
 from rumcli.sweeps.capacity import Machine
 from rumcli.sweeps.folder import SweepFolder
@@ -43,6 +43,10 @@ _ENVIRONMENT = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
 }
+
+
+class BrokenOffError(RunError):
+    """A sweep that ended in the middle, through no fault of its runs; it can be gone on with."""
 
 
 def require(plan: Plan) -> None:
@@ -117,6 +121,7 @@ def run(
 
     Raises:
         ConfigError: If there is no cluster, or no machine with enough cores and GPUs.
+        BrokenOffError: If it ended in the middle, as when the disk is full.
     """
     os.environ.update(_ENVIRONMENT)
     folder.stop_file.unlink(missing_ok=True)
@@ -177,8 +182,32 @@ def _run(
             failure_config=tune.FailureConfig(max_failures=described.retries),
         ),
     )
-    tuner.fit()
+    with breaking_off(folder.path, tune.TuneError):
+        tuner.fit()
     return replace(watch.limits.ending, gave_up=queue.gave_up)
+
+
+@contextlib.contextmanager
+def breaking_off(place: Path, kind: type[Exception]) -> Iterator[None]:
+    """Turn what ends a search in the middle into one line.
+
+    Args:
+        place: The folder of the sweep.
+        kind: What Ray Tune makes of an exception in its loop: one with the whole traceback.
+
+    Raises:
+        BrokenOffError: If the block ended so.
+    """
+    try:
+        yield
+    except RunError as error:
+        raise BrokenOffError(str(error)) from error
+    except OSError as error:
+        raise BrokenOffError(f"can't write to {place}: {error.strerror or error}") from error
+    except kind as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        line = lines[-1][:300] if lines else "it does not say why"
+        raise BrokenOffError(f"Ray Tune ended the search: {line}") from error
 
 
 class Limits:

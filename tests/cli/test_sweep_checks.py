@@ -1,6 +1,7 @@
 """What `rum sweep` checks before Ray starts, and what it does once Ray is done, without Ray."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -175,6 +176,19 @@ def test_a_search_that_gave_up_shows_its_results_and_fails(here, monkeypatch, ca
         command.sweep(here / "sweep.yaml", out=here / "new")
     assert str(error.value) == why
     assert "copying: grid search" in capsys.readouterr().out
+
+
+def test_a_sweep_that_breaks_off_says_how_to_go_on(here, monkeypatch):
+    sweep(here, [A])
+
+    def break_off(*arguments):
+        raise tune.BrokenOffError("can't write to out: No space left on device")
+
+    monkeypatch.setattr(tune, "run", break_off)
+    with pytest.raises(RunError) as error:
+        command.sweep(resume=Path("out"))
+    expected = "can't write to out: No space left on device; to go on: rum sweep --resume out"
+    assert str(error.value) == expected
 
 
 def test_what_is_wrong_only_with_ray_leaves_no_folder(here, monkeypatch):
