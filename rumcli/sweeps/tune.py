@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import logging
 import os
 import shutil
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -22,7 +20,7 @@ from typing import Any
 
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
-from rumcli.sweeps import capacity
+from rumcli.sweeps import capacity, connection
 from rumcli.sweeps.capacity import Machine
 from rumcli.sweeps.folder import SweepFolder
 from rumcli.sweeps.listener import SweepListener
@@ -31,7 +29,6 @@ from rumcli.sweeps.queue import Fixed, Queue
 from rumcli.training import stopping
 from rumcli.training.stopping import StopRequest
 
-_STORE = 80 * 2**20  # bytes: the least that Ray takes; nothing large goes through it
 _LARGEST_PORT = 65535
 _SECONDS_TO_ANSWER = 5.0
 _ENVIRONMENT = {
@@ -127,7 +124,7 @@ def run(
     folder.stop_file.unlink(missing_ok=True)
     state = folder.path.resolve() / "ray"
     shutil.rmtree(state, ignore_errors=True)
-    with _stdout_kept_clean(debug), _ray(address, cores, debug):
+    with _stdout_kept_clean(debug), connection.ray(address, cores, debug):
         slots = _slots(plan.description)
         # After Ray, which takes SIGTERM for itself.
         with stopping.listening() as request:
@@ -246,39 +243,6 @@ def _source(plan: Plan) -> Any:
     from rumcli.sweeps.bayesian import Bayesian
 
     return Bayesian(plan)
-
-
-@contextlib.contextmanager
-def _ray(address: str | None, cores: int, debug: bool) -> Iterator[None]:
-    """Connect to a cluster, or be one, while the block runs."""
-    import ray
-
-    level = logging.WARNING if debug else logging.CRITICAL
-    common = {"logging_level": level, "log_to_driver": debug, "include_dashboard": False}
-    place = None
-    if address is None:
-        # Short: the names of sockets may have 107 bytes.
-        place = tempfile.mkdtemp(prefix="rum-", dir="/tmp" if os.name == "posix" else None)
-        common |= {"num_cpus": cores, "object_store_memory": _STORE, "_temp_dir": place}
-        # Else Ray would connect to a cluster that the environment or an earlier start names.
-        common["address"] = "local"
-    else:
-        del common["include_dashboard"]
-        common["address"] = address
-    try:
-        try:
-            ray.init(**common)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            where = f"--address {address}: " if address else ""
-            line = " ".join(str(error).split())[:300]
-            raise ConfigError(f"{where}can't start on Ray: {line}") from error
-        for name in ("ray", "ray.tune", "ray.train", "ray.data"):
-            logging.getLogger(name).setLevel(level)
-        yield
-    finally:
-        ray.shutdown()
-        if place is not None:
-            shutil.rmtree(place, ignore_errors=True)
 
 
 @contextlib.contextmanager
