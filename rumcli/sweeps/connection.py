@@ -64,7 +64,7 @@ def _start(address: str | None, options: dict[str, Any]) -> None:
         ray.init(**options)
     except SystemExit:  # its answer to SIGTERM, with 1 or 15, as it takes the signal for itself
         raise SystemExit(128 + signal.SIGTERM) from None
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # bare ones too, as where its processes do not come up in time
         where = f"--address {address}: " if address else ""
         line = " ".join(str(error).split())[:300]
         raise ConfigError(f"{where}can't start on Ray: {line}") from error

@@ -73,9 +73,10 @@ def test_sigterm_while_ray_starts_ends_with_its_own_code(before, monkeypatch):
 
 
 @pytest.mark.usefixtures("before")
-def test_a_cluster_that_refuses_is_told_in_one_line(monkeypatch):
+@pytest.mark.parametrize("kind", [ConnectionError, Exception])
+def test_a_cluster_that_refuses_is_told_in_one_line(monkeypatch, kind):
     def refuse():
-        raise ConnectionError("there is\nno cluster")
+        raise kind("there is\nno cluster")
 
     stand_in(monkeypatch, starts=refuse)
     with (
