@@ -13,7 +13,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from rumcli.config import RunConfig
-from rumcli.sweeps import results
+from rumcli.sweeps import results, worker
 from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run, SweepFolder
 from rumcli.sweeps.listener import SweepListener
 from rumcli.sweeps.plan import EarlyStopping, Plan
@@ -81,6 +81,7 @@ class Next(_Unkept, Searcher):
             "place": str(Path.cwd()),
             "cores": self._plan.description.cores_per_run,
             "gpus": self._plan.description.gpus_per_run,
+            "environment": worker.environment(),
             "start": self._start,
         }
 

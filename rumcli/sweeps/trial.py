@@ -28,6 +28,7 @@ class Trial(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Begin to train, in a thread."""
+        worker.take_over(config["environment"])
         worker.limit_threads(config["cores"])
         worker.limit_gpus(config["gpus"])
         with contextlib.suppress(OSError):  # where own code is found; another machine may lack it

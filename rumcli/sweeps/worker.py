@@ -11,7 +11,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,21 @@ from rumcli.training.stopping import StopRequest
 # The lock of a machine that died is given up after a minute; see `training.lock`.
 _PATIENCE = 90.0  # seconds
 _BETWEEN_TRIES = 1.0
+# What decides how a run computes, and is no part of its configuration.
+_PASSED_ON = ("KERAS_BACKEND", "JAX_ENABLE_X64")
+
+
+def environment() -> dict[str, str]:
+    """Return what the runs take over from the environment of the sweep's own process.
+
+    The processes of a cluster have that of whoever started the cluster.
+    """
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+
+
+def take_over(environment: Mapping[str, str]) -> None:
+    """Let Keras, once it is imported, find what `environment` returned elsewhere."""
+    os.environ.update({name: environment[name] for name in _PASSED_ON if name in environment})
 
 
 def limit_threads(cores: int) -> None:

@@ -12,6 +12,7 @@ from rumcli.sweeps.listener import Standing
 from rumcli.training import lock
 from rumcli.training.run_folder import RunFolder
 from tests import small
+from tests.cli.commands import python
 
 
 def nothing(run):
@@ -118,3 +119,24 @@ def test_a_run_sees_the_gpus_that_it_has(monkeypatch, gpus, expected):
     monkeypatch.setattr(worker.os, "environ", dict(os.environ))
     worker.limit_gpus(gpus)
     assert [worker.os.environ.get(variable) for variable in GPU_VARIABLES] == expected
+
+
+def test_a_run_has_the_backend_of_the_sweep_and_nothing_else_of_its_environment(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.delenv("JAX_ENABLE_X64", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    given = worker.environment()
+    assert given == {"KERAS_BACKEND": "jax"}
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")  # as where the cluster was started
+    monkeypatch.setenv("JAX_ENABLE_X64", "1")
+    worker.take_over(given)
+    assert (os.environ["KERAS_BACKEND"], os.environ["JAX_ENABLE_X64"]) == ("jax", "1")
+
+
+def test_the_backend_is_chosen_before_keras_is_there(tmp_path):
+    code = (
+        "import sys\n"
+        "import rumcli.cli.sweep, rumcli.sweeps.worker\n"
+        "sys.exit('keras' in sys.modules)"
+    )
+    assert python(code, cwd=tmp_path).returncode == 0
