@@ -47,6 +47,7 @@ def run(
             requirements.check_names(required, requirements.figures_in(finished))
             if not showing.quiet:
                 output.note(f"{resume} is finished at step {_end(finished)}")
+            workers.dismiss(team, showing)
             _show_summary(finished, required, showing)
             return
         material = materials.for_training(run, folder)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rumcli.training.stopping import StopRequest
 
 _PATIENCE = 600.0  # seconds in which all must have come
+_NOTHING = ""  # in place of the configuration of a run that is finished
 _GRACE = 10.0  # seconds in which a process that can't go on has to end by itself
 
 
@@ -172,6 +173,25 @@ def gathered(
             yield Joining(link, threads)
 
 
+def dismiss(team: Team | None, showing: Showing) -> None:
+    """Let the other processes of a run, where they were started too, hear that it is finished."""
+    if team is None or team.address is None:
+        return
+    from rumcli.training import rendezvous
+
+    assert team.count is not None
+    meeting = rendezvous.Meeting(team.address, team.count)
+    if not showing.quiet:
+        output.note(f"waiting at {meeting.address} to tell {team.count - 1} other workers")
+    try:
+        link = meeting.gather(_NOTHING, lambda: None, output.note, _PATIENCE)
+    except RunError as error:  # this process has what it was started for all the same
+        output.note(f"warning: {error}")
+        return
+    with _linked(link, lambda: None):
+        pass
+
+
 def follow(
     team: Team, data: str | None, trusted: bool, typed: list[str | None], showing: Showing
 ) -> None:
@@ -201,6 +221,10 @@ def follow(
 
         link, text = rendezvous.join(team.address, team.rank, go_on, _PATIENCE)
         with _linked(link, lambda: None):
+            if text == _NOTHING:
+                if not showing.quiet:
+                    output.note("the run is finished")
+                return
             run = config.from_text(text, "the chief's configuration")
             if data is not None and hasattr(run.task, "data"):
                 task = run.task.model_copy(update={"data": data})

@@ -7,9 +7,13 @@ import signal
 import socket
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from rumcli.cli import workers
+from rumcli.cli.showing import Showing
+from rumcli.training import rendezvous
 from tests import small
 from tests.cli.commands import SMALL_RUM, assert_one_line, interrupt_when, python, rum, start
 
@@ -88,6 +92,36 @@ def test_other_backends_have_no_workers(tmp_path):
     result = rum(*COPYING, "--workers=2", cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
     assert_one_line(result, 2, "several processes need the backend tensorflow, not jax")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def team():
+    """The chief and another process, at an address that is free."""
+    address = rendezvous.parse_address(free_address())
+    return workers.Team(0, 2, address), workers.Team(1, None, address)
+
+
+def test_others_hear_that_a_run_is_finished(team, monkeypatch, capsys):
+    monkeypatch.setattr(workers, "_train", lambda *arguments: pytest.fail("it trains"))
+    chief, other = team
+    showing = Showing(as_json=False, quiet=False, debug=False)
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(workers.dismiss, chief, showing)
+        workers.follow(other, None, False, [], showing)
+        told.result(60)
+    assert "the run is finished\n" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_shown_also_if_the_others_do_not_come(team, monkeypatch, capsys):
+    monkeypatch.setattr(workers, "_PATIENCE", 0.5)
+    workers.dismiss(team[0], Showing(as_json=False, quiet=True, debug=False))
+    assert "warning: worker 1 of 2 did not come to 127.0.0.1:" in capsys.readouterr().err
+
+
+def test_a_finished_run_waits_for_nobody_that_it_would_have_started(capsys):
+    workers.dismiss(None, Showing(as_json=False, quiet=False, debug=False))
+    workers.dismiss(workers.Team(0, 2, None), Showing(as_json=False, quiet=False, debug=False))
+    assert capsys.readouterr().err == ""
 
 
 LOST_AT_THE_START = """
