@@ -79,7 +79,7 @@ def _sigterm_given_back() -> Iterator[None]:
     try:
         yield
     finally:
-        if _is_main():
+        if _is_main() and before is not None:  # None: a handler that Python can't set again
             signal.signal(signal.SIGTERM, before)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from rumcli.errors import RunError
 from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run, SweepFolder
 from rumcli.sweeps.plan import Plan
-from rumcli.sweeps.points import Settings
+from rumcli.sweeps.points import Settings, is_one
 from rumcli.training.run_folder import RunFolder
 
 FINISHED = "finished"
@@ -210,9 +210,10 @@ def read(folder: SweepFolder, plan: Plan | None = None) -> Results:
 
 def _refused(plan: Plan, outcomes: list[Outcome]) -> list[Outcome]:
     """Return the outcomes of a point; of one that can't be run, those not begun have failed."""
-    if all(one.state != WAITING for one in outcomes):
+    settings = dict(outcomes[0].run.settings)
+    if all(one.state != WAITING for one in outcomes) or not is_one(plan.parameters, settings):
         return outcomes
-    fault = plan.fault(dict(outcomes[0].run.settings))
+    fault = plan.fault(settings)
     if fault is None:
         return outcomes
     return [

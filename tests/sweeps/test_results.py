@@ -114,3 +114,9 @@ def test_runs_of_a_point_that_cannot_be_run_have_failed(tmp_path):
         *[(results.WAITING, 2)] * 2,
     ]
     assert "task.delay: expected an even integer, got 21" in found.due[0].message
+
+
+def test_points_of_which_nobody_knows_what_they_are_can_be_shown(tmp_path):
+    strange = [{"cell": 1, "cell.name": [{}]}, {"": None}]
+    made, _ = sweep(tmp_path, strange, parameters=RATES)
+    assert {one.state for one in results.read(made).due} == {results.WAITING}
