@@ -150,9 +150,11 @@ class RunFolder:
             (self.path / "summary.json").unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Take back a folder that `create` has just made."""
+        """Take back a folder that `create` has just made; one in which more is stays whole."""
         with contextlib.suppress(OSError):
-            (self.path / "config.yaml").unlink()
+            if any(path.name != "config.yaml" for path in self.path.iterdir()):
+                return
+            (self.path / "config.yaml").unlink(missing_ok=True)  # the disk may have been full
             self.path.rmdir()
 
     def write_config(self, run: RunConfig) -> None:

@@ -25,6 +25,23 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path, name):
     assert (tmp_path / name).read_text() == "mine"
 
 
+def test_only_a_folder_that_holds_nothing_yet_is_taken_back(tmp_path, monkeypatch):
+    # given
+    begun = RunFolder.create(tmp_path / "begun", small.run_config())
+    begun.write_json("environment.json", {})
+
+    # when
+    begun.discard()
+    RunFolder.create(tmp_path / "new", small.run_config()).discard()
+    monkeypatch.setattr(RunFolder, "write_config", lambda *_: os.write(-1, b""))
+    with pytest.raises(ConfigError, match="can't write to"):
+        RunFolder.create(tmp_path / "full", small.run_config())
+
+    # then
+    assert [path.name for path in tmp_path.iterdir()] == ["begun"]
+    assert RunFolder.open(begun.path).config == small.run_config()
+
+
 def test_a_file_in_the_way_is_told(tmp_path):
     (tmp_path / "a").write_text("mine")
     with pytest.raises(ConfigError, match="a file of that name exists"):
