@@ -53,21 +53,24 @@ def run(
         material = materials.for_training(run, folder)
     else:
         material = materials.for_training(run, None)
-        folder = RunFolder.create(out, run)
-    try:
-        with folder.held() as before, stopping.listening() as request:
-            if resume is not None:
-                showing.tell_of(before)
-                with folder.writing():
-                    folder.write_config(run)
-            with workers.gathered(team, run, folder, request, showing) as joining:
-                engine.start(showing.debug, joining.join)
-                code.admit(run)
-                summary = _follow(run, folder, material, request, required, showing, joining)
-    except ConfigError:  # found only once the backend was there
-        if resume is None:
-            folder.discard()
-        raise
+        folder = None
+    # From when on there is a folder, a signal has to be answered with how to go on.
+    with stopping.listening() as request:
+        folder = folder or RunFolder.create(out, run)
+        try:
+            with folder.held() as before:
+                if resume is not None:
+                    showing.tell_of(before)
+                    with folder.writing():
+                        folder.write_config(run)
+                with workers.gathered(team, run, folder, request, showing) as joining:
+                    engine.start(showing.debug, joining.join)
+                    code.admit(run)
+                    summary = _follow(run, folder, material, request, required, showing, joining)
+        except ConfigError:  # found only once the backend was there
+            if resume is None:
+                folder.discard()
+            raise
     _show_summary(summary, required, showing)
 
 
