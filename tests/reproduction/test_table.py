@@ -273,7 +273,9 @@ def test_a_folder_in_which_somebody_was_killed_at_once_is_new(tmp_path):
     read = tables.read(str(write(tmp_path)))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "lock").write_text("{}")
-    TableFolder.prepare(tmp_path / "out", read)
+    folder = TableFolder.prepare(tmp_path / "out", read)
+    folder.keep(read)
+    assert (tmp_path / "out" / "table.yaml").read_text("utf-8") == read.text
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
