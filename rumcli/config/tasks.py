@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from rumcli.config.sections import LARGEST, Code, Few, Options, Positive, Section
 
 ALL = "all"  # of the subtasks of bAbI, one after the other
+AUTO = "auto"  # an unknown symbol for every text but Penn Treebank
 
 
 def _even(value: int) -> int:
@@ -36,6 +37,12 @@ def _subtask(value: int | str) -> int | str:
     if value == ALL or (isinstance(value, int) and 1 <= value <= 20):
         return value
     raise ValueError(f"a number from 1 to 20, or {ALL}")
+
+
+def _unknown_below(value: int | str | None) -> int | str | None:
+    if value in (None, AUTO) or (isinstance(value, int) and 1 <= value <= LARGEST):
+        return value
+    raise ValueError(f"a whole number from 1 on, {AUTO} or null")
 
 
 # Of every test, besides the task's own.
@@ -81,8 +88,10 @@ class CharactersConfig(Section):
     evaluation_streams: Positive = 20
     embedding: Annotated[Positive, Field(description="size of a symbol's vector")] = 128
     unknown_below: Annotated[
-        Positive | None, Field(description="occurrences below which a byte is unknown, or null")
-    ] = None
+        int | str | None,
+        Field(description="occurrences below which a byte is unknown; auto; or null"),
+        AfterValidator(_unknown_below),
+    ] = AUTO
 
 
 class BabiConfig(Section):
