@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -20,9 +21,14 @@ def _even(value: int) -> int:
 
 
 def _absolute(path: str | None) -> str | None:
-    """Make a path independent of the folder in which the configuration is used again."""
+    """Make a path independent of the folder, and of the locale, in which it is used again."""
     if path is None:
         return None
+    try:
+        # A name that one locale has as text another has as bytes, and the other way around.
+        path = os.fsdecode(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        path = ""
     if not path:
         raise ValueError("a path")
     try:

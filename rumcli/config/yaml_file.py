@@ -38,6 +38,9 @@ _NOT_IN_JSON = tuple(
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 with the types of JSON: a date is text, `1e-3` is a number."""
 
+    # As PyYAML has it, and with lone surrogates: bytes of a typed path that are not valid Unicode.
+    NON_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ufffd\U00010000-\U0010ffff]")
+
 
 class _Dumper(yaml.SafeDumper):
     """Quotes all text that `_Loader`, or a plain YAML 1.1 reader, would read as something else."""

@@ -1,4 +1,5 @@
 import math
+import sys
 
 import pytest
 import yaml
@@ -87,6 +88,22 @@ def test_options_of_own_code_are_read_back_unchanged(value, form):
     run = config.RunConfig.model_validate({**below, "cell": cell})
     assert config.from_text(config.to_yaml(run), "config.yaml") == run
     assert config.changed(run, Document("sweep.yaml", {"seed": 7})).cell == run.cell
+
+
+@pytest.mark.skipif(sys.getfilesystemencoding() != "utf-8", reason="of a locale with UTF-8")
+def test_a_path_that_a_locale_without_utf_8_has_written_is_the_same_path():
+    run = build(flags={TASK: "ptb", ("task", "data"): "/a/\udcc3\udca9\udcff"})
+    assert run.task.data == "/a/\u00e9\udcff"
+    assert config.from_text(config.to_yaml(run), "config.yaml") == run
+    assert "expected a path" in message(flags={TASK: "ptb", ("task", "data"): "/a/\ud800"})
+
+
+def test_text_that_is_not_valid_unicode_is_told():
+    told = message(assignments=["cell.factory=a\udcff:B"], flags={CELL: "custom", TASK: "copying"})
+    assert (
+        told
+        == "--set cell.factory=a\udcff:B: expected text that is valid Unicode, got 'a\\udcff:B'"
+    )
 
 
 def test_differences_name_the_keys():
