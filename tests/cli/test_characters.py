@@ -84,12 +84,18 @@ def test_eval_scores_another_text(trained, tmp_path):
     assert validated(result.stdout, "eval")["data"] == "other"
 
 
-def test_a_symbol_that_the_run_does_not_know_is_told_with_its_place(trained, tmp_path):
-    other = small.write_text(tmp_path / "other")
-    (other / "test.txt").write_bytes("abcdé".encode())
-    result = rum("eval", trained[0] / "run", "--data=other", cwd=tmp_path)
+def test_a_symbol_unseen_in_training_is_scored_as_unknown_or_named_with_the_option(place):
+    other = small.write_text(place / "other")
+    (other / "test.txt").write_bytes("abcd\u00e9".encode())
+    result = rum("eval", "run", "--data=other", "--json", cwd=place)
+    assert json.loads(result.stdout)["characters"] == 5, result.stderr
+    # Given a run made without an unknown symbol,
+    path = place / "run" / "vocabulary.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "has_unknown": False}))
+    result = rum("eval", "run", "--data=other", cwd=place)
     expected = r"other, test text: the byte '\xc3' (0xC3) at offset 4 does not occur"
     assert_one_line(result, 2, expected)
+    assert "--set task.unknown_below=1 reads such bytes as one" in result.stderr
 
 
 def test_a_text_that_has_moved_is_given_with_data(trained, place):
