@@ -1,6 +1,6 @@
 """Files that are whole or not there: written aside, flushed to the disk, then renamed.
 
-And JSON that every reader takes.
+And JSON that every reader takes, and names that are not valid Unicode.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import errno
 import json
 import math
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 _BINARY = getattr(os, "O_BINARY", 0)  # only Windows has it
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @contextlib.contextmanager
@@ -123,13 +125,52 @@ def read_regular(path: Path, most: int) -> bytes:
 
 
 def to_json(content: Any, indent: int | None = None) -> str:
-    """Write JSON; numbers that JSON does not have, NaN and infinities, become null."""
+    """Write JSON that every reader takes.
+
+    NaN and infinities, which JSON does not have, become null; text is written as `readable`.
+    """
     return json.dumps(_standard(content), indent=indent, allow_nan=False)
 
 
 def _standard(content: Any) -> Any:
     if isinstance(content, dict):
-        return {key: _standard(value) for key, value in content.items()}
+        return {_standard(key): _standard(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
         return [_standard(value) for value in content]
+    if isinstance(content, str):
+        return readable(content)
     return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def readable(text: str) -> str:
+    r"""Return text as valid Unicode, to be printed, drawn, or put into JSON.
+
+    Python holds the bytes of a file's name that are invalid in the system's encoding as lone
+    surrogates, which most other programs reject (PEP 383). Each becomes `\xff`, four characters
+    that bash takes back in `$'…'`; a surrogate that stands for no byte becomes `\ud800`.
+    """
+    return _SURROGATE.sub(lambda match: _escaped(match[0]), text)
+
+
+def _escaped(surrogate: str) -> str:
+    code = ord(surrogate)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+@contextlib.contextmanager
+def reachable(folder: Path) -> Iterator[Path]:
+    """Yield a path to a folder for libraries that take only names that are valid Unicode.
+
+    Args:
+        folder: An existing folder.
+
+    Yields:
+        The same path; or, if it has bytes that are not valid, that of a temporary link to it.
+    """
+    if _SURROGATE.search(str(folder.absolute())) is None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="rum-", ignore_cleanup_errors=True) as place:
+        link = Path(place) / "folder"
+        link.symlink_to(folder.absolute(), target_is_directory=True)
+        yield link

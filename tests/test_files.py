@@ -1,6 +1,9 @@
+import json
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rumcli import files
 
@@ -78,3 +81,34 @@ def test_a_file_takes_the_place_of_another(tmp_path):
             aside.write_text(content)
     assert place.read_text() == "new"
     assert list(tmp_path.iterdir()) == [place]
+
+
+@given(text=st.text(st.characters()))
+def test_readable_text_is_valid_unicode_and_valid_text_is_left_alone(text):
+    found = files.readable(text)
+    found.encode()
+    assert (found == text) == text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a\udcff\udc80", r"a\xff\x80"), ("\ud800\udcfe", r"\ud800\xfe"), ("\udc7f", r"\udc7f")],
+)
+def test_bytes_of_a_name_and_other_surrogates_are_escaped(text, expected):
+    assert files.readable(text) == expected
+    assert files.to_json({text: [text]}) == json.dumps({expected: [expected]})
+
+
+def test_a_folder_is_reachable_by_a_valid_name(tmp_path):
+    with files.reachable(tmp_path) as place:
+        assert place == tmp_path
+    folder = tmp_path / os.fsdecode(b"\xff")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes only names that are valid Unicode")
+    with files.reachable(folder / ".") as place:
+        str(place).encode()
+        (place / "a").write_text("there")
+    assert (folder / "a").read_text() == "there"
+    assert not place.parent.exists()
