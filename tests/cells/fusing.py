@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from rumcli.cells.kernels import program
 
-from .contract import FEATURES, random_inputs, to_numpy
+from .contract import FEATURES, compile_model, random_inputs, to_numpy
 from .gradients import relative_error
 
 
@@ -134,7 +134,7 @@ def traces_of(call: Any) -> int:
 
 def model_with(layer: Any, steps: int | None = 5) -> Any:
     model = keras.Sequential([keras.Input((steps, FEATURES)), layer, keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+    compile_model(model, keras.optimizers.SGD())
     return model
 
 
