@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import activations, initializers, ops
 
+from rumcli.cells import arguments
 from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer
 from rumcli.cells.normalization import layer_norm, per_block, scale_to_norm
 from rumcli.cells.rotation import bisector, reflect, unit
@@ -69,13 +70,13 @@ class RUMCell(RecurrentCell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        if time_norm is not None and not 0 < time_norm < float("inf"):
-            raise ValueError(f"time_norm must be a positive number or None, got {time_norm!r}")
+        time_norm = arguments.positive_number_or_none("time_norm", time_norm)
         if layer_norm_order not in _LAYER_NORM_ORDERS:
             expected = " or ".join(map(repr, _LAYER_NORM_ORDERS))
             raise ValueError(f"layer_norm_order must be {expected}, got {layer_norm_order!r}")
-        if not 0 <= zoneout < 1:
-            raise ValueError(f"zoneout must be in [0, 1), got {zoneout!r}")
+        zoneout = arguments.rate("zoneout", zoneout)
+        layer_norm = arguments.boolean("layer_norm", layer_norm)
+        update_gate = arguments.boolean("update_gate", update_gate)
         super().__init__(units, seed=seed, **kwargs)
         self.activation = activations.get(activation)
         self.time_norm = time_norm
