@@ -50,7 +50,8 @@ def unit(x: Tensor) -> Tensor:
     """
     # Dividing by the largest entry first keeps the sum of squares clear of overflow and underflow.
     # The direction does not depend on the scale, so cutting its gradient changes nothing.
-    scale = ops.stop_gradient(ops.max(ops.abs(x), axis=-1, keepdims=True))
+    # `initial`: without it TensorFlow rejects an empty batch.
+    scale = ops.stop_gradient(ops.max(ops.abs(x), axis=-1, keepdims=True, initial=0.0))
     is_zero = scale <= ZERO_NORM[backend.standardize_dtype(x.dtype)]
     scaled = x / ops.where(is_zero, ops.ones_like(scale), scale)
     squared = ops.where(is_zero, ops.ones_like(scale), dot(scaled, scaled))
