@@ -45,8 +45,10 @@ class RUMCell(RecurrentCell):
             In inference the expectation is taken. Source: arXiv:1606.01305.
         update_gate: Whether the update gate exists; without it `h' = h̃`.
         kernel_initializer: For `W_c` and, one by one, for the parts of `W_g` that make `r` and `u`.
-        bias_initializer: For `b_g` and a bias of `W_c`. None: `b_g` starts at one and `W_c` has
-            no bias, as published.
+        bias_initializer: For `b_g` and a bias `b_c` of the embedded input. None: `b_g` starts at
+            one and there is no `b_c`, as in the last version of the original implementation. The
+            paper's equation, and the implementation until June 2018, have a `b_c` that starts at
+            zero.
         seed: Seed of the zoneout masks.
         **kwargs: Those of `keras.layers.Layer`.
 
@@ -258,7 +260,7 @@ class RUM(RecurrentLayer):
         zoneout: Probability that a unit keeps its previous value in a training step.
         update_gate: Whether the update gate exists.
         kernel_initializer: For the kernels.
-        bias_initializer: For the biases, or None for the published ones.
+        bias_initializer: For the biases, or None for `b_g` alone.
         seed: Seed of the zoneout masks.
         implementation: `"auto"`, `"fused"` or `"plain"`; see `RecurrentLayer`.
         **kwargs: Those of `RecurrentLayer`, such as `return_sequences`.
