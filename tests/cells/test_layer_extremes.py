@@ -117,6 +117,30 @@ def test_an_empty_batch_of_vectors_is_rotated():
     assert tuple(rotation_operator(nothing, nothing).shape) == (0, 3, 3)
 
 
+def test_vectors_of_integers_are_rotated_as_floats():
+    one, other = np.array([[1, 0]]), np.array([[0, 1]])
+    for found in (rotate(one, other, one), rotation_operator(one, other)[:, :, 0]):
+        np.testing.assert_allclose(to_numpy(found), [[0.0, 1.0]], atol=1e-6)
+
+
+@every_layer
+def test_integers_are_inputs_as_the_floats_that_they_are(make):
+    layer = make()
+    inputs = np.arange(18).reshape(3, 2, 3) % 2
+    np.testing.assert_array_equal(
+        to_numpy(layer(inputs)), to_numpy(layer(inputs.astype("float32")))
+    )
+
+
+@needs_tensorflow
+def test_integers_are_inputs_of_the_fused_loop():
+    layer = LAYERS["rum"](implementation="fused")
+    inputs = np.arange(18).reshape(3, 2, 3) % 2
+    np.testing.assert_array_equal(
+        to_numpy(layer(inputs)), to_numpy(layer(inputs.astype("float32")))
+    )
+
+
 @every_layer
 def test_a_sequence_without_steps_is_rejected(make):
     with pytest.raises(ValueError, match=r"at least one step, got shape \(3, 0, 3\)"):
