@@ -2,7 +2,7 @@
 
 `config.yaml`, `environment.json`, `plan.json`, `metrics.jsonl`, `checkpoints/`, and at the end
 `summary.json`.
-What a task keeps there besides is in `texts`.
+What a task keeps there besides is in `training.material`.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Found(NamedTuple):
 
 @tf.autograph.experimental.do_not_convert
 def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
-    """Run a loop over a sequence; can be differentiated once.
+    """Run a loop over a sequence; can be differentiated once, in reverse mode.
 
     Args:
         loop: Which.
@@ -72,7 +72,7 @@ def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tenso
         The results of `loop.forward`.
 
     Raises:
-        NotImplementedError: By whoever differentiates the gradient.
+        NotImplementedError: Once the gradient is differentiated, as forward mode does too.
     """
     every = tf.nest.flatten((weights, sequence))
     # Keras hands over variables, of which a custom gradient must know nothing.
@@ -168,8 +168,8 @@ def _together(join: Callable[[Any], Tensor], parts: list[Any]) -> list[Tensor | 
 
 def _refuse(*_: Tensor) -> None:
     raise NotImplementedError(
-        "the fused implementation has no second-order gradients; make the layer with "
-        "implementation='plain'"
+        "the fused implementation has neither second-order gradients nor forward-mode ones "
+        "(tf.autodiff.ForwardAccumulator); make the layer with implementation='plain'"
     )
 
 
