@@ -35,7 +35,7 @@ MAY_IMPORT = {
         "",
     },
     "layers": {"cells", "tasks"},
-    "benchmark": {"training", "tasks", "cells", "config", "errors", "machine"},
+    "benchmark": {"training", "tasks", "cells", "config", "errors", "files", "machine"},
     "sweeps": {"training", "config", "errors", "files", "folders", "suggest"},
     "reproduction": {
         "sweeps",
@@ -44,6 +44,7 @@ MAY_IMPORT = {
         "config",
         "errors",
         "files",
+        "folders",
         "own_code",
         "suggest",
     },

@@ -40,6 +40,8 @@ class EventFile:
     def __init__(self, folder: Path) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+        if folder.is_symlink():
+            raise OSError(f"{folder} is a link")
         self._writer: Any = EventFileWriter(str(folder))
 
     def restart(self, step: int) -> None:

@@ -53,7 +53,7 @@ def test_a_run_that_is_killed_inside_a_save_goes_on_to_the_last_bit(tmp_path, un
     assert unfinished(run)
     result = rum("train", "--resume=run", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "ended without a word; going on from its last checkpoint" in result.stderr
+    assert "ended without a word; going on with its run" in result.stderr
     assert_equal_to_the_last_bit(run, unbroken)
     assert unfinished(run) == []
     assert not (run / "lock").exists()
