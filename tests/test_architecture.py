@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
@@ -123,3 +124,25 @@ def test_only_reporting_prints():
             if isinstance(n, ast.Name)
         }
         assert "print" not in names, path
+
+
+def test_only_one_parser_reads_json():
+    """It has limits on size and depth; others let anyone end a command with a traceback."""
+    for path in PACKAGE.rglob("*.py"):
+        if path != PACKAGE / "files.py":
+            assert not re.search(r"json\.loads?\(", path.read_text(encoding="utf-8")), path
+
+
+_WRITING = re.compile(
+    r"""\.(write_text|write_bytes|touch|mkdir|makedirs|rename)\(|open\([^)]*["'][wax]b?\+?["']"""
+)
+# Through `files`; a file that can't exist yet; nowhere.
+_NO_MATTER = re.compile(r"""\bfiles\.|open\("xb"\)|os\.devnull""")
+
+
+@pytest.mark.parametrize("room", ["training", "sweeps", "reproduction"])
+def test_runs_sweeps_and_tables_are_written_through_one_module(room):
+    """Else what is written does not survive a power cut, or goes through a link."""
+    for path in (PACKAGE / room).rglob("*.py"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not _WRITING.search(line) or _NO_MATTER.search(line), (path, line)

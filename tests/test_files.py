@@ -1,4 +1,7 @@
+import errno
+import json
 import os
+import stat
 
 import pytest
 
@@ -78,3 +81,80 @@ def test_a_file_takes_the_place_of_another(tmp_path):
             aside.write_text(content)
     assert place.read_text() == "new"
     assert list(tmp_path.iterdir()) == [place]
+
+
+def test_what_is_added_to_a_file_follows_what_it_had(tmp_path):
+    for content in (b"one\n", b"two\n"):
+        files.append(tmp_path / "a", content)
+    assert (tmp_path / "a").read_bytes() == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("kind", ["symlink_to", "hardlink_to"])
+def test_nothing_is_added_to_what_a_link_names(tmp_path, kind):
+    mine, path = tmp_path / "mine", tmp_path / "a"
+    mine.write_text("mine\n")
+    getattr(path, kind)(mine)
+    files.append(path, b"new\n")
+    assert mine.read_text() == "mine\n"
+    # The content of a hard link, as a backup by `cp -l` has it, is the file's own.
+    assert path.read_text() == ("new\n" if kind == "symlink_to" else "mine\nnew\n")
+
+
+def test_nothing_is_added_to_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match=r"Not a regular file|No such device"):
+        files.append(tmp_path / "pipe", b"new")
+
+
+def test_an_error_of_the_disk_is_not_lost_by_the_flush_of_a_directory(tmp_path, monkeypatch):
+    """A file system that can't flush directories is no error, a broken disk is one."""
+
+    def refuse(number):
+        def flush(descriptor):
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(number, os.strerror(number))
+
+        return flush
+
+    monkeypatch.setattr(os, "fsync", refuse(errno.EINVAL))
+    files.write_text(tmp_path / "a", "new")
+    monkeypatch.setattr(os, "fsync", refuse(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error"):
+        files.write_text(tmp_path / "a", "newer")
+
+
+DEEP = {
+    "lists": "[" * 101 + "]" * 101,
+    "objects": '{"a": ' * 101 + "1" + "}" * 101,
+    "unclosed": "[" * 100_000,
+    "brackets after a string": '"\\"[" ' + "[" * 101,
+    "large": '"' + "a" * files.MAX_JSON_BYTES + '"',
+    "NaN": "[NaN]",
+    "infinity": "-Infinity",
+    "overflow": '{"a": 1e999}',
+    "digits": "9" * 5000,
+    "not UTF-8": b"\xff",
+    "UTF-16": "[1]".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_json_that_no_program_of_ours_writes_is_rejected(text):
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says, callers name the file
+        files.from_json(text)
+
+
+NOT_DEEP = {
+    "a hundred levels": "[" * 100 + "]" * 100,
+    "many lists": "[" + ",".join(["[]"] * 1000) + "]",
+    "brackets in a string": '"' + "[" * 1000 + '\\"' + "{" * 1000 + '"',
+}
+
+
+@pytest.mark.parametrize("text", NOT_DEEP.values(), ids=NOT_DEEP)
+def test_json_that_only_looks_deep_is_read(text):
+    assert files.from_json(text) == json.loads(text)
+
+
+def test_json_of_a_checkpoint_may_have_numbers_that_are_not_finite():
+    assert files.from_json("[NaN, Infinity, 1.5]", allow_nan=True)[1:] == [float("inf"), 1.5]

@@ -195,7 +195,6 @@ def test_of_several_that_create_one_directory_one_writes_and_the_others_nothing(
 
 
 def test_a_directory_that_its_creator_gives_up_can_be_created_by_another(tmp_path):
-    """One gives up as often as it can while another creates the same directory."""
     stop, taken = threading.Event(), 0
 
     def give_up():
@@ -207,7 +206,8 @@ def test_a_directory_that_its_creator_gives_up_can_be_created_by_another(tmp_pat
     thread = threading.Thread(target=give_up)
     thread.start()
     try:
-        for _ in range(50):
+        deadline = time.monotonic() + 60
+        while taken < 20 and time.monotonic() < deadline:
             with contextlib.suppress(RunError, ConfigError), claim(tmp_path / "run") as path:
                 files.write_text(path / "config.yaml", "mine")
                 taken += 1
@@ -216,7 +216,7 @@ def test_a_directory_that_its_creator_gives_up_can_be_created_by_another(tmp_pat
     finally:
         stop.set()
         thread.join(60)
-    assert taken or not (tmp_path / "run" / "config.yaml").exists()
+    assert taken == 20
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_the_disk(tmp_path):
