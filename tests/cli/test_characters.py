@@ -17,6 +17,7 @@ from tests.cli.commands import (
     has_control_characters,
     interrupt_when,
     rum,
+    rum_process,
     start,
 )
 from tests.documents import validated
@@ -179,13 +180,13 @@ def test_it_trains_and_writes_on_jax(trained, tmp_path):
     pytest.importorskip("jax")
     arguments = [f"--data={trained[0] / 'text'}", "--cell=rum", "--out=run", "--json"]
     jax = {"KERAS_BACKEND": "jax"}
-    result = rum("train", "ptb", *arguments, *SMALL, cwd=tmp_path, env=jax)
+    result = rum_process("train", "ptb", *arguments, *SMALL, cwd=tmp_path, env=jax)
     assert result.returncode == 0, result.stderr
     summary = json.loads(result.stdout)
     # What JAX trained, TensorFlow reads, to the rounding of float32.
     again = json.loads(rum("eval", "run", "--json", cwd=tmp_path).stdout)
     assert again["loss"] == pytest.approx(summary["loss"], rel=1e-5)
-    assert rum("generate", "run", "--length=5", cwd=tmp_path, env=jax).returncode == 0
+    assert rum_process("generate", "run", "--length=5", cwd=tmp_path, env=jax).returncode == 0
 
 
 def test_a_text_is_written_after_its_prompt_the_same_for_the_same_seed(trained):
@@ -231,6 +232,7 @@ def test_a_run_of_another_task_writes_no_text(finished_run):
     assert_one_line(rum("eval", finished_run, "--data=x", cwd="/"), 2, "is of 'copying', without")
 
 
+@pytest.mark.e2e
 def test_a_reader_that_closes_the_pipe_ends_the_writing_quietly(trained):
     command = [*COMMAND, "generate", str(trained[0] / "run"), "--length=1000000"]
     with subprocess.Popen(
@@ -241,6 +243,7 @@ def test_a_reader_that_closes_the_pipe_ends_the_writing_quietly(trained):
         assert process.stderr.read() == b""
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 def test_ctrl_c_ends_the_writing_in_one_line(trained):
     process = start("generate", trained[0] / "run", "--length=1000000", cwd="/", fresh=True)

@@ -8,7 +8,7 @@ from tests.documents import validated
 
 
 def test_curves_of_runs_become_a_picture(tmp_path, finished_run):
-    result = rum("plot", finished_run, "--out=x.svg", "--over=time", cwd=tmp_path, fresh=True)
+    result = rum("plot", finished_run, "--out=x.svg", "--over=time", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "wrote x.svg\n")
     assert "<svg" in (tmp_path / "x.svg").read_text()
 

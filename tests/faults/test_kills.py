@@ -44,6 +44,7 @@ def unfinished(folder):
     return list(folder.rglob(".*.part"))
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("number", [7, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_run_that_is_killed_inside_a_save_goes_on_to_the_last_bit(tmp_path, unbroken, number):
     arguments = [*ARGUMENTS, "--steps=40", "--out=run", "--quiet"]

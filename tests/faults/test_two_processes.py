@@ -5,12 +5,15 @@ import os
 import shutil
 import signal
 
+import pytest
+
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
 from tests.faults.runs import ARGUMENTS, assert_goes_on, needs_posix
 
 pytestmark = needs_posix
 
 
+@pytest.mark.e2e
 def test_the_second_is_refused_and_the_first_goes_on(tmp_path):
     run = tmp_path / "run"
     arguments = [*ARGUMENTS, "--steps=100000", "--out=run", "--quiet"]

@@ -133,6 +133,7 @@ def test_a_run_has_the_backend_of_the_sweep_and_nothing_else_of_its_environment(
     assert (os.environ["KERAS_BACKEND"], os.environ["JAX_ENABLE_X64"]) == ("jax", "1")
 
 
+@pytest.mark.e2e
 def test_the_backend_is_chosen_before_keras_is_there(tmp_path):
     code = (
         "import sys\n"
