@@ -181,7 +181,7 @@ def make_directory(path: Path, exist_ok: bool = False) -> None:
     Raises:
         OSError: If it can't be created.
     """
-    if path.parent != path and not path.parent.is_dir():
+    if path.parent != path and not path.parent.exists():
         make_directory(path.parent, exist_ok=True)
     path.mkdir(exist_ok=exist_ok)
     sync_directory(path.parent)

@@ -122,6 +122,8 @@ def _claim(
 ) -> Path:
     if path is not None:
         folders.check_free(path, described_by)
+    else:
+        files.make_directory(parent, exist_ok=True)
     for number in itertools.count(1):
         place = path or parent / f"{stem}-{number}"
         with contextlib.ExitStack() as mine:
@@ -134,7 +136,7 @@ def _claim(
                     raise
                 continue
             except (FileExistsError, RunError, ConfigError):
-                if path is not None or not parent.is_dir():
+                if path is not None:
                     raise
                 continue
             stack.push(mine.pop_all())
