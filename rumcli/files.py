@@ -1,8 +1,8 @@
 """The one place that writes files: whole or not at all, durable, and never through a link.
 
 Every write is flushed to the disk, and so is the directory whose entry it creates: a file that
-exists after a power cut has its content. Also JSON that any reader accepts, and the parser for JSON
-that anyone may have written.
+exists after a power cut has its content. Also JSON that any reader accepts, and names that are not
+valid Unicode.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
-
-MAX_JSON_BYTES = 2**24
-MAX_JSON_DEPTH = 100
 
 _BINARY = getattr(os, "O_BINARY", 0)  # only Windows has it
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # for the other end of a pipe
@@ -38,8 +35,7 @@ _REMEDIES = {
     errno.ELOOP: "remove the link",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
 }
-# The last alternative is a string, in which a bracket is text. Possessive: linear in its length.
-_BRACKET = re.compile(r'[\[{]|[\]}]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @contextlib.contextmanager
@@ -257,52 +253,52 @@ def read_regular(path: Path, most: int) -> bytes:
 
 
 def to_json(content: Any, indent: int | None = None) -> str:
-    """Write JSON; numbers that JSON does not have, NaN and infinities, become null."""
+    """Write JSON that every reader takes.
+
+    NaN and infinities, which JSON does not have, become null; text is written as `readable`.
+    """
     return json.dumps(_standard(content), indent=indent, allow_nan=False)
 
 
 def _standard(content: Any) -> Any:
     if isinstance(content, dict):
-        return {key: _standard(value) for key, value in content.items()}
+        return {_standard(key): _standard(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
         return [_standard(value) for value in content]
+    if isinstance(content, str):
+        return readable(content)
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
-def from_json(text: str | bytes, allow_nan: bool = False) -> Any:
-    """Parse JSON that anyone may have written: the only parser for it in this package.
+def readable(text: str) -> str:
+    r"""Return text as valid Unicode, to be printed, drawn, or put into JSON.
+
+    Python holds the bytes of a file's name that are invalid in the system's encoding as lone
+    surrogates, which most other programs reject (PEP 383). Each becomes `\xff`, four characters
+    that bash takes back in `$'…'`; a surrogate that stands for no byte becomes `\ud800`.
+    """
+    return _SURROGATE.sub(lambda match: _escaped(match[0]), text)
+
+
+def _escaped(surrogate: str) -> str:
+    code = ord(surrogate)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+@contextlib.contextmanager
+def reachable(folder: Path) -> Iterator[Path]:
+    """Yield a path to a folder for libraries that take only names that are valid Unicode.
 
     Args:
-        text: JSON in UTF-8.
-        allow_nan: Whether NaN and infinities, which `json.dumps` writes by default, are numbers.
+        folder: An existing folder.
 
-    Raises:
-        ValueError: If it is not JSON, has more than `MAX_JSON_BYTES` or `MAX_JSON_DEPTH` levels, or
-            has a number that is not finite.
+    Yields:
+        The same path; or, if it has bytes that are not valid, that of a temporary link to it.
     """
-    if len(text) > MAX_JSON_BYTES:
-        raise ValueError(f"more than {MAX_JSON_BYTES:,} bytes of JSON")
-    if isinstance(text, bytes):
-        text = text.decode()
-    _check_depth(text)
-    if allow_nan:
-        return json.loads(text)
-    return json.loads(text, parse_float=_finite, parse_constant=_finite)
-
-
-def _check_depth(text: str) -> None:
-    if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:  # the usual case, at full speed
+    if _SURROGATE.search(str(folder.absolute())) is None:
+        yield folder
         return
-    depth = 0
-    for match in _BRACKET.finditer(text):
-        token = match[0]
-        depth += (token in "[{") - (token in "]}")
-        if depth > MAX_JSON_DEPTH:
-            raise ValueError(f"more than {MAX_JSON_DEPTH} levels of JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:20]} is not a number in JSON")
-    return number
+    with tempfile.TemporaryDirectory(prefix="rum-", ignore_cleanup_errors=True) as place:
+        link = Path(place) / "folder"
+        link.symlink_to(folder.absolute(), target_is_directory=True)
+        yield link

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rumcli import config, files, folders
+from rumcli import config, files, folders, json_parser
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import plan as plans
@@ -159,7 +159,7 @@ class SweepFolder:
         found = []
         for line in lines:
             try:
-                point = files.from_json(line, allow_nan=True)
+                point = json_parser.parse(line, allow_nan=True)
             except ValueError:
                 break
             if not isinstance(point, dict):

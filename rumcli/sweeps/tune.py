@@ -123,11 +123,13 @@ def run(
     """
     os.environ.update(_ENVIRONMENT)
     folder.stop_file.unlink(missing_ok=True)
-    state = folder.path.resolve() / "ray"
-    if state.is_symlink():
-        state.unlink()
-    shutil.rmtree(state, ignore_errors=True)
-    with _stdout_kept_clean(debug), connection.ray(address, cores, debug):
+    with contextlib.ExitStack() as stack:
+        state = stack.enter_context(files.reachable(folder.path.resolve())) / "ray"
+        if state.is_symlink():
+            state.unlink()
+        shutil.rmtree(state, ignore_errors=True)
+        stack.enter_context(_stdout_kept_clean(debug))
+        stack.enter_context(connection.ray(address, cores, debug))
         slots = _slots(plan.description)
         # After Ray, which takes SIGTERM for itself.
         with stopping.listening() as request:

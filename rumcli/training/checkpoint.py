@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from rumcli import files
+from rumcli import files, json_parser
 from rumcli.errors import RunError
 from rumcli.training import records
 
@@ -179,7 +179,7 @@ def _read(file: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not all(isinstance(array, np.ndarray) for array in members.values()):
         raise ValueError("a member is no array")
     # The first evaluation, and so the best one, may be NaN.
-    return files.from_json(members.pop(_MANIFEST).tobytes(), allow_nan=True), members
+    return json_parser.parse(members.pop(_MANIFEST).tobytes(), allow_nan=True), members
 
 
 def _step(path: Path) -> int:

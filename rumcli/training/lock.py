@@ -131,16 +131,17 @@ def _claim(
                 files.make_directory(place, exist_ok=path is not None)
                 mine.enter_context(held(place))
                 folders.check_free(place, described_by)  # with the lock it stays so
-            except FileNotFoundError:  # who had created it has just removed it again
-                if number == _MOST_TRIES:
+            except (FileNotFoundError, FileExistsError):
+                # Another process has this number, or has just removed the directory again.
+                is_other = os.path.lexists(place) and not place.is_dir()
+                if path is not None and (is_other or number == _MOST_TRIES):
                     raise
-                continue
-            except (FileExistsError, RunError, ConfigError):
+            except (RunError, ConfigError):
                 if path is not None:
                     raise
-                continue
-            stack.push(mine.pop_all())
-            return place
+            else:
+                stack.push(mine.pop_all())
+                return place
     raise AssertionError("there is always a next number")
 
 

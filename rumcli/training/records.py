@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rumcli import files
+from rumcli import json_parser
 
 LARGEST = 2**26  # bytes of a file; a million of evaluations have half of that
 _LARGEST_STEP = 2**62
@@ -97,7 +97,7 @@ class _Owner(_Ours):
 def parse(text: str | bytes) -> Any:
     """Parse JSON; None if it is none, or has numbers, a size or a depth that are not ours."""
     try:
-        return files.from_json(text)
+        return json_parser.parse(text)
     except ValueError:
         return None
 

@@ -22,7 +22,7 @@ if BACKEND == "tensorflow":
 
     from .fusing import assert_second_order_is_refused, model_with, rum_pair, traces_of
 
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.compiled]
 
 
 @pytest.fixture

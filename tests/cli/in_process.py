@@ -22,7 +22,10 @@ class _Stream(io.TextIOWrapper):
     """A text stream to memory, as a process has one to a pipe."""
 
     def __init__(self):
-        super().__init__(io.BytesIO(), encoding="utf-8", errors="replace", newline="")
+        from rumcli.reporting import output
+
+        errors = output.UNENCODABLE
+        super().__init__(io.BytesIO(), encoding="utf-8", errors=errors, newline="")
 
     def text(self):
         self.flush()

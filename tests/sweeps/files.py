@@ -2,8 +2,7 @@
 
 import json
 
-import yaml
-
+from rumcli.config import yaml_file
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps.folder import Run, SweepFolder
 
@@ -30,7 +29,7 @@ def write(folder, name="sweep.yaml", **changes):
     """Write the description of a small sweep; a change to None takes a key out."""
     content = {key: value for key, value in {**SMALL, **changes}.items() if value is not None}
     path = folder / name
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    path.write_text(yaml_file.dump(content))
     return path
 
 
