@@ -125,6 +125,8 @@ def run(
     folder.stop_file.unlink(missing_ok=True)
     with contextlib.ExitStack() as stack:
         state = stack.enter_context(files.reachable(folder.path.resolve())) / "ray"
+        if state.is_symlink():
+            state.unlink()
         shutil.rmtree(state, ignore_errors=True)
         stack.enter_context(_stdout_kept_clean(debug))
         stack.enter_context(connection.ray(address, cores, debug))
@@ -203,7 +205,7 @@ def breaking_off(place: Path, kind: type[Exception]) -> Iterator[None]:
     except RunError as error:
         raise BrokenOffError(str(error)) from error
     except OSError as error:
-        raise BrokenOffError(f"can't write to {place}: {error.strerror or error}") from error
+        raise BrokenOffError(files.cannot_write(place, error)) from error
     except kind as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         line = lines[-1][:300] if lines else "it does not say why"

@@ -42,7 +42,9 @@ class EventFile:
     def __init__(self, folder: Path) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        folder.mkdir(exist_ok=True)
+        if folder.is_symlink():
+            raise OSError(f"{folder} is a link")
+        files.make_directory(folder, exist_ok=True)
         self._place = contextlib.ExitStack()
         try:
             folder = self._place.enter_context(files.reachable(folder))

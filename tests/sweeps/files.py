@@ -36,8 +36,8 @@ def write(folder, name="sweep.yaml", **changes):
 def sweep(folder, points, **changes):
     """Make the folder of a sweep whose points were drawn, and its plan."""
     plan = plans.read(write(folder, **changes))
-    made = SweepFolder.create(folder / "out", "sweep", plan)
-    made.write_points(points)
+    with SweepFolder.claim(folder / "out", "sweep", plan) as made:
+        made.write_points(points)
     return made, plan
 
 
