@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from rumcli import __version__, own_code
+from rumcli import __version__, own_code, signals
 from rumcli.cli import (
     bench,
     compare,
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(arguments, standalone_mode=False, prog_name="rum")
-    except SystemExit as error:
+    except SystemExit as error:  # of a stopped run, which has said how to go on
         return error.code if isinstance(error.code, int) else 1
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
@@ -94,11 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in arguments:
             output.note(traceback.format_exc())
-        message, code = _explain(error)
-        output.complain(message)
-        return code
-    if code == _INTERRUPTED:  # Typer makes it of Ctrl-C, without a word
+        if signals.ended_by() is None:
+            message, code = _explain(error)
+            output.complain(message)
+            return code
+    # Typer turns Ctrl-C into a code, and an import that it interrupts may raise anything.
+    number = signals.ended_by()
+    if number is not None or code == _INTERRUPTED:
         output.complain("interrupted")
+        return _INTERRUPTED if number is None else 128 + number
     return code if isinstance(code, int) else 0
 
 
@@ -112,7 +116,7 @@ def _explain(error: Exception) -> tuple[str, int]:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or error}", 1
     if isinstance(error, MemoryError):
-        return "not enough memory; try a smaller --batch-size, --hidden or --delay", 1
+        return "not enough memory for this command; its options may ask for less", 1
     whose = "".join(f"in {path}, or " for path in own_code.admitted())
     return (
         f"{type(error).__name__}: {str(error)[:300]} "
@@ -129,30 +133,18 @@ def _usage_message(error: typer.TyperException) -> str:
 
 
 def run() -> None:
-    """Run `rum` as a process."""
-    _fill_closed_streams()
+    """Run `rum` to the end of the process, once `rumcli.__main__` has taken its signals."""
+    signals.install()
     # A terminal that can't show × shows ? instead of a traceback.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     code = _flush(main())
+    signals.uninstall()
     if "rumcli.training.collectives" in sys.modules:
         # TensorFlow would go on to wait for the other processes, which are gone.
         os._exit(code)
     sys.exit(code)
-
-
-def _fill_closed_streams() -> None:
-    """Point standard streams that are closed, as by `2>&-`, to nowhere.
-
-    Or the next file that is opened gets the stream's number, and the messages that TensorFlow
-    writes to that number. `sys.stdout` stays None: a result that nobody gets is an error.
-    """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(descriptor, True)
-    os.close(descriptor)
-    if sys.stderr is None:
-        sys.stderr = open(2, "w")  # noqa: SIM115
 
 
 def _flush(code: int) -> int:

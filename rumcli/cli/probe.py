@@ -65,7 +65,7 @@ def _main() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:
-        engine.start(debug=False)
+        engine.start(debug=False, quiet=True)
     except RumError as error:
         output.complain(str(error))
         sys.exit(1)

@@ -64,7 +64,7 @@ def run(
                     with folder.writing():
                         folder.write_config(run)
                 with workers.gathered(team, run, folder, request, showing) as joining:
-                    engine.start(showing.debug, joining.join)
+                    engine.start(showing.debug, joining.join, showing.quiet)
                     code.admit(run)
                     summary = _follow(run, folder, material, request, required, showing, joining)
         except ConfigError:  # found only once the backend was there
@@ -88,6 +88,9 @@ def _follow(
     from rumcli.training.trainer import train as train_run
 
     listener = progress.listener(output.stderr(), showing.quiet, live=output.is_live())
+    if request.signal is not None:  # while the backend started
+        output.note(f"stopped before the first step; to go on: {folder.resume_command}")
+        raise SystemExit(128 + request.signal)
     try:
         return train_run(run, folder, listener, request, material, required, joining.group)
     except RunStopped as stopped:

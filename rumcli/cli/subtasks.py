@@ -29,7 +29,7 @@ def run_all(
     from rumcli.training.run_folder import RunFolder
 
     with stopping.listening() as request:
-        engine.start(showing.debug)
+        engine.start(showing.debug, quiet=showing.quiet)
         code.admit(run)
         from rumcli.reporting import answers
         from rumcli.training import subtasks

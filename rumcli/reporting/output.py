@@ -6,16 +6,20 @@ import contextlib
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console, ConsoleDimensions, RenderableType
+from rich.text import Text
 
-from rumcli import documents, files
+from rumcli import documents, files, signals
 from rumcli.errors import ConfigError
 
 _LONGEST = 2000  # characters of a line about an error
+_SECONDS_BEFORE_A_LINE = 1.0
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 class _Console(Console):
@@ -104,13 +108,51 @@ def _stdout() -> Any:
 
 @contextlib.contextmanager
 def status() -> Iterator[Callable[[str], None]]:
-    """Show on stderr what is going on while the block runs: in a terminal only, in one line."""
-    console = stderr()
+    """Show on stderr what is going on while the block runs.
+
+    In a terminal that is one line, which is redrawn. In a pipe it is a line for whatever takes
+    longer than a second, then at most one every ten seconds.
+
+    Yields:
+        A function that receives a description of the next activity.
+    """
     if not is_live():
-        yield lambda text: None
+        with _StatusLines() as lines:
+            yield lines.update
         return
+    console = stderr()
     with console.status("starting") as line:
-        yield line.update
+        with signals.shown_by(lambda text: console.print(Text(text))):
+            yield lambda text: line.update(Text(text))
+
+
+class _StatusLines:
+    """Lines about a long activity, from a thread of its own: the main one is in native code."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._print, name="rum-status", daemon=True)
+
+    def __enter__(self) -> _StatusLines:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def update(self, text: str) -> None:
+        """Set the text of the next line."""
+        self._text = text
+
+    def _print(self) -> None:
+        printed, pause = "", _SECONDS_BEFORE_A_LINE
+        while not self._ended.wait(pause):
+            pause = _SECONDS_BEFORE_A_LINE
+            if self._text != printed:
+                printed, pause = self._text, _SECONDS_BETWEEN_LINES
+                note(printed)
 
 
 def check_new_file(path: Path, force: bool) -> None:

@@ -258,6 +258,6 @@ def test_the_shell_completes_names(tmp_path, typed, offered):
         "COMP_WORDS": f"rum {typed}",
         "COMP_CWORD": str(len(typed.split(" "))),
     }
-    code = "import sys; sys.argv[0] = 'rum'; from rumcli.cli.app import run; run()"
+    code = "import sys; sys.argv[0] = 'rum'; from rumcli.__main__ import run; run()"
     result = python(code, tmp_path, variables)
     assert offered in result.stdout.split()
