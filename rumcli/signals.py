@@ -229,4 +229,3 @@ def _name(number: int) -> str | None:
     """Return the name of a signal for people; None if it is another one."""
     names = {getattr(signal, name, None): name for name in _NAMES}
     return "Ctrl-C" if number == signal.SIGINT else names.get(number)
-

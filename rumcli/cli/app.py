@@ -22,6 +22,7 @@ from rumcli.cli import (
     generate,
     import_checkpoint,
     inspect,
+    options,
     plot,
     presets,
     reproduce,
@@ -36,6 +37,7 @@ _INTERRUPTED = 130
 
 app = typer.Typer(
     name="rum",
+    cls=options.Group,
     help="Train and examine the Rotational Unit of Memory (arXiv:1710.09537).",
     epilog="First steps: rum train copying --cell arum --norm 2.0",
     no_args_is_help=True,
@@ -43,21 +45,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("train", rich_help_panel="Runs")(train.train)
-app.command("sweep", rich_help_panel="Runs")(sweep.sweep)
-app.command("reproduce", rich_help_panel="Runs")(reproduce.reproduce)
-app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
-app.command("generate", rich_help_panel="Runs")(generate.generate)
-app.command("compare", rich_help_panel="Runs")(compare.compare)
-app.command("export", rich_help_panel="Runs")(export.export)
-app.command("import-checkpoint", rich_help_panel="Runs")(import_checkpoint.import_checkpoint)
-app.command("plot", rich_help_panel="Runs")(plot.plot)
-app.command("inspect", rich_help_panel="Runs")(inspect.inspect)
+app.command("train", cls=options.Command, rich_help_panel="Runs")(train.train)
+app.command("sweep", cls=options.Command, rich_help_panel="Runs")(sweep.sweep)
+app.command("reproduce", cls=options.Command, rich_help_panel="Runs")(reproduce.reproduce)
+app.command("eval", cls=options.Command, rich_help_panel="Runs")(evaluate.evaluate)
+app.command("generate", cls=options.Command, rich_help_panel="Runs")(generate.generate)
+app.command("compare", cls=options.Command, rich_help_panel="Runs")(compare.compare)
+app.command("export", cls=options.Command, rich_help_panel="Runs")(export.export)
+app.command("import-checkpoint", cls=options.Command, rich_help_panel="Runs")(
+    import_checkpoint.import_checkpoint
+)
+app.command("plot", cls=options.Command, rich_help_panel="Runs")(plot.plot)
+app.command("inspect", cls=options.Command, rich_help_panel="Runs")(inspect.inspect)
 app.add_typer(gen_data.app, name="gen-data", rich_help_panel="Data and settings")
 app.add_typer(presets.app, name="presets", rich_help_panel="Data and settings")
-app.command("doctor", rich_help_panel="This installation")(doctor.doctor)
-app.command("rotation-check", rich_help_panel="This installation")(rotation_check.rotation_check)
-app.command("bench", rich_help_panel="This installation")(bench.bench)
+app.command("doctor", cls=options.Command, rich_help_panel="This installation")(doctor.doctor)
+app.command("rotation-check", cls=options.Command, rich_help_panel="This installation")(
+    rotation_check.rotation_check
+)
+app.command("bench", cls=options.Command, rich_help_panel="This installation")(bench.bench)
 
 
 def _show_version(asked: bool) -> None:
@@ -115,8 +121,8 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or error}", 1
-    if isinstance(error, MemoryError):
-        return "not enough memory for this command; its options may ask for less", 1
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "out of memory: this command needs more than is free", 1
     whose = "".join(f"in {path}, or " for path in own_code.admitted())
     return (
         f"{type(error).__name__}: {str(error)[:300]} "

@@ -15,7 +15,6 @@ from rumcli.cli import allocator
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
-
 # The package of each backend of Keras, and how to install it.
 _INSTALL = {
     "tensorflow": ("tensorflow", "pip install tensorflow"),

@@ -36,7 +36,7 @@ def rotation_check(
         options.at_least("--dim", 2, size)
     options.at_least("--batch", 1, batch)
     if dtype is not None:
-        options.choose("--dtype", "dtype", dtype, _DTYPES)
+        dtype = options.choose("--dtype", "dtype", dtype, _DTYPES)
     os.environ.setdefault("JAX_ENABLE_X64", "1")  # or JAX would compute float64 in float32
     engine.start(debug)
     from rumcli.cells.rotation_check import check_rotation

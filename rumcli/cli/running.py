@@ -50,8 +50,10 @@ def run(
             workers.dismiss(team, showing)
             _show_summary(finished, required, showing)
             return
+        requirements.check_early(required, run, requirements.OF_TRAINING)
         material = materials.for_training(run, folder)
     else:
+        requirements.check_early(required, run, requirements.OF_TRAINING)
         material = materials.for_training(run, None)
         folder = None
     # From when on there is a folder, a signal has to be answered with how to go on.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rumcli import suggest
+from rumcli import lenient, suggest
 from rumcli.config import yaml_file
 from rumcli.errors import ConfigError
 
@@ -31,6 +31,7 @@ def path_of(name: str) -> Path:
     Raises:
         ConfigError: If there is none.
     """
+    name = lenient.name(name, names())
     if name not in names():
         raise ConfigError(suggest.unknown("preset", name, names()))
     return folder() / f"{name}.yaml"

@@ -121,9 +121,12 @@ def status() -> Iterator[Callable[[str], None]]:
             yield lines.update
         return
     console = stderr()
-    with console.status("starting") as line:
-        with signals.shown_by(lambda text: console.print(Text(text))):
-            yield lambda text: line.update(Text(text))
+
+    def write(text: str) -> None:
+        console.print(Text(text))
+
+    with console.status("starting") as line, signals.shown_by(write):
+        yield lambda text: line.update(Text(text))
 
 
 class _StatusLines:

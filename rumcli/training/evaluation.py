@@ -13,7 +13,7 @@ from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.material import Material
 from rumcli.training import material as materials
-from rumcli.training import requirements, session, state
+from rumcli.training import requirements, session, state, weights
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
 from rumcli.training.dataset import evaluation_batches
 from rumcli.training.requirements import Requirement
@@ -104,9 +104,7 @@ def load_checkpoint(folder: RunFolder, which: str) -> Checkpoint:
     except DamagedError as error:
         raise RunError(f"{error}; try --checkpoint last") from error
     if checkpoint is None:
-        raise RunError(
-            f"{folder.path} has no '{which}' checkpoint yet; go on with it: {folder.resume_command}"
-        )
+        raise RunError(weights.message(folder, which))
     return checkpoint
 
 

@@ -21,8 +21,6 @@ from rumcli.training.stopping import StopRequest
 from rumcli.training.trainer import train
 
 PASSED = 0.95  # the accuracy from which on a subtask counts as passed: arXiv:1502.05698
-# Of the summary, what can be required.
-FIGURES = ("mean_accuracy", "passed", "steps", "seconds")
 _KEPT = ("accuracy", "loss", "questions", "weights_of_step", "steps", "seconds", "data")
 # Mean accuracies over the twenty subtasks, one model for each: arXiv:1710.09537, section 4.3.
 PUBLISHED = {"LSTM": 0.49, "GORU": 0.60, "RUM": 0.732}
