@@ -21,6 +21,7 @@ def run() -> None:
     except BaseException:
         if (number := signals.ended_by()) is None:
             raise
+        sys.stderr.write("rum: error: interrupted\n")
         sys.exit(128 + number)
     app.run()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import sys
@@ -33,7 +34,8 @@ from rumcli.cli import (
 from rumcli.errors import RumError
 from rumcli.reporting import output
 
-_INTERRUPTED = 130
+_SIGNALS = 128  # added to the number of the signal that ended a command
+_INTERRUPTED = _SIGNALS + 2
 
 app = typer.Typer(
     name="rum",
@@ -108,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     number = signals.ended_by()
     if number is not None or code == _INTERRUPTED:
         output.complain("interrupted")
-        return _INTERRUPTED if number is None else 128 + number
+        return _INTERRUPTED if number is None else _SIGNALS + number
     return code if isinstance(code, int) else 0
 
 
@@ -147,6 +149,9 @@ def run() -> None:
             stream.reconfigure(errors="replace")
     code = _flush(main())
     signals.uninstall()
+    if code > _SIGNALS:  # TensorFlow may take many seconds to free its memory
+        atexit._run_exitfuncs()
+        os._exit(code)
     if "rumcli.training.collectives" in sys.modules:
         # TensorFlow would go on to wait for the other processes, which are gone.
         os._exit(code)

@@ -58,10 +58,10 @@ def evaluate(
     folder = RunFolder.open(run)
     code.check(folder.config, trust_code)
     requirements.check_early(required, folder.config)
-    weights.require(folder, checkpoint)
     if examples and folder.config.task.name != "babi":
         raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
     material = materials.for_evaluation(folder, Split(split), data)
+    weights.require(folder, checkpoint)
     engine.start(debug)
     code.admit(folder.config)
     from rumcli.reporting import tables
@@ -70,8 +70,7 @@ def evaluate(
     is_babi = folder.config.task.name == "babi"
     look = _answers(Split(split), examples) if is_babi else None
     with output.status() as report:
-        report(f"evaluating the {split} split")
-        outcome = evaluate_run(folder, Split(split), checkpoint, material, look, required)
+        outcome = evaluate_run(folder, Split(split), checkpoint, material, look, required, report)
     outcome = requirements.judged(required, outcome)
     if as_json:
         output.show_json("eval", outcome)

@@ -63,8 +63,8 @@ def export(
     path = out or Path(run.resolve().name + (_SUFFIXES[kind] or "-savedmodel"))
     _check(path, kind, force)
     _require(kind)
-    weights.require(folder, checkpoint)
     material = materials.for_evaluation(folder, Split.VALIDATION, data)
+    weights.require(folder, checkpoint)
     engine.start(debug)
     code.admit(folder.config)
     from rumcli.reporting import tables
@@ -72,8 +72,7 @@ def export(
 
     try:
         with output.status() as report:
-            report(f"writing {path} and reading it again")
-            found = exporting.export(folder, checkpoint, kind, path, material)
+            found = exporting.export(folder, checkpoint, kind, path, material, report)
     except OSError as error:
         raise ConfigError(f"can't write {path}: {error.strerror or error}") from error
     if as_json:

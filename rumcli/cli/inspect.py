@@ -109,7 +109,6 @@ def inspect(
         request = Request(Split(split), checkpoint, chosen, example, batches, grid, radius, seed)
         began = time.monotonic()
         with output.status() as report:
-            report(f"reading the weights of {folder.path}")
             found = inspect_run(folder, request, material, report)
         if place:
             _draw(found, place, kinds[0], force)

@@ -64,7 +64,9 @@ def _summarize(name: str, as_json: bool, debug: bool) -> None:
     from rumcli.reporting import tables
     from rumcli.tasks.summary import summarize
 
-    found = summarize(run)
+    with output.status() as report:
+        report("building the model")
+        found = summarize(run)
     if as_json:
         output.show_json("presets-show-summary", {"preset": name, **dataclasses.asdict(found)})
     else:

@@ -43,11 +43,11 @@ def rotation_check(
     from rumcli.reporting import tables
 
     try:
-        results = [
-            result
-            for name in ([dtype] if dtype else _DTYPES)
-            for result in check_rotation(dim or _DIMS, batch, name)
-        ]
+        results = []
+        with output.status() as report:
+            for name in [dtype] if dtype else _DTYPES:
+                report(f"checking rotations in {name}")
+                results += check_rotation(dim or _DIMS, batch, name)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     failed = [result for result in results if not result.passed]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import sys
-import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +19,6 @@ from rumcli import documents, files, signals
 from rumcli.errors import ConfigError
 
 _LONGEST = 2000  # characters of a line about an error
-_SECONDS_BEFORE_A_LINE = 1.0
 _SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -110,15 +110,14 @@ def _stdout() -> Any:
 def status() -> Iterator[Callable[[str], None]]:
     """Show on stderr what is going on while the block runs.
 
-    In a terminal that is one line, which is redrawn. In a pipe it is a line for whatever takes
-    longer than a second, then at most one every ten seconds.
+    In a terminal that is one line, which is redrawn. In a pipe the first activity has a line, and
+    later ones have at most one every ten seconds.
 
     Yields:
         A function that receives a description of the next activity.
     """
     if not is_live():
-        with _StatusLines() as lines:
-            yield lines.update
+        yield _StatusLines().update
         return
     console = stderr()
 
@@ -130,32 +129,16 @@ def status() -> Iterator[Callable[[str], None]]:
 
 
 class _StatusLines:
-    """Lines about a long activity, from a thread of its own: the main one is in native code."""
+    """Lines about a long activity: the first at once, then at most one every ten seconds."""
 
     def __init__(self) -> None:
-        self._text = ""
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._print, name="rum-status", daemon=True)
-
-    def __enter__(self) -> _StatusLines:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
+        self._last = -math.inf
 
     def update(self, text: str) -> None:
-        """Set the text of the next line."""
-        self._text = text
-
-    def _print(self) -> None:
-        printed, pause = "", _SECONDS_BEFORE_A_LINE
-        while not self._ended.wait(pause):
-            pause = _SECONDS_BEFORE_A_LINE
-            if self._text != printed:
-                printed, pause = self._text, _SECONDS_BETWEEN_LINES
-                note(printed)
+        """Print the line, unless the one before was printed a moment ago."""
+        if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = time.monotonic()
+            note(text)
 
 
 def check_new_file(path: Path, force: bool) -> None:

@@ -33,6 +33,7 @@ def evaluate_run(
     material: Material | None = None,
     look: Callable[[Task, keras.Model], dict[str, Any]] | None = None,
     required: Sequence[Requirement] = (),
+    report: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Evaluate the weights of a run.
 
@@ -43,6 +44,7 @@ def evaluate_run(
         material: What `material.for_evaluation` read; None: it is read, if there is any.
         look: Finds out more of the task and its model.
         required: What the caller will ask of the result; that it has such figures is checked first.
+        report: Receives a description of each activity that may take long.
 
     Raises:
         RunError: If there is no checkpoint, or it is damaged.
@@ -50,6 +52,7 @@ def evaluate_run(
     """
     task, model, step = restore_run(folder, split, which, material)
     requirements.check_names(required, requirements.figures(task))
+    report(f"evaluating the {split} split")
     values = evaluate(task, model, split)
     found = {
         "task": task.config.task.name,
