@@ -120,7 +120,8 @@ def _write(files: list[_File], seed: int, out: Path, force: bool) -> list[dict[s
     with contextlib.ExitStack() as stack:
         say = stack.enter_context(output.status())
         for number, file in enumerate(files, 1):
-            say(f"{number} of {len(files)}: {file.path.name}")
+            if len(files) > len(_PUBLISHED):
+                say(f"{number} of {len(files)}: {file.path.name}")
             target = stack.enter_context(output.new_file(file.path, force))
             written.append(_write_stories(file, seed, target.write))
             target.flush()  # a full disk is found before the first takes its place

@@ -80,9 +80,7 @@ def import_checkpoint(
     chosen = importing.scope_of(found, scope)
     told = {"time_norm": norm, "activation": activation, "zoneout": zoneout}
     try:
-        with output.status() as report:
-            report(f"writing {out}")
-            document = importing.import_cell(found, chosen, cell, out, **told)
+        document = importing.import_cell(found, chosen, cell, out, **told)
     except OSError as error:
         raise ConfigError(f"can't write {out}: {error.strerror or error}") from error
     if as_json:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from rumcli.cli.app import main
 from tests.cli.commands import COMMAND, assert_one_line, environment, python, rum
 from tests.documents import validated
 
@@ -300,6 +301,26 @@ def test_version_and_help(tmp_path):
     assert shown.returncode == 0
     for option in ("--cell", "--norm", "--resume", "--dry-run", "--json", "--quiet", "--debug"):
         assert option in shown.stdout
+
+
+def test_help_shows_no_type_after_a_flag(capsys):
+    for command in ("train", "bench", "gen-data babi", "presets list", "gen-data", ""):
+        main([*command.split(), "--help"])
+        shown = capsys.readouterr().out
+        assert "--help" in shown
+        assert "<bool>" not in shown
+        assert "list[" not in shown
+
+
+def test_commands_with_the_name_of_a_task_and_integers_are_lenient(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert main(["gen-data", "Copying", "--count", "1e0", "--delay", "1", "--format", "JSONL"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert main(["train", "COPYING", "--cell", "GRU", "--steps", "2e1", "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["config"]
+    assert (found["cell"]["name"], found["train"]["steps"]) == ("gru", 20)
+    assert main(["train", "copying", "--steps", "1.5"]) == 2
+    assert "expected an integer, got '1.5'" in capsys.readouterr().err
 
 
 def test_help_fits_a_narrow_terminal(tmp_path):
