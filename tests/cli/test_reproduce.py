@@ -157,6 +157,7 @@ def test_the_command_to_go_on_trusts_the_code_that_was_trusted(here, capsys):
     # given
     rows = {"A": {"set": {"cell.name": "custom", "cell.factory": "mine:Cell"}}}
     write(here, "own.yaml", rows=rows)
+    (here / "mine.py").write_text("class Cell: pass\n")
 
     # when: too little time for anything to begin
     code = main(["reproduce", "own.yaml", "--trust-code", "--budget=1s"])
