@@ -76,7 +76,7 @@ def shell(line, cwd):
         ("train --preset other.yaml --cell rum", "unknown cell 'arumm'; did you mean 'arum'?"),
         ("train --preset mixed.yaml --cell gru", "option 'zonout'"),
         ("train --preset scalar.yaml", "scalar.yaml, line 1, column 1: task: expected a mapping"),
-        ("train copying --set seed=2001-99-99", "seed=2001-99-99: the value is not YAML"),
+        ("train copying --set seed=2001-99-99", "expected an integer, got '2001-99-99'"),
         ("train copying --set cell.name=null", "unknown cell 'None'"),
         ("gen-data copying --out x.csv", "--out x.csv: which format? Add --format npz, jsonl, txt"),
         ("eval nowhere", "there is no run folder nowhere"),
