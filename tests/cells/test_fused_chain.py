@@ -75,7 +75,7 @@ LAYERS: dict[str, Callable[..., Any]] = {
 }
 STEPS, BATCHES, UNITS = (1, 2, 17, 200), (1, 3, 128), (7, 8)
 SAMPLE = [
-    (layer, (9, 1, 2)[n % 3], BATCHES[(n + n // 3) % 3], UNITS[n % 2])
+    (layer, (4, 1, 2)[n % 3], BATCHES[(n + n // 3) % 3], UNITS[n % 2])
     for n, layer in enumerate(LAYERS)
 ]
 
