@@ -35,9 +35,14 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _no_model_is_left():
-    """Forget the models of a file's tests, which a worker would otherwise keep to its end."""
+def _free_models():
+    """Free the models and compiled loops of each module, which a worker would keep to its end."""
     yield
+    if "rumcli.cells.kernels.program" in sys.modules:
+        from rumcli.cells.kernels import program
+
+        program._compiled.cache_clear()
+        program._made.clear()
     if "keras" in sys.modules:
         import keras
 
