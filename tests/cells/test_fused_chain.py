@@ -238,6 +238,7 @@ def test_a_stateful_layer_goes_on_as_the_plain_loop_does():
         assert relative_error(found, expected) < 1e-11
 
 
+@pytest.mark.slow  # TestFusedARUM takes the same path in the default tests
 class TestFusedLNLSTM(LayerContract):
     layer_class = LNLSTM
     arguments = {"implementation": "fused"}  # noqa: RUF012 - as the contract has it
