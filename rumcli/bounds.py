@@ -7,6 +7,8 @@ import operator
 import re
 from dataclasses import dataclass
 
+from rumcli import suggest
+
 FORM = "NAME>=NUMBER, or <=, > or <, as in 'accuracy>=0.95'"
 
 _COMPARISONS = {
@@ -33,7 +35,7 @@ class Requirement:
     bound: float
 
     def __str__(self) -> str:
-        return f"{self.name}{self.comparison}{self.bound:.15g}"
+        return f"{self.name}{self.comparison}{suggest.number(self.bound)}"
 
     def is_met(self, value: float | None) -> bool:
         """Tell whether a figure is as it must be; one that is not a number never is."""

@@ -8,6 +8,8 @@ command line admits only what was typed there, or what the user says to trust.
 from __future__ import annotations
 
 import importlib
+import importlib.machinery
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -56,6 +58,53 @@ def admit(path: str) -> Any:
         raise ConfigError(f"{path}: expected a class or a function, got {type(found).__name__}")
     _admitted[path] = found
     return found
+
+
+def require(path: str) -> None:
+    """Make sure that a path can be imported, as far as that shows without running the module.
+
+    An import takes a backend with it, and seconds; a misspelled name is found before.
+
+    Raises:
+        ConfigError: If there is no such module, it is no Python, or nothing in it has the name.
+    """
+    module_name, _, name = path.partition(":")
+    here = str(Path.cwd())
+    places: list[str] | None = [here, *sys.path]
+    spec, found = None, ""
+    for part in module_name.split("."):
+        found = f"{found}.{part}" if found else part
+        if found in sys.modules:
+            places = getattr(sys.modules[found], "__path__", None)
+            spec = sys.modules[found].__spec__
+            continue
+        spec = importlib.machinery.PathFinder.find_spec(found, places)
+        if spec is None:
+            # Other finders, of editable installs, know whole names.
+            spec = importlib.util.find_spec(found) if "." not in found else None
+        if spec is None:
+            raise ConfigError(
+                f"{path}: there is no module {found}, neither installed nor in {here}"
+            )
+        places = spec.submodule_search_locations
+    if spec is not None and spec.origin and spec.origin.endswith(".py"):
+        _require_name(path, module_name, name, Path(spec.origin))
+
+
+def _require_name(path: str, module_name: str, name: str, file: Path) -> None:
+    try:
+        source = file.read_bytes()
+        compile(source, str(file), "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise ConfigError(f"{path}: importing {module_name} fails: {_shown(error)}") from error
+    except (OSError, ValueError):  # an import reports it
+        return
+    text = source.decode(errors="replace")
+    # A module may make names as it runs; one that could is left to the import.
+    if re.search(r"import\s*\*|__getattr__|globals|setattr|exec|__dict__|vars", text):
+        return
+    if re.search(rf"\b{re.escape(name)}\b", text) is None:
+        raise ConfigError(f"{path}: {module_name} has no {name}")
 
 
 def admitted() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterable
 from typing import Any
@@ -32,6 +33,22 @@ def clipped(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
+def number(value: float) -> str:
+    """Write a number as it was typed: an integer with all its digits, a float in short."""
+    return str(value) if isinstance(value, int) else f"{value:.15g}"
+
+
+def plural(noun: str) -> str:
+    """Return the plural of an English noun: `keys`, `axes`, `losses`."""
+    if noun.endswith("axis"):
+        return f"{noun[:-2]}es"
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return f"{noun}es"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Say in one line that `name` is not a `kind`, with the nearest known name.
 
@@ -43,5 +60,14 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     known = list(known)
     name = name[: 2 * _LONGEST]  # no known one is as long
     nearest = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f"did you mean '{nearest[0]}'? " if nearest else ""
-    return f"unknown {kind} '{clipped(name)}'; {hint}{kind}s: {', '.join(known)}"
+    hint = ""
+    if nearest and not _differs_in_size(name.lower(), nearest[0]):
+        hint = f"did you mean '{nearest[0]}'? "
+    return f"unknown {kind} '{clipped(name)}'; {hint}{plural(kind)}: {', '.join(known)}"
+
+
+def _differs_in_size(name: str, other: str) -> bool:
+    """Tell whether two names differ in digits alone, as float16 and float64: no misspelling."""
+    words = [re.sub(r"\d", "", one) for one in (name, other)]
+    digits = [sorted(re.findall(r"\d", one)) for one in (name, other)]
+    return words[0] == words[1] and digits[0] != digits[1]

@@ -17,3 +17,14 @@ def test_nothing_is_offered_that_is_not_near():
 @given(name=st.text())
 def test_all_names_are_listed(name):
     assert suggest.unknown("cell", name, ["rum", "gru"]).endswith("cells: rum, gru")
+
+
+def test_a_name_that_differs_in_its_size_is_no_misspelling():
+    known = ["float32", "float64"]
+    assert "did you mean" not in suggest.unknown("dtype", "float16", known)
+    assert "did you mean 'float32'" in suggest.unknown("dtype", "float23", known)
+
+
+def test_kinds_have_their_plural():
+    assert suggest.unknown("axis", "tiem", ["time"]).endswith("axes: time")
+    assert [*map(suggest.plural, ["key", "loss", "query"])] == ["keys", "losses", "queries"]

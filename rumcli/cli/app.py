@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from rumcli import __version__, own_code
+from rumcli import __version__, own_code, signals
 from rumcli.cli import (
     bench,
     compare,
@@ -22,6 +23,7 @@ from rumcli.cli import (
     generate,
     import_checkpoint,
     inspect,
+    options,
     plot,
     presets,
     reproduce,
@@ -32,10 +34,12 @@ from rumcli.cli import (
 from rumcli.errors import RumError
 from rumcli.reporting import output
 
-_INTERRUPTED = 130
+_SIGNALS = 128  # added to the number of the signal that ended a command
+_INTERRUPTED = _SIGNALS + 2
 
 app = typer.Typer(
     name="rum",
+    cls=options.Group,
     help="Train and examine the Rotational Unit of Memory (arXiv:1710.09537).",
     epilog="First steps: rum train copying --cell arum --norm 2.0",
     no_args_is_help=True,
@@ -43,21 +47,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("train", rich_help_panel="Runs")(train.train)
-app.command("sweep", rich_help_panel="Runs")(sweep.sweep)
-app.command("reproduce", rich_help_panel="Runs")(reproduce.reproduce)
-app.command("eval", rich_help_panel="Runs")(evaluate.evaluate)
-app.command("generate", rich_help_panel="Runs")(generate.generate)
-app.command("compare", rich_help_panel="Runs")(compare.compare)
-app.command("export", rich_help_panel="Runs")(export.export)
-app.command("import-checkpoint", rich_help_panel="Runs")(import_checkpoint.import_checkpoint)
-app.command("plot", rich_help_panel="Runs")(plot.plot)
-app.command("inspect", rich_help_panel="Runs")(inspect.inspect)
+app.command("train", cls=options.Command, rich_help_panel="Runs")(train.train)
+app.command("sweep", cls=options.Command, rich_help_panel="Runs")(sweep.sweep)
+app.command("reproduce", cls=options.Command, rich_help_panel="Runs")(reproduce.reproduce)
+app.command("eval", cls=options.Command, rich_help_panel="Runs")(evaluate.evaluate)
+app.command("generate", cls=options.Command, rich_help_panel="Runs")(generate.generate)
+app.command("compare", cls=options.Command, rich_help_panel="Runs")(compare.compare)
+app.command("export", cls=options.Command, rich_help_panel="Runs")(export.export)
+app.command("import-checkpoint", cls=options.Command, rich_help_panel="Runs")(
+    import_checkpoint.import_checkpoint
+)
+app.command("plot", cls=options.Command, rich_help_panel="Runs")(plot.plot)
+app.command("inspect", cls=options.Command, rich_help_panel="Runs")(inspect.inspect)
 app.add_typer(gen_data.app, name="gen-data", rich_help_panel="Data and settings")
 app.add_typer(presets.app, name="presets", rich_help_panel="Data and settings")
-app.command("doctor", rich_help_panel="This installation")(doctor.doctor)
-app.command("rotation-check", rich_help_panel="This installation")(rotation_check.rotation_check)
-app.command("bench", rich_help_panel="This installation")(bench.bench)
+app.command("doctor", cls=options.Command, rich_help_panel="This installation")(doctor.doctor)
+app.command("rotation-check", cls=options.Command, rich_help_panel="This installation")(
+    rotation_check.rotation_check
+)
+app.command("bench", cls=options.Command, rich_help_panel="This installation")(bench.bench)
 
 
 def _show_version(asked: bool) -> None:
@@ -85,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(arguments, standalone_mode=False, prog_name="rum")
-    except SystemExit as error:
+    except SystemExit as error:  # of a stopped run, which has said how to go on
         return error.code if isinstance(error.code, int) else 1
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
@@ -94,11 +102,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in arguments:
             output.note(traceback.format_exc())
-        message, code = _explain(error)
-        output.complain(message)
-        return code
-    if code == _INTERRUPTED:  # Typer makes it of Ctrl-C, without a word
+        if signals.ended_by() is None:
+            message, code = _explain(error)
+            output.complain(message)
+            return code
+    # Typer turns Ctrl-C into a code, and an import that it interrupts may raise anything.
+    number = signals.ended_by()
+    if number is not None or code == _INTERRUPTED:
         output.complain("interrupted")
+        return _INTERRUPTED if number is None else _SIGNALS + number
     return code if isinstance(code, int) else 0
 
 
@@ -111,8 +123,8 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or error}", 1
-    if isinstance(error, MemoryError):
-        return "not enough memory; try a smaller --batch-size, --hidden or --delay", 1
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "out of memory: this command needs more than is free", 1
     whose = "".join(f"in {path}, or " for path in own_code.admitted())
     return (
         f"{type(error).__name__}: {str(error)[:300]} "
@@ -129,30 +141,21 @@ def _usage_message(error: typer.TyperException) -> str:
 
 
 def run() -> None:
-    """Run `rum` as a process."""
-    _fill_closed_streams()
+    """Run `rum` to the end of the process, once `rumcli.__main__` has taken its signals."""
+    signals.install()
     # A terminal that can't show × shows ?, and bytes of names as \xff, instead of a traceback.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=output.UNENCODABLE)
     code = _flush(main())
+    signals.uninstall()
+    if code > _SIGNALS:  # TensorFlow may take many seconds to free its memory
+        atexit._run_exitfuncs()
+        os._exit(code)
     if "rumcli.training.collectives" in sys.modules:
         # TensorFlow would go on to wait for the other processes, which are gone.
         os._exit(code)
     sys.exit(code)
-
-
-def _fill_closed_streams() -> None:
-    """Point standard streams that are closed, as by `2>&-`, to nowhere.
-
-    Or the next file that is opened gets the stream's number, and the messages that TensorFlow
-    writes to that number. `sys.stdout` stays None: a result that nobody gets is an error.
-    """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(descriptor, True)
-    os.close(descriptor)
-    if sys.stderr is None:
-        sys.stderr = open(2, "w")  # noqa: SIM115
 
 
 def _flush(code: int) -> int:

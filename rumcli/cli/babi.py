@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rumcli import lenient
 from rumcli.cli import options
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
@@ -64,7 +65,7 @@ def babi(
     debug: options.Debug = False,
 ) -> None:
     """Generate questions about stories as in bAbI; the same seed gives the same ones."""
-    options.choose("--split", "split", split, [*options.splits(), _ALL])
+    split = options.choose("--split", "split", split, [*options.splits(), _ALL])
     options.at_least("--seed", 0, seed)
     if count is not None:
         options.at_least("--count", 1, count)
@@ -85,6 +86,7 @@ def _subtasks() -> list[str]:
 
 def _chosen(subtask: str) -> list[int]:
     known = _subtasks()
+    subtask = lenient.name(subtask, [_ALL])
     if subtask != _ALL and subtask not in known:
         raise ConfigError(f"--subtask {subtask}: expected a number from 1 to 20, or all")
     return [int(number) for number in (known if subtask == _ALL else [subtask])]
@@ -118,7 +120,8 @@ def _write(files: list[_File], seed: int, out: Path, force: bool) -> list[dict[s
     with contextlib.ExitStack() as stack:
         say = stack.enter_context(output.status())
         for number, file in enumerate(files, 1):
-            say(f"{number} of {len(files)}: {file.path.name}")
+            if len(files) > len(_PUBLISHED):
+                say(f"{number} of {len(files)}: {file.path.name}")
             target = stack.enter_context(output.new_file(file.path, force))
             written.append(_write_stories(file, seed, target.write))
             target.flush()  # a full disk is found before the first takes its place

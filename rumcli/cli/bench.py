@@ -32,6 +32,7 @@ def bench(
     task: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="<str>",
             help="copying, recall, characters or fast-slow. May be repeated. Default: all.",
             autocompletion=options.completing(_cases),
         ),
@@ -39,6 +40,7 @@ def bench(
     cell: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="<str>",
             help="rum, arum, lnlstm, fsrnn, gru or lstm. May be repeated. Default: all that fit.",
             autocompletion=options.completing(_cells),
         ),
@@ -77,10 +79,8 @@ def bench(
     All take turns in one run; the ratio is to the faster GRU. Everything takes a quarter of an
     hour on two cores, --task copying two minutes.
     """
-    for name in task or []:
-        options.choose("--task", "task", name, _cases())
-    for name in cell or []:
-        options.choose("--cell", "cell", name, _cells())
+    task = [options.choose("--task", "task", name, _cases()) for name in task or []]
+    cell = [options.choose("--cell", "cell", name, _cells()) for name in cell or []]
     options.at_least("--rounds", 1, rounds)
     kind = pictures.check("--plot", plot, force) if plot is not None else ""
     engine.start(debug)

@@ -34,7 +34,9 @@ def flags(section: str, name: str | None) -> dict[KeyPath, Any]:
 
 
 def check(run: RunConfig, trusted: bool, typed: Iterable[str | None] = ()) -> None:
-    """Make sure that all code that a run needs was typed, or is trusted. Nothing is imported yet.
+    """Make sure that all code that a run needs was typed, or is trusted, and can be found.
+
+    Nothing is imported yet.
 
     Args:
         run: The run.
@@ -42,12 +44,13 @@ def check(run: RunConfig, trusted: bool, typed: Iterable[str | None] = ()) -> No
         typed: Texts of the command line: the code itself, or as in `cell.factory=CODE`.
 
     Raises:
-        ConfigError: If the user may not know of it.
+        ConfigError: If the user may not know of it, or there is no such code.
     """
     known = {_path_in(text) for text in typed if text}
     for path in _named_by(run):
         if not trusted and path not in known:
             raise ConfigError(own_code.refusal(path))
+        own_code.require(path)
 
 
 def admit(run: RunConfig) -> None:

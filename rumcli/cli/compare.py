@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from rumcli.cli import options
+from rumcli.cli import options, run_folders
 from rumcli.reporting import output
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders, or folders of runs.")
+    ],
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -23,7 +25,8 @@ def compare(
     from rumcli.training import comparison
     from rumcli.training.run_folder import RunFolder
 
-    groups = comparison.compare([RunFolder.open(path) for path in _once(runs)])
+    found = run_folders.find(runs, parts=False)
+    groups = comparison.compare([RunFolder.open(run.path) for run in found])
     if as_json:
         output.show_json("compare", {"groups": [group.to_json() for group in groups]})
         return
@@ -32,13 +35,3 @@ def compare(
     for group in groups:
         names = options.labels([Path(row.folder) for row in group.rows])
         output.show(Comparison(group, names))
-
-
-def _once(runs: list[Path]) -> list[Path]:
-    """Leave out what was named before, and say so."""
-    found: dict[Path, Path] = {}
-    for path in runs:
-        if (place := path.resolve()) in found:
-            output.note(f"{path} was named before; it is listed once")
-        found.setdefault(place, path)
-    return list(found.values())

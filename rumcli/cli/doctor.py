@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from rumcli import __version__
 from rumcli.cli import allocator, options, probe
@@ -11,7 +13,13 @@ from rumcli.errors import RunError
 from rumcli.reporting import output
 
 
-def doctor(as_json: options.Json = False, debug: options.Debug = False) -> None:
+def doctor(
+    speed: Annotated[
+        bool, typer.Option("--speed/--no-speed", help="Time a few training steps.")
+    ] = True,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
     """Show versions, backend, devices, memory and a short speed test, and what is wrong.
 
     Exits 1 if the backend does not start or train. Needs no network.
@@ -19,8 +27,8 @@ def doctor(as_json: options.Json = False, debug: options.Debug = False) -> None:
     from rumcli.reporting import doctor as tables
 
     with output.status() as report:
-        report("starting the backend")
-        found = _examine(debug)
+        report(f"starting the backend{' and timing training steps' if speed else ''}")
+        found = _examine(speed, debug)
     if as_json:
         output.show_json("doctor", found)
     else:
@@ -29,23 +37,24 @@ def doctor(as_json: options.Json = False, debug: options.Debug = False) -> None:
         raise RunError(f"this installation does not work: {found['problem']}")
 
 
-def _examine(debug: bool) -> dict[str, Any]:
+def _examine(speed: bool, debug: bool) -> dict[str, Any]:
     from rumcli import machine
     from rumcli.benchmark import versions
 
     asked: dict[str, Any] = {"backend": None, "fused": None, "speed": None}
     problem = None
     try:
-        asked = probe.ask(debug)
+        asked = probe.ask(speed, debug)
     except RunError as error:
         problem = str(error)
     wanted = os.environ.get("KERAS_BACKEND") or None
     backend = asked["backend"]["name"] if asked["backend"] else wanted
+    needed = versions.versions(backend)
     return {
         "works": problem is None,
         "problem": problem,
-        "versions": {"rum": __version__, **versions.versions(backend)},
-        "extras": versions.extras(),
+        "versions": {"rum": __version__, **needed},
+        "extras": [extra for extra in versions.extras() if extra["package"] not in needed],
         "cores": machine.cores(),
         "memory": machine.memory(),
         "allocator": allocator.describe(),

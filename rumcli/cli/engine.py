@@ -3,26 +3,64 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
+from rumcli import suggest
 from rumcli.cli import allocator
 from rumcli.errors import ConfigError
+from rumcli.reporting import output
+
+# The package of each backend of Keras, and how to install it.
+_INSTALL = {
+    "tensorflow": ("tensorflow", "pip install tensorflow"),
+    "jax": ("jax", "pip install 'rumcli[jax]'"),
+    "torch": ("torch", "pip install torch"),
+}
+_TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
 
-def start(debug: bool, first: Callable[[], None] = lambda: None) -> None:
+def backend() -> str:
+    """Return the name of the backend that the environment asks for."""
+    return os.environ.get("KERAS_BACKEND") or "tensorflow"
+
+
+def require_backend() -> None:
+    """Make sure that the backend is installed, without importing it.
+
+    Raises:
+        ConfigError: If Keras has no such backend, or its package is missing.
+    """
+    name = backend()
+    if name not in _INSTALL:
+        unknown = suggest.unknown("backend", name, _INSTALL)
+        raise ConfigError(f"environment variable KERAS_BACKEND={name}: {unknown}")
+    package, install = _INSTALL[name]
+    if importlib.util.find_spec(package) is None:
+        raise ConfigError(
+            f"backend '{name}' needs the package {package}, which is not installed: {install}"
+        )
+
+
+def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = False) -> None:
     """Import Keras and its backend, and find the devices.
 
     Args:
         debug: Whether to show what the native libraries print.
         first: Called before anything is computed.
+        quiet: Whether not to print that the backend starts, which takes seconds.
 
     Raises:
         ConfigError: If the backend does not exist or is not installed.
     """
+    require_backend()
+    name = backend()
+    if not quiet and _INSTALL[name][0] not in sys.modules:
+        output.note(f"starting {_TITLES[name]}")
     allocator.keep_freed()
     # The backend reads this when it is imported; warnings of its kernels are not the user's.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "3")
@@ -33,8 +71,7 @@ def start(debug: bool, first: Callable[[], None] = lambda: None) -> None:
             first()
             keras.ops.zeros(1)  # the search for devices prints too
     except (ImportError, ValueError) as error:
-        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        raise ConfigError(f"can't start Keras on the backend '{backend}': {error}") from error
+        raise ConfigError(f"can't start Keras on the backend '{name}': {error}") from error
     if not debug and keras.backend.backend() == "tensorflow":
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
 

@@ -46,20 +46,22 @@ def evaluate(
     debug: options.Debug = False,
 ) -> None:
     """Evaluate a run on a split, beside the task's reference level."""
-    options.choose("--split", "split", split, _SPLITS)
-    options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
+    split = options.choose("--split", "split", split, _SPLITS)
+    checkpoint = options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
     options.at_least("--examples", 0, examples)
     from rumcli.config import Split
     from rumcli.training import material as materials
-    from rumcli.training import requirements
+    from rumcli.training import requirements, weights
     from rumcli.training.run_folder import RunFolder
 
     required = requirements.parse(require or [])
     folder = RunFolder.open(run)
     code.check(folder.config, trust_code)
+    requirements.check_early(required, folder.config)
     if examples and folder.config.task.name != "babi":
         raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
     material = materials.for_evaluation(folder, Split(split), data)
+    weights.require(folder, checkpoint)
     engine.start(debug)
     code.admit(folder.config)
     from rumcli.reporting import tables
@@ -67,7 +69,8 @@ def evaluate(
 
     is_babi = folder.config.task.name == "babi"
     look = _answers(Split(split), examples) if is_babi else None
-    outcome = evaluate_run(folder, Split(split), checkpoint, material, look, required)
+    with output.status() as report:
+        outcome = evaluate_run(folder, Split(split), checkpoint, material, look, required, report)
     outcome = requirements.judged(required, outcome)
     if as_json:
         output.show_json("eval", outcome)

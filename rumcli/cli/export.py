@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from rumcli.cli import code, engine, options
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
+_CONVERTER = ("tf2onnx", "onnx", "onnxruntime")
 # The formats, with what their names end in. A SavedModel is a folder.
 _SUFFIXES = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx"}
 
@@ -50,30 +52,53 @@ def export(
     If they differ by more than rounding, nothing is written and the exit code is 1.
     """
     kind = options.choose("--format", "format", format_, _SUFFIXES)
-    options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
+    checkpoint = options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
     from rumcli.config import Split
     from rumcli.training import material as materials
+    from rumcli.training import weights
     from rumcli.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
     code.check(folder.config, trust_code)
     path = out or Path(run.resolve().name + (_SUFFIXES[kind] or "-savedmodel"))
     _check(path, kind, force)
+    _require(kind)
     material = materials.for_evaluation(folder, Split.VALIDATION, data)
+    weights.require(folder, checkpoint)
     engine.start(debug)
     code.admit(folder.config)
     from rumcli.reporting import tables
-    from rumcli.training import exporting, formats
+    from rumcli.training import exporting
 
-    formats.check(kind)
     try:
-        found = exporting.export(folder, checkpoint, kind, path, material)
+        with output.status() as report:
+            found = exporting.export(folder, checkpoint, kind, path, material, report)
     except OSError as error:
         raise ConfigError(f"can't write {path}: {error.strerror or error}") from error
     if as_json:
         output.show_json("export", found)
     else:
         output.show(tables.exported(found))
+
+
+def _require(kind: str) -> None:
+    """Make sure that a format can be written here, before the backend starts.
+
+    Raises:
+        ConfigError: If it needs another backend, or a package that is missing.
+    """
+    backend = engine.backend()
+    if kind != "keras" and backend != "tensorflow":
+        raise ConfigError(
+            f"--format {kind} needs the backend tensorflow, not {backend}; a run of any can be "
+            "exported with KERAS_BACKEND=tensorflow"
+        )
+    missing = [name for name in _CONVERTER if importlib.util.find_spec(name) is None]
+    if kind == "onnx" and missing:
+        raise ConfigError(
+            f"--format onnx needs {', '.join(missing)}; install what it needs: "
+            "pip install 'rumcli[onnx]'"
+        )
 
 
 def _check(path: Path, kind: str, force: bool) -> None:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from rumcli.data.export import Examples
 
 app = typer.Typer(
+    cls=options.Group,
     help="Write a task's data: copying or recall examples to a file or stdout, babi and ptb to a "
     "folder.",
     no_args_is_help=True,
+    context_settings={"token_normalize_func": str.lower},  # the name of a task, in any case
 )
 
 Out = Annotated[
@@ -50,7 +52,7 @@ Format = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 
 
-@app.command()
+@app.command(cls=options.Command)
 def copying(
     out: Out = None,
     count: Count = 1000,
@@ -66,7 +68,7 @@ def copying(
     _write_examples("copying", out, count, delay, split, seed, format_, force, as_json)
 
 
-@app.command()
+@app.command(cls=options.Command)
 def recall(
     out: Out = None,
     count: Count = 1000,
@@ -82,8 +84,8 @@ def recall(
     _write_examples("recall", out, count, delay, split, seed, format_, force, as_json)
 
 
-app.command("babi")(babi.babi)
-app.command("ptb")(penn_treebank.ptb)
+app.command("babi", cls=options.Command)(babi.babi)
+app.command("ptb", cls=options.Command)(penn_treebank.ptb)
 
 
 def _write_examples(
@@ -97,7 +99,7 @@ def _write_examples(
     force: bool,
     as_json: bool,
 ) -> None:
-    options.choose("--split", "split", split, options.splits())
+    split = options.choose("--split", "split", split, options.splits())
     options.at_least("--count", 1, count)
     from rumcli import config
     from rumcli.data import export

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rumcli import suggest
 from rumcli.cli import code, engine, options
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
@@ -43,19 +44,23 @@ def generate(
 
     The bytes go to stdout as they are made, with a newline at the end if there is none.
     """
-    options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
+    checkpoint = options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
     options.at_least("--length", 1, length)
     options.at_least("--seed", 0, seed)
     if not 0 <= temperature < math.inf:
-        raise ConfigError(f"--temperature {temperature:g}: expected a number of at least 0")
+        raise ConfigError(
+            f"--temperature {suggest.number(temperature)}: expected a number of at least 0"
+        )
     import numpy as np
 
+    from rumcli.training import weights
     from rumcli.training.material import text_of
     from rumcli.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
     code.check(folder.config, trust_code)
     text = text_of(folder)
+    weights.require(folder, checkpoint)
     given = os.fsencode(prompt)  # the very bytes that were typed
     read = text.vocabulary.encode(np.frombuffer(given, dtype=np.uint8), "--prompt")
     engine.start(debug)

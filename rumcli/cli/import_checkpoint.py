@@ -62,8 +62,8 @@ def import_checkpoint(
     """
     from rumcli.training import prefix
 
-    options.choose("--cell", "cell", cell, _CELLS)
-    options.choose("--activation", "activation", activation, _ACTIVATIONS)
+    cell = options.choose("--cell", "cell", cell, _CELLS)
+    activation = options.choose("--activation", "activation", activation, _ACTIVATIONS)
     if norm is not None and not 0 < norm < float("inf"):
         raise ConfigError(f"--norm {norm}: expected a number greater than 0")
     if not 0 <= zoneout < 1:

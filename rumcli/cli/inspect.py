@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli import suggest
-from rumcli.cli import code, engine, options, pictures
-from rumcli.errors import ConfigError
+from rumcli import lenient, suggest
+from rumcli.cli import code, engine, options, pictures, run_folders
+from rumcli.errors import ConfigError, RunError
 from rumcli.reporting import output
 from rumcli.training import views
 
 if TYPE_CHECKING:
     from rumcli.config import RunConfig
     from rumcli.training.inspection import Inspection
+    from rumcli.training.run_folder import RunFolder
 
 _SPLITS = ["validation", "test"]
 _ALL = "all"
@@ -24,12 +25,12 @@ _DEFAULT = Path("inspect.png")
 
 
 def inspect(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a folder of runs.")],
     out: Annotated[
         Path | None,
         typer.Option(
             help="Picture to write: a .png, .svg or .pdf file. Default: inspect.png; with --json "
-            "none.",
+            "none. Of several runs, each has one with the run's name in it.",
         ),
     ] = None,
     what: Annotated[
@@ -72,36 +73,69 @@ def inspect(
     debug: options.Debug = False,
 ) -> None:
     """Show what a run's cells do with an example, and the loss around its weights."""
-    options.choose("--split", "split", split, _SPLITS)
-    options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
+    split = options.choose("--split", "split", split, _SPLITS)
+    checkpoint = options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
     options.at_least("--example", 0, example)
     options.at_least("--batches", 1, batches)
     options.at_least("--seed", 0, seed)
     _check_grid(grid, radius)
     names = _names(what)
-    picture = out or (None if as_json else _DEFAULT)
-    kind = pictures.check("--out", picture, force) if picture else ""
     from rumcli.config import Split
     from rumcli.training import material as materials
-    from rumcli.training.run_folder import RunFolder
 
-    folder = RunFolder.open(run)
-    code.check(folder.config, trust_code)
-    chosen = _chosen(names, what, folder.config, run)
-    material = materials.for_evaluation(folder, Split(split), data)
+    folders = _folders(run, checkpoint)
+    if as_json and len(folders) > 1:
+        runs = ", ".join(str(folder.path) for folder in folders)
+        raise ConfigError(f"--json: {run} has several runs; expected one of: {runs}")
+    picture = out or (None if as_json else _DEFAULT)
+    places = _places(picture, folders)
+    kinds = [pictures.check("--out", place, force) for place in places if place]
+    for folder in folders:
+        code.check(folder.config, trust_code)
+    plans = [
+        (
+            folder,
+            _chosen(names, what, folder.config, folder.path),
+            materials.for_evaluation(folder, Split(split), data),
+        )
+        for folder in folders
+    ]
     engine.start(debug)
-    code.admit(folder.config)
+    for folder in folders:
+        code.admit(folder.config)
     from rumcli.training.inspection import Request, inspect_run
 
-    request = Request(Split(split), checkpoint, chosen, example, batches, grid, radius, seed)
-    began = time.monotonic()
-    with output.status() as tell:
-        found = inspect_run(folder, request, material, tell)
-    if picture:
-        _draw(found, picture, kind, force)
-        output.note(f"wrote {picture}{_cost(found, time.monotonic() - began)}")
-    if as_json:
-        output.show_json("inspect", found.to_json())
+    for place, (folder, chosen, material) in zip(places, plans, strict=True):
+        request = Request(Split(split), checkpoint, chosen, example, batches, grid, radius, seed)
+        began = time.monotonic()
+        with output.status() as report:
+            found = inspect_run(folder, request, material, report)
+        if place:
+            _draw(found, place, kinds[0], force)
+            output.note(f"wrote {place}{_cost(found, time.monotonic() - began)}")
+        if as_json:
+            output.show_json("inspect", found.to_json())
+
+
+def _folders(run: Path, checkpoint: str) -> list[RunFolder]:
+    """Return the run folders that are meant; of a folder of runs, those that can be inspected."""
+    from rumcli.training import weights
+    from rumcli.training.run_folder import RunFolder
+
+    found = run_folders.find([run], parts=True)
+    opened = {one.path: RunFolder.open(one.path) for one in found}
+    missing = {path: weights.missing(opened[path], checkpoint) for path in opened}
+    reasons = {path: why for path, why in missing.items() if why}
+    usable = run_folders.usable(found, reasons, RunError)
+    return [opened[one.path] for one in usable]
+
+
+def _places(picture: Path | None, folders: list[RunFolder]) -> list[Path | None]:
+    """Return the picture of each run: of several, with the run's name in it."""
+    if picture is None or len(folders) == 1:
+        return [picture] * len(folders)
+    names = [folder.path.resolve().name for folder in folders]
+    return [picture.with_name(f"{picture.stem}-{name}{picture.suffix}") for name in names]
 
 
 def _check_grid(grid: int, radius: float) -> None:
@@ -112,17 +146,16 @@ def _check_grid(grid: int, radius: float) -> None:
             f"grid; try {grid + 1}"
         )
     if not 0 < radius < float("inf"):
-        raise ConfigError(f"--radius {radius:g}: expected a number greater than 0")
+        raise ConfigError(f"--radius {suggest.number(radius)}: expected a number greater than 0")
 
 
 def _names(what: str) -> list[str]:
     """Return the names in `--what`; all that there are for "all"."""
-    names = [name.strip() for name in what.split(",")]
+    known = [_ALL, *views.VIEWS]
+    names = [lenient.name(name, known) for name in what.split(",")]
     for name in names:
-        if name not in (_ALL, *views.VIEWS):
-            raise ConfigError(
-                f"--what {what}: {suggest.unknown('view', name, [_ALL, *views.VIEWS])}"
-            )
+        if name not in known:
+            raise ConfigError(f"--what {what}: {suggest.unknown('view', name.strip(), known)}")
     return names
 
 

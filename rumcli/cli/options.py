@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from rumcli import files, suggest
+from rumcli import files, lenient, suggest
 from rumcli.errors import ConfigError
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
@@ -30,9 +31,30 @@ Require = Annotated[
 ]
 
 
+class _PlainFlags:
+    """Shows no type after a flag in the help: it takes no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, with that of `--help`."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False) and param.metavar is None:
+                param.metavar = ""
+        return params
+
+
+class Command(_PlainFlags, TyperCommand):
+    """A command of `rum`."""
+
+
+class Group(_PlainFlags, TyperGroup):
+    """A group of commands."""
+
+
 def integer(text: str, *names: str) -> Any:
     """Return an option that takes a whole number, with this help."""
-    return typer.Option(*names, help=text, parser=_parser(int, "an integer"), metavar="<int>")
+    parser = _parser(_integer, "an integer")
+    return typer.Option(*names, help=text, parser=parser, metavar="<int>")
 
 
 def real(text: str) -> Any:
@@ -49,6 +71,16 @@ def _parser(convert: Callable[[str], Any], expected: str) -> Callable[[Any], Any
             raise typer.BadParameter(f"expected {expected}, got '{text}'") from error
 
     return parse
+
+
+def _integer(text: Any) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        number = lenient.integer(float(text))
+    if isinstance(number, float):
+        raise ValueError(text)
+    return number
 
 
 def tasks() -> list[str]:
@@ -112,12 +144,13 @@ Checkpoint = Annotated[
 
 
 def choose(flag: str, kind: str, name: str, known: Iterable[str]) -> str:
-    """Return `name` if it is known.
+    """Return the known name that is meant, which may be typed in another case.
 
     Raises:
         ConfigError: If it is not; it names the flag and the nearest known name.
     """
     known = list(known)
+    name = lenient.name(name, known)
     if name not in known:
         raise ConfigError(f"{flag} {name}: {suggest.unknown(kind, name, known)}")
     return name

@@ -43,7 +43,8 @@ def ptb(
     missing = [file for file in files if not _is_there(file, out, force)]
     if missing:
         with output.status() as say:
-            say(f"reading {source}")
+            if source.startswith(("http://", "https://")):
+                say(f"downloading {source}")
             texts = penn_treebank.read(source, missing)
         _write(texts, out, force)
         names = ", ".join(texts)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli import suggest
-from rumcli.cli import options, pictures
+from rumcli import lenient, suggest
+from rumcli.cli import options, pictures, run_folders
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
@@ -21,7 +21,9 @@ _DEFAULT = Path("curves.png")
 
 
 def plot(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders, or folders of runs.")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -48,20 +50,28 @@ def plot(
     debug: options.Debug = False,
 ) -> None:
     """Draw the validations of one or more runs, with their task's reference level."""
-    options.choose("--over", "axis", over, _OVER)
+    over = options.choose("--over", "axis", over, _OVER)
     picture = out or (None if as_json else _DEFAULT)
     kind = pictures.check("--out", picture, force) if picture else ""
     from rumcli.reporting import curves
     from rumcli.training.run_folder import RunFolder
 
-    folders = [RunFolder.open(path) for path in runs]
-    records = [_records(folder) for folder in folders]
-    key = f"val_{metric or _monitored(folders)}"
-    for path, found in zip(runs, records, strict=True):
-        _check(path, found, key)
+    found = run_folders.find(runs, parts=True)
+    opened = {run.path: RunFolder.open(run.path) for run in found}
+    records = {path: folder.records() for path, folder in opened.items()}
+    young = {path: _without_records(path) for path in records if not records[path]}
+    found = run_folders.usable(found, young, ConfigError)
+    name = metric or _monitored([opened[run.path] for run in found])
+    known = {metric for run in found for metric in _metrics(records[run.path])}
+    key = f"val_{lenient.name(name, known)}"
+    lacking = {run.path: _without(key, run.path, records[run.path]) for run in found}
+    reasons = {path: why for path, why in lacking.items() if why}
+    found = run_folders.usable(found, reasons, ConfigError)
+    paths = [run.path for run in found]
+    folders = [opened[path] for path in paths]
     drawn = [
-        curves.Curve(label, folder.config.task.name, found)
-        for label, folder, found in zip(_labels(runs, folders), folders, records, strict=True)
+        curves.Curve(label, folder.config.task.name, records[folder.path])
+        for label, folder in zip(_labels(paths, folders), folders, strict=True)
     ]
     levels = _levels(folders, key)
     if picture:
@@ -69,7 +79,7 @@ def plot(
             curves.draw(drawn, levels, key, over, file, kind)
         output.note(f"wrote {picture}")
     if as_json:
-        output.show_json("plot", _document(runs, drawn, levels, key, picture))
+        output.show_json("plot", _document(paths, drawn, levels, key, picture))
 
 
 def _document(
@@ -109,11 +119,8 @@ def _labels(runs: list[Path], folders: list[RunFolder]) -> list[str]:
     ]
 
 
-def _records(folder: RunFolder) -> list[dict[str, Any]]:
-    found = folder.records()
-    if not found:
-        raise ConfigError(f"{folder.path} has no evaluation yet; nothing to draw")
-    return found
+def _without_records(path: Path) -> str:
+    return f"{path} has no evaluation yet; nothing to draw"
 
 
 def _references(folders: list[RunFolder]) -> list[dict[str, Any]]:
@@ -127,11 +134,16 @@ def _monitored(folders: list[RunFolder]) -> str:
     return found.pop() if len(found) == 1 else "loss"
 
 
-def _check(path: Path, records: list[dict[str, Any]], key: str) -> None:
-    known = [name.removeprefix("val_") for name in records[0] if name.startswith("val_")]
-    name = key.removeprefix("val_")
-    if name not in known:
-        raise ConfigError(f"--metric {name}: {path}: {suggest.unknown('metric', name, known)}")
+def _metrics(records: list[dict[str, Any]]) -> list[str]:
+    return [name.removeprefix("val_") for name in records[0] if name.startswith("val_")]
+
+
+def _without(key: str, path: Path, records: list[dict[str, Any]]) -> str | None:
+    """Return why a metric of a run can't be drawn; None if it can."""
+    known, name = _metrics(records), key.removeprefix("val_")
+    if name in known:
+        return None
+    return f"--metric {name}: {path}: {suggest.unknown('metric', name, known)}"
 
 
 def _levels(folders: list[RunFolder], key: str) -> list[Level]:

@@ -11,7 +11,7 @@ import typer
 from rumcli.cli import engine, options
 from rumcli.reporting import output
 
-app = typer.Typer(help="List, show or copy the presets.", no_args_is_help=True)
+app = typer.Typer(cls=options.Group, help="List, show or copy the presets.", no_args_is_help=True)
 
 Name = Annotated[
     str,
@@ -21,7 +21,7 @@ Name = Annotated[
 ]
 
 
-@app.command("list")
+@app.command("list", cls=options.Command)
 def list_presets(as_json: options.Json = False, debug: options.Debug = False) -> None:
     """List the presets."""
     from rumcli.config import presets
@@ -35,7 +35,7 @@ def list_presets(as_json: options.Json = False, debug: options.Debug = False) ->
     output.show(tables.presets(rows))
 
 
-@app.command("show")
+@app.command("show", cls=options.Command)
 def show(
     name: Name,
     summary: Annotated[
@@ -64,14 +64,16 @@ def _summarize(name: str, as_json: bool, debug: bool) -> None:
     from rumcli.reporting import tables
     from rumcli.tasks.summary import summarize
 
-    found = summarize(run)
+    with output.status() as report:
+        report("building the model")
+        found = summarize(run)
     if as_json:
         output.show_json("presets-show-summary", {"preset": name, **dataclasses.asdict(found)})
     else:
         output.show(tables.model(name, found))
 
 
-@app.command("copy")
+@app.command("copy", cls=options.Command)
 def copy(
     name: Name,
     destination: Annotated[

@@ -1,6 +1,6 @@
 """What `rum doctor` finds out with Keras, in a process of its own: a broken backend may kill it.
 
-Run as `python -m rumcli.cli.probe`; writes one JSON document to stdout.
+Run as `python -m rumcli.cli.probe [--no-speed]`; writes one JSON document to stdout.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from rumcli.errors import RumError, RunError
 from rumcli.reporting import output
 
 _LONGEST = 300.0  # seconds
+_NO_SPEED = "--no-speed"
 
 
-def ask(debug: bool) -> dict[str, Any]:
+def ask(speed: bool, debug: bool) -> dict[str, Any]:
     """Start the process and return what it found.
 
     Args:
+        speed: Whether to time training steps.
         debug: Whether to show what it prints besides.
 
     Raises:
@@ -31,7 +33,7 @@ def ask(debug: bool) -> dict[str, Any]:
     try:
         # -P: a file of the user's, such as a keras.py, is not to be mistaken for a package.
         result = subprocess.run(
-            [sys.executable, "-P", "-m", "rumcli.cli.probe"],
+            [sys.executable, "-P", "-m", "rumcli.cli.probe", *([] if speed else [_NO_SPEED])],
             capture_output=True,
             text=True,
             errors="replace",
@@ -66,15 +68,14 @@ def _main() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:
-        engine.start(debug=False)
+        engine.start(debug=False, quiet=True)
     except RumError as error:
         output.complain(str(error))
         sys.exit(1)
     from rumcli.benchmark import quick
 
-    json.dump(
-        {"backend": quick.backend(), "fused": quick.fused_loops(), "speed": quick.speed()}, out
-    )
+    speed = None if _NO_SPEED in sys.argv else quick.speed()
+    json.dump({"backend": quick.backend(), "fused": quick.fused_loops(), "speed": speed}, out)
     out.write("\n")
     out.close()
 

@@ -168,7 +168,7 @@ def _run(
 
     found = machine.cores()
     cores = max(1, int(min(found["usable"] or 1, found["quota"] or float("inf"))))
-    with lock.held(folder.path), stopping.listening() as request:
+    with lock.held(folder.path), stopping.listening(stopping.MANY_RUNS) as request:
         folder.keep(table)
         left = runner.left(folder, runs)
         slots = min(jobs or cores, max(1, len(left)))
@@ -215,7 +215,7 @@ def _work(
 
 def _start(debug: bool, run: RunConfig) -> None:
     """Bring up Keras, and the user's code, in the process of a run."""
-    engine.start(debug)
+    engine.start(debug, quiet=True)
     code.admit(run)
 
 

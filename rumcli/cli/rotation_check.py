@@ -36,18 +36,18 @@ def rotation_check(
         options.at_least("--dim", 2, size)
     options.at_least("--batch", 1, batch)
     if dtype is not None:
-        options.choose("--dtype", "dtype", dtype, _DTYPES)
+        dtype = options.choose("--dtype", "dtype", dtype, _DTYPES)
     os.environ.setdefault("JAX_ENABLE_X64", "1")  # or JAX would compute float64 in float32
     engine.start(debug)
     from rumcli.cells.rotation_check import check_rotation
     from rumcli.reporting import tables
 
     try:
-        results = [
-            result
-            for name in ([dtype] if dtype else _DTYPES)
-            for result in check_rotation(dim or _DIMS, batch, name)
-        ]
+        results = []
+        with output.status() as report:
+            for name in [dtype] if dtype else _DTYPES:
+                report(f"checking rotations in {name}")
+                results += check_rotation(dim or _DIMS, batch, name)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     failed = [result for result in results if not result.passed]

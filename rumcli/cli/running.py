@@ -52,8 +52,10 @@ def run(
             workers.dismiss(team, showing)
             _show_summary(finished, required, showing)
             return
+        requirements.check_early(required, run, requirements.OF_TRAINING)
         material = materials.for_training(run, None if from_scratch else folder)
     else:
+        requirements.check_early(required, run, requirements.OF_TRAINING)
         material = materials.for_training(run, None)
         folder = None
     # From when on there is a folder, a signal has to be answered with how to go on.
@@ -64,7 +66,7 @@ def run(
         else:
             _take(folder, run, from_scratch, showing, stack)
         joining = stack.enter_context(workers.gathered(team, run, folder, request, showing))
-        engine.start(showing.debug, joining.join)
+        engine.start(showing.debug, joining.join, showing.quiet)
         code.admit(run)
         summary = _follow(run, folder, material, request, required, showing, joining)
     _show_summary(summary, required, showing)
@@ -104,6 +106,9 @@ def _follow(
     from rumcli.training.trainer import train as train_run
 
     listener = progress.listener(output.stderr(), showing.quiet, live=output.is_live())
+    if request.signal is not None:  # while the backend started
+        output.note(f"stopped before the first step; to go on: {folder.resume_command}")
+        raise SystemExit(128 + request.signal)
     try:
         return train_run(run, folder, listener, request, material, required, joining.group)
     except RunStopped as stopped:

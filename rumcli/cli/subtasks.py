@@ -29,13 +29,13 @@ def run_all(
     from rumcli.training import requirements, stopping
     from rumcli.training.run_folder import RunFolder
 
+    requirements.check_names(required, requirements.OF_SUITE)
     with stopping.listening() as request:
-        engine.start(showing.debug)
+        engine.start(showing.debug, quiet=showing.quiet)
         code.admit(run)
         from rumcli.reporting import answers
         from rumcli.training import subtasks
 
-        requirements.check_names(required, subtasks.FIGURES)
         subtasks.check(run, None if resume is None else RunFolder.open(resume))
         with contextlib.ExitStack() as stack:
             if resume is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli import own_code
+from rumcli import own_code, signals
 from rumcli.cli import code, engine, options
 from rumcli.cli.showing import Showing
 from rumcli.errors import ConfigError, RunError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from rumcli.sweeps.tune import Ending
 
 _PICTURE = "sweep.png"
+# To a signal before the runs begin: Ray's processes take their time to end.
+_ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
 # Which files a task reads.
 _OF_DATA = ("task.data", "task.subtask", "task.language")
 
@@ -207,8 +209,11 @@ def _run(
     listener = sweep_progress.listener(output.stderr(), showing.quiet, live=output.is_live())
     start = functools.partial(_start, showing.debug)
     folder.write_description(plan)  # its limits may be others than before
+    if not showing.quiet:
+        output.note("starting Ray")
     try:
-        ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
+        with signals.responding(_ENDING_RAY):
+            ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
     except tune.BrokenOffError as error:
         raise RunError(f"{error}; to go on: {command}") from error
     came = results.read(folder, plan)
@@ -218,7 +223,7 @@ def _run(
 
 def _start(debug: bool, run: RunConfig) -> None:
     """Bring up Keras, and the user's code, in the process of a run."""
-    engine.start(debug)
+    engine.start(debug, quiet=True)
     code.admit(run)
 
 

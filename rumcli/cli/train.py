@@ -252,7 +252,7 @@ def _resumed(
 
     name = code.flags("task", task)["task", "name"]
     if name is not None:
-        options.choose("TASK", "task", name, [*options.tasks(), "custom"])
+        name = options.choose("TASK", "task", name, [*options.tasks(), "custom"])
     before = RunFolder.open(path, name).config
     asked = config.build(preset or str(path / "config.yaml"), assignments, flags)
     changed = [key for key in config.differences(before, asked) if key not in _CHANGEABLE]

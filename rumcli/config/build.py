@@ -12,10 +12,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from rumcli import suggest
+from rumcli import bounds, suggest
 from rumcli.config import presets, schema, yaml_file
-from rumcli.config.explain import explain
+from rumcli.config.explain import explain, prefix_of
 from rumcli.config.sections import CUSTOM
+from rumcli.config.tasks import validated_figures
 from rumcli.config.yaml_file import Document, KeyPath
 from rumcli.errors import ConfigError
 
@@ -94,6 +95,7 @@ def build(
     command_line = _command_line(assignments, chosen)
     asked = presets.read(preset) if preset else None
     for document in (command_line, *([asked] if asked else [])):
+        _normalize(document)
         _check_names(document)
     task = _task_name(asked, command_line)
     values: dict[str, Any] = {}
@@ -115,6 +117,7 @@ def changed(run: schema.RunConfig, layer: Document) -> schema.RunConfig:
     Raises:
         ConfigError: If a name, key, type or range is wrong; it says where in the layer.
     """
+    _normalize(layer)
     _check_names(layer)
     below = Document(layer.source, run.model_dump())
     return _validate(_merge(below.values, layer), [below, layer])
@@ -203,6 +206,12 @@ def _task_name(asked: Document | None, command_line: Document) -> str:
     return str(named or in_preset)
 
 
+def _normalize(document: Document) -> None:
+    values = schema.normalized(schema.RunConfig, document.values)
+    document.values.clear()
+    document.values.update(values)
+
+
 def _check_names(document: Document) -> None:
     """Make sure that what a layer says of a choice can be merged."""
     for section in schema.CHOICES:
@@ -270,7 +279,15 @@ def _shared(new: type[BaseModel], old: type[BaseModel], options: dict[str, Any])
 
 
 def _validate(values: dict[str, Any], documents: Sequence[Document]) -> schema.RunConfig:
+    values = schema.normalized(schema.RunConfig, values)
     try:
-        return schema.RunConfig.model_validate(values)
+        run = schema.RunConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError(explain(error.errors()[0], values, documents)) from error
+    known = validated_figures(run.task)
+    if run.train.until is not None and known:
+        name = bounds.read(run.train.until).name
+        if name not in known:
+            where = prefix_of(("train", "until"), documents)
+            raise ConfigError(where + suggest.unknown("figure", name, known))
+    return run

@@ -9,7 +9,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from rumcli import suggest
-from rumcli.config.explain import EXPECTED
+from rumcli.config import schema
+from rumcli.config.explain import expected
 from rumcli.config.yaml_file import Document, KeyPath
 from rumcli.errors import ConfigError
 
@@ -27,7 +28,7 @@ def validated(document: Document, model: type[_Model]) -> _Model:
         ConfigError: If a key or a value is wrong, or a key is missing.
     """
     try:
-        return model.model_validate(document.values)
+        return model.model_validate(schema.normalized(model, document.values))
     except ValidationError as error:
         finding = first(error)
     path = _path(finding["loc"], document.values)
@@ -46,11 +47,6 @@ def first(error: ValidationError) -> Any:
     """Return what is to be told: a key that is misspelled before one that is missing for that."""
     found = error.errors()
     return next((one for one in found if one["type"] == "extra_forbidden"), found[0])
-
-
-def expected(finding: Mapping[str, Any]) -> str:
-    """Say what one finding of pydantic would have been right with."""
-    return EXPECTED.get(finding["type"], finding["msg"]).format(**finding.get("ctx", {}))
 
 
 def layer(document: Document, *sections: tuple[KeyPath, Mapping[str, Any]]) -> Document:

@@ -9,17 +9,17 @@ from rumcli import suggest
 from rumcli.config import schema
 from rumcli.config.yaml_file import Document, KeyPath
 
-EXPECTED = {
+_EXPECTED = {
     "int_type": "an integer",
     "float_type": "a number",
     "bool_type": "true or false",
     "string_type": "text",
     "string_unicode": "text that is valid Unicode",
     "finite_number": "a finite number",
-    "greater_than": "a number greater than {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than": "a number less than {lt:g}",
-    "less_than_equal": "at most {le:g}",
+    "greater_than": "a number greater than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "a number less than {lt}",
+    "less_than_equal": "at most {le}",
     "string_pattern_mismatch": "a name as in package.module:Class",
     "too_short": "{min_length} or more items",
     "too_long": "at most {max_length} items",
@@ -29,6 +29,15 @@ EXPECTED = {
     "model_attributes_type": "a mapping of keys to values",
     "dict_type": "a mapping of keys to values",
 }
+
+
+def expected(finding: Mapping[str, Any]) -> str:
+    """Return the form that one finding of pydantic expects."""
+    context = {
+        key: suggest.number(value) if type(value) in (int, float) else value
+        for key, value in finding.get("ctx", {}).items()
+    }
+    return _EXPECTED.get(finding["type"], finding["msg"]).format(**context)
 
 
 def explain(
@@ -42,30 +51,30 @@ def explain(
         documents: The layers that `values` were made of, the strongest last.
     """
     path = _key_path(finding, values)
-    kind, context = finding["type"], finding.get("ctx", {})
+    kind = finding["type"]
     if kind == "extra_forbidden":
-        return _prefix(path, documents) + _unknown_key(path, values)
+        return prefix_of(path, documents) + _unknown_key(path, values)
     if kind == "union_tag_not_found":
         known = ", ".join(schema.models_at(path, values))
-        named = f"'{'.'.join(path)}.name' is missing; {_what(path)}s: {known}"
-        return _prefix(path, documents) + named
+        named = f"'{'.'.join(path)}.name' is missing; {suggest.plural(_what(path))}: {known}"
+        return prefix_of(path, documents) + named
     if kind == "union_tag_invalid":
         unknown = suggest.unknown(
             _what(path), _text(finding["input"].get("name")), schema.models_at(path, values)
         )
-        return _prefix((*path, "name"), documents) + unknown
+        return prefix_of((*path, "name"), documents) + unknown
     if kind == "missing":
-        return f"{_prefix(path, documents)}'{'.'.join(path)}' is missing"
-    expected = EXPECTED.get(kind, finding["msg"]).format(**context)
+        return f"{prefix_of(path, documents)}'{'.'.join(path)}' is missing"
+    form = expected(finding)
     if kind == "model_attributes_type" and len(models := schema.models_at(path, values)) > 1:
-        expected = f"a mapping such as {{name: {next(iter(models))}}}"
-    prefix = _prefix(path, documents)
+        form = f"a mapping such as {{name: {next(iter(models))}}}"
+    prefix = prefix_of(path, documents)
     of_flag = prefix.startswith("--") and not prefix.startswith("--set ")
     if kind != "value_error" and _may_be_null(path, values) and not of_flag:
-        expected += " or null"
+        form += " or null"
     given = finding["input"]
     shown = "null" if given is None else suggest.shown(given)
-    return f"{prefix}expected {expected}, got {shown}"
+    return f"{prefix}expected {form}, got {shown}"
 
 
 def _text(name: Any) -> str:
@@ -101,7 +110,13 @@ def _key_path(finding: Mapping[str, Any], values: Mapping[str, Any]) -> KeyPath:
     return path
 
 
-def _prefix(path: KeyPath, documents: Sequence[Document]) -> str:
+def prefix_of(path: KeyPath, documents: Sequence[Document]) -> str:
+    """Return the beginning of a message: where the value at a key path was given.
+
+    Args:
+        path: The key path.
+        documents: The layers of the configuration, the strongest last.
+    """
     for document in reversed(documents):
         if _holds(document.values, path):
             where = document.locate(path)
@@ -134,8 +149,9 @@ def _unknown_key(path: KeyPath, values: Mapping[str, Any]) -> str:
     name = inner["name"]
     owners = [other for other, model in models.items() if key in model.model_fields]
     if owners:
+        kinds = suggest.plural(_what(tuple(parents)))
         return (
-            f"{section} '{name}' has no option '{key}' ({_what(tuple(parents))}s that have it: "
+            f"{section} '{name}' has no option '{key}' ({kinds} that have it: "
             f"{', '.join(owners)}); its options: {', '.join(fields)}"
         )
     return suggest.unknown("option", key, fields).replace("options:", f"options of '{name}':")

@@ -5,9 +5,10 @@ A preset is a YAML file with some of the keys of a run configuration.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
-from rumcli import suggest
+from rumcli import lenient, suggest
 from rumcli.config import yaml_file
 from rumcli.errors import ConfigError
 
@@ -31,6 +32,7 @@ def path_of(name: str) -> Path:
     Raises:
         ConfigError: If there is none.
     """
+    name = lenient.name(name, names())
     if name not in names():
         raise ConfigError(suggest.unknown("preset", name, names()))
     return folder() / f"{name}.yaml"
@@ -48,6 +50,9 @@ def read(name_or_file: str) -> yaml_file.Document:
     """
     path = Path(name_or_file)
     looks_like_file = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
-    if looks_like_file or (name_or_file not in names() and path.is_file()):
+    is_shipped = lenient.name(name_or_file, names()) in names()
+    if looks_like_file or (path.is_file() and not is_shipped):
         return yaml_file.read(path)
-    return yaml_file.read(path_of(name_or_file))
+    # In messages its name: where the package is installed is not the user's to edit.
+    document = yaml_file.read(path_of(name_or_file))
+    return dataclasses.replace(document, source=f"preset '{lenient.name(name_or_file, names())}'")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from rumcli import bounds
+from rumcli import bounds, lenient
 from rumcli.config.cells import CellConfig, RUMConfig
 from rumcli.config.optimizers import OptimizerConfig, RMSPropConfig
 from rumcli.config.sections import CUSTOM, LARGEST, Few, Fraction, Positive
@@ -34,6 +35,8 @@ class Split(enum.StrEnum):
 
 
 def _output_scale(value: float | str) -> float | str:
+    if isinstance(value, str):
+        value = lenient.name(value, (UNIT, RMS))
     if value in (UNIT, RMS) or (isinstance(value, float) and 0 < value < math.inf):
         return value
     raise ValueError(f"a finite number greater than 0, {UNIT} or {RMS}")
@@ -133,9 +136,57 @@ def models_at(path: KeyPath, values: Any) -> dict[str, type[BaseModel]]:
     return models
 
 
+def normalized(annotation: Any, value: Any) -> Any:
+    """Return a value with names in their own case and integers as integers.
+
+    Args:
+        annotation: A model, or the annotation of one of its fields.
+        value: The value as it was given; unknown names and keys stay as they are.
+    """
+    if isinstance(value, Mapping):
+        return _normalized_section(annotation, value)
+    members = _members(annotation)
+    if isinstance(value, list):
+        inner = next((get_args(one)[0] for one in members if get_origin(one) is list), Any)
+        return [normalized(inner, one) for one in value]
+    if isinstance(value, float) and int in members and float not in members:
+        return lenient.integer(value)
+    if isinstance(value, str):
+        known = [name for one in members if get_origin(one) is Literal for name in get_args(one)]
+        return lenient.name(value, known)
+    return value
+
+
+def _normalized_section(annotation: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    models = models_in(annotation)
+    if isinstance(name := values.get("name"), str):
+        values = {**values, "name": lenient.name(name, models)}
+    model = chosen(models, values)
+    if model is None:  # a mapping of names to sections, or an unknown section
+        inner = next(
+            (get_args(one)[1] for one in _members(annotation) if get_origin(one) is dict), Any
+        )
+        return {key: normalized(inner, value) for key, value in values.items()}
+    fields = model.model_fields
+    return {
+        key: normalized(fields[key].annotation, value) if key in fields else value
+        for key, value in values.items()
+    }
+
+
+def _members(annotation: Any) -> list[Any]:
+    """Return the types that an annotation allows, without their constraints."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _members(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return [member for one in get_args(annotation) for member in _members(one)]
+    return [] if annotation is NoneType else [annotation]
+
+
 def models_in(annotation: Any) -> dict[str, type[BaseModel]]:
     """Return the models, by name, that a field with this annotation can be."""
-    members = [annotation, *get_args(annotation)]
+    members = _members(annotation)
     models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
     return {
         model.model_fields["name"].default if "name" in model.model_fields else "": model

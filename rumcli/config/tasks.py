@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from rumcli import lenient
 from rumcli.config.sections import LARGEST, Code, Few, Options, Positive, Section
 
 ALL = "all"  # of the subtasks of bAbI, one after the other
@@ -38,8 +39,8 @@ def _absolute(path: str | None) -> str | None:
 
 
 def _subtask(value: int | str) -> int | str:
-    if isinstance(value, str) and value.isdecimal():  # as options of the command line are
-        value = int(value)
+    if isinstance(value, str):  # as options of the command line are
+        value = int(value) if value.isdecimal() else lenient.name(value, [ALL])
     if value == ALL or (isinstance(value, int) and 1 <= value <= 20):
         return value
     raise ValueError(f"a number from 1 to 20, or {ALL}")
@@ -52,7 +53,13 @@ def _unknown_below(value: int | str | None) -> int | str | None:
 
 
 # Of every test, besides the task's own.
-_FIGURES = ("loss", "distance", "fraction_of_the_way")
+_OF_TESTS = ("distance", "fraction_of_the_way")
+_FIGURES = ("loss", *_OF_TESTS)
+
+
+def validated_figures(task: Any) -> tuple[str, ...]:
+    """Return the figures of every validation of a task; none of a user's own task."""
+    return tuple(name for name in task.figures if name not in _OF_TESTS)
 
 
 class CopyingConfig(Section):

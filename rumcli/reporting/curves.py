@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Any
@@ -13,6 +14,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#
 _DASHES = ("-", "--", ":", "-.")
 _AXES = {"steps": ("step", 1.0, "training steps"), "time": ("seconds", 60.0, "minutes")}
 OVER = tuple(_AXES)
+_HEIGHT = 0.045  # of a level's label, as a share of the axis
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,34 @@ def draw(
 
 
 def _draw_levels(axes: Any, levels: Sequence[Level], metric: str) -> None:
+    """Draw each level with its label at the line; lines of several levels look the same."""
     bottom, top = axes.get_ylim()
     room = 0.6 * (top - bottom)
+    near = [level for level in levels if bottom - room <= level.value <= top + room]
+    for level in near:
+        axes.axhline(level.value, color="black", linewidth=0.8, linestyle=":")
     for level in levels:
-        label = f"{level.label} {wording.value(metric, level.value)}"
-        if bottom - room <= level.value <= top + room:
-            axes.axhline(level.value, color="black", linewidth=0.8, linestyle=":", label=label)
-        else:  # only in the legend, with where it is
-            label = f"{label} ({'above' if level.value > top else 'below'})"
+        if level not in near:  # only in the legend, with where it is
+            label = f"{_label(level, metric)} ({'above' if level.value > top else 'below'})"
             axes.plot([], [], color="black", linewidth=0.8, linestyle=":", label=label)
+    low, high = axes.get_ylim()
+    end = -math.inf  # of the latest label
+    for level in sorted(near, key=lambda one: one.value):
+        # Above its line, or where the label of a lower level is, above that.
+        place = max(level.value, end)
+        end = place + _HEIGHT * (high - low)
+        axes.annotate(
+            _label(level, metric),
+            (1.0, place),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize="small",
+        )
+
+
+def _label(level: Level, metric: str) -> str:
+    return f"{level.label} {wording.value(metric, level.value)}"
 
 
 def _quantity(metric: str, tasks: set[str]) -> str:

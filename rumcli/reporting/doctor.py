@@ -37,6 +37,8 @@ def examination(found: dict[str, Any]) -> Table:
     for one in found["fused"]:
         verdict = "[green]fused[/]" if one["fused"] else f"plain; fused: {one['reason']}"
         table.add_row(f"loop, {one['cell']}", verdict)
+    if found["speed"] is None:
+        return table
     table.add_section()
     for result in found["speed"]["results"]:
         table.add_row(f"speed, {result['cell']}", _pace(result))

@@ -5,18 +5,22 @@ from __future__ import annotations
 import codecs
 import contextlib
 import io
+import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console, ConsoleDimensions, RenderableType
+from rich.text import Text
 
-from rumcli import documents, files
+from rumcli import documents, files, signals
 from rumcli.errors import ConfigError
 
 _LONGEST = 2000  # characters of a line about an error
+_SECONDS_BETWEEN_LINES = 10.0
 UNENCODABLE = "rum.unencodable"  # the handler of what a stream's encoding does not have
 
 
@@ -117,13 +121,37 @@ def _stdout() -> Any:
 
 @contextlib.contextmanager
 def status() -> Iterator[Callable[[str], None]]:
-    """Show on stderr what is going on while the block runs: in a terminal only, in one line."""
-    console = stderr()
+    """Show on stderr what is going on while the block runs.
+
+    In a terminal that is one line, which is redrawn. In a pipe the first activity has a line, and
+    later ones have at most one every ten seconds.
+
+    Yields:
+        A function that receives a description of the next activity.
+    """
     if not is_live():
-        yield lambda text: None
+        yield _StatusLines().update
         return
-    with console.status("starting") as line:
-        yield line.update
+    console = stderr()
+
+    def write(text: str) -> None:
+        console.print(Text(text))
+
+    with console.status("starting") as line, signals.shown_by(write):
+        yield lambda text: line.update(Text(text))
+
+
+class _StatusLines:
+    """Lines about a long activity: the first at once, then at most one every ten seconds."""
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+
+    def update(self, text: str) -> None:
+        """Print the line, unless the one before was printed a moment ago."""
+        if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = time.monotonic()
+            note(text)
 
 
 def check_new_file(path: Path, force: bool) -> None:

@@ -151,4 +151,4 @@ def _pace(window: Window) -> str:
     pace, left = window.steps_per_second, window.seconds_left
     if pace is None or left is None:
         return ""
-    return f"{pace:.3g} steps/s, {wording.duration(left)} left"
+    return f"{wording.significant(pace, 3)} steps/s, {wording.duration(left)} left"

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from rumcli import files
+from rumcli import files, signals
 
 
 class Lines:
@@ -40,10 +40,12 @@ class Picture:
 
     def __init__(self, console: Console, **options: Any) -> None:
         self._live = Live(console=console, refresh_per_second=4, transient=True, **options)
+        self._open = contextlib.ExitStack()
 
     def start(self) -> None:
         """Begin to show what `change` got."""
         self._live.start()
+        self._open.enter_context(signals.shown_by(self._say))
 
     def change(self, picture: RenderableType) -> None:
         """Put a picture in the place of the one before."""
@@ -51,5 +53,9 @@ class Picture:
 
     def remove(self) -> None:
         """Take the picture away."""
+        self._open.close()
         with contextlib.suppress(OSError):
             self._live.stop()
+
+    def _say(self, text: str) -> None:
+        self._live.console.print(Text(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from rumcli.config.sections import CUSTOM
+from rumcli import suggest
 from rumcli.tasks.reference import Reference
 
 
@@ -22,16 +22,26 @@ def with_unit(name: str, task: str) -> str:
         task: Name of the task; the loss of a user's own may be anything.
     """
     # Bits per character say so themselves, and accuracies are in per cent.
+    from rumcli.config.sections import CUSTOM  # pydantic is slow to import
+
     unit = ", nats" if name == "loss" and task != CUSTOM else ""
     return f"{metric_name(name)}{unit}"
 
 
 def value(name: str, number: float) -> str:
-    """Write a metric's value: accuracies in per cent, losses with four significant digits."""
+    """Write a metric's value: accuracies in per cent, losses with four significant digits.
+
+    Zeros at the end are written too: `0.2980` beside `0.2702`.
+    """
     if name.endswith("accuracy"):
         return f"{number:.1%}"
     # Three decimals, with which bits per character are published.
-    return f"{number:.3f}" if name == "bits_per_character" else f"{number:.4g}"
+    return f"{number:.3f}" if name == "bits_per_character" else significant(number, 4)
+
+
+def significant(number: float, digits: int) -> str:
+    """Write a number with significant digits, zeros at the end included."""
+    return f"{number:#.{digits}g}".removesuffix(".").replace(".e", "e")
 
 
 def deviation(name: str, mean: float, number: float) -> str:
@@ -65,7 +75,7 @@ def each_once(names: Iterable[str]) -> list[str]:
 
 def counted(number: int, what: str) -> str:
     """Write a number of things: `1 run`, `2,000 runs`."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    return f"{number:,} {what if number == 1 else suggest.plural(what)}"
 
 
 def counted_of(number: int, whole: int | None, what: str) -> str:

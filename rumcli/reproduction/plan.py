@@ -109,7 +109,9 @@ def _labelled(option: str, kind: str, label: str, known: Collection[str]) -> str
         if label == one or tables.slug(label) == tables.slug(one):
             return one
     if not known:
-        raise ConfigError(f"{option} {suggest.clipped(label)}: the table has no {kind}s")
+        raise ConfigError(
+            f"{option} {suggest.clipped(label)}: the table has no {suggest.plural(kind)}"
+        )
     # Labels have commas and Greek letters; what their folders are called can be listed and typed.
     unknown = suggest.unknown(kind, tables.slug(label) or label, map(tables.slug, known))
     raise ConfigError(f"{option} {suggest.clipped(label)}: {unknown}")

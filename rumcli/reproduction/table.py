@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rumcli import bounds, config, suggest
+from rumcli import bounds, config, lenient, suggest
 from rumcli.config import RunConfig, described, presets, yaml_file
 from rumcli.config.sections import Section
 from rumcli.config.yaml_file import Document, KeyPath
@@ -200,6 +200,7 @@ def _path(name_or_file: str) -> Path:
     path = Path(name_or_file)
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         return path
+    name_or_file = lenient.name(name_or_file, names())
     if name_or_file not in names():
         unknown = suggest.unknown("table", name_or_file, names())
         raise ConfigError(f"{unknown}; or a YAML file of yours")

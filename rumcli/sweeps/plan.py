@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from rumcli import config, suggest
-from rumcli.config import RunConfig, described, yaml_file
+from rumcli.config import RunConfig, described, explain, yaml_file
 from rumcli.config.sections import Positive, Section
 from rumcli.config.yaml_file import Document
 from rumcli.errors import ConfigError
@@ -213,7 +213,7 @@ def _parameter(document: Document, key: str, description: Description) -> Parame
         raise ConfigError(f"{where}: {key}: {suggest.unknown('key', inner, Range.model_fields)}")
     if finding["type"] == "missing":
         raise ConfigError(f"{where}: {key}: '{inner}' is missing")
-    expected = described.expected(finding)
+    expected = explain.expected(finding)
     raise ConfigError(f"{where}: {key}: {f'{inner}: ' if inner else ''}expected {expected}")
 
 

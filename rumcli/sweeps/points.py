@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from rumcli import suggest
 from rumcli.config.sections import Section
 
 _DIGITS = 6  # significant ones of a drawn number: enough, and it can be read
@@ -38,12 +39,13 @@ class Range(Section):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
+        got = f"got {suggest.number(self.low)} and {suggest.number(self.high)}"
         if not self.low < self.high:
-            raise ValueError(f"low less than high, got {self.low:g} and {self.high:g}")
+            raise ValueError(f"low less than high, {got}")
         if self.log and self.low <= 0:
-            raise ValueError(f"low above 0 for log, got {self.low:g}")
+            raise ValueError(f"low above 0 for log, got {suggest.number(self.low)}")
         if self.integer and not (self.low.is_integer() and self.high.is_integer()):
-            raise ValueError(f"whole low and high, got {self.low:g} and {self.high:g}")
+            raise ValueError(f"whole low and high, {got}")
         return self
 
     def number(self, value: float) -> float | int:

@@ -132,7 +132,7 @@ def run(
         stack.enter_context(connection.ray(address, cores, debug))
         slots = _slots(plan.description)
         # After Ray, which takes SIGTERM for itself.
-        with stopping.listening() as request:
+        with stopping.listening(stopping.MANY_RUNS) as request:
             try:
                 return _run(plan, folder, listener, start, state, slots, request)
             finally:

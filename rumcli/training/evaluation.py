@@ -13,7 +13,7 @@ from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.material import Material
 from rumcli.training import material as materials
-from rumcli.training import requirements, resume, session, state
+from rumcli.training import requirements, session, state, weights
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
 from rumcli.training.dataset import evaluation_batches
 from rumcli.training.requirements import Requirement
@@ -33,6 +33,7 @@ def evaluate_run(
     material: Material | None = None,
     look: Callable[[Task, keras.Model], dict[str, Any]] | None = None,
     required: Sequence[Requirement] = (),
+    report: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Evaluate the weights of a run.
 
@@ -43,6 +44,7 @@ def evaluate_run(
         material: What `material.for_evaluation` read; None: it is read, if there is any.
         look: Finds out more of the task and its model.
         required: What the caller will ask of the result; that it has such figures is checked first.
+        report: Receives a description of each activity that may take long.
 
     Raises:
         RunError: If there is no checkpoint, or it is damaged.
@@ -50,6 +52,7 @@ def evaluate_run(
     """
     task, model, step = restore_run(folder, split, which, material)
     requirements.check_names(required, requirements.figures(task))
+    report(f"evaluating the {split} split")
     values = evaluate(task, model, split)
     found = {
         "task": task.config.task.name,
@@ -104,12 +107,7 @@ def load_checkpoint(folder: RunFolder, which: str) -> Checkpoint:
     except DamagedError as error:
         raise RunError(f"{error}; try --checkpoint last") from error
     if checkpoint is None:
-        resume.check(folder)
-        if which == BEST and folder.records():
-            raise RunError(f"{folder.path} has no best.npz any more; try --checkpoint last")
-        raise RunError(
-            f"{folder.path} has no '{which}' checkpoint yet; go on with it: {folder.resume_command}"
-        )
+        raise RunError(weights.message(folder, which))
     return checkpoint
 
 

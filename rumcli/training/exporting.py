@@ -5,7 +5,7 @@ The formats themselves are in `formats`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,12 @@ _TOLERANCES = {"float32": 1e-3, "float64": 1e-9, "mixed_bfloat16": 5e-2, "mixed_
 
 
 def export(
-    folder: RunFolder, which: str, kind: str, path: Path, material: Material | None
+    folder: RunFolder,
+    which: str,
+    kind: str,
+    path: Path,
+    material: Material | None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Write the model of a run to a file or folder, which is there in the end only if it is right.
 
@@ -39,6 +44,7 @@ def export(
         kind: One of `formats.FORMATS`.
         path: What to write; replaced if it exists.
         material: What `material.for_evaluation` read of the validation split.
+        report: Receives a description of each activity that may take long.
 
     Returns:
         What was written, and by how much its outputs differ from those of the run's model.
@@ -54,6 +60,7 @@ def export(
     model = task.model()
     state.restore_weights(model, checkpoint.arrays)
     written = task.for_inference(model)
+    report(f"writing {path} and reading it again")
     with files.replacing_any(path) as aside, files.reachable(aside.parent) as place:
         plain = place / f"model{aside.suffix}"  # some libraries can't open every name
         formats.write(written, kind, plain)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -17,34 +16,13 @@ import keras
 import numpy as np
 
 from rumcli.config import RunConfig
-from rumcli.errors import ConfigError, RunError
+from rumcli.errors import RunError
 
 # From inputs by name to outputs by name; an only output is called `"logits"`.
 Call = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
 FORMATS = ("keras", "savedmodel", "onnx")
 _ONLY = "logits"
-_CONVERTER = ("tf2onnx", "onnx", "onnxruntime")
-
-
-def check(kind: str) -> None:
-    """Make sure that a format can be written here.
-
-    Raises:
-        ConfigError: If it needs another backend, or what is not installed.
-    """
-    backend = keras.backend.backend()
-    if kind != "keras" and backend != "tensorflow":
-        raise ConfigError(
-            f"--format {kind} needs the backend tensorflow, not {backend}; a run of any can be "
-            "exported with KERAS_BACKEND=tensorflow"
-        )
-    missing = [name for name in _CONVERTER if importlib.util.find_spec(name) is None]
-    if kind == "onnx" and missing:
-        raise ConfigError(
-            f"--format onnx needs {', '.join(missing)}; install what it needs: "
-            "pip install 'rumcli[onnx]'"
-        )
 
 
 def writable(run: RunConfig, kind: str) -> RunConfig:

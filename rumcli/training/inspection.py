@@ -128,7 +128,6 @@ def inspect_run(
         RunError: If there is no checkpoint, or it is damaged.
         ConfigError: If the split has no such example, or the task's material is missing or wrong.
     """
-    tell("building the model")
     task, model, step = restore_run(folder, request.split, request.checkpoint, material)
     seen = landscape = None
     if set(request.views) - {"landscape"}:

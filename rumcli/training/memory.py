@@ -106,12 +106,13 @@ def _is_about_memory(error: Exception) -> bool:
 
 def _advice(task: Task) -> str:
     run = task.config
-    advice = [f"--batch-size ({run.train.batch_size:,})"]
+    # Keys: a run may be of a command that has no such options.
+    advice = [f"train.batch_size ({run.train.batch_size:,})"]
     if hasattr(run.task, "delay"):
-        advice.append(f"--delay ({run.task.delay:,})")
+        advice.append(f"task.delay ({run.task.delay:,})")
     if hasattr(run.task, "length"):
         advice.append(f"task.length ({run.task.length:,})")
-    return f"lower {', '.join(advice)} or --hidden ({run.cell.units:,})"
+    return f"lower {', '.join(advice)} or cell.units ({run.cell.units:,})"
 
 
 def _size(variable: Any) -> int:
@@ -126,4 +127,4 @@ def _width(dtype: Any) -> int:
 
 
 def _spoken(size: int) -> str:
-    return f"{size / _GIGABYTE:.3g} GB"
+    return f"{size / _GIGABYTE:,.1f} GB"

@@ -10,6 +10,7 @@ from rumcli.bounds import Requirement
 from rumcli.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
+    from rumcli.config import RunConfig
     from rumcli.tasks.base import Task
 
 
@@ -27,6 +28,31 @@ def _parse(text: str) -> Requirement:
         return bounds.read(text)
     except ValueError as error:
         raise ConfigError(f"--require '{text}': expected {error}") from error
+
+
+# Of the summary of a training run, besides those of its test.
+OF_TRAINING = ("parameters", "steps", "seconds", "skipped_steps")
+# Of the summary of all subtasks of bAbI.
+OF_SUITE = ("mean_accuracy", "passed", "steps", "seconds")
+
+
+def check_early(
+    requirements: Iterable[Requirement], run: RunConfig, others: Sequence[str] = ()
+) -> None:
+    """Make sure that a result will have every figure, before the backend starts.
+
+    A user's own task is left to `check_names`: only its code has the names.
+
+    Args:
+        requirements: The requirements.
+        run: The configuration.
+        others: Further figures of the result.
+
+    Raises:
+        ConfigError: If it will not.
+    """
+    if run.task.figures:
+        check_names(requirements, [*run.task.figures, *others])
 
 
 def figures(task: Task) -> list[str]:
@@ -97,4 +123,6 @@ def enforce(result: Mapping[str, Any]) -> None:
 
 
 def _spoken(value: float | None) -> str:
+    if isinstance(value, int):
+        return str(value)
     return "none" if value is None else f"{value:.6g}"

@@ -21,8 +21,6 @@ from rumcli.training.stopping import StopRequest
 from rumcli.training.trainer import train
 
 PASSED = 0.95  # the accuracy from which on a subtask counts as passed: arXiv:1502.05698
-# Of the summary, what can be required.
-FIGURES = ("mean_accuracy", "passed", "steps", "seconds")
 _KEPT = ("accuracy", "loss", "questions", "weights_of_step", "steps", "seconds", "data")
 # Mean accuracies over the twenty subtasks, one model for each, which read word by word:
 # arXiv:1710.09537, section 4.3, from memory, unverified. The often quoted 49.2 % of an LSTM is for

@@ -39,9 +39,6 @@ from rumcli.training.requirements import Requirement
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
 
-# Of a summary, besides those of its evaluation.
-_FIGURES = ("parameters", "steps", "seconds", "skipped_steps")
-
 
 def train(
     run: RunConfig,
@@ -81,7 +78,7 @@ def train(
     material = material or materials.for_training(run, folder)
     session.prepare(run)
     task = registry.make(run, material)
-    requirements.check_names(required, [*requirements.figures(task), *_FIGURES])
+    requirements.check_names(required, [*requirements.figures(task), *requirements.OF_TRAINING])
     if run.train.until is not None:
         known = requirements.validated(task)
         requirements.check_names([bounds.read(run.train.until)], known, "train.until")

@@ -75,7 +75,7 @@ LAYERS: dict[str, Callable[..., Any]] = {
 }
 STEPS, BATCHES, UNITS = (1, 2, 17, 200), (1, 3, 128), (7, 8)
 SAMPLE = [
-    (layer, (9, 1, 2)[n % 3], BATCHES[(n + n // 3) % 3], UNITS[n % 2])
+    (layer, (4, 1, 2)[n % 3], BATCHES[(n + n // 3) % 3], UNITS[n % 2])
     for n, layer in enumerate(LAYERS)
 ]
 
@@ -114,14 +114,29 @@ def test_outputs_and_gradients_are_those_of_the_plain_loop_in_every_combination(
     in_a_process_of_its_own(assert_same_in_float64, cases)
 
 
-@pytest.mark.parametrize("options", [{}, {"zero_output_for_mask": True}, {"go_backwards": True}])
-@pytest.mark.parametrize("name", ["ln_lstm_zoneout", "fs_rum"])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("ln_lstm_zoneout", {}),
+        ("ln_lstm_zoneout", {"zero_output_for_mask": True}),
+        ("ln_lstm_zoneout", {"go_backwards": True}),
+        ("fs_rum", {}),
+        pytest.param("fs_rum", {"go_backwards": True}, marks=pytest.mark.slow),
+    ],
+)
 def test_masks_are_those_of_the_plain_loop(name, options):
     assert_masked_alike(pair(LAYERS[name], 5, **options), random_states)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("name", ["ln_lstm", "fs_rum"])
+@pytest.mark.parametrize(
+    ("name", "masked"),
+    [
+        ("ln_lstm", False),
+        ("ln_lstm", True),
+        pytest.param("fs_rum", False, marks=pytest.mark.slow),
+        ("fs_rum", True),
+    ],
+)
 def test_a_single_output_is_that_of_the_plain_loop(name, masked):
     layers = pair(LAYERS[name], 5, return_sequences=False, return_state=False)
     inputs = random_inputs(6, "float64", 3)
@@ -133,7 +148,7 @@ def test_a_single_output_is_that_of_the_plain_loop(name, masked):
     assert_same(plain, other, 1e-11)
 
 
-@pytest.mark.parametrize("batch", [64, 65])
+@pytest.mark.parametrize("batch", [64, pytest.param(65, marks=pytest.mark.slow)])
 def test_shards_of_samples_change_nothing(batch, monkeypatch):
     monkeypatch.setattr(program, "_cores", lambda: 2)
     layers = pair(fs_rum, 5)
@@ -223,6 +238,7 @@ def test_a_stateful_layer_goes_on_as_the_plain_loop_does():
         assert relative_error(found, expected) < 1e-11
 
 
+@pytest.mark.slow  # TestFusedARUM takes the same path in the default tests
 class TestFusedLNLSTM(LayerContract):
     layer_class = LNLSTM
     arguments = {"implementation": "fused"}  # noqa: RUF012 - as the contract has it

@@ -44,7 +44,7 @@ def test_all_subtasks_have_the_questions_asked_for_and_the_same_for_the_same_see
     arguments = ["gen-data", "babi", "--subtask=all", "--count=13", "--split=validation"]
     result = rum(*arguments, "--out=a", "--seed=5", cwd=tmp_path)
     files = contents(tmp_path / "a")
-    assert result.stderr == f"wrote {len(generator.FAMILIES)} files to a\n"
+    assert result.stderr.splitlines()[-1] == f"wrote {len(generator.FAMILIES)} files to a"
     assert len(files) == len(generator.FAMILIES)
     assert all(name.endswith("_valid.txt") for name in files)
     assert {asked(content) for content in files.values()} == {13}

@@ -82,7 +82,7 @@ def test_a_trusted_run_goes_on_and_is_evaluated_and_exported(place):
     result = rum("train", "--resume=run", "--steps=20", "--trust-code", "--quiet", cwd=place)
     assert (result.returncode, result.stderr) == (0, "")
     result = rum("export", "run", "--trust-code", "--json", cwd=place)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert (found["weights_of_step"], found["largest_difference"]) == (20, 0.0)
 

@@ -32,7 +32,7 @@ def test_runs_are_listed_with_what_differs(runs):
 
 def test_json_is_one_document(runs):
     result = rum("compare", "begun", "./done", "done/../done", "--json", cwd=runs)
-    assert result.stderr == "done/../done was named before; it is listed once\n"
+    assert result.stderr == "done/../done was named before; it is taken once\n"
     (group,) = validated(result.stdout, "compare")["groups"]
     assert group["differences"] == ["train.steps"]
     done, begun = group["runs"]

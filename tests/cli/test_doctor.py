@@ -1,15 +1,21 @@
+import importlib.util
 import os
 
 import pytest
 
+from rumcli.cli import engine, probe
+from rumcli.cli.app import main
+from rumcli.errors import ConfigError, RunError
 from tests.cli.commands import environment, has_control_characters, rum, rum_process
 from tests.documents import validated
 
 
+@pytest.mark.e2e
 def test_an_installation_that_works_is_described(tmp_path):
     (tmp_path / "keras.py").write_text("raise SystemExit('taken for the package')")
     result = rum("doctor", "--json", cwd=tmp_path)
-    assert (result.returncode, result.stderr) == (0, "")
+    line = "starting the backend and timing training steps\n"
+    assert (result.returncode, result.stderr) == (0, line)
     found = validated(result.stdout, "doctor")
     assert found["works"] is True
     assert found["backend"]["name"] == "tensorflow"
@@ -26,11 +32,41 @@ def test_an_installation_that_works_is_described(tmp_path):
 def test_a_backend_that_does_not_exist_is_told_in_the_table(tmp_path):
     result = rum_process("doctor", cwd=tmp_path, env={"KERAS_BACKEND": "abacus", "COLUMNS": "60"})
     assert result.returncode == 1
-    assert "FAILED: can't start Keras on the backend" in result.stdout
+    assert "FAILED: environment variable" in result.stdout
     assert "memory" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 60
     assert not has_control_characters(result.stdout)
-    assert result.stderr.startswith("rum: error: this installation does not work: can't start")
+    assert result.stderr.splitlines()[-1] == (
+        "rum: error: this installation does not work: environment variable KERAS_BACKEND=abacus: "
+        "unknown backend 'abacus'; backends: tensorflow, jax, torch"
+    )
+
+
+def test_without_the_speed_test_and_with_a_backend_that_is_missing(monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    remedy = (
+        "backend 'jax' needs the package jax, which is not installed: pip install 'rumcli[jax]'"
+    )
+
+    def ask(speed, debug):
+        assert not speed
+        raise RunError(remedy)
+
+    monkeypatch.setattr(probe, "ask", ask)
+    assert main(["doctor", "--no-speed", "--json"]) == 1
+    printed = capsys.readouterr()
+    found = validated(printed.out, "doctor")
+    assert "jax" in found["versions"]
+    assert "jax" not in [extra["package"] for extra in found["extras"]]
+    assert printed.err.splitlines()[0] == "starting the backend"
+    assert printed.err.endswith(f"{remedy}\n")
+
+
+def test_a_backend_that_is_not_installed_is_found_before_keras_is_imported(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"needs the package torch, .*: pip install torch"):
+        engine.require_backend()
 
 
 @pytest.mark.e2e

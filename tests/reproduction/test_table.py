@@ -110,7 +110,7 @@ def test_a_table_may_have_no_conditions(tmp_path):
         ({"preset": "recall"}, "it is for 'recall', not 'copying'"),
         ({"set": {"train.stesp": 3}}, r"line 5, .*unknown key 'stesp'; did you mean 'steps'"),
         ({"set": {"seed": 3}}, "expected the seeds under 'seeds', as in 'seeds: 3'"),
-        ({"set": {"train.until": "accuracy>=1"}}, "expected the table's figure, 'loss'"),
+        ({"set": {"train.until": "symbol_accuracy>=1"}}, "expected the table's figure, 'loss'"),
         (
             {"conditions": {"T": {"task.delay": 0}}, "rows": PLAIN},
             r"line \d+, .*task.delay: expected at least 1",

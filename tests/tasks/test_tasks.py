@@ -6,6 +6,7 @@ import pytest
 
 from rumcli import config
 from rumcli.config import Split
+from rumcli.config.tasks import validated_figures
 from rumcli.tasks import model, registry
 from rumcli.training import requirements
 from tests import small
@@ -182,4 +183,6 @@ def test_cells_are_stacked_with_dropout_after_each(every_step):
 def test_the_figures_are_known_without_keras(task, text):
     data = {"task__data": str(text)} if task == "ptb" else {}
     run = small.run_config(task, **data)
-    assert set(run.task.figures) == set(requirements.figures(small.task(run)))
+    made = small.task(run)
+    assert set(run.task.figures) == set(requirements.figures(made))
+    assert set(validated_figures(run.task)) == set(requirements.validated(made))

@@ -113,7 +113,7 @@ def test_a_missing_best_checkpoint_is_not_said_to_come_yet(begun):
 
 @pytest.fixture
 def _keras_is_not_started(monkeypatch):
-    def start(debug, first=None):
+    def start(debug, first=None, quiet=False):
         raise ConfigError("here Keras would be started")
 
     monkeypatch.setattr(engine, "start", start)

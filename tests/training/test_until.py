@@ -100,7 +100,12 @@ def test_a_stop_around_that_validation_changes_nothing(tmp_path, between, end):
 
 
 def test_a_figure_that_the_task_does_not_have_is_told_before_the_first_step(tmp_path):
-    run, folder = ending(tmp_path / "run", "symbol_acuracy>=1")
+    with pytest.raises(ConfigError, match=r"--until symbol_acuracy>=1: unknown figure"):
+        small.run_config(train__until="symbol_acuracy>=1")
+    # Of a user's own task only the trainer knows the figures.
+    run, folder = ending(tmp_path / "run", "symbol_accuracy>=1")
+    train_config = run.train.model_copy(update={"until": "symbol_acuracy>=1"})
+    run = run.model_copy(update={"train": train_config})
     with pytest.raises(ConfigError, match=r"train.until 'symbol_acuracy>=1': unknown figure"):
         train(run, folder, Listener())
     assert folder.records() == []

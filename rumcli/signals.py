@@ -1,0 +1,231 @@
+"""Signals that end a command: acknowledged at once, also while the main thread runs native code.
+
+Python runs a signal handler between two of its own operations, which may be many seconds apart
+while a graph is compiled. So a thread reads the numbers of the signals as they arrive, prints what
+happens, and ends the process if the main thread does not.
+
+Imports the standard library alone: `install` runs before anything slow is imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+_GRACE = 1.0  # seconds between a second signal and the end of the process
+_SHOW_CURSOR = "\x1b[?25h"  # a live display hides it
+
+
+class Interrupted(KeyboardInterrupt):
+    """Raised in the main thread by a signal that ends the command.
+
+    Attributes:
+        number: The signal's number.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"signal {number}")
+        self.number = number
+
+
+@dataclass(frozen=True)
+class Response:
+    """The response to the first signal.
+
+    Attributes:
+        announcement: The line to print, without the signal's name.
+        delay: Seconds before it is printed; a command that has ended by then prints its own.
+        patience: Seconds after which the process is ended; infinite: it ends by itself.
+        note: Called with the signal's number in the main thread; None: `Interrupted` is raised.
+    """
+
+    announcement: str
+    delay: float = 0.0
+    patience: float = math.inf
+    note: Callable[[int], None] | None = None
+
+
+# Of commands that have nothing to save.
+ENDING = Response("ending; a second signal ends at once", delay=0.3, patience=3.0)
+
+
+class _Watcher:
+    """The handlers and the thread of this process."""
+
+    def __init__(self, response: Response) -> None:
+        self.responses = [response]
+        self.ended_by: int | None = None
+        self.write: Callable[[str], None] = self._write
+        self._received = 0
+        self._read, self._wake = socket.socketpair()
+        self._wake.setblocking(False)
+        try:
+            self._stderr = os.dup(2)  # which is held back while TensorFlow starts
+        except OSError:  # closed, as daemons have it
+            self._stderr = -1
+        self._thread = threading.Thread(target=self._watch, name="rum-signals", daemon=True)
+        self._thread.start()
+
+    def take(self) -> Callable[[], None]:
+        """Install the handlers, except of ignored signals; return a function that undoes it."""
+        numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+        before = {number: signal.getsignal(number) for number in numbers}
+        before = {number: each for number, each in before.items() if each != signal.SIG_IGN}
+        for number in before:
+            signal.signal(number, self._handle)
+        descriptor = signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+
+        def undo() -> None:
+            signal.set_wakeup_fd(descriptor)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+        return undo
+
+    def close(self) -> None:
+        """End the thread."""
+        self._wake.close()
+        self._thread.join()
+        self._read.close()
+        if self._stderr >= 0:
+            os.close(self._stderr)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._received += 1
+        note = self.responses[-1].note
+        if self._received == 1 and note is not None:
+            note(number)
+            return
+        self.ended_by = number
+        raise Interrupted(number)
+
+    def _watch(self) -> None:
+        count, announcement = 0, ""
+        announce_at = end_at = math.inf
+        number = 0
+        while True:
+            left = min(announce_at, end_at) - time.monotonic()
+            self._read.settimeout(None if left == math.inf else max(left, 1e-3))
+            try:
+                received = self._read.recv(1)
+            except TimeoutError:
+                received = None
+            now = time.monotonic()
+            if received == b"":
+                return
+            if received and _name(received[0]):
+                number, count = received[0], count + 1
+                if count == 1:
+                    response = self.responses[-1]
+                    announcement = f"rum: received {_name(number)}: {response.announcement}"
+                    announce_at, end_at = now + response.delay, now + response.patience
+                else:
+                    end_at = min(end_at, now + _GRACE)
+            if now >= announce_at:
+                announce_at = math.inf
+                self._say(announcement)
+            if now >= end_at:
+                self._end(number)
+
+    def _say(self, text: str) -> None:
+        with contextlib.suppress(Exception):  # a display that fails must not keep the process
+            self.write(text)
+
+    def _write(self, text: str) -> None:
+        # In a terminal, over the ^C that it shows.
+        start = "\r\x1b[K" if self._stderr >= 0 and os.isatty(self._stderr) else ""
+        if self._stderr >= 0:
+            os.write(self._stderr, f"{start}{text}\n".encode(errors="replace"))
+
+    def _end(self, number: int) -> None:
+        is_terminal = self._stderr >= 0 and os.isatty(self._stderr)
+        with contextlib.suppress(OSError):
+            self._write(f"rum: error: interrupted{_SHOW_CURSOR if is_terminal else ''}")
+        os._exit(128 + number)
+
+
+_watcher: _Watcher | None = None
+
+
+def install() -> None:
+    """Handle SIGINT, SIGTERM and SIGHUP from here to the end of the process."""
+    global _watcher  # handlers are the process's, not an object's
+    if _watcher is None and threading.current_thread() is threading.main_thread():
+        _watcher = _Watcher(ENDING)
+        _watcher.take()
+
+
+def uninstall() -> None:
+    """Let signals end the process silently: the command is over, its output is written."""
+    for name in _NAMES:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def responding(response: Response) -> Iterator[None]:
+    """Respond otherwise to the first signal while the block runs.
+
+    Outside of the main thread, where Python has no signals, nothing changes. A signal that is
+    ignored, as `nohup` has it, stays ignored.
+
+    Args:
+        response: The response.
+    """
+    global _watcher
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = _watcher
+    if before is None:
+        _watcher = _Watcher(response)
+    watcher = _watcher
+    watcher.responses.append(response)
+    undo = watcher.take()  # again: Ray takes SIGTERM for itself
+    try:
+        yield
+    finally:
+        undo()
+        watcher.responses.pop()
+        if before is None:
+            watcher.close()
+            _watcher = None
+
+
+@contextlib.contextmanager
+def shown_by(write: Callable[[str], None]) -> Iterator[None]:
+    """Print the announcement with a function, which keeps a live display whole.
+
+    Args:
+        write: Receives the line; called from another thread.
+    """
+    watcher = _watcher
+    if watcher is None:
+        yield
+        return
+    before, watcher.write = watcher.write, write
+    try:
+        yield
+    finally:
+        watcher.write = before
+
+
+def ended_by() -> int | None:
+    """Return the number of the signal that ended the command; None if none did."""
+    return None if _watcher is None else _watcher.ended_by
+
+
+def _name(number: int) -> str | None:
+    """Return the name of a signal for people; None if it is another one."""
+    names = {getattr(signal, name, None): name for name in _NAMES}
+    return "Ctrl-C" if number == signal.SIGINT else names.get(number)

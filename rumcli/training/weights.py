@@ -1,0 +1,46 @@
+"""Whether a run has the weights that are asked for, found by file names alone. No Keras."""
+
+from __future__ import annotations
+
+from rumcli.errors import RunError
+from rumcli.training import resume
+from rumcli.training.checkpoint import BEST
+from rumcli.training.run_folder import RunFolder
+
+
+def missing(folder: RunFolder, which: str) -> str | None:
+    """Return the message about a checkpoint that is missing; None if it is there.
+
+    Args:
+        folder: The run.
+        which: `"best"` (by validation) or `"last"`.
+    """
+    place = folder.checkpoints
+    is_there = (place.path / f"{BEST}.npz").exists() if which == BEST else place.numbered()
+    return None if is_there else message(folder, which)
+
+
+def require(folder: RunFolder, which: str) -> None:
+    """Make sure that a run has the checkpoint whose weights are asked for.
+
+    Args:
+        folder: The run.
+        which: `"best"` (by validation) or `"last"`.
+
+    Raises:
+        RunError: If it has none.
+    """
+    if why := missing(folder, which):
+        raise RunError(why)
+
+
+def message(folder: RunFolder, which: str) -> str:
+    """Return the error of a run without a checkpoint.
+
+    Raises:
+        RunError: If it had checkpoints and they are gone.
+    """
+    resume.check(folder)
+    if which == BEST and folder.records():
+        return f"{folder.path} has no best.npz any more; try --checkpoint last"
+    return f"{folder.path} has no '{which}' checkpoint yet; go on with it: {folder.resume_command}"
