@@ -47,6 +47,17 @@ def test_what_is_written_aside_does_not_go_through_a_link(tmp_path):
     assert sorted(tmp_path.iterdir()) == [path, mine]
 
 
+def test_unfinished_files_are_removed_and_nothing_else(tmp_path):
+    files.remove_unfinished(tmp_path / "missing")
+    for name in (".a.txt.17.part", ".b.part", "a.txt", "a.part", ".a.txt"):
+        (tmp_path / name).write_text("")
+    (tmp_path / ".link.part").symlink_to(tmp_path / "a.txt")
+    (tmp_path / ".folder.part").mkdir()
+    files.remove_unfinished(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"a.txt", "a.part", ".a.txt", ".link.part", ".folder.part"}
+
+
 def test_only_regular_files_of_some_size_are_read(tmp_path):
     (tmp_path / "a").write_bytes(b"four")
     os.mkfifo(tmp_path / "pipe")

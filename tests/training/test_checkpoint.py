@@ -1,6 +1,7 @@
 import json
 import pathlib
 import tempfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -148,6 +149,15 @@ def test_a_compressed_file_is_refused(tmp_path):
     with np.load(path) as archive:
         np.savez_compressed(path, **archive)
     with pytest.raises(DamagedError):
+        load(path)
+
+
+def test_members_that_share_their_bytes_are_refused(tmp_path):
+    path = CheckpointFolder(tmp_path).save(checkpoint(), keep=2)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("c.npy", archive.read("b.npy"))  # or it would not write its directory
+        archive.filelist *= 20
+    with pytest.raises(DamagedError, match="BadZipFile"):
         load(path)
 
 
