@@ -47,6 +47,17 @@ def test_what_is_written_aside_does_not_go_through_a_link(tmp_path):
     assert sorted(tmp_path.iterdir()) == [path, mine]
 
 
+def test_unfinished_files_are_removed_and_nothing_else(tmp_path):
+    files.remove_unfinished(tmp_path / "missing")
+    for name in (".a.txt.17.part", ".b.part", "a.txt", "a.part", ".a.txt"):
+        (tmp_path / name).write_text("")
+    (tmp_path / ".link.part").symlink_to(tmp_path / "a.txt")
+    (tmp_path / ".folder.part").mkdir()
+    files.remove_unfinished(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"a.txt", "a.part", ".a.txt", ".link.part", ".folder.part"}
+
+
 def test_only_regular_files_of_some_size_are_read(tmp_path):
     (tmp_path / "a").write_bytes(b"four")
     os.mkfifo(tmp_path / "pipe")
@@ -108,6 +119,26 @@ def test_nothing_is_added_to_a_pipe(tmp_path):
         files.append(tmp_path / "pipe", b"new")
 
 
+def test_only_regular_files_with_one_name_are_opened_to_write(tmp_path):
+    mine, link, second, pipe = (tmp_path / name for name in ("mine", "link", "second", "pipe"))
+    os.close(files.open_own(mine, os.O_WRONLY))
+    mine.write_text("mine")
+    link.symlink_to(mine)
+    second.hardlink_to(mine)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for path, number, reason in (
+        (link, errno.ELOOP, "Is a link"),
+        (second, errno.ELOOP, "second name"),
+        (pipe, errno.EINVAL, "Not a regular file"),
+    ):
+        with pytest.raises(OSError, match=reason) as caught:
+            files.open_own(path, os.O_WRONLY)
+        assert caught.value.errno == number
+    os.close(reader)
+    assert mine.read_text() == "mine"
+
+
 def test_an_error_of_the_disk_is_not_lost_by_the_flush_of_a_directory(tmp_path, monkeypatch):
     """A file system that can't flush directories is no error, a broken disk is one."""
 
@@ -134,7 +165,11 @@ def test_readable_text_is_valid_unicode_and_valid_text_is_left_alone(text):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("a\udcff\udc80", r"a\xff\x80"), ("\ud800\udcfe", r"\ud800\xfe"), ("\udc7f", r"\udc7f")],
+    [
+        ("a\udcff\udc80", r"a\xff\x80"),
+        ("\ud800\udcfe", r"\ud800\xfe"),
+        ("\udc7f\udd00", r"\udc7f\udd00"),
+    ],
 )
 def test_bytes_of_a_name_and_other_surrogates_are_escaped(text, expected):
     assert files.readable(text) == expected
@@ -154,3 +189,17 @@ def test_a_folder_is_reachable_by_a_valid_name(tmp_path):
         (place / "a").write_text("there")
     assert (folder / "a").read_text() == "there"
     assert not place.parent.exists()
+
+
+def test_a_temporary_directory_that_cannot_be_removed_is_no_error(tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    with monkeypatch.context() as busy:
+        busy.setattr(os, "rmdir", refuse)
+        with files.replacing_any(tmp_path / "a") as aside:
+            aside.write_text("new")
+        with files.reachable(tmp_path / "\udcff") as place:
+            pass
+    assert (tmp_path / "a").read_text() == "new"
+    place.parent.rmdir()

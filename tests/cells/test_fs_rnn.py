@@ -61,6 +61,16 @@ def test_the_states_are_those_of_the_fast_cells_and_then_those_of_the_slow_one()
     assert [tuple(state.shape) for state in initial] == [(2, 5), (2, 5), (2, 3), (2, 9)]
 
 
+def test_the_fast_cells_start_from_the_state_of_the_first_one():
+    sized_alike = keras.layers.StackedRNNCells([keras.layers.GRUCell(2), keras.layers.GRUCell(4)])
+    for fast, expected in (
+        ([ARUMCell(2), sized_alike], np.eye(2).ravel()),
+        ([sized_alike, ARUMCell(2)], np.zeros(4)),
+    ):
+        _, memory, _ = FSRNN(fast, RUMCell(3)).get_initial_state(1)
+        np.testing.assert_array_equal(to_numpy(memory)[0], expected)
+
+
 def test_dropout_drops_the_output_in_training_and_scales_what_is_left():
     layer = FSRNN(
         [LNLSTMCell(300), LNLSTMCell(300)],

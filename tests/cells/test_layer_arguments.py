@@ -1,5 +1,6 @@
 """Arguments of the cells and layers: which are accepted, and what a configuration keeps of them."""
 
+import inspect
 import json
 
 import keras
@@ -111,6 +112,63 @@ def test_numbers_of_numpy_are_plain_ones_in_the_configuration(layer):
 
     assert again.get_config() == config
     assert type(again.state_size[0] if again.cell.state_size != 3 else 3) is int
+
+
+# None of them the default.
+ARGUMENTS = {
+    RUM: {
+        "activation": "tanh",
+        "time_norm": 2.0,
+        "layer_norm": True,
+        "layer_norm_order": "after_sigmoid",
+        "zoneout": 0.25,
+        "update_gate": False,
+        "kernel_initializer": "glorot_uniform",
+        "bias_initializer": "zeros",
+        "seed": 3,
+    },
+    LNLSTM: {
+        "forget_bias": 0.5,
+        "zoneout": 0.25,
+        "cell_zoneout": 0.5,
+        "kernel_initializer": "zeros",
+        "recurrent_initializer": "identity",
+        "bias_initializer": "ones",
+        "seed": 3,
+    },
+    EUNN: {
+        "capacity": 3,
+        "complex_valued": True,
+        "kernel_initializer": "orthogonal",
+        "bias_initializer": "ones",
+    },
+    GORU: {
+        "pairing": "fft",
+        "kernel_initializer": "orthogonal",
+        "recurrent_initializer": "identity",
+        "bias_initializer": "ones",
+    },
+}
+ARGUMENTS[ARUM] = ARGUMENTS[RUM]
+
+
+@pytest.mark.parametrize("layer_class", SIZED)
+def test_every_argument_is_kept_in_the_configuration(layer_class):
+    arguments = {**ARGUMENTS[layer_class], "implementation": "plain"}
+    # `capacity` and another pairing exclude each other.
+    known = set(inspect.signature(layer_class).parameters) - {"units", "kwargs"}
+    assert known - set(arguments) <= {"capacity", "pairing"}
+
+    config = json.loads(json.dumps(layer_class(4, **arguments).get_config()))
+
+    for name, value in arguments.items():
+        expected = value
+        if name.endswith("_initializer"):
+            expected = json.loads(
+                json.dumps(keras.initializers.serialize(keras.initializers.get(value)))
+            )
+        assert config[name] == expected, name
+    assert layer_class.from_config(config).get_config() == config
 
 
 @pytest.mark.parametrize(

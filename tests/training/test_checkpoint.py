@@ -1,6 +1,7 @@
 import json
 import pathlib
 import tempfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -46,6 +47,26 @@ def test_only_the_newest_are_kept(tmp_path):
 def test_no_checkpoint_is_none(tmp_path):
     assert CheckpointFolder(tmp_path).load_newest() == (None, [])
     assert CheckpointFolder(tmp_path).load_best() is None
+
+
+@pytest.mark.parametrize("with_best", [False, True])
+def test_all_checkpoints_are_deleted_at_once(tmp_path, with_best):
+    folder = CheckpointFolder(tmp_path / "checkpoints")
+    folder.clear()  # of which there is none yet
+    folder.save(checkpoint(5), keep=2)
+    folder.save(checkpoint(10), keep=2)
+    if with_best:
+        folder.save_best(checkpoint(5))
+    assert folder.has_best == with_best
+    folder.clear()
+    assert list(folder.path.iterdir()) == []
+
+
+def test_a_checkpoint_that_cannot_be_read_is_reported_with_the_cause(tmp_path):
+    path = tmp_path / "step-00000005.npz"
+    with pytest.raises(RunError) as caught:
+        load(path)
+    assert str(caught.value) == f"can't read checkpoint {path}: No such file or directory"
 
 
 def test_the_one_before_a_damaged_one_is_used_and_it_is_said(tmp_path):
@@ -128,6 +149,15 @@ def test_a_compressed_file_is_refused(tmp_path):
     with np.load(path) as archive:
         np.savez_compressed(path, **archive)
     with pytest.raises(DamagedError):
+        load(path)
+
+
+def test_members_that_share_their_bytes_are_refused(tmp_path):
+    path = CheckpointFolder(tmp_path).save(checkpoint(), keep=2)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("c.npy", archive.read("b.npy"))  # or it would not write its directory
+        archive.filelist *= 20
+    with pytest.raises(DamagedError, match="BadZipFile"):
         load(path)
 
 

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from rumcli.errors import RunError
 from rumcli.training import record_file, records
 from rumcli.training.record_file import RecordFile
 
@@ -101,3 +102,19 @@ def test_many_steps_are_named_by_their_ends():
     assert record_file._named([10]) == "step 10"
     assert record_file._named([10, 20, 30]) == "steps 10, 20 and 30"
     assert record_file._named(range(10, 200, 10)) == "steps 10, 20, … 190 (19 in all)"
+
+
+def test_a_record_that_cannot_be_read_is_reported_with_the_cause(tmp_path):
+    with pytest.raises(RunError) as caught:
+        RecordFile(tmp_path, records.is_record).read()  # a directory
+    assert str(caught.value) == f"can't read {tmp_path}: Not a regular file"
+
+
+def test_the_newest_records_are_backed_up_as_far_as_they_fit(file, monkeypatch):
+    sizes = [len(json.dumps(record(step))) for step in STEPS]
+    for room, count in ((sum(sizes), 4), (sum(sizes) - 1, 3), (sizes[-1], 1), (sizes[-1] - 1, 0)):
+        monkeypatch.setattr(record_file, "_BACKUP_BYTES", room)
+        assert file.backup() == {
+            "steps": STEPS,
+            "newest": [line(step).rstrip() for step in STEPS[4 - count :]],
+        }

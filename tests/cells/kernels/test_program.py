@@ -1,10 +1,14 @@
 """Into how many parts the samples are split."""
 
+import os
+
 import pytest
 
 from tests.cells.gradients import BACKEND, needs_tensorflow
 
 if BACKEND == "tensorflow":
+    import tensorflow as tf
+
     from rumcli.cells.kernels import program
 
 pytestmark = needs_tensorflow
@@ -38,3 +42,15 @@ def test_cores_share_the_samples_equally_if_each_has_enough(cores, batch, expect
 def test_what_a_shard_carries_stays_small(cores, batch, units, expected, monkeypatch):
     monkeypatch.setattr(program, "_cores", lambda: cores)
     assert program._count(batch, 4 * units**2) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "usable", "present", "expected"),
+    [(3, {0, 5}, 64, 3), (0, {0, 5}, 64, 2), (0, set(), 64, 64), (0, set(), None, 1)],
+)
+def test_cores_are_those_asked_for_or_else_usable(asked, usable, present, expected, monkeypatch):
+    threads = "get_intra_op_parallelism_threads"
+    monkeypatch.setattr(tf.config.threading, threads, lambda: asked)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: usable, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: present)
+    assert program._cores() == expected
