@@ -24,7 +24,7 @@ SMALL = [
 def trained(tmp_path_factory):
     """A folder with stories and a run on them, and what the run said."""
     place = tmp_path_factory.mktemp("babi")
-    babi.write(place / "en")
+    babi.write_subtasks(place / "en")
     result = rum("train", "babi", "--data=en", "--out=run", *SMALL, cwd=place)
     assert result.returncode == 0, result.stderr
     return place, result
@@ -86,7 +86,7 @@ def test_stories_are_generated_where_none_are_given(tmp_path):
 
 @pytest.mark.slow
 def test_all_subtasks_are_trained_stopped_and_gone_on_with(tmp_path):
-    babi.write(tmp_path / "en", numbers=range(1, 21), train=20, test=6)
+    babi.write_subtasks(tmp_path / "en", numbers=range(1, 21), train=20, test=6)
     arguments = ["--subtask=all", "--data=en", "--out=all", *SMALL]
     process = start("train", "babi", *arguments, cwd=tmp_path)
     second = tmp_path / "all" / "qa2" / "metrics.jsonl"
@@ -115,7 +115,7 @@ def test_all_subtasks_are_trained_stopped_and_gone_on_with(tmp_path):
     ],
 )
 def test_what_is_wrong_is_told_and_leaves_nothing(trained, tmp_path, arguments, expected):
-    babi.write(tmp_path / "en")
+    babi.write_subtasks(tmp_path / "en")
     result = rum("train", "babi", *arguments.split(), cwd=tmp_path)
     assert_one_line(result, 2, expected)
     assert not (tmp_path / "runs").exists()

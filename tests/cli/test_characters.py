@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from tests.cli.commands import (
     start,
 )
 from tests.documents import validated
+from tests.marks import needs_posix
 
 SMALL = [
     "--hidden=8",
@@ -250,7 +250,7 @@ def test_a_reader_that_closes_the_pipe_ends_the_writing_quietly(trained):
 
 
 @pytest.mark.e2e
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+@needs_posix
 def test_ctrl_c_ends_the_writing_in_one_line(trained):
     process = start("generate", trained[0] / "run", "--length=1000000", cwd="/", fresh=True)
     seen = process.stdout.read(20)

@@ -10,13 +10,14 @@ import yaml
 
 from tests.cli.commands import SMALL_RUM, assert_one_line, environment, rum
 from tests.documents import validated
+from tests.marks import needs_posix
 
 PAGE = (Path(__file__).parents[2] / "docs/ci.md").read_text(encoding="utf-8")
 (SCRIPT,) = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", PAGE, flags=re.DOTALL)
 (WORKFLOW,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+@needs_posix
 @pytest.mark.slow
 def test_the_script_leaves_what_it_says_and_goes_on_with_a_run_that_is_there(tmp_path):
     (tmp_path / "bin").mkdir()

@@ -1,7 +1,6 @@
 import hashlib
 import json
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from rumcli.cli.app import main
 from rumcli.data import copying
 from tests.cli.commands import COMMAND, environment, interrupt_when, rum, start
 from tests.documents import validated
+from tests.marks import needs_posix
 
 
 def test_examples_go_to_a_file_of_the_kind_that_its_name_says(tmp_path):
@@ -68,7 +68,7 @@ def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path):
 
 
 @pytest.mark.e2e
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+@needs_posix
 def test_an_interrupted_command_says_so_and_leaves_no_part_of_a_file(tmp_path):
     arguments = ["gen-data", "copying", "--count=100000000", "--out=a.txt"]
     # In a fork an interrupt got lost at times, likely in the callback that JAX gives the collector.

@@ -4,13 +4,13 @@ from rumcli.cli import engine
 from rumcli.cli.app import main
 from tests.cli.commands import rum
 from tests.documents import validated
-from tests.original_checkpoint import under, variables, write
+from tests.original_checkpoint import under, variables, write_checkpoint
 
 
 def test_a_rum_of_the_original_becomes_a_file_of_keras(tmp_path):
     # given
     theirs, _ = variables(10, 8)
-    write(tmp_path / "model", under("rnn/rum_cell", theirs))
+    write_checkpoint(tmp_path / "model", under("rnn/rum_cell", theirs))
 
     # when
     result = rum(

@@ -19,6 +19,7 @@ from rumcli.cli.app import app, main
 from rumcli.reporting import output
 from tests.cli.commands import python
 from tests.documents import SCHEMAS, file_of, validated
+from tests.marks import needs_posix
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
@@ -144,7 +145,7 @@ def test_an_error_leaves_stdout_empty(capsys, arguments):
 
 
 @pytest.mark.e2e
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+@needs_posix
 def test_the_example_of_the_page_runs(tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
     command = tmp_path / "rum"

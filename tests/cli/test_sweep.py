@@ -2,16 +2,17 @@
 
 import pytest
 
+from rumcli.sweeps.folder import Run
 from tests.cli.commands import assert_one_line, python, rum
 from tests.documents import validated
-from tests.sweeps.files import SMALL, give, run, sweep, write
+from tests.sweeps.files import SMALL, sweep, write_run, write_sweep
 
 RATES = [0.01, 0.001]
 SMALL_SET = SMALL["set"]
 
 
 def test_a_dry_run_lists_the_points(tmp_path):
-    write(tmp_path)
+    write_sweep(tmp_path)
     result = rum("sweep", "sweep.yaml", "--dry-run", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert "2 points, 2 seeds each: 4 runs" in result.stdout
@@ -43,8 +44,8 @@ def test_a_dry_run_lists_the_points(tmp_path):
 )
 def test_mistakes_are_told_in_one_line(tmp_path, arguments, expected):
     made, _ = sweep(tmp_path, [])
-    write(tmp_path, "wrong.yaml", parameters={"cell.units": [8, 0]})
-    write(tmp_path, "other.yaml", set={**SMALL_SET, "train.steps": 30}, seeds=[3, 4])
+    write_sweep(tmp_path, "wrong.yaml", parameters={"cell.units": [8, 0]})
+    write_sweep(tmp_path, "other.yaml", set={**SMALL_SET, "train.steps": 30}, seeds=[3, 4])
     before = sorted(path.name for path in made.path.iterdir())
     assert_one_line(rum("sweep", *arguments, cwd=tmp_path), 2, expected)
     assert sorted(path.name for path in made.path.iterdir()) == before
@@ -56,7 +57,7 @@ def test_results_are_shown_from_the_folders_alone(tmp_path):
     for number, point in enumerate(points, 1):
         for seed in (1, 2):
             value = number / 10 + seed / 100
-            give(made, plan, run(number, seed, point), [value], test=value)
+            write_run(made, plan, Run(number, seed, point), [value], test=value)
     result = rum("sweep", "--results=out", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "0.115 ± 0.007" in result.stdout
@@ -69,7 +70,7 @@ def test_results_are_shown_from_the_folders_alone(tmp_path):
 
 @pytest.mark.e2e
 def test_without_ray_a_line_says_what_to_install(tmp_path):
-    write(tmp_path)
+    write_sweep(tmp_path)
     code = (
         "import sys; sys.modules['ray'] = None\n"
         "from rumcli.cli.app import main; sys.exit(main(['sweep', 'sweep.yaml']))"
@@ -99,7 +100,7 @@ def test_a_cluster_that_is_not_there_is_told_at_once(address, expected):
 
 def test_what_no_machine_has_is_told_and_leaves_nothing(tmp_path):
     pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
-    write(tmp_path, cores_per_run=1000)
+    write_sweep(tmp_path, cores_per_run=1000)
     result = rum("sweep", "sweep.yaml", cwd=tmp_path)
     assert_one_line(result, 2, "cores_per_run: 1000, but no machine has as many; the largest has")
     assert list((tmp_path / "sweeps").iterdir()) == []
@@ -109,7 +110,7 @@ def test_a_sweep_with_nothing_left_to_do_is_shown(tmp_path):
     points = [{"optimizer.learning_rate": rate} for rate in RATES]
     made, plan = sweep(tmp_path, points, seeds=[1])
     for number, point in enumerate(points, 1):
-        give(made, plan, run(number, 1, point), [0.5], test=0.5)
+        write_run(made, plan, Run(number, 1, point), [0.5], test=0.5)
     result = rum("sweep", "--resume=out", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "out is finished\n")
     assert "0.001" in result.stdout
@@ -118,6 +119,6 @@ def test_a_sweep_with_nothing_left_to_do_is_shown(tmp_path):
 def test_code_of_a_file_is_not_run_unless_it_is_trusted(tmp_path):
     pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
     own = {**SMALL_SET, "cell.name": "custom", "cell.factory": "mine:Cell"}
-    write(tmp_path, set=own)
+    write_sweep(tmp_path, set=own)
     result = rum("sweep", "sweep.yaml", cwd=tmp_path)
     assert_one_line(result, 2, "the configuration names code, mine:Cell")

@@ -8,11 +8,11 @@ import pytest
 from rumcli.cli import sweep as command
 from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import tune
-from rumcli.sweeps.folder import FAILED, SweepFolder
+from rumcli.sweeps.folder import FAILED, Run, SweepFolder
 from rumcli.sweeps.plan import Plan
 from rumcli.sweeps.tune import Ending
 from rumcli.training import lock
-from tests.sweeps.files import SMALL, give, run, sweep, write
+from tests.sweeps.files import SMALL, sweep, write_run, write_sweep
 
 
 class ReachedRayError(Exception):
@@ -60,7 +60,7 @@ def made(monkeypatch):
 
 @pytest.mark.usefixtures("made")
 def test_a_search_in_many_lists_begins_at_once(here):
-    write(here, search="random", runs=2, parameters={**MANY, "cell.units": TEN})
+    write_sweep(here, search="random", runs=2, parameters={**MANY, "cell.units": TEN})
     with pytest.raises(ReachedRayError):
         command.sweep(here / "sweep.yaml", quiet=True)
 
@@ -75,7 +75,7 @@ def test_a_search_in_many_lists_begins_at_once(here):
 )
 def test_code_is_found_among_many_lists(here, parameters):
     (here / "mine.py").write_text("class Cell: pass\n")
-    write(here, search="random", runs=2, parameters={**parameters, **MANY})
+    write_sweep(here, search="random", runs=2, parameters={**parameters, **MANY})
     with pytest.raises(ConfigError, match="names code, mine:Cell"):
         command.sweep(here / "sweep.yaml", quiet=True)
     with pytest.raises(ReachedRayError):
@@ -84,7 +84,7 @@ def test_code_is_found_among_many_lists(here, parameters):
 
 def test_all_of_several_codes_are_looked_at(here, monkeypatch):
     own = {**SMALL["set"], "cell.name": "custom", "cell.factory": "mine:A"}
-    write(here, set=own, parameters={"cell.factory": ["mine:A", "mine:B", "mine:C"]})
+    write_sweep(here, set=own, parameters={"cell.factory": ["mine:A", "mine:B", "mine:C"]})
     seen = []
     monkeypatch.setattr(command.code, "check", lambda run, trusted: seen.append(run.cell.factory))
     with pytest.raises(ReachedRayError):
@@ -97,7 +97,7 @@ def test_each_of_several_texts_is_looked_for(here, missing):
     texts = ["one.txt", "two.txt"]
     (here / texts[1 - missing]).write_text("the quick brown fox " * 100)
     own = {"cell.name": "gru", "cell.units": 8, "train.batch_size": 2, "task.length": 5}
-    write(here, task="ptb", set=own, parameters={"task.data": texts})
+    write_sweep(here, task="ptb", set=own, parameters={"task.data": texts})
     with pytest.raises(ConfigError, match=f"{texts[missing]}"):
         command.sweep(here / "sweep.yaml", quiet=True)
     assert not (here / "sweeps").exists()
@@ -119,9 +119,9 @@ def left(here, monkeypatch):
             for number, settings in enumerate((A, B), 1):
                 if number in (*failed, *saved, *tested):
                     test = 0.5 if number in tested else None
-                    give(folder, plan, run(number, 1, settings), test=test)
+                    write_run(folder, plan, Run(number, 1, settings), test=test)
                 if number in failed:
-                    folder.mark(run(number, 1, settings), FAILED, f"loss {number} is not finite")
+                    folder.mark(Run(number, 1, settings), FAILED, f"loss {number} is not finite")
             return Ending(None, out_of_time)
 
         monkeypatch.setattr(tune, "run", run_them)
@@ -172,7 +172,7 @@ def test_how_to_go_on_has_the_options_that_the_folder_does_not_know(left, capsys
 def test_a_search_that_gave_up_shows_its_results_and_fails(here, monkeypatch, capsys):
     why = "the last 100 points that were drawn can't be run; point-101: cell.units: expected 1"
     monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False, why))
-    write(here)
+    write_sweep(here)
     with pytest.raises(RunError) as error:
         command.sweep(here / "sweep.yaml", out=here / "new")
     assert str(error.value) == why
@@ -197,7 +197,7 @@ def test_what_is_wrong_only_with_ray_leaves_no_folder(here, monkeypatch):
         raise ConfigError("no machine has as many cores")
 
     monkeypatch.setattr(tune, "run", refuse)
-    write(here)
+    write_sweep(here)
     with pytest.raises(ConfigError, match="no machine"):
         command.sweep(here / "sweep.yaml", out=here / "new", quiet=True)
     assert not (here / "new").exists()
@@ -209,7 +209,7 @@ def test_an_error_after_a_point_was_drawn_takes_nothing_away(here, monkeypatch):
         raise ConfigError("can't write to new/point-1-seed-1: No space left on device")
 
     monkeypatch.setattr(tune, "run", draw)
-    write(here)
+    write_sweep(here)
     with pytest.raises(ConfigError, match="No space left"):
         command.sweep(here / "sweep.yaml", out=here / "new", quiet=True)
     assert SweepFolder.open(here / "new").points() == [A]
@@ -218,7 +218,7 @@ def test_an_error_after_a_point_was_drawn_takes_nothing_away(here, monkeypatch):
 def test_a_sweep_whose_result_nobody_gets_can_still_be_shown(here, monkeypatch):
     monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False))
     monkeypatch.setattr(sys, "stdout", None)  # as `>&-` has it
-    write(here)
+    write_sweep(here)
     with pytest.raises(ConfigError, match="stdout is closed"):
         command.sweep(here / "sweep.yaml", out=here / "new")
     command.sweep(results=here / "new", quiet=True)
@@ -236,7 +236,7 @@ def test_a_sweep_under_way_is_not_given_other_limits(left, here):
 
 def test_a_sweep_that_was_killed_as_it_was_created_is_started_with_its_file(here, monkeypatch):
     monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False))
-    write(here)
+    write_sweep(here)
     (here / "new").mkdir()
     for name in ("lock", "base.yaml"):
         (here / "new" / name).write_text("half")

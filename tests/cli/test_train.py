@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 
 import numpy as np
 import pytest
@@ -19,19 +18,10 @@ from tests.cli.commands import (
 )
 from tests.cli.terminal import in_a_terminal
 from tests.documents import validated
+from tests.marks import needs_posix
+from tests.runs import last_saved_step, read_records
 
-needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 RANDOM = ["--set=model.dropout=0.2", "--set=cell.zoneout=0.2"]
-
-
-def records(folder):
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
-
-
-def newest_step(folder):
-    steps = [int(path.stem.removeprefix("step-")) for path in folder.glob("checkpoints/step-*.npz")]
-    return max(steps, default=0)
 
 
 def test_a_run_ends_with_a_table_beside_its_reference_level(finished_run):
@@ -120,7 +110,7 @@ def test_a_run_can_be_repeated_from_its_config(tmp_path, finished_run):
     config = finished_run / "config.yaml"
     result = rum("train", "--preset", config, "--out=again", "--quiet", cwd=tmp_path)
     assert result.returncode == 0
-    assert records(tmp_path / "again") == records(finished_run)
+    assert read_records(tmp_path / "again") == read_records(finished_run)
 
 
 @pytest.mark.e2e
@@ -130,7 +120,7 @@ def test_a_run_goes_on_when_nobody_reads_what_it_says(tmp_path):
     process.stderr.readline()
     process.stderr.close()
     assert process.wait(timeout=120) == 0
-    assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
+    assert [record["step"] for record in read_records(tmp_path / "x")] == [10, 20]
 
 
 @pytest.mark.e2e
@@ -157,15 +147,15 @@ def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, name, code, options):
     # when the same is stopped at about step 60 and resumed,
     process = start(*arguments, "--out=parts", cwd=tmp_path, fresh=True)
     parts = tmp_path / "parts"
-    found, _, err = interrupt_when(process, lambda: newest_step(parts) >= 60, number)
+    found, _, err = interrupt_when(process, lambda: last_saved_step(parts) >= 60, number)
     assert found == code
-    assert newest_step(parts) < 120
+    assert last_saved_step(parts) < 120
     if name != "SIGKILL":
-        assert f"saved at step {newest_step(parts)} of 120" in err
+        assert f"saved at step {last_saved_step(parts)} of 120" in err
         assert err.endswith("to go on: rum train --resume parts\n")
     assert rum("train", "--resume=parts", "--quiet", cwd=tmp_path).returncode == 0
     # then losses and weights are the same to the last bit.
-    assert records(parts) == records(tmp_path / "whole")
+    assert read_records(parts) == read_records(tmp_path / "whole")
     with (
         np.load(tmp_path / "whole/checkpoints/step-00000120.npz") as one,
         np.load(parts / "checkpoints/step-00000120.npz") as other,
@@ -198,7 +188,7 @@ def test_a_finished_run_can_be_made_longer(tmp_path):
     assert rum("train", "copying", "--steps=10", "--out=x", *SMALL, cwd=tmp_path).returncode == 0
     result = rum("train", "--resume=x", "--steps=20", "--json", cwd=tmp_path)
     assert validated(result.stdout, "train")["steps"] == 20
-    assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
+    assert [record["step"] for record in read_records(tmp_path / "x")] == [10, 20]
 
 
 @pytest.mark.e2e

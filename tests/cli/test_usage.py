@@ -4,15 +4,14 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 
 import pytest
 
 from rumcli.cli.app import main
 from tests.cli.commands import COMMAND, assert_one_line, environment, python, rum
 from tests.documents import validated
+from tests.marks import needs_posix
 
-needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 needs_a_full_device = pytest.mark.skipif(
     not os.path.exists("/dev/full"),  # noqa: PTH110
     reason="there is no /dev/full",

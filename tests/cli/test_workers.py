@@ -5,7 +5,6 @@ import json
 import pathlib
 import signal
 import socket
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,32 +23,23 @@ from tests.cli.commands import (
     rum_process,
     start,
 )
+from tests.marks import needs_posix
+from tests.runs import last_saved_step, read_records
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+pytestmark = needs_posix
 
 COPYING = ["train", "copying", *SMALL_RUM, "--set=train.eval_every=4"]
 # Sums in another order differ by some units in the last place, and grow as the weights change.
 ROUNDING = 1e-5
 
 
-def records(folder):
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
 def assert_same_losses(found, expected):
     """Assert that two runs have the same losses at the same steps, within rounding."""
-    one, other = records(found), records(expected)
+    one, other = read_records(found), read_records(expected)
     assert [record["step"] for record in one] == [record["step"] for record in other]
     for name in ("loss", "val_loss"):
         values = [record[name] for record in other]
         assert [record[name] for record in one] == pytest.approx(values, rel=ROUNDING)
-
-
-def steps_saved(folder):
-    return max(
-        (int(path.stem.removeprefix("step-")) for path in folder.glob("checkpoints/step-*.npz")),
-        default=0,
-    )
 
 
 def workers_alive(folder):
@@ -193,11 +183,11 @@ def test_streams_that_are_carried_on_survive_a_stop_and_another_number(tmp_path,
     # when two processes are stopped in the middle of a span and others go on,
     process = start(*command, "--out=two", "--workers=2", cwd=tmp_path, fresh=True)
     two = tmp_path / "two"
-    code, _, err = interrupt_when(process, lambda: steps_saved(two) >= 15)
+    code, _, err = interrupt_when(process, lambda: last_saved_step(two) >= 15)
     assert code == 130, err
     assert err.endswith("to go on: rum train --resume two\n")
     assert workers_alive(tmp_path) == []
-    assert steps_saved(two) < 60
+    assert last_saved_step(two) < 60
     result = rum_process("train", "--resume=two", f"--workers={again}", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
     # then losses are those of one process that nobody stopped.
@@ -214,7 +204,7 @@ def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, kille
     victim, left = (other, chief) if killed == "worker" else (chief, other)
     two = tmp_path / "two"
     # when one is killed,
-    interrupt_when(victim, lambda: steps_saved(two) >= 10, signal.SIGKILL)
+    interrupt_when(victim, lambda: last_saved_step(two) >= 10, signal.SIGKILL)
     began = time.monotonic()
     _, err = left.communicate(timeout=120)
     # then the other ends soon, with one line,
@@ -222,7 +212,7 @@ def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, kille
     assert time.monotonic() - began < 60
     name = "worker 1" if killed == "worker" else "worker 0, the chief,"
     assert err.splitlines()[-1] == f"rum: error: {name} is gone"
-    saved = steps_saved(two)
+    saved = last_saved_step(two)
     assert 10 <= saved < 400
     # and the run goes on as if nothing had been.
     steps = saved // 4 * 4 + 8
@@ -232,8 +222,8 @@ def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, kille
     (two / "config.yaml").write_text(shorter)
     result = rum_process("train", "--resume=two", "--workers=2", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
-    assert records(two)[-1]["loss"] == pytest.approx(
-        records(tmp_path / "one")[-1]["loss"], rel=1e-4
+    assert read_records(two)[-1]["loss"] == pytest.approx(
+        read_records(tmp_path / "one")[-1]["loss"], rel=1e-4
     )
 
 

@@ -221,10 +221,10 @@ def test_a_new_name_within_a_cell_keeps_what_means_the_same_in_both(tmp_path):
     )
     run = build(str(preset), ["cell.slow.name=lnlstm"], FAST_SLOW)
     assert (run.cell.slow.name, run.cell.slow.units, run.cell.slow.zoneout) == ("lnlstm", 7, 0.2)
-    assert config.from_file(write(tmp_path / "again.yaml", config.to_yaml(run))) == run
+    assert config.from_file(write_yaml(tmp_path / "again.yaml", config.to_yaml(run))) == run
 
 
-def write(path, text):
+def write_yaml(path, text):
     path.write_text(text)
     return path
 

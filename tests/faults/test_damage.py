@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from tests.cli.commands import assert_one_line, rum
-from tests.faults.runs import assert_goes_on, newest, records
+from tests.faults.runs import assert_resumes
+from tests.runs import newest_checkpoint, read_records
 
 
 @pytest.fixture
@@ -38,15 +39,15 @@ def exchange(path):
 
 @pytest.mark.parametrize("damage", [truncate, flip_a_bit, empty, exchange])
 def test_a_damaged_checkpoint_is_told_and_passed_over(run, unbroken, damage):
-    damage(newest(run))
-    result = assert_goes_on(run, unbroken, "--steps=40")
+    damage(newest_checkpoint(run))
+    result = assert_resumes(run, unbroken, "--steps=40")
     assert "checkpoint run/checkpoints/step-00000020.npz is damaged" in result.stderr
     assert "going back to the one before it" in result.stderr
 
 
 def test_a_checkpoint_that_is_gone_is_replaced_by_the_one_before_it(run, unbroken):
-    newest(run).unlink()
-    assert_goes_on(run, unbroken, "--steps=40")
+    newest_checkpoint(run).unlink()
+    assert_resumes(run, unbroken, "--steps=40")
 
 
 def test_without_a_whole_checkpoint_the_run_says_so_and_touches_nothing(run):
@@ -73,10 +74,10 @@ def test_a_lost_and_a_torn_line_of_the_record_are_repaired(run, unbroken, torn):
     metrics = run / "metrics.jsonl"
     first, *others = metrics.read_text().splitlines(keepends=True)
     metrics.write_text("".join(others) + torn)
-    result = assert_goes_on(run, unbroken, "--steps=40")
+    result = assert_resumes(run, unbroken, "--steps=40")
     assert "run/metrics.jsonl lacked the records of step 10; they are restored" in result.stderr
     assert metrics.read_text().startswith(first)
-    assert [record["step"] for record in records(run)] == [10, 20, 30, 40]
+    assert [record["step"] for record in read_records(run)] == [10, 20, 30, 40]
 
 
 def test_a_run_without_its_checkpoints_begins_again_only_if_the_user_says_so(run, unbroken):
@@ -91,7 +92,7 @@ def test_a_run_without_its_checkpoints_begins_again_only_if_the_user_says_so(run
     assert_one_line(result, 1, "run/checkpoints/step-*.npz are missing")
     assert "rum train --resume run --from-scratch" in result.stderr
     assert (run / "metrics.jsonl").read_bytes() == before
-    assert_goes_on(run, unbroken, "--steps=40", "--from-scratch")
+    assert_resumes(run, unbroken, "--steps=40", "--from-scratch")
 
 
 def test_a_damaged_best_checkpoint_does_not_keep_a_run_from_ending(run):

@@ -9,7 +9,9 @@ import pytest
 
 from rumcli.training.checkpoint import load
 from tests.cli.commands import COMMAND, SMALL, assert_one_line, environment, rum, rum_process
-from tests.faults.runs import ARGUMENTS, assert_goes_on, needs_posix, newest, records
+from tests.faults.runs import ARGUMENTS, assert_resumes
+from tests.marks import needs_posix
+from tests.runs import newest_checkpoint, read_records
 
 pytestmark = needs_posix
 
@@ -45,7 +47,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole_and_the_record_readable(tm
     if sys.platform != "linux" or not _can_mount(tmp_path):
         pytest.skip("needs unshare(1) and leave to mount a tmpfs in a namespace of its own")
     # Given a disk that has room for the first checkpoints but not for a third beside two,
-    size = 4 * newest(unbroken).stat().st_size
+    size = 4 * newest_checkpoint(unbroken).stat().st_size
     (tmp_path / "disk").mkdir()
     script = _IN_A_SMALL_DISK.format(size=size)
     command = [*COMMAND, *ARGUMENTS, "--steps=40", "--out=run", "--quiet"]
@@ -66,13 +68,13 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole_and_the_record_readable(tm
     assert all(load(path) for path in copy.glob("checkpoints/*.npz"))
     assert list(copy.glob("checkpoints/step-*.npz"))
     assert list(copy.rglob("*.part")) == []
-    assert records(copy)
+    assert read_records(copy)
     # and with more room the run goes on as if nothing had been.
     shutil.rmtree(tmp_path / "disk", ignore_errors=True)
     config = (unbroken / "config.yaml").read_text()
     assert json.loads((copy / "environment.json").read_text())
     (copy / "config.yaml").write_text(config)
-    assert_goes_on(copy, unbroken)
+    assert_resumes(copy, unbroken)
 
 
 def _can_mount(place):

@@ -27,8 +27,9 @@ from rumcli.training.run_folder import NOT_FINITE, RunFolder
 from rumcli.training.stopping import StopRequest
 from tests import small
 from tests.cli.commands import rum, start
-from tests.faults.runs import ARGUMENTS, newest, records, step_of
+from tests.faults.runs import ARGUMENTS
 from tests.power import Disk
+from tests.runs import newest_checkpoint, read_records, step_of
 from tests.sweeps import files as sweeps
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -146,12 +147,15 @@ def test_a_run_on_a_real_file_system_keeps_its_record_through_a_power_cut(tmp_pa
         arguments = [*ARGUMENTS, "--steps=1000000", "--out=run", "--quiet"]
         process = start(*arguments, cwd=disk, fresh=True)
         run, deadline = disk / "run", time.monotonic() + 120
-        while not list(run.glob("checkpoints/step-*")) or step_of(newest(run)) < 5 * CHECKPOINTS:
+        while (
+            not list(run.glob("checkpoints/step-*"))
+            or step_of(newest_checkpoint(run)) < 5 * CHECKPOINTS
+        ):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signal.SIGSTOP)
-        at_least = step_of(newest(run))
+        at_least = step_of(newest_checkpoint(run))
         shutil.copyfile(image, copy)
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -164,10 +168,10 @@ def test_a_run_on_a_real_file_system_keeps_its_record_through_a_power_cut(tmp_pa
     finally:
         subprocess.run(["umount", disk], check=True)
     left = tmp_path / "left"
-    step = step_of(newest(left))
+    step = step_of(newest_checkpoint(left))
     # (the newest one may have had its name for a moment only)
     assert step >= at_least - 5
-    recorded = [record["step"] for record in records(left) if record["step"] <= step]
+    recorded = [record["step"] for record in read_records(left) if record["step"] <= step]
     assert recorded == list(range(10, step + 1, 10))
     # and goes on.
     config = (left / "config.yaml").read_text().replace("1000000", str(step + 5))

@@ -8,7 +8,9 @@ import pytest
 
 from tests.cli.commands import SMALL, assert_one_line, interrupt_when, rum, rum_process, start
 from tests.cli.terminal import in_a_terminal
-from tests.faults.runs import ARGUMENTS, needs_posix, newest
+from tests.faults.runs import ARGUMENTS
+from tests.marks import needs_posix
+from tests.runs import newest_checkpoint
 
 _SHORT = ["train", "copying", "--steps=20", *SMALL]
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -81,7 +83,7 @@ def test_a_terminal_that_closes_lets_the_run_save(tmp_path):
     )
     assert code == 129
     assert "to go on: rum train --resume run" in err
-    assert newest(run)
+    assert newest_checkpoint(run)
 
 
 def test_a_step_that_is_larger_than_the_machine_is_refused_with_its_size(tmp_path):

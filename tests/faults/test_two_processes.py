@@ -13,7 +13,8 @@ from rumcli import config
 from rumcli.errors import ConfigError, RunError
 from rumcli.training.run_folder import RunFolder
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
-from tests.faults.runs import ARGUMENTS, assert_goes_on, needs_posix
+from tests.faults.runs import ARGUMENTS, assert_resumes
+from tests.marks import needs_posix
 
 pytestmark = needs_posix
 
@@ -51,7 +52,7 @@ def test_a_lock_whose_process_is_gone_is_taken_over_and_told(half, unbroken, tmp
     assert_one_line(result, 1, "in use by process 4711 on elsewhere")
     # after that it does not.
     os.utime(run / "lock", (1, 1))
-    assert_goes_on(run, unbroken, "--steps=40")
+    assert_resumes(run, unbroken, "--steps=40")
 
 
 PROCESSES, ROUNDS = 4, 50

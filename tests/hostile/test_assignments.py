@@ -5,10 +5,11 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from rumcli import config
-from rumcli.config import presets
 from tests.hostile import strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import REFUSED, attempt, rum
+
+pytestmark = pytest.mark.usefixtures("_shipped_presets_are_parsed_once")
 
 
 def _keys(content, path=()):
@@ -42,13 +43,6 @@ assignments = st.lists(
     min_size=1,
     max_size=4,
 )
-
-
-@pytest.fixture(autouse=True)
-def _shipped_presets_are_parsed_once(monkeypatch):
-    read = presets.read
-    known = {name: read(name) for name in ("copying", "recall", "babi", "ptb")}
-    monkeypatch.setattr(presets, "read", lambda name: known.get(name) or read(name))
 
 
 @fuzz(

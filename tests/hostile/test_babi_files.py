@@ -14,7 +14,7 @@ from tests.hostile import bounded, strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import REFUSED, attempt, rum
 
-TEXTS = [to_text(babi.stories(count), 1).encode() for count in (1, 3, 12)]
+TEXTS = [to_text(babi.make_stories(count), 1).encode() for count in (1, 3, 12)]
 TRAIN, TEST = "qa1_single-supporting-fact_train.txt", "qa1_single-supporting-fact_test.txt"
 PIECES = (
     *(
@@ -50,7 +50,7 @@ PIECES = (
 )
 
 
-def parse(place, content):
+def parse_twice(place, content):
     """Read stories; those that are read are written and read as the same ones."""
     found = attempt(reader.parse, content, "x", around=place)
     if found is not REFUSED:
@@ -60,12 +60,12 @@ def parse(place, content):
 
 @fuzz(fast=100, slow=5000, content=strategies.changed(TEXTS))
 def test_stories_with_changed_bytes_are_read_or_refused(place, content):
-    parse(place, content)
+    parse_twice(place, content)
 
 
 @fuzz(fast=60, slow=4000, pieces=st.lists(st.sampled_from(PIECES), max_size=20))
 def test_pieces_of_stories_are_read_or_refused(place, pieces):
-    parse(place, "".join(pieces).encode(errors="surrogatepass"))
+    parse_twice(place, "".join(pieces).encode(errors="surrogatepass"))
 
 
 @fuzz(
@@ -92,7 +92,7 @@ def test_a_packed_file_with_changed_bytes_is_read_or_refused(place, content):
 
 
 REMEMBERED = Stories.of(
-    Collection("x", {s: babi.stories(4) for s in ("train", "validation", "test")})
+    Collection("x", {s: babi.make_stories(4) for s in ("train", "validation", "test")})
 ).to_json()
 REMEMBERED["sizes"] = dict(REMEMBERED["sizes"])
 
@@ -101,7 +101,7 @@ REMEMBERED["sizes"] = dict(REMEMBERED["sizes"])
 def test_what_a_run_remembers_of_stories_is_taken_or_refused(place, content):
     found = attempt(Stories.from_json, content, around=place)
     if found is not REFUSED:
-        collection = Collection("y", {"test": babi.stories(2)})
+        collection = Collection("y", {"test": babi.make_stories(2)})
         attempt(found.reading, collection, ["test"], around=place)
 
 

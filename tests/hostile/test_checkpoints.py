@@ -67,7 +67,7 @@ def npy(header, content=b""):
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
 
 
-def packed(members, kind=zipfile.ZIP_STORED):
+def zip_bytes(members, kind=zipfile.ZIP_STORED):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", kind) as archive:
         for name, content in members:
@@ -109,7 +109,7 @@ def test_a_forged_checkpoint_is_taken_or_refused(place, manifest, held):
 )
 def test_an_array_that_says_anything_of_itself_is_refused(place, header, content, name):
     members = {"manifest.npy": npy(HEADERS[7]), name or "x": npy(header, content)}
-    assert load(place, packed(members.items())) is REFUSED
+    assert load(place, zip_bytes(members.items())) is REFUSED
 
 
 NAMES = ("step-00000005.npz", "step-00000010.npz", "step-x.npz", "step-99999999999999999999.npz")
@@ -153,7 +153,7 @@ def keras_file():
     model = {"module": "keras", "class_name": "Sequential", "config": {"layers": layers}}
     metadata = {"keras_version": "3.12.0"}
     names = {"metadata.json": metadata, "config.json": model, "model.weights.h5": {}}
-    return packed([(name, json.dumps(content)) for name, content in names.items()])
+    return zip_bytes([(name, json.dumps(content)) for name, content in names.items()])
 
 
 def saved(save, *contents, **named):
@@ -168,8 +168,8 @@ WITH_CODE = {
     "objects beside a manifest": saved(np.savez, manifest=np.zeros(3, "u1"), a=HELD),
     "one array of objects": saved(np.save, HELD),
     "a pickle": pickle.dumps(Runs()),
-    "a pickle in a zip, as PyTorch has it": packed([("archive/data.pkl", pickle.dumps(Runs()))]),
-    "a pickle called an array": packed([("manifest.npy", pickle.dumps(Runs()))]),
+    "a pickle in a zip, as PyTorch has it": zip_bytes([("archive/data.pkl", pickle.dumps(Runs()))]),
+    "a pickle called an array": zip_bytes([("manifest.npy", pickle.dumps(Runs()))]),
     "a model of Keras with a Lambda layer": keras_file(),
 }
 

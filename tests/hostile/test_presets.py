@@ -12,6 +12,8 @@ from tests.hostile import bounded, strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import REFUSED, attempt, rum
 
+pytestmark = pytest.mark.usefixtures("_shipped_presets_are_parsed_once")
+
 SHIPPED = [presets.path_of(name).read_bytes() for name in presets.names()]
 COMPLETE = [config.build(name) for name in ("copying", "recall", "babi", "ptb_fs_rum", "ptb")]
 YAML = [config.to_yaml(run).encode() for run in COMPLETE]
@@ -50,13 +52,6 @@ PIECES = (
     ),
     *strategies.TEXTS,
 )
-
-
-@pytest.fixture(autouse=True)
-def _shipped_presets_are_parsed_once(monkeypatch):
-    read = presets.read
-    known = {name: read(name) for name in ("copying", "recall", "babi", "ptb")}
-    monkeypatch.setattr(presets, "read", lambda name: known.get(name) or read(name))
 
 
 def build(place, content):

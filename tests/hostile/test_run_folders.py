@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from rumcli import config
-from rumcli.cli import engine
 from rumcli.errors import ConfigError
 from rumcli.reporting import tables
 from rumcli.training.run_folder import RunFolder
@@ -18,6 +17,8 @@ from tests.hostile.outcomes import attempt, rum
 from tests.hostile.test_babi_files import REMEMBERED as OF_STORIES
 from tests.hostile.test_corpora import REMEMBERED as OF_A_TEXT
 from tests.hostile.test_corpora import kinds, put
+
+pytestmark = pytest.mark.usefixtures("_keras_is_not_started")
 
 RECORD = {"step": 10, "loss": 2.0, "val_loss": 1.5, "val_accuracy": None, "seconds": 1.25}
 SUMMARY = {
@@ -75,16 +76,6 @@ summaries = (
     | strategies.changed([json.dumps(SUMMARY).encode()])
     | st.sampled_from([b"", b"{}", b"[]", b"[" * 10**5, b'{"steps": 20}', b'{"a": ' * 5000])
 )
-
-
-@pytest.fixture(autouse=True)
-def _keras_is_not_started(monkeypatch):
-    """Everything that is read before Keras is there is read; then the command ends."""
-
-    def start(debug, first=None, quiet=False):
-        raise ConfigError("here Keras would be started")
-
-    monkeypatch.setattr(engine, "start", start)
 
 
 def run_folder(place):

@@ -12,7 +12,7 @@ SHARES = st.lists(
 )
 
 
-def shares(*sizes):
+def new_shares(*sizes):
     """Return shares of runs that were not begun."""
     return [Share(size) for size in sizes]
 
@@ -59,7 +59,7 @@ def test_runs_that_use_their_shares_whole_share_the_time_equally(seconds, slots,
         if len(running) == slots:
             now = min(running)
             running.remove(now)
-        running.append(whole.until(now, running, shares(*[1] * waiting)))
+        running.append(whole.until(now, running, new_shares(*[1] * waiting)))
         times.append(running[-1] - now)
 
     # then
@@ -71,14 +71,14 @@ def test_runs_that_use_their_shares_whole_share_the_time_equally(seconds, slots,
 
 def test_what_a_run_leaves_goes_to_those_that_wait():
     whole = Budget.of(1000.0, 0.0, 1)
-    assert whole.until(0.0, [], shares(1, 1, 1)) == pytest.approx(940 / 3)
-    assert whole.until(40.0, [], shares(1, 1)) - 40 == pytest.approx(450)
+    assert whole.until(0.0, [], new_shares(1, 1, 1)) == pytest.approx(940 / 3)
+    assert whole.until(40.0, [], new_shares(1, 1)) - 40 == pytest.approx(450)
 
 
 def test_a_run_with_three_shares_has_three_times_as_much():
     whole = Budget.of(1000.0, 0.0, 1)
-    assert whole.until(0.0, [], shares(3, 1)) == pytest.approx(940 * 3 / 4)
-    assert whole.until(0.0, [], shares(1, 3)) == pytest.approx(940 / 4)
+    assert whole.until(0.0, [], new_shares(3, 1)) == pytest.approx(940 * 3 / 4)
+    assert whole.until(0.0, [], new_shares(1, 3)) == pytest.approx(940 / 4)
 
 
 def test_who_had_more_of_an_earlier_budget_gets_less_of_this_one():
@@ -114,13 +114,13 @@ def test_every_second_is_given_to_someone_and_who_is_behind_comes_up(waiting, sl
 
 def test_the_time_of_all_tests_is_kept_apart():
     whole = Budget.of(1000.0, 0.0, 1)
-    assert whole.until(0.0, [], shares(1, 1, 1), test=20.0) == pytest.approx((940 - 60) / 3)
-    assert whole.until(700.0, [800.0], shares(1), test=20.0) == pytest.approx(700 + 100)
+    assert whole.until(0.0, [], new_shares(1, 1, 1), test=20.0) == pytest.approx((940 - 60) / 3)
+    assert whole.until(700.0, [800.0], new_shares(1), test=20.0) == pytest.approx(700 + 100)
 
 
 def test_the_last_run_has_all_that_is_left():
     whole = Budget.of(1000.0, 0.0, 2)
-    assert whole.until(500.0, [900.0], shares(2)) == whole.last
+    assert whole.until(500.0, [900.0], new_shares(2)) == whole.last
 
 
 def test_a_stopped_run_is_not_begun_again_for_a_few_seconds():

@@ -20,7 +20,7 @@ def folder(tmp_path):
     return RunFolder.create(tmp_path / "run", small.run_config())
 
 
-def ending(process):
+def wait_for_end(process):
     deadline = time.monotonic() + 60
     while True:
         assert time.monotonic() < deadline
@@ -41,7 +41,7 @@ def test_a_run_that_has_not_begun_to_train_is_not_waited_for(folder, how):
     process.stop(how)
 
     # then
-    assert ending(process) == End(UNFINISHED)
+    assert wait_for_end(process) == End(UNFINISHED)
     assert time.monotonic() - began < 50  # of the 60 seconds that it would take
 
 
@@ -54,11 +54,11 @@ def test_a_run_that_has_not_begun_to_train_is_not_waited_for(folder, how):
     ],
 )
 def test_a_run_that_ends_badly_says_how(folder, start, expected):
-    end = ending(Child(folder, start, cores=1, debug=False))
+    end = wait_for_end(Child(folder, start, cores=1, debug=False))
     assert (end.state, end.message) == (FAILED, expected)
 
 
 def test_a_killed_process_is_told_of(folder):
     process = Child(folder, starts.wait, cores=1, debug=False)
     process.kill()
-    assert ending(process).message == "its process ended by signal 9; what was saved is whole"
+    assert wait_for_end(process).message == "its process ended by signal 9; what was saved is whole"

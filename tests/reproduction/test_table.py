@@ -17,7 +17,7 @@ from rumcli.errors import ConfigError
 from rumcli.reproduction import plan
 from rumcli.reproduction import table as tables
 from rumcli.reproduction.folder import TableFolder
-from tests.reproduction.files import PLAIN, SMALL, table, write
+from tests.reproduction.files import PLAIN, SMALL, table, write_table
 
 MANUAL = Path(__file__).parents[2] / "docs" / "reproduce.md"
 
@@ -142,7 +142,7 @@ def test_a_table_may_have_no_conditions(tmp_path):
     ],
 )
 def test_mistakes_are_told_with_their_place(tmp_path, changes, expected):
-    path = write(tmp_path, **changes)
+    path = write_table(tmp_path, **changes)
     with pytest.raises(ConfigError) as error:
         tables.read(str(path))
     assert re.search(expected, str(error.value)), str(error.value)
@@ -223,14 +223,14 @@ def test_conditions_are_chosen_as_rows_are(tmp_path):
     assert [run.name for run in plan.runs(read, 1, ["η = 2"], ["T = 4"])] == ["eta-2-t-4-seed-1"]
     with pytest.raises(ConfigError, match="--condition T = 5: unknown condition 't-5'"):
         plan.runs(read, 1, (), ["T = 5"])
-    without = tables.read(str(write(tmp_path, rows=PLAIN, conditions=None)))
+    without = tables.read(str(write_table(tmp_path, rows=PLAIN, conditions=None)))
     with pytest.raises(ConfigError, match="--condition T = 5: the table has no conditions"):
         plan.runs(without, 1, (), ["T = 5"])
 
 
 @pytest.mark.parametrize("name", [*tables.names(), None])
 def test_the_command_of_a_run_makes_that_run(tmp_path, name):
-    read = tables.read(name or str(write(tmp_path)))
+    read = tables.read(name or str(write_table(tmp_path)))
     for run in plan.runs(read, 1)[:25]:
         words = shlex.split(run.command(tmp_path))
         assert words[:2] == ["rum", "train"]
@@ -248,8 +248,8 @@ def test_the_small_table_of_the_tests_has_what_tests_count_on():
 def test_a_folder_of_another_table_is_refused_and_an_older_file_replaced(tmp_path):
     # given
     read, folder = table(tmp_path)
-    other = tables.read(str(write(tmp_path, "other.yaml", figure="symbol_accuracy")))
-    newer = tables.read(str(write(tmp_path, "small.yaml", seeds=7)))
+    other = tables.read(str(write_table(tmp_path, "other.yaml", figure="symbol_accuracy")))
+    newer = tables.read(str(write_table(tmp_path, "small.yaml", seeds=7)))
 
     # then
     with pytest.raises(ConfigError, match=r"out: it is of another table, 'A small table'; choose"):
@@ -264,13 +264,13 @@ def test_a_folder_of_another_table_is_refused_and_an_older_file_replaced(tmp_pat
 def test_tables_that_share_no_row_or_condition_are_not_put_into_one_folder(tmp_path):
     _, folder = table(tmp_path)
     conditions = {"T = 9": {"task.delay": 9}}
-    other = tables.read(str(write(tmp_path, "other.yaml", conditions=conditions, rows=PLAIN)))
+    other = tables.read(str(write_table(tmp_path, "other.yaml", conditions=conditions, rows=PLAIN)))
     with pytest.raises(ConfigError, match="it is of another table"):
         TableFolder.prepare(folder.path, other)
 
 
 def test_a_folder_in_which_somebody_was_killed_at_once_is_new(tmp_path):
-    read = tables.read(str(write(tmp_path)))
+    read = tables.read(str(write_table(tmp_path)))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "lock").write_text("{}")
     folder = TableFolder.prepare(tmp_path / "out", read)
@@ -281,7 +281,7 @@ def test_a_folder_in_which_somebody_was_killed_at_once_is_new(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
 def test_a_table_out_of_a_pipe_is_kept_whole(tmp_path):
     # given
-    text = write(tmp_path).read_text("utf-8")
+    text = write_table(tmp_path).read_text("utf-8")
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     writing = threading.Thread(target=pipe.write_text, args=(text, "utf-8"))

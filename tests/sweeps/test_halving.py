@@ -4,15 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from rumcli.sweeps.folder import STOPPED_EARLY
+from rumcli.sweeps.folder import STOPPED_EARLY, Run
 from rumcli.sweeps.plan import EarlyStopping
-from tests.sweeps.files import give, run, sweep
+from tests.sweeps.files import sweep, write_run
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
 
 RATES = [0.1, 0.01, 0.001, 0.0001]
 POINTS = [{"optimizer.learning_rate": rate} for rate in RATES]
-RUNS = [run(number, 1, point) for number, point in enumerate(POINTS, 1)]
+RUNS = [Run(number, 1, point) for number, point in enumerate(POINTS, 1)]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def decisions(scheduler, number, scores, first_step=10):
 
 def test_a_run_that_is_worse_than_most_is_stopped_and_marked(made):
     folder, plan = made
-    give(folder, plan, RUNS[1])
+    write_run(folder, plan, RUNS[1])
     scheduler = halving(folder)
     assert decisions(scheduler, 0, [0.2, 0.1]) == ["CONTINUE", "CONTINUE"]
     assert decisions(scheduler, 1, [0.9]) == ["STOP"]
@@ -73,17 +73,17 @@ def test_a_sign_of_life_without_a_figure_decides_nothing(made):
 
 def test_runs_of_an_earlier_part_count(made):
     folder, plan = made
-    give(folder, plan, RUNS[0], [0.2, 0.1], test=0.1)
-    give(folder, plan, RUNS[1])
+    write_run(folder, plan, RUNS[0], [0.2, 0.1], test=0.1)
+    write_run(folder, plan, RUNS[1])
     scheduler = halving(folder, earlier=[RUNS[0]])
     assert decisions(scheduler, 1, [0.9]) == ["STOP"]
 
 
 def test_a_run_that_goes_on_counts_at_the_times_that_it_has_passed(made):
     folder, plan = made
-    give(folder, plan, RUNS[0], [0.2, 0.15])
+    write_run(folder, plan, RUNS[0], [0.2, 0.15])
     for other in RUNS[1:3]:
-        give(folder, plan, other)
+        write_run(folder, plan, other)
     scheduler = halving(folder)
     assert decisions(scheduler, 0, [0.14], first_step=30) == ["CONTINUE"]
     assert decisions(scheduler, 1, [0.9]) == ["STOP"]

@@ -6,9 +6,9 @@ import pytest
 
 from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run
 from rumcli.sweeps.queue import Fixed, Queue
-from tests.sweeps.files import give, run, sweep, write
+from tests.sweeps.files import sweep, write_run, write_sweep
 
 A, B = ({"optimizer.learning_rate": rate} for rate in (0.01, 0.001))
 
@@ -26,7 +26,7 @@ def test_the_seeds_of_a_point_follow_each_other(tmp_path):
 
 def test_a_sweep_goes_on_with_what_is_not_done_and_then_with_new_points(tmp_path):
     made, plan = sweep(tmp_path, [A])
-    give(made, plan, run(1, 1, A), [0.5], test=0.5)
+    write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
     queue = Queue(plan, made, Fixed(plan.points()))
     assert [one.name for one in queue.earlier] == ["point-1-seed-1"]
     assert names(queue) == ["point-1-seed-2", "point-2-seed-1", "point-2-seed-2"]
@@ -36,8 +36,8 @@ def test_a_sweep_goes_on_with_what_is_not_done_and_then_with_new_points(tmp_path
 def test_what_failed_is_tried_again_and_what_was_stopped_early_not(tmp_path):
     made, plan = sweep(tmp_path, [A])
     for seed, state in ((1, FAILED), (2, STOPPED_EARLY)):
-        give(made, plan, run(1, seed, A), [0.5])
-        made.mark(run(1, seed, A), state, "")
+        write_run(made, plan, Run(1, seed, A), [0.5])
+        made.mark(Run(1, seed, A), state, "")
     assert names(Queue(plan, made, Fixed(plan.points())))[0] == "point-1-seed-1"
 
 
@@ -46,9 +46,9 @@ def test_under_a_lower_limit_than_before_points_beyond_it_are_left_as_they_are(t
     c = {"optimizer.learning_rate": 0.0001}
     made, _ = sweep(tmp_path, [A, B, c], parameters=rates)
     plan = made.plan(runs=3)
-    give(made, plan, run(1, 1, A), [0.5], test=0.5)
-    give(made, plan, run(2, 1, B), [0.4], test=0.4)
-    give(made, plan, run(2, 2, B), [0.4])
+    write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
+    write_run(made, plan, Run(2, 1, B), [0.4], test=0.4)
+    write_run(made, plan, Run(2, 2, B), [0.4])
     told = []
 
     class Source(Fixed):
@@ -71,7 +71,7 @@ def test_a_random_search_that_goes_on_draws_the_points_of_one_that_was_never_sto
         "runs": 10,
         "parameters": {"cell.units": {"low": 1, "high": 50, "integer": True}},
     }
-    plan = plans.read(write(tmp_path, **changes))
+    plan = plans.read(write_sweep(tmp_path, **changes))
     whole = plan.listed()
     made, plan = sweep(tmp_path, whole[:2], **changes)
     names(Queue(plan, made, Fixed(plan.points())))
@@ -88,10 +88,10 @@ def test_the_search_learns_the_mean_of_all_seeds(tmp_path):
     made, plan = sweep(tmp_path, [])
     queue = Queue(plan, made, Source(plan.points()))
     first, second = queue.next(), queue.next()
-    give(made, plan, first, [0.6, 0.4])
+    write_run(made, plan, first, [0.6, 0.4])
     queue.ended(first)
     assert told == []
-    give(made, plan, second, [0.2])
+    write_run(made, plan, second, [0.2])
     queue.ended(second)
     assert told == [(1, pytest.approx(0.3))]
 
@@ -104,9 +104,9 @@ def test_a_point_of_another_sweep_is_refused(tmp_path):
 
 def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
     made, plan = sweep(tmp_path, [A])
-    give(made, plan, run(1, 1, B), [0.5])
+    write_run(made, plan, Run(1, 1, B), [0.5])
     with pytest.raises(ConfigError, match=r"differs from the sweep's in optimizer.learning_rate"):
-        made.begin(run(1, 1, A), plan)
+        made.begin(Run(1, 1, A), plan)
 
 
 def delays(folder, drawn, **changes):
@@ -117,7 +117,9 @@ def delays(folder, drawn, **changes):
     changes = {"search": "random", "task": "recall", "set": {}, "hours": 1, **changes}
     made, right = sweep(folder, drawn, parameters={"task.delay": [20]}, **changes)
     between = {"low": 20, "high": 998, "integer": True}
-    path = write(folder, parameters={"task.delay": between}, **{**changes, "search": "bayesian"})
+    path = write_sweep(
+        folder, parameters={"task.delay": between}, **{**changes, "search": "bayesian"}
+    )
     return made, plans.read(path, base=right.base)
 
 

@@ -8,11 +8,6 @@ from rumcli.config import Split
 from tests import small
 
 
-@pytest.fixture(scope="module")
-def text(tmp_path_factory):
-    return small.write_text(tmp_path_factory.mktemp("text"))
-
-
 def characters(text, cell="rum", settings=(), **flags):
     keras.utils.set_random_seed(1)
     return small.task(

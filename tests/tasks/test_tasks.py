@@ -21,11 +21,6 @@ def _seeded():
     keras.utils.set_random_seed(1)
 
 
-@pytest.fixture(scope="module")
-def text(tmp_path_factory):
-    return small.write_text(tmp_path_factory.mktemp("text"))
-
-
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("task", OF_EXAMPLES)
 def test_a_model_gives_one_row_of_logits_per_answer(task, cell):

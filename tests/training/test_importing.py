@@ -10,7 +10,7 @@ import rumcli.layers  # noqa: F401  # Keras knows our layers
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import importing
 from tests.cells import reference
-from tests.original_checkpoint import FIRST, LAST, under, variables, write
+from tests.original_checkpoint import FIRST, LAST, under, variables, write_checkpoint
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "public.npz"
 TOLD = {"time_norm": None, "activation": "relu", "zoneout": 0.0}
@@ -42,7 +42,7 @@ def test_a_checkpoint_becomes_a_model_that_computes_what_numpy_does(case, tmp_pa
     version, has, told = CASES[case]
     cell = case.split()[0]
     theirs, ours = variables(3, 6, version, **has)
-    write(tmp_path / "model.ckpt", under("rnn/rum_cell", theirs))
+    write_checkpoint(tmp_path / "model.ckpt", under("rnn/rum_cell", theirs))
     inputs = np.random.default_rng(1).standard_normal((2, 9, 3)).astype("float32")
 
     # when
@@ -80,7 +80,7 @@ def test_a_checkpoint_becomes_a_model_that_computes_what_the_original_did(
         for key, array in arrays.items()
         if key.startswith("w.")
     }
-    write(tmp_path / "model", weights)
+    write_checkpoint(tmp_path / "model", weights)
 
     # when
     _, model = imported(tmp_path / "model.index", cell, tmp_path / "cell.keras", **told)
@@ -98,7 +98,7 @@ def test_a_checkpoint_becomes_a_model_that_computes_what_the_original_did(
 def test_several_cells_are_told_apart_by_their_scopes(tmp_path):
     theirs, _ = variables(3, 4)
     other, _ = variables(4, 5)
-    write(tmp_path / "model", {**under("a/cell_0", theirs), **under("a/cell_1", other)})
+    write_checkpoint(tmp_path / "model", {**under("a/cell_0", theirs), **under("a/cell_1", other)})
     checkpoint = importing.Checkpoint(tmp_path)
     with pytest.raises(ConfigError, match="say which by --scope: a/cell_0, a/cell_1"):
         importing.scope_of(checkpoint, None)
@@ -110,7 +110,7 @@ def test_several_cells_are_told_apart_by_their_scopes(tmp_path):
 
 
 def test_a_checkpoint_without_a_rum_says_what_it_has(tmp_path):
-    write(tmp_path / "model", {"rnn/lstm_cell/kernel": np.zeros((3, 4), "float32")})
+    write_checkpoint(tmp_path / "model", {"rnn/lstm_cell/kernel": np.zeros((3, 4), "float32")})
     with pytest.raises(ConfigError, match=r"no RUM of the original.*rnn/lstm_cell/kernel"):
         importing.scope_of(importing.Checkpoint(tmp_path / "model"), None)
 
@@ -128,7 +128,7 @@ def test_what_is_no_checkpoint_is_an_error_and_leaves_nothing(tmp_path):
 def test_a_damaged_checkpoint_fails_and_leaves_nothing(tmp_path):
     # given
     theirs, _ = variables(3, 40)
-    write(tmp_path / "model", theirs)
+    write_checkpoint(tmp_path / "model", theirs)
     data = tmp_path / "model.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:100])
 

@@ -19,7 +19,7 @@ WEIGHTS = arrays.arrays(
 )
 
 
-def norms(array):
+def filter_norms(array):
     return np.linalg.norm(array.reshape(-1, array.shape[-1]), axis=0)
 
 
@@ -27,9 +27,9 @@ def norms(array):
 def test_each_filter_of_a_direction_has_the_norm_of_the_weights_filter(weight, seed):
     drawn = np.random.default_rng(seed).standard_normal(weight.shape)
     found = filter_normalized(drawn, weight)
-    np.testing.assert_allclose(norms(found), norms(weight), rtol=1e-12)
+    np.testing.assert_allclose(filter_norms(found), filter_norms(weight), rtol=1e-12)
     # Within a filter only the length is changed.
-    lengths = norms(found) / norms(drawn)
+    lengths = filter_norms(found) / filter_norms(drawn)
     np.testing.assert_allclose(found, drawn * lengths, rtol=1e-12)
 
 

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 
@@ -13,8 +12,7 @@ import pytest
 from rumcli import files
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import lock
-
-needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+from tests.marks import needs_posix
 
 
 def owner_of(folder):

@@ -11,7 +11,8 @@ from rumcli.training.checkpoint import load
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.trainer import train
 from tests import small
-from tests.training.test_trainer import Recorder, records
+from tests.runs import read_records
+from tests.training.test_trainer import Recorder
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_a_run_goes_on_from_before_a_bad_step(tmp_path, bad_steps):
     train(run, folder, Recorder())
     whole_run, whole, _ = begin(tmp_path / "whole")
     train(whole_run, whole, Recorder())
-    assert records(folder) == records(whole)
+    assert read_records(folder.path) == read_records(whole.path)
     assert not folder.records("not_finite.jsonl")
 
 
@@ -124,7 +125,7 @@ def test_the_last_good_checkpoint_outlives_the_steps_that_are_skipped(tmp_path, 
     train(run, folder, Recorder())
     whole_run, whole, _ = begin(tmp_path / "whole", *settings)
     train(whole_run, whole, Recorder())
-    assert records(folder) == records(whole)
+    assert read_records(folder.path) == read_records(whole.path)
 
 
 def test_a_good_step_begins_the_count_anew(tmp_path, bad_steps):

@@ -121,7 +121,7 @@ def three():
     return all_links, heard
 
 
-def close(link):
+def silence(link):
     """End a process's part, as a kill does: it says nothing any more."""
     link._ending.set()
     for connection in link._others.values():
@@ -131,7 +131,7 @@ def close(link):
 @pytest.mark.parametrize(("gone", "name"), [(1, "worker 1"), (0, "worker 0, the chief,")])
 def test_all_hear_of_one_that_is_gone(three, gone, name):
     all_links, heard = three
-    close(all_links[gone])
+    silence(all_links[gone])
     for rank in {0, 1, 2} - {gone}:
         assert all_links[rank].reason() == f"{name} is gone"
         deadline = time.monotonic() + 10
@@ -153,7 +153,7 @@ def test_one_that_is_silent_is_taken_for_dead(monkeypatch):
     chief.result().watch(lambda reason: None)
     # The other one is there, and gives no sign.
     assert chief.result().reason() == "worker 1 gave no sign of life for 0 seconds"
-    close(others[0].result()[0])
+    silence(others[0].result()[0])
 
 
 def test_signs_of_life_keep_the_connection(monkeypatch):

@@ -5,8 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from rumcli.cli import engine
-from rumcli.errors import ConfigError, RunError
+from rumcli.errors import RunError
 from rumcli.training import resume
 from rumcli.training.checkpoint import Checkpoint
 from rumcli.training.evaluation import load_checkpoint
@@ -21,7 +20,7 @@ def checkpoint(folder, step):
 
 
 @pytest.fixture
-def begun(tmp_path):
+def make_run(tmp_path):
     """Return a function that makes a run with evaluations and checkpoints at some steps."""
 
     def make(recorded=(), best=None, saved=()):
@@ -60,9 +59,9 @@ GONE = {
 
 
 @pytest.mark.parametrize(("had", "delete", "latest"), GONE.values(), ids=GONE)
-def test_a_run_whose_checkpoints_are_gone_is_refused_and_left_alone(begun, had, delete, latest):
+def test_a_run_whose_checkpoints_are_gone_is_refused_and_left_alone(make_run, had, delete, latest):
     # given
-    folder = begun(**had)
+    folder = make_run(**had)
     delete(folder)
     before = content(folder)
 
@@ -82,54 +81,46 @@ def test_a_run_whose_checkpoints_are_gone_is_refused_and_left_alone(begun, had, 
 
 
 @pytest.mark.parametrize("recorded", [(), (10,)], ids=["at once", "as it saved for the first time"])
-def test_a_run_that_was_interrupted_before_any_checkpoint_begins(begun, recorded):
-    folder = begun(recorded)
+def test_a_run_that_was_interrupted_before_any_checkpoint_begins(make_run, recorded):
+    folder = make_run(recorded)
     found, warnings = resume.load(folder)
     assert found is None
     assert len(warnings) == len(recorded)
 
 
-def test_a_run_that_was_interrupted_before_a_regular_checkpoint_continues_from_its_best(begun):
-    folder = begun((10, 20, 30), best=20)
+def test_a_run_that_was_interrupted_before_a_regular_checkpoint_continues_from_its_best(make_run):
+    folder = make_run((10, 20, 30), best=20)
     found, warnings = resume.load(folder)
     assert found.step == 20
     assert "it continues from best.npz, of step 20" in warnings[0]
 
 
-def test_a_best_checkpoint_that_is_damaged_too_is_no_beginning(begun):
-    folder = begun((10,), best=10)
+def test_a_best_checkpoint_that_is_damaged_too_is_no_beginning(make_run):
+    folder = make_run((10,), best=10)
     (folder.checkpoints.path / "best.npz").write_bytes(b"")
     with pytest.raises(RunError, match=r"best.npz is damaged .*there is no other one; restore"):
         resume.load(folder)
 
 
-def test_a_missing_best_checkpoint_is_not_said_to_come_yet(begun):
-    folder = begun((10,), best=10, saved=(10,))
+def test_a_missing_best_checkpoint_is_not_said_to_come_yet(make_run):
+    folder = make_run((10,), best=10, saved=(10,))
     (folder.checkpoints.path / "best.npz").unlink()
     with pytest.raises(RunError, match=r"has no best\.npz any more; try --checkpoint last"):
         load_checkpoint(folder, "best")
     assert load_checkpoint(folder, "last").step == 10
 
 
-@pytest.fixture
-def _keras_is_not_started(monkeypatch):
-    def start(debug, first=None):
-        raise ConfigError("here Keras would be started")
-
-    monkeypatch.setattr(engine, "start", start)
-
-
 @pytest.mark.usefixtures("_keras_is_not_started")
-def test_missing_checkpoints_are_reported_before_keras_is_imported(begun):
-    folder = begun((10, 20), best=10, saved=(20,))
+def test_missing_checkpoints_are_reported_before_keras_is_imported(make_run):
+    folder = make_run((10, 20), best=10, saved=(20,))
     delete_all(folder)
     result = rum("train", "--resume=run", cwd=folder.path.parent)
     assert_one_line(result, 1, "run/checkpoints/step-*.npz are missing")
 
 
 @pytest.mark.usefixtures("_keras_is_not_started")
-def test_from_scratch_deletes_what_was_trained_and_keeps_the_configuration(begun):
-    folder = begun((10, 20), best=10, saved=(15, 20))
+def test_from_scratch_deletes_what_was_trained_and_keeps_the_configuration(make_run):
+    folder = make_run((10, 20), best=10, saved=(15, 20))
     result = rum("train", "--resume=run", "--from-scratch", cwd=folder.path.parent)
     assert result.returncode == 2  # where Keras would be started
     assert {path.name for path in content(folder)} == {"config.yaml"}

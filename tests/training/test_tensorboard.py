@@ -35,7 +35,7 @@ class Warned(Listener):
         self.warnings.append(message)
 
 
-def follow(monkeypatch, file):
+def write_curves_to(monkeypatch, file):
     """Let the next runs write their curves to a stand-in."""
 
     def beside(listener, run):
@@ -46,7 +46,7 @@ def follow(monkeypatch, file):
 
 def test_every_tenth_step_and_every_evaluation_are_written(tmp_path, monkeypatch):
     file = Written()
-    follow(monkeypatch, file)
+    write_curves_to(monkeypatch, file)
     folder = RunFolder.create(tmp_path, small.run_config(steps=25))
     train(folder.config, folder, Listener())
     assert file.calls[0] == ("restart", 1)
@@ -69,7 +69,7 @@ def test_every_tenth_step_and_every_evaluation_are_written(tmp_path, monkeypatch
 @pytest.mark.parametrize("moment", ["restart", "add", "flush", "close"])
 def test_what_goes_wrong_is_told_once_and_ends_nothing(tmp_path, monkeypatch, moment):
     file, listener = Written(moment), Warned()
-    follow(monkeypatch, file)
+    write_curves_to(monkeypatch, file)
     folder = RunFolder.create(tmp_path, small.run_config(steps=20))
     assert train(folder.config, folder, listener)["steps"] == 20
     expected = "no more curves for TensorBoard: no space left on device; the run goes on"

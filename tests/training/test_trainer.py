@@ -13,6 +13,7 @@ from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
 from rumcli.training.trainer import Part, _parts, train
 from tests import small
+from tests.runs import read_records
 
 RANDOM = ["model.dropout=0.2"]
 ZONEOUT = ["cell.zoneout=0.2"]
@@ -39,10 +40,6 @@ def of_task(task, place, **settings):
     if task == "ptb":
         settings["task__data"] = str(small.write_text(place / "text"))
     return small.run_config(task, **settings)
-
-
-def records(folder):
-    return [{k: v for k, v in record.items() if k != "seconds"} for record in folder.records()]
 
 
 def last_arrays(folder):
@@ -131,7 +128,7 @@ def test_a_run_that_broke_off_goes_on_to_the_last_bit(tmp_path, task, cell, stop
     resumed = Recorder()
     train(run, folder, resumed)
     assert sorted(resumed.losses) == list(range(saved_at + 1, 31))
-    assert records(folder) == records(whole)
+    assert read_records(folder.path) == read_records(whole.path)
     assert [
         k for k, v in last_arrays(whole).items() if not np.array_equal(v, last_arrays(folder)[k])
     ] == []
@@ -148,7 +145,7 @@ def test_the_run_before_a_damaged_checkpoint_goes_on_from_the_one_before(tmp_pat
     train(run, folder, recorder)
     assert "is damaged" in recorder.warnings[0]
     assert min(recorder.losses) == 26
-    assert records(folder) == records(whole)
+    assert read_records(folder.path) == read_records(whole.path)
 
 
 def test_a_longer_run_is_the_same_as_one_that_was_long_from_the_start(tmp_path):
@@ -158,7 +155,7 @@ def test_a_longer_run_is_the_same_as_one_that_was_long_from_the_start(tmp_path):
     folder = RunFolder.create(tmp_path / "extended", short)
     train(short, folder, Listener())
     train(long, folder, Listener())
-    assert records(folder) == records(whole)
+    assert read_records(folder.path) == read_records(whole.path)
 
 
 def test_a_longer_run_has_the_same_weights_wherever_the_short_one_ended(tmp_path):
@@ -244,7 +241,7 @@ def test_two_runs_of_one_seed_are_the_same(tmp_path):
     folders = [RunFolder.create(tmp_path / name, run) for name in "ab"]
     for folder in folders:
         train(run, folder, Listener())
-    assert records(folders[0]) == records(folders[1])
+    assert read_records(folders[0].path) == read_records(folders[1].path)
 
 
 @pytest.mark.parametrize(

@@ -48,14 +48,14 @@ def between(tmp_path_factory):
     return f"loss<{(first + second) / 2!r}"
 
 
-def ending(place, until, steps=40):
+def create_run(place, until, steps=40):
     run = small.run_config(steps=steps, train__until=until)
     return run, RunFolder.create(place, run)
 
 
 def test_a_run_ends_at_the_first_validation_that_is_so(tmp_path, between):
     # given
-    run, folder = ending(tmp_path / "run", between)
+    run, folder = create_run(tmp_path / "run", between)
 
     # when
     summary = train(run, folder, Listener())
@@ -68,7 +68,7 @@ def test_a_run_ends_at_the_first_validation_that_is_so(tmp_path, between):
 
 
 def test_a_run_that_does_not_come_so_far_has_all_its_steps(tmp_path):
-    run, folder = ending(tmp_path / "run", "loss<-1", steps=20)
+    run, folder = create_run(tmp_path / "run", "loss<-1", steps=20)
     summary = train(run, folder, Listener())
     assert (summary["steps"], summary["reached"]) == (20, None)
 
@@ -78,9 +78,9 @@ def test_a_run_that_does_not_come_so_far_has_all_its_steps(tmp_path):
 )
 def test_a_stop_around_that_validation_changes_nothing(tmp_path, between, end):
     # given
-    run, whole = ending(tmp_path / "whole", between)
+    run, whole = create_run(tmp_path / "whole", between)
     expected = without_times(train(run, whole, Listener()))
-    run, folder = ending(tmp_path / "run", between)
+    run, folder = create_run(tmp_path / "run", between)
 
     # when
     if end == "kill":
@@ -103,7 +103,7 @@ def test_a_figure_that_the_task_does_not_have_is_told_before_the_first_step(tmp_
     with pytest.raises(ConfigError, match=r"--until symbol_acuracy>=1: unknown figure"):
         small.run_config(train__until="symbol_acuracy>=1")
     # Of a user's own task only the trainer knows the figures.
-    run, folder = ending(tmp_path / "run", "symbol_accuracy>=1")
+    run, folder = create_run(tmp_path / "run", "symbol_accuracy>=1")
     train_config = run.train.model_copy(update={"until": "symbol_acuracy>=1"})
     run = run.model_copy(update={"train": train_config})
     with pytest.raises(ConfigError, match=r"train.until 'symbol_acuracy>=1': unknown figure"):
