@@ -32,7 +32,7 @@ def test_the_changelog_begins_with_this_version():
     assert found[0] == rumcli.__version__
 
 
-def test_every_python_that_is_promised_is_tested():
+def test_every_supported_python_is_tested():
     prefix = "Programming Language :: Python :: 3."
     promised = [
         classifier.removeprefix("Programming Language :: Python :: ")
@@ -43,14 +43,14 @@ def test_every_python_that_is_promised_is_tested():
     assert workflow("release.yml")["jobs"]["smoke"]["strategy"]["matrix"]["python"] == promised
 
 
-def test_nothing_is_published_that_was_not_tested():
+def test_release_is_published_only_after_tests():
     jobs = workflow("release.yml")["jobs"]
     assert set(jobs["publish"]["needs"]) == {"suite", "smoke"}
     assert jobs["suite"]["uses"] == "./.github/workflows/tests.yml"
     assert jobs["smoke"]["needs"] == "build"
 
 
-def test_what_is_slow_is_tested_every_week_with_all_extras():
+def test_slow_tests_run_weekly_with_all_extras():
     slow = workflow("slow.yml")
     assert slow[True]["schedule"]  # YAML reads the key `on` as a truth value
     steps = [step.get("run", "") for step in slow["jobs"]["slow"]["steps"]]
@@ -94,7 +94,7 @@ def test_the_notes_of_a_release_are_those_of_its_version(tmp_path, changes, expe
 
 
 @pytest.mark.parametrize("name", ["rumcli", "presets", "pyproject.toml", "README.md", "LICENSE"])
-def test_the_image_is_built_from_what_the_package_needs(name):
+def test_image_is_built_from_the_package_files(name):
     assert f"!{name}\n" in (ROOT / ".dockerignore").read_text(encoding="utf-8")
 
 

@@ -88,7 +88,7 @@ def test_a_command_in_native_code_announces_its_end_and_ends(number):
         assert process.stderr.read() == "rum: error: interrupted\n"
 
 
-def test_the_first_signal_is_noted_and_nothing_more():
+def test_first_signal_is_only_recorded():
     with start_program(FREE) as process:
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == f"noted {int(signal.SIGTERM)}\n"

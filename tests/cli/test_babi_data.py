@@ -17,7 +17,7 @@ def asked(content):
     return sum(story.questions for story in reader.parse(content, "a file of ours"))
 
 
-def test_the_published_files_of_a_subtask_are_written(tmp_path):
+def test_gen_data_writes_the_published_files_of_a_subtask(tmp_path):
     result = rum("gen-data", "babi", "--subtask=19", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stderr == f"wrote {' and '.join(PATHS)} to {Path('data', 'babi')}\n"
@@ -37,7 +37,7 @@ def test_the_published_files_of_a_subtask_are_written(tmp_path):
 
 
 @pytest.mark.e2e
-def test_all_subtasks_have_the_questions_asked_for_and_the_same_for_the_same_seed(tmp_path):
+def test_all_subtasks_have_the_requested_questions_and_depend_on_the_seed_only(tmp_path):
     arguments = ["gen-data", "babi", "--subtask=all", "--count=13", "--split=validation"]
     result = rum(*arguments, "--out=a", "--seed=5", cwd=tmp_path)
     files = read_files(tmp_path / "a")
@@ -53,7 +53,7 @@ def test_all_subtasks_have_the_questions_asked_for_and_the_same_for_the_same_see
     assert all(other[name] != content for name, content in files.items())
 
 
-def test_nothing_is_written_if_one_of_the_files_exists(tmp_path):
+def test_existing_file_prevents_all_writing(tmp_path):
     (tmp_path / "o").mkdir()
     (tmp_path / "o" / PATHS[1]).write_text("mine")
     arguments = ["gen-data", "babi", "--subtask=19", "--count=5", "--out=o"]
@@ -77,7 +77,7 @@ def test_nothing_is_written_if_one_of_the_files_exists(tmp_path):
         (["--subtask=4", "--out=file/x"], f"can't make {Path('file', 'x')}: "),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(tmp_path, arguments, expected):
+def test_usage_errors_are_reported_in_one_line(tmp_path, arguments, expected):
     (tmp_path / "file").write_text("mine")
     assert_one_line(rum("gen-data", "babi", *arguments, cwd=tmp_path), 2, expected)
     assert read_files(tmp_path) == {"file": b"mine"}
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, arguments, expected):
 
 @pytest.mark.e2e
 @needs_posix
-def test_an_interrupted_command_leaves_no_part_of_a_file(tmp_path):
+def test_interrupted_command_leaves_no_partial_file(tmp_path):
     out = tmp_path / "o"
     arguments = ["gen-data", "babi", "--subtask=4", "--count=100000000", "--out=o"]
     process = start(*arguments, cwd=tmp_path, fresh=True)

@@ -19,7 +19,7 @@ PAGE = (Path(__file__).parents[2] / "docs/ci.md").read_text(encoding="utf-8")
 
 @needs_posix
 @pytest.mark.slow
-def test_the_script_leaves_what_it_says_and_goes_on_with_a_run_that_is_there(tmp_path):
+def test_script_leaves_the_documented_files_and_resumes_an_existing_run(tmp_path):
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin/rum"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rumcli "$@"\n')
@@ -52,14 +52,14 @@ def test_the_script_leaves_what_it_says_and_goes_on_with_a_run_that_is_there(tmp
     assert again.stderr.splitlines()[-1].startswith("rum: error: required loss<0.001, got ")
 
 
-def test_a_figure_that_does_not_exist_is_told_before_the_first_step(tmp_path):
+def test_unknown_metric_is_reported_before_the_first_step(tmp_path):
     arguments = ["train", "copying", *SMALL_RUM, "--out=x", "--quiet"]
     result = rum(*arguments, "--require=acuracy>=0.5", cwd=tmp_path)
     assert_one_line(result, 2, "unknown figure 'acuracy'; did you mean 'symbol_accuracy'?")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_workflow_is_one(tmp_path):
+def test_workflow_is_valid(tmp_path):
     (job,) = yaml.safe_load(WORKFLOW)["jobs"].values()
     steps = [step.get("run") or step["uses"].partition("@")[0] for step in job["steps"]]
     assert steps == [

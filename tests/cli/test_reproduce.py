@@ -69,7 +69,7 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
         (["wrong.yaml"], "column 5: unknown key 'sett'; did you mean 'set'"),
     ],
 )
-def test_mistakes_are_told_in_one_line(here, capsys, arguments, expected):
+def test_usage_errors_are_reported_in_one_line(here, capsys, arguments, expected):
     # given
     write_table(here)
     write_table(here, "wrong.yaml", rows={"A": {"sett": {}}})
@@ -92,7 +92,7 @@ def test_a_usage_error_does_not_wait_for_tensorflow(tmp_path):
     assert_one_line(rum("reproduce", "recal", cwd=tmp_path), 2, "unknown table 'recal'")
 
 
-def test_a_table_with_nothing_left_to_do_is_shown(here, capsys):
+def test_finished_table_is_shown(here, capsys):
     # given
     read, folder = table(here)
     for number, run in enumerate(runs(read).values()):
@@ -119,7 +119,7 @@ def test_a_table_with_nothing_left_to_do_is_shown(here, capsys):
     ).read_text("utf-8")
 
 
-def test_other_data_than_a_run_began_with_is_told_before_anything_is_changed(here, capsys):
+def test_different_data_are_reported_before_any_change(here, capsys):
     # given: a run that was stopped
     path = write_table(
         here,
@@ -153,7 +153,7 @@ def test_other_data_than_a_run_began_with_is_told_before_anything_is_changed(her
         assert before == {f: f.read_bytes() for f in folder.path.rglob("*") if f.is_file()}
 
 
-def test_the_command_to_go_on_trusts_the_code_that_was_trusted(here, capsys):
+def test_resume_command_keeps_the_trusted_code(here, capsys):
     # given
     rows = {"A": {"set": {"cell.name": "custom", "cell.factory": "mine:Cell"}}}
     write_table(here, "own.yaml", rows=rows)
@@ -168,7 +168,7 @@ def test_the_command_to_go_on_trusts_the_code_that_was_trusted(here, capsys):
     assert again in capsys.readouterr().err
 
 
-def test_a_table_is_run_and_a_run_that_fails_does_not_keep_the_others(tmp_path):
+def test_table_continues_after_a_failed_run(tmp_path):
     # given
     rows = {
         "GRU": {"set": {"cell.name": "gru"}, "published": 0.5},
@@ -204,7 +204,7 @@ def test_a_table_is_run_and_a_run_that_fails_does_not_keep_the_others(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_budget_ends_and_the_same_command_goes_on(tmp_path):
+def test_same_command_continues_after_a_budget(tmp_path):
     # given
     write_table(tmp_path, conditions=ONE, rows={"GRU": PLAIN["GRU"], "endless": ENDLESS}, seeds=1)
     seconds, steps = 45, []
@@ -237,7 +237,7 @@ def test_a_budget_ends_and_the_same_command_goes_on(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_in_a_terminal_saves_all_and_says_how_to_go_on(tmp_path, number):
+def test_ctrl_c_saves_all_runs_and_prints_the_resume_command(tmp_path, number):
     # given
     write_table(tmp_path, conditions=ONE, rows={"endless": ENDLESS}, seeds=2)
     place = tmp_path / "reproductions" / "small"

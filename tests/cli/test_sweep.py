@@ -42,7 +42,7 @@ def test_a_dry_run_lists_the_points(tmp_path):
         ),
     ],
 )
-def test_mistakes_are_told_in_one_line(tmp_path, arguments, expected):
+def test_usage_errors_are_reported_in_one_line(tmp_path, arguments, expected):
     made, _ = sweep(tmp_path, [])
     write_sweep(tmp_path, "wrong.yaml", parameters={"cell.units": [8, 0]})
     write_sweep(tmp_path, "other.yaml", set={**SMALL_SET, "train.steps": 30}, seeds=[3, 4])
@@ -51,7 +51,7 @@ def test_mistakes_are_told_in_one_line(tmp_path, arguments, expected):
     assert sorted(path.name for path in made.path.iterdir()) == before
 
 
-def test_results_are_shown_from_the_folders_alone(tmp_path):
+def test_results_are_read_from_the_run_directories_alone(tmp_path):
     points = [{"optimizer.learning_rate": rate} for rate in RATES]
     made, plan = sweep(tmp_path, points)
     for number, point in enumerate(points, 1):
@@ -69,7 +69,7 @@ def test_results_are_shown_from_the_folders_alone(tmp_path):
 
 
 @pytest.mark.e2e
-def test_without_ray_a_line_says_what_to_install(tmp_path):
+def test_missing_ray_is_reported_with_the_install_command(tmp_path):
     write_sweep(tmp_path)
     code = (
         "import sys; sys.modules['ray'] = None\n"
@@ -88,7 +88,7 @@ def test_without_ray_a_line_says_what_to_install(tmp_path):
         ("here", "expected HOST:PORT"),
     ],
 )
-def test_a_cluster_that_is_not_there_is_told_at_once(address, expected):
+def test_unreachable_cluster_is_reported_at_once(address, expected):
     from rumcli.errors import ConfigError
     from rumcli.sweeps import tune
 
@@ -98,7 +98,7 @@ def test_a_cluster_that_is_not_there_is_told_at_once(address, expected):
     assert expected in str(error.value)
 
 
-def test_what_no_machine_has_is_told_and_leaves_nothing(tmp_path):
+def test_unavailable_resources_are_reported_without_leaving_files(tmp_path):
     pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
     write_sweep(tmp_path, cores_per_run=1000)
     result = rum("sweep", "sweep.yaml", cwd=tmp_path)
@@ -106,7 +106,7 @@ def test_what_no_machine_has_is_told_and_leaves_nothing(tmp_path):
     assert list((tmp_path / "sweeps").iterdir()) == []
 
 
-def test_a_sweep_with_nothing_left_to_do_is_shown(tmp_path):
+def test_finished_sweep_is_shown(tmp_path):
     points = [{"optimizer.learning_rate": rate} for rate in RATES]
     made, plan = sweep(tmp_path, points, seeds=[1])
     for number, point in enumerate(points, 1):
@@ -116,7 +116,7 @@ def test_a_sweep_with_nothing_left_to_do_is_shown(tmp_path):
     assert "0.001" in result.stdout
 
 
-def test_code_of_a_file_is_not_run_unless_it_is_trusted(tmp_path):
+def test_code_named_by_a_sweep_file_runs_only_if_trusted(tmp_path):
     pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
     own = {**SMALL_SET, "cell.name": "custom", "cell.factory": "mine:Cell"}
     write_sweep(tmp_path, set=own)

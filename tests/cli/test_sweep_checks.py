@@ -59,7 +59,7 @@ def made(monkeypatch):
 
 
 @pytest.mark.usefixtures("made")
-def test_a_search_in_many_lists_begins_at_once(here):
+def test_search_over_many_lists_starts_at_once(here):
     write_sweep(here, search="random", runs=2, parameters={**MANY, "cell.units": TEN})
     with pytest.raises(ReachedRayError):
         command.sweep(here / "sweep.yaml", quiet=True)
@@ -82,7 +82,7 @@ def test_code_is_found_among_many_lists(here, parameters):
         command.sweep(here / "sweep.yaml", trust_code=True, quiet=True)
 
 
-def test_all_of_several_codes_are_looked_at(here, monkeypatch):
+def test_every_code_path_is_checked(here, monkeypatch):
     own = {**SMALL["set"], "cell.name": "custom", "cell.factory": "mine:A"}
     write_sweep(here, set=own, parameters={"cell.factory": ["mine:A", "mine:B", "mine:C"]})
     seen = []
@@ -93,7 +93,7 @@ def test_all_of_several_codes_are_looked_at(here, monkeypatch):
 
 
 @pytest.mark.parametrize("missing", [0, 1])
-def test_each_of_several_texts_is_looked_for(here, missing):
+def test_every_text_path_is_checked(here, missing):
     texts = ["one.txt", "two.txt"]
     (here / texts[1 - missing]).write_text("the quick brown fox " * 100)
     own = {"cell.name": "gru", "cell.units": 8, "train.batch_size": 2, "task.length": 5}
@@ -130,24 +130,24 @@ def left(here, monkeypatch):
     return ends
 
 
-def test_a_sweep_whose_hours_are_over_before_a_validation_has_not_failed(left, capsys):
+def test_time_limit_before_the_first_validation_is_no_failure(left, capsys):
     left(out_of_time=True, failed=[1], saved=[2])
     assert "the limit of hours is reached" in capsys.readouterr().err
 
 
-def test_a_search_of_which_a_run_failed_is_done(left, capsys):
+def test_search_with_a_failed_run_is_finished(left, capsys):
     left(failed=[2], saved=[1])
     assert "1 failed" in capsys.readouterr().out
 
 
-def test_a_sweep_of_which_every_run_failed_has_failed(left, capsys):
+def test_sweep_fails_if_every_run_failed(left, capsys):
     with pytest.raises(RunError) as error:
         left(failed=[1, 2])
     assert str(error.value) == "every run failed; point-1-seed-1: loss 1 is not finite"
     assert "1 failed" in capsys.readouterr().out
 
 
-def test_a_limit_that_is_done_with_is_finished_and_what_was_drawn_beyond_it_shown(left, capsys):
+def test_sweep_at_its_limit_is_finished_and_shows_points_beyond_it(left, capsys):
     left(failed=[2], saved=[1])
     capsys.readouterr()
     left(out_of_time=True, tested=[1], runs=1)
@@ -159,7 +159,7 @@ def test_a_limit_that_is_done_with_is_finished_and_what_was_drawn_beyond_it_show
     assert capsys.readouterr().err == "out is finished\n"
 
 
-def test_how_to_go_on_has_the_options_that_the_folder_does_not_know(left, capsys, monkeypatch):
+def test_resume_command_has_the_options_not_stored_in_the_directory(left, capsys, monkeypatch):
     monkeypatch.setattr(tune, "check_address", lambda address: None)
     left(out_of_time=True, saved=[1], address="here:6379", trust_code=True)
     told = capsys.readouterr().err
@@ -169,7 +169,7 @@ def test_how_to_go_on_has_the_options_that_the_folder_does_not_know(left, capsys
     assert expected in capsys.readouterr().err
 
 
-def test_a_search_that_gave_up_shows_its_results_and_fails(here, monkeypatch, capsys):
+def test_exhausted_search_shows_its_results_and_fails(here, monkeypatch, capsys):
     why = "the last 100 points that were drawn can't be run; point-101: cell.units: expected 1"
     monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False, why))
     write_sweep(here)
@@ -179,7 +179,7 @@ def test_a_search_that_gave_up_shows_its_results_and_fails(here, monkeypatch, ca
     assert "copying: grid search" in capsys.readouterr().out
 
 
-def test_a_sweep_that_breaks_off_says_how_to_go_on(here, monkeypatch):
+def test_aborted_sweep_prints_the_resume_command(here, monkeypatch):
     sweep(here, [A])
 
     def break_off(*arguments):
@@ -192,7 +192,7 @@ def test_a_sweep_that_breaks_off_says_how_to_go_on(here, monkeypatch):
     assert str(error.value) == expected
 
 
-def test_what_is_wrong_only_with_ray_leaves_no_folder(here, monkeypatch):
+def test_ray_error_leaves_no_directory(here, monkeypatch):
     def refuse(*arguments):
         raise ConfigError("no machine has as many cores")
 
@@ -203,7 +203,7 @@ def test_what_is_wrong_only_with_ray_leaves_no_folder(here, monkeypatch):
     assert not (here / "new").exists()
 
 
-def test_an_error_after_a_point_was_drawn_takes_nothing_away(here, monkeypatch):
+def test_error_after_a_drawn_point_deletes_nothing(here, monkeypatch):
     def draw(plan, folder, *arguments):
         folder.write_points([A])
         raise ConfigError("can't write to new/point-1-seed-1: No space left on device")
@@ -215,7 +215,7 @@ def test_an_error_after_a_point_was_drawn_takes_nothing_away(here, monkeypatch):
     assert SweepFolder.open(here / "new").points() == [A]
 
 
-def test_a_sweep_whose_result_nobody_gets_can_still_be_shown(here, monkeypatch):
+def test_sweep_with_lost_output_can_still_be_shown(here, monkeypatch):
     monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False))
     monkeypatch.setattr(sys, "stdout", None)  # as `>&-` has it
     write_sweep(here)
@@ -224,7 +224,7 @@ def test_a_sweep_whose_result_nobody_gets_can_still_be_shown(here, monkeypatch):
     command.sweep(results=here / "new", quiet=True)
 
 
-def test_a_sweep_under_way_is_not_given_other_limits(left, here):
+def test_limits_of_a_running_sweep_cannot_change(left, here):
     description = here / "out" / "sweep.yaml"
     before = description.read_text()
     with lock.held(here / "out"), pytest.raises(RunError, match="process"):
@@ -234,7 +234,7 @@ def test_a_sweep_under_way_is_not_given_other_limits(left, here):
     assert "runs: 1\n" in description.read_text()
 
 
-def test_a_sweep_that_was_killed_as_it_was_created_is_started_with_its_file(here, monkeypatch):
+def test_sweep_killed_during_creation_restarts_from_its_file(here, monkeypatch):
     monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False))
     write_sweep(here)
     (here / "new").mkdir()

@@ -24,7 +24,7 @@ from tests.runs import last_saved_step, read_records
 RANDOM = ["--set=model.dropout=0.2", "--set=cell.zoneout=0.2"]
 
 
-def test_a_run_ends_with_a_table_beside_its_reference_level(finished_run):
+def test_run_ends_with_a_table_beside_its_baseline(finished_run):
     # The fixture has run it; a finished run that is resumed shows its table again.
     result = rum("train", "--resume", finished_run, cwd=finished_run.parent)
     assert result.returncode == 0
@@ -36,7 +36,7 @@ def test_a_run_ends_with_a_table_beside_its_reference_level(finished_run):
     assert_one_line(wrong, 2, "--require 'task>=1': unknown figure 'task'")
 
 
-def test_in_a_pipe_there_are_plain_lines(tmp_path):
+def test_pipe_receives_plain_lines(tmp_path):
     result = rum("train", "recall", "--steps=20", *SMALL, cwd=tmp_path)
     assert result.returncode == 0
     assert not has_control_characters(result.stdout + result.stderr)
@@ -62,7 +62,7 @@ def test_in_a_pipe_there_are_plain_lines(tmp_path):
         pytest.param({"TERM": "dumb"}, False, id="a dumb terminal", marks=pytest.mark.slow),
     ],
 )
-def test_only_in_a_terminal_there_is_a_live_bar(tmp_path, variables, live):
+def test_live_bar_is_shown_in_a_terminal_only(tmp_path, variables, live):
     text = in_a_terminal(tmp_path, variables, "train", "copying", "--steps=20", *SMALL)
     assert ("\x1b[" in text) is live
     assert ("━" in text) is live
@@ -70,13 +70,13 @@ def test_only_in_a_terminal_there_is_a_live_bar(tmp_path, variables, live):
 
 
 @pytest.mark.slow
-def test_colours_that_are_forced_do_not_bring_the_bar_into_a_pipe(tmp_path):
+def test_forced_colors_show_no_bar_in_a_pipe(tmp_path):
     arguments = ["train", "copying", "--steps=10", *SMALL]
     result = rum(*arguments, cwd=tmp_path, env={"FORCE_COLOR": "1"})
     assert not has_control_characters(result.stderr)
 
 
-def test_a_folder_whose_name_looks_like_markup_is_shown_as_it_is(tmp_path):
+def test_directory_name_with_markup_is_shown_literally(tmp_path):
     arguments = ["train", "copying", "--steps=10", *SMALL, "--out=a[/x][red]:smile:"]
     result = rum(*arguments, cwd=tmp_path)
     assert result.returncode == 0
@@ -94,19 +94,19 @@ def test_json_is_one_document_on_stdout(tmp_path):
     assert json.loads((tmp_path / "runs/copying-gru-1/summary.json").read_text()) == summary
 
 
-def test_quiet_says_nothing(tmp_path):
+def test_quiet_prints_nothing(tmp_path):
     result = rum("train", "copying", "--steps=10", "--quiet", "--out=x", *SMALL, cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert (tmp_path / "x" / "summary.json").exists()
 
 
-def test_a_dry_run_shows_all_settings_and_leaves_nothing(tmp_path):
+def test_dry_run_shows_all_settings_and_writes_nothing(tmp_path):
     result = rum("train", "copying", "--cell=gru", "--dry-run", "--json", cwd=tmp_path)
     assert validated(result.stdout, "train-dry-run")["config"]["cell"]["name"] == "gru"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_can_be_repeated_from_its_config(tmp_path, finished_run):
+def test_config_file_reproduces_the_run(tmp_path, finished_run):
     config = finished_run / "config.yaml"
     result = rum("train", "--preset", config, "--out=again", "--quiet", cwd=tmp_path)
     assert result.returncode == 0
@@ -115,7 +115,7 @@ def test_a_run_can_be_repeated_from_its_config(tmp_path, finished_run):
 
 @pytest.mark.e2e
 @needs_posix
-def test_a_run_goes_on_when_nobody_reads_what_it_says(tmp_path):
+def test_run_continues_after_its_output_is_closed(tmp_path):
     process = start("train", "copying", "--steps=20", "--out=x", *SMALL, cwd=tmp_path, fresh=True)
     process.stderr.readline()
     process.stderr.close()
@@ -139,7 +139,7 @@ def test_a_run_goes_on_when_nobody_reads_what_it_says(tmp_path):
     ],
 )
 @needs_posix
-def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, name, code, options):
+def test_resume_continues_bit_exactly(tmp_path, name, code, options):
     number = getattr(signal, name)
     # Given 120 steps in one go, with dropout and zoneout,
     arguments = ["train", "copying", "--steps=120", *SMALL_RUM, *RANDOM, *options]
@@ -166,7 +166,7 @@ def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, name, code, options):
 
 @pytest.mark.e2e
 @needs_posix
-def test_a_run_that_is_stopped_before_its_first_step_says_how_to_go_on(tmp_path):
+def test_stop_before_the_first_step_prints_the_resume_command(tmp_path):
     process = start("train", "copying", "--steps=20", "--out=x", *SMALL, cwd=tmp_path)
     config = tmp_path / "x" / "config.yaml"
     code, out, err = interrupt_when(process, config.exists)
@@ -177,14 +177,14 @@ def test_a_run_that_is_stopped_before_its_first_step_says_how_to_go_on(tmp_path)
 
 
 @pytest.mark.e2e
-def test_a_backend_that_does_not_exist_is_told_and_leaves_nothing(tmp_path):
+def test_unknown_backend_is_rejected_without_leaving_files(tmp_path):
     env = {"KERAS_BACKEND": "bogus"}
     result = rum_process("train", "copying", "--out=x", cwd=tmp_path, env=env)
     assert_one_line(result, 2, "KERAS_BACKEND=bogus: unknown backend 'bogus'; backends: ")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_finished_run_can_be_made_longer(tmp_path):
+def test_finished_run_can_be_extended(tmp_path):
     assert rum("train", "copying", "--steps=10", "--out=x", *SMALL, cwd=tmp_path).returncode == 0
     result = rum("train", "--resume=x", "--steps=20", "--json", cwd=tmp_path)
     assert validated(result.stdout, "train")["steps"] == 20
@@ -192,7 +192,7 @@ def test_a_finished_run_can_be_made_longer(tmp_path):
 
 
 @pytest.mark.e2e
-def test_it_runs_on_jax(tmp_path):
+def test_training_runs_on_jax(tmp_path):
     pytest.importorskip("jax")
     arguments = ["train", "copying", "--steps=20", *SMALL_RUM, *RANDOM, "--json"]
     result = rum_process(*arguments, cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
@@ -201,7 +201,7 @@ def test_it_runs_on_jax(tmp_path):
 
 
 @pytest.mark.e2e
-def test_nothing_is_compiled_anew_as_a_run_goes_on(tmp_path):
+def test_train_step_is_compiled_once(tmp_path):
     # Given the fused loop, and more evaluations than programs that one step needs,
     arguments = ["train", "copying", "--steps=60", *SMALL_RUM, "--set=cell.implementation=auto"]
     # when XLA writes down what it compiles,
@@ -221,7 +221,9 @@ def test_nothing_is_compiled_anew_as_a_run_goes_on(tmp_path):
         pytest.param([], "jax", "it needs the backend tensorflow, not jax", marks=pytest.mark.slow),
     ],
 )
-def test_a_cell_that_cannot_be_fused_is_told_and_leaves_nothing(tmp_path, options, backend, why):
+def test_cell_that_cannot_be_fused_is_rejected_without_leaving_files(
+    tmp_path, options, backend, why
+):
     arguments = ["--set=cell.implementation=fused", "--out=x", *options]
     result = rum_process(
         "train", "copying", *arguments, cwd=tmp_path, env={"KERAS_BACKEND": backend}
@@ -233,7 +235,7 @@ def test_a_cell_that_cannot_be_fused_is_told_and_leaves_nothing(tmp_path, option
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_ends_once_it_is_good_enough_and_has_nothing_left_to_do(tmp_path):
+def test_run_stops_at_its_threshold_and_is_then_finished(tmp_path):
     # given
     run = ["--until=loss<1000", "--steps=40", "--out=run", "--json", *SMALL]
 

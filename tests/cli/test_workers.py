@@ -81,7 +81,7 @@ def free_address():
         (["--workers=2", "--set=precision=mixed_float16"], "mixed_bfloat16 can"),
     ],
 )
-def test_a_team_that_can_not_be_is_told_at_once(tmp_path, options, expected):
+def test_impossible_worker_options_are_rejected_at_once(tmp_path, options, expected):
     assert_one_line(rum(*COPYING, *options, cwd=tmp_path), 2, expected)
     assert list(tmp_path.iterdir()) == []
 
@@ -100,7 +100,7 @@ def team():
     return workers.Team(0, 2, address), workers.Team(1, None, address)
 
 
-def test_others_hear_that_a_run_is_finished(team, monkeypatch, capsys):
+def test_workers_are_notified_of_a_finished_run(team, monkeypatch, capsys):
     monkeypatch.setattr(workers, "_train", lambda *arguments: pytest.fail("it trains"))
     chief, other = team
     showing = Showing(as_json=False, quiet=False, debug=False)
@@ -111,13 +111,13 @@ def test_others_hear_that_a_run_is_finished(team, monkeypatch, capsys):
     assert "the run is finished\n" in capsys.readouterr().err
 
 
-def test_a_finished_run_is_shown_also_if_the_others_do_not_come(team, monkeypatch, capsys):
+def test_finished_run_is_shown_without_the_other_workers(team, monkeypatch, capsys):
     monkeypatch.setattr(workers, "_PATIENCE", 0.5)
     workers.dismiss(team[0], Showing(as_json=False, quiet=True, debug=False))
     assert "warning: worker 1 of 2 did not come to 127.0.0.1:" in capsys.readouterr().err
 
 
-def test_a_finished_run_waits_for_nobody_that_it_would_have_started(capsys):
+def test_finished_run_does_not_wait_for_workers(capsys):
     workers.dismiss(None, Showing(as_json=False, quiet=False, debug=False))
     workers.dismiss(workers.Team(0, 2, None), Showing(as_json=False, quiet=False, debug=False))
     assert capsys.readouterr().err == ""
@@ -143,19 +143,19 @@ with workers._linked(link, lambda: None), engine._held_back_stderr():
 
 
 @pytest.mark.e2e
-def test_a_loss_is_told_also_while_the_libraries_messages_are_held_back(tmp_path):
+def test_lost_worker_is_reported_while_library_messages_are_held_back(tmp_path):
     result = python(LOST_AT_THE_START.format(before=""), cwd=tmp_path)
     assert (result.returncode, result.stderr) == (1, "rum: error: worker 1 is gone\n")
 
 
 @pytest.mark.e2e
-def test_a_loss_ends_a_process_without_a_stderr_too(tmp_path):
+def test_lost_worker_ends_a_process_without_stderr(tmp_path):
     result = python(LOST_AT_THE_START.format(before="os.close(2)"), cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
 
 
 @pytest.mark.e2e
-def test_two_workers_and_then_one_have_the_losses_of_one_process(tmp_path):
+def test_two_workers_and_then_one_match_a_single_process(tmp_path):
     # Given 24 steps by one process,
     assert rum(*COPYING, "--steps=24", "--out=one", "--quiet", cwd=tmp_path).returncode == 0
     # when two do 20 of them, and one goes on,
@@ -173,7 +173,7 @@ def test_two_workers_and_then_one_have_the_losses_of_one_process(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("again", [1, 2, 4])
-def test_streams_that_are_carried_on_survive_a_stop_and_another_number(tmp_path, again):
+def test_stateful_streams_survive_a_stop_and_another_worker_count(tmp_path, again):
     # Given a text in 8 streams, whose states are carried from step to step,
     small.write_text(tmp_path / "text")
     settings = [f"--set={one}" for one in (*small.SETTINGS, *small.OF_CHARACTERS)]
@@ -196,7 +196,7 @@ def test_streams_that_are_carried_on_survive_a_stop_and_another_number(tmp_path,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", ["worker", "chief"])
-def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, killed):
+def test_killed_worker_ends_the_run_which_can_be_resumed(tmp_path, killed):
     # Given two processes started by hand,
     command = [*COPYING, "--steps=400", "--workers=2", f"--address={free_address()}"]
     chief = start(*command, "--worker=0", "--out=two", cwd=tmp_path, fresh=True)
@@ -228,7 +228,7 @@ def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, kille
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_not_finite_ends_all_with_one_line(tmp_path):
+def test_non_finite_loss_ends_all_workers_with_one_line(tmp_path):
     arguments = [*COPYING, "--steps=40", "--workers=2", "--out=two", "--learning-rate=1e38"]
     result = rum_process(*arguments, cwd=tmp_path, fresh=True)
     assert result.returncode == 1

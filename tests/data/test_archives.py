@@ -37,7 +37,7 @@ def test_a_folder_gives_its_files_and_those_below(tmp_path, place, texts):
     assert read_entries(tmp_path) == TEXTS
 
 
-def test_a_circle_of_links_does_not_matter(tmp_path):
+def test_circular_links_are_ignored(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "circle").symlink_to(tmp_path)
     (tmp_path / "file").write_bytes(b"x")
@@ -46,12 +46,12 @@ def test_a_circle_of_links_does_not_matter(tmp_path):
 
 @pytest.mark.parametrize("kind", [*MODES, "zip"])
 @both_forms
-def test_an_archive_gives_its_files_whatever_it_is_called(tmp_path, kind, texts):
+def test_archive_is_read_under_any_name(tmp_path, kind, texts):
     assert read_entries(pack_as(kind, tmp_path / "x", archive_members(texts=texts))) == TEXTS
 
 
 @pytest.mark.parametrize("kind", ["w:gz", "zip"])
-def test_an_entry_tells_the_folder_that_it_is_in(tmp_path, kind):
+def test_entry_has_its_directory(tmp_path, kind):
     names = ["top", "./here", "a/one", "a/b/two", "..\\a\\c\\three"]
     path = pack_as(kind, tmp_path / "x", [(name, b"") for name in names])
     folders = [entry.folder for entry in archives.entries(path)]
@@ -59,7 +59,7 @@ def test_an_entry_tells_the_folder_that_it_is_in(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["w:gz", "zip"])
-def test_no_more_is_read_of_a_file_than_is_asked_for(tmp_path, kind):
+def test_read_is_limited_to_the_requested_size(tmp_path, kind):
     members = [("a.gz", gzip.compress(bytes(10**7))), ("b", bytes(10**7))]
     path = pack_as(kind, tmp_path / "x", members)
     assert [len(entry.read(1000)) for entry in archives.entries(path)] == [1000, 1000]
@@ -67,7 +67,7 @@ def test_no_more_is_read_of_a_file_than_is_asked_for(tmp_path, kind):
 
 @pytest.mark.parametrize("prefix", ["../../", "/tmp/", "..\\..\\", "C:\\x\\"])
 @pytest.mark.parametrize("kind", ["w:gz", "zip"])
-def test_paths_that_lead_elsewhere_are_not_followed(tmp_path, monkeypatch, prefix, kind):
+def test_paths_outside_the_archive_are_not_followed(tmp_path, monkeypatch, prefix, kind):
     place = tmp_path / "a" / "b" / "c"
     place.mkdir(parents=True)
     monkeypatch.chdir(place)
@@ -80,7 +80,7 @@ def test_paths_that_lead_elsewhere_are_not_followed(tmp_path, monkeypatch, prefi
 @pytest.mark.parametrize(
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE]
 )
-def test_links_and_devices_in_a_tar_do_not_count(tmp_path, kind):
+def test_links_and_devices_in_a_tar_are_ignored(tmp_path, kind):
     (tmp_path / "secret").write_bytes(b"secret")
     info = tarfile.TarInfo("link")
     info.type = kind
@@ -88,7 +88,7 @@ def test_links_and_devices_in_a_tar_do_not_count(tmp_path, kind):
     assert read_entries(write_tar(tmp_path / "x", [("file", b"1"), (info, b"")])) == {"file": b"1"}
 
 
-def test_links_and_folders_in_a_zip_do_not_count(tmp_path):
+def test_links_and_directories_in_a_zip_are_ignored(tmp_path):
     info = zipfile.ZipInfo("link")
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
     path = write_zip(tmp_path / "x", [("file", b"1"), (info, b"/etc/passwd"), ("folder/", b"")])
@@ -96,7 +96,7 @@ def test_links_and_folders_in_a_zip_do_not_count(tmp_path):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_tar_that_unpacks_to_too_much_is_told(tmp_path, monkeypatch, mode):
+def test_tar_that_unpacks_to_too_much_is_rejected(tmp_path, monkeypatch, mode):
     monkeypatch.setattr(archives, "_LARGEST_UNPACKED", 2**20)
     path = write_tar(tmp_path / "x", [("zeros", bytes(2**21)), ("file", b"1")], mode)
     assert_error(
@@ -104,7 +104,7 @@ def test_a_tar_that_unpacks_to_too_much_is_told(tmp_path, monkeypatch, mode):
     )
 
 
-def test_headers_of_a_tar_count_too(tmp_path, monkeypatch):
+def test_tar_headers_count_toward_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "_LARGEST_UNPACKED", 2**20)
     info = tarfile.TarInfo("a")
     info.pax_headers = {"comment": "x" * (2**20 - 100)}
@@ -114,7 +114,7 @@ def test_headers_of_a_tar_count_too(tmp_path, monkeypatch):
     )
 
 
-def test_a_tar_that_declares_more_than_there_can_be_is_told_at_once(tmp_path):
+def test_tar_with_an_impossible_declared_size_is_rejected_at_once(tmp_path):
     info = tarfile.TarInfo("a")
     info.size = 2**62
     (tmp_path / "x").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
@@ -130,7 +130,7 @@ def test_a_header_that_is_too_long_is_not_read(tmp_path):
 
 
 @pytest.mark.parametrize("make", [write_tar, write_zip])
-def test_an_archive_of_very_many_files_is_told(tmp_path, monkeypatch, make):
+def test_archive_with_too_many_files_is_rejected(tmp_path, monkeypatch, make):
     monkeypatch.setattr(archives, "_MOST_FILES", 10)
     path = make(tmp_path / "x", [(f"{number}", b"") for number in range(11)])
     assert_error(lambda: read_entries(path), "x has more than 10 files")
@@ -138,13 +138,13 @@ def test_an_archive_of_very_many_files_is_told(tmp_path, monkeypatch, make):
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.7, 0.95])
 @pytest.mark.parametrize("kind", ["w:gz", "w:bz2", "w:xz", "zip"])
-def test_an_archive_that_was_cut_off_is_told(tmp_path, kind, share):
+def test_truncated_archive_is_rejected(tmp_path, kind, share):
     path = pack_as(kind, tmp_path / "x", [("noise", os.urandom(3000)), *archive_members()])
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     assert_error(lambda: read_entries(path), f"{path} is ", "damaged")
 
 
-def test_a_plain_tar_that_was_cut_off_within_a_file_is_told(tmp_path):
+def test_plain_tar_truncated_within_a_file_is_rejected(tmp_path):
     path = write_tar(tmp_path / "x", [("noise", os.urandom(3000))], "w")
     path.write_bytes(path.read_bytes()[:2000])
     assert_error(
@@ -152,7 +152,7 @@ def test_a_plain_tar_that_was_cut_off_within_a_file_is_told(tmp_path):
     )
 
 
-def test_a_file_in_a_zip_whose_bytes_changed_is_told(tmp_path):
+def test_changed_bytes_in_a_zip_are_detected(tmp_path):
     path = write_zip(tmp_path / "x", [("noise", noise := os.urandom(3000))])
     path.write_bytes(path.read_bytes().replace(noise[1000:1500], bytes(500)))
     assert_error(lambda: read_entries(path), f"{path}: noise is damaged or not whole: ")
@@ -165,7 +165,7 @@ def test_a_file_in_a_zip_whose_bytes_changed_is_told(tmp_path):
     place=st.floats(0, 1, exclude_max=True),
     byte=st.integers(1, 255),
 )
-def test_a_changed_byte_is_no_other_error(tmp_path_factory, kind, gz, place, byte):
+def test_changed_byte_raises_only_config_error(tmp_path_factory, kind, gz, place, byte):
     members = archive_members(texts=gzip_files() if gz else TEXTS)
     path = pack_as(kind, tmp_path_factory.mktemp("changed") / "x", members)
     content = bytearray(path.read_bytes())
@@ -184,7 +184,7 @@ def test_a_changed_byte_is_no_other_error(tmp_path_factory, kind, gz, place, byt
     ],
     ids=["a password", "an unknown compression", "a name that is no UTF-8"],
 )
-def test_a_zip_that_cannot_be_read_is_told(tmp_path, offset, value, expected):
+def test_unsupported_zip_is_rejected(tmp_path, offset, value, expected):
     path = write_zip(tmp_path / "x", [("café", b"1")])
     content = bytearray(path.read_bytes())
     entry = content.index(b"PK\x01\x02")  # the file's entry in the directory
@@ -198,7 +198,7 @@ def test_a_zip_that_cannot_be_read_is_told(tmp_path, offset, value, expected):
     [b"", b"hello\n", b"<!DOCTYPE html>" * 500, gzip.compress(b"x")],
     ids=["empty", "text", "page", "gz"],
 )
-def test_a_file_that_is_no_archive_is_told(tmp_path, content):
+def test_file_that_is_no_archive_is_rejected(tmp_path, content):
     (tmp_path / "page").write_bytes(content)
     assert_error(
         lambda: read_entries(tmp_path / "page"),
@@ -207,7 +207,7 @@ def test_a_file_that_is_no_archive_is_told(tmp_path, content):
     )
 
 
-def test_a_place_without_anything_is_told(tmp_path):
+def test_missing_path_is_reported(tmp_path):
     assert_error(
         lambda: read_entries(tmp_path / "nowhere"),
         f"there is no {tmp_path / 'nowhere'}; expected a folder or",
@@ -216,7 +216,7 @@ def test_a_place_without_anything_is_told(tmp_path):
 
 
 @needs_pipes
-def test_what_is_neither_file_nor_folder_is_told(tmp_path):
+def test_pipe_is_rejected(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert_error(
         lambda: read_entries(tmp_path / "pipe"),
@@ -224,7 +224,7 @@ def test_what_is_neither_file_nor_folder_is_told(tmp_path):
     )
 
 
-def test_messages_call_an_archive_as_they_are_told_to(tmp_path):
+def test_messages_use_the_given_name_of_an_archive(tmp_path):
     path = write_tar(tmp_path / "x", [("noise", b"1")])
     assert [entry.place for entry in archives.entries(path, "the web")] == ["the web: noise"]
     path.write_bytes(path.read_bytes()[:30])

@@ -86,14 +86,14 @@ def forbidding(handler):
         (None, "the server says HTTP Error 404: Not Found"),
     ],
 )
-def test_a_download_that_fails_is_told(tmp_path, answer, expected):
+def test_failed_download_is_reported(tmp_path, answer, expected):
     with serve({"/a": answer}) as address:
         assert_error(
             lambda: fetch(f"{address}/a", tmp_path), f"can't download {address}/a: ", expected
         )
 
 
-def test_that_there_is_nothing_can_be_told_from_other_errors(tmp_path):
+def test_not_found_raises_its_own_error(tmp_path):
     with serve({"/a": forbidding}) as address:
         with pytest.raises(download.NotThereError):
             fetch(f"{address}/b", tmp_path)
@@ -102,7 +102,7 @@ def test_that_there_is_nothing_can_be_told_from_other_errors(tmp_path):
     assert not isinstance(error.value, download.NotThereError)
 
 
-def test_a_server_that_says_nothing_is_not_waited_for_without_end(tmp_path, monkeypatch):
+def test_silent_server_times_out(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "_SECONDS_OF_SILENCE", 0.1)
     with serve({"/a": lambda handler: handler.rfile.read(1)}) as address:
         assert_error(
@@ -110,7 +110,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_without_end(tmp_path, monk
         )
 
 
-def test_a_download_without_end_is_ended(tmp_path, monkeypatch):
+def test_endless_download_is_aborted(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "_LARGEST", 10**6)
 
     def pouring(handler):
@@ -127,7 +127,7 @@ def test_a_download_without_end_is_ended(tmp_path, monkeypatch):
     assert (tmp_path / "file").stat().st_size <= 10**6
 
 
-def test_a_disk_that_refuses_is_told(tmp_path):
+def test_disk_error_is_reported(tmp_path):
     (tmp_path / "file").mkdir()
     with serve({"/a": b"x"}) as address:
         assert_error(
@@ -147,6 +147,6 @@ def test_a_disk_that_refuses_is_told(tmp_path):
         ("http://127.0.0.1:1/a b", "can't download http://127.0.0.1:1/a b: URL can't contain"),
     ],
 )
-def test_an_address_that_leads_nowhere_is_told(tmp_path, monkeypatch, url, expected):
+def test_invalid_address_is_reported(tmp_path, monkeypatch, url, expected):
     monkeypatch.setenv("no_proxy", "*")
     assert_error(lambda: fetch(url, tmp_path), expected)

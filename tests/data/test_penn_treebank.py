@@ -31,7 +31,7 @@ def test_the_digests_are_those_of_the_real_files():
     assert list(found) == ["ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"]
 
 
-def test_sizes_are_the_published_ones_and_digests_look_like_some():
+def test_sizes_and_digests_are_well_formed():
     assert [file.size for file in penn_treebank.FILES] == [5_101_618, 399_782, 449_945]
     assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in penn_treebank.FILES)
 
@@ -42,7 +42,7 @@ def test_a_right_file_is_found_behind_a_wrong_one_of_its_name(tmp_path):
     assert read_texts(tmp_path) == TEXTS
 
 
-def test_only_what_is_asked_for_must_be_there(tmp_path):
+def test_only_requested_files_are_required(tmp_path):
     write_files(tmp_path, {"ptb.test.txt": TEXTS["ptb.test.txt"]})
     found = penn_treebank.read(str(tmp_path), FILES[2:])
     assert found == {"ptb.test.txt": TEXTS["ptb.test.txt"]}
@@ -59,7 +59,7 @@ def test_a_missing_file_is_named(tmp_path):
     ids=["short", "long", "empty"],
 )
 @pytest.mark.parametrize("pack", [write_zip, write_tar])
-def test_a_file_of_another_size_is_told(tmp_path, pack, content, size):
+def test_file_of_another_size_is_rejected(tmp_path, pack, content, size):
     path = pack(tmp_path / "x", archive_members("y/", {**TEXTS, "ptb.test.txt": content}))
     assert_error(
         lambda: read_texts(path),
@@ -68,7 +68,7 @@ def test_a_file_of_another_size_is_told(tmp_path, pack, content, size):
     )
 
 
-def test_a_file_of_another_content_is_told_with_both_digests(tmp_path):
+def test_file_of_other_content_is_rejected_with_both_digests(tmp_path):
     write_files(tmp_path, {**TEXTS, "ptb.test.txt": bytes(SIZE)})
     right = next(file.sha256 for file in FILES if file.name == "ptb.test.txt")
     found = hashlib.sha256(bytes(SIZE)).hexdigest()
@@ -79,7 +79,7 @@ def test_a_file_of_another_content_is_told_with_both_digests(tmp_path):
     )
 
 
-def test_the_text_with_spaces_between_characters_is_recognised(tmp_path):
+def test_text_with_spaces_between_characters_is_recognized(tmp_path):
     characters = {name.replace("ptb", "ptb.char"): b"n o _ i t \n" for name in TEXTS}
     path = write_tar(tmp_path / "a", archive_members(texts=characters))
     assert_error(
@@ -93,7 +93,7 @@ def test_the_text_with_spaces_between_characters_is_recognised(tmp_path):
     )
 
 
-def test_an_archive_is_downloaded_and_nothing_stays_behind(tmp_path, monkeypatch):
+def test_downloaded_archive_leaves_no_temporary_files(tmp_path, monkeypatch):
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     content = write_tar(tmp_path / "a", archive_members()).read_bytes()
@@ -125,7 +125,7 @@ def test_files_are_downloaded_from_an_address_that_ends_in_a_slash():
         )
 
 
-def test_what_is_no_address_of_the_web_is_told():
+def test_address_without_http_is_rejected():
     for source in ("ftp://127.0.0.1/a.tgz", "file:///etc/"):
         assert_error(
             lambda source=source: read_texts(source),
@@ -134,7 +134,7 @@ def test_what_is_no_address_of_the_web_is_told():
         )
 
 
-def test_without_a_source_it_is_said_where_and_under_what_terms():
+def test_missing_source_names_addresses_and_license_terms():
     for part in ("simple-examples.tgz", "LDC99T42", "copyright", "rum gen-data ptb --source"):
         assert part in penn_treebank.WHERE
     assert "\n" not in penn_treebank.WHERE

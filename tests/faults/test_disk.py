@@ -43,7 +43,7 @@ def test_a_file_that_cannot_grow_ends_the_run_in_one_line(tmp_path):
 
 
 @pytest.mark.e2e
-def test_a_full_disk_leaves_the_last_checkpoint_whole_and_the_record_readable(tmp_path, unbroken):
+def test_full_disk_leaves_the_last_checkpoint_intact_and_the_record_readable(tmp_path, unbroken):
     if sys.platform != "linux" or not _can_mount(tmp_path):
         pytest.skip("needs unshare(1) and leave to mount a tmpfs in a namespace of its own")
     # Given a disk that has room for the first checkpoints but not for a third beside two,

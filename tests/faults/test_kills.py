@@ -41,7 +41,7 @@ def unfinished(folder):
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("number", [9, pytest.param(11, marks=pytest.mark.slow)])
-def test_a_run_that_is_killed_inside_a_save_goes_on_to_the_last_bit(tmp_path, unbroken, number):
+def test_run_killed_during_a_save_resumes_bit_exactly(tmp_path, unbroken, number):
     arguments = [*ARGUMENTS, "--steps=40", "--out=run", "--quiet"]
     code = _KILLED_WHILE_IT_SAVES.format(number=number, arguments=arguments)
     assert python(code, cwd=tmp_path).returncode == -signal.SIGKILL
@@ -62,7 +62,7 @@ _ENDLESS = [*_OFTEN_SAVED, "--steps=1000000"]
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_run_that_is_killed_fifty_times_is_the_one_that_was_not(tmp_path):
+def test_run_killed_fifty_times_matches_an_uninterrupted_run(tmp_path):
     # Given a run that saves every few milliseconds,
     generator = random.Random(20)
     run = tmp_path / "run"

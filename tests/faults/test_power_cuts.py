@@ -45,7 +45,7 @@ def disk(tmp_path):
     found.close()
 
 
-def test_the_simulated_disk_drops_what_was_not_flushed(disk, tmp_path):
+def test_simulated_disk_drops_unflushed_writes(disk, tmp_path):
     # given
     files.write_text(disk.root / "a", "whole")
     (disk.root / "a").write_text("not flushed")
@@ -71,7 +71,7 @@ def keeping(folder):
     return RunCallback(task, folder, progress, Listener(), StopRequest(), ALONE), progress
 
 
-def test_a_power_cut_at_any_moment_loses_nothing_from_before_the_newest_checkpoint(disk, tmp_path):
+def test_power_cut_loses_nothing_before_the_newest_checkpoint(disk, tmp_path):
     # Given a run whose best evaluations, checkpoints and bad steps come and go,
     promised, cuts = [0], []
 

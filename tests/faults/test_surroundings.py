@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 @pytest.mark.e2e
 @needs_posix
-def test_a_terminal_of_40_columns_without_colour_is_never_overrun(tmp_path):
+def test_output_fits_40_columns_without_color(tmp_path):
     variables = {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "40"}
     text = in_a_terminal(tmp_path, variables, *_SHORT)
     assert set(_COLOUR.findall(text)) <= {"\x1b[0m", "\x1b[1m", "\x1b[2m"}
@@ -39,7 +39,7 @@ def test_lines_in_a_narrow_dumb_terminal_are_wrapped_between_words(tmp_path):
 @pytest.mark.e2e
 @needs_posix
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that nobody can write to")
-def test_neither_utf_8_nor_a_home_to_write_to_is_needed(tmp_path):
+def test_training_needs_neither_utf_8_nor_a_writable_home(tmp_path):
     home = "/proc"  # to which not even root can write
     plain = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
     env = {**plain, "PYTHONCOERCECLOCALE": "0", "HOME": home, "TERM": ""}
@@ -51,7 +51,7 @@ def test_neither_utf_8_nor_a_home_to_write_to_is_needed(tmp_path):
 
 @pytest.mark.e2e
 @needs_posix
-def test_the_second_interrupt_ends_a_run_at_once_and_nothing_is_lost(tmp_path):
+def test_second_interrupt_ends_a_run_at_once_without_loss(tmp_path):
     # A step that takes long, so that the first one is not obeyed before the second.
     slow = ["--delay=3000", "--batch-size=64", "--hidden=64"]
     arguments = [*ARGUMENTS, *slow, "--steps=100", "--out=run", "--quiet"]
@@ -74,7 +74,7 @@ def test_the_second_interrupt_ends_a_run_at_once_and_nothing_is_lost(tmp_path):
 
 @pytest.mark.e2e
 @needs_posix
-def test_a_terminal_that_closes_lets_the_run_save(tmp_path):
+def test_closed_terminal_saves_the_run(tmp_path):
     arguments = [*ARGUMENTS, "--steps=100000", "--out=run", "--quiet"]
     process = start(*arguments, cwd=tmp_path, fresh=True)
     run = tmp_path / "run"
@@ -86,7 +86,7 @@ def test_a_terminal_that_closes_lets_the_run_save(tmp_path):
     assert newest_checkpoint(run)
 
 
-def test_a_step_that_is_larger_than_the_machine_is_refused_with_its_size(tmp_path):
+def test_step_that_exceeds_memory_is_rejected_with_its_size(tmp_path):
     arguments = ["train", "copying", "--cell=gru", "--batch-size=1000000", "--delay=100000"]
     result = rum(*arguments, "--quiet", "--out=x", cwd=tmp_path)
     assert_one_line(result, 2, "a training step takes at least ")
@@ -106,7 +106,7 @@ def test_a_step_that_is_larger_than_the_machine_is_refused_with_its_size(tmp_pat
 @needs_posix
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of addresses are Linux's")
 @pytest.mark.slow
-def test_memory_that_runs_out_in_a_step_is_told_with_what_to_lower(tmp_path):
+def test_out_of_memory_error_names_the_options_to_lower(tmp_path):
     import resource
 
     # What TensorFlow takes for itself, and not enough for sixteen batches at once. Where small

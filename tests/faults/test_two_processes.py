@@ -20,7 +20,7 @@ pytestmark = needs_posix
 
 
 @pytest.mark.e2e
-def test_the_second_is_refused_and_the_first_goes_on(tmp_path):
+def test_second_process_is_rejected_and_the_first_continues(tmp_path):
     run = tmp_path / "run"
     arguments = [*ARGUMENTS, "--steps=100000", "--out=run", "--quiet"]
     process = start(*arguments, cwd=tmp_path, fresh=True)
@@ -43,7 +43,7 @@ def test_the_second_is_refused_and_the_first_goes_on(tmp_path):
     assert not (run / "lock").exists()
 
 
-def test_a_lock_whose_process_is_gone_is_taken_over_and_told(half, unbroken, tmp_path):
+def test_stale_lock_is_taken_over_with_a_warning(half, unbroken, tmp_path):
     run = shutil.copytree(half, tmp_path / "run")
     owner = {"host": "elsewhere", "process": 4711, "since": "2026-01-01 00:00:00"}
     (run / "lock").write_text(json.dumps(owner))

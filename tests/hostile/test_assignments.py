@@ -51,7 +51,7 @@ assignments = st.lists(
     task=st.sampled_from(["copying", "recall", "babi", "ptb", None]),
     typed=assignments,
 )
-def test_assignments_are_taken_or_refused(place, task, typed):
+def test_assignments_are_accepted_or_rejected(place, task, typed):
     run = attempt(config.build, None, typed, {("task", "name"): task}, around=place)
     assert run is REFUSED or isinstance(run, config.RunConfig)
 
@@ -73,7 +73,7 @@ typed_options = st.lists(
     task=st.sampled_from(["copying", "recall", "babi"]) | strategies.texts,
     options=typed_options,
 )
-def test_the_command_line_takes_what_is_typed_or_says_in_one_line_why_not(place, task, options):
+def test_command_line_accepts_options_or_reports_one_line(place, task, options):
     typed = [part for flag, value in options for part in (f"{flag}={value}",)]
     typed = [text.replace("\0", "") for text in ("train", task, *typed, "--dry-run")]
     assume("--debug" not in typed)  # it asks for the traceback

@@ -90,13 +90,13 @@ def load(place, content):
 
 
 @fuzz(fast=100, slow=5000, content=strategies.changed([GOOD]))
-def test_a_checkpoint_with_changed_bytes_is_the_same_or_refused(place, content):
+def test_a_checkpoint_with_changed_bytes_is_the_same_or_rejected(place, content):
     found = load(place, content)
     assert found is REFUSED or (found.step, found.progress) == (5, PROGRESS)
 
 
 @fuzz(fast=100, slow=4000, manifest=strategies.replaced(MANIFEST), held=arrays)
-def test_a_forged_checkpoint_is_taken_or_refused(place, manifest, held):
+def test_forged_checkpoint_is_loaded_or_rejected(place, manifest, held):
     load(place, forged(manifest, held))
 
 
@@ -107,7 +107,7 @@ def test_a_forged_checkpoint_is_taken_or_refused(place, manifest, held):
     content=st.binary(max_size=20),
     name=st.sampled_from(["manifest.npy", "manifest", "a.npy", "../a.npy", ""]),
 )
-def test_an_array_that_says_anything_of_itself_is_refused(place, header, content, name):
+def test_array_with_a_forged_header_is_rejected(place, header, content, name):
     members = {"manifest.npy": npy(HEADERS[7]), name or "x": npy(header, content)}
     assert load(place, zip_bytes(members.items())) is REFUSED
 
@@ -123,7 +123,7 @@ NAMES += ("step-100000000.npz", "step-.npz", "step-00000007.npz.part", "best.npz
         st.sampled_from(NAMES), st.tuples(st.sampled_from([GOOD, b"", b"PK"]), kinds), max_size=5
     ),
 )
-def test_whatever_is_among_the_checkpoints_one_is_found_or_it_is_told(place, there):
+def test_any_checkpoint_directory_is_loaded_or_rejected(place, there):
     for name, (content, kind) in there.items():
         put(place / name, content, kind)
     folder = CheckpointFolder(place)
@@ -176,7 +176,7 @@ WITH_CODE = {
 
 @pytest.mark.parametrize("content", WITH_CODE.values(), ids=WITH_CODE)
 @pytest.mark.parametrize("name", ["best.npz", "step-00000005.npz"])
-def test_code_in_the_place_of_a_checkpoint_is_not_run(tmp_path, monkeypatch, content, name):
+def test_code_in_place_of_a_checkpoint_is_not_run(tmp_path, monkeypatch, content, name):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DamagedError):
@@ -194,7 +194,7 @@ def test_a_step_of_more_digits_is_newer(tmp_path):
     assert folder.load_newest()[0].step == 100_000_000
 
 
-def test_bombs_are_refused_and_take_little_memory(tmp_path):
+def test_bombs_are_rejected_and_take_little_memory(tmp_path):
     said = bounded.outcomes(
         """
         import io, json, zipfile

@@ -56,7 +56,7 @@ def train_on(place, data, unknown):
     files=st.dictionaries(st.sampled_from(NAMES), st.tuples(contents, kinds), max_size=5),
     unknown=st.sampled_from(["null", 1, 3]),
 )
-def test_a_folder_of_texts_is_read_or_refused(place, files, unknown):
+def test_a_folder_of_texts_is_read_or_rejected(place, files, unknown):
     for name, (content, kind) in files.items():
         put(place / name, content, kind)
     train_on(place, place, unknown)
@@ -70,18 +70,18 @@ def test_a_folder_of_texts_is_read_or_refused(place, files, unknown):
     kind=kinds,
     unknown=st.sampled_from(["null", 1, 3]),
 )
-def test_one_file_is_read_or_refused(place, name, content, kind, unknown):
+def test_single_file_is_read_or_rejected(place, name, content, kind, unknown):
     put(place / name, content, kind)
     train_on(place, place / name, unknown)
 
 
 @fuzz(fast=40, slow=1000, path=strategies.texts)
-def test_any_path_is_read_or_refused(place, path):
+def test_any_path_is_read_or_rejected(place, path):
     attempt(corpus.read, place / path.lstrip("/~"), around=place)
 
 
 @fuzz(fast=20, slow=300, name=st.sampled_from(NAMES[:8]), content=contents, kind=kinds)
-def test_the_command_line_says_in_one_line_what_is_wrong(place, name, content, kind):
+def test_command_line_reports_errors_in_one_line(place, name, content, kind):
     put(place / name, content, kind)
     rum("train", "ptb", "--data", place, "--out", place / name / "x", around=place)
 
@@ -91,13 +91,13 @@ REMEMBERED = {**REMEMBERED, "splits": {k: dict(v) for k, v in REMEMBERED["splits
 
 
 @fuzz(fast=60, slow=4000, content=strategies.replaced(REMEMBERED))
-def test_what_a_run_remembers_of_a_text_is_taken_or_refused(place, content):
+def test_stored_text_metadata_are_accepted_or_rejected(place, content):
     found = attempt(Text.from_json, content, around=place)
     if found is not REFUSED:
         assert Text.from_json(found.to_json()).to_json() == found.to_json()
 
 
-def test_a_packed_text_that_unpacks_to_very_much_is_refused(tmp_path):
+def test_compressed_text_that_exceeds_the_limit_is_rejected(tmp_path):
     said = bounded.outcomes(
         """
         import gzip

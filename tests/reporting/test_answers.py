@@ -11,7 +11,7 @@ def answer_row(answer, questions, **given):
     }
 
 
-def test_what_was_given_instead_is_shown_beside_the_right_answer():
+def test_wrong_predictions_are_shown_beside_the_right_answer():
     text = render(
         answers.confusion([answer_row("garden", 4, garden=3, kitchen=1), answer_row("office", 1)]),
         80,
@@ -20,12 +20,12 @@ def test_what_was_given_instead_is_shown_beside_the_right_answer():
     assert "│ office       │         1 │  0.0% │               │" in text
 
 
-def test_many_answers_are_summed_up():
+def test_rare_answers_are_aggregated():
     rows = [answer_row(f"place{n}", 2) for n in range(5)]
     assert "and 2 rarer answers to 4 questions" in render(answers.confusion(rows, most=3), 80)
 
 
-def test_many_wrong_answers_are_summed_up():
+def test_rare_wrong_answers_are_aggregated():
     text = render(answers.confusion([answer_row("a", 9, b=4, c=2, d=1, e=1, f=1)]), 80)
     assert "b 4, c 2, d 1, others 2" in text
 
@@ -59,7 +59,7 @@ def test_attention_stands_beside_the_sentences():
     )
 
 
-def test_all_subtasks_are_one_table_with_the_mean():
+def test_table_of_all_subtasks_has_their_mean():
     subtask = {
         "subtask": 1,
         "name": "single-supporting-fact",

@@ -68,13 +68,13 @@ def test_a_run_is_shown_beside_its_bare_step():
 
 
 @pytest.mark.parametrize(("kind", "begin"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
-def test_a_plot_is_a_picture(kind, begin):
+def test_plot_writes_an_image(kind, begin):
     file = io.BytesIO()
     plots.bench(DOCUMENT, file, kind)
     assert file.getvalue().startswith(begin)
 
 
-def test_a_missing_matplotlib_is_told_with_what_to_install(monkeypatch):
+def test_missing_matplotlib_names_the_extra_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(ConfigError, match=r"pip install 'rumcli\[plots\]'"):
         plots.require()

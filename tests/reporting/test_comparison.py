@@ -36,7 +36,7 @@ def render_comparison(width, group=GROUP, labels=("a", "[bold]b[/bold]")):
     return render(Comparison(group, labels), width)
 
 
-def test_in_a_wide_terminal_a_run_is_a_row():
+def test_wide_terminal_shows_a_run_as_a_row():
     lines = render_comparison(200).splitlines()
     assert lines[0].startswith("copying: lowest loss first")
     (line,) = [line for line in lines if "│ a " in line]
@@ -50,13 +50,13 @@ def test_in_a_wide_terminal_a_run_is_a_row():
     assert " 0 of 20 " in line
 
 
-def test_a_run_that_was_good_enough_before_its_last_step_is_whole():
+def test_run_stopped_at_its_threshold_is_shown_as_finished():
     group = Group("copying", "loss", False, KEYS, [comparison_row(steps=10)])
     assert " of 20" not in render_comparison(200, group, ("a",))
 
 
 @pytest.mark.parametrize("width", [40, 60])
-def test_in_a_narrow_one_all_is_there_and_nothing_is_cut(width):
+def test_narrow_terminal_truncates_nothing(width):
     text = render_comparison(width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text

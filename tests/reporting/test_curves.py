@@ -22,7 +22,7 @@ RECORDS = {
 }
 
 
-def test_each_run_is_a_line_of_what_it_has(figures):
+def test_each_run_is_a_line_of_its_records(figures):
     lines = draw_curves(figures, RECORDS, []).lines
     assert [line.get_label() for line in lines] == ["one", "two"]
     assert [list(line.get_xdata()) for line in lines] == [[10], [10]]
@@ -41,7 +41,7 @@ def test_time_is_in_minutes(figures):
     assert axes.get_xlabel() == "minutes"
 
 
-def test_a_level_that_is_far_away_is_named_and_does_not_flatten_the_curves(figures):
+def test_distant_baseline_is_named_without_flattening_the_curves(figures):
     levels = [curves.Level("near", 1.2), curves.Level("chance", 90.0)]
     axes = draw_curves(figures, RECORDS, levels)
     assert axes.get_ylim()[1] < 3
@@ -49,7 +49,7 @@ def test_a_level_that_is_far_away_is_named_and_does_not_flatten_the_curves(figur
     assert labels == ["one", "two", "chance 90.00 (above)"]
 
 
-def test_several_levels_are_labeled_at_their_lines_without_overlap(figures):
+def test_baselines_are_labeled_at_their_lines_without_overlap(figures):
     levels = [curves.Level("published", 1.21), curves.Level("memoryless", 1.2)]
     axes = draw_curves(figures, RECORDS, levels)
     places = {text.get_text(): text.xy[1] for text in axes.texts}
@@ -66,12 +66,12 @@ def test_several_levels_are_labeled_at_their_lines_without_overlap(figures):
         (("recall", "custom"), "recall, custom", "validation loss"),
     ],
 )
-def test_the_picture_says_of_what_it_is_and_in_which_unit(figures, tasks, title, quantity):
+def test_plot_names_task_and_unit(figures, tasks, title, quantity):
     axes = draw_curves(figures, RECORDS, [], tasks=tasks)
     assert (axes.get_title(), axes.get_ylabel()) == (title, quantity)
 
 
-def test_accuracies_are_in_per_cent(figures):
+def test_accuracies_are_in_percent(figures):
     records = {
         name: [{"step": 10, "seconds": 60.0, "val_accuracy": value}]
         for name, value in (("one", 0.125), ("two", 0.3))

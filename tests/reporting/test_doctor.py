@@ -50,11 +50,11 @@ FOUND = {
         "37 steps/s ± 10%, the first one after 2.4 s",
     ],
 )
-def test_everything_is_in_the_table(expected):
+def test_table_has_every_entry(expected):
     assert expected in render(doctor.examination(FOUND), 200)
 
 
-def test_it_fits_into_60_columns_and_loses_nothing():
+def test_table_fits_60_columns_without_truncation():
     lines = render(doctor.examination(FOUND), 60).splitlines()
     assert max(map(len, lines)) <= 60
     text = "".join(line.split("│")[2].strip() for line in lines if line.count("│") == 3)
@@ -62,7 +62,7 @@ def test_it_fits_into_60_columns_and_loses_nothing():
     assert expected.replace(" ", "") in text.replace(" ", "")
 
 
-def test_a_backend_that_does_not_start_is_told_of_and_the_rest_still_shown():
+def test_failing_backend_is_reported_beside_the_rest():
     broken = {**copy.deepcopy(FOUND), "problem": "no module [jax]", "backend": None}
     text = render(doctor.examination({**broken, "fused": None, "speed": None}), 200)
     assert "FAILED: no module [jax]" in text

@@ -48,7 +48,7 @@ def panels(figure, name):
     return [axes for axes in figure.axes if axes.get_visible() and name in axes.get_ylabel()]
 
 
-def test_each_layer_is_a_column_of_what_it_has(figures):
+def test_each_layer_is_a_column_of_its_traces(figures):
     layers = [
         LayerTrace("cell", False, [rotating()]),
         LayerTrace("cell_2", False, [Trace("", np.ones(STEPS)), rotating()]),
@@ -64,14 +64,14 @@ def test_each_layer_is_a_column_of_what_it_has(figures):
     assert len(panels(figure, "memory R")[0].lines) == UNITS // 2
 
 
-def test_only_what_was_asked_for_is_drawn(figures):
+def test_only_requested_views_are_drawn(figures):
     figure = draw_inspection(figures, [LayerTrace("cell", False, [rotating()])], ["norm"])
     assert [axes.get_ylabel() for axes in figure.axes] == ["|h|"]
     figure = draw_inspection(figures, [], ["landscape"])
     assert len(panels(figure, "along d₂")) == 1
 
 
-def test_a_layer_that_reads_backwards_is_drawn_in_the_order_of_the_example(figures):
+def test_backward_layer_is_drawn_in_the_order_of_the_example(figures):
     figure = draw_inspection(
         figures, [LayerTrace("cell_2", True, [rotating()])], ["norm", "spectrum"]
     )
@@ -99,7 +99,7 @@ def test_units_are_in_the_order_of_their_means(figures):
 @pytest.mark.parametrize(
     ("steps", "expected"), [(6, ["a", "b"] * 3), (60, ["a", "b"] * 30), (100, None)]
 )
-def test_steps_are_named_where_there_is_room(figures, steps, expected):
+def test_steps_are_labeled_if_space_permits(figures, steps, expected):
     figure = draw_inspection(
         figures, [LayerTrace("cell", False, [rotating(steps)])], ["norm"], steps=steps
     )
@@ -119,7 +119,7 @@ def test_steps_are_named_where_there_is_room(figures, steps, expected):
     ],
     ids=["linear", "decades", "many decades", "not finite", "flat", "zero"],
 )
-def test_levels_suit_the_losses(figures, losses, logarithmic):
+def test_contour_levels_suit_the_losses(figures, losses, logarithmic):
     figure = draw_inspection(figures, [], ["landscape"], losses.reshape(3, 3))
     (bar,) = [axes for axes in figure.axes if axes.get_xlabel().startswith("loss, nats")]
     assert bar.get_xlabel().endswith("logarithmic colours") is logarithmic

@@ -35,7 +35,7 @@ def report_run(listener, plan=PLAN):
 
 
 @pytest.mark.parametrize("width", [30, 200])
-def test_in_a_pipe_every_message_is_one_line(width):
+def test_pipe_receives_one_line_per_message(width):
     file = io.StringIO()
     listener = progress.listener(Console(file=file, width=width), quiet=False, live=False)
     report_run(listener)
@@ -49,7 +49,7 @@ def test_in_a_pipe_every_message_is_one_line(width):
 
 
 @pytest.mark.parametrize("width", [40, 60, 120])
-def test_in_a_terminal_nothing_is_wider_than_it(width):
+def test_terminal_output_fits_its_width(width):
     file = io.StringIO()
     console = Console(file=file, width=width, height=20, force_terminal=True, color_system=None)
     listener = progress.listener(console, quiet=False, live=True)
@@ -64,14 +64,14 @@ def test_in_a_terminal_nothing_is_wider_than_it(width):
     assert lines[1].startswith("loss 1, symbol accuracy")
 
 
-def test_passes_over_a_text_are_counted():
+def test_epochs_over_a_text_are_counted():
     file = io.StringIO()
     plan = dataclasses.replace(PLAN, steps_per_pass=15)
     report_run(progress.listener(Console(file=file, width=200), quiet=False, live=False), plan)
     assert "step 1/40: pass 1/3, loss 1.000, " in file.getvalue()
 
 
-def test_quiet_says_warnings_only():
+def test_quiet_prints_warnings_only():
     file = io.StringIO()
     report_run(progress.listener(Console(file=file, width=80), quiet=True, live=True))
     assert file.getvalue() == "warning: checkpoint [x] is damaged\n"

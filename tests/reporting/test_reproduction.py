@@ -38,7 +38,7 @@ def filled(tmp_path):
     return read, folder
 
 
-def test_each_figure_is_beside_the_published_one(filled):
+def test_each_result_is_beside_the_published_one(filled):
     text, page = render_table(*filled, width=200)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines()]
     rows = [row for row in rows if row]
@@ -62,7 +62,7 @@ def test_a_name_that_is_not_valid_unicode_is_escaped(filled):
     assert r"rum --out 'a\xff'" in page
 
 
-def test_below_it_is_what_it_was_made_with_and_what_failed(filled):
+def test_caption_lists_the_setting_and_failed_runs(filled):
     text, page = render_table(*filled, width=200)
     for line in (
         "failed: lstm-t-6-seed-1: it is [broken]",
@@ -73,7 +73,7 @@ def test_below_it_is_what_it_was_made_with_and_what_failed(filled):
     assert "\n    rum reproduce small --budget 1h\n" in page
 
 
-def test_sixty_columns_are_enough(filled):
+def test_table_fits_sixty_columns(filled):
     text, _ = render_table(*filled, width=60)
     assert max(map(len, text.splitlines())) <= 60
     assert "0.300 ± 0.141" in text
@@ -99,7 +99,7 @@ def test_a_mean_over_a_part_is_marked(tmp_path):
         ("here, en", None),
     ],
 )
-def test_stories_that_are_not_the_official_ones_are_told(tmp_path, data, expected):
+def test_unofficial_stories_are_marked(tmp_path, data, expected):
     # given
     read, folder = table(
         tmp_path, task="babi", set={}, conditions=None, rows=PLAIN, figure="accuracy"

@@ -28,7 +28,7 @@ def made(tmp_path):
 
 
 @pytest.mark.parametrize("width", [120, 60, 40])
-def test_the_table_has_everything_at_any_width(made, width):
+def test_table_is_complete_at_any_width(made, width):
     found = render(reporting.SweepTable(results.read(made[0])), width)
     whole = "".join(found.split())
     for part in ("0.4500±0.0707", "1failed,1not", "validationloss", "0.001", "lowestloss"):
@@ -36,7 +36,7 @@ def test_the_table_has_everything_at_any_width(made, width):
     assert max(map(len, found.splitlines())) <= width
 
 
-def test_a_figure_of_a_part_of_the_seeds_says_so(tmp_path):
+def test_mean_over_some_seeds_is_marked(tmp_path):
     folder, plan = sweep(tmp_path, [A, B], parameters=PARAMETERS, seeds=[1, 2, 3])
     for seed, value in ((1, 0.5), (2, 0.4), (3, 0.6)):
         write_run(folder, plan, Run(1, seed, A), [value], test=value)
@@ -53,7 +53,7 @@ def test_a_figure_of_a_part_of_the_seeds_says_so(tmp_path):
     )
 
 
-def test_with_figures_of_all_seeds_the_caption_says_nothing_of_parts(tmp_path):
+def test_caption_omits_the_mark_if_all_seeds_have_results(tmp_path):
     folder, plan = sweep(tmp_path, [A], parameters=PARAMETERS)
     for seed in (1, 2):
         write_run(folder, plan, Run(1, seed, A), [0.5], test=0.5)
@@ -62,7 +62,7 @@ def test_with_figures_of_all_seeds_the_caption_says_nothing_of_parts(tmp_path):
     assert " of 2)" not in found
 
 
-def test_lines_say_what_happens():
+def test_progress_lines_report_each_event():
     console = Console(file=io.StringIO(), width=60)
     listener = sweep_progress.listener(console, quiet=False, live=False)
     one = Run(1, 1, A)
@@ -83,7 +83,7 @@ def test_lines_say_what_happens():
     ]
 
 
-def test_a_terminal_shows_the_runs_under_way_with_their_machines():
+def test_terminal_shows_running_runs_with_their_machines():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     listener = sweep_progress.listener(console, quiet=False, live=True)
     listener.started("out", None, 0, 2)
@@ -97,7 +97,7 @@ def test_a_terminal_shows_the_runs_under_way_with_their_machines():
         assert part in picture
 
 
-def test_a_run_that_is_stopped_before_it_trains_is_not_said_to_be_saved(tmp_path):
+def test_run_stopped_before_training_is_reported_as_not_begun(tmp_path):
     (tmp_path / "point-1-seed-1" / "checkpoints").mkdir(parents=True)
     (tmp_path / "point-1-seed-1" / "checkpoints" / "step-00000010.npz").touch()
     console = Console(file=io.StringIO(), width=60)
@@ -116,7 +116,7 @@ SETTINGS = "optimizer.learning_rate=0.01, cell.name=gru"
     ("width", "settings", "height"),
     [(100, SETTINGS, 7), (60, SETTINGS, 6), (60, f"{SETTINGS}, cell.units=100", 8), (40, None, 6)],
 )
-def test_a_narrow_terminal_squeezes_nothing(width, settings, height):
+def test_narrow_terminal_truncates_no_run(width, settings, height):
     console = Console(file=io.StringIO(), width=width, force_terminal=True)
     listener = sweep_progress.listener(console, quiet=False, live=True)
     listener.started("out", 40, 0, 2)
@@ -138,7 +138,7 @@ def test_a_narrow_terminal_squeezes_nothing(width, settings, height):
     assert sum(str(settings) in line for line in lines) == 2 * is_there
 
 
-def test_of_many_runs_a_narrow_terminal_shows_as_many_as_have_room():
+def test_terminal_shows_as_many_runs_as_fit():
     console = Console(file=io.StringIO(), width=60, force_terminal=True)
     listener = sweep_progress.listener(console, quiet=False, live=True)
     listener.started("out", 40, 0, 20)
@@ -152,7 +152,7 @@ def test_of_many_runs_a_narrow_terminal_shows_as_many_as_have_room():
     assert len(narrow) == 14
 
 
-def test_runs_of_a_table_have_no_best_one_and_may_have_a_limit_of_time():
+def test_table_runs_have_no_best_run_and_an_optional_time_limit():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     kind = sweep_progress.Kind("table recall", ranks=False, seconds=1800)
     listener = sweep_progress.listener(console, quiet=False, live=True, kind=kind)
@@ -178,7 +178,7 @@ def test_runs_of_a_table_have_no_best_one_and_may_have_a_limit_of_time():
         (2, ["2 points, 2 seeds each: 4 runs", "sweep of 2 runs; 2 at the", "0 of 2 runs done"]),
     ],
 )
-def test_one_is_no_plural(number, expected):
+def test_one_run_is_singular(number, expected):
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     listener = sweep_progress.listener(console, quiet=False, live=True)
     listener.started("out", number, 0, number)
@@ -189,7 +189,7 @@ def test_one_is_no_plural(number, expected):
         assert part in text
 
 
-def test_quiet_says_only_what_went_wrong():
+def test_quiet_prints_errors_only():
     console = Console(file=io.StringIO(), width=60)
     listener = sweep_progress.listener(console, quiet=True, live=True)
     listener.started("out", 4, 0, 2)
@@ -200,7 +200,7 @@ def test_quiet_says_only_what_went_wrong():
     assert console.file.getvalue() == "warning: point-1-seed-2 failed: why\n"
 
 
-def test_the_picture_has_a_panel_for_each_parameter(made):
+def test_plot_has_a_panel_for_each_parameter(made):
     pytest.importorskip("matplotlib")
     from rumcli.reporting import sweep_plot
 
@@ -213,7 +213,7 @@ def test_the_picture_has_a_panel_for_each_parameter(made):
     assert "bars: mean ± deviation over 2 seeds, or over those that have a figure" in picture
 
 
-def test_a_point_that_cannot_be_run_is_told_once_for_all_seeds_and_counted():
+def test_invalid_point_is_reported_once_for_all_seeds_and_counted():
     console = Console(file=io.StringIO(), width=300)
     listener = sweep_progress.listener(console, quiet=False, live=False)
     listener.started("out", 4, 0, 2)

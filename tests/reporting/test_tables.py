@@ -37,13 +37,13 @@ OF_CHARACTERS = {
 }
 
 
-def test_a_result_stands_beside_its_level():
+def test_result_is_beside_its_baseline():
     text = render(tables.result(SUMMARY), 100)
     for part in ("recall with arum, test split", "50.0%", "chance accuracy", "40.0 points above"):
         assert part in text
 
 
-def test_characters_have_bits_perplexity_and_what_was_published():
+def test_character_results_have_bits_perplexity_and_published_values():
     rows = [line.split("│") for line in render(tables.result(OF_CHARACTERS), 60).splitlines()]
     found = {row[1].strip(): row[2].strip() for row in rows if len(row) == 4}
     assert found["bits per character"] == "1.400"

@@ -11,7 +11,7 @@ def read_figures(read, folder, seeds=2, asked=None):
     return {(one.cell.row, one.cell.condition): one for one in found.figures}, found
 
 
-def test_a_figure_is_the_mean_of_the_tests_over_the_seeds(tmp_path):
+def test_result_is_the_mean_test_value_over_seeds(tmp_path):
     # given
     read, folder = table(tmp_path)
     by_name = runs(read)
@@ -29,13 +29,13 @@ def test_a_figure_is_the_mean_of_the_tests_over_the_seeds(tmp_path):
     assert (whole.count("finished"), whole.count("not begun")) == (2, 6)
 
 
-def test_percent_is_a_hundred_times_the_figure(tmp_path):
+def test_percent_is_a_hundred_times_the_value(tmp_path):
     read, folder = table(tmp_path, figure="symbol_accuracy", unit="percent")
     finish_run(folder, runs(read)["gru-t-4-seed-1"], 0.5, "symbol_accuracy")
     assert read_figures(read, folder)[0]["GRU", "T = 4"].values == [50.0]
 
 
-def test_a_mean_over_a_part_of_its_runs_is_known_as_one(tmp_path):
+def test_mean_over_some_runs_is_marked(tmp_path):
     mean = {"over": "task.delay", "of": [4, 5]}
     read, folder = table(tmp_path, mean=mean, conditions=None, rows=PLAIN)
     by_name = runs(read)
@@ -62,7 +62,7 @@ def test_a_stopped_run_has_its_test_and_its_step(tmp_path):
     assert results.outcome(read, folder, run).value == 0.4
 
 
-def test_a_run_that_reached_what_it_was_to_is_finished(tmp_path):
+def test_run_that_reached_its_threshold_is_finished(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
     finish_run(folder, run, 0.1, steps=10, reached="loss<0.2")
@@ -70,7 +70,7 @@ def test_a_run_that_reached_what_it_was_to_is_finished(tmp_path):
     assert (outcome.state, outcome.step, outcome.reached) == ("finished", 10, True)
 
 
-def test_a_failed_run_has_its_reason_until_it_is_begun_again(tmp_path):
+def test_failed_run_has_its_reason_until_it_restarts(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
     folder.begin(run)
@@ -81,7 +81,7 @@ def test_a_failed_run_has_its_reason_until_it_is_begun_again(tmp_path):
     assert results.outcome(read, folder, run).state == "not begun"
 
 
-def test_a_figure_that_no_test_has_is_told(tmp_path):
+def test_metric_missing_in_a_test_is_reported(tmp_path):
     read, folder = table(tmp_path, figure="symbol_accuracy")
     run = runs(read)["gru-t-4-seed-1"]
     finish_run(folder, run, 0.1)
@@ -101,7 +101,7 @@ def test_a_stopped_run_whose_test_is_not_finite_has_failed(tmp_path):
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"state": "x"}', '{"state": "stopped", "step": -1}']
 )
-def test_a_mark_of_another_form_does_no_harm(tmp_path, content):
+def test_invalid_mark_is_ignored(tmp_path, content):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
     (folder.begin(run).path / "reproduction.json").write_text(content)
@@ -109,7 +109,7 @@ def test_a_mark_of_another_form_does_no_harm(tmp_path, content):
     assert (outcome.step, outcome.value) == (0, None)
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path):
+def test_directory_of_another_kind_is_unchanged(tmp_path):
     read, _ = table(tmp_path)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").write_text("mine")
@@ -117,7 +117,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
         TableFolder.prepare(tmp_path / "other", read)
 
 
-def test_runs_of_another_table_are_not_taken_for_its_own(tmp_path):
+def test_runs_of_another_table_are_rejected(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
     folder.begin(run)
@@ -130,7 +130,7 @@ def test_runs_of_another_table_are_not_taken_for_its_own(tmp_path):
         again.check(runs(other).values())
 
 
-def test_a_file_in_the_place_of_a_run_is_told_of(tmp_path):
+def test_file_in_place_of_a_run_is_reported(tmp_path):
     read, folder = table(tmp_path)
     (folder.path / "gru-t-4-seed-1").write_text("mine")
     with pytest.raises(ConfigError, match=r"gru-t-4-seed-1 is not a folder"):
@@ -143,7 +143,7 @@ def test_written_tables_can_be_read_back(tmp_path):
     assert read.task == "copying"
 
 
-def test_what_was_not_asked_for_neither_fails_nor_waits(tmp_path):
+def test_unrequested_runs_are_neither_failed_nor_pending(tmp_path):
     # given
     read, folder = table(tmp_path)
     by_name = runs(read)
@@ -162,7 +162,7 @@ def test_what_was_not_asked_for_neither_fails_nor_waits(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, "steps: [", "task: {name: recall}"])
-def test_a_folder_of_another_run_is_left_out_and_told(tmp_path, content):
+def test_directory_of_another_run_is_skipped_with_a_warning(tmp_path, content):
     # given
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]

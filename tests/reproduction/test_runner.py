@@ -106,14 +106,14 @@ NAMES = ["gru-a-seed-1", "lstm-a-seed-1", "gru-a-seed-2", "lstm-a-seed-2"]
 
 
 @pytest.mark.parametrize("slots", [1, 3])
-def test_all_runs_are_run_in_their_order_so_many_at_a_time(small_table, slots):
+def test_runs_start_in_order_with_limited_parallelism(small_table, slots):
     listener, _ = run_table(small_table, {}, slots=slots)
     assert listener.began_runs == NAMES
     assert sorted(listener.ends) == sorted((name, FINISHED) for name in NAMES)
     assert listener.most == slots
 
 
-def test_runs_that_do_not_end_share_the_time_and_are_tested(small_table):
+def test_unfinished_runs_share_the_time_and_are_tested(small_table):
     # when
     began = time.monotonic()
     listener, _ = run_table(small_table, {"seed": 1000}, budget=1.2)
@@ -128,7 +128,7 @@ def test_runs_that_do_not_end_share_the_time_and_are_tested(small_table):
     assert [one.value for figure in found.figures for one in figure.outcomes] == [0.5] * 4
 
 
-def test_a_run_that_had_its_share_goes_on_if_time_is_left(small_table):
+def test_run_past_its_share_continues_if_time_is_left(small_table):
     listener, _ = run_table(small_table, {"gru-a-seed-1": 1000}, budget=1.2)
     assert listener.began_runs == [*NAMES, NAMES[0]]
     assert listener.ends[-1] == (NAMES[0], STOPPED)
@@ -148,13 +148,13 @@ def test_a_run_with_a_larger_share_is_stopped_later(tmp_path, small_table):
     assert lstm[0] > 2 * gru[0]
 
 
-def test_a_run_whose_share_is_over_goes_on_while_nobody_waits(small_table):
+def test_run_past_its_share_continues_without_waiting_runs(small_table):
     listener, made = run_table(small_table, {"seed-1": 1000}, budget=0.8, slots=4)
     assert listener.began_runs == NAMES
     assert [one.asked for one in made] == [child.SAVE_AND_TEST] * 2 + [None] * 2
 
 
-def test_a_run_that_fails_is_noted_and_the_others_go_on(small_table):
+def test_failed_run_is_recorded_and_the_others_continue(small_table):
     listener, _ = run_table(small_table, {}, ends={"lstm-a-seed-1": End(FAILED, "it is broken")})
     assert dict(listener.ends) == {**dict.fromkeys(NAMES, FINISHED), "lstm-a-seed-1": FAILED}
     read, folder = small_table
@@ -162,7 +162,7 @@ def test_a_run_that_fails_is_noted_and_the_others_go_on(small_table):
     assert (failure.run.name, failure.message) == ("lstm-a-seed-1", "it is broken")
 
 
-def test_a_run_that_fails_keeps_the_test_of_the_time_when_it_was_stopped(small_table):
+def test_failed_run_keeps_its_earlier_test(small_table):
     # given
     read, folder = small_table
     todo = list(runs(read).values())
@@ -201,7 +201,7 @@ def test_a_run_whose_test_is_not_finite_has_failed(small_table):
     assert failure.message == "its summary.json has no finite figure of the test"
 
 
-def test_a_request_to_stop_saves_all_without_a_test(small_table):
+def test_stop_request_saves_all_runs_without_testing(small_table):
     # given
     request = StopRequest()
 
@@ -221,7 +221,7 @@ def test_a_request_to_stop_saves_all_without_a_test(small_table):
     assert all(folder.mark_of(run) is None for run in runs(read).values())
 
 
-def test_what_goes_wrong_here_leaves_no_process(small_table):
+def test_internal_error_leaves_no_process(small_table):
     made = []
 
     def interrupted(run):
@@ -239,7 +239,7 @@ def test_what_goes_wrong_here_leaves_no_process(small_table):
     assert [one.killed for one in made] == [True, True]
 
 
-def test_finished_runs_are_left_out_and_who_had_least_comes_first(small_table):
+def test_finished_runs_are_skipped_and_least_trained_runs_come_first(small_table):
     # given
     read, folder = small_table
     todo = list(runs(read).values())
@@ -252,7 +252,7 @@ def test_finished_runs_are_left_out_and_who_had_least_comes_first(small_table):
     assert [run.name for run in runner.left(folder, todo)] == [NAMES[2], NAMES[3], NAMES[0]]
 
 
-def test_what_a_run_had_before_counts(small_table):
+def test_earlier_training_time_counts(small_table):
     # given
     read, folder = small_table
     todo = list(runs(read).values())
@@ -269,7 +269,7 @@ def test_what_a_run_had_before_counts(small_table):
 
 
 @pytest.mark.parametrize("noted", ["much", None, -1, True, float("inf"), 10**400])
-def test_a_time_that_is_none_counts_as_nothing(small_table, noted):
+def test_invalid_time_counts_as_zero(small_table, noted):
     read, folder = small_table
     run = next(iter(runs(read).values()))
     folder.begin(run)

@@ -38,7 +38,7 @@ def test_points_are_in_range_and_get_better(tmp_path):
     assert late < early / 2
 
 
-def test_points_of_an_earlier_part_are_learnt_from(tmp_path):
+def test_search_learns_from_earlier_points(tmp_path):
     _, search = make_search(tmp_path)
     units = [1, 20, 40, 60, 65, 70, 72, 75, 80, 100] * 4
     for number, size in enumerate(units, 1):
@@ -49,7 +49,7 @@ def test_points_of_an_earlier_part_are_learnt_from(tmp_path):
     assert sum(50 <= size <= 90 for size in proposed) >= 7
 
 
-def test_of_lists_no_point_comes_twice_and_there_is_an_end(tmp_path):
+def test_search_over_lists_repeats_no_point_and_ends(tmp_path):
     lists = {"cell.name": ["gru", "lstm", "rnn"], "cell.units": [4, 8]}
     _, search = make_search(tmp_path, parameters=lists)
     found = []
@@ -60,7 +60,7 @@ def test_of_lists_no_point_comes_twice_and_there_is_an_end(tmp_path):
     assert len(found) >= 5  # of six; it may give up looking for the last
 
 
-def test_a_point_without_a_figure_does_not_end_the_search(tmp_path):
+def test_search_continues_after_a_point_without_a_metric(tmp_path):
     _, search = make_search(tmp_path)
     search.next(1)
     search.ended(1, None)

@@ -45,7 +45,7 @@ def train_uninterrupted(folder, tmp_path):
 
 
 @pytest.mark.e2e
-def test_a_sweep_survives_a_process_that_is_killed_and_says_what_came_of_it(tmp_path):
+def test_sweep_survives_a_killed_process_and_reports_its_results(tmp_path):
     given = {"task.delay": 4, "train.steps": 300, "train.checkpoint_every": 5}
     write_sweep(tmp_path, set={**SMALL["set"], **given})
     process = start("sweep", "sweep.yaml", "--out=out", "--json", cwd=tmp_path, fresh=True)
@@ -76,7 +76,7 @@ def test_a_sweep_survives_a_process_that_is_killed_and_says_what_came_of_it(tmp_
 
 
 @pytest.mark.e2e
-def test_a_run_that_fails_does_not_end_the_others(tmp_path):
+def test_failed_run_does_not_end_the_others(tmp_path):
     rates = {"optimizer.learning_rate": [1e38, 0.01]}
     write_sweep(tmp_path, parameters=rates, seeds=[1])
     result = rum_process("sweep", "sweep.yaml", "--out=out", "--json", cwd=tmp_path, fresh=True)
@@ -90,7 +90,7 @@ def test_a_run_that_fails_does_not_end_the_others(tmp_path):
 
 
 @pytest.mark.e2e
-def test_a_sweep_that_is_interrupted_saves_all_and_goes_on(tmp_path):
+def test_interrupted_sweep_saves_all_runs_and_resumes(tmp_path):
     early = {"first": 100, "factor": 2}
     write_sweep(tmp_path, set=LONG, seeds=[1], early_stopping=early)
     process = start("sweep", "sweep.yaml", "--out=out", cwd=tmp_path, fresh=True)
@@ -111,7 +111,7 @@ def test_a_sweep_that_is_interrupted_saves_all_and_goes_on(tmp_path):
 
 
 @pytest.mark.e2e
-def test_a_sweep_ends_when_its_hours_are_over_and_goes_on_for_as_long_again(tmp_path):
+def test_sweep_stops_at_its_time_limit_and_resumes_for_as_long(tmp_path):
     write_sweep(tmp_path, set={**LONG, "train.steps": 100_000}, seeds=[1], hours=0.008)
     first = rum_process("sweep", "sweep.yaml", "--out=out", cwd=tmp_path, fresh=True)
     assert first.returncode == 0, first.stderr
@@ -128,7 +128,7 @@ def test_a_sweep_ends_when_its_hours_are_over_and_goes_on_for_as_long_again(tmp_
 
 
 @pytest.mark.e2e
-def test_a_run_is_where_its_gpu_is_and_one_too_many_is_told(tmp_path, monkeypatch):
+def test_run_is_placed_on_the_node_with_its_gpu_and_excess_gpus_are_rejected(tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 
     # given: a machine that says it has a GPU; what is tested is Ray's part and ours, not CUDA's
@@ -152,7 +152,7 @@ def test_a_run_is_where_its_gpu_is_and_one_too_many_is_told(tmp_path, monkeypatc
 
 
 @pytest.mark.e2e
-def test_a_run_of_a_node_that_is_killed_goes_on_elsewhere_exactly(tmp_path, monkeypatch):
+def test_run_of_a_killed_node_resumes_bit_exactly_elsewhere(tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])

@@ -48,13 +48,13 @@ def test_a_run_that_is_worse_than_most_is_stopped_and_marked(made):
     assert folder.mark_of(RUNS[0]) is None
 
 
-def test_one_bad_value_after_good_ones_does_not_stop_a_run(made):
+def test_single_bad_value_after_good_ones_does_not_stop_a_run(made):
     scheduler = halving(made[0])
     decisions(scheduler, 0, [0.5, 0.4])
     assert decisions(scheduler, 1, [0.3, 0.9]) == ["CONTINUE", "CONTINUE"]
 
 
-def test_nothing_is_stopped_at_its_last_step(made):
+def test_no_run_is_stopped_at_its_last_step(made):
     scheduler = halving(made[0])
     decisions(scheduler, 0, [0.1, 0.1, 0.1, 0.1])
     trial = SimpleNamespace(trial_id=1)
@@ -63,7 +63,7 @@ def test_nothing_is_stopped_at_its_last_step(made):
         assert scheduler.on_trial_result(None, trial, {"step": step}) == "CONTINUE"
 
 
-def test_a_sign_of_life_without_a_figure_decides_nothing(made):
+def test_heartbeat_without_a_metric_stops_no_run(made):
     scheduler = halving(made[0])
     decisions(scheduler, 0, [0.1])
     trial = SimpleNamespace(trial_id=1)
@@ -71,7 +71,7 @@ def test_a_sign_of_life_without_a_figure_decides_nothing(made):
     assert scheduler.on_trial_result(None, trial, {"standing": None}) == "CONTINUE"
 
 
-def test_runs_of_an_earlier_part_count(made):
+def test_earlier_runs_count(made):
     folder, plan = made
     write_run(folder, plan, RUNS[0], [0.2, 0.1], test=0.1)
     write_run(folder, plan, RUNS[1])
@@ -79,7 +79,7 @@ def test_runs_of_an_earlier_part_count(made):
     assert decisions(scheduler, 1, [0.9]) == ["STOP"]
 
 
-def test_a_run_that_goes_on_counts_at_the_times_that_it_has_passed(made):
+def test_resumed_run_counts_at_its_past_steps(made):
     folder, plan = made
     write_run(folder, plan, RUNS[0], [0.2, 0.15])
     for other in RUNS[1:3]:

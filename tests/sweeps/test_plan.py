@@ -26,7 +26,7 @@ def test_the_runs_of_a_grid_are_the_base_with_the_points_and_seeds(tmp_path):
     assert plan.base.cell.units == 8
 
 
-def test_what_is_written_is_read_again(tmp_path):
+def test_written_plan_is_read_back_unchanged(tmp_path):
     plan = plans.read(write_sweep(tmp_path, search="random", parameters=RATE, runs=8))
     stored = tmp_path / "stored.yaml"
     stored.write_text(plans.to_yaml(plan.description))
@@ -36,7 +36,7 @@ def test_what_is_written_is_read_again(tmp_path):
     assert len(plan.listed()) == 4
 
 
-def test_a_preset_whose_name_looks_like_a_number_is_read_again(tmp_path, monkeypatch):
+def test_preset_name_that_looks_like_a_number_is_read_back_unchanged(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("1e3").write_text("task: {name: copying}\n")
     plan = plans.read(write_sweep(tmp_path, preset="1e3", task=None))
@@ -66,7 +66,7 @@ def test_a_path_of_a_text_is_made_absolute(tmp_path, monkeypatch):
     assert plans.read(path).base.task.data == str(tmp_path / "here")
 
 
-def test_the_example_and_that_of_the_manual_are_right(tmp_path):
+def test_examples_are_valid(tmp_path):
     root = Path(__file__).parent.parent.parent
     assert len(plans.read(root / "examples" / "sweep.yaml").listed()) == 8
     manual = (root / "docs" / "sweeps.md").read_text(encoding="utf-8")
@@ -137,7 +137,7 @@ def test_every_key_is_in_the_manual():
         ),
     ],
 )
-def test_mistakes_are_told(tmp_path, changes, expected):
+def test_errors_are_reported(tmp_path, changes, expected):
     with pytest.raises(ConfigError) as error:
         plans.read(write_sweep(tmp_path, **changes))
     assert expected in str(error.value)
@@ -155,7 +155,7 @@ def test_mistakes_are_told(tmp_path, changes, expected):
         ({"low": 0, "high": 1}, "expected a number greater than 0, got 0"),
     ],
 )
-def test_a_wrong_range_is_told(tmp_path, given, expected):
+def test_wrong_range_is_rejected(tmp_path, given, expected):
     path = write_sweep(
         tmp_path, search="random", runs=4, parameters={"optimizer.learning_rate": given}
     )
@@ -164,7 +164,7 @@ def test_a_wrong_range_is_told(tmp_path, given, expected):
     assert expected in str(error.value)
 
 
-def test_a_mistake_in_a_value_names_its_line(tmp_path):
+def test_error_in_a_value_names_its_line(tmp_path):
     with pytest.raises(ConfigError, match=r"sweep\.yaml, line \d+, column 3: cell\.units: exp"):
         plans.read(write_sweep(tmp_path, parameters={"cell.units": [8, -8]}))
 
@@ -213,7 +213,7 @@ def test_a_wrong_value_is_found_among_very_many_combinations(tmp_path, changes, 
     assert expected in str(error.value)
 
 
-def test_a_sweep_that_was_begun_with_a_value_that_may_be_wrong_can_still_be_read(tmp_path):
+def test_sweep_begun_with_an_invalid_value_can_still_be_read(tmp_path):
     changes = {"search": "bayesian", "runs": 20, "set": {}, "task": "recall"}
     right = plans.read(write_sweep(tmp_path, **changes, parameters={"task.delay": [20, 50]}))
     stored = write_sweep(tmp_path, **changes, parameters={"task.delay": DELAYS})

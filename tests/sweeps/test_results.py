@@ -29,7 +29,7 @@ def test_points_have_mean_and_deviation_over_seeds_the_best_first(tmp_path):
     assert found.planned == 6
 
 
-def test_more_is_better_where_the_task_says_so(tmp_path):
+def test_higher_is_better_for_tasks_with_such_a_metric(tmp_path):
     made, plan = sweep(tmp_path, [A, B], parameters=RATES, seeds=[1])
     write_run(made, plan, Run(1, 1, A), [0.2, 0.6, 0.5], metric="accuracy", higher=True)
     write_run(made, plan, Run(2, 1, B), [0.3, 0.7], metric="accuracy", higher=True)
@@ -61,7 +61,7 @@ def test_a_point_with_a_seed_that_failed_comes_after_all_whole_ones(tmp_path):
     assert found.points[1].outcomes[1].message == "the loss is not finite"
 
 
-def test_a_run_that_goes_on_is_no_longer_marked(tmp_path):
+def test_resumed_run_is_no_longer_marked(tmp_path):
     made, plan = sweep(tmp_path, [A], parameters=RATES, seeds=[1])
     write_run(made, plan, Run(1, 1, A), [0.5])
     made.mark(Run(1, 1, A), STOPPED_EARLY, "at step 10")
@@ -70,7 +70,7 @@ def test_a_run_that_goes_on_is_no_longer_marked(tmp_path):
     assert results.read(made).count(results.UNFINISHED) == 1
 
 
-def test_what_is_no_record_of_ours_does_not_hide_the_others(tmp_path):
+def test_invalid_record_does_not_hide_the_others(tmp_path):
     made, plan = sweep(tmp_path, [A, B], parameters=RATES, seeds=[1])
     write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
     other = write_run(made, plan, Run(2, 1, B), [0.4])
@@ -83,12 +83,12 @@ def test_what_is_no_record_of_ours_does_not_hide_the_others(tmp_path):
     assert [point.values for point in found.points] == [[0.5], []]
 
 
-def test_of_one_value_there_is_no_deviation():
+def test_one_value_has_no_deviation():
     assert results.spread([2.0]) == {"mean": 2.0, "deviation": None, "of": 1}
     assert results.spread([]) is None
 
 
-def test_under_a_lower_limit_than_before_no_more_are_done_than_planned(tmp_path):
+def test_finished_runs_do_not_exceed_a_lowered_limit(tmp_path):
     made, plan = sweep(tmp_path, [A, B, C], parameters=RATES, seeds=[1])
     for number, settings in ((1, A), (3, C)):
         write_run(made, plan, Run(number, 1, settings), [number / 10], test=0.5)
@@ -102,7 +102,7 @@ def test_under_a_lower_limit_than_before_no_more_are_done_than_planned(tmp_path)
     assert [one.run.name for one in found.due] == ["point-1-seed-1"]
 
 
-def test_runs_of_a_point_that_cannot_be_run_have_failed(tmp_path):
+def test_runs_of_an_invalid_point_have_failed(tmp_path):
     points = [{"task.delay": delay} for delay in (21, 22)]
     changes = {"search": "random", "task": "recall", "set": {}, "hours": 1}
     made, right = sweep(tmp_path, points, parameters={"task.delay": [20, 22]}, **changes)
@@ -116,7 +116,7 @@ def test_runs_of_a_point_that_cannot_be_run_have_failed(tmp_path):
     assert "task.delay: expected an even integer, got 21" in found.due[0].message
 
 
-def test_points_of_which_nobody_knows_what_they_are_can_be_shown(tmp_path):
+def test_unrecognized_points_can_be_shown(tmp_path):
     strange = [{"cell": 1, "cell.name": [{}]}, {"": None}]
     made, _ = sweep(tmp_path, strange, parameters=RATES)
     assert {one.state for one in results.read(made).due} == {results.WAITING}

@@ -55,7 +55,7 @@ def test_padding_changes_no_answer(level):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("level", ["words", "sentences"])
-def test_it_learns_where_everybody_is(level):
+def test_model_learns_where_everyone_is(level):
     keras.utils.set_random_seed(1)
     task = make_task(level, "optimizer.learning_rate=0.005")
     model = task.model()
@@ -82,14 +82,14 @@ def test_words_have_no_attention():
     assert len(task.with_attention(task.model()).outputs) == 1
 
 
-def test_the_reference_is_the_majority():
+def test_baseline_is_the_majority():
     task = make_task()
     assert task.reference.label == "majority"
     assert task.reference.baseline == task.stories.majority
     assert task.steps_per_pass == 6
 
 
-def test_material_of_another_task_is_refused():
+def test_data_of_another_task_are_rejected():
     run = config.build(None, [], {("task", "name"): "copying"})
     with pytest.raises(ValueError, match="material"):
         registry.make(run, make_task().stories)

@@ -45,7 +45,7 @@ def test_stacked_layers_of_one_hot_symbols(tmp_path):
     assert seen.layers[1].traces[0].spectrum.shape == (24, 8)
 
 
-def test_a_window_of_a_text_goes_on_from_the_one_before(tmp_path):
+def test_window_continues_the_state_of_the_previous_one(tmp_path):
     task, model = make_model("ptb", "rum", tmp_path, PUBLISHED)
     # Given the outputs of the model over three windows of three streams,
     names = ["cell", "cell_2"]
@@ -63,7 +63,7 @@ def test_a_window_of_a_text_goes_on_from_the_one_before(tmp_path):
     assert seen.layers[0].traces[0].update_gates.shape == (6, 8)
 
 
-def test_a_layer_that_reads_backwards_is_told_and_padding_left_out(tmp_path):
+def test_backward_layer_is_marked_and_padding_is_removed(tmp_path):
     task, model = make_model("babi", "rum", tmp_path, LAYERS)
     number = int(np.argmax([len(one.statements) for one in task.stories.questions["validation"]]))
     seen = look(task, model, Split.VALIDATION, number)
@@ -81,7 +81,7 @@ def test_a_layer_that_reads_backwards_is_told_and_padding_left_out(tmp_path):
     np.testing.assert_allclose(layer_norms(seen)[1], expected[1][::-1], rtol=1e-4)
 
 
-def test_words_are_spelled(tmp_path):
+def test_word_steps_are_labeled(tmp_path):
     task, model = make_model("babi", "gru", tmp_path, ["task.level=words"])
     seen = look(task, model, Split.TEST, 0)
     asked = task.stories.questions["test"][0]
@@ -89,7 +89,7 @@ def test_words_are_spelled(tmp_path):
     assert len(layer_norms(seen)[0]) == len(seen.steps)
 
 
-def test_keys_and_values_of_recall_are_told_apart(tmp_path):
+def test_keys_and_values_of_recall_have_different_labels(tmp_path):
     task, model = make_model("recall", "gru", tmp_path)
     seen = look(task, model, Split.TEST, 0)
     assert sorted(seen.steps[:4:2]) == ["k1", "k2"]
@@ -105,7 +105,7 @@ def test_keys_and_values_of_recall_are_told_apart(tmp_path):
         ("ptb", 90, "example 90 lies behind the end of the test text"),
     ],
 )
-def test_an_example_that_is_not_there_is_told(tmp_path, task, example, expected):
+def test_missing_example_is_reported(tmp_path, task, example, expected):
     # Of 156 characters, 100 streams have two each, or none.
     settings = ["task.evaluation_streams=100"] if task == "ptb" else []
     task, model = make_model(task, "gru", tmp_path, settings)

@@ -57,7 +57,7 @@ def test_the_best_run_comes_first(tmp_path, task, name, expected):
     assert group.higher_is_better is (expected is None)
 
 
-def test_a_finished_run_has_its_test_and_another_its_best_validation(tmp_path):
+def test_finished_run_has_its_test_and_unfinished_run_its_best_validation(tmp_path):
     run = small.run_config()
     plan = {"parameters": 55, "reference": LEVELS["loss"]}
     folders = [
@@ -77,7 +77,7 @@ def test_a_finished_run_has_its_test_and_another_its_best_validation(tmp_path):
     assert distances == [pytest.approx(-0.3), pytest.approx(-0.25), None]
 
 
-def test_each_task_is_a_group_of_its_own(tmp_path):
+def test_each_task_is_a_separate_group(tmp_path):
     every = small.run_config("babi", task__subtask="all")
     folders = [
         write_run(tmp_path / "a", small.run_config("recall")),
@@ -109,7 +109,7 @@ def test_settings_stay_with_their_run_when_the_order_changes(tmp_path):
 @pytest.mark.parametrize(
     ("task", "name"), [("copying", "loss"), ("recall", "accuracy"), ("ptb", "bits_per_character")]
 )
-def test_runs_older_than_their_plan_are_compared_by_what_they_recorded(tmp_path, task, name):
+def test_runs_without_a_plan_are_compared_by_their_records(tmp_path, task, name):
     records = [{**record, "val_loss": 1.0} for record in validations("x", 0, 0)]
     records = [{**record, f"val_{name}": n} for n, record in enumerate(records, 1)]
     (group,) = compare([write_run(tmp_path / "a", small.run_config(task), records)])
@@ -128,7 +128,7 @@ def test_runs_older_than_their_plan_are_compared_by_what_they_recorded(tmp_path,
         {"loss": "low", "steps": "all", "parameters": None, "seconds": True},
     ],
 )
-def test_a_summary_that_was_made_by_others_does_no_harm(tmp_path, content):
+def test_foreign_summary_is_ignored(tmp_path, content):
     folder = write_run(tmp_path / "a", small.run_config(), validations("loss", 0.4), content)
     (tmp_path / "a" / "metrics.jsonl").open("a").write('[1]\n{"step": null}\n{"val_')
     (group,) = compare([folder])

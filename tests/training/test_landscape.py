@@ -40,14 +40,14 @@ def test_the_loss_along_a_direction_does_not_depend_on_the_scale_of_the_weights(
     np.testing.assert_allclose(other[0], scale * one[0], rtol=1e-10)
 
 
-def test_biases_and_gains_stay_where_they_are():
+def test_biases_and_gains_are_not_perturbed():
     first, second = directions([np.ones(4), np.ones((2, 2))], seed=1)
     assert not first[0].any()
     assert not second[0].any()
     assert first[1].all()
 
 
-def test_directions_are_those_of_the_seed():
+def test_directions_depend_on_the_seed_only():
     weights = [np.ones((30, 20)), np.full((5, 4), 2.0)]
     one, again, other = (directions(weights, seed) for seed in (1, 1, 2))
     for (first, second), (first_again, second_again) in ((one, again),):
@@ -60,9 +60,7 @@ def test_directions_are_those_of_the_seed():
 
 
 @pytest.mark.parametrize("task", ["copying", "ptb"])
-def test_in_the_middle_is_the_loss_of_an_evaluation_and_the_weights_are_left_as_they_were(
-    tmp_path, task
-):
+def test_center_is_the_evaluation_loss_and_weights_are_restored(tmp_path, task):
     # Given a model and a split of several batches, of which those of a text have weights,
     text = {"task__data": str(small.write_text(tmp_path / "text"))} if task == "ptb" else {}
     made = small.task(small.run_config(task, **text))

@@ -67,7 +67,7 @@ def test_every_tenth_step_and_every_evaluation_are_written(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("moment", ["restart", "add", "flush", "close"])
-def test_what_goes_wrong_is_told_once_and_ends_nothing(tmp_path, monkeypatch, moment):
+def test_tensorboard_error_is_reported_once_and_training_continues(tmp_path, monkeypatch, moment):
     file, listener = Written(moment), Warned()
     write_curves_to(monkeypatch, file)
     folder = RunFolder.create(tmp_path, small.run_config(steps=20))
@@ -78,7 +78,7 @@ def test_what_goes_wrong_is_told_once_and_ends_nothing(tmp_path, monkeypatch, mo
 
 
 @pytest.mark.parametrize("wrong", [None, "a module of another kind"])
-def test_without_the_package_there_are_no_curves(tmp_path, monkeypatch, wrong):
+def test_missing_tensorboard_disables_curves(tmp_path, monkeypatch, wrong):
     for name in [name for name in sys.modules if name.startswith("tensorboard.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "tensorboard", wrong)

@@ -63,7 +63,7 @@ def test_steps_are_split_at_the_evaluations(step, last, every, expected):
 
 
 @pytest.mark.parametrize("task", ["copying", "recall", "ptb"])
-def test_a_run_leaves_its_record(tmp_path, task):
+def test_run_writes_its_record(tmp_path, task):
     run = of_task(task, tmp_path, steps=25)
     folder = RunFolder.create(tmp_path / "run", run)
     recorder = Recorder()
@@ -86,7 +86,7 @@ def test_the_loss_falls(tmp_path):
 
 
 @pytest.mark.parametrize("task", ["copying", "ptb"])
-def test_the_summary_is_of_the_best_weights(tmp_path, task):
+def test_summary_uses_the_best_weights(tmp_path, task):
     run = of_task(task, tmp_path, steps=30, optimizer__learning_rate=0.01)
     folder = RunFolder.create(tmp_path / "run", run)
     summary = train(run, folder, Listener())
@@ -108,7 +108,7 @@ def test_the_summary_is_of_the_best_weights(tmp_path, task):
         pytest.param("ptb", "rum", 26, 25, marks=pytest.mark.slow),
     ],
 )
-def test_a_run_that_broke_off_goes_on_to_the_last_bit(tmp_path, task, cell, stop_at, saved_at):
+def test_aborted_run_resumes_bit_exactly(tmp_path, task, cell, stop_at, saved_at):
     settings = RANDOM if cell == "gru" else RANDOM + ZONEOUT
     run = of_task(task, tmp_path, cell=cell, steps=30, settings=settings)
     whole = RunFolder.create(tmp_path / "whole", run)
@@ -134,7 +134,7 @@ def test_a_run_that_broke_off_goes_on_to_the_last_bit(tmp_path, task, cell, stop
     ] == []
 
 
-def test_the_run_before_a_damaged_checkpoint_goes_on_from_the_one_before(tmp_path):
+def test_run_with_a_damaged_checkpoint_resumes_from_the_previous_one(tmp_path):
     run = small.run_config("copying", "gru", steps=30, settings=RANDOM)
     whole = RunFolder.create(tmp_path / "whole", run)
     train(run, whole, Listener())
@@ -148,7 +148,7 @@ def test_the_run_before_a_damaged_checkpoint_goes_on_from_the_one_before(tmp_pat
     assert read_records(folder.path) == read_records(whole.path)
 
 
-def test_a_longer_run_is_the_same_as_one_that_was_long_from_the_start(tmp_path):
+def test_extended_run_matches_an_initially_long_run(tmp_path):
     short, long = (small.run_config("recall", "gru", steps=steps) for steps in (20, 30))
     whole = RunFolder.create(tmp_path / "whole", long)
     train(long, whole, Listener())
@@ -158,7 +158,7 @@ def test_a_longer_run_is_the_same_as_one_that_was_long_from_the_start(tmp_path):
     assert read_records(folder.path) == read_records(whole.path)
 
 
-def test_a_longer_run_has_the_same_weights_wherever_the_short_one_ended(tmp_path):
+def test_extended_run_has_the_same_weights_for_any_earlier_end(tmp_path):
     short, long = (small.run_config("recall", "gru", steps=steps) for steps in (13, 20))
     whole = RunFolder.create(tmp_path / "whole", long)
     train(long, whole, Listener())
@@ -171,7 +171,7 @@ def test_a_longer_run_has_the_same_weights_wherever_the_short_one_ended(tmp_path
 
 
 @pytest.mark.parametrize("moment", ["stepped", "evaluated"])
-def test_a_stop_saves_whenever_it_is_asked_for(tmp_path, moment):
+def test_stop_request_saves_at_any_step(tmp_path, moment):
     run = small.run_config(steps=30, settings=["train.eval_every=7", "train.checkpoint_every=100"])
     folder, request = RunFolder.create(tmp_path, run), StopRequest()
     listener = Listener()
@@ -186,7 +186,7 @@ def test_a_stop_saves_whenever_it_is_asked_for(tmp_path, moment):
     assert folder.checkpoints.load_newest()[0].step == caught.value.step
 
 
-def test_a_stop_that_was_asked_for_before_comes_before_the_first_step(tmp_path):
+def test_early_stop_request_is_handled_before_the_first_step(tmp_path):
     run, request = small.run_config(), StopRequest()
     request.signal = 2
     with pytest.raises(RunStopped) as caught:
@@ -194,7 +194,7 @@ def test_a_stop_that_was_asked_for_before_comes_before_the_first_step(tmp_path):
     assert caught.value.step == 0
 
 
-def test_the_environment_of_every_part_is_kept(tmp_path):
+def test_environment_of_every_session_is_kept(tmp_path):
     folder = RunFolder.create(tmp_path, small.run_config(steps=10))
     for steps in (10, 20):
         train(small.run_config(steps=steps), folder, Listener())
@@ -203,7 +203,7 @@ def test_the_environment_of_every_part_is_kept(tmp_path):
     assert [part["keras"] for part in environment["resumed"]] == [environment["keras"]]
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(tmp_path):
+def test_non_finite_loss_ends_the_run_in_one_line(tmp_path):
     run = small.run_config(steps=40, optimizer__learning_rate=1e38)
     folder = RunFolder.create(tmp_path, run)
     with pytest.raises(RunError, match=r"of step \d+ \(seed 1\) is not finite; .*try a smaller"):
@@ -212,7 +212,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(tmp_path):
     assert newest is None or math.isfinite(newest.progress["best"]["value"])
 
 
-def test_the_best_checkpoint_is_tested_or_it_is_said_that_it_is_not(tmp_path):
+def test_best_checkpoint_is_tested_or_a_warning_is_given(tmp_path):
     run = small.run_config(steps=10)
     folder = RunFolder.create(tmp_path, run)
     train(run, folder, Listener())
@@ -223,7 +223,7 @@ def test_the_best_checkpoint_is_tested_or_it_is_said_that_it_is_not(tmp_path):
     assert summary["weights_of_step"] == 10
 
 
-def test_windows_of_a_text_take_the_fused_loop_which_is_compiled_once(tmp_path):
+def test_text_windows_use_the_fused_loop_compiled_once(tmp_path):
     program = pytest.importorskip("rumcli.cells.kernels.program")
     settings = ["cell.implementation=auto", "task.evaluation_streams=16"]
     run = of_task("ptb", tmp_path, cell="rum", steps=30, settings=settings)
@@ -236,7 +236,7 @@ def test_windows_of_a_text_take_the_fused_loop_which_is_compiled_once(tmp_path):
     assert program.traces() == traces[11]
 
 
-def test_two_runs_of_one_seed_are_the_same(tmp_path):
+def test_runs_of_one_seed_are_identical(tmp_path):
     run = small.run_config("recall", "lstm", settings=["cell.dropout=0.2"])
     folders = [RunFolder.create(tmp_path / name, run) for name in "ab"]
     for folder in folders:
@@ -252,7 +252,7 @@ def test_two_runs_of_one_seed_are_the_same(tmp_path):
         pytest.param("mixed_float16", marks=pytest.mark.slow),
     ],
 )
-def test_a_run_has_the_precision_that_was_asked_for(tmp_path, precision):
+def test_run_has_the_requested_precision(tmp_path, precision):
     run = small.run_config(steps=10, settings=[f"precision={precision}"])
     folder = RunFolder.create(tmp_path, run)
     summary = train(run, folder, Listener())

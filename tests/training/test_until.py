@@ -53,7 +53,7 @@ def create_run(place, until, steps=40):
     return run, RunFolder.create(place, run)
 
 
-def test_a_run_ends_at_the_first_validation_that_is_so(tmp_path, between):
+def test_run_stops_at_the_first_validation_that_meets_the_threshold(tmp_path, between):
     # given
     run, folder = create_run(tmp_path / "run", between)
 
@@ -67,7 +67,7 @@ def test_a_run_ends_at_the_first_validation_that_is_so(tmp_path, between):
     assert folder.checkpoints.numbered()[0].name == "step-00000020.npz"
 
 
-def test_a_run_that_does_not_come_so_far_has_all_its_steps(tmp_path):
+def test_run_below_its_threshold_takes_all_steps(tmp_path):
     run, folder = create_run(tmp_path / "run", "loss<-1", steps=20)
     summary = train(run, folder, Listener())
     assert (summary["steps"], summary["reached"]) == (20, None)
@@ -76,7 +76,7 @@ def test_a_run_that_does_not_come_so_far_has_all_its_steps(tmp_path):
 @pytest.mark.parametrize(
     "end", ["stop", pytest.param("stop before", marks=pytest.mark.slow), "kill"]
 )
-def test_a_stop_around_that_validation_changes_nothing(tmp_path, between, end):
+def test_stop_near_the_threshold_changes_nothing(tmp_path, between, end):
     # given
     run, whole = create_run(tmp_path / "whole", between)
     expected = without_times(train(run, whole, Listener()))
@@ -99,7 +99,7 @@ def test_a_stop_around_that_validation_changes_nothing(tmp_path, between, end):
     assert [r["val_loss"] for r in folder.records()] == [r["val_loss"] for r in whole.records()]
 
 
-def test_a_figure_that_the_task_does_not_have_is_told_before_the_first_step(tmp_path):
+def test_metric_of_another_task_is_reported_before_the_first_step(tmp_path):
     with pytest.raises(ConfigError, match=r"--until symbol_acuracy>=1: unknown figure"):
         small.run_config(train__until="symbol_acuracy>=1")
     # Of a user's own task only the trainer knows the figures.
@@ -111,6 +111,6 @@ def test_a_figure_that_the_task_does_not_have_is_told_before_the_first_step(tmp_
     assert folder.records() == []
 
 
-def test_another_form_is_a_mistake_in_the_configuration():
+def test_wrong_form_is_a_configuration_error():
     with pytest.raises(ConfigError, match=r"--until accuracy: expected NAME>=NUMBER"):
         small.run_config(train__until="accuracy")

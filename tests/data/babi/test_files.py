@@ -50,7 +50,7 @@ def pack(request, tmp_path):
 
 
 @pytest.mark.parametrize("language", ["en", "hn", "shuffled-10k"])
-def test_the_only_language_is_taken(pack, language):
+def test_only_language_is_selected(pack, language):
     path = pack(language_files(language))
     before = sorted(path.parent.rglob("*"))
     found = files.read(path, 2)
@@ -76,20 +76,20 @@ def test_larger_english_files_come_first_then_english_ones(pack, languages, expe
     assert f"{expected}/{TRAIN}" in found.places["train"]
 
 
-def test_a_language_can_be_asked_for(pack):
+def test_language_can_be_selected(pack):
     path = pack({**language_files("en"), **language_files("hn"), **language_files("en-10k")})
     found = files.read(path, 2, "hn")
     assert found.language == "hn"
     assert answers(found) == {"train": f"hn.{TRAIN}", "test": f"hn.{TEST}"}
 
 
-def test_a_language_that_is_not_there_is_told(pack):
+def test_missing_language_is_reported(pack):
     path = pack({**language_files("en"), **language_files("hn")})
     expected = f"{path} has no {TRAIN} in a folder en-10k; there are: en, hn"
     assert_error(lambda: files.read(path, 2, language="en-10k"), expected)
 
 
-def test_several_languages_without_english_are_told(pack):
+def test_several_languages_without_english_are_rejected(pack):
     path = pack({**language_files("shuffled"), **language_files("hn")})
     assert_error(
         lambda: files.read(path, 2),
@@ -98,7 +98,7 @@ def test_several_languages_without_english_are_told(pack):
 
 
 @pytest.mark.parametrize(("there", "missing"), [(TRAIN, TEST), (TEST, TRAIN)])
-def test_a_missing_file_is_told_with_where_it_was_sought(pack, there, missing):
+def test_missing_file_is_reported_with_the_searched_path(pack, there, missing):
     path = pack({**language_files("en"), **language_files("en-10k", [there])})
     assert_error(
         lambda: files.read(path, 2),
@@ -107,12 +107,12 @@ def test_a_missing_file_is_told_with_where_it_was_sought(pack, there, missing):
     )
 
 
-def test_a_subtask_that_is_not_there_is_told(pack):
+def test_missing_subtask_is_reported(pack):
     path = pack(language_files("en"))
     assert_error(lambda: files.read(path, subtask=20), f"{path} has no {file_name(20, 'train')}, ")
 
 
-def test_two_files_for_one_split_are_told(pack):
+def test_two_files_for_one_split_are_rejected(pack):
     path = pack({**language_files("a/en"), **language_files("b/en", [TRAIN])})
     assert_error(
         lambda: files.read(path, 2),
@@ -122,7 +122,7 @@ def test_two_files_for_one_split_are_told(pack):
     )
 
 
-def test_two_files_of_a_language_that_is_not_taken_do_not_matter(pack):
+def test_two_files_of_an_unselected_language_are_ignored(pack):
     path = pack({**language_files("a/hn"), **language_files("b/hn"), **language_files("en")})
     assert files.read(path, 2).language == "en"
 
@@ -159,7 +159,7 @@ def test_a_single_file_is_of_the_split_in_its_name(tmp_path, split, packed):
 
 
 @pytest.mark.parametrize("name", ["qa1_single-supporting-fact_test.txt", "qa2.txt", "my.txt"])
-def test_a_single_file_whose_name_does_not_tell_what_it_is_is_told(tmp_path, name):
+def test_single_file_with_an_ambiguous_name_is_rejected(tmp_path, name):
     path = write_files(tmp_path, {name: story_file("a")}) / name
     assert_error(
         lambda: files.read(path, 2),
@@ -174,7 +174,7 @@ def test_a_single_file_has_no_language_to_choose(tmp_path):
     assert_error(lambda: files.read(path, 2, language="en"), f"{path} is a single file")
 
 
-def test_what_breaks_the_format_is_told_with_place_and_line(pack):
+def test_format_error_names_file_and_line(pack):
     path = pack({**language_files("en"), f"en/{TEST}": story_file("a") + b"2 Again.\n"})
     assert_error(
         lambda: files.read(path, 2),
@@ -184,7 +184,7 @@ def test_what_breaks_the_format_is_told_with_place_and_line(pack):
 
 @pytest.mark.parametrize("prefix", ["../../en/", "/en/", "..\\en\\"])
 @pytest.mark.parametrize("make", [write_tar, write_zip])
-def test_paths_that_lead_elsewhere_are_names_only(tmp_path, make, prefix):
+def test_paths_outside_the_archive_are_names_only(tmp_path, make, prefix):
     place = tmp_path / "a" / "b"
     place.mkdir(parents=True)
     path = make(place / "x", [(prefix + name, story_file("a")) for name in (TRAIN, TEST)])
@@ -193,7 +193,7 @@ def test_paths_that_lead_elsewhere_are_names_only(tmp_path, make, prefix):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_link_in_an_archive_is_no_file_of_it(tmp_path):
+def test_link_in_an_archive_is_ignored(tmp_path):
     (tmp_path / TEST).write_bytes(story_file("secret"))
     link = tarfile.TarInfo(f"en/{TEST}")
     link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path / TEST)
@@ -203,13 +203,13 @@ def test_a_link_in_an_archive_is_no_file_of_it(tmp_path):
     )
 
 
-def test_a_file_that_is_too_large_is_told(pack, monkeypatch):
+def test_file_that_is_too_large_is_rejected(pack, monkeypatch):
     monkeypatch.setattr(files, "_LARGEST", 2**20)
     path = pack({**language_files("en"), f"en/{TEST}": b"x" * 2**21})
     assert_error(lambda: files.read(path, 2), f"en/{TEST} has more than 1 MiB")
 
 
-def test_nothing_at_all_is_told(tmp_path):
+def test_missing_path_and_empty_directory_are_reported(tmp_path):
     assert_error(
         lambda: files.read(tmp_path / "nowhere", 2),
         f"there is no {tmp_path / 'nowhere'}; expected a folder or",
@@ -233,7 +233,7 @@ def test_the_published_archive_is_read(subtask):
         assert found.stories[split] == official.published_stories("en", subtask, split)
 
 
-def test_the_training_file_that_our_copy_lacks_is_told():
+def test_training_file_missing_in_our_copy_is_reported():
     official.published_texts("en-10k")  # skips without it
     name = file_name(3, "train")
     assert_error(

@@ -35,7 +35,7 @@ def test_two_arguments_have_three_places_in_a_row(seed):
 
 
 @given(seeds)
-def test_six_places_hang_together_and_none_has_two_neighbours_on_one_side(seed):
+def test_six_places_are_connected_with_one_neighbor_per_side(seed):
     beside = neighbours(grid.path_finding(random.Random(seed)))
     assert len(beside) == 6
     assert sum(len(others) for others in beside.values()) == 10  # a tree's five edges
@@ -61,7 +61,7 @@ def test_a_path_leads_in_two_steps_and_not_back(seed):
 
 
 @given(seeds)
-def test_positions_are_asked_of_the_two_shapes_that_no_statement_compares(seed):
+def test_questions_compare_shapes_that_no_statement_compares(seed):
     story = grid.positional_reasoning(random.Random(seed))
     pattern = (
         r"(?:The|Is the) (.+?) (?:is )?(?:to the left of|to the right of|above|below) the (.+)"

@@ -23,7 +23,7 @@ def facts(story, pattern):
 
 
 @given(seeds)
-def test_every_kind_fears_one_other_and_is_known_before_one_of_it_is(seed):
+def test_every_species_fears_one_other_and_is_introduced_first(seed):
     story = kinds.basic_deduction(random.Random(seed))
     fears = facts(story, r"(\w+) are afraid of (\w+)\.")
     people = facts(story, r"(\w+) is a (\w+)\.")
@@ -35,7 +35,7 @@ def test_every_kind_fears_one_other_and_is_known_before_one_of_it_is(seed):
 
 
 @given(seeds)
-def test_all_have_a_kind_and_all_but_the_asked_one_a_colour_later(seed):
+def test_everyone_has_a_species_and_all_but_the_questioned_one_a_color(seed):
     story = kinds.basic_induction(random.Random(seed))
     *statements, question = story.lines
     assert len(statements) == 9
@@ -48,14 +48,14 @@ def test_all_have_a_kind_and_all_but_the_asked_one_a_colour_later(seed):
 
 
 @given(seeds)
-def test_the_asked_one_has_one_three_or_four_fellows(seed):
+def test_questioned_one_shares_its_species_with_one_three_or_four(seed):
     story = kinds.basic_induction(random.Random(seed))
     kind_of = {name: kind for name, kind, _ in facts(story, r"(\w+) is a (\w+)\.")}
     asked = story.lines[-1].text.removeprefix("What color is ").removesuffix("?")
     assert Counter(kind_of.values())[kind_of[asked]] - 1 in (1, 3, 4)
 
 
-def test_two_that_are_known_to_be_of_a_kind_get_the_same_colour():
+def test_members_of_one_species_have_the_same_color():
     # Given pairs of a kind, neither of them asked for, in many stories
     agreeing = Counter()
     for seed in range(3000):

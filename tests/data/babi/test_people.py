@@ -87,7 +87,7 @@ def test_a_question_is_about_one_of_the_last_five_statements(seed, subtask):
 
 
 @given(seed=seeds, subtask=st.sampled_from(HANDLING))
-def test_everything_that_is_handled_is_at_hand(seed, subtask):
+def test_handled_objects_are_at_hand(seed, subtask):
     for story in generate_stories(subtask, seed):
         place, lying, holder = {}, {}, {}
         for text in statements(story):
@@ -112,7 +112,7 @@ def test_everything_that_is_handled_is_at_hand(seed, subtask):
 
 
 @given(seed=seeds, subtask=st.sampled_from(WALKING))
-def test_people_move_to_where_none_of_them_is(seed, subtask):
+def test_people_move_to_unoccupied_places(seed, subtask):
     for story in generate_stories(subtask, seed):
         place, movers = {}, ()
         for text in statements(story):
@@ -123,7 +123,7 @@ def test_people_move_to_where_none_of_them_is(seed, subtask):
 
 
 @given(seed=seeds, subtask=st.sampled_from((11, 13)))
-def test_every_other_statement_refers_to_those_of_the_one_before(seed, subtask):
+def test_every_other_statement_refers_to_the_people_of_the_previous_one(seed, subtask):
     for story in generate_stories(subtask, seed):
         told = [MOVE.fullmatch(text).groups() for text in statements(story)]
         for (no_time, name, _), (later, pronoun, _) in zip(told[::2], told[1::2], strict=True):
@@ -134,7 +134,7 @@ def test_every_other_statement_refers_to_those_of_the_one_before(seed, subtask):
 
 
 @given(seed=seeds, subtask=st.sampled_from(HEARSAY))
-def test_what_is_said_of_a_person_does_not_contradict_what_was_said_before(seed, subtask):
+def test_statements_about_a_person_do_not_contradict_each_other(seed, subtask):
     for story in generate_stories(subtask, seed):
         # By person: where he or she was said to be, and surely not to be.
         known, denied = {}, {}
@@ -188,7 +188,7 @@ def test_times_of_day_are_complete_at_every_question(seed):
 
 
 @given(seed=seeds)
-def test_nobody_stays_at_a_place_for_two_times_of_day(seed):
+def test_no_person_stays_at_a_place_for_two_times_of_day(seed):
     for story in generate_stories(14, seed):
         told = sorted(
             (person, time, place) for person, place, time in map(visits_of, statements(story))
@@ -198,7 +198,7 @@ def test_nobody_stays_at_a_place_for_two_times_of_day(seed):
 
 
 @given(seed=seeds)
-def test_two_visits_of_one_person_told_together_are_told_backwards(seed):
+def test_consecutive_visits_of_one_person_are_listed_backwards(seed):
     for story in generate_stories(14, seed):
         first, *_ = gaps(story)
         told = [visits_of(text) for text in statements(story)][first:]
@@ -215,7 +215,7 @@ def test_carried_objects_are_asked_about_right_after_the_first_handling(subtask)
         assert not any(told[:-2])
 
 
-def test_a_question_what_someone_gave_is_about_the_last_of_several_objects():
+def test_question_about_a_gift_refers_to_the_last_of_several_objects():
     for story in generator.stories(5, 1, "train", 5000):
         gifts = {}
         for number, line in enumerate(story.lines, 1):

@@ -65,7 +65,7 @@ def test_a_file_is_read_as_its_stories():
         "byte-order mark and blank lines with CRLF",
     ],
 )
-def test_what_is_not_seen_does_not_matter(text):
+def test_invisible_differences_are_ignored(text):
     assert parse(text) == STORIES
 
 
@@ -102,7 +102,7 @@ def test_what_is_not_seen_does_not_matter(text):
         ("John", "Jo\rhn", r"line 2: it has the control character '\r'"),
     ],
 )
-def test_what_breaks_the_format_is_told_with_its_line(old, new, expected):
+def test_format_error_names_its_line(old, new, expected):
     assert TEXT.count(old) == 1
     assert_error(
         lambda: reader.parse(TEXT.replace(old, new).encode(), "qa1.txt"), "qa1.txt, line", expected
@@ -110,7 +110,7 @@ def test_what_breaks_the_format_is_told_with_its_line(old, new, expected):
 
 
 @pytest.mark.parametrize(("kept", "line"), [([0, 1, 5, 6], 1), ([0, 1, 2, 3, 4, 5], 6)])
-def test_a_story_without_a_question_is_told_with_its_first_line(kept, line):
+def test_story_without_a_question_is_reported_with_its_first_line(kept, line):
     lines = TEXT.splitlines(keepends=True)
     content = "".join(lines[number] for number in kept).encode()
     assert_error(
@@ -120,11 +120,11 @@ def test_a_story_without_a_question_is_told_with_its_first_line(kept, line):
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n", b"\xef\xbb\xbf"])
-def test_nothing_is_told(content):
+def test_empty_file_is_rejected(content):
     assert_error(lambda: reader.parse(content, "qa1.txt"), "qa1.txt", "expected")
 
 
-def test_what_is_no_utf_8_is_told_with_its_byte():
+def test_invalid_utf_8_is_reported_with_its_byte():
     content = TEXT.encode().replace(b"John", b"J\xf6hn")
     assert_error(
         lambda: reader.parse(content, "qa1.txt"), "qa1.txt, line 2: byte 4 of it, 0xF6, is no UTF-8"
@@ -164,7 +164,7 @@ def made_stories(draw):
 
 
 @given(stories=st.lists(made_stories(), min_size=1, max_size=4), subtask=st.sampled_from(SUBTASKS))
-def test_stories_that_are_written_are_read_again(stories, subtask):
+def test_written_stories_are_read_back_unchanged(stories, subtask):
     assert parse(to_text(stories, subtask)) == stories
 
 
@@ -185,18 +185,18 @@ def assert_read_or_told(content):
     ),
 )
 @example(place=TEXT.index("\t"), removed=1, added=b"")
-def test_a_changed_file_is_read_or_told(place, removed, added):
+def test_changed_file_is_parsed_or_rejected(place, removed, added):
     content = TEXT.encode()
     assert_read_or_told(content[:place] + added + content[place + removed :])
 
 
 @given(cut=st.integers(0, len(TEXT)))
-def test_a_file_that_was_cut_off_is_read_or_told(cut):
+def test_truncated_file_is_parsed_or_rejected(cut):
     assert_read_or_told(TEXT.encode()[:cut])
 
 
 @given(content=st.binary(max_size=60))
-def test_any_bytes_are_read_or_told(content):
+def test_any_bytes_are_parsed_or_rejected(content):
     assert_read_or_told(content)
     assert_read_or_told(b"1 " + content)
     assert_read_or_told(b"1 A b.\n2 C? \t" + content)
