@@ -26,10 +26,23 @@ for _name in ("SIGINT", "SIGHUP"):
         signal.signal(_number, lambda number, frame: None)
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave the slow ones out of `-m e2e`: a test belongs to one tier."""
+    if config.option.markexpr == "e2e":
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
 @pytest.fixture(autouse=True, scope="module")
-def _no_model_is_left():
-    """Forget the models of a file's tests, which a worker would otherwise keep to its end."""
+def _free_models():
+    """Free the models and compiled loops of each module, which a worker would keep to its end."""
     yield
+    if "rumcli.cells.kernels.program" in sys.modules:
+        from rumcli.cells.kernels import program
+
+        program._compiled.cache_clear()
+        program._made.clear()
     if "keras" in sys.modules:
         import keras
 

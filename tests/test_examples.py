@@ -26,6 +26,7 @@ def run(script, *arguments, cwd):
     )
 
 
+@pytest.mark.e2e
 def test_rum_layer_trains_in_a_custom_model(tmp_path):
     result = run("layer.py", "--steps=30", "--length=6", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -48,6 +49,7 @@ def test_custom_cell_and_task_are_trained_evaluated_and_exported(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.e2e
 def test_a_trained_run_is_exported_and_predicts(tmp_path):
     small = ["--delay=4", "--set=task.validation_examples=8", "--set=task.test_examples=8"]
     plain = "--set=cell.implementation=plain"

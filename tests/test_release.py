@@ -50,21 +50,21 @@ def test_release_is_published_only_after_tests():
     assert jobs["smoke"]["needs"] == "build"
 
 
-def test_slow_tests_run_weekly_with_all_extras():
-    slow = workflow("slow.yml")
-    assert slow[True]["schedule"]  # YAML reads the key `on` as a truth value
-    steps = [step.get("run", "") for step in slow["jobs"]["slow"]["steps"]]
+def test_all_tiers_run_every_week_with_all_extras():
+    weekly = workflow("weekly.yml")
+    assert weekly[True]["schedule"]  # YAML reads the key `on` as a truth value
+    steps = [step.get("run", "") for step in weekly["jobs"]["tests"]["steps"]]
     extras = set(PROJECT["project"]["optional-dependencies"]) - {"jax", "onnx", "plots"}
     (install,) = [step for step in steps if step.startswith("pip install")]
     asked = set(re.findall(r"\w+", install.partition("[")[2]))
     assert extras - {"tensorboard"} <= asked  # the others are in `dev`
     assert {
+        "python -m pytest",
+        "python -m pytest -m e2e",
         "python -m pytest -m slow",
-        "python -m pytest tests/sweeps tests/cli/test_sweep.py",
     } <= {*steps}
 
 
-@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

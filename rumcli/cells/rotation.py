@@ -145,8 +145,9 @@ def rank_two_factors(a: Tensor, w: Tensor) -> tuple[tuple[Tensor, Tensor], tuple
 
 def _floating(x: Tensor) -> Tensor:
     """Return a tensor of floats: a rotation of integers is none of integers."""
-    x = ops.convert_to_tensor(x)
-    return ops.cast(x, backend.result_type(x.dtype, float))
+    # Keras makes a float32 tensor of a NumPy array in float64 unless it is given the dtype.
+    x = ops.convert_to_tensor(x, getattr(x, "dtype", None))
+    return x if backend.is_float_dtype(x.dtype) else ops.cast(x, "float32")
 
 
 def _mirrors(x: Tensor, y: Tensor, dtype: str) -> tuple[Tensor, Tensor]:

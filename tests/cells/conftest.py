@@ -14,6 +14,12 @@ def _graph(function, spec):
     return tf.function(functools.partial(function, spec), autograph=False)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _free_graphs():
+    yield
+    _graph.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _uncompiled_unless_marked(request, monkeypatch):
     """Run the fused loops as TensorFlow graphs: XLA compiles for seconds, for each option.

@@ -19,6 +19,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.e2e
 def test_cells_agree_with_the_original_on_jax():
     # What most needs a backend of its own; the slow test runs everything for every cell.
     pytest_on_jax(HERE / "test_golden.py", "-k", "outputs or rotation")

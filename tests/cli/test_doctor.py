@@ -10,6 +10,7 @@ from tests.cli.commands import environment, has_control_characters, rum, rum_pro
 from tests.documents import validated
 
 
+@pytest.mark.e2e
 def test_doctor_describes_a_working_installation(tmp_path):
     (tmp_path / "keras.py").write_text("raise SystemExit('taken for the package')")
     result = rum("doctor", "--json", cwd=tmp_path)

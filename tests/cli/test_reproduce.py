@@ -168,6 +168,7 @@ def test_resume_command_keeps_the_trusted_code(here, capsys):
     assert again in capsys.readouterr().err
 
 
+@pytest.mark.e2e
 def test_table_continues_after_a_failed_run(tmp_path):
     # given
     rows = {

@@ -60,8 +60,8 @@ def test_results_are_read_from_the_run_directories_alone(tmp_path):
             write_run(made, plan, Run(number, seed, point), [value], test=value)
     result = rum("sweep", "--results=out", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "0.115 ± 0.007" in result.stdout
-    assert result.stdout.index("0.115") < result.stdout.index("0.215")
+    assert "0.1150 ± 0.0071" in result.stdout
+    assert result.stdout.index("0.1150") < result.stdout.index("0.2150")
     result = rum("sweep", "--results=out", "--json", cwd=tmp_path)
     found = validated(result.stdout, "sweep")
     assert [point["point"] for point in found["points"]] == [1, 2]

@@ -52,7 +52,7 @@ def test_imported_model_matches_numpy(case, tmp_path):
     expected, _ = reference.run(
         cell.upper(), ours, inputs, layer_norm_order="after_sigmoid", **has, **told
     )
-    np.testing.assert_allclose(model.predict(inputs, verbose=0), expected, atol=2e-5)
+    np.testing.assert_allclose(model(inputs), expected, atol=2e-5)
     assert (found["features"], found["units"], found["scope"]) == (3, 6, "rnn/rum_cell")
     assert found["largest_difference"] <= 1e-5
 
