@@ -154,7 +154,7 @@ _NO_MATTER = re.compile(r"""\bfiles\.|open\("xb"\)|os\.devnull""")
 
 @pytest.mark.parametrize("room", ["training", "sweeps", "reproduction"])
 def test_runs_sweeps_and_tables_are_written_through_one_module(room):
-    """Else what is written does not survive a power cut, or goes through a link."""
+    """Other writes do not survive a power cut, or follow links."""
     for path in (PACKAGE / room).rglob("*.py"):
         for line in path.read_text(encoding="utf-8").splitlines():
             assert not _WRITING.search(line) or _NO_MATTER.search(line), (path, line)

@@ -1,4 +1,4 @@
-"""What README and docs say is there is there."""
+"""Keys, links, pages and names in README and docs exist."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def keys(model=RunConfig, path=""):
         if models and not path:
             for inner in models.values():
                 yield from keys(inner, f"{key}.")
-        else:  # what is in a cell within a cell is described with the cell
+        else:  # options of an inner cell are documented with that cell
             yield f"{path}{key}"
 
 

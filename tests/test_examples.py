@@ -1,4 +1,4 @@
-"""The scripts in examples/ do what they say, with small sizes."""
+"""The scripts in examples/ run, with small sizes."""
 
 import re
 import runpy

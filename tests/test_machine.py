@@ -40,7 +40,7 @@ def test_the_narrowest_limit_of_a_container_and_those_around_it_counts(tmp_path)
             f"{group}__inner__cpuDOTmax": "max 100000\n",
         },
     )
-    # What was only read from files can be given up: of 4 GB 2 are in use.
+    # The cache of read files can be freed: 2 of 4 GB are in use.
     assert machine.memory(root) == {
         "total": 64 * GIGABYTE,
         "limit": 4 * GIGABYTE,

@@ -17,7 +17,7 @@ def half(value, of=2):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder with modules of the user's, who stands in it."""
+    """A working directory with custom modules."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
     monkeypatch.setattr(own_code, "_admitted", {})

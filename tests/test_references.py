@@ -58,7 +58,7 @@ def modules_by_name():
 
 
 def exists(dotted):
-    """Tell whether a dotted name leads to a module, or to what a module defines."""
+    """Return whether a dotted name resolves to a module or a definition in it."""
     *parents, last = parts = dotted.split(".")
     ends = ["/" + "/".join(one) for one in (parts, parents)]
     modules = modules_by_name()

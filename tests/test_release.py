@@ -1,4 +1,4 @@
-"""What a release is made with: one version, a changelog, workflows and an image."""
+"""Parts of a release: one version, a changelog, workflows and an image."""
 
 import os
 import re

@@ -1,6 +1,6 @@
 """The real command: inside the test's process, or in one of its own where the test needs that.
 
-That process is a fork of one that has imported TensorFlow, where possible; see
+Such a process is a fork of one that has imported TensorFlow, where possible; see
 `tests/cli/forking.py`.
 """
 

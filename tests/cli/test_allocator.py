@@ -1,4 +1,4 @@
-"""What is freed is used again without the kernel's help, unless the user wants it otherwise."""
+"""Freed memory is reused without the kernel, unless the user configures the allocator."""
 
 import os
 import platform

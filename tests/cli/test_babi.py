@@ -14,7 +14,7 @@ SMALL = [
     "--steps=20",
     "--set=train.eval_every=10",
     "--set=task.embedding=5",
-    # To compile a loop of ours takes longer than such a run.
+    # Compiling a fused loop takes longer than such a run.
     "--cell=gru",
     "--set=model.layers=1",
 ]
@@ -22,7 +22,7 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder with stories and a run on them, and what the run said."""
+    """A directory with stories and a run on them, and the result of the command."""
     place = tmp_path_factory.mktemp("babi")
     babi.write_subtasks(place / "en")
     result = rum("train", "babi", "--data=en", "--out=run", *SMALL, cwd=place)

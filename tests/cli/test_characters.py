@@ -36,7 +36,7 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder with a text and a run on it, and what the run said."""
+    """A directory with a text and a run on it, and the result of the command."""
     place = tmp_path_factory.mktemp("trained")
     small.write_text(place / "text")
     result = rum("train", "ptb", "--data=text", "--out=run", *SMALL, cwd=place)
@@ -105,7 +105,7 @@ def test_data_option_names_the_new_path_of_a_moved_text(trained, place):
     moved = "there is no /nowhere/text; expected a text file or a folder with three; if it has"
     assert_one_line(rum("eval", "run", cwd=place), 2, moved)
     assert_one_line(rum("train", "--resume=run", "--steps=30", cwd=place), 2, moved)
-    # when it is told where it is, it goes on, and keeps that.
+    # when `--data` names the new path, the run continues and records it.
     assert rum("eval", "run", "--data=text", cwd=place).returncode == 0
     arguments = ["train", "--resume=run", "--data=text", "--steps=30", "--json"]
     assert validated(rum(*arguments, cwd=place).stdout, "train")["steps"] == 30

@@ -46,7 +46,7 @@ def test_script_leaves_the_documented_files_and_resumes_an_existing_run(tmp_path
     trained, evaluated = validated(left["train"], "train"), validated(left["eval"], "eval")
     assert trained["loss"] == evaluated["loss"]
     assert evaluated["required"][0]["met"]
-    # The run is there now; it is finished, and what is asked for is asked of its summary.
+    # The run exists and is finished: the requirement is checked against its summary.
     again = script(REQUIRE="loss<0.001")
     assert again.returncode == 1
     assert again.stderr.splitlines()[-1].startswith("rum: error: required loss<0.001, got ")

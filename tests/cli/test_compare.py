@@ -25,7 +25,7 @@ def test_compare_lists_runs_with_their_differences(runs):
     assert (result.returncode, result.stderr) == (0, "")
     for part in ("copying: lowest loss first", "train.steps", "best validation", "20 of 30"):
         assert part in result.stdout
-    # `plan.json` has told the level and the weights of what is not finished.
+    # `plan.json` has the baseline and the weights of an unfinished run.
     assert result.stdout.count("memoryless") == 2
     assert "no evaluation yet" in result.stdout
 

@@ -30,7 +30,7 @@ symbols = (numpy.arange(48).reshape(2, 24) % 9).astype("int32")
 (found,) = session.run(None, {"symbols": symbols})
 assert found.shape == (2, 24, 9) and found.std() > 0
 """
-# A format that is read wrongly: by half of one.
+# A format whose outputs are off by one half.
 WRONG = """
 import sys
 from rumcli.cli.app import main

@@ -1,4 +1,4 @@
-"""A command from the fork server is, to whoever runs it, one in an interpreter of its own."""
+"""A command from the fork server behaves like one in a new interpreter."""
 
 import signal
 import subprocess
@@ -47,7 +47,7 @@ def test_fork_can_be_waited_for_and_killed(tmp_path):
 
 @pytest.mark.e2e
 def test_uncaught_exception_ends_a_fork_as_it_ends_python(tmp_path):
-    # A folder of that name in the place of our package: the command itself can't be started.
+    # A directory shadows the package: the command cannot start.
     (tmp_path / "rumcli").mkdir()
     (tmp_path / "rumcli" / "__init__.py").touch()
     forked, fresh = (rum_process("--version", cwd=tmp_path, fresh=fresh) for fresh in (False, True))

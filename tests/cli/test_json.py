@@ -1,4 +1,4 @@
-"""`--json`: which commands have it, and that schemas, documentation and tests know every document.
+"""`--json`: every command has it; schemas, documentation and tests cover every document.
 
 That documents are as their schemas say, `validated` asserts where the commands are tested.
 """
@@ -74,7 +74,7 @@ def test_every_kind_is_validated_in_the_tests_of_its_command():
 
 
 def kinds_validated_in(tree):
-    """Return the kinds that a module asks `validated` for; one that varies stands for all like it.
+    """Return the kinds that a module passes to `validated`; a placeholder stands for all values.
 
     As in `validated(out, f"gen-data-{task}")`.
     """

@@ -98,7 +98,7 @@ def test_only_missing_files_are_written(workplace, capsys):
 def test_different_file_is_replaced_only_with_force(workplace, capsys):
     (workplace / "o").mkdir()
     (workplace / "o" / "ptb.valid.txt").write_bytes(b"mine")
-    code, _, err = gen_ptb(capsys, "--source=nowhere", "--out=o")  # told before it is looked for
+    code, _, err = gen_ptb(capsys, "--source=nowhere", "--out=o")  # before reading the source
     assert code == 2
     assert f"{Path('o', 'ptb.valid.txt')} exists; choose another name, or --force" in err
     assert read_files(workplace / "o") == {"ptb.valid.txt": b"mine"}

@@ -24,7 +24,7 @@ def test_json_has_the_curves_and_writes_no_plot(tmp_path, finished_run):
     assert [point["step"] for point in run["points"]] == [10, 20]
     assert [p["value"] for p in run["points"]] == [r["val_symbol_accuracy"] for r in records]
     assert list(tmp_path.iterdir()) == []
-    # With a picture, and the level of the metric that has one.
+    # With a plot, and the baseline of the metric that has one.
     result = rum("plot", finished_run, "--out=x.svg", "--json", cwd=tmp_path)
     found = validated(result.stdout, "plot")
     assert (result.stderr, found["picture"]) == ("wrote x.svg\n", "x.svg")

@@ -1,4 +1,4 @@
-"""`rum reproduce`: what it checks, lists and shows, and small tables that are really run."""
+"""`rum reproduce`: checks, lists and output, and small tables that are really run."""
 
 import json
 import os

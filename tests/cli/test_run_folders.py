@@ -1,4 +1,4 @@
-"""Folders of runs in the place of a run, for `plot`, `compare` and `inspect`."""
+"""Directories of runs as arguments of `plot`, `compare` and `inspect`."""
 
 import json
 import shutil

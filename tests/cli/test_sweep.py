@@ -1,4 +1,4 @@
-"""`rum sweep` without Ray: what it checks, lists and shows."""
+"""`rum sweep` without Ray: checks, lists and output."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What `rum sweep` checks before Ray starts, and what it does once Ray is done, without Ray."""
+"""Checks of `rum sweep` before Ray starts and its output after Ray ends, without Ray."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ class ReachedRayError(Exception):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder to work in, where all is there that a sweep needs but Ray."""
+    """A working directory with all that a sweep needs but Ray."""
 
     def run(*arguments):
         raise ReachedRayError
@@ -46,7 +46,7 @@ MANY = {
 
 @pytest.fixture
 def made(monkeypatch):
-    """The configurations that are made; more of them than a person would wait for are too many."""
+    """Collect the configurations that a sweep builds; over 2,000 of them fail the test."""
     found, make = [], Plan.run
 
     def counted(plan, settings, seed):

@@ -1,4 +1,4 @@
-"""`rum train` as a user has it: what it shows, what it leaves, how it stops and goes on."""
+"""`rum train` for a user: output, files, stops and resumes."""
 
 import json
 import signal
@@ -31,7 +31,7 @@ def test_run_ends_with_a_table_beside_its_baseline(finished_run):
     assert "is finished at step 20; --steps makes it longer" in result.stderr
     for text in ("copying with rum, test split", "memoryless loss", " memoryless ", "distance"):
         assert text in result.stdout
-    # What is no figure of it can't be asked of it.
+    # A key that is no metric cannot be required.
     wrong = rum("train", "--resume", finished_run, "--require=task>=1", cwd=finished_run.parent)
     assert_one_line(wrong, 2, "--require 'task>=1': unknown figure 'task'")
 
@@ -204,7 +204,7 @@ def test_training_runs_on_jax(tmp_path):
 def test_train_step_is_compiled_once(tmp_path):
     # Given the fused loop, and more evaluations than programs that one step needs,
     arguments = ["train", "copying", "--steps=60", *SMALL_RUM, "--set=cell.implementation=auto"]
-    # when XLA writes down what it compiles,
+    # when XLA dumps its compiled programs,
     env = {"XLA_FLAGS": "--xla_dump_to=dump --xla_dump_hlo_as_text"}
     assert rum_process(*arguments, "--quiet", cwd=tmp_path, env=env).returncode == 0
     programs = list((tmp_path / "dump").glob("*cpu_after_optimizations.txt"))

@@ -192,7 +192,7 @@ def test_directory_without_permission_is_reported(tmp_path):
 
 
 # Commands that need no backend, and mistakes that are found before it starts: each with its exit
-# code and a part of what it prints.
+# code and a part of its output.
 WITHOUT_A_BACKEND = [
     ("--help", 0, "Usage: rum"),
     ("train --help", 0, "Usage: rum train"),

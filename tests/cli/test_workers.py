@@ -158,7 +158,7 @@ def test_lost_worker_ends_a_process_without_stderr(tmp_path):
 def test_two_workers_and_then_one_match_a_single_process(tmp_path):
     # Given 24 steps by one process,
     assert rum(*COPYING, "--steps=24", "--out=one", "--quiet", cwd=tmp_path).returncode == 0
-    # when two do 20 of them, and one goes on,
+    # when two processes take 20 of them and one continues,
     arguments = [*COPYING, "--steps=20", "--out=two", "--workers=2", "--json"]
     result = rum_process(*arguments, cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
@@ -180,7 +180,7 @@ def test_stateful_streams_survive_a_stop_and_another_worker_count(tmp_path, agai
     plain = ["--cell=rum", "--set=cell.implementation=plain", "--hidden=8", "--batch-size=8"]
     command = ["train", "ptb", "--data=text", *settings, *plain, "--steps=60"]
     assert rum(*command, "--out=one", "--quiet", cwd=tmp_path).returncode == 0
-    # when two processes are stopped in the middle of a span and others go on,
+    # when two processes are stopped in the middle of a span and others continue,
     process = start(*command, "--out=two", "--workers=2", cwd=tmp_path, fresh=True)
     two = tmp_path / "two"
     code, _, err = interrupt_when(process, lambda: last_saved_step(two) >= 15)
@@ -190,7 +190,7 @@ def test_stateful_streams_survive_a_stop_and_another_worker_count(tmp_path, agai
     assert last_saved_step(two) < 60
     result = rum_process("train", "--resume=two", f"--workers={again}", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
-    # then losses are those of one process that nobody stopped.
+    # then the losses match those of one uninterrupted process.
     assert_same_losses(two, tmp_path / "one")
 
 
@@ -214,7 +214,7 @@ def test_killed_worker_ends_the_run_which_can_be_resumed(tmp_path, killed):
     assert err.splitlines()[-1] == f"rum: error: {name} is gone"
     saved = last_saved_step(two)
     assert 10 <= saved < 400
-    # and the run goes on as if nothing had been.
+    # and the run resumes with the losses of an uninterrupted one.
     steps = saved // 4 * 4 + 8
     again = rum(*COPYING, f"--steps={steps}", "--out=one", "--quiet", cwd=tmp_path)
     assert again.returncode == 0

@@ -20,7 +20,7 @@ both_forms = pytest.mark.parametrize("texts", [TEXTS, gzip_files()], ids=["plain
 
 
 def read_entries(path):
-    """Return what is read of all entries, by name; none of it is large."""
+    """Return the content of all entries by name; none of them is large."""
     return {entry.name.removesuffix(".gz"): entry.read(10**6) for entry in archives.entries(path)}
 
 

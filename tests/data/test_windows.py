@@ -39,7 +39,7 @@ def test_no_target_is_trained_on_twice_in_an_epoch(streams, steps, length):
     targets = [text.training_window(n)[1].ravel() for n in range(text.windows_per_pass)]
     targets = np.concatenate(targets)
     assert len(np.unique(targets)) == len(targets)
-    assert length - 1 - len(targets) < streams * steps  # what is left out
+    assert length - 1 - len(targets) < streams * steps  # the skipped symbols
 
 
 def test_after_the_last_training_window_comes_the_first():

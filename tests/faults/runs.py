@@ -1,4 +1,4 @@
-"""What the tests of faults share: a small run with randomness in it, and its comparison."""
+"""A small run with randomness, and its comparison, for the tests of faults."""
 
 import numpy as np
 

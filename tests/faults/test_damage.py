@@ -1,4 +1,4 @@
-"""Files of a run that are not what was written."""
+"""Damaged files of a run."""
 
 import shutil
 

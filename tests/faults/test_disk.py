@@ -63,13 +63,13 @@ def test_full_disk_leaves_the_last_checkpoint_intact_and_the_record_readable(tmp
     )
     # then it says so,
     assert_one_line(result, 1, "can't write to run: No space left on device")
-    # what it left is whole,
+    # its files are intact,
     copy = tmp_path / "copy"
     assert all(load(path) for path in copy.glob("checkpoints/*.npz"))
     assert list(copy.glob("checkpoints/step-*.npz"))
     assert list(copy.rglob("*.part")) == []
     assert read_records(copy)
-    # and with more room the run goes on as if nothing had been.
+    # and with more space the run resumes bit-exactly.
     shutil.rmtree(tmp_path / "disk", ignore_errors=True)
     config = (unbroken / "config.yaml").read_text()
     assert json.loads((copy / "environment.json").read_text())

@@ -106,7 +106,7 @@ def stop_after(process, run, reached):
 
 
 def assert_same_until(steps, run, whole):
-    """Assert that all evaluations, weights and the optimiser's state are equal."""
+    """Assert that all evaluations, weights and the optimizer's state are equal."""
     every = 10
     before = [
         [r for r in read_records(one) if r["step"] <= steps // every * every]

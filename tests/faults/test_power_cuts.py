@@ -1,4 +1,4 @@
-"""The power is cut: what was not flushed to the disk is gone.
+"""Power cuts: writes that were not flushed to the disk are lost.
 
 A simulated disk drops it at every moment of a run; a file system in an image, under a real run.
 """
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk that drops what was not flushed."""
+    """A disk that drops unflushed writes."""
     root = tmp_path / "disk"
     root.mkdir()
     found = Disk(root)
@@ -161,7 +161,7 @@ def test_a_run_on_a_real_file_system_keeps_its_record_through_a_power_cut(tmp_pa
         process.communicate()
     finally:
         subprocess.run(["umount", disk], check=True)
-    # then what it leaves, once its journal is replayed, has the checkpoint and all before it,
+    # then the image, once its journal is replayed, has the checkpoint and all earlier records,
     mount(copy, disk, is_new=False)
     try:
         shutil.copytree(disk / "run", tmp_path / "left")
@@ -173,7 +173,7 @@ def test_a_run_on_a_real_file_system_keeps_its_record_through_a_power_cut(tmp_pa
     assert step >= at_least - 5
     recorded = [record["step"] for record in read_records(left) if record["step"] <= step]
     assert recorded == list(range(10, step + 1, 10))
-    # and goes on.
+    # and the run resumes.
     config = (left / "config.yaml").read_text().replace("1000000", str(step + 5))
     (left / "config.yaml").write_text(config)
     result = rum("train", "--resume=left", "--quiet", cwd=tmp_path)

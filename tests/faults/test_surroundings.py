@@ -13,7 +13,7 @@ from tests.marks import needs_posix
 from tests.runs import newest_checkpoint
 
 _SHORT = ["train", "copying", "--steps=20", *SMALL]
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -22,7 +22,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def test_output_fits_40_columns_without_color(tmp_path):
     variables = {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "40"}
     text = in_a_terminal(tmp_path, variables, *_SHORT)
-    assert set(_COLOUR.findall(text)) <= {"\x1b[0m", "\x1b[1m", "\x1b[2m"}
+    assert set(_COLOR.findall(text)) <= {"\x1b[0m", "\x1b[1m", "\x1b[2m"}
     live = [line for line in re.split(r"[\r\n]", _CONTROL.sub("", text)) if "━" in line]
     assert live
     assert max(map(len, live)) <= 40
@@ -94,7 +94,7 @@ def test_step_that_exceeds_memory_is_rejected_with_its_size(tmp_path):
         "lower train.batch_size (1,000,000), task.delay (100,000) or cell.units (" in result.stderr
     )
     assert not (tmp_path / "x").exists()
-    # Of weights that are too many it is told before they are made, which would take minutes.
+    # Too many weights are reported before they are created, which would take minutes.
     arguments = ["train", "copying", "--cell=rum", "--hidden=1000000"]
     result = rum(*arguments, "--quiet", "--out=x", cwd=tmp_path)
     assert_one_line(
@@ -109,8 +109,8 @@ def test_step_that_exceeds_memory_is_rejected_with_its_size(tmp_path):
 def test_out_of_memory_error_names_the_options_to_lower(tmp_path):
     import resource
 
-    # What TensorFlow takes for itself, and not enough for sixteen batches at once. Where small
-    # pieces are wanting too, it may end without a word.
+    # Enough for TensorFlow itself, but not for sixteen batches at once. Where small
+    # allocations fail too, it may end silently.
     limit = 6 * 10**9
 
     def limited():

@@ -76,5 +76,5 @@ typed_options = st.lists(
 def test_command_line_accepts_options_or_reports_one_line(place, task, options):
     typed = [part for flag, value in options for part in (f"{flag}={value}",)]
     typed = [text.replace("\0", "") for text in ("train", task, *typed, "--dry-run")]
-    assume("--debug" not in typed)  # it asks for the traceback
+    assume("--debug" not in typed)  # `--debug` shows the traceback
     rum(*typed, around=place)

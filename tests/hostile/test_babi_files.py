@@ -1,4 +1,4 @@
-"""Files that say to be of bAbI, as text and packed, and what a run remembers of its stories."""
+"""Untrusted bAbI files, plain and compressed, and the stored metadata of a run's stories."""
 
 import gzip
 

@@ -76,7 +76,7 @@ def zip_bytes(members, kind=zipfile.ZIP_STORED):
 
 
 def load(place, content):
-    """Load a checkpoint; what is loaded has what a run goes on with."""
+    """Load a checkpoint; a loaded one has the state that a resume needs."""
     path = place / "step-00000005.npz"
     path.write_bytes(content)
     found = attempt(checkpoint.load, path, around=place)
@@ -133,7 +133,7 @@ def test_any_checkpoint_directory_is_loaded_or_rejected(place, there):
         return
     try:
         folder.save(Checkpoint(20, ARRAYS, PROGRESS), keep=2)
-    except OSError:  # as a full disk; the caller tells of it
+    except OSError:  # as for a full disk; the caller reports it
         return
     assert folder.load_newest()[0].step == 20
 

@@ -1,4 +1,4 @@
-"""Texts of others: folders and files, packed ones, and what a run remembers of its text."""
+"""Untrusted texts: directories and files, compressed ones, and stored metadata of a text."""
 
 import gzip
 import os
@@ -24,7 +24,7 @@ contents = (
     | st.sampled_from([b"", b"a", b"aa", b"a" * 500, TEXT, gzip.compress(TEXT), gzip.compress(b"")])
 )
 # What may be in a file's place: a folder, a link that leads nowhere, to itself, out of the folder
-# or to a device, and a pipe that nobody writes to.
+# or to a device, and a pipe without a writer.
 kinds = st.sampled_from(["file"] * 10 + ["folder", "nowhere", "loop", "device", "pipe"])
 
 
@@ -43,7 +43,7 @@ def put(path, content, kind="file"):
 
 
 def train_on(place, data, unknown):
-    """Take a text as `rum train` does; what is taken has windows."""
+    """Load a text as `rum train` does; an accepted text has windows."""
     settings = ["train.batch_size=2", "task.length=4", f"task.unknown_below={unknown}"]
     run = config.build("ptb", settings, {("task", "data"): str(data)})
     found = attempt(material.for_training, run, None, around=place)

@@ -1,4 +1,4 @@
-"""How many cases there are, which each test makes sure of for itself."""
+"""Numbers of cases, which each test asserts for itself."""
 
 import importlib
 import pkgutil

@@ -55,7 +55,7 @@ PIECES = (
 
 
 def build(place, content):
-    """Build a run from a preset that a stranger wrote; what is built can be written and read."""
+    """Build a run from an untrusted preset; the run can be written and read."""
     (place / "x.yaml").write_bytes(content)
     run = attempt(config.build, "x.yaml", around=place)
     if run is not REFUSED:

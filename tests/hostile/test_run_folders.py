@@ -1,4 +1,4 @@
-"""Run folders of others: every file of one with anything in it, or something else in its place."""
+"""Untrusted run directories: any content or kind of file in place of each file."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Pictures of inspections: which panels there are, and what is in them."""
+"""Plots of inspections: their panels and contents."""
 
 import dataclasses
 import io

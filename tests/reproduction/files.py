@@ -61,7 +61,7 @@ def finish_run(folder, run, value, metric="loss", **changes):
 
 
 def write_record(folder, run, step, value, metric="loss"):
-    """Give a run an evaluation."""
+    """Write the record of one evaluation of a run."""
     place = folder.begin(run)
     line = json.dumps({"step": step, f"val_{metric}": value, "seconds": 1.0})
     (place.path / "metrics.jsonl").write_text(f"{line}\n")

@@ -56,7 +56,7 @@ def test_a_stopped_run_has_its_test_and_its_step(tmp_path):
     outcome = results.outcome(read, folder, run)
     assert (outcome.state, outcome.value) == (STOPPED, 0.5)
     assert (outcome.step, outcome.steps, outcome.seconds) == (12, 20, 3.5)
-    write_record(folder, run, 15, 0.1)  # it went on, and was killed: the figure is not of this step
+    write_record(folder, run, 15, 0.1)  # it resumed and was killed: the value is not of this step
     assert results.outcome(read, folder, run) == outcome
     finish_run(folder, run, 0.4)  # it went on to its end
     assert results.outcome(read, folder, run).value == 0.4

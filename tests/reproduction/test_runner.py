@@ -1,4 +1,4 @@
-"""Which run is begun, stopped and gone on with when; with processes that only pretend to train."""
+"""Starts, stops and resumes of the runs of a table, with processes that only pretend to train."""
 
 import time
 from multiprocessing import Pipe
@@ -55,7 +55,7 @@ class Pretender:
 
 
 class Recorder(SweepListener):
-    """Keeps what it hears."""
+    """Records its events."""
 
     def __init__(self, action=None):
         self.began_runs, self.ends, self.most, self._running = [], [], 0, set()

@@ -29,7 +29,7 @@ def noted(tmp_path):
 
 
 def test_commands_and_machines_are_listed_once_in_order(noted):
-    # given: the first run was gone on with
+    # given: the first run was resumed
     note, read = noted
     note(0, {**HERE, "resumed": [THERE]})
     note(1, HERE)

@@ -1,4 +1,4 @@
-"""What is wrong with a table is told before anything starts, with its place."""
+"""Errors in a table are reported with their position before any run starts."""
 
 import contextlib
 import os

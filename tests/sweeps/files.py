@@ -35,7 +35,7 @@ def write_sweep(folder, name="sweep.yaml", **changes):
 
 
 def sweep(folder, points, **changes):
-    """Make the folder of a sweep whose points were drawn, and its plan."""
+    """Create the directory of a sweep with drawn points; return it and its plan."""
     plan = plans.read(write_sweep(folder, **changes))
     with SweepFolder.claim(folder / "out", "sweep", plan) as made:
         made.write_points(points)
@@ -43,7 +43,7 @@ def sweep(folder, points, **changes):
 
 
 def write_run(made, plan, run, values=(), test=None, metric="loss", higher=False):
-    """Give a run of a sweep its evaluations, and a test if it is finished."""
+    """Write the records of a run of a sweep, and the summary of a finished one."""
     place = made.begin(run, plan)
     levels = (0.1, 1.0) if higher else (1.0, 0.0)
     reference = {"of": metric, "label": "chance", "level": levels[0], "solved": levels[1]}

@@ -1,4 +1,4 @@
-"""The Bayesian search comes nearer to the lowest score than chance, and knows earlier points."""
+"""Bayesian search approaches the lowest score better than chance and uses earlier points."""
 
 import pytest
 

@@ -29,7 +29,7 @@ def has_checkpoint(folder):
 
 
 def train_uninterrupted(folder, tmp_path):
-    """Train once more what a run of a sweep trained, in one go; return its evaluations."""
+    """Repeat a run of a sweep without interruption; return its records."""
     place = tmp_path / f"unbroken-{folder.name}"
     result = rum_process(
         "train",
@@ -131,7 +131,7 @@ def test_sweep_stops_at_its_time_limit_and_resumes_for_as_long(tmp_path):
 def test_run_is_placed_on_the_node_with_its_gpu_and_excess_gpus_are_rejected(tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 
-    # given: a machine that says it has a GPU; what is tested is Ray's part and ours, not CUDA's
+    # given: a machine with a declared GPU; this tests the placement by Ray, not CUDA
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     node = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "num_gpus": 1})

@@ -1,4 +1,4 @@
-"""What Ray leaves behind in this process, with a stand-in for Ray."""
+"""Effects of Ray on this process, with a stand-in for Ray."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 @pytest.fixture
 def before():
-    """What SIGTERM did before Ray was there."""
+    """Install a SIGTERM handler before Ray starts, and restore the original at the end."""
 
     def handler(number, frame):
         pass
@@ -30,7 +30,7 @@ def before():
 
 
 def stand_in(monkeypatch, starts=lambda: None):
-    """Put something in the place of Ray that takes SIGTERM as Ray does; return what it is told."""
+    """Replace Ray by an object that handles SIGTERM as Ray does; return its recorded calls."""
     told = []
 
     def init(**options):

@@ -1,4 +1,4 @@
-"""Runs are stopped early by their best so far, and with what an interrupted sweep knew."""
+"""Early stopping by the best score so far, also after an interruption."""
 
 from types import SimpleNamespace
 
@@ -29,7 +29,7 @@ def halving(folder, earlier=()):
 
 
 def decisions(scheduler, number, scores, first_step=10):
-    """Let a run begin and report a score every ten steps; return what is decided of each."""
+    """Let a run begin and report a score every ten steps; return the decisions."""
     trial = SimpleNamespace(trial_id=number)
     scheduler.on_trial_add(None, trial)
     return [

@@ -1,4 +1,4 @@
-"""What is wrong with a description is told before anything starts, with its place."""
+"""Errors in a sweep file are reported with their position before any run starts."""
 
 import re
 from pathlib import Path

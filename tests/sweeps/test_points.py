@@ -1,4 +1,4 @@
-"""Points are a pure function of what is varied and of a seed."""
+"""Points are a pure function of the varied parameters and a seed."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Which run comes next, in a new sweep and in one that goes on."""
+"""Order of the runs of a new and of a resumed sweep."""
 
 import json
 
@@ -124,7 +124,7 @@ def delays(folder, drawn, **changes):
 
 
 class Known:
-    """Points in a given order; keeps what it hears of their ends."""
+    """Points in a given order; records their reported scores."""
 
     def __init__(self, *values):
         self._values = iter(values)

@@ -1,4 +1,4 @@
-"""What came of a sweep is read from its folders, without Ray and without Keras."""
+"""Results of a sweep are read from its directories, without Ray and Keras."""
 
 import statistics
 

@@ -1,4 +1,4 @@
-"""How a search on Ray Tune begins and ends, without Ray."""
+"""Start and end of a search on Ray Tune, without Ray."""
 
 import errno
 from pathlib import Path

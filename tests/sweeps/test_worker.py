@@ -16,7 +16,7 @@ from tests.cli.commands import python
 
 
 def nothing(run):
-    """Start what is there already."""
+    """Start nothing."""
 
 
 def to_the_end(training):

@@ -1,4 +1,4 @@
-"""The model that leaves this program computes what the run's model does."""
+"""An exported model has the outputs of the run's model."""
 
 import keras
 import numpy as np

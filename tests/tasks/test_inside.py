@@ -1,4 +1,4 @@
-"""What is shown of a model's layers is what they do in the model."""
+"""Traces of layers match their outputs in the model."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def make_model(task, cell, tmp_path, settings=(), **flags):
 
 
 def outputs(model, names, inputs):
-    """Return what layers give in the model, as that computes it."""
+    """Return the outputs of layers, as the model computes them."""
     parts = [model.get_layer(name).output for name in names]
     found = keras.Model(model.inputs, parts).predict_on_batch(inputs)
     return found if isinstance(found, list) else [found]

@@ -98,7 +98,7 @@ def test_mean_loss_is_optimized_as_the_sum(name, clip_norm):
     # Given gradients of a mean over ten terms, some of them near epsilon,
     terms, epsilon_like = 10, np.array([3.0, -2.0, 1e-7, 1e-4], "float32")
     settings = configured(f"clip_norm={clip_norm}", name=name)
-    # when one optimiser is told so, and another gets those of the sum,
+    # when one optimizer is given the number of terms, and another the gradients of the sum,
     of_mean, of_sum = optimizer.make(settings, STEPS, terms), optimizer.make(settings, STEPS)
     one, other = keras.Variable(np.ones(4, "float32")), keras.Variable(np.ones(4, "float32"))
     for scale in (1.0, 0.3, 2.0):

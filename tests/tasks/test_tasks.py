@@ -71,7 +71,7 @@ def test_memoryless_baseline_matches_a_model_without_memory():
     logits = np.zeros((*targets.shape, 9), dtype="float32")
     logits[:, :-10, 0] = 100.0
     logits[:, -10:, 0] = -100.0
-    # then the loss is the level.
+    # then the loss is the baseline.
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(targets, logits)
     assert float(loss) == pytest.approx(made.reference.baseline, rel=1e-5)
     assert made.reference.baseline == pytest.approx(10 * math.log(8) / 50)

@@ -16,7 +16,7 @@ LEVELS = {
 
 
 def write_run(path, run, records=(), summary=None, plan=None):
-    """Make a run folder of which the figures are given."""
+    """Write a run directory with the given records and summary."""
     path.mkdir()
     (path / "config.yaml").write_text(config.to_yaml(run))
     lines = "".join(json.dumps(record) + "\n" for record in records)

@@ -73,7 +73,7 @@ def test_center_is_the_evaluation_loss_and_weights_are_restored(tmp_path, task):
     # when the landscape is explored on all of them,
     found = explore(made, model, Split.VALIDATION, count + 1, 3, 0.5, 1, told.append)
 
-    # then its middle is what an evaluation gives, to the rounding of float32.
+    # then its center is the evaluation loss, within float32 rounding.
     expected = evaluate(made, model, Split.VALIDATION)["loss"]
     assert found.losses[1, 1] == pytest.approx(expected, rel=1e-5)
     assert found.losses.shape == (3, 3)

@@ -122,7 +122,7 @@ def three():
 
 
 def silence(link):
-    """End a process's part, as a kill does: it says nothing any more."""
+    """Close the connections of a process, as a kill does."""
     link._ending.set()
     for connection in link._others.values():
         connection.close()
@@ -135,7 +135,7 @@ def test_lost_worker_is_reported_to_all(three, gone, name):
     for rank in {0, 1, 2} - {gone}:
         assert all_links[rank].reason() == f"{name} is gone"
         deadline = time.monotonic() + 10
-        while not heard[rank] and time.monotonic() < deadline:  # it is told just after
+        while not heard[rank] and time.monotonic() < deadline:  # the callback runs just after
             time.sleep(0.01)
         assert heard[rank] == [f"{name} is gone"]
 

@@ -1,4 +1,4 @@
-"""Where a run continues, on run folders with small checkpoints; no model is made."""
+"""Resume points of runs with small checkpoints; no model is built."""
 
 import shutil
 

@@ -4,7 +4,7 @@ import pytest
 from rumcli.training import sharing, state
 from rumcli.training.dataset import training_batches
 from rumcli.training.material import for_training
-from rumcli.training.trainer import train  # noqa: F401 - what a trainer imports comes first
+from rumcli.training.trainer import train  # noqa: F401 - the trainer imports it first
 from tests import small
 from tests.training.together import together
 

@@ -1,4 +1,4 @@
-"""Curves for TensorBoard: what is written, that nothing is there twice, that they do no harm."""
+"""TensorBoard curves: their points, no duplicates, no effect of errors on training."""
 
 import sys
 
@@ -36,7 +36,7 @@ class Warned(Listener):
 
 
 def write_curves_to(monkeypatch, file):
-    """Let the next runs write their curves to a stand-in."""
+    """Redirect the curves of the next runs to a stand-in."""
 
     def beside(listener, run):
         return tensorboard.Several(listener, tensorboard.Curves(lambda: file, listener.warned))
@@ -105,9 +105,9 @@ def test_tensorboard_shows_no_step_twice_after_a_resume(tmp_path):
     curves = tmp_path / "tensorboard"
     assert points(reading, curves, "training/loss") == [10, 20, 30]
     assert points(reading, curves, "validation/loss") == [15, 30]
-    # when it goes on,
+    # when it resumes,
     train(folder.config, folder, Listener())
-    # then each step is there once, with what the run's own record has.
+    # then each step occurs once, with the values of the run's record.
     assert len(list(curves.iterdir())) == 2
     assert points(reading, curves, "training/loss") == [10, 20, 30, 40, 50]
     assert points(reading, curves, "validation/loss") == [15, 30, 45, 50]

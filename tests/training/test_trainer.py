@@ -99,7 +99,7 @@ def test_summary_uses_the_best_weights(tmp_path, task):
 
 @pytest.mark.parametrize(
     ("task", "cell", "stop_at", "saved_at"),
-    [  # steps are told of before they are saved
+    [  # steps are reported before they are saved
         ("copying", "gru", 13, 10),
         pytest.param("copying", "rum", 15, 10, marks=pytest.mark.slow),
         pytest.param("copying", "arum", 16, 15, marks=pytest.mark.slow),

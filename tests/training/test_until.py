@@ -1,4 +1,4 @@
-"""`train.until`: a run ends at the first validation that is as it asks."""
+"""`train.until`: a run stops at the first validation that meets the threshold."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests import small
 
 
 class StopAtEvaluation(Listener):
-    """Asks for a stop when it hears of the evaluation at a step."""
+    """Requests a stop at the evaluation of a step."""
 
     def __init__(self, step):
         self.request = StopRequest()
@@ -40,7 +40,7 @@ def without_times(summary):
 
 @pytest.fixture(scope="module")
 def between(tmp_path_factory):
-    """A bound on the loss that the second validation of the small run is the first to keep."""
+    """A loss threshold that the second validation of the small run is the first to meet."""
     folder = RunFolder.create(tmp_path_factory.mktemp("whole") / "run", small.run_config(steps=40))
     train(folder.config, folder, Listener())
     first, second, *_ = [record["val_loss"] for record in folder.records()]
@@ -102,7 +102,7 @@ def test_stop_near_the_threshold_changes_nothing(tmp_path, between, end):
 def test_metric_of_another_task_is_reported_before_the_first_step(tmp_path):
     with pytest.raises(ConfigError, match=r"--until symbol_acuracy>=1: unknown figure"):
         small.run_config(train__until="symbol_acuracy>=1")
-    # Of a user's own task only the trainer knows the figures.
+    # The metrics of a custom task are known only in the trainer.
     run, folder = create_run(tmp_path / "run", "symbol_accuracy>=1")
     train_config = run.train.model_copy(update={"until": "symbol_acuracy>=1"})
     run = run.model_copy(update={"train": train_config})

@@ -69,7 +69,7 @@ def worst_answer(ours, published):
 def test_difference_above_the_tolerance_is_detected():
     published = of_answers(*["yes"] * 10, *["no"] * 10)
     assert all(each.size == 0 for each in measures.differences(published, published))
-    near = of_answers(*["yes"] * 21, *["no"] * 19)  # 52.5 %: half of what is tolerated
+    near = of_answers(*["yes"] * 21, *["no"] * 19)  # 52.5 %: half of the tolerance
     assert worst_answer(near, published).size == pytest.approx(0.5)
     with pytest.raises(AssertionError, match=r"subtask 6: differences.*\n.*% answer: yes"):
         assert_alike(of_answers("yes", "yes", "no"), of_answers("yes", "no", "no"), 6)

@@ -16,7 +16,7 @@ TRAIN, TEST = file_name(2, "train"), file_name(2, "test")
 
 
 def story_file(word):
-    """Return a file that can be told from others by one answer."""
+    """Return a file that is identified by its one answer."""
     return f"1 Mary got the {word}.\n2 What is it? \t{word}\t1\n".encode()
 
 

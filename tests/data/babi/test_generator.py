@@ -14,7 +14,7 @@ from rumcli.data.splits import SPLITS
 from tests.data.babi import measures
 
 SUBTASKS = sorted(generator.FAMILIES)
-# Of ten thousand questions, in seconds of one processor.
+# For ten thousand questions, in CPU seconds.
 LONGEST = 5.0
 # Prints a checksum of stories of all subtasks; nothing but the standard library may vary it.
 DIGEST = """

@@ -1,4 +1,4 @@
-"""What stories about people in places must be like, judged from their text; all but the answers."""
+"""Properties of the text of stories about people in places, except the answers."""
 
 import itertools
 import re

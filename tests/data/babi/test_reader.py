@@ -168,8 +168,8 @@ def test_written_stories_are_read_back_unchanged(stories, subtask):
     assert parse(to_text(stories, subtask)) == stories
 
 
-def assert_read_or_told(content):
-    """Check that a content is read, and is the same when written and read again, or told."""
+def assert_parsed_or_rejected(content):
+    """Assert that a content is parsed, and unchanged after a round trip, or rejected."""
     with contextlib.suppress(ConfigError):
         stories = reader.parse(content, "x")
         assert reader.parse(to_text(stories, 4).encode(), "x") == stories
@@ -187,19 +187,19 @@ def assert_read_or_told(content):
 @example(place=TEXT.index("\t"), removed=1, added=b"")
 def test_changed_file_is_parsed_or_rejected(place, removed, added):
     content = TEXT.encode()
-    assert_read_or_told(content[:place] + added + content[place + removed :])
+    assert_parsed_or_rejected(content[:place] + added + content[place + removed :])
 
 
 @given(cut=st.integers(0, len(TEXT)))
 def test_truncated_file_is_parsed_or_rejected(cut):
-    assert_read_or_told(TEXT.encode()[:cut])
+    assert_parsed_or_rejected(TEXT.encode()[:cut])
 
 
 @given(content=st.binary(max_size=60))
 def test_any_bytes_are_parsed_or_rejected(content):
-    assert_read_or_told(content)
-    assert_read_or_told(b"1 " + content)
-    assert_read_or_told(b"1 A b.\n2 C? \t" + content)
+    assert_parsed_or_rejected(content)
+    assert_parsed_or_rejected(b"1 " + content)
+    assert_parsed_or_rejected(b"1 A b.\n2 C? \t" + content)
 
 
 @pytest.mark.parametrize(
