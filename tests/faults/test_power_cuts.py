@@ -17,7 +17,7 @@ import pytest
 from rumcli import files
 from rumcli.errors import ConfigError
 from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import FAILED, Mark, SweepFolder
+from rumcli.sweeps.folder import FAILED, Mark, Run, SweepFolder
 from rumcli.training import resume
 from rumcli.training.callback import RunCallback
 from rumcli.training.group import ALONE
@@ -118,10 +118,10 @@ def test_power_cut_loses_nothing_before_the_newest_checkpoint(disk, tmp_path):
 
 def test_a_sweep_keeps_its_points_and_marks_through_a_power_cut(disk, tmp_path):
     point = {"optimizer.learning_rate": 0.01}
-    plan = plans.read(sweeps.write(tmp_path))
+    plan = plans.read(sweeps.write_sweep(tmp_path))
     with SweepFolder.claim(disk.root / "out", "sweep", plan) as made:
         made.write_points([point])
-        one = sweeps.run(1, 1, point)
+        one = Run(1, 1, point)
         made.begin(one, plan)
         made.mark(one, FAILED, "why")
         disk.cut_power(tmp_path / "left")

@@ -143,7 +143,7 @@ def test_command_line_reports_errors_in_one_line(place, content, is_babi):
 
 @fuzz(fast=30, slow=1000, members=st.lists(st.tuples(names, contents), max_size=4))
 def test_only_verified_texts_are_written_and_only_by_their_own_names(place, members):
-    texts = list(sources.placed())
+    texts = list(sources.archive_members())
     kept = [(name, content, b"0", None, "") for name, content in [*members, *texts]]
     (place / "x").write_bytes(tar_bytes(kept))
     found = attempt(penn_treebank.read, str(place / "x"), sources.FILES, around=place)
