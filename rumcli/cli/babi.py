@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli import lenient
 from rumcli.cli import options
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
@@ -86,7 +85,7 @@ def _subtasks() -> list[str]:
 
 def _chosen(subtask: str) -> list[int]:
     known = _subtasks()
-    subtask = lenient.name(subtask, [_ALL])
+    subtask = options.subtask(subtask)
     if subtask != _ALL and subtask not in known:
         raise ConfigError(f"--subtask {subtask}: expected a number from 1 to 20, or all")
     return [int(number) for number in (known if subtask == _ALL else [subtask])]

@@ -104,7 +104,7 @@ def _require(kind: str) -> None:
 def _check(path: Path, kind: str, force: bool) -> None:
     suffix = _SUFFIXES[kind]
     if suffix:
-        if path.suffix != suffix:
+        if path.suffix.lower() != suffix:
             raise ConfigError(f"--out {path}: expected a name that ends in {suffix}")
         output.check_new_file(path, force)
         return

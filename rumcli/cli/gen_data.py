@@ -145,7 +145,7 @@ def _format(asked: str | None, out: Path | None) -> str:
         return options.choose("--format", "format", asked, known)
     if out is None:
         return "jsonl"
-    suffix = out.suffix.removeprefix(".")
+    suffix = out.suffix.removeprefix(".").lower()
     if suffix not in known:
         raise ConfigError(f"--out {out}: which format? Add --format {', '.join(known)}")
     return suffix

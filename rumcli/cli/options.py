@@ -83,6 +83,14 @@ def _integer(text: Any) -> int:
     return number
 
 
+def subtask(text: str) -> str:
+    """Return a bAbI subtask as it was typed in plain form: `all`, or an integer's digits."""
+    try:
+        return str(_integer(text))
+    except ValueError:
+        return lenient.name(text, ["all"])
+
+
 def tasks() -> list[str]:
     """Return the names of the tasks."""
     from rumcli import config

@@ -22,7 +22,7 @@ def check(flag: str, path: Path, force: bool) -> str:
         ConfigError: If its name does not end in a known format, it can't be written there, or
             matplotlib is missing.
     """
-    kind = path.suffix.removeprefix(".")
+    kind = path.suffix.removeprefix(".").lower()
     if kind not in KINDS:
         raise ConfigError(f"{flag} {path}: expected a name that ends in .{', .'.join(KINDS)}")
     output.check_new_file(path, force)

@@ -46,6 +46,7 @@ def run(
     if resume is not None:
         folder = RunFolder.open(resume)
         if (finished := folder.finished(run)) and not from_scratch:
+            finished = {**finished, "folder": str(folder.path)}  # it may have been moved
             requirements.check_names(required, requirements.figures_in(finished))
             if not showing.quiet:
                 output.note(f"{resume} is finished at step {_end(finished)}")

@@ -182,7 +182,7 @@ def train(
     flags = {
         **code.flags("task", task),
         ("task", "data"): data,
-        ("task", "subtask"): subtask,
+        ("task", "subtask"): subtask and options.subtask(subtask),
         ("task", "delay"): delay,
         **code.flags("cell", cell),
         ("cell", "units"): hidden,

@@ -67,6 +67,12 @@ def _whole_number(loader: _Loader, node: yaml.ScalarNode) -> int:
     raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
+def _number(loader: _Loader, node: yaml.ScalarNode) -> float | str:
+    # Beyond what a float holds, such as `12e4567`, it is text: infinity is typed as `.inf`.
+    number = loader.construct_yaml_float(node)
+    return node.value if math.isinf(number) and "inf" not in node.value.lower() else number
+
+
 def _no_such_type(loader: _Loader, node: yaml.Node) -> Any:
     kind = node.tag.rpartition(":")[2]
     problem = f"the tag !!{kind} is not supported; expected null, a boolean, a number, text, a list"
@@ -75,6 +81,7 @@ def _no_such_type(loader: _Loader, node: yaml.Node) -> Any:
 
 _Dumper.add_representer(str, _text)
 _Loader.add_constructor(_INT, _whole_number)
+_Loader.add_constructor(_FLOAT, _number)
 for _tag in _NOT_IN_JSON:
     _Loader.add_constructor(_tag, _no_such_type)
 for _kind in (_Loader, _Dumper):

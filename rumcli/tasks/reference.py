@@ -21,10 +21,15 @@ class Reference:
     solved: float
     published: float | None = None
 
-    def fraction(self, value: float) -> float:
-        """Return how far `value` is from the baseline (0) to solved (1); negative: worse."""
+    def fraction(self, value: float) -> float | None:
+        """Return how far `value` is from the baseline (0) to solved (1); negative: worse.
+
+        None if the baseline solves the task already, as where all answers are the same.
+        """
+        if self.solved == self.baseline:
+            return None
         return (value - self.baseline) / (self.solved - self.baseline)
 
     def is_beaten(self, value: float) -> bool:
         """Tell whether `value` is on the solved side of the baseline."""
-        return self.fraction(value) > 0
+        return (self.fraction(value) or 0) > 0

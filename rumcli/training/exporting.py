@@ -62,7 +62,7 @@ def export(
     written = task.for_inference(model)
     report(f"writing {path} and reading it again")
     with files.replacing_any(path) as aside, files.reachable(aside.parent) as place:
-        plain = place / f"model{aside.suffix}"  # some libraries can't open every name
+        plain = place / f"model{aside.suffix.lower()}"  # some libraries can't open every name
         formats.write(written, kind, plain)
         difference, scale, examples = _compare(task, model, written, formats.read(kind, plain))
         plain.rename(aside)

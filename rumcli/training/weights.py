@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from rumcli.errors import RunError
-from rumcli.training import resume
 from rumcli.training.checkpoint import BEST
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_folder import PROGRESS, RunFolder
 
 
 def missing(folder: RunFolder, which: str) -> str | None:
@@ -35,12 +34,14 @@ def require(folder: RunFolder, which: str) -> None:
 
 
 def message(folder: RunFolder, which: str) -> str:
-    """Return the error of a run without a checkpoint.
-
-    Raises:
-        RunError: If it had checkpoints and they are gone.
-    """
-    resume.check(folder)
-    if which == BEST and folder.records():
+    """Return the error of a run without a checkpoint."""
+    place = folder.checkpoints
+    if not folder.records() and not (folder.path / PROGRESS).exists():
+        return f"{folder.path} has no '{which}' checkpoint yet; resume it: {folder.resume_command}"
+    if which == BEST and place.numbered():
         return f"{folder.path} has no best.npz any more; try --checkpoint last"
-    return f"{folder.path} has no '{which}' checkpoint yet; go on with it: {folder.resume_command}"
+    lost = f"{BEST}.npz" if which == BEST else "step-*.npz"
+    return (
+        f"{place.path}/{lost} is missing; restore it, or train again: {folder.resume_command} "
+        "--from-scratch"
+    )

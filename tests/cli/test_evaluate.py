@@ -33,7 +33,7 @@ def test_eval_changes_nothing(finished_run):
 
 def test_run_without_checkpoint_is_reported(finished_run, tmp_path):
     shutil.copy(finished_run / "config.yaml", tmp_path)
-    assert_one_line(rum("eval", tmp_path, cwd="/"), 1, "has no 'best' checkpoint yet; go on with")
+    assert_one_line(rum("eval", tmp_path, cwd="/"), 1, "has no 'best' checkpoint yet; resume it: ")
 
 
 def test_damaged_checkpoint_is_reported(finished_run, tmp_path):

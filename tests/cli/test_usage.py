@@ -214,7 +214,7 @@ WITHOUT_A_BACKEND = [
     ("train copying --cell wrong:Mine", 2, "wrong:Mine: importing wrong fails: SyntaxError"),
     ("train nowhere:Task", 2, "nowhere:Task: there is no module nowhere"),
     ("eval nowhere", 2, "there is no run folder nowhere"),
-    ("eval run", 1, "run has no 'best' checkpoint yet; go on with it: rum train --resume run"),
+    ("eval run", 1, "run has no 'best' checkpoint yet; resume it: rum train --resume run"),
     ("eval run --require los<1", 2, "--require 'los<1': unknown figure 'los'"),
     ("eval run --checkpoint LAST", 1, "run has no 'last' checkpoint yet"),
     ("eval run --examples 2", 2, "--examples 2: run is not a run of 'babi'"),

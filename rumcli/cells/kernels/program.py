@@ -169,7 +169,8 @@ def _together(join: Callable[[Any], Tensor], parts: list[Any]) -> list[Tensor | 
 def _refuse(*_: Tensor) -> None:
     raise NotImplementedError(
         "the fused implementation has neither second-order gradients nor forward-mode ones "
-        "(tf.autodiff.ForwardAccumulator); make the layer with implementation='plain'"
+        "(tf.autodiff.ForwardAccumulator); make the layer with implementation='plain', and for "
+        "forward mode call it outside of tf.function"
     )
 
 
