@@ -7,7 +7,7 @@ NAMES = ("Mary", "John", "Sandra")
 PLACES = ("garden", "kitchen")
 
 
-def stories(count, seed=0):
+def make_stories(count, seed=0):
     """Make stories of two to four moves, each with two questions."""
     made = []
     for number in range(count):
@@ -24,11 +24,11 @@ def stories(count, seed=0):
     return made
 
 
-def write(folder, numbers=(1,), train=40, test=12):
+def write_subtasks(folder, numbers=(1,), train=40, test=12):
     """Write the training and test files of subtasks; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
         for seed, (split, count) in enumerate({"train": train, "test": test}.items()):
             path = folder / subtasks.file_name(number, split)
-            path.write_text(to_text(stories(count, seed), number))
+            path.write_text(to_text(make_stories(count, seed), number))
     return folder

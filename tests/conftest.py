@@ -47,3 +47,15 @@ def _free_models():
         import keras
 
         keras.backend.clear_session()
+
+
+@pytest.fixture
+def _keras_is_not_started(monkeypatch):
+    """End each command with an error where it would import Keras."""
+    from rumcli.cli import engine
+    from rumcli.errors import ConfigError
+
+    def start(debug, first=None, quiet=False):
+        raise ConfigError("here Keras would be started")
+
+    monkeypatch.setattr(engine, "start", start)

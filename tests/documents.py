@@ -19,7 +19,7 @@ def file_of(kind):
 
 @cache
 def validator(kind):
-    """Return what checks documents of a kind."""
+    """Return the validator of a kind of document."""
     schema = json.loads((SCHEMAS / file_of(kind)).read_text(encoding="utf-8"))
     return jsonschema.Draft202012Validator(schema)
 
@@ -31,7 +31,7 @@ def validated(text, kind):
     its schema says.
 
     Args:
-        text: What was on stdout.
+        text: The output on stdout.
         kind: One of `documents.KINDS`.
     """
     found = json.loads(text, parse_constant=_refuse)

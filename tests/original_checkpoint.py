@@ -37,7 +37,7 @@ def variables(features, units, version=LAST, update_gate=True, layer_norm=False,
     return theirs, ours
 
 
-def write(path, arrays):
+def write_checkpoint(path, arrays):
     """Write a checkpoint of TensorFlow 1 with these variables."""
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:

@@ -1,7 +1,7 @@
-"""A disk whose power is cut: of what was written, only what was flushed is left.
+"""A disk whose power is cut: only flushed writes are left.
 
 As POSIX has it, and stricter than most file systems: `fsync` of a file keeps its content but not
-its name, and `fsync` of a directory keeps the names in it but not what they name.
+its name, and `fsync` of a directory keeps the names in it but not the files they name.
 """
 
 import os
@@ -27,7 +27,7 @@ class Disk:
         os.fsync = self._flush
 
     def cut_power(self, place):
-        """Copy to a new directory what is left."""
+        """Copy the flushed files to a new directory."""
         place.mkdir()
         self._restore(self._number(self.root.stat()), place)
 

@@ -111,19 +111,19 @@ def imported_rooms(path):
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
-def test_a_room_imports_only_from_below(room):
+def test_layer_imports_only_from_lower_layers(room):
     files = (PACKAGE / room).rglob("*.py") if room in ROOMS else [PACKAGE / f"{room}.py"]
     for path in files:
         assert imported_rooms(path) - {room} <= MAY_IMPORT[room], path
 
 
-def test_every_file_is_in_a_room():
+def test_every_file_belongs_to_a_layer():
     tops = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
     assert tops - {"__init__", "__main__", "__pycache__", "presets"} == set(MAY_IMPORT)
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_every_room_says_what_lives_in_it(room):
+def test_every_layer_documents_its_contents(room):
     tree = ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
 
@@ -154,7 +154,7 @@ _NO_MATTER = re.compile(r"""\bfiles\.|open\("xb"\)|os\.devnull""")
 
 @pytest.mark.parametrize("room", ["training", "sweeps", "reproduction"])
 def test_runs_sweeps_and_tables_are_written_through_one_module(room):
-    """Else what is written does not survive a power cut, or goes through a link."""
+    """Other writes do not survive a power cut, or follow links."""
     for path in (PACKAGE / room).rglob("*.py"):
         for line in path.read_text(encoding="utf-8").splitlines():
             assert not _WRITING.search(line) or _NO_MATTER.search(line), (path, line)

@@ -11,14 +11,14 @@ from rumcli.bounds import Requirement
     st.sampled_from([">=", "<=", ">", "<"]),
     st.floats(allow_nan=False, allow_infinity=False),
 )
-def test_what_was_written_is_read(name, comparison, bound):
+def test_written_bound_is_read_back_unchanged(name, comparison, bound):
     assert bounds.read(f" {name} {comparison} {bound!r} ") == Requirement(name, comparison, bound)
 
 
-def test_a_bound_near_one_is_not_shown_as_one():
+def test_bound_near_one_is_not_rounded_to_one():
     assert str(bounds.read("accuracy >= 0.9999999")) == "accuracy>=0.9999999"
 
 
-def test_another_form_is_an_error_that_shows_the_right_one():
+def test_wrong_form_is_rejected_with_the_right_one():
     with pytest.raises(ValueError, match=r"NAME>=NUMBER, .* as in 'accuracy>=0.95'"):
         bounds.read("accuracy=1")

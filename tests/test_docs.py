@@ -1,4 +1,4 @@
-"""What README and docs say is there is there."""
+"""Keys, links, pages and names in README and docs exist."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def keys(model=RunConfig, path=""):
         if models and not path:
             for inner in models.values():
                 yield from keys(inner, f"{key}.")
-        else:  # what is in a cell within a cell is described with the cell
+        else:  # options of an inner cell are documented with that cell
             yield f"{path}{key}"
 
 
@@ -38,7 +38,7 @@ def anchors(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
+def test_links_resolve(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if target.startswith("https://"):
             continue
@@ -69,12 +69,12 @@ def test_every_page_is_in_the_navigation_of_the_site_once():
 
 
 @pytest.mark.parametrize("name", sorted(generate.pages()))
-def test_pages_made_of_the_package_are_up_to_date(name):
+def test_generated_pages_are_up_to_date(name):
     written = (DOCS / name).read_text(encoding="utf-8")
     assert generate.pages()[name] == written, "run: python -m docs.generate"
 
 
-def test_what_help_says_of_commands_has_no_markup_left():
+def test_command_help_has_no_markup():
     assert generate._cell("[bold]one[/bold] [red]two[/red]\nof [B, T, H], a < b") == (
         "one two of [B, T, H], a &lt; b"
     )
@@ -83,7 +83,7 @@ def test_what_help_says_of_commands_has_no_markup_left():
 @pytest.mark.parametrize(
     ("option", "section"), [("--cell", "cell"), ("TASK", "task")], ids=["cells", "tasks"]
 )
-def test_help_names_all_there_are(tmp_path, option, section):
+def test_help_lists_all_names(tmp_path, option, section):
     shown = " ".join(rum("train", "--help", cwd=tmp_path).stdout.split())
     described = shown.partition(f" {option} ")[2][:300]
     assert [name for name in config.names(section) if name not in described] == []

@@ -91,11 +91,11 @@ def parsed(arguments):
 
 
 @pytest.mark.parametrize("arguments", commands())
-def test_every_command_is_one_that_exists_with_the_options_that_it_has(arguments):
+def test_documented_commands_and_options_exist(arguments):
     parsed(arguments)
 
 
-def test_a_command_with_an_option_that_does_not_exist_is_found():
+def test_documented_command_with_an_unknown_option_is_detected():
     with pytest.raises(typer.TyperException, match="--nrom"):
         parsed(("train", "copying", "--nrom", "2.0"))
     with pytest.raises(AssertionError, match="'rum trian' is no command"):
@@ -135,7 +135,9 @@ def is_whole(arguments):
         if command.values[0][:1] == ("train",) and is_whole(command.values[0])
     ],
 )
-def test_every_training_has_a_configuration(arguments, tmp_path, monkeypatch, capsys):
+def test_documented_training_commands_have_valid_configurations(
+    arguments, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     code = app.main([*arguments, "--dry-run"])
     assert code == 0, capsys.readouterr().err
@@ -158,7 +160,7 @@ TUTORIALS = [ROOT / "README.md", ROOT / "docs/index.md", ROOT / "docs/ci.md", *E
 
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.name)
-def test_commands_name_the_runs_that_commands_before_them_make(page, monkeypatch, capsys):
+def test_documented_commands_use_runs_of_earlier_commands(page, monkeypatch, capsys):
     monkeypatch.chdir(ROOT / "examples")
     blocks, _ = code_of(text_of(page))
     every = [arguments for code in blocks for arguments in commands_in(code)]

@@ -1,4 +1,4 @@
-"""The scripts in examples/ do what they say, with small sizes."""
+"""The scripts in examples/ run, with small sizes."""
 
 import re
 import runpy
@@ -27,14 +27,14 @@ def run(script, *arguments, cwd):
 
 
 @pytest.mark.e2e
-def test_rum_is_a_layer_of_ones_own_model(tmp_path):
+def test_rum_layer_trains_in_a_custom_model(tmp_path):
     result = run("layer.py", "--steps=30", "--length=6", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     error = float(re.search(r"mean squared error ([\d.]+);", result.stdout)[1])
     assert error < 1 / 6  # of a model that always answers 1
 
 
-def test_a_cell_and_a_task_of_ones_own_are_trained_and_evaluated_and_exported(tmp_path):
+def test_custom_cell_and_task_are_trained_evaluated_and_exported(tmp_path):
     shutil.copy(EXAMPLES / "custom.py", tmp_path)
     own = ["--cell=custom:minimal_gru", "--set=task.options.length=5", "--out=run"]
     result = rum("train", "custom:Parity", *own, *CUSTOM, cwd=tmp_path)
@@ -68,6 +68,6 @@ def test_a_script_without_its_argument_shows_its_usage(capsys):
 
 
 @pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
-def test_the_readme_says_what_each_script_is_for(script):
+def test_readme_describes_each_script(script):
     readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
     assert f"(examples/{script.name})" in readme

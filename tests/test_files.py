@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rumcli import files
 
 
-def test_a_file_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_path):
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -33,12 +33,12 @@ def test_a_written_file_takes_the_place_of_the_old_one(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_json_has_null_where_json_has_no_number():
+def test_non_finite_numbers_are_written_as_null():
     content = {"a": [float("nan"), float("inf"), 1.5], "b": (1, "x")}
     assert files.to_json(content) == '{"a": [null, null, 1.5], "b": [1, "x"]}'
 
 
-def test_what_is_written_aside_does_not_go_through_a_link(tmp_path):
+def test_temporary_file_is_not_written_through_a_link(tmp_path):
     mine, path = tmp_path / "mine", tmp_path / "a.txt"
     mine.write_text("mine")
     (tmp_path / f".a.txt.{os.getpid()}.part").symlink_to(mine)
@@ -96,14 +96,14 @@ def test_a_file_takes_the_place_of_another(tmp_path):
     assert list(tmp_path.iterdir()) == [place]
 
 
-def test_what_is_added_to_a_file_follows_what_it_had(tmp_path):
+def test_appended_text_follows_the_old_content(tmp_path):
     for content in (b"one\n", b"two\n"):
         files.append(tmp_path / "a", content)
     assert (tmp_path / "a").read_bytes() == b"one\ntwo\n"
 
 
 @pytest.mark.parametrize("kind", ["symlink_to", "hardlink_to"])
-def test_nothing_is_added_to_what_a_link_names(tmp_path, kind):
+def test_append_does_not_follow_a_link(tmp_path, kind):
     mine, path = tmp_path / "mine", tmp_path / "a"
     mine.write_text("mine\n")
     getattr(path, kind)(mine)
@@ -113,7 +113,7 @@ def test_nothing_is_added_to_what_a_link_names(tmp_path, kind):
     assert path.read_text() == ("new\n" if kind == "symlink_to" else "mine\nnew\n")
 
 
-def test_nothing_is_added_to_a_pipe(tmp_path):
+def test_append_to_a_pipe_is_rejected(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match=r"Not a regular file|No such device"):
         files.append(tmp_path / "pipe", b"new")
@@ -157,7 +157,7 @@ def test_an_error_of_the_disk_is_not_lost_by_the_flush_of_a_directory(tmp_path, 
 
 
 @given(text=st.text(st.characters()))
-def test_readable_text_is_valid_unicode_and_valid_text_is_left_alone(text):
+def test_readable_text_is_valid_unicode_and_valid_text_is_unchanged(text):
     found = files.readable(text)
     found.encode()
     assert (found == text) == text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)

@@ -7,7 +7,7 @@ from rumcli.errors import ConfigError
 @pytest.mark.parametrize(
     ("name", "command"), [("config.yaml", "rum train"), ("sweep.yaml", "rum sweep")]
 )
-def test_who_meets_a_folder_of_ours_is_told_how_to_go_on_with_it(tmp_path, name, command):
+def test_existing_directory_error_names_the_resume_command(tmp_path, name, command):
     path = tmp_path / "my runs"
     path.mkdir()
     (path / name).write_text("mine")

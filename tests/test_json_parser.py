@@ -20,7 +20,7 @@ DEEP = {
 
 
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
-def test_json_that_no_program_of_ours_writes_is_rejected(text):
+def test_json_beyond_the_limits_is_rejected(text):
     with pytest.raises(ValueError):  # noqa: PT011 - whatever it says, callers name the file
         json_parser.parse(text)
 
@@ -33,9 +33,9 @@ NOT_DEEP = {
 
 
 @pytest.mark.parametrize("text", NOT_DEEP.values(), ids=NOT_DEEP)
-def test_json_that_only_looks_deep_is_read(text):
+def test_json_within_the_depth_limit_is_accepted(text):
     assert json_parser.parse(text) == json.loads(text)
 
 
-def test_json_of_a_checkpoint_may_have_numbers_that_are_not_finite():
+def test_checkpoint_json_may_have_non_finite_numbers():
     assert json_parser.parse("[NaN, Infinity, 1.5]", allow_nan=True)[1:] == [float("inf"), 1.5]

@@ -15,7 +15,7 @@ def system(root, **files):
     return root
 
 
-def test_memory_is_that_of_the_machine_where_nothing_limits_it(tmp_path):
+def test_memory_is_that_of_the_machine_without_limits(tmp_path):
     root = system(tmp_path, proc__meminfo=MEMINFO, proc__self__cgroup="0::/\n")
     assert machine.memory(root) == {
         "total": 64 * GIGABYTE,
@@ -40,7 +40,7 @@ def test_the_narrowest_limit_of_a_container_and_those_around_it_counts(tmp_path)
             f"{group}__inner__cpuDOTmax": "max 100000\n",
         },
     )
-    # What was only read from files can be given up: of 4 GB 2 are in use.
+    # The cache of read files can be freed: 2 of 4 GB are in use.
     assert machine.memory(root) == {
         "total": 64 * GIGABYTE,
         "limit": 4 * GIGABYTE,
@@ -67,7 +67,7 @@ def test_control_groups_of_version_1_are_read_too(tmp_path, limit, expected):
     assert machine.cores(root)["quota"] == 0.5
 
 
-def test_nothing_is_told_where_there_is_nothing_to_read(tmp_path):
+def test_memory_is_unknown_without_system_files(tmp_path):
     assert machine.memory(tmp_path)["available"] is None
     assert machine.cores(tmp_path)["quota"] is None
 

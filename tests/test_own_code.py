@@ -17,7 +17,7 @@ def half(value, of=2):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder with modules of the user's, who stands in it."""
+    """A working directory with custom modules."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
     monkeypatch.setattr(own_code, "_admitted", {})
@@ -29,14 +29,14 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_what_was_not_admitted_is_not_found_nor_imported(here):
+def test_untrusted_code_is_not_imported(here):
     for path in ("theirs:half", "os:system"):
         with pytest.raises(ConfigError, match=f"{path}, which can do .* if you trust it: --trust"):
             own_code.make(path, "cell", 8)
     assert not (here / "has_run").exists()
 
 
-def test_what_was_admitted_is_made_and_nothing_else_of_the_same_module(here):
+def test_only_trusted_objects_of_a_module_are_created(here):
     own_code.admit("theirs:half")
     assert (here / "has_run").exists()
     assert own_code.make("theirs:half", "cell", 8, of=4) == 2
@@ -58,13 +58,13 @@ def test_what_was_admitted_is_made_and_nothing_else_of_the_same_module(here):
         ("theirs:number", "theirs:number: expected a class or a function, got int"),
     ],
 )
-def test_what_is_wrong_with_code_is_told(here, path, expected):
+def test_error_in_custom_code_is_reported(here, path, expected):
     with pytest.raises(ConfigError) as raised:
         own_code.admit(path)
     assert str(raised.value).startswith(expected)
 
 
-def test_what_code_refuses_is_told(here):
+def test_error_raised_by_custom_code_is_reported(here):
     own_code.admit("theirs:half")
     with pytest.raises(ConfigError) as raised:
         own_code.make("theirs:half", "cell", 8, off=4)
@@ -73,12 +73,12 @@ def test_what_code_refuses_is_told(here):
 
 
 @pytest.mark.parametrize("text", ["a:B", "a.b_1:C", "ä.b:Ç"])
-def test_a_module_and_a_name_are_a_path(text):
+def test_module_and_name_form_an_import_path(text):
     assert own_code.is_path(text)
 
 
 @pytest.mark.parametrize(
     "text", ["gru", "a:", ":B", "a.:B", "a/b:C", "a:b.c", "1:b", "a:b;c", "a:b\n"]
 )
-def test_anything_else_is_none(text):
+def test_other_text_is_no_import_path(text):
     assert not own_code.is_path(text)

@@ -58,7 +58,7 @@ def modules_by_name():
 
 
 def exists(dotted):
-    """Tell whether a dotted name leads to a module, or to what a module defines."""
+    """Return whether a dotted name resolves to a module or a definition in it."""
     *parents, last = parts = dotted.split(".")
     ends = ["/" + "/".join(one) for one in (parts, parents)]
     modules = modules_by_name()
@@ -110,7 +110,7 @@ def test_every_file_that_is_named_exists():
     assert sorted(found) == []
 
 
-def test_what_the_docstring_of_a_module_names_is_there():
+def test_names_in_module_docstrings_exist():
     # A word in backticks is a module, a function, a class, or stands in the file itself.
     known = set(NAMES)
     for path in MODULES:
@@ -136,10 +136,10 @@ def module_docstring(path):
         ("By `train.until`, into `config.yaml`.", []),
     ],
 )
-def test_a_name_that_leads_nowhere_is_found(text, expected):
+def test_unresolved_name_is_detected(text, expected):
     assert list(missing_names(ROOT / "rumcli/training/run_folder.py", text)) == expected
 
 
-def test_a_file_that_is_not_there_is_found():
+def test_missing_file_is_detected():
     text = "`docs/none.md`, `no_such_module.py`, `rumcli/cells/NAME.py`, docs/cells.md"
     assert list(missing_files(text)) == ["docs/none.md", "no_such_module.py"]

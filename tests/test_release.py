@@ -1,4 +1,4 @@
-"""What a release is made with: one version, a changelog, workflows and an image."""
+"""Parts of a release: one version, a changelog, workflows and an image."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def test_the_changelog_begins_with_this_version():
     assert found[0] == rumcli.__version__
 
 
-def test_every_python_that_is_promised_is_tested():
+def test_every_supported_python_is_tested():
     prefix = "Programming Language :: Python :: 3."
     promised = [
         classifier.removeprefix("Programming Language :: Python :: ")
@@ -43,7 +43,7 @@ def test_every_python_that_is_promised_is_tested():
     assert workflow("release.yml")["jobs"]["smoke"]["strategy"]["matrix"]["python"] == promised
 
 
-def test_nothing_is_published_that_was_not_tested():
+def test_release_is_published_only_after_tests():
     jobs = workflow("release.yml")["jobs"]
     assert set(jobs["publish"]["needs"]) == {"suite", "smoke"}
     assert jobs["suite"]["uses"] == "./.github/workflows/tests.yml"
@@ -94,7 +94,7 @@ def test_the_notes_of_a_release_are_those_of_its_version(tmp_path, changes, expe
 
 
 @pytest.mark.parametrize("name", ["rumcli", "presets", "pyproject.toml", "README.md", "LICENSE"])
-def test_the_image_is_built_from_what_the_package_needs(name):
+def test_image_is_built_from_the_package_files(name):
     assert f"!{name}\n" in (ROOT / ".dockerignore").read_text(encoding="utf-8")
 
 

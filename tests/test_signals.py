@@ -9,10 +9,11 @@ import time
 import pytest
 
 from tests.cli.commands import COMMAND, environment
+from tests.marks import needs_posix
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(sys.platform == "win32", reason="POSIX only"),
+    needs_posix,
 ]
 
 # Native code that holds the main thread for minutes and lets other threads run, as a compiler does.
@@ -49,7 +50,7 @@ __main__.run()
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
 
-def start(program):
+def start_program(program):
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         env=environment(),
@@ -63,7 +64,7 @@ def start(program):
 
 @BOTH
 def test_a_run_in_native_code_announces_the_first_signal_and_ends_at_the_second(number):
-    with start(OF_A_RUN) as process:
+    with start_program(OF_A_RUN) as process:
         process.send_signal(signal.SIGTERM)
         # Long before the main thread is done.
         assert process.stderr.readline() == (
@@ -78,7 +79,7 @@ def test_a_run_in_native_code_announces_the_first_signal_and_ends_at_the_second(
 
 @BOTH
 def test_a_command_in_native_code_announces_its_end_and_ends(number):
-    with start(OF_A_COMMAND) as process:
+    with start_program(OF_A_COMMAND) as process:
         process.send_signal(number)
         name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
         line = f"rum: received {name}: ending; a second signal ends at once\n"
@@ -87,8 +88,8 @@ def test_a_command_in_native_code_announces_its_end_and_ends(number):
         assert process.stderr.read() == "rum: error: interrupted\n"
 
 
-def test_the_first_signal_is_noted_and_nothing_more():
-    with start(FREE) as process:
+def test_first_signal_is_only_recorded():
+    with start_program(FREE) as process:
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == f"noted {int(signal.SIGTERM)}\n"
         assert process.wait(60) == 0

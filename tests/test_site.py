@@ -69,7 +69,7 @@ def prose_of_code(text):
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
-def test_no_page_shows_code_as_text(page):
+def test_no_page_renders_code_as_prose(page):
     assert prose_of_code(page.read_text(encoding="utf-8")) == []
 
 
@@ -81,7 +81,7 @@ def test_no_page_shows_code_as_text(page):
         "text\n    rum doctor\n",
     ],
 )
-def test_code_that_is_shown_as_text_is_found(text):
+def test_code_rendered_as_prose_is_detected(text):
     assert prose_of_code(text)
 
 

@@ -10,16 +10,16 @@ def test_the_nearest_name_is_offered():
     )
 
 
-def test_nothing_is_offered_that_is_not_near():
+def test_distant_names_are_not_suggested():
     assert "did you mean" not in suggest.unknown("cell", "transformer", ["rum", "gru"])
 
 
 @given(name=st.text())
-def test_all_names_are_listed(name):
+def test_error_lists_all_names(name):
     assert suggest.unknown("cell", name, ["rum", "gru"]).endswith("cells: rum, gru")
 
 
-def test_a_name_that_differs_in_its_size_is_no_misspelling():
+def test_name_of_another_size_is_not_suggested():
     known = ["float32", "float64"]
     assert "did you mean" not in suggest.unknown("dtype", "float16", known)
     assert "did you mean 'float32'" in suggest.unknown("dtype", "float23", known)

@@ -16,7 +16,7 @@ from rumcli.reproduction import table as tables
 ROOT = Path(__file__).parent.parent
 
 
-def run(*command, cwd, **variables):
+def run_command(*command, cwd, **variables):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PYTEST"))}
     return subprocess.run(
         list(map(str, command)),
@@ -32,7 +32,7 @@ def run(*command, cwd, **variables):
 def wheel(tmp_path_factory):
     place = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place, ROOT]
-    built = run(*command, cwd=place)
+    built = run_command(*command, cwd=place)
     assert built.returncode == 0, built.stdout + built.stderr
     return next(place.glob("*.whl"))
 
@@ -45,10 +45,10 @@ def installed(wheel, tmp_path_factory):
     scripts = place / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / "python"
     pip = [sys.executable, "-m", "pip", "--python", python]  # without one of its own
-    done = run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=place)
+    done = run_command(*pip, "install", "--no-deps", "--no-index", wheel, cwd=place)
     assert done.returncode == 0, done.stderr
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    packages = Path(run(python, "-c", where, cwd=place).stdout.strip())
+    packages = Path(run_command(python, "-c", where, cwd=place).stdout.strip())
     # A line in a .pth file adds the folder, but not what .pth files in it add: no source tree.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     return scripts
@@ -66,18 +66,18 @@ def test_the_wheel_has_presets_and_types_and_no_tests(wheel):
 
 @pytest.mark.slow
 def test_the_installed_command_trains_and_evaluates_from_another_folder(installed, tmp_path):
-    listed = run(installed / "rum", "presets", "list", cwd=tmp_path)
+    listed = run_command(installed / "rum", "presets", "list", cwd=tmp_path)
     assert "copying" in listed.stdout, listed.stderr
     small = ["--delay=4", "--hidden=8", "--batch-size=8", "--steps=3", "--out=run"]
     small += ["--set=task.validation_examples=8", "--set=task.test_examples=8"]
-    trained = run(installed / "rum", "train", "copying", *small, cwd=tmp_path)
+    trained = run_command(installed / "rum", "train", "copying", *small, cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
-    evaluated = run(installed / "rum", "eval", "run", cwd=tmp_path)
+    evaluated = run_command(installed / "rum", "eval", "run", cwd=tmp_path)
     assert "memoryless loss" in evaluated.stdout, evaluated.stderr
 
 
 def test_the_installed_package_is_not_the_source_tree(installed, tmp_path):
     code = "import rumcli; print(rumcli.__file__)"
-    found = run(installed / "python", "-c", code, cwd=tmp_path).stdout
+    found = run_command(installed / "python", "-c", code, cwd=tmp_path).stdout
     assert str(ROOT) not in found
     assert str(installed.parent) in found

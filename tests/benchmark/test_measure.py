@@ -18,7 +18,7 @@ def timing(label, cell, samples):
     return made
 
 
-def test_every_subject_is_measured_in_every_round_and_the_yardstick_is_among_them():
+def test_every_round_measures_every_subject_and_the_yardstick():
     chosen = cases.subjects(TINY, ["rum"], on_tensorflow=True)
     heard = []
     assert [subject.label for subject in chosen] == ["rum", "rum, plain", "gru", "gru, jit"]
@@ -31,7 +31,7 @@ def test_every_subject_is_measured_in_every_round_and_the_yardstick_is_among_the
     assert heard[-1] == "copying: round 3 of 3"
 
 
-def test_plain_and_fused_have_the_same_weights_and_the_answer_may_be_the_last():
+def test_plain_and_fused_cells_share_weights():
     case = dataclasses.replace(TINY, return_sequences=False)
     for subject in cases.subjects(case, ["arum"], on_tensorflow=False)[:1]:
         step = measure.prepare(case, subject)
@@ -56,13 +56,13 @@ def test_a_fast_slow_rnn_is_compared_with_its_own_plain_loop():
     assert measure.yardstick(case, [ours, plain]) is plain
 
 
-def test_the_spread_is_that_of_the_quartiles():
+def test_spread_is_the_interquartile_range():
     assert timing("gru", "gru", [1.0, 1.0, 1.0, 9.0, 1.0]).spread == 0.0
     assert timing("gru", "gru", [1.0, 2.0, 3.0, 4.0, 5.0]).spread == pytest.approx(2 / 3)
     assert timing("gru", "gru", [1.0]).spread == 0.0
 
 
-def test_the_sizes_are_those_of_the_tasks():
+def test_sizes_match_the_tasks():
     sizes = {n: (c.steps, c.batch, c.units, c.features) for n, c in CASES.items()}
     assert sizes == {
         "copying": (220, 128, 100, 10),
@@ -83,7 +83,7 @@ def test_a_series_grows_along_one_axis_at_a_time():
     assert all([s.label for s in chosen] == ["rum", "gru"] for *_, chosen in points)
 
 
-def test_the_document_has_a_machine_and_series_apart_from_cases():
+def test_document_separates_machine_series_and_cases():
     content = document([Point(TINY, [timing("gru", "gru", [1.0])], axis="steps")])
     assert content["machine"]["cores"] >= 1
     assert content["cases"] == []
@@ -91,7 +91,7 @@ def test_the_document_has_a_machine_and_series_apart_from_cases():
 
 
 @pytest.mark.slow
-def test_memory_is_that_of_a_process_of_its_own():
+def test_memory_is_measured_in_a_separate_process():
     small = peak(TINY, Subject("rnn", "rnn"))
     large = peak(dataclasses.replace(TINY, batch=40_000), Subject("rnn", "rnn"))
     # Inputs alone: 40,000 × 5 × 10 numbers; several arrays of 40,000 × 5 × 6.
@@ -99,6 +99,6 @@ def test_memory_is_that_of_a_process_of_its_own():
 
 
 @pytest.mark.e2e
-def test_a_measurement_that_fails_says_of_whom_and_why():
+def test_failed_measurement_reports_subject_and_cause():
     with pytest.raises(RunError, match="measuring the memory of x at copying failed: ValueError"):
         peak(TINY, Subject("x", "bogus"))

@@ -19,7 +19,7 @@ class Heard(Listener):
 
 
 @pytest.mark.slow
-def test_a_run_is_measured_beside_bare_steps(monkeypatch):
+def test_run_and_bare_steps_are_both_measured(monkeypatch):
     monkeypatch.setattr(training, "_STEPS", {"recall": 14})
     monkeypatch.setattr(training, "_configuration", small_configuration)
     listeners = []
@@ -42,7 +42,7 @@ def small_configuration(task, cell, steps):
     return small.run_config(task, cell, steps=steps)
 
 
-def test_the_configuration_is_that_of_the_task():
+def test_configuration_matches_the_task():
     run = training._configuration("copying", "rum", 50)
     assert (run.task.delay, run.cell.units, run.train.batch_size) == (200, 100, 128)
     assert run.train.steps == run.train.eval_every == 50

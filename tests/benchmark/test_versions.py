@@ -7,7 +7,7 @@ PROJECT = pathlib.Path(__file__).parent.parent.parent / "pyproject.toml"
 FOR_DEVELOPERS = {"dev", "docs"}
 
 
-def test_every_extra_that_a_user_may_want_is_told_with_a_package_of_it():
+def test_every_extra_is_listed_with_a_package():
     declared = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
     told = {extra["extra"]: extra["package"] for extra in versions.extras()}
     assert set(told) == set(declared) - FOR_DEVELOPERS

@@ -96,7 +96,8 @@ def assert_same_in_float64(name: str, steps: int, batch: int, units: int) -> Non
 
 @pytest.mark.parametrize(
     ("name", "steps", "batch", "units"),
-    SAMPLE,
+    # Four fast cells take long to be traced.
+    [pytest.param(*one, marks=[pytest.mark.slow] * (one[0] == "fs_lstm")) for one in SAMPLE],
 )
 def test_outputs_and_gradients_are_those_of_the_plain_loop(name, steps, batch, units):
     assert_same_in_float64(name, steps, batch, units)
@@ -190,7 +191,7 @@ def test_gradients_over_many_steps_in_float32_are_those_of_float64():
 )
 def test_it_is_taken_inside_fit_and_draws_what_the_plain_loop_draws(name):
     losses, loops = {}, {}
-    for way in ("auto", "fused", "plain"):
+    for way in ("auto", "plain"):
         keras.utils.set_random_seed(1)
         # In float64, because the layer norms of six units enlarge rounding.
         model = model_with(LAYERS[name](6, implementation=way, dtype="float64"))
@@ -199,8 +200,7 @@ def test_it_is_taken_inside_fit_and_draws_what_the_plain_loop_draws(name):
         history = model.fit(inputs, inputs[:, 0, :1], batch_size=8, epochs=3, verbose=0)
         losses[way], loops[way] = history.history["loss"], program.traces() - before
     # The linear layer behind them is of float32.
-    np.testing.assert_allclose(losses["fused"], losses["plain"], rtol=1e-5)
-    assert losses["auto"] == losses["fused"]
+    np.testing.assert_allclose(losses["auto"], losses["plain"], rtol=1e-5)
     assert loops["auto"] > 0
     assert loops["plain"] == 0
 

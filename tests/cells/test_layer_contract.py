@@ -48,7 +48,7 @@ class TestFSRNN(LayerContract):
     def make(self, **kwargs: Any) -> Any:
         keras.utils.set_random_seed(7)
         dtype = kwargs.get("dtype")
-        fast = [LNLSTMCell(UNITS, dtype=dtype) for _ in range(3)]
+        fast = [LNLSTMCell(UNITS, dtype=dtype) for _ in range(2)]
         return FSRNN(fast, RUMCell(4, dtype=dtype, time_norm=1.0), **kwargs)
 
 

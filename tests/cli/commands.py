@@ -1,6 +1,6 @@
 """The real command: inside the test's process, or in one of its own where the test needs that.
 
-That process is a fork of one that has imported TensorFlow, where possible; see
+Such a process is a fork of one that has imported TensorFlow, where possible; see
 `tests/cli/forking.py`.
 """
 
@@ -100,13 +100,18 @@ def start(*arguments, cwd, fresh=False):
     )
 
 
-def interrupt_when(process, condition, number=signal.SIGINT, seconds=120):
-    """Send a signal as soon as `condition()` holds; return exit code, stdout, stderr."""
+def wait_until(condition, process=None, seconds=240):
+    """Wait until `condition()` holds, while a process runs."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "the run did not come that far"
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "the condition did not hold in time"
         time.sleep(0.02)
+
+
+def interrupt_when(process, condition, number=signal.SIGINT, seconds=120):
+    """Send a signal as soon as `condition()` holds; return exit code, stdout, stderr."""
+    wait_until(condition, process, seconds)
     process.send_signal(number)
     try:
         out, err = process.communicate(timeout=120)

@@ -40,7 +40,7 @@ def main():
 
 
 def serve(control):
-    """Fork for each request; return what was asked for in the child, None once nobody asks.
+    """Fork for each request; return the request in the child, None at the end of the requests.
 
     With a request come the file descriptors of stdout, stderr and a pipe, to which go first the
     command's process id and then its exit code.
@@ -87,7 +87,7 @@ def point(number, descriptor):
 
 
 def tell(descriptor, number):
-    """Write a line, if there is still someone who wants to know."""
+    """Write a line unless the reader is gone."""
     with contextlib.suppress(BrokenPipeError):
         os.write(descriptor, b"%d\n" % number)
 

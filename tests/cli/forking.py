@@ -56,7 +56,7 @@ def can_be_forked(env):
 
 
 class ForkedProcess:
-    """A command from the fork server, with what the tests need of `subprocess.Popen`.
+    """A command from the fork server, with the part of `subprocess.Popen` that tests need.
 
     Args:
         arguments: What follows `rum`.
@@ -95,7 +95,7 @@ class ForkedProcess:
         return self.returncode
 
     def communicate(self, timeout=None):
-        """Return what is left of stdout and stderr, to their ends."""
+        """Return the rest of stdout and stderr."""
         found = ["", ""]
 
         def read(place, stream):

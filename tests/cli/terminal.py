@@ -8,7 +8,7 @@ from tests.cli.commands import COMMAND, environment
 
 
 def in_a_terminal(cwd, variables, *arguments):
-    """Run `rum` with a pseudo-terminal as its stderr; return what it wrote there."""
+    """Run `rum` with a pseudo-terminal as its stderr; return its output there."""
     import pty
 
     ours, theirs = pty.openpty()

@@ -1,4 +1,4 @@
-"""What is freed is used again without the kernel's help, unless the user wants it otherwise."""
+"""Freed memory is reused without the kernel, unless the user configures the allocator."""
 
 import os
 import platform
@@ -45,16 +45,16 @@ def faults(**variables):
     return int(result.stdout)
 
 
-def test_memory_that_is_freed_is_there_for_the_next_array():
+def test_freed_memory_is_reused_for_the_next_array():
     assert faults() < 1000
 
 
-def test_what_the_user_sets_stays():
+def test_user_settings_are_kept():
     # The defaults of glibc: every large array has a mapping of its own.
     assert faults(MALLOC_MMAP_MAX_="65536", MALLOC_MMAP_THRESHOLD_="131072") > 10_000
 
 
-def test_it_is_told_whether_what_is_freed_is_kept(monkeypatch):
+def test_doctor_reports_whether_freed_memory_is_kept(monkeypatch):
     for variable in [name for name in os.environ if name.startswith("MALLOC_")]:
         monkeypatch.delenv(variable)
     assert allocator.describe() == {"keeps_freed": True, "reason": None}

@@ -14,7 +14,7 @@ SMALL = [
     "--steps=20",
     "--set=train.eval_every=10",
     "--set=task.embedding=5",
-    # To compile a loop of ours takes longer than such a run.
+    # Compiling a fused loop takes longer than such a run.
     "--cell=gru",
     "--set=model.layers=1",
 ]
@@ -22,22 +22,22 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder with stories and a run on them, and what the run said."""
+    """A directory with stories and a run on them, and the result of the command."""
     place = tmp_path_factory.mktemp("babi")
-    babi.write(place / "en")
+    babi.write_subtasks(place / "en")
     result = rum("train", "babi", "--data=en", "--out=run", *SMALL, cwd=place)
     assert result.returncode == 0, result.stderr
     return place, result
 
 
-def test_a_run_ends_with_its_accuracy_beside_the_majority(trained):
+def test_run_reports_accuracy_beside_the_majority_baseline(trained):
     _, result = trained
     assert "; majority accuracy 5" in result.stderr.splitlines()[0]
     for part in ("babi with gru, test split", "majority accuracy", "questions", "en, en"):
         assert part in result.stdout
 
 
-def test_eval_shows_what_was_answered_and_where_it_looked(trained):
+def test_eval_shows_predictions_and_attention(trained):
     place, _ = trained
     result = rum("eval", "run", "--examples=2", cwd=place)
     assert result.returncode == 0, result.stderr
@@ -60,7 +60,7 @@ def test_json_has_confusion_and_examples(trained):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("level", ["sentences", "words"])
-def test_it_trains_and_answers_on_jax(trained, tmp_path, level):
+def test_training_and_prediction_run_on_jax(trained, tmp_path, level):
     pytest.importorskip("jax")
     arguments = [f"--data={trained[0] / 'en'}", f"--set=task.level={level}", "--out=run", "--json"]
     settings = [*SMALL, "--cell=rum", "--set=model.layers=2"]
@@ -75,7 +75,7 @@ def test_it_trains_and_answers_on_jax(trained, tmp_path, level):
     assert shown.returncode == 0, shown.stderr
 
 
-def test_stories_are_generated_where_none_are_given(tmp_path):
+def test_stories_are_generated_without_data(tmp_path):
     arguments = ["--subtask=5", "--set=task.train_examples=40", "--set=task.test_examples=20"]
     arguments += ["--set=task.validation_examples=20", "--preset=babi_published", "--json"]
     result = rum("train", "babi", *arguments, *SMALL, cwd=tmp_path)
@@ -85,8 +85,8 @@ def test_stories_are_generated_where_none_are_given(tmp_path):
 
 
 @pytest.mark.slow
-def test_all_subtasks_are_trained_stopped_and_gone_on_with(tmp_path):
-    babi.write(tmp_path / "en", numbers=range(1, 21), train=20, test=6)
+def test_all_subtasks_stop_and_resume(tmp_path):
+    babi.write_subtasks(tmp_path / "en", numbers=range(1, 21), train=20, test=6)
     arguments = ["--subtask=all", "--data=en", "--out=all", *SMALL]
     process = start("train", "babi", *arguments, cwd=tmp_path)
     second = tmp_path / "all" / "qa2" / "metrics.jsonl"
@@ -114,8 +114,8 @@ def test_all_subtasks_are_trained_stopped_and_gone_on_with(tmp_path):
         ("--set task.level=letters", "expected 'words' or 'sentences', got 'letters'"),
     ],
 )
-def test_what_is_wrong_is_told_and_leaves_nothing(trained, tmp_path, arguments, expected):
-    babi.write(tmp_path / "en")
+def test_usage_errors_are_reported_without_leaving_files(trained, tmp_path, arguments, expected):
+    babi.write_subtasks(tmp_path / "en")
     result = rum("train", "babi", *arguments.split(), cwd=tmp_path)
     assert_one_line(result, 2, expected)
     assert not (tmp_path / "runs").exists()

@@ -1,18 +1,15 @@
 import hashlib
-import sys
 from pathlib import Path
 
 import pytest
 
 from rumcli.data.babi import generator, reader
 from tests.cli.commands import assert_one_line, interrupt_when, rum, rum_process, start
+from tests.directories import read_files
 from tests.documents import validated
+from tests.marks import needs_posix
 
 PATHS = "qa19_path-finding_train.txt", "qa19_path-finding_test.txt"
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def asked(content):
@@ -20,7 +17,7 @@ def asked(content):
     return sum(story.questions for story in reader.parse(content, "a file of ours"))
 
 
-def test_the_published_files_of_a_subtask_are_written(tmp_path):
+def test_gen_data_writes_the_published_files_of_a_subtask(tmp_path):
     result = rum("gen-data", "babi", "--subtask=19", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stderr == f"wrote {' and '.join(PATHS)} to {Path('data', 'babi')}\n"
@@ -40,31 +37,31 @@ def test_the_published_files_of_a_subtask_are_written(tmp_path):
 
 
 @pytest.mark.e2e
-def test_all_subtasks_have_the_questions_asked_for_and_the_same_for_the_same_seed(tmp_path):
+def test_all_subtasks_have_the_requested_questions_and_depend_on_the_seed_only(tmp_path):
     arguments = ["gen-data", "babi", "--subtask=all", "--count=13", "--split=validation"]
     result = rum(*arguments, "--out=a", "--seed=5", cwd=tmp_path)
-    files = contents(tmp_path / "a")
+    files = read_files(tmp_path / "a")
     assert result.stderr.splitlines()[-1] == f"wrote {len(generator.FAMILIES)} files to a"
     assert len(files) == len(generator.FAMILIES)
     assert all(name.endswith("_valid.txt") for name in files)
     assert {asked(content) for content in files.values()} == {13}
     # In an interpreter of its own, which has other hashes.
     rum_process(*arguments, "--out=b", "--seed=5", cwd=tmp_path, fresh=True)
-    assert contents(tmp_path / "b") == files
+    assert read_files(tmp_path / "b") == files
     rum(*arguments, "--out=b", "--seed=6", "--force", cwd=tmp_path)
-    other = contents(tmp_path / "b")
+    other = read_files(tmp_path / "b")
     assert all(other[name] != content for name, content in files.items())
 
 
-def test_nothing_is_written_if_one_of_the_files_exists(tmp_path):
+def test_existing_file_prevents_all_writing(tmp_path):
     (tmp_path / "o").mkdir()
     (tmp_path / "o" / PATHS[1]).write_text("mine")
     arguments = ["gen-data", "babi", "--subtask=19", "--count=5", "--out=o"]
     result = rum(*arguments, cwd=tmp_path)
     assert_one_line(result, 2, f"{Path('o', PATHS[1])} exists; choose another name, or --force")
-    assert contents(tmp_path / "o") == {PATHS[1]: b"mine"}
+    assert read_files(tmp_path / "o") == {PATHS[1]: b"mine"}
     assert rum(*arguments, "--force", cwd=tmp_path).returncode == 0
-    assert [asked(content) for content in contents(tmp_path / "o").values()] == [5, 5]
+    assert [asked(content) for content in read_files(tmp_path / "o").values()] == [5, 5]
 
 
 @pytest.mark.parametrize(
@@ -80,15 +77,15 @@ def test_nothing_is_written_if_one_of_the_files_exists(tmp_path):
         (["--subtask=4", "--out=file/x"], f"can't make {Path('file', 'x')}: "),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(tmp_path, arguments, expected):
+def test_usage_errors_are_reported_in_one_line(tmp_path, arguments, expected):
     (tmp_path / "file").write_text("mine")
     assert_one_line(rum("gen-data", "babi", *arguments, cwd=tmp_path), 2, expected)
-    assert contents(tmp_path) == {"file": b"mine"}
+    assert read_files(tmp_path) == {"file": b"mine"}
 
 
 @pytest.mark.e2e
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
-def test_an_interrupted_command_leaves_no_part_of_a_file(tmp_path):
+@needs_posix
+def test_interrupted_command_leaves_no_partial_file(tmp_path):
     out = tmp_path / "o"
     arguments = ["gen-data", "babi", "--subtask=4", "--count=100000000", "--out=o"]
     process = start(*arguments, cwd=tmp_path, fresh=True)

@@ -5,7 +5,7 @@ from tests.documents import validated
 
 
 @pytest.mark.slow
-def test_it_measures_and_prints_one_document(tmp_path):
+def test_bench_prints_one_document(tmp_path):
     arguments = ["--task=recall", "--cell=rum", "--rounds=1", "--no-memory", "--plot=x.png"]
     result = rum("bench", *arguments, "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -29,7 +29,7 @@ def test_it_measures_and_prints_one_document(tmp_path):
         ("--plot no/x.png", "can't write no/x.png: No such file or directory"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_is_measured(tmp_path, arguments, expected):
+def test_usage_error_is_reported_before_measuring(tmp_path, arguments, expected):
     (tmp_path / "there.png").write_bytes(b"mine")
     assert_one_line(rum("bench", *arguments.split(), cwd=tmp_path), 2, expected)
     assert (tmp_path / "there.png").read_bytes() == b"mine"

@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from tests.cli.commands import (
     start,
 )
 from tests.documents import validated
+from tests.marks import needs_posix
 
 SMALL = [
     "--hidden=8",
@@ -36,7 +36,7 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder with a text and a run on it, and what the run said."""
+    """A directory with a text and a run on it, and the result of the command."""
     place = tmp_path_factory.mktemp("trained")
     small.write_text(place / "text")
     result = rum("train", "ptb", "--data=text", "--out=run", *SMALL, cwd=place)
@@ -55,7 +55,7 @@ def configured_data(run):
     return next(line.split()[-1] for line in lines if line.startswith("  data:"))
 
 
-def test_a_run_ends_with_bits_per_character_beside_the_entropy_of_its_text(trained):
+def test_run_reports_bits_per_character_beside_the_entropy_of_its_text(trained):
     place, result = trained
     assert not has_control_characters(result.stdout + result.stderr)
     lines = result.stderr.splitlines()
@@ -67,7 +67,7 @@ def test_a_run_ends_with_bits_per_character_beside_the_entropy_of_its_text(train
     assert configured_data(place / "run") == str(place / "text")
 
 
-def test_eval_gives_what_training_gave(trained):
+def test_eval_reproduces_the_test_metrics_of_training(trained):
     place, _ = trained
     summary = json.loads((place / "run/summary.json").read_text())
     result = rum("eval", place / "run", "--json", cwd="/")
@@ -84,7 +84,7 @@ def test_eval_scores_another_text(trained, tmp_path):
     assert validated(result.stdout, "eval")["data"] == "other"
 
 
-def test_a_symbol_unseen_in_training_is_scored_as_unknown_or_named_with_the_option(place):
+def test_unseen_symbol_is_scored_as_unknown_or_reported_with_the_option(place):
     other = small.write_text(place / "other")
     (other / "test.txt").write_bytes("abcd\u00e9".encode())
     result = rum("eval", "run", "--data=other", "--json", cwd=place)
@@ -98,21 +98,21 @@ def test_a_symbol_unseen_in_training_is_scored_as_unknown_or_named_with_the_opti
     assert "--set task.unknown_below=1 reads such bytes as one" in result.stderr
 
 
-def test_a_text_that_has_moved_is_given_with_data(trained, place):
+def test_data_option_names_the_new_path_of_a_moved_text(trained, place):
     # Given a run whose text is no longer where it was,
     config = place / "run" / "config.yaml"
     config.write_text(config.read_text().replace(str(trained[0]), "/nowhere"))
     moved = "there is no /nowhere/text; expected a text file or a folder with three; if it has"
     assert_one_line(rum("eval", "run", cwd=place), 2, moved)
     assert_one_line(rum("train", "--resume=run", "--steps=30", cwd=place), 2, moved)
-    # when it is told where it is, it goes on, and keeps that.
+    # when `--data` names the new path, the run continues and records it.
     assert rum("eval", "run", "--data=text", cwd=place).returncode == 0
     arguments = ["train", "--resume=run", "--data=text", "--steps=30", "--json"]
     assert validated(rum(*arguments, cwd=place).stdout, "train")["steps"] == 30
     assert configured_data(place / "run") == str(place / "text")
 
 
-def test_a_run_does_not_go_on_with_another_text(place):
+def test_resume_rejects_another_text(place):
     small.write_text(place / "text", seed=5)
     before = (place / "run/config.yaml").read_bytes()
     result = rum("train", "--resume=run", "--data=text", "--steps=30", cwd=place)
@@ -121,7 +121,7 @@ def test_a_run_does_not_go_on_with_another_text(place):
     assert (place / "run/config.yaml").read_bytes() == before
 
 
-def test_a_test_text_that_was_changed_behind_the_run_s_back_is_noticed(place):
+def test_changed_test_text_is_detected(place):
     config = place / "run" / "config.yaml"
     config.write_text(config.read_text().replace(configured_data(place / "run"), "text"))
     (place / "text/test.txt").write_bytes(b"abcd" * 9)
@@ -133,7 +133,7 @@ def test_a_test_text_that_was_changed_behind_the_run_s_back_is_noticed(place):
 @pytest.mark.parametrize(
     ("content", "expected"), [(None, "is missing"), ("{}", "is damaged"), ("[", "is damaged")]
 )
-def test_a_vocabulary_that_is_lost_is_told(place, content, expected):
+def test_missing_vocabulary_is_reported(place, content, expected):
     path = place / "run" / "vocabulary.json"
     path.unlink()
     if content is not None:
@@ -164,7 +164,7 @@ def test_a_vocabulary_that_is_lost_is_told(place, content, expected):
         ),
     ],
 )
-def test_what_is_wrong_is_told_and_leaves_nothing(tmp_path, arguments, expected):
+def test_usage_errors_are_reported_without_leaving_files(tmp_path, arguments, expected):
     small.write_text(tmp_path / "text")
     small.write_text(tmp_path / "strange")
     (tmp_path / "strange" / "test.txt").write_bytes(b"abcEFG")
@@ -175,7 +175,7 @@ def test_what_is_wrong_is_told_and_leaves_nothing(tmp_path, arguments, expected)
     assert not (tmp_path / "runs").exists()
 
 
-def test_by_default_an_unknown_symbol_stands_for_bytes_that_training_has_not_shown(tmp_path):
+def test_unknown_symbol_replaces_unseen_bytes_by_default(tmp_path):
     text = small.write_text(tmp_path / "text")
     (text / "test.txt").write_bytes("abcdé".encode() * 9)
     arguments = ["--data=text", "--out=run", "--quiet"]
@@ -185,7 +185,7 @@ def test_by_default_an_unknown_symbol_stands_for_bytes_that_training_has_not_sho
 
 
 @pytest.mark.slow
-def test_it_trains_and_writes_on_jax(trained, tmp_path):
+def test_training_and_generation_run_on_jax(trained, tmp_path):
     pytest.importorskip("jax")
     arguments = [f"--data={trained[0] / 'text'}", "--cell=rum", "--out=run", "--json"]
     jax = {"KERAS_BACKEND": "jax"}
@@ -198,7 +198,7 @@ def test_it_trains_and_writes_on_jax(trained, tmp_path):
     assert rum_process("generate", "run", "--length=5", cwd=tmp_path, env=jax).returncode == 0
 
 
-def test_a_text_is_written_after_its_prompt_the_same_for_the_same_seed(trained):
+def test_generated_text_follows_its_prompt_and_depends_on_the_seed_only(trained):
     arguments = ["generate", trained[0] / "run", "--prompt=abc", "--length=40"]
     result = rum(*arguments, cwd="/")
     assert (result.returncode, result.stderr) == (0, "")
@@ -208,7 +208,7 @@ def test_a_text_is_written_after_its_prompt_the_same_for_the_same_seed(trained):
     assert rum(*arguments, "--seed=2", cwd="/").stdout != result.stdout
 
 
-def test_json_has_the_text_and_how_likely_it_was(trained):
+def test_json_has_the_text_and_its_likelihood(trained):
     # B is a byte that training has not shown.
     arguments = ["--prompt=aB", "--length=30", "--temperature=0", "--json", "--checkpoint=last"]
     found = validated(rum("generate", trained[0] / "run", *arguments, cwd="/").stdout, "generate")
@@ -227,19 +227,19 @@ def test_json_has_the_text_and_how_likely_it_was(trained):
         ("--seed=-1", "--seed -1: expected at least 0"),
     ],
 )
-def test_what_cannot_be_written_is_told(trained, arguments, expected):
+def test_text_that_cannot_be_generated_is_rejected(trained, arguments, expected):
     result = rum("generate", trained[0] / "run", *arguments.split(), cwd="/")
     assert_one_line(result, 2, expected)
 
 
-def test_a_run_of_another_task_writes_no_text(finished_run):
+def test_run_of_another_task_generates_no_text(finished_run):
     expected = "is a run of 'copying'; only runs of 'ptb' can write a text"
     assert_one_line(rum("generate", finished_run, cwd="/"), 2, expected)
     assert_one_line(rum("eval", finished_run, "--data=x", cwd="/"), 2, "is of 'copying', without")
 
 
 @pytest.mark.e2e
-def test_a_reader_that_closes_the_pipe_ends_the_writing_quietly(trained):
+def test_closed_pipe_ends_generation_quietly(trained):
     command = [*COMMAND, "generate", str(trained[0] / "run"), "--length=1000000"]
     with subprocess.Popen(
         command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -250,8 +250,8 @@ def test_a_reader_that_closes_the_pipe_ends_the_writing_quietly(trained):
 
 
 @pytest.mark.e2e
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
-def test_ctrl_c_ends_the_writing_in_one_line(trained):
+@needs_posix
+def test_ctrl_c_ends_generation_in_one_line(trained):
     process = start("generate", trained[0] / "run", "--length=1000000", cwd="/", fresh=True)
     seen = process.stdout.read(20)
     code, out, err = interrupt_when(process, lambda: True, signal.SIGINT)

@@ -10,15 +10,16 @@ import yaml
 
 from tests.cli.commands import SMALL_RUM, assert_one_line, environment, rum
 from tests.documents import validated
+from tests.marks import needs_posix
 
 PAGE = (Path(__file__).parents[2] / "docs/ci.md").read_text(encoding="utf-8")
 (SCRIPT,) = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", PAGE, flags=re.DOTALL)
 (WORKFLOW,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+@needs_posix
 @pytest.mark.slow
-def test_the_script_leaves_what_it_says_and_goes_on_with_a_run_that_is_there(tmp_path):
+def test_script_leaves_the_documented_files_and_resumes_an_existing_run(tmp_path):
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin/rum"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rumcli "$@"\n')
@@ -45,20 +46,20 @@ def test_the_script_leaves_what_it_says_and_goes_on_with_a_run_that_is_there(tmp
     trained, evaluated = validated(left["train"], "train"), validated(left["eval"], "eval")
     assert trained["loss"] == evaluated["loss"]
     assert evaluated["required"][0]["met"]
-    # The run is there now; it is finished, and what is asked for is asked of its summary.
+    # The run exists and is finished: the requirement is checked against its summary.
     again = script(REQUIRE="loss<0.001")
     assert again.returncode == 1
     assert again.stderr.splitlines()[-1].startswith("rum: error: required loss<0.001, got ")
 
 
-def test_a_figure_that_does_not_exist_is_told_before_the_first_step(tmp_path):
+def test_unknown_metric_is_reported_before_the_first_step(tmp_path):
     arguments = ["train", "copying", *SMALL_RUM, "--out=x", "--quiet"]
     result = rum(*arguments, "--require=acuracy>=0.5", cwd=tmp_path)
     assert_one_line(result, 2, "unknown figure 'acuracy'; did you mean 'symbol_accuracy'?")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_workflow_is_one(tmp_path):
+def test_workflow_is_valid(tmp_path):
     (job,) = yaml.safe_load(WORKFLOW)["jobs"].values()
     steps = [step.get("run") or step["uses"].partition("@")[0] for step in job["steps"]]
     assert steps == [

@@ -50,7 +50,7 @@ def place(tmp_path_factory):
     return place
 
 
-def test_what_fails_later_may_be_in_the_code_of_the_user(place):
+def test_later_failure_is_attributed_to_user_code(place):
     result = rum("train", "copying", *SMALL, "--cell=theirs:Late", "--out=late", cwd=place)
     assert_one_line(result, 1, "KeyError: 'later' (in theirs:Late, or a bug; run again with")
 
@@ -71,14 +71,14 @@ def test_the_configuration_repeats_the_run(place):
     ],
     ids=lambda arguments: arguments[0] + arguments[1],
 )
-def test_code_that_only_a_file_names_is_not_run(place, arguments):
+def test_code_named_only_by_a_file_is_not_run(place, arguments):
     (place / "imported").unlink(missing_ok=True)
     result = rum(*arguments, cwd=place)
     assert_one_line(result, 2, "theirs:Sum, which can do anything that you can; if you trust it")
     assert not (place / "imported").exists()
 
 
-def test_a_trusted_run_goes_on_and_is_evaluated_and_exported(place):
+def test_trusted_run_is_resumed_evaluated_and_exported(place):
     result = rum("train", "--resume=run", "--steps=20", "--trust-code", "--quiet", cwd=place)
     assert (result.returncode, result.stderr) == (0, "")
     result = rum("export", "run", "--trust-code", "--json", cwd=place)
@@ -100,7 +100,7 @@ def test_a_trusted_run_goes_on_and_is_evaluated_and_exported(place):
         (["--cell=a b:Sum"], "--cell a b:Sum: expected a name as in package.module:Class"),
     ],
 )
-def test_mistakes_are_told_in_one_line_and_leave_no_run(place, arguments, expected):
+def test_usage_errors_are_reported_in_one_line_without_leaving_a_run(place, arguments, expected):
     result = rum("train", "copying", *SMALL, *arguments, "--out=wrong", cwd=place)
     assert_one_line(result, 2, expected)
     assert not (place / "wrong").exists()

@@ -20,12 +20,12 @@ def runs(tmp_path, finished_run):
     return tmp_path
 
 
-def test_runs_are_listed_with_what_differs(runs):
+def test_compare_lists_runs_with_their_differences(runs):
     result = rum("compare", "begun", "stopped", "done", cwd=runs)
     assert (result.returncode, result.stderr) == (0, "")
     for part in ("copying: lowest loss first", "train.steps", "best validation", "20 of 30"):
         assert part in result.stdout
-    # `plan.json` has told the level and the weights of what is not finished.
+    # `plan.json` has the baseline and the weights of an unfinished run.
     assert result.stdout.count("memoryless") == 2
     assert "no evaluation yet" in result.stdout
 
@@ -46,13 +46,13 @@ def test_json_is_one_document(runs):
 
 
 @pytest.mark.e2e
-def test_it_needs_no_keras(runs):
+def test_compare_does_not_import_keras(runs):
     code = "import sys; from rumcli.cli.app import main; main(['compare', 'done']); "
     result = python(code + "print({'keras', 'tensorflow'} & set(sys.modules))", runs)
     assert result.stdout.endswith("set()\n")
 
 
-def test_what_is_no_run_is_told(runs):
+def test_directory_that_is_no_run_is_rejected(runs):
     (runs / "empty").mkdir()
     result = rum("compare", "done", "empty", cwd=runs)
     assert_one_line(result, 2, "empty is empty; expected a folder that 'rum train' made")

@@ -11,7 +11,7 @@ from tests.documents import validated
 
 
 @pytest.mark.e2e
-def test_an_installation_that_works_is_described(tmp_path):
+def test_doctor_describes_a_working_installation(tmp_path):
     (tmp_path / "keras.py").write_text("raise SystemExit('taken for the package')")
     result = rum("doctor", "--json", cwd=tmp_path)
     line = "starting the backend and timing training steps\n"
@@ -29,7 +29,7 @@ def test_an_installation_that_works_is_described(tmp_path):
 
 
 @pytest.mark.e2e
-def test_a_backend_that_does_not_exist_is_told_in_the_table(tmp_path):
+def test_unknown_backend_is_reported_in_the_table(tmp_path):
     result = rum_process("doctor", cwd=tmp_path, env={"KERAS_BACKEND": "abacus", "COLUMNS": "60"})
     assert result.returncode == 1
     assert "FAILED: environment variable" in result.stdout
@@ -42,7 +42,7 @@ def test_a_backend_that_does_not_exist_is_told_in_the_table(tmp_path):
     )
 
 
-def test_without_the_speed_test_and_with_a_backend_that_is_missing(monkeypatch, capsys):
+def test_doctor_without_speed_test_reports_a_missing_backend(monkeypatch, capsys):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     remedy = (
         "backend 'jax' needs the package jax, which is not installed: pip install 'rumcli[jax]'"
@@ -62,7 +62,7 @@ def test_without_the_speed_test_and_with_a_backend_that_is_missing(monkeypatch, 
     assert printed.err.endswith(f"{remedy}\n")
 
 
-def test_a_backend_that_is_not_installed_is_found_before_keras_is_imported(monkeypatch):
+def test_missing_backend_is_detected_before_importing_keras(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"needs the package torch, .*: pip install torch"):
@@ -70,7 +70,7 @@ def test_a_backend_that_is_not_installed_is_found_before_keras_is_imported(monke
 
 
 @pytest.mark.e2e
-def test_a_backend_that_kills_its_process_is_told_of(tmp_path):
+def test_backend_that_kills_its_process_is_reported(tmp_path):
     fake = tmp_path / "fake"
     fake.mkdir()
     (fake / "keras.py").write_text("import os\nos.kill(os.getpid(), 4)\n")

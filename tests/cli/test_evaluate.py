@@ -7,7 +7,7 @@ from tests.cli.commands import assert_one_line, has_control_characters, rum, rum
 from tests.documents import validated
 
 
-def test_eval_gives_what_training_gave(finished_run):
+def test_eval_reproduces_the_test_metrics_of_training(finished_run):
     summary = json.loads((finished_run / "summary.json").read_text())
     result = rum("eval", finished_run, "--json", cwd=finished_run.parent)
     found = validated(result.stdout, "eval")
@@ -18,7 +18,7 @@ def test_eval_gives_what_training_gave(finished_run):
         assert (found[key] == summary[key]) or key in ("loss", "distance")
 
 
-def test_eval_shows_a_table_of_the_split_that_was_asked_for(finished_run):
+def test_eval_shows_a_table_of_the_requested_split(finished_run):
     result = rum("eval", finished_run, "--split=validation", "--checkpoint=last", cwd="/")
     assert "copying with rum, validation split" in result.stdout
     assert "memoryless loss" in result.stdout
@@ -31,18 +31,18 @@ def test_eval_changes_nothing(finished_run):
     assert {path: path.stat().st_mtime_ns for path in finished_run.rglob("*")} == before
 
 
-def test_a_run_without_checkpoint_is_told(finished_run, tmp_path):
+def test_run_without_checkpoint_is_reported(finished_run, tmp_path):
     shutil.copy(finished_run / "config.yaml", tmp_path)
     assert_one_line(rum("eval", tmp_path, cwd="/"), 1, "has no 'best' checkpoint yet; go on with")
 
 
-def test_a_damaged_checkpoint_is_told(finished_run, tmp_path):
+def test_damaged_checkpoint_is_reported(finished_run, tmp_path):
     shutil.copytree(finished_run, tmp_path / "run")
     (tmp_path / "run/checkpoints/best.npz").write_bytes(b"rubbish")
     assert_one_line(rum("eval", tmp_path / "run", cwd="/"), 1, "best.npz is damaged")
 
 
-def test_a_damaged_configuration_is_told(finished_run, tmp_path):
+def test_damaged_configuration_is_reported(finished_run, tmp_path):
     shutil.copytree(finished_run, tmp_path / "run")
     text = (tmp_path / "run/config.yaml").read_text().replace("units: 8", "units: eight")
     (tmp_path / "run/config.yaml").write_text(text)

@@ -30,7 +30,7 @@ symbols = (numpy.arange(48).reshape(2, 24) % 9).astype("int32")
 (found,) = session.run(None, {"symbols": symbols})
 assert found.shape == (2, 24, 9) and found.std() > 0
 """
-# A format that is read wrongly: by half of one.
+# A format whose outputs are off by one half.
 WRONG = """
 import sys
 from rumcli.cli.app import main
@@ -42,7 +42,7 @@ sys.exit(main(["export", sys.argv[1]]))
 
 
 @pytest.mark.e2e
-def test_keras_and_tensorflow_read_what_is_written(tmp_path, finished_run):
+def test_keras_and_tensorflow_load_the_exported_model(tmp_path, finished_run):
     (tmp_path / "there").mkdir()
     result = rum("export", finished_run, "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -62,7 +62,7 @@ def test_keras_and_tensorflow_read_what_is_written(tmp_path, finished_run):
 
 
 @pytest.mark.e2e
-def test_onnx_is_written_or_it_is_said_what_is_missing(tmp_path, finished_run):
+def test_onnx_export_succeeds_or_names_the_missing_package(tmp_path, finished_run):
     result = rum("export", finished_run, "--format=onnx", "--out=model.onnx", cwd=tmp_path)
     if importlib.util.find_spec("tf2onnx") is None:
         assert_one_line(result, 2, "pip install 'rumcli[onnx]'")
@@ -74,7 +74,7 @@ def test_onnx_is_written_or_it_is_said_what_is_missing(tmp_path, finished_run):
 
 
 @pytest.mark.e2e
-def test_what_computes_something_else_is_not_kept(tmp_path, finished_run):
+def test_export_with_different_outputs_is_deleted(tmp_path, finished_run):
     result = python(WRONG.replace("sys.argv[1]", repr(str(finished_run))), tmp_path)
     assert result.returncode == 1, result.stderr
     assert "computes something else than the run's model" in result.stderr.splitlines()[-1]
@@ -97,7 +97,7 @@ def test_what_computes_something_else_is_not_kept(tmp_path, finished_run):
         (["{run}", "--checkpoint=first"], "--checkpoint first: unknown checkpoint 'first'"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tmp_path, finished_run, arguments, expected):
+def test_usage_errors_are_reported_in_one_line(tmp_path, finished_run, arguments, expected):
     (tmp_path / "there.keras").write_bytes(b"mine")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("mine")

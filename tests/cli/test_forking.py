@@ -1,4 +1,4 @@
-"""A command from the fork server is, to whoever runs it, one in an interpreter of its own."""
+"""A command from the fork server behaves like one in a new interpreter."""
 
 import signal
 import subprocess
@@ -23,16 +23,17 @@ pytestmark = pytest.mark.skipif(
     ],
     ids=["a result", "a traceback", "a help"],
 )
-def test_it_says_the_same_and_ends_with_the_same_code(tmp_path, finished_run, arguments):
+def test_fork_has_the_output_and_exit_code_of_a_new_interpreter(tmp_path, finished_run, arguments):
     arguments = [argument.format(run=finished_run) for argument in arguments]
     forked, fresh = (rum_process(*arguments, cwd=tmp_path, fresh=fresh) for fresh in (False, True))
     assert forked.stdout == fresh.stdout
-    assert forked.stderr == fresh.stderr
+    # The fork server has imported TensorFlow; only a new interpreter announces that it does.
+    assert forked.stderr == fresh.stderr.replace("starting TensorFlow\n", "")
     assert forked.returncode == fresh.returncode
 
 
 @pytest.mark.e2e
-def test_it_can_be_waited_for_and_killed(tmp_path):
+def test_fork_can_be_waited_for_and_killed(tmp_path):
     arguments = ["train", "copying", "--steps=1000000", *SMALL]
     process = ForkedProcess(arguments, tmp_path, environment())
     assert process.poll() is None
@@ -45,8 +46,8 @@ def test_it_can_be_waited_for_and_killed(tmp_path):
 
 
 @pytest.mark.e2e
-def test_a_failure_of_the_process_s_own_is_that_of_python(tmp_path):
-    # A folder of that name in the place of our package: the command itself can't be started.
+def test_uncaught_exception_ends_a_fork_as_it_ends_python(tmp_path):
+    # A directory shadows the package: the command cannot start.
     (tmp_path / "rumcli").mkdir()
     (tmp_path / "rumcli" / "__init__.py").touch()
     forked, fresh = (rum_process("--version", cwd=tmp_path, fresh=fresh) for fresh in (False, True))
@@ -65,10 +66,10 @@ def test_a_failure_of_the_process_s_own_is_that_of_python(tmp_path):
         ("XLA_FLAGS", "", False),
     ],
 )
-def test_a_variable_that_libraries_read_at_their_start_needs_an_interpreter(name, value, allowed):
+def test_variable_read_at_import_needs_a_new_interpreter(name, value, allowed):
     assert can_be_forked(environment({name: value})) is allowed
 
 
-def test_those_who_doubt_have_an_interpreter_for_every_command(monkeypatch):
+def test_environment_variable_disables_forking(monkeypatch):
     monkeypatch.setenv("RUM_TESTS_FRESH", "1")
     assert not can_be_forked(environment())

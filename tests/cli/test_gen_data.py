@@ -1,7 +1,6 @@
 import hashlib
 import json
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -10,9 +9,10 @@ from rumcli.cli.app import main
 from rumcli.data import copying
 from tests.cli.commands import COMMAND, environment, interrupt_when, rum, start
 from tests.documents import validated
+from tests.marks import needs_posix
 
 
-def test_examples_go_to_a_file_of_the_kind_that_its_name_says(tmp_path):
+def test_file_name_selects_the_format(tmp_path):
     result = rum("gen-data", "copying", "--out=a.npz", "--count=7", "--delay=5", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr == "wrote 7 examples to a.npz\n"
@@ -20,7 +20,7 @@ def test_examples_go_to_a_file_of_the_kind_that_its_name_says(tmp_path):
         assert np.array_equal(archive["inputs"], copying.examples(1, "train", 0, 7, 5).inputs)
 
 
-def test_without_a_file_they_go_to_stdout_as_jsonl(tmp_path):
+def test_examples_are_printed_as_jsonl_without_a_file(tmp_path):
     arguments = ["gen-data", "recall", "--count=3", "--seed=5", "--split=test"]
     result = rum(*arguments, cwd=tmp_path)
     lines = [json.loads(line) for line in result.stdout.splitlines()]
@@ -31,7 +31,7 @@ def test_without_a_file_they_go_to_stdout_as_jsonl(tmp_path):
 
 
 @pytest.mark.parametrize(("task", "name", "delay"), [("copying", "npz", 5), ("recall", "txt", 10)])
-def test_json_tells_what_is_in_the_file(tmp_path, monkeypatch, capsys, task, name, delay):
+def test_json_describes_the_file(tmp_path, monkeypatch, capsys, task, name, delay):
     monkeypatch.chdir(tmp_path)
     arguments = [f"--out=a.{name}", "--count=3", f"--delay={delay}", "--seed=2", "--split=test"]
     assert main(["gen-data", task, *arguments, "--json"]) == 0
@@ -44,7 +44,7 @@ def test_json_tells_what_is_in_the_file(tmp_path, monkeypatch, capsys, task, nam
     assert found["sha256"] == hashlib.sha256(content).hexdigest()
 
 
-def test_a_file_is_replaced_only_with_force(tmp_path):
+def test_file_is_replaced_only_with_force(tmp_path):
     (tmp_path / "a.txt").write_text("mine")
     arguments = ["gen-data", "copying", "--out=a.txt", "--count=2"]
     assert rum(*arguments, cwd=tmp_path).returncode == 2
@@ -68,8 +68,8 @@ def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path):
 
 
 @pytest.mark.e2e
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
-def test_an_interrupted_command_says_so_and_leaves_no_part_of_a_file(tmp_path):
+@needs_posix
+def test_interrupted_command_reports_it_and_leaves_no_partial_file(tmp_path):
     arguments = ["gen-data", "copying", "--count=100000000", "--out=a.txt"]
     # In a fork an interrupt got lost at times, likely in the callback that JAX gives the collector.
     process = start(*arguments, cwd=tmp_path, fresh=True)

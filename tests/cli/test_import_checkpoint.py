@@ -4,13 +4,13 @@ from rumcli.cli import engine
 from rumcli.cli.app import main
 from tests.cli.commands import rum
 from tests.documents import validated
-from tests.original_checkpoint import under, variables, write
+from tests.original_checkpoint import under, variables, write_checkpoint
 
 
-def test_a_rum_of_the_original_becomes_a_file_of_keras(tmp_path):
+def test_original_rum_checkpoint_becomes_a_keras_file(tmp_path):
     # given
     theirs, _ = variables(10, 8)
-    write(tmp_path / "model", under("rnn/rum_cell", theirs))
+    write_checkpoint(tmp_path / "model", under("rnn/rum_cell", theirs))
 
     # when
     result = rum(
@@ -38,7 +38,7 @@ def test_a_rum_of_the_original_becomes_a_file_of_keras(tmp_path):
         (["--out", "nowhere/cell.keras"], "can't write nowhere/cell.keras"),
     ],
 )
-def test_a_wrong_option_is_one_line(options, expected, capsys):
+def test_wrong_option_is_reported_in_one_line(options, expected, capsys):
     assert main(["import-checkpoint", "model", *options]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -46,9 +46,7 @@ def test_a_wrong_option_is_one_line(options, expected, capsys):
     assert expected in line
 
 
-def test_a_checkpoint_that_is_not_there_is_told_before_tensorflow_is_brought_up(
-    tmp_path, monkeypatch, capsys
-):
+def test_missing_checkpoint_is_reported_before_importing_tensorflow(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(engine, "start", None)
     assert main(["import-checkpoint", "nope/model.ckpt"]) == 2

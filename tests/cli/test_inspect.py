@@ -11,7 +11,7 @@ from tests.documents import validated
 FEW = ["--grid=3", "--radius=0.5"]
 
 
-def test_a_picture_and_its_numbers(tmp_path, finished_run):
+def test_inspect_writes_a_plot_and_its_data(tmp_path, finished_run):
     result = rum(
         "inspect", finished_run, *FEW, "--batches=99", "--out=x.svg", "--json", cwd=tmp_path
     )
@@ -34,7 +34,7 @@ def test_a_picture_and_its_numbers(tmp_path, finished_run):
     assert found["landscape"]["ticks"] == [-0.5, 0, 0.5]
 
 
-def test_json_alone_leaves_no_file(tmp_path, finished_run):
+def test_json_alone_writes_no_plot(tmp_path, finished_run):
     arguments = ["--what=angles", "--split=test", "--example=2", "--checkpoint=last", "--json"]
     result = rum("inspect", finished_run, *arguments, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "reading example 2\n")
@@ -46,7 +46,7 @@ def test_json_alone_leaves_no_file(tmp_path, finished_run):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_another_cell_there_are_norm_and_landscape(tmp_path):
+def test_inspect_shows_norm_and_landscape_of_other_cells(tmp_path):
     assert rum("train", "recall", "--steps=10", *SMALL, "--out=x", cwd=tmp_path).returncode == 0
     result = rum("inspect", "x", *FEW, cwd=tmp_path)
     assert result.stderr.splitlines()[0] == (
@@ -77,7 +77,7 @@ def test_of_another_cell_there_are_norm_and_landscape(tmp_path):
         (["{run}", "--example=20"], "there is no example 20 in the validation split; the last"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tmp_path, finished_run, arguments, expected):
+def test_usage_errors_are_reported_in_one_line(tmp_path, finished_run, arguments, expected):
     (tmp_path / "there.png").write_bytes(b"mine")
     arguments = [argument.format(run=finished_run) for argument in arguments]
     result = rum("inspect", *arguments, cwd=tmp_path)

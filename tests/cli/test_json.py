@@ -1,4 +1,4 @@
-"""`--json`: which commands have it, and that schemas, documentation and tests know every document.
+"""`--json`: every command has it; schemas, documentation and tests cover every document.
 
 That documents are as their schemas say, `validated` asserts where the commands are tested.
 """
@@ -19,6 +19,7 @@ from rumcli.cli.app import app, main
 from rumcli.reporting import output
 from tests.cli.commands import python
 from tests.documents import SCHEMAS, file_of, validated
+from tests.marks import needs_posix
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
@@ -64,7 +65,7 @@ def test_every_kind_has_a_schema_file_and_every_file_a_kind():
     assert sorted(map(file_of, documents.KINDS)) == FILES
 
 
-def test_every_kind_is_validated_where_its_command_is_tested():
+def test_every_kind_is_validated_in_the_tests_of_its_command():
     seen = set()
     for path in (ROOT / "tests" / "cli").glob("test_*.py"):
         if path != Path(__file__):
@@ -73,7 +74,7 @@ def test_every_kind_is_validated_where_its_command_is_tested():
 
 
 def kinds_validated_in(tree):
-    """Return the kinds that a module asks `validated` for; one that varies stands for all like it.
+    """Return the kinds that a module passes to `validated`; a placeholder stands for all values.
 
     As in `validated(out, f"gen-data-{task}")`.
     """
@@ -90,7 +91,7 @@ def kinds_validated_in(tree):
 
 
 @pytest.mark.parametrize("kind", documents.KINDS)
-def test_a_schema_describes_every_key_and_lets_no_other_pass_unsaid(kind):
+def test_schema_describes_every_key_and_rejects_others(kind):
     schema = json.loads((SCHEMAS / file_of(kind)).read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["properties"]["schema"]["const"] == documents.schema(kind)
@@ -124,13 +125,13 @@ OPEN = ("train", "eval", "train-dry-run", "presets-show", "doctor", "bench")
         '{"schema": "rum/presets-copy/1", "preset": "a", "path": "b", "more": 1}\n',
     ],
 )
-def test_a_document_that_is_not_as_its_schema_says_is_found(wrong):
+def test_document_that_violates_its_schema_is_detected(wrong):
     validated('{"schema": "rum/presets-copy/1", "preset": "a", "path": "b"}\n', "presets-copy")
     with pytest.raises((AssertionError, ValueError)):
         validated(wrong, "presets-copy")
 
 
-def test_the_kind_comes_first_whatever_was_read_from_a_file(capsys):
+def test_kind_comes_first_in_a_document_read_from_a_file(capsys):
     output.show_json("presets-copy", {"preset": "a", "schema": "theirs", "path": "b"})
     assert validated(capsys.readouterr().out, "presets-copy")["preset"] == "a"
 
@@ -144,7 +145,7 @@ def test_an_error_leaves_stdout_empty(capsys, arguments):
 
 
 @pytest.mark.e2e
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+@needs_posix
 def test_the_example_of_the_page_runs(tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
     command = tmp_path / "rum"

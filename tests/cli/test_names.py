@@ -48,7 +48,7 @@ def place(tmp_path_factory, finished_run):
         ("presets-copy", ["presets", "copy", "recall", f"{NAME}.yaml"]),
     ],
 )
-def test_a_command_takes_the_name_and_its_json_is_valid_unicode(place, kind, arguments):
+def test_command_accepts_the_name_and_prints_valid_unicode(place, kind, arguments):
     result = rum(*arguments, "--json", cwd=place)
     assert result.returncode == 0, result.stderr
     found = json.dumps(validated(result.stdout, kind), ensure_ascii=False)
@@ -64,7 +64,7 @@ def test_a_table_shows_the_name(place, arguments):
     assert len({len(line) for line in result.stdout.splitlines() if "\u2502" in line}) == 1
 
 
-def test_a_picture_has_the_name_as_its_label(place):
+def test_plot_label_shows_the_name(place):
     shutil.copytree(place / NAME, place / f"_{NAME}", dirs_exist_ok=True)
     result = rum("plot", NAME, f"_{NAME}", f"--out={NAME}.svg", cwd=place)
     assert (result.returncode, result.stderr) == (0, f"wrote {SHOWN}.svg\n")
@@ -73,7 +73,7 @@ def test_a_picture_has_the_name_as_its_label(place):
     assert f"<!--  _{SHOWN} -->" in picture
 
 
-def test_training_shows_the_name_and_remembers_the_command(place):
+def test_training_shows_the_name_and_records_the_command(place):
     run = place / f"{NAME}-new"
     arguments = ["train", "copying", *SMALL, "--steps=10"]
     result = rum(*arguments, f"--out={run.name}", cwd=place)
@@ -105,7 +105,7 @@ def test_an_error_shows_the_name(place, arguments, expected):
 
 
 @pytest.mark.e2e
-def test_a_locale_without_utf_8_has_names_that_are_not_ascii(place):
+def test_non_ascii_names_work_in_a_locale_without_utf_8(place):
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0"}
     shown = SHOWN.replace("\u00e9", "\\xc3\\xa9")
     result = rum_process("plot", NAME, "--out=c.svg", cwd=place, fresh=True, env=locale)

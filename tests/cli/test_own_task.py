@@ -26,7 +26,7 @@ def nothing(config):
 SMALL = ["--cell=gru", "--hidden=8", "--batch-size=8", "--steps=6", "--set=train.eval_every=3"]
 
 
-def test_a_task_of_ones_own_is_trained_and_goes_on(tmp_path):
+def test_custom_task_is_trained_and_resumed(tmp_path):
     (tmp_path / "theirs.py").write_text(TASKS)
     options = [*SMALL, "--set=task.options.delay=2"]
     result = rum("train", "theirs:Short", *options, "--out=run", "--json", cwd=tmp_path)
@@ -43,7 +43,7 @@ def test_a_task_of_ones_own_is_trained_and_goes_on(tmp_path):
     assert_one_line(result, 2, "theirs:Short, which can do anything that you can")
 
 
-def test_mistakes_are_told_in_one_line_and_leave_no_run(tmp_path):
+def test_usage_errors_are_reported_in_one_line_without_leaving_a_run(tmp_path):
     (tmp_path / "theirs.py").write_text(TASKS)
     for arguments, expected in [
         (["theirs:nothing"], "task theirs:nothing: expected a rumcli.tasks.base.Task, got Run"),

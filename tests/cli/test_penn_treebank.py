@@ -1,5 +1,4 @@
 import hashlib
-import sys
 from pathlib import Path
 
 import pytest
@@ -7,8 +6,18 @@ import pytest
 from rumcli.cli.app import main
 from rumcli.data import corpus, penn_treebank
 from tests.cli.commands import assert_one_line, python, rum
-from tests.data.sources import FILES, TEXTS, packed, placed, served, tar, zipped
+from tests.data.sources import (
+    FILES,
+    TEXTS,
+    archive_members,
+    gzip_files,
+    serve,
+    write_tar,
+    write_zip,
+)
+from tests.directories import read_files
 from tests.documents import validated
+from tests.marks import needs_posix
 
 PTB = Path(__file__).parents[3] / "shared" / "data" / "ptb"
 
@@ -18,7 +27,7 @@ def workplace(tmp_path, monkeypatch):
     """A folder to work in, in which small texts stand for the real ones."""
     monkeypatch.setattr(penn_treebank, "FILES", FILES)
     monkeypatch.chdir(tmp_path)
-    zipped(tmp_path / "source.zip", placed())
+    write_zip(tmp_path / "source.zip", archive_members())
     return tmp_path
 
 
@@ -28,12 +37,8 @@ def gen_ptb(capsys, *arguments):
     return code, *capsys.readouterr()
 
 
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
 @pytest.mark.skipif(not PTB.is_dir(), reason="there is no ../shared/data/ptb")
-def test_the_real_files_are_verified_and_written(tmp_path):
+def test_real_files_are_verified_and_written(tmp_path):
     result = rum("gen-data", "ptb", "--source", PTB, "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     shown = validated(result.stdout, "gen-data-ptb")
@@ -46,25 +51,25 @@ def test_the_real_files_are_verified_and_written(tmp_path):
     assert len(corpus.read(tmp_path / "data" / "ptb").train) == 5_101_618
 
 
-def test_a_folder_to_train_on_is_made(workplace, capsys):
+def test_gen_data_writes_a_directory_to_train_on(workplace, capsys):
     code, out, err = gen_ptb(capsys, "--source=source.zip")
     assert (code, out) == (0, "")
     assert err == (
         "wrote ptb.train.txt, ptb.valid.txt, ptb.test.txt to data/ptb; "
         "to train on it: rum train ptb --data data/ptb\n"
     )
-    assert contents(workplace / "data" / "ptb") == TEXTS
+    assert read_files(workplace / "data" / "ptb") == TEXTS
     assert corpus.read(workplace / "data" / "ptb").test.tobytes() == TEXTS["ptb.test.txt"]
 
 
-def test_the_files_come_from_the_web_too(workplace, capsys):
-    answers = {f"/ptb/{name}": content for name, content in packed().items()}
-    with served(answers) as address:
+def test_files_are_downloaded(workplace, capsys):
+    answers = {f"/ptb/{name}": content for name, content in gzip_files().items()}
+    with serve(answers) as address:
         assert gen_ptb(capsys, f"--source={address}/ptb/", "--out=a b")[0] == 0
-    assert contents(workplace / "a b") == TEXTS
+    assert read_files(workplace / "a b") == TEXTS
 
 
-def test_files_that_are_there_already_stay_and_no_source_is_asked(workplace, capsys):
+def test_existing_files_are_kept_without_reading_a_source(workplace, capsys):
     assert gen_ptb(capsys, "--source=source.zip", "--out=o")[0] == 0
     before = {path: path.stat().st_mtime_ns for path in (workplace / "o").iterdir()}
     code, out, err = gen_ptb(capsys, "--source=nowhere", "--out=o", "--json")
@@ -74,10 +79,12 @@ def test_files_that_are_there_already_stay_and_no_source_is_asked(workplace, cap
     assert {path: path.stat().st_mtime_ns for path in (workplace / "o").iterdir()} == before
 
 
-def test_only_what_is_missing_is_written(workplace, capsys):
+def test_only_missing_files_are_written(workplace, capsys):
     assert gen_ptb(capsys, "--source=source.zip", "--out=o")[0] == 0
     (workplace / "o" / "ptb.test.txt").unlink()
-    tar(workplace / "test.tar", placed("", {"ptb.test.txt": TEXTS["ptb.test.txt"]}), "w")
+    write_tar(
+        workplace / "test.tar", archive_members("", {"ptb.test.txt": TEXTS["ptb.test.txt"]}), "w"
+    )
     code, out, err = gen_ptb(capsys, "--source=test.tar", "--out=o", "--json")
     assert code == 0
     assert err.startswith("wrote ptb.test.txt to o; ")
@@ -88,34 +95,34 @@ def test_only_what_is_missing_is_written(workplace, capsys):
     ]
 
 
-def test_another_file_is_replaced_only_with_force(workplace, capsys):
+def test_different_file_is_replaced_only_with_force(workplace, capsys):
     (workplace / "o").mkdir()
     (workplace / "o" / "ptb.valid.txt").write_bytes(b"mine")
-    code, _, err = gen_ptb(capsys, "--source=nowhere", "--out=o")  # told before it is looked for
+    code, _, err = gen_ptb(capsys, "--source=nowhere", "--out=o")  # before reading the source
     assert code == 2
     assert f"{Path('o', 'ptb.valid.txt')} exists; choose another name, or --force" in err
-    assert contents(workplace / "o") == {"ptb.valid.txt": b"mine"}
+    assert read_files(workplace / "o") == {"ptb.valid.txt": b"mine"}
     assert gen_ptb(capsys, "--source=source.zip", "--out=o", "--force")[0] == 0
-    assert contents(workplace / "o") == TEXTS
+    assert read_files(workplace / "o") == TEXTS
 
 
-def test_nothing_is_written_of_a_source_that_has_a_wrong_file(workplace, capsys):
+def test_source_with_a_wrong_file_writes_nothing(workplace, capsys):
     (workplace / "o").mkdir()
     (workplace / "o" / "ptb.valid.txt").write_bytes(b"mine")
-    zipped(workplace / "wrong.zip", placed(texts={**TEXTS, "ptb.test.txt": b"other"}))
+    write_zip(workplace / "wrong.zip", archive_members(texts={**TEXTS, "ptb.test.txt": b"other"}))
     code, _, err = gen_ptb(capsys, "--source=wrong.zip", "--out=o", "--force")
     assert code == 2
     assert "it has 5 bytes, expected" in err
-    assert contents(workplace / "o") == {"ptb.valid.txt": b"mine"}
+    assert read_files(workplace / "o") == {"ptb.valid.txt": b"mine"}
 
 
 @pytest.mark.e2e
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+@needs_posix
 @pytest.mark.parametrize("room", [1000, 2000], ids=["first", "second"])
-def test_a_disk_that_refuses_a_file_leaves_all_as_it_was(tmp_path, room):
+def test_disk_error_leaves_all_files_unchanged(tmp_path, room):
     # Given an operating system that allows files up to a size; the last one would have room
     assert [file.size for file in FILES] == [1450, 2900, 300]
-    zipped(tmp_path / "source.zip", placed())
+    write_zip(tmp_path / "source.zip", archive_members())
     (tmp_path / "o").mkdir()
     (tmp_path / "o" / "ptb.train.txt").write_bytes(b"mine")
     code = (
@@ -129,10 +136,10 @@ def test_a_disk_that_refuses_a_file_leaves_all_as_it_was(tmp_path, room):
     result = python(code, tmp_path, {"PYTHONDONTWRITEBYTECODE": "1"})
     refused = next(file.name for file in FILES if file.size > room)
     assert_one_line(result, 2, f"can't write {Path('o', refused)}: File too large")
-    assert contents(tmp_path / "o") == {"ptb.train.txt": b"mine"}
+    assert read_files(tmp_path / "o") == {"ptb.train.txt": b"mine"}
 
 
-def test_a_folder_in_the_place_of_a_file_is_told(workplace, capsys):
+def test_directory_in_place_of_a_file_is_reported(workplace, capsys):
     (workplace / "o" / "ptb.test.txt").mkdir(parents=True)
     code, _, err = gen_ptb(capsys, "--source=source.zip", "--out=o", "--force")
     assert code == 2
@@ -148,25 +155,25 @@ def test_a_folder_in_the_place_of_a_file_is_told(workplace, capsys):
         ("x" * 300, "File name too long"),
     ],
 )
-def test_a_place_that_cannot_be_written_is_told(workplace, capsys, out, expected):
+def test_unwritable_directory_is_reported(workplace, capsys, out, expected):
     code, _, err = gen_ptb(capsys, "--source=source.zip", f"--out={out}")
     assert code == 2
     assert expected in err
     assert [path.name for path in workplace.iterdir()] == ["source.zip"]
 
 
-def test_without_a_source_it_is_said_where_and_under_what_terms(tmp_path):
+def test_missing_source_names_addresses_and_license_terms(tmp_path):
     result = rum("gen-data", "ptb", cwd=tmp_path)
     assert_one_line(result, 2, "http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz")
     for part in ("LDC99T42", "under copyright", "rum gen-data ptb --source simple-examples.tgz"):
         assert part in result.stderr
 
 
-def test_wrong_files_and_cut_archives_get_one_line(tmp_path):
-    zipped(tmp_path / "wrong.zip", placed("../"))
+def test_wrong_files_and_truncated_archives_are_reported_in_one_line(tmp_path):
+    write_zip(tmp_path / "wrong.zip", archive_members("../"))
     result = rum("gen-data", "ptb", "--source=wrong.zip", cwd=tmp_path)
     assert_one_line(result, 2, "wrong.zip: ../ptb.train.txt is not the ptb.train.txt that is meant")
-    content = tar(tmp_path / "a.tgz", placed()).read_bytes()
+    content = write_tar(tmp_path / "a.tgz", archive_members()).read_bytes()
     (tmp_path / "a.tgz").write_bytes(content[: len(content) // 2])
     result = rum("gen-data", "ptb", "--source=a.tgz", cwd=tmp_path)
     assert_one_line(result, 2, "a.tgz is damaged or not whole")

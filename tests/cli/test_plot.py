@@ -8,13 +8,13 @@ from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
 
 
-def test_curves_of_runs_become_a_picture(tmp_path, finished_run):
+def test_plot_draws_learning_curves(tmp_path, finished_run):
     result = rum("plot", finished_run, "--out=x.svg", "--over=time", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "wrote x.svg\n")
     assert "<svg" in (tmp_path / "x.svg").read_text()
 
 
-def test_json_has_the_curves_and_alone_leaves_no_file(tmp_path, finished_run):
+def test_json_has_the_curves_and_writes_no_plot(tmp_path, finished_run):
     result = rum("plot", finished_run, "--metric=symbol_accuracy", "--json", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     found = validated(result.stdout, "plot")
@@ -24,7 +24,7 @@ def test_json_has_the_curves_and_alone_leaves_no_file(tmp_path, finished_run):
     assert [point["step"] for point in run["points"]] == [10, 20]
     assert [p["value"] for p in run["points"]] == [r["val_symbol_accuracy"] for r in records]
     assert list(tmp_path.iterdir()) == []
-    # With a picture, and the level of the metric that has one.
+    # With a plot, and the baseline of the metric that has one.
     result = rum("plot", finished_run, "--out=x.svg", "--json", cwd=tmp_path)
     found = validated(result.stdout, "plot")
     assert (result.stderr, found["picture"]) == ("wrote x.svg\n", "x.svg")
@@ -32,7 +32,7 @@ def test_json_has_the_curves_and_alone_leaves_no_file(tmp_path, finished_run):
     assert "<svg" in (tmp_path / "x.svg").read_text()
 
 
-def test_runs_of_the_same_name_and_unfinished_ones_are_drawn(tmp_path, finished_run):
+def test_unfinished_runs_and_runs_of_the_same_name_are_drawn(tmp_path, finished_run):
     for place in ("a", "b"):
         folder = tmp_path / place / "run"
         folder.mkdir(parents=True)
@@ -43,7 +43,7 @@ def test_runs_of_the_same_name_and_unfinished_ones_are_drawn(tmp_path, finished_
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_curves_are_labeled_by_what_sets_their_runs_apart(tmp_path, finished_run):
+def test_curves_are_labeled_by_the_differences_of_their_runs(tmp_path, finished_run):
     for name, seed in (("one", 1), ("two", 2), ("again", 2)):
         shutil.copytree(finished_run, tmp_path / name)
         text = (finished_run / "config.yaml").read_text()
@@ -60,7 +60,7 @@ def test_curves_are_labeled_by_what_sets_their_runs_apart(tmp_path, finished_run
     assert labels("two", "again") == ["two", "again"]
 
 
-def test_a_run_that_is_not_finished_has_its_reference_level_too(tmp_path, finished_run):
+def test_unfinished_run_has_its_baseline(tmp_path, finished_run):
     shutil.copytree(finished_run, tmp_path / "run")
     (tmp_path / "run" / "summary.json").unlink()
     assert rum("plot", "run", "--out=x.svg", cwd=tmp_path).returncode == 0
@@ -81,7 +81,7 @@ def test_a_run_that_is_not_finished_has_its_reference_level_too(tmp_path, finish
         ([], "missing argument 'RUN...'"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tmp_path, finished_run, arguments, expected):
+def test_usage_errors_are_reported_in_one_line(tmp_path, finished_run, arguments, expected):
     (tmp_path / "there.png").write_bytes(b"mine")
     arguments = [argument.format(run=finished_run) for argument in arguments]
     result = rum("plot", *arguments, cwd=tmp_path)
@@ -89,7 +89,7 @@ def test_mistakes_are_told_in_one_line(tmp_path, finished_run, arguments, expect
     assert (tmp_path / "there.png").read_bytes() == b"mine"
 
 
-def test_a_run_without_an_evaluation_has_nothing_to_draw(tmp_path, finished_run):
+def test_run_without_an_evaluation_cannot_be_drawn(tmp_path, finished_run):
     folder = tmp_path / "young"
     folder.mkdir()
     (folder / "config.yaml").write_bytes((finished_run / "config.yaml").read_bytes())

@@ -8,7 +8,7 @@ from tests.documents import validated
 NARROW = {"COLUMNS": "60"}
 
 
-def test_presets_are_listed_with_what_they_are(tmp_path):
+def test_presets_are_listed_with_descriptions(tmp_path):
     rows = validated(rum("presets", "list", "--json", cwd=tmp_path).stdout, "presets-list")[
         "presets"
     ]
@@ -33,7 +33,7 @@ def test_a_copied_preset_can_be_changed_and_used(tmp_path):
     assert validated(dry.stdout, "train-dry-run")["config"]["cell"]["units"] == 33
 
 
-def test_the_model_of_a_preset_is_summarised(tmp_path):
+def test_presets_show_prints_a_model_summary(tmp_path):
     shown = rum("presets", "show", "ptb_rum_small", "--summary", cwd=tmp_path, env=NARROW).stdout
     assert "trainable weights" in shown
     assert "RUM" in shown
@@ -51,5 +51,5 @@ def test_a_preset_is_shown_as_json(tmp_path):
     assert found["config"] == yaml.safe_load(presets.path_of("recall").read_text())
 
 
-def test_the_small_preset_of_ptb_is_the_one_that_the_task_has_by_itself():
+def test_small_ptb_preset_is_the_default_of_the_task():
     assert config.build("ptb_rum_small") == config.build("ptb")

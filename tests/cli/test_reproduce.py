@@ -1,4 +1,4 @@
-"""`rum reproduce`: what it checks, lists and shows, and small tables that are really run."""
+"""`rum reproduce`: checks, lists and output, and small tables that are really run."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from rumcli.training import material
 from tests import babi
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
 from tests.documents import validated
-from tests.reproduction.files import PLAIN, give, runs, table, write
+from tests.reproduction.files import PLAIN, finish_run, runs, table, write_table
 
 ENDLESS = {"set": {"cell.name": "gru", "train.steps": 10**8}}
 ONE = {"T = 4": {"task.delay": 4}}
@@ -26,7 +26,7 @@ def here(tmp_path, monkeypatch):
 
 
 def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
-    write(here)
+    write_table(here)
     assert main(["reproduce", "small.yaml", "--dry-run", "--seeds=1"]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
@@ -69,11 +69,11 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
         (["wrong.yaml"], "column 5: unknown key 'sett'; did you mean 'set'"),
     ],
 )
-def test_mistakes_are_told_in_one_line(here, capsys, arguments, expected):
+def test_usage_errors_are_reported_in_one_line(here, capsys, arguments, expected):
     # given
-    write(here)
-    write(here, "wrong.yaml", rows={"A": {"sett": {}}})
-    write(
+    write_table(here)
+    write_table(here, "wrong.yaml", rows={"A": {"sett": {}}})
+    write_table(
         here, "own.yaml", rows={"A": {"set": {"cell.name": "custom", "cell.factory": "mine:Cell"}}}
     )
     before = sorted(here.iterdir())
@@ -92,11 +92,11 @@ def test_a_usage_error_does_not_wait_for_tensorflow(tmp_path):
     assert_one_line(rum("reproduce", "recal", cwd=tmp_path), 2, "unknown table 'recal'")
 
 
-def test_a_table_with_nothing_left_to_do_is_shown(here, capsys):
+def test_finished_table_is_shown(here, capsys):
     # given
     read, folder = table(here)
     for number, run in enumerate(runs(read).values()):
-        give(folder, run, number / 10)
+        finish_run(folder, run, number / 10)
     command = ["reproduce", "small.yaml", "--out=out"]
 
     # when
@@ -119,9 +119,9 @@ def test_a_table_with_nothing_left_to_do_is_shown(here, capsys):
     ).read_text("utf-8")
 
 
-def test_other_data_than_a_run_began_with_is_told_before_anything_is_changed(here, capsys):
+def test_different_data_are_reported_before_any_change(here, capsys):
     # given: a run that was stopped
-    path = write(
+    path = write_table(
         here,
         task="babi",
         figure="accuracy",
@@ -130,7 +130,7 @@ def test_other_data_than_a_run_began_with_is_told_before_anything_is_changed(her
         conditions=None,
         seeds=1,
     )
-    here_is = str(babi.write(here / "one"))
+    here_is = str(babi.write_subtasks(here / "one"))
     read = tables.read(str(path), here_is)
     folder = TableFolder.prepare(here / "out", read)
     folder.keep(read)
@@ -139,7 +139,7 @@ def test_other_data_than_a_run_began_with_is_told_before_anything_is_changed(her
     material.remember(material.for_training(run.config, None), place)
     folder.mark(run, Mark(STOPPED, "", 12, {"accuracy": 0.5}, 3.5))
     before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
-    babi.write(here / "two", train=41)
+    babi.write_subtasks(here / "two", train=41)
 
     # when
     for data in (["--data=two"], []):  # [] generates them
@@ -153,10 +153,10 @@ def test_other_data_than_a_run_began_with_is_told_before_anything_is_changed(her
         assert before == {f: f.read_bytes() for f in folder.path.rglob("*") if f.is_file()}
 
 
-def test_the_command_to_go_on_trusts_the_code_that_was_trusted(here, capsys):
+def test_resume_command_keeps_the_trusted_code(here, capsys):
     # given
     rows = {"A": {"set": {"cell.name": "custom", "cell.factory": "mine:Cell"}}}
-    write(here, "own.yaml", rows=rows)
+    write_table(here, "own.yaml", rows=rows)
     (here / "mine.py").write_text("class Cell: pass\n")
 
     # when: too little time for anything to begin
@@ -169,7 +169,7 @@ def test_the_command_to_go_on_trusts_the_code_that_was_trusted(here, capsys):
 
 
 @pytest.mark.e2e
-def test_a_table_is_run_and_a_run_that_fails_does_not_keep_the_others(tmp_path):
+def test_table_continues_after_a_failed_run(tmp_path):
     # given
     rows = {
         "GRU": {"set": {"cell.name": "gru"}, "published": 0.5},
@@ -177,7 +177,7 @@ def test_a_table_is_run_and_a_run_that_fails_does_not_keep_the_others(tmp_path):
         "broken": {"set": {"cell.name": "gru", "optimizer.learning_rate": 1e38}},
         "large": {"not_run": "too large"},
     }
-    write(tmp_path, conditions=ONE, rows=rows, seeds=1)
+    write_table(tmp_path, conditions=ONE, rows=rows, seeds=1)
 
     # when
     result = rum("reproduce", "small.yaml", "--json", "--jobs=2", cwd=tmp_path)
@@ -205,9 +205,9 @@ def test_a_table_is_run_and_a_run_that_fails_does_not_keep_the_others(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_budget_ends_and_the_same_command_goes_on(tmp_path):
+def test_same_command_continues_after_a_budget(tmp_path):
     # given
-    write(tmp_path, conditions=ONE, rows={"GRU": PLAIN["GRU"], "endless": ENDLESS}, seeds=1)
+    write_table(tmp_path, conditions=ONE, rows={"GRU": PLAIN["GRU"], "endless": ENDLESS}, seeds=1)
     seconds, steps = 45, []
 
     # when: until it was stopped twice; a busy machine may need a whole budget to start up
@@ -238,9 +238,9 @@ def test_a_budget_ends_and_the_same_command_goes_on(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_in_a_terminal_saves_all_and_says_how_to_go_on(tmp_path, number):
+def test_ctrl_c_saves_all_runs_and_prints_the_resume_command(tmp_path, number):
     # given
-    write(tmp_path, conditions=ONE, rows={"endless": ENDLESS}, seeds=2)
+    write_table(tmp_path, conditions=ONE, rows={"endless": ENDLESS}, seeds=2)
     place = tmp_path / "reproductions" / "small"
     process = start("reproduce", "small.yaml", cwd=tmp_path, fresh=True)
 

@@ -15,7 +15,7 @@ BROKEN = {
 }
 
 
-def test_this_installation_passes(tmp_path):
+def test_rotation_check_passes(tmp_path):
     result = rum("rotation-check", cwd=tmp_path)
     assert result.returncode == 0
     assert result.stderr.splitlines()[-1] == "checking rotations in float32"

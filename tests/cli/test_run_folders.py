@@ -1,4 +1,4 @@
-"""Folders of runs in the place of a run, for `plot`, `compare` and `inspect`."""
+"""Directories of runs as arguments of `plot`, `compare` and `inspect`."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ def place(tmp_path, finished_run, monkeypatch, capsys):
     return tmp_path
 
 
-def test_plot_draws_the_runs_of_a_folder_each_once(place, capsys):
+def test_plot_draws_each_run_of_a_directory_once(place, capsys):
     assert main(["plot", "runs", "runs/run-2", "--json"]) == 0
     printed = capsys.readouterr()
     found = validated(printed.out, "plot")
@@ -33,7 +33,7 @@ def test_plot_draws_the_runs_of_a_folder_each_once(place, capsys):
     ]
 
 
-def test_plot_of_a_young_run_that_was_named_is_an_error(place, capsys):
+def test_plot_rejects_a_named_run_without_records(place, capsys):
     assert main(["plot", "runs/run-2", "runs/young"]) == 2
     assert "runs/young has no evaluation yet" in capsys.readouterr().err
 
@@ -54,7 +54,7 @@ def test_compare_lists_the_runs_of_a_folder(place, capsys):
     assert sorted(rows) == ["runs/run-10", "runs/run-2", "runs/young"]
 
 
-def test_inspect_draws_one_picture_for_each_run_of_a_folder(place, capsys):
+def test_inspect_writes_one_plot_per_run_of_a_directory(place, capsys):
     assert main(["inspect", "runs", "--what=norm", "--out=x.svg"]) == 0
     assert sorted(path.name for path in place.glob("*.svg")) == ["x-run-10.svg", "x-run-2.svg"]
     assert "left out: runs/young has no 'best' checkpoint yet" in capsys.readouterr().err

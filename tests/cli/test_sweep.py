@@ -1,17 +1,18 @@
-"""`rum sweep` without Ray: what it checks, lists and shows."""
+"""`rum sweep` without Ray: checks, lists and output."""
 
 import pytest
 
+from rumcli.sweeps.folder import Run
 from tests.cli.commands import assert_one_line, python, rum
 from tests.documents import validated
-from tests.sweeps.files import SMALL, give, run, sweep, write
+from tests.sweeps.files import SMALL, sweep, write_run, write_sweep
 
 RATES = [0.01, 0.001]
 SMALL_SET = SMALL["set"]
 
 
 def test_a_dry_run_lists_the_points(tmp_path):
-    write(tmp_path)
+    write_sweep(tmp_path)
     result = rum("sweep", "sweep.yaml", "--dry-run", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert "2 points, 2 seeds each: 4 runs" in result.stdout
@@ -41,22 +42,22 @@ def test_a_dry_run_lists_the_points(tmp_path):
         ),
     ],
 )
-def test_mistakes_are_told_in_one_line(tmp_path, arguments, expected):
+def test_usage_errors_are_reported_in_one_line(tmp_path, arguments, expected):
     made, _ = sweep(tmp_path, [])
-    write(tmp_path, "wrong.yaml", parameters={"cell.units": [8, 0]})
-    write(tmp_path, "other.yaml", set={**SMALL_SET, "train.steps": 30}, seeds=[3, 4])
+    write_sweep(tmp_path, "wrong.yaml", parameters={"cell.units": [8, 0]})
+    write_sweep(tmp_path, "other.yaml", set={**SMALL_SET, "train.steps": 30}, seeds=[3, 4])
     before = sorted(path.name for path in made.path.iterdir())
     assert_one_line(rum("sweep", *arguments, cwd=tmp_path), 2, expected)
     assert sorted(path.name for path in made.path.iterdir()) == before
 
 
-def test_results_are_shown_from_the_folders_alone(tmp_path):
+def test_results_are_read_from_the_run_directories_alone(tmp_path):
     points = [{"optimizer.learning_rate": rate} for rate in RATES]
     made, plan = sweep(tmp_path, points)
     for number, point in enumerate(points, 1):
         for seed in (1, 2):
             value = number / 10 + seed / 100
-            give(made, plan, run(number, seed, point), [value], test=value)
+            write_run(made, plan, Run(number, seed, point), [value], test=value)
     result = rum("sweep", "--results=out", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "0.1150 ± 0.0071" in result.stdout
@@ -68,8 +69,8 @@ def test_results_are_shown_from_the_folders_alone(tmp_path):
 
 
 @pytest.mark.e2e
-def test_without_ray_a_line_says_what_to_install(tmp_path):
-    write(tmp_path)
+def test_missing_ray_is_reported_with_the_install_command(tmp_path):
+    write_sweep(tmp_path)
     code = (
         "import sys; sys.modules['ray'] = None\n"
         "from rumcli.cli.app import main; sys.exit(main(['sweep', 'sweep.yaml']))"
@@ -87,7 +88,7 @@ def test_without_ray_a_line_says_what_to_install(tmp_path):
         ("here", "expected HOST:PORT"),
     ],
 )
-def test_a_cluster_that_is_not_there_is_told_at_once(address, expected):
+def test_unreachable_cluster_is_reported_at_once(address, expected):
     from rumcli.errors import ConfigError
     from rumcli.sweeps import tune
 
@@ -97,27 +98,27 @@ def test_a_cluster_that_is_not_there_is_told_at_once(address, expected):
     assert expected in str(error.value)
 
 
-def test_what_no_machine_has_is_told_and_leaves_nothing(tmp_path):
+def test_unavailable_resources_are_reported_without_leaving_files(tmp_path):
     pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
-    write(tmp_path, cores_per_run=1000)
+    write_sweep(tmp_path, cores_per_run=1000)
     result = rum("sweep", "sweep.yaml", cwd=tmp_path)
     assert_one_line(result, 2, "cores_per_run: 1000, but no machine has as many; the largest has")
     assert list((tmp_path / "sweeps").iterdir()) == []
 
 
-def test_a_sweep_with_nothing_left_to_do_is_shown(tmp_path):
+def test_finished_sweep_is_shown(tmp_path):
     points = [{"optimizer.learning_rate": rate} for rate in RATES]
     made, plan = sweep(tmp_path, points, seeds=[1])
     for number, point in enumerate(points, 1):
-        give(made, plan, run(number, 1, point), [0.5], test=0.5)
+        write_run(made, plan, Run(number, 1, point), [0.5], test=0.5)
     result = rum("sweep", "--resume=out", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "out is finished\n")
     assert "0.001" in result.stdout
 
 
-def test_code_of_a_file_is_not_run_unless_it_is_trusted(tmp_path):
+def test_code_named_by_a_sweep_file_runs_only_if_trusted(tmp_path):
     pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
     own = {**SMALL_SET, "cell.name": "custom", "cell.factory": "mine:Cell"}
-    write(tmp_path, set=own)
+    write_sweep(tmp_path, set=own)
     result = rum("sweep", "sweep.yaml", cwd=tmp_path)
     assert_one_line(result, 2, "the configuration names code, mine:Cell")

@@ -1,4 +1,4 @@
-"""What `rum sweep` checks before Ray starts, and what it does once Ray is done, without Ray."""
+"""Checks of `rum sweep` before Ray starts and its output after Ray ends, without Ray."""
 
 import sys
 from pathlib import Path
@@ -8,11 +8,11 @@ import pytest
 from rumcli.cli import sweep as command
 from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import tune
-from rumcli.sweeps.folder import FAILED, SweepFolder
+from rumcli.sweeps.folder import FAILED, Run, SweepFolder
 from rumcli.sweeps.plan import Plan
 from rumcli.sweeps.tune import Ending
 from rumcli.training import lock
-from tests.sweeps.files import SMALL, give, run, sweep, write
+from tests.sweeps.files import SMALL, sweep, write_run, write_sweep
 
 
 class ReachedRayError(Exception):
@@ -21,7 +21,7 @@ class ReachedRayError(Exception):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder to work in, where all is there that a sweep needs but Ray."""
+    """A working directory with all that a sweep needs but Ray."""
 
     def run(*arguments):
         raise ReachedRayError
@@ -46,7 +46,7 @@ MANY = {
 
 @pytest.fixture
 def made(monkeypatch):
-    """The configurations that are made; more of them than a person would wait for are too many."""
+    """Collect the configurations that a sweep builds; over 2,000 of them fail the test."""
     found, make = [], Plan.run
 
     def counted(plan, settings, seed):
@@ -59,8 +59,8 @@ def made(monkeypatch):
 
 
 @pytest.mark.usefixtures("made")
-def test_a_search_in_many_lists_begins_at_once(here):
-    write(here, search="random", runs=2, parameters={**MANY, "cell.units": TEN})
+def test_search_over_many_lists_starts_at_once(here):
+    write_sweep(here, search="random", runs=2, parameters={**MANY, "cell.units": TEN})
     with pytest.raises(ReachedRayError):
         command.sweep(here / "sweep.yaml", quiet=True)
 
@@ -75,16 +75,16 @@ def test_a_search_in_many_lists_begins_at_once(here):
 )
 def test_code_is_found_among_many_lists(here, parameters):
     (here / "mine.py").write_text("class Cell: pass\n")
-    write(here, search="random", runs=2, parameters={**parameters, **MANY})
+    write_sweep(here, search="random", runs=2, parameters={**parameters, **MANY})
     with pytest.raises(ConfigError, match="names code, mine:Cell"):
         command.sweep(here / "sweep.yaml", quiet=True)
     with pytest.raises(ReachedRayError):
         command.sweep(here / "sweep.yaml", trust_code=True, quiet=True)
 
 
-def test_all_of_several_codes_are_looked_at(here, monkeypatch):
+def test_every_code_path_is_checked(here, monkeypatch):
     own = {**SMALL["set"], "cell.name": "custom", "cell.factory": "mine:A"}
-    write(here, set=own, parameters={"cell.factory": ["mine:A", "mine:B", "mine:C"]})
+    write_sweep(here, set=own, parameters={"cell.factory": ["mine:A", "mine:B", "mine:C"]})
     seen = []
     monkeypatch.setattr(command.code, "check", lambda run, trusted: seen.append(run.cell.factory))
     with pytest.raises(ReachedRayError):
@@ -93,11 +93,11 @@ def test_all_of_several_codes_are_looked_at(here, monkeypatch):
 
 
 @pytest.mark.parametrize("missing", [0, 1])
-def test_each_of_several_texts_is_looked_for(here, missing):
+def test_every_text_path_is_checked(here, missing):
     texts = ["one.txt", "two.txt"]
     (here / texts[1 - missing]).write_text("the quick brown fox " * 100)
     own = {"cell.name": "gru", "cell.units": 8, "train.batch_size": 2, "task.length": 5}
-    write(here, task="ptb", set=own, parameters={"task.data": texts})
+    write_sweep(here, task="ptb", set=own, parameters={"task.data": texts})
     with pytest.raises(ConfigError, match=f"{texts[missing]}"):
         command.sweep(here / "sweep.yaml", quiet=True)
     assert not (here / "sweeps").exists()
@@ -119,9 +119,9 @@ def left(here, monkeypatch):
             for number, settings in enumerate((A, B), 1):
                 if number in (*failed, *saved, *tested):
                     test = 0.5 if number in tested else None
-                    give(folder, plan, run(number, 1, settings), test=test)
+                    write_run(folder, plan, Run(number, 1, settings), test=test)
                 if number in failed:
-                    folder.mark(run(number, 1, settings), FAILED, f"loss {number} is not finite")
+                    folder.mark(Run(number, 1, settings), FAILED, f"loss {number} is not finite")
             return Ending(None, out_of_time)
 
         monkeypatch.setattr(tune, "run", run_them)
@@ -130,24 +130,24 @@ def left(here, monkeypatch):
     return ends
 
 
-def test_a_sweep_whose_hours_are_over_before_a_validation_has_not_failed(left, capsys):
+def test_time_limit_before_the_first_validation_is_no_failure(left, capsys):
     left(out_of_time=True, failed=[1], saved=[2])
     assert "the limit of hours is reached" in capsys.readouterr().err
 
 
-def test_a_search_of_which_a_run_failed_is_done(left, capsys):
+def test_search_with_a_failed_run_is_finished(left, capsys):
     left(failed=[2], saved=[1])
     assert "1 failed" in capsys.readouterr().out
 
 
-def test_a_sweep_of_which_every_run_failed_has_failed(left, capsys):
+def test_sweep_fails_if_every_run_failed(left, capsys):
     with pytest.raises(RunError) as error:
         left(failed=[1, 2])
     assert str(error.value) == "every run failed; point-1-seed-1: loss 1 is not finite"
     assert "1 failed" in capsys.readouterr().out
 
 
-def test_a_limit_that_is_done_with_is_finished_and_what_was_drawn_beyond_it_shown(left, capsys):
+def test_sweep_at_its_limit_is_finished_and_shows_points_beyond_it(left, capsys):
     left(failed=[2], saved=[1])
     capsys.readouterr()
     left(out_of_time=True, tested=[1], runs=1)
@@ -159,7 +159,7 @@ def test_a_limit_that_is_done_with_is_finished_and_what_was_drawn_beyond_it_show
     assert capsys.readouterr().err == "out is finished\n"
 
 
-def test_how_to_go_on_has_the_options_that_the_folder_does_not_know(left, capsys, monkeypatch):
+def test_resume_command_has_the_options_not_stored_in_the_directory(left, capsys, monkeypatch):
     monkeypatch.setattr(tune, "check_address", lambda address: None)
     left(out_of_time=True, saved=[1], address="here:6379", trust_code=True)
     told = capsys.readouterr().err
@@ -169,17 +169,17 @@ def test_how_to_go_on_has_the_options_that_the_folder_does_not_know(left, capsys
     assert expected in capsys.readouterr().err
 
 
-def test_a_search_that_gave_up_shows_its_results_and_fails(here, monkeypatch, capsys):
+def test_exhausted_search_shows_its_results_and_fails(here, monkeypatch, capsys):
     why = "the last 100 points that were drawn can't be run; point-101: cell.units: expected 1"
     monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False, why))
-    write(here)
+    write_sweep(here)
     with pytest.raises(RunError) as error:
         command.sweep(here / "sweep.yaml", out=here / "new")
     assert str(error.value) == why
     assert "copying: grid search" in capsys.readouterr().out
 
 
-def test_a_sweep_that_breaks_off_says_how_to_go_on(here, monkeypatch):
+def test_aborted_sweep_prints_the_resume_command(here, monkeypatch):
     sweep(here, [A])
 
     def break_off(*arguments):
@@ -192,39 +192,39 @@ def test_a_sweep_that_breaks_off_says_how_to_go_on(here, monkeypatch):
     assert str(error.value) == expected
 
 
-def test_what_is_wrong_only_with_ray_leaves_no_folder(here, monkeypatch):
+def test_ray_error_leaves_no_directory(here, monkeypatch):
     def refuse(*arguments):
         raise ConfigError("no machine has as many cores")
 
     monkeypatch.setattr(tune, "run", refuse)
-    write(here)
+    write_sweep(here)
     with pytest.raises(ConfigError, match="no machine"):
         command.sweep(here / "sweep.yaml", out=here / "new", quiet=True)
     assert not (here / "new").exists()
 
 
-def test_an_error_after_a_point_was_drawn_takes_nothing_away(here, monkeypatch):
+def test_error_after_a_drawn_point_deletes_nothing(here, monkeypatch):
     def draw(plan, folder, *arguments):
         folder.write_points([A])
         raise ConfigError("can't write to new/point-1-seed-1: No space left on device")
 
     monkeypatch.setattr(tune, "run", draw)
-    write(here)
+    write_sweep(here)
     with pytest.raises(ConfigError, match="No space left"):
         command.sweep(here / "sweep.yaml", out=here / "new", quiet=True)
     assert SweepFolder.open(here / "new").points() == [A]
 
 
-def test_a_sweep_whose_result_nobody_gets_can_still_be_shown(here, monkeypatch):
+def test_sweep_with_lost_output_can_still_be_shown(here, monkeypatch):
     monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False))
     monkeypatch.setattr(sys, "stdout", None)  # as `>&-` has it
-    write(here)
+    write_sweep(here)
     with pytest.raises(ConfigError, match="stdout is closed"):
         command.sweep(here / "sweep.yaml", out=here / "new")
     command.sweep(results=here / "new", quiet=True)
 
 
-def test_a_sweep_under_way_is_not_given_other_limits(left, here):
+def test_limits_of_a_running_sweep_cannot_change(left, here):
     description = here / "out" / "sweep.yaml"
     before = description.read_text()
     with lock.held(here / "out"), pytest.raises(RunError, match="process"):
@@ -234,9 +234,9 @@ def test_a_sweep_under_way_is_not_given_other_limits(left, here):
     assert "runs: 1\n" in description.read_text()
 
 
-def test_a_sweep_that_was_killed_as_it_was_created_is_started_with_its_file(here, monkeypatch):
+def test_sweep_killed_during_creation_restarts_from_its_file(here, monkeypatch):
     monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False))
-    write(here)
+    write_sweep(here)
     (here / "new").mkdir()
     for name in ("lock", "base.yaml"):
         (here / "new" / name).write_text("half")

@@ -1,8 +1,7 @@
-"""`rum train` as a user has it: what it shows, what it leaves, how it stops and goes on."""
+"""`rum train` for a user: output, files, stops and resumes."""
 
 import json
 import signal
-import sys
 
 import numpy as np
 import pytest
@@ -19,34 +18,25 @@ from tests.cli.commands import (
 )
 from tests.cli.terminal import in_a_terminal
 from tests.documents import validated
+from tests.marks import needs_posix
+from tests.runs import last_saved_step, read_records
 
-needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 RANDOM = ["--set=model.dropout=0.2", "--set=cell.zoneout=0.2"]
 
 
-def records(folder):
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
-
-
-def newest_step(folder):
-    steps = [int(path.stem.removeprefix("step-")) for path in folder.glob("checkpoints/step-*.npz")]
-    return max(steps, default=0)
-
-
-def test_a_run_ends_with_a_table_beside_its_reference_level(finished_run):
+def test_run_ends_with_a_table_beside_its_baseline(finished_run):
     # The fixture has run it; a finished run that is resumed shows its table again.
     result = rum("train", "--resume", finished_run, cwd=finished_run.parent)
     assert result.returncode == 0
     assert "is finished at step 20; --steps makes it longer" in result.stderr
     for text in ("copying with rum, test split", "memoryless loss", " memoryless ", "distance"):
         assert text in result.stdout
-    # What is no figure of it can't be asked of it.
+    # A key that is no metric cannot be required.
     wrong = rum("train", "--resume", finished_run, "--require=task>=1", cwd=finished_run.parent)
     assert_one_line(wrong, 2, "--require 'task>=1': unknown figure 'task'")
 
 
-def test_in_a_pipe_there_are_plain_lines(tmp_path):
+def test_pipe_receives_plain_lines(tmp_path):
     result = rum("train", "recall", "--steps=20", *SMALL, cwd=tmp_path)
     assert result.returncode == 0
     assert not has_control_characters(result.stdout + result.stderr)
@@ -72,7 +62,7 @@ def test_in_a_pipe_there_are_plain_lines(tmp_path):
         pytest.param({"TERM": "dumb"}, False, id="a dumb terminal", marks=pytest.mark.slow),
     ],
 )
-def test_only_in_a_terminal_there_is_a_live_bar(tmp_path, variables, live):
+def test_live_bar_is_shown_in_a_terminal_only(tmp_path, variables, live):
     text = in_a_terminal(tmp_path, variables, "train", "copying", "--steps=20", *SMALL)
     assert ("\x1b[" in text) is live
     assert ("━" in text) is live
@@ -80,13 +70,13 @@ def test_only_in_a_terminal_there_is_a_live_bar(tmp_path, variables, live):
 
 
 @pytest.mark.slow
-def test_colours_that_are_forced_do_not_bring_the_bar_into_a_pipe(tmp_path):
+def test_forced_colors_show_no_bar_in_a_pipe(tmp_path):
     arguments = ["train", "copying", "--steps=10", *SMALL]
     result = rum(*arguments, cwd=tmp_path, env={"FORCE_COLOR": "1"})
     assert not has_control_characters(result.stderr)
 
 
-def test_a_folder_whose_name_looks_like_markup_is_shown_as_it_is(tmp_path):
+def test_directory_name_with_markup_is_shown_literally(tmp_path):
     arguments = ["train", "copying", "--steps=10", *SMALL, "--out=a[/x][red]:smile:"]
     result = rum(*arguments, cwd=tmp_path)
     assert result.returncode == 0
@@ -104,33 +94,33 @@ def test_json_is_one_document_on_stdout(tmp_path):
     assert json.loads((tmp_path / "runs/copying-gru-1/summary.json").read_text()) == summary
 
 
-def test_quiet_says_nothing(tmp_path):
+def test_quiet_prints_nothing(tmp_path):
     result = rum("train", "copying", "--steps=10", "--quiet", "--out=x", *SMALL, cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert (tmp_path / "x" / "summary.json").exists()
 
 
-def test_a_dry_run_shows_all_settings_and_leaves_nothing(tmp_path):
+def test_dry_run_shows_all_settings_and_writes_nothing(tmp_path):
     result = rum("train", "copying", "--cell=gru", "--dry-run", "--json", cwd=tmp_path)
     assert validated(result.stdout, "train-dry-run")["config"]["cell"]["name"] == "gru"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_can_be_repeated_from_its_config(tmp_path, finished_run):
+def test_config_file_reproduces_the_run(tmp_path, finished_run):
     config = finished_run / "config.yaml"
     result = rum("train", "--preset", config, "--out=again", "--quiet", cwd=tmp_path)
     assert result.returncode == 0
-    assert records(tmp_path / "again") == records(finished_run)
+    assert read_records(tmp_path / "again") == read_records(finished_run)
 
 
 @pytest.mark.e2e
 @needs_posix
-def test_a_run_goes_on_when_nobody_reads_what_it_says(tmp_path):
+def test_run_continues_after_its_output_is_closed(tmp_path):
     process = start("train", "copying", "--steps=20", "--out=x", *SMALL, cwd=tmp_path, fresh=True)
     process.stderr.readline()
     process.stderr.close()
     assert process.wait(timeout=120) == 0
-    assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
+    assert [record["step"] for record in read_records(tmp_path / "x")] == [10, 20]
 
 
 @pytest.mark.e2e
@@ -149,7 +139,7 @@ def test_a_run_goes_on_when_nobody_reads_what_it_says(tmp_path):
     ],
 )
 @needs_posix
-def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, name, code, options):
+def test_resume_continues_bit_exactly(tmp_path, name, code, options):
     number = getattr(signal, name)
     # Given 120 steps in one go, with dropout and zoneout,
     arguments = ["train", "copying", "--steps=120", *SMALL_RUM, *RANDOM, *options]
@@ -157,15 +147,15 @@ def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, name, code, options):
     # when the same is stopped at about step 60 and resumed,
     process = start(*arguments, "--out=parts", cwd=tmp_path, fresh=True)
     parts = tmp_path / "parts"
-    found, _, err = interrupt_when(process, lambda: newest_step(parts) >= 60, number)
+    found, _, err = interrupt_when(process, lambda: last_saved_step(parts) >= 60, number)
     assert found == code
-    assert newest_step(parts) < 120
+    assert last_saved_step(parts) < 120
     if name != "SIGKILL":
-        assert f"saved at step {newest_step(parts)} of 120" in err
+        assert f"saved at step {last_saved_step(parts)} of 120" in err
         assert err.endswith("to go on: rum train --resume parts\n")
     assert rum("train", "--resume=parts", "--quiet", cwd=tmp_path).returncode == 0
     # then losses and weights are the same to the last bit.
-    assert records(parts) == records(tmp_path / "whole")
+    assert read_records(parts) == read_records(tmp_path / "whole")
     with (
         np.load(tmp_path / "whole/checkpoints/step-00000120.npz") as one,
         np.load(parts / "checkpoints/step-00000120.npz") as other,
@@ -176,7 +166,7 @@ def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, name, code, options):
 
 @pytest.mark.e2e
 @needs_posix
-def test_a_run_that_is_stopped_before_its_first_step_says_how_to_go_on(tmp_path):
+def test_stop_before_the_first_step_prints_the_resume_command(tmp_path):
     process = start("train", "copying", "--steps=20", "--out=x", *SMALL, cwd=tmp_path)
     config = tmp_path / "x" / "config.yaml"
     code, out, err = interrupt_when(process, config.exists)
@@ -187,22 +177,22 @@ def test_a_run_that_is_stopped_before_its_first_step_says_how_to_go_on(tmp_path)
 
 
 @pytest.mark.e2e
-def test_a_backend_that_does_not_exist_is_told_and_leaves_nothing(tmp_path):
+def test_unknown_backend_is_rejected_without_leaving_files(tmp_path):
     env = {"KERAS_BACKEND": "bogus"}
     result = rum_process("train", "copying", "--out=x", cwd=tmp_path, env=env)
     assert_one_line(result, 2, "KERAS_BACKEND=bogus: unknown backend 'bogus'; backends: ")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_finished_run_can_be_made_longer(tmp_path):
+def test_finished_run_can_be_extended(tmp_path):
     assert rum("train", "copying", "--steps=10", "--out=x", *SMALL, cwd=tmp_path).returncode == 0
     result = rum("train", "--resume=x", "--steps=20", "--json", cwd=tmp_path)
     assert validated(result.stdout, "train")["steps"] == 20
-    assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
+    assert [record["step"] for record in read_records(tmp_path / "x")] == [10, 20]
 
 
 @pytest.mark.e2e
-def test_it_runs_on_jax(tmp_path):
+def test_training_runs_on_jax(tmp_path):
     pytest.importorskip("jax")
     arguments = ["train", "copying", "--steps=20", *SMALL_RUM, *RANDOM, "--json"]
     result = rum_process(*arguments, cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
@@ -211,10 +201,10 @@ def test_it_runs_on_jax(tmp_path):
 
 
 @pytest.mark.e2e
-def test_nothing_is_compiled_anew_as_a_run_goes_on(tmp_path):
+def test_train_step_is_compiled_once(tmp_path):
     # Given the fused loop, and more evaluations than programs that one step needs,
     arguments = ["train", "copying", "--steps=60", *SMALL_RUM, "--set=cell.implementation=auto"]
-    # when XLA writes down what it compiles,
+    # when XLA dumps its compiled programs,
     env = {"XLA_FLAGS": "--xla_dump_to=dump --xla_dump_hlo_as_text"}
     assert rum_process(*arguments, "--quiet", cwd=tmp_path, env=env).returncode == 0
     programs = list((tmp_path / "dump").glob("*cpu_after_optimizations.txt"))
@@ -231,7 +221,9 @@ def test_nothing_is_compiled_anew_as_a_run_goes_on(tmp_path):
         pytest.param([], "jax", "it needs the backend tensorflow, not jax", marks=pytest.mark.slow),
     ],
 )
-def test_a_cell_that_cannot_be_fused_is_told_and_leaves_nothing(tmp_path, options, backend, why):
+def test_cell_that_cannot_be_fused_is_rejected_without_leaving_files(
+    tmp_path, options, backend, why
+):
     arguments = ["--set=cell.implementation=fused", "--out=x", *options]
     result = rum_process(
         "train", "copying", *arguments, cwd=tmp_path, env={"KERAS_BACKEND": backend}
@@ -243,7 +235,7 @@ def test_a_cell_that_cannot_be_fused_is_told_and_leaves_nothing(tmp_path, option
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_ends_once_it_is_good_enough_and_has_nothing_left_to_do(tmp_path):
+def test_run_stops_at_its_threshold_and_is_then_finished(tmp_path):
     # given
     run = ["--until=loss<1000", "--steps=40", "--out=run", "--json", *SMALL]
 

@@ -4,15 +4,14 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 
 import pytest
 
 from rumcli.cli.app import main
 from tests.cli.commands import COMMAND, assert_one_line, environment, python, rum
 from tests.documents import validated
+from tests.marks import needs_posix
 
-needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 needs_a_full_device = pytest.mark.skipif(
     not os.path.exists("/dev/full"),  # noqa: PTH110
     reason="there is no /dev/full",
@@ -111,7 +110,7 @@ def shell(line, cwd):
         ("rotation-check --dtype float23", "unknown dtype 'float23'; did you mean 'float32'?"),
     ],
 )
-def test_bad_input_gets_one_line_and_exit_code_2(workplace, arguments, expected):
+def test_bad_input_is_reported_in_one_line_with_exit_code_2(workplace, arguments, expected):
     before = {path: path.stat().st_mtime_ns for path in workplace.rglob("*")}
     assert_one_line(rum(*arguments.split(), cwd=workplace), 2, expected)
     assert {path: path.stat().st_mtime_ns for path in workplace.rglob("*")} == before
@@ -134,30 +133,30 @@ def workplace(tmp_path_factory):
     return place
 
 
-def test_a_name_that_is_too_long_is_told(tmp_path):
+def test_name_that_is_too_long_is_reported(tmp_path):
     assert_one_line(rum("eval", "x" * 300, cwd=tmp_path), 2, "File name too long")
 
 
-def test_control_characters_of_the_user_do_not_come_back(tmp_path):
+def test_control_characters_are_escaped_in_errors(tmp_path):
     result = rum("train", "co\x1b[31m\npying", cwd=tmp_path)
     assert_one_line(result, 2, "unknown task 'co [31m pying'")
 
 
 @needs_a_full_device
-def test_a_full_device_as_output_is_told(tmp_path):
+def test_full_output_device_is_reported(tmp_path):
     result = shell("presets show copying > /dev/full", tmp_path)
     assert_one_line(result, 1, "No space left on device")
     assert "bug" not in result.stderr
 
 
 @needs_a_full_device
-def test_messages_that_a_full_device_does_not_take_leave_the_exit_code(tmp_path):
+def test_full_stderr_device_keeps_the_exit_code(tmp_path):
     assert shell("presets show nothing 2> /dev/full", tmp_path).returncode == 2
 
 
 @pytest.mark.e2e
 @needs_posix
-def test_output_that_nobody_reads_ends_without_a_word(tmp_path):
+def test_closed_output_ends_the_command_silently(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as stdout:
@@ -173,19 +172,19 @@ def test_output_that_nobody_reads_ends_without_a_word(tmp_path):
 
 
 @needs_posix
-def test_closed_streams_take_nothing_of_a_result(tmp_path):
+def test_closed_streams_keep_the_result(tmp_path):
     result = shell("presets show copying --summary --json <&- 2>&-", tmp_path)
     assert validated(result.stdout, "presets-show-summary")["preset"] == "copying"
     assert result.returncode == 0
 
 
-def test_an_unwritable_place_is_told(tmp_path):
+def test_unwritable_path_is_reported(tmp_path):
     (tmp_path / "runs").write_text("a file in the way")
     assert_one_line(rum("train", "copying", cwd=tmp_path), 2, "can't write to runs: File exists")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
-def test_a_folder_without_permission_is_told(tmp_path):
+def test_directory_without_permission_is_reported(tmp_path):
     tmp_path.chmod(0o500)
     result = rum("train", "copying", cwd=tmp_path)
     tmp_path.chmod(0o700)
@@ -193,7 +192,7 @@ def test_a_folder_without_permission_is_told(tmp_path):
 
 
 # Commands that need no backend, and mistakes that are found before it starts: each with its exit
-# code and a part of what it prints.
+# code and a part of its output.
 WITHOUT_A_BACKEND = [
     ("--help", 0, "Usage: rum"),
     ("train --help", 0, "Usage: rum train"),
@@ -274,7 +273,7 @@ def without_a_backend(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("line", "code", "expected"), WITHOUT_A_BACKEND)
-def test_nothing_imports_a_backend_that_does_not_need_it(without_a_backend, line, code, expected):
+def test_commands_that_need_no_backend_import_none(without_a_backend, line, code, expected):
     found, printed, imported = without_a_backend[line]
     assert (found, imported) == (code, []), printed
     assert expected in printed
@@ -282,7 +281,7 @@ def test_nothing_imports_a_backend_that_does_not_need_it(without_a_backend, line
 
 
 @pytest.mark.parametrize("arguments", [[], ["presets"], ["gen-data"]], ids=" ".join)
-def test_without_a_command_the_help_is_shown(tmp_path, arguments):
+def test_help_is_shown_without_a_command(tmp_path, arguments):
     result = rum(*arguments, cwd=tmp_path)
     assert result.returncode == 2
     assert "Usage: rum" in result.stdout

@@ -5,7 +5,6 @@ import json
 import pathlib
 import signal
 import socket
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,32 +23,23 @@ from tests.cli.commands import (
     rum_process,
     start,
 )
+from tests.marks import needs_posix
+from tests.runs import last_saved_step, read_records
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+pytestmark = needs_posix
 
 COPYING = ["train", "copying", *SMALL_RUM, "--set=train.eval_every=4"]
 # Sums in another order differ by some units in the last place, and grow as the weights change.
 ROUNDING = 1e-5
 
 
-def records(folder):
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
 def assert_same_losses(found, expected):
     """Assert that two runs have the same losses at the same steps, within rounding."""
-    one, other = records(found), records(expected)
+    one, other = read_records(found), read_records(expected)
     assert [record["step"] for record in one] == [record["step"] for record in other]
     for name in ("loss", "val_loss"):
         values = [record[name] for record in other]
         assert [record[name] for record in one] == pytest.approx(values, rel=ROUNDING)
-
-
-def steps_saved(folder):
-    return max(
-        (int(path.stem.removeprefix("step-")) for path in folder.glob("checkpoints/step-*.npz")),
-        default=0,
-    )
 
 
 def workers_alive(folder):
@@ -91,7 +81,7 @@ def free_address():
         (["--workers=2", "--set=precision=mixed_float16"], "mixed_bfloat16 can"),
     ],
 )
-def test_a_team_that_can_not_be_is_told_at_once(tmp_path, options, expected):
+def test_impossible_worker_options_are_rejected_at_once(tmp_path, options, expected):
     assert_one_line(rum(*COPYING, *options, cwd=tmp_path), 2, expected)
     assert list(tmp_path.iterdir()) == []
 
@@ -110,7 +100,7 @@ def team():
     return workers.Team(0, 2, address), workers.Team(1, None, address)
 
 
-def test_others_hear_that_a_run_is_finished(team, monkeypatch, capsys):
+def test_workers_are_notified_of_a_finished_run(team, monkeypatch, capsys):
     monkeypatch.setattr(workers, "_train", lambda *arguments: pytest.fail("it trains"))
     chief, other = team
     showing = Showing(as_json=False, quiet=False, debug=False)
@@ -121,13 +111,13 @@ def test_others_hear_that_a_run_is_finished(team, monkeypatch, capsys):
     assert "the run is finished\n" in capsys.readouterr().err
 
 
-def test_a_finished_run_is_shown_also_if_the_others_do_not_come(team, monkeypatch, capsys):
+def test_finished_run_is_shown_without_the_other_workers(team, monkeypatch, capsys):
     monkeypatch.setattr(workers, "_PATIENCE", 0.5)
     workers.dismiss(team[0], Showing(as_json=False, quiet=True, debug=False))
     assert "warning: worker 1 of 2 did not come to 127.0.0.1:" in capsys.readouterr().err
 
 
-def test_a_finished_run_waits_for_nobody_that_it_would_have_started(capsys):
+def test_finished_run_does_not_wait_for_workers(capsys):
     workers.dismiss(None, Showing(as_json=False, quiet=False, debug=False))
     workers.dismiss(workers.Team(0, 2, None), Showing(as_json=False, quiet=False, debug=False))
     assert capsys.readouterr().err == ""
@@ -153,22 +143,22 @@ with workers._linked(link, lambda: None), engine._held_back_stderr():
 
 
 @pytest.mark.e2e
-def test_a_loss_is_told_also_while_the_libraries_messages_are_held_back(tmp_path):
+def test_lost_worker_is_reported_while_library_messages_are_held_back(tmp_path):
     result = python(LOST_AT_THE_START.format(before=""), cwd=tmp_path)
     assert (result.returncode, result.stderr) == (1, "rum: error: worker 1 is gone\n")
 
 
 @pytest.mark.e2e
-def test_a_loss_ends_a_process_without_a_stderr_too(tmp_path):
+def test_lost_worker_ends_a_process_without_stderr(tmp_path):
     result = python(LOST_AT_THE_START.format(before="os.close(2)"), cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
 
 
 @pytest.mark.e2e
-def test_two_workers_and_then_one_have_the_losses_of_one_process(tmp_path):
+def test_two_workers_and_then_one_match_a_single_process(tmp_path):
     # Given 24 steps by one process,
     assert rum(*COPYING, "--steps=24", "--out=one", "--quiet", cwd=tmp_path).returncode == 0
-    # when two do 20 of them, and one goes on,
+    # when two processes take 20 of them and one continues,
     arguments = [*COPYING, "--steps=20", "--out=two", "--workers=2", "--json"]
     result = rum_process(*arguments, cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
@@ -183,30 +173,30 @@ def test_two_workers_and_then_one_have_the_losses_of_one_process(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("again", [1, 2, 4])
-def test_streams_that_are_carried_on_survive_a_stop_and_another_number(tmp_path, again):
+def test_stateful_streams_survive_a_stop_and_another_worker_count(tmp_path, again):
     # Given a text in 8 streams, whose states are carried from step to step,
     small.write_text(tmp_path / "text")
     settings = [f"--set={one}" for one in (*small.SETTINGS, *small.OF_CHARACTERS)]
     plain = ["--cell=rum", "--set=cell.implementation=plain", "--hidden=8", "--batch-size=8"]
     command = ["train", "ptb", "--data=text", *settings, *plain, "--steps=60"]
     assert rum(*command, "--out=one", "--quiet", cwd=tmp_path).returncode == 0
-    # when two processes are stopped in the middle of a span and others go on,
+    # when two processes are stopped in the middle of a span and others continue,
     process = start(*command, "--out=two", "--workers=2", cwd=tmp_path, fresh=True)
     two = tmp_path / "two"
-    code, _, err = interrupt_when(process, lambda: steps_saved(two) >= 15)
+    code, _, err = interrupt_when(process, lambda: last_saved_step(two) >= 15)
     assert code == 130, err
     assert err.endswith("to go on: rum train --resume two\n")
     assert workers_alive(tmp_path) == []
-    assert steps_saved(two) < 60
+    assert last_saved_step(two) < 60
     result = rum_process("train", "--resume=two", f"--workers={again}", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
-    # then losses are those of one process that nobody stopped.
+    # then the losses match those of one uninterrupted process.
     assert_same_losses(two, tmp_path / "one")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", ["worker", "chief"])
-def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, killed):
+def test_killed_worker_ends_the_run_which_can_be_resumed(tmp_path, killed):
     # Given two processes started by hand,
     command = [*COPYING, "--steps=400", "--workers=2", f"--address={free_address()}"]
     chief = start(*command, "--worker=0", "--out=two", cwd=tmp_path, fresh=True)
@@ -214,7 +204,7 @@ def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, kille
     victim, left = (other, chief) if killed == "worker" else (chief, other)
     two = tmp_path / "two"
     # when one is killed,
-    interrupt_when(victim, lambda: steps_saved(two) >= 10, signal.SIGKILL)
+    interrupt_when(victim, lambda: last_saved_step(two) >= 10, signal.SIGKILL)
     began = time.monotonic()
     _, err = left.communicate(timeout=120)
     # then the other ends soon, with one line,
@@ -222,9 +212,9 @@ def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, kille
     assert time.monotonic() - began < 60
     name = "worker 1" if killed == "worker" else "worker 0, the chief,"
     assert err.splitlines()[-1] == f"rum: error: {name} is gone"
-    saved = steps_saved(two)
+    saved = last_saved_step(two)
     assert 10 <= saved < 400
-    # and the run goes on as if nothing had been.
+    # and the run resumes with the losses of an uninterrupted one.
     steps = saved // 4 * 4 + 8
     again = rum(*COPYING, f"--steps={steps}", "--out=one", "--quiet", cwd=tmp_path)
     assert again.returncode == 0
@@ -232,13 +222,13 @@ def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, kille
     (two / "config.yaml").write_text(shorter)
     result = rum_process("train", "--resume=two", "--workers=2", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
-    assert records(two)[-1]["loss"] == pytest.approx(
-        records(tmp_path / "one")[-1]["loss"], rel=1e-4
+    assert read_records(two)[-1]["loss"] == pytest.approx(
+        read_records(tmp_path / "one")[-1]["loss"], rel=1e-4
     )
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_not_finite_ends_all_with_one_line(tmp_path):
+def test_non_finite_loss_ends_all_workers_with_one_line(tmp_path):
     arguments = [*COPYING, "--steps=40", "--workers=2", "--out=two", "--learning-rate=1e38"]
     result = rum_process(*arguments, cwd=tmp_path, fresh=True)
     assert result.returncode == 1

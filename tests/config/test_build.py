@@ -45,7 +45,7 @@ def test_a_flag_wins_over_set_on_the_same_key():
     assert build(None, ["cell.units=7"], {TASK: "copying", UNITS: 8}).cell.units == 8
 
 
-def test_another_cell_keeps_the_options_that_it_shares(tmp_path):
+def test_another_cell_keeps_the_shared_options(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(
         "task: {name: copying}\ncell: {name: rum, units: 7, time_norm: 1.0, activation: relu}\n"
@@ -91,14 +91,14 @@ def test_options_of_own_code_are_read_back_unchanged(value, form):
 
 
 @pytest.mark.skipif(sys.getfilesystemencoding() != "utf-8", reason="of a locale with UTF-8")
-def test_a_path_that_a_locale_without_utf_8_has_written_is_the_same_path():
+def test_path_written_in_a_locale_without_utf_8_is_unchanged():
     run = build(flags={TASK: "ptb", ("task", "data"): "/a/\udcc3\udca9\udcff"})
     assert run.task.data == "/a/\u00e9\udcff"
     assert config.from_text(config.to_yaml(run), "config.yaml") == run
     assert "expected a path" in message(flags={TASK: "ptb", ("task", "data"): "/a/\ud800"})
 
 
-def test_text_that_is_not_valid_unicode_is_told():
+def test_text_that_is_not_valid_unicode_is_rejected():
     told = message(assignments=["cell.factory=a\udcff:B"], flags={CELL: "custom", TASK: "copying"})
     assert (
         told
@@ -165,14 +165,14 @@ def test_a_wrong_assignment_is_quoted(text, expected):
     assert message(assignments=[text], flags={TASK: "copying"}).startswith(expected)
 
 
-def test_the_home_of_nobody_is_told():
+def test_home_of_an_unknown_user_is_reported():
     text = "task.data=~nobody-of-this-name/x"
     assert message(assignments=[text], flags={TASK: "babi"}).startswith(
         f"--set {text}: expected a path in a home that exists"
     )
 
 
-def test_a_wrong_key_in_a_file_is_told_with_its_place(tmp_path):
+def test_unknown_key_in_a_file_is_reported_with_its_position(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("task: {name: copying}\ncell:\n  name: rum\n  unit: 3\n")
     assert message(preset=str(path)).startswith(
@@ -180,19 +180,19 @@ def test_a_wrong_key_in_a_file_is_told_with_its_place(tmp_path):
     )
 
 
-def test_a_preset_of_another_task_is_refused():
+def test_a_preset_of_another_task_is_rejected():
     assert message(preset="recall", flags={TASK: "copying"}).endswith(
         "it is for 'recall', not 'copying'"
     )
 
 
-def test_an_unknown_preset_is_told_with_the_nearest():
+def test_unknown_preset_names_the_nearest():
     assert message(preset="recal") == (
         f"unknown preset 'recal'; did you mean 'recall'? presets: {', '.join(presets.names())}"
     )
 
 
-def test_a_missing_file_is_told():
+def test_missing_file_is_reported():
     assert message(preset="nowhere/mine.yaml").startswith("can't read nowhere/mine.yaml: ")
 
 
@@ -214,17 +214,17 @@ def test_a_cell_within_a_cell_is_set_key_by_key():
     assert (run.cell.fast.name, run.cell.fast.zoneout) == ("lnlstm", 0.1)
 
 
-def test_a_new_name_within_a_cell_keeps_what_means_the_same_in_both(tmp_path):
+def test_new_name_of_an_inner_cell_keeps_shared_options(tmp_path):
     preset = tmp_path / "mine.yaml"
     preset.write_text(
         "cell: {name: fsrnn, slow: {name: rum, units: 7, zoneout: 0.2, time_norm: 1}}\n"
     )
     run = build(str(preset), ["cell.slow.name=lnlstm"], FAST_SLOW)
     assert (run.cell.slow.name, run.cell.slow.units, run.cell.slow.zoneout) == ("lnlstm", 7, 0.2)
-    assert config.from_file(write(tmp_path / "again.yaml", config.to_yaml(run))) == run
+    assert config.from_file(write_yaml(tmp_path / "again.yaml", config.to_yaml(run))) == run
 
 
-def write(path, text):
+def write_yaml(path, text):
     path.write_text(text)
     return path
 
@@ -241,14 +241,14 @@ def write(path, text):
         ("cell.fast_cells=1", "expected at least 2, got 1"),
     ],
 )
-def test_what_is_wrong_within_a_cell_is_told_where_it_was_typed(assignment, expected):
+def test_error_in_an_inner_cell_names_its_position(assignment, expected):
     with pytest.raises(ConfigError) as caught:
         build(None, [assignment], FAST_SLOW)
     assert str(caught.value).startswith(f"--set {assignment}: ")
     assert expected in str(caught.value)
 
 
-def test_orthogonal_cells_have_a_capacity_and_a_pairing_and_may_stand_in_others():
+def test_orthogonal_cells_have_a_capacity_and_a_pairing_and_can_be_nested():
     run = build(None, ["cell.capacity=4"], {TASK: "copying", CELL: "goru"})
     assert (run.cell.capacity, run.cell.pairing) == (4, "neighbours")
     run = build(None, ["cell.slow.name=eunn", "cell.slow.complex_valued=true"], FAST_SLOW)
@@ -271,7 +271,7 @@ def test_orthogonal_cells_have_a_capacity_and_a_pairing_and_may_stand_in_others(
         ("rum", ["cell.capacity=2"], "(cells that have it: eunn, goru)"),
     ],
 )
-def test_what_is_wrong_in_an_orthogonal_cell_is_told(cell, assignments, expected):
+def test_wrong_option_of_an_orthogonal_cell_is_rejected(cell, assignments, expected):
     told = message(assignments=assignments, flags={TASK: "copying", CELL: cell})
     assert told.startswith(f"--set {assignments[-1]}: ")
     assert expected in told

@@ -52,7 +52,7 @@ def test_tasks_presets_and_subtasks_are_accepted_in_any_case():
 
 
 @pytest.mark.parametrize("value", ["1.5", "1e300", ".inf", "'1000'", "true"])
-def test_no_other_value_is_taken_for_an_integer(value):
+def test_no_other_value_is_accepted_as_an_integer(value):
     with pytest.raises(ConfigError, match="expected an integer"):
         config.build(None, [f"train.steps={value}"], COPYING)
 
@@ -70,7 +70,7 @@ def test_descriptions_of_many_runs_accept_the_same(tmp_path):
     assert [read.run(point, 1).cell.name for point in read.points()] == ["gru", "lstm"]
 
 
-def test_two_names_that_differ_in_case_are_two():
+def test_names_that_differ_in_case_are_distinct():
     assert lenient.name("a", ["A", "a"]) == "a"
     assert lenient.name("B", ["b", "ß"]) == "b"
     assert lenient.name("AB", ["ab", "Ab"]) == "AB"

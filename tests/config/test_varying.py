@@ -6,23 +6,23 @@ def differing(*runs):
     return {".".join(key): values for key, values in config.varying(runs).items()}
 
 
-def test_what_differs_is_named_with_the_values_of_all():
+def test_differences_are_listed_with_all_values():
     runs = [small.run_config(steps=steps, seed=seed) for steps, seed in ((10, 1), (20, 1), (10, 2))]
     assert differing(*runs) == {"train.steps": [10, 20, 10], "seed": [1, 1, 2]}
 
 
-def test_runs_that_are_alike_and_a_single_one_differ_in_nothing():
+def test_equal_runs_and_a_single_run_have_no_differences():
     assert differing(small.run_config(), small.run_config()) == {}
     assert differing(small.run_config()) == {}
 
 
-def test_what_follows_from_another_cell_is_not_named():
+def test_defaults_of_another_cell_are_no_difference():
     rum, gru = small.run_config(cell="rum"), small.run_config(cell="gru")
     assert rum.cell.activation != gru.cell.activation
     assert differing(rum, gru) == {"cell.name": ["rum", "gru"]}
 
 
-def test_what_was_chosen_of_another_cell_is_named():
+def test_chosen_options_of_another_cell_are_a_difference():
     rum = small.run_config(cell="rum", cell__units=9)
     gru = small.run_config(cell="gru", settings=["cell.activation=relu", "cell.dropout=0.5"])
     found = differing(rum, gru)
@@ -32,7 +32,7 @@ def test_what_was_chosen_of_another_cell_is_named():
     assert differing(rum, linear)["cell.activation"] == ["relu", "linear"]
 
 
-def test_an_option_that_one_does_not_have_is_compared_among_the_others():
+def test_option_missing_in_one_run_is_compared_among_the_others():
     norms = [small.run_config(cell="rum", settings=[f"cell.time_norm={n}"]) for n in (0.5, 2.0)]
     found = differing(norms[0], small.run_config(cell="gru"), norms[1])
     assert found["cell.time_norm"] == [0.5, None, 2.0]
@@ -43,7 +43,7 @@ def test_a_cell_within_a_cell_is_compared_too():
     assert differing(*slow) == {"cell.slow.units": [7, 9]}
 
 
-def test_runs_are_labeled_by_their_cells_and_by_no_more_than_sets_them_apart():
+def test_run_labels_have_the_cell_and_only_the_needed_keys():
     norms = [small.run_config(cell="arum", settings=[f"cell.time_norm={n}"]) for n in (2.0, "null")]
     gru = small.run_config(cell="gru", cell__units=9)
     assert config.labels([*norms, gru]) == ["arum, time_norm=2.0", "arum, time_norm=null", "gru"]

@@ -50,7 +50,7 @@ def test_a_value_that_occurs_twice_is_written_twice():
 
 
 @given(text=st.text())
-def test_any_text_is_read_or_refused_in_one_line(text):
+def test_any_text_is_loaded_or_rejected_in_one_line(text):
     line = ""
     try:
         values = yaml_file.parse(text, "x.yaml").values
@@ -61,7 +61,7 @@ def test_any_text_is_read_or_refused_in_one_line(text):
 
 
 @pytest.mark.parametrize("text", ["1e-3", "1E-3", "1.0e-3", "+1e3", "2.", ".5"])
-def test_numbers_are_read_as_everybody_writes_them(text):
+def test_numbers_are_read_in_all_common_forms(text):
     assert yaml_file.parse_scalar(text) == float(text)
 
 
@@ -88,7 +88,7 @@ def test_numbers_are_read_as_everybody_writes_them(text):
         ("!!set {a, b}", "x.yaml, line 1, column 1: the tag !!set is not supported"),
     ],
 )
-def test_a_mistake_is_told_with_file_line_and_column(text, where):
+def test_error_names_file_line_and_column(text, where):
     with pytest.raises(ConfigError) as caught:
         yaml_file.parse(text, "x.yaml")
     assert str(caught.value).startswith(where)
@@ -96,25 +96,25 @@ def test_a_mistake_is_told_with_file_line_and_column(text, where):
 
 
 @pytest.mark.parametrize("form", ["[{0}, {0}, {0}]", "{{p: {0}, q: {0}, r: {0}}}"])
-def test_aliases_that_multiply_are_refused(form):
+def test_multiplying_aliases_are_rejected(form):
     lines = [f"a{n}: &a{n} {form.format(f'*a{n - 1}')}" for n in range(1, 30)]
     with pytest.raises(ConfigError, match="has more than 20,000 values"):
         yaml_file.parse("\n".join(["a0: &a0 {x: 1}", *lines]), "x.yaml")
 
 
-def test_an_alias_may_be_used_as_often_as_a_person_would():
+def test_ordinary_use_of_aliases_is_accepted():
     values = yaml_file.parse("a: &a {x: 1}\nb: *a\nc: *a\n", "x.yaml").values
     assert values == {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1}}
 
 
-def test_a_file_that_is_too_large_is_refused(tmp_path):
+def test_a_file_that_is_too_large_is_rejected(tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text("a: 1 # " + "x" * 2**20)
     with pytest.raises(ConfigError, match="more than 1 MiB; is it a configuration"):
         yaml_file.read(path)
 
 
-def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(tmp_path):
+def test_pipe_in_a_directory_is_rejected_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "x.yaml")
     with pytest.raises(ConfigError, match="Not a regular file"):
         yaml_file.read(tmp_path / "x.yaml", of_a_folder=True)
@@ -133,13 +133,13 @@ def test_a_date_is_text():
     assert yaml_file.parse("day: 2001-01-01", "x.yaml").values == {"day": "2001-01-01"}
 
 
-def test_a_value_knows_where_it_stood():
+def test_value_has_its_position():
     document = yaml_file.parse("task:\n  name: copying\n", "x.yaml")
     assert document.locate(("task", "name")) == "x.yaml, line 2, column 3"
     assert document.locate(("task", "absent")) == "x.yaml, line 1, column 1"
 
 
-def test_a_file_that_is_not_text_is_refused(tmp_path):
+def test_a_file_that_is_not_text_is_rejected(tmp_path):
     path = tmp_path / "x.yaml"
     path.write_bytes(b"a: \xff\xfe")
     with pytest.raises(ConfigError, match="not a text file in UTF-8"):

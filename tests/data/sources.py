@@ -24,7 +24,7 @@ FILES = tuple(
 )
 
 
-def tar(path, members, mode="w:gz"):
+def write_tar(path, members, mode="w:gz"):
     """Write a tar of `(name or TarInfo, content)` pairs."""
     with tarfile.open(path, mode) as archive:
         for name, content in members:
@@ -34,7 +34,7 @@ def tar(path, members, mode="w:gz"):
     return path
 
 
-def zipped(path, members):
+def write_zip(path, members):
     """Write a zip of `(name or ZipInfo, content)` pairs."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members:
@@ -42,18 +42,18 @@ def zipped(path, members):
     return path
 
 
-def placed(prefix="simple-examples/data/", texts=TEXTS):
+def archive_members(prefix="simple-examples/data/", texts=TEXTS):
     """Return the texts as members of an archive."""
     return [(prefix + name, text) for name, text in texts.items()]
 
 
-def packed(texts=TEXTS):
+def gzip_files(texts=TEXTS):
     """Return the texts as `.gz` files."""
     return {f"{name}.gz": gzip.compress(text) for name, text in texts.items()}
 
 
 @contextlib.contextmanager
-def served(answers):
+def serve(answers):
     """Serve on this machine; yields the address without the last slash.
 
     Args:

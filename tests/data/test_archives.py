@@ -11,27 +11,21 @@ from hypothesis import strategies as st
 
 from rumcli.data import archives
 from rumcli.errors import ConfigError
-from tests.data.sources import TEXTS, packed, placed, tar, zipped
+from tests.assertions import assert_error
+from tests.data.sources import TEXTS, archive_members, gzip_files, write_tar, write_zip
+from tests.marks import needs_pipes
 
 MODES = ["w", "w:gz", "w:bz2", "w:xz"]
-both_forms = pytest.mark.parametrize("texts", [TEXTS, packed()], ids=["plain", "gz"])
+both_forms = pytest.mark.parametrize("texts", [TEXTS, gzip_files()], ids=["plain", "gz"])
 
 
-def contents(path):
-    """Return what is read of all entries, by name; none of it is large."""
+def read_entries(path):
+    """Return the content of all entries by name; none of them is large."""
     return {entry.name.removesuffix(".gz"): entry.read(10**6) for entry in archives.entries(path)}
 
 
-def assert_told(path, *expected):
-    with pytest.raises(ConfigError) as error:
-        contents(path)
-    for part in expected:
-        assert part in str(error.value)
-    assert "\n" not in str(error.value)
-
-
 def pack_as(kind, path, members):
-    return zipped(path, members) if kind == "zip" else tar(path, members, kind)
+    return write_zip(path, members) if kind == "zip" else write_tar(path, members, kind)
 
 
 @pytest.mark.parametrize("place", [".", "data", "a/b/c/d"])
@@ -40,10 +34,10 @@ def test_a_folder_gives_its_files_and_those_below(tmp_path, place, texts):
     (tmp_path / place).mkdir(parents=True, exist_ok=True)
     for name, content in texts.items():
         (tmp_path / place / name).write_bytes(content)
-    assert contents(tmp_path) == TEXTS
+    assert read_entries(tmp_path) == TEXTS
 
 
-def test_a_circle_of_links_does_not_matter(tmp_path):
+def test_circular_links_are_ignored(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "circle").symlink_to(tmp_path)
     (tmp_path / "file").write_bytes(b"x")
@@ -52,12 +46,12 @@ def test_a_circle_of_links_does_not_matter(tmp_path):
 
 @pytest.mark.parametrize("kind", [*MODES, "zip"])
 @both_forms
-def test_an_archive_gives_its_files_whatever_it_is_called(tmp_path, kind, texts):
-    assert contents(pack_as(kind, tmp_path / "x", placed(texts=texts))) == TEXTS
+def test_archive_is_read_under_any_name(tmp_path, kind, texts):
+    assert read_entries(pack_as(kind, tmp_path / "x", archive_members(texts=texts))) == TEXTS
 
 
 @pytest.mark.parametrize("kind", ["w:gz", "zip"])
-def test_an_entry_tells_the_folder_that_it_is_in(tmp_path, kind):
+def test_entry_has_its_directory(tmp_path, kind):
     names = ["top", "./here", "a/one", "a/b/two", "..\\a\\c\\three"]
     path = pack_as(kind, tmp_path / "x", [(name, b"") for name in names])
     folders = [entry.folder for entry in archives.entries(path)]
@@ -65,7 +59,7 @@ def test_an_entry_tells_the_folder_that_it_is_in(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["w:gz", "zip"])
-def test_no_more_is_read_of_a_file_than_is_asked_for(tmp_path, kind):
+def test_read_is_limited_to_the_requested_size(tmp_path, kind):
     members = [("a.gz", gzip.compress(bytes(10**7))), ("b", bytes(10**7))]
     path = pack_as(kind, tmp_path / "x", members)
     assert [len(entry.read(1000)) for entry in archives.entries(path)] == [1000, 1000]
@@ -73,86 +67,95 @@ def test_no_more_is_read_of_a_file_than_is_asked_for(tmp_path, kind):
 
 @pytest.mark.parametrize("prefix", ["../../", "/tmp/", "..\\..\\", "C:\\x\\"])
 @pytest.mark.parametrize("kind", ["w:gz", "zip"])
-def test_paths_that_lead_elsewhere_are_not_followed(tmp_path, monkeypatch, prefix, kind):
+def test_paths_outside_the_archive_are_not_followed(tmp_path, monkeypatch, prefix, kind):
     place = tmp_path / "a" / "b" / "c"
     place.mkdir(parents=True)
     monkeypatch.chdir(place)
-    path = pack_as(kind, tmp_path / "x", placed(prefix))
+    path = pack_as(kind, tmp_path / "x", archive_members(prefix))
     before = set(tmp_path.rglob("*"))
-    assert contents(path) == TEXTS
+    assert read_entries(path) == TEXTS
     assert set(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize(
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE]
 )
-def test_links_and_devices_in_a_tar_do_not_count(tmp_path, kind):
+def test_links_and_devices_in_a_tar_are_ignored(tmp_path, kind):
     (tmp_path / "secret").write_bytes(b"secret")
     info = tarfile.TarInfo("link")
     info.type = kind
     info.linkname = str(tmp_path / "secret")
-    assert contents(tar(tmp_path / "x", [("file", b"1"), (info, b"")])) == {"file": b"1"}
+    assert read_entries(write_tar(tmp_path / "x", [("file", b"1"), (info, b"")])) == {"file": b"1"}
 
 
-def test_links_and_folders_in_a_zip_do_not_count(tmp_path):
+def test_links_and_directories_in_a_zip_are_ignored(tmp_path):
     info = zipfile.ZipInfo("link")
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    path = zipped(tmp_path / "x", [("file", b"1"), (info, b"/etc/passwd"), ("folder/", b"")])
-    assert contents(path) == {"file": b"1"}
+    path = write_zip(tmp_path / "x", [("file", b"1"), (info, b"/etc/passwd"), ("folder/", b"")])
+    assert read_entries(path) == {"file": b"1"}
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_tar_that_unpacks_to_too_much_is_told(tmp_path, monkeypatch, mode):
+def test_tar_that_unpacks_to_too_much_is_rejected(tmp_path, monkeypatch, mode):
     monkeypatch.setattr(archives, "_LARGEST_UNPACKED", 2**20)
-    path = tar(tmp_path / "x", [("zeros", bytes(2**21)), ("file", b"1")], mode)
-    assert_told(path, f"{path} unpacks to more than 1 MiB; unpack what you need of it")
+    path = write_tar(tmp_path / "x", [("zeros", bytes(2**21)), ("file", b"1")], mode)
+    assert_error(
+        lambda: read_entries(path), f"{path} unpacks to more than 1 MiB; unpack what you need of it"
+    )
 
 
-def test_headers_of_a_tar_count_too(tmp_path, monkeypatch):
+def test_tar_headers_count_toward_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "_LARGEST_UNPACKED", 2**20)
     info = tarfile.TarInfo("a")
     info.pax_headers = {"comment": "x" * (2**20 - 100)}
-    assert_told(tar(tmp_path / "x", [(info, b"")]), "x unpacks to more than 1 MiB")
+    assert_error(
+        lambda: read_entries(write_tar(tmp_path / "x", [(info, b"")])),
+        "x unpacks to more than 1 MiB",
+    )
 
 
-def test_a_tar_that_declares_more_than_there_can_be_is_told_at_once(tmp_path):
+def test_tar_with_an_impossible_declared_size_is_rejected_at_once(tmp_path):
     info = tarfile.TarInfo("a")
     info.size = 2**62
     (tmp_path / "x").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
-    assert_told(tmp_path / "x", "x unpacks to more than 512 MiB")
+    assert_error(lambda: read_entries(tmp_path / "x"), "x unpacks to more than 512 MiB")
 
 
 def test_a_header_that_is_too_long_is_not_read(tmp_path):
     info = tarfile.TarInfo("a")
     info.pax_headers = {"comment": "x" * 2**21}
-    assert_told(tar(tmp_path / "x", [(info, b"")]), "a header is too long")
+    assert_error(
+        lambda: read_entries(write_tar(tmp_path / "x", [(info, b"")])), "a header is too long"
+    )
 
 
-@pytest.mark.parametrize("make", [tar, zipped])
-def test_an_archive_of_very_many_files_is_told(tmp_path, monkeypatch, make):
+@pytest.mark.parametrize("make", [write_tar, write_zip])
+def test_archive_with_too_many_files_is_rejected(tmp_path, monkeypatch, make):
     monkeypatch.setattr(archives, "_MOST_FILES", 10)
     path = make(tmp_path / "x", [(f"{number}", b"") for number in range(11)])
-    assert_told(path, "x has more than 10 files")
+    assert_error(lambda: read_entries(path), "x has more than 10 files")
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.7, 0.95])
 @pytest.mark.parametrize("kind", ["w:gz", "w:bz2", "w:xz", "zip"])
-def test_an_archive_that_was_cut_off_is_told(tmp_path, kind, share):
-    path = pack_as(kind, tmp_path / "x", [("noise", os.urandom(3000)), *placed()])
+def test_truncated_archive_is_rejected(tmp_path, kind, share):
+    path = pack_as(kind, tmp_path / "x", [("noise", os.urandom(3000)), *archive_members()])
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
-    assert_told(path, f"{path} is ", "damaged")
+    assert_error(lambda: read_entries(path), f"{path} is ", "damaged")
 
 
-def test_a_plain_tar_that_was_cut_off_within_a_file_is_told(tmp_path):
-    path = tar(tmp_path / "x", [("noise", os.urandom(3000))], "w")
+def test_plain_tar_truncated_within_a_file_is_rejected(tmp_path):
+    path = write_tar(tmp_path / "x", [("noise", os.urandom(3000))], "w")
     path.write_bytes(path.read_bytes()[:2000])
-    assert_told(path, f"{path}: noise is damaged or not whole: unexpected end of data")
+    assert_error(
+        lambda: read_entries(path), f"{path}: noise is damaged or not whole: unexpected end of data"
+    )
 
 
-def test_a_file_in_a_zip_whose_bytes_changed_is_told(tmp_path):
-    path = zipped(tmp_path / "x", [("noise", noise := os.urandom(3000))])
+def test_changed_bytes_in_a_zip_are_detected(tmp_path):
+    path = write_zip(tmp_path / "x", [("noise", noise := os.urandom(3000))])
     path.write_bytes(path.read_bytes().replace(noise[1000:1500], bytes(500)))
-    assert_told(path, f"{path}: noise is damaged or not whole: ")
+    assert_error(lambda: read_entries(path), f"{path}: noise is damaged or not whole: ")
 
 
 @settings(max_examples=300)
@@ -162,14 +165,14 @@ def test_a_file_in_a_zip_whose_bytes_changed_is_told(tmp_path):
     place=st.floats(0, 1, exclude_max=True),
     byte=st.integers(1, 255),
 )
-def test_a_changed_byte_is_no_other_error(tmp_path_factory, kind, gz, place, byte):
-    members = placed(texts=packed() if gz else TEXTS)
+def test_changed_byte_raises_only_config_error(tmp_path_factory, kind, gz, place, byte):
+    members = archive_members(texts=gzip_files() if gz else TEXTS)
     path = pack_as(kind, tmp_path_factory.mktemp("changed") / "x", members)
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= byte
     path.write_bytes(content)
     with contextlib.suppress(ConfigError):
-        contents(path)
+        read_entries(path)
 
 
 @pytest.mark.parametrize(
@@ -181,13 +184,13 @@ def test_a_changed_byte_is_no_other_error(tmp_path_factory, kind, gz, place, byt
     ],
     ids=["a password", "an unknown compression", "a name that is no UTF-8"],
 )
-def test_a_zip_that_cannot_be_read_is_told(tmp_path, offset, value, expected):
-    path = zipped(tmp_path / "x", [("café", b"1")])
+def test_unsupported_zip_is_rejected(tmp_path, offset, value, expected):
+    path = write_zip(tmp_path / "x", [("café", b"1")])
     content = bytearray(path.read_bytes())
     entry = content.index(b"PK\x01\x02")  # the file's entry in the directory
     content[entry + offset] = value
     path.write_bytes(content)
-    assert_told(path, str(path), expected)
+    assert_error(lambda: read_entries(path), str(path), expected)
 
 
 @pytest.mark.parametrize(
@@ -195,24 +198,34 @@ def test_a_zip_that_cannot_be_read_is_told(tmp_path, offset, value, expected):
     [b"", b"hello\n", b"<!DOCTYPE html>" * 500, gzip.compress(b"x")],
     ids=["empty", "text", "page", "gz"],
 )
-def test_a_file_that_is_no_archive_is_told(tmp_path, content):
+def test_file_that_is_no_archive_is_rejected(tmp_path, content):
     (tmp_path / "page").write_bytes(content)
-    assert_told(tmp_path / "page", "page is no archive, or damaged", "expected a folder, or .zip,")
+    assert_error(
+        lambda: read_entries(tmp_path / "page"),
+        "page is no archive, or damaged",
+        "expected a folder, or .zip,",
+    )
 
 
-def test_a_place_without_anything_is_told(tmp_path):
-    assert_told(tmp_path / "nowhere", f"there is no {tmp_path / 'nowhere'}; expected a folder or")
-    assert_told(tmp_path / ("x" * 300), "File name too long")
+def test_missing_path_is_reported(tmp_path):
+    assert_error(
+        lambda: read_entries(tmp_path / "nowhere"),
+        f"there is no {tmp_path / 'nowhere'}; expected a folder or",
+    )
+    assert_error(lambda: read_entries(tmp_path / ("x" * 300)), "File name too long")
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
-def test_what_is_neither_file_nor_folder_is_told(tmp_path):
+@needs_pipes
+def test_pipe_is_rejected(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    assert_told(tmp_path / "pipe", f"{tmp_path / 'pipe'} is neither a folder nor an archive")
+    assert_error(
+        lambda: read_entries(tmp_path / "pipe"),
+        f"{tmp_path / 'pipe'} is neither a folder nor an archive",
+    )
 
 
-def test_messages_call_an_archive_as_they_are_told_to(tmp_path):
-    path = tar(tmp_path / "x", [("noise", b"1")])
+def test_messages_use_the_given_name_of_an_archive(tmp_path):
+    path = write_tar(tmp_path / "x", [("noise", b"1")])
     assert [entry.place for entry in archives.entries(path, "the web")] == ["the web: noise"]
     path.write_bytes(path.read_bytes()[:30])
     with pytest.raises(ConfigError, match=r"^the web is damaged"):

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from rumcli.data import corpus, text_files
 from rumcli.data.corpus import Vocabulary, unigram_entropy
 from rumcli.errors import ConfigError
+from tests.assertions import assert_error
+from tests.directories import write_files
+from tests.marks import needs_pipes
 
 PTB = Path(__file__).parents[3] / "shared" / "data" / "ptb"
 NOT_UTF8 = b"caf\xe9 \xff\xfe\x00\r\n"
@@ -23,17 +26,13 @@ def as_array(content):
     return np.frombuffer(content, dtype=np.uint8)
 
 
-def write(folder, **contents):
-    for name, content in contents.items():
-        (folder / name.replace("__", ".")).write_bytes(content)
-    return folder
-
-
 # Reading
 
 
-def test_a_folder_has_a_file_for_each_split_whatever_its_bytes(tmp_path):
-    write(tmp_path, my__train__txt=NOT_UTF8, my__valid__raw=b"ab", test=b"cd", README=b"x")
+def test_directory_has_a_file_of_any_bytes_for_each_split(tmp_path):
+    write_files(
+        tmp_path, {"my.train.txt": NOT_UTF8, "my.valid.raw": b"ab", "test": b"cd", "README": b"x"}
+    )
     text = corpus.read(tmp_path)
     assert text.source == str(tmp_path)
     assert text.split("train").tobytes() == NOT_UTF8
@@ -56,9 +55,12 @@ def test_a_folder_has_a_file_for_each_split_whatever_its_bytes(tmp_path):
         "dev.raw.gz",
     ],
 )
-def test_a_split_is_told_by_a_word_in_the_name(tmp_path, name):
+def test_word_in_the_file_name_selects_the_split(tmp_path, name):
     # Given names that have the words as parts of others
-    write(tmp_path, train__txt=b"ab", test__txt=b"cd", latest=b"no", invalid=b"no", value=b"no")
+    write_files(
+        tmp_path,
+        {"train.txt": b"ab", "test.txt": b"cd", "latest": b"no", "invalid": b"no", "value": b"no"},
+    )
     (tmp_path / ".valid.txt").write_bytes(b"hidden")
     (tmp_path / "valid_files").mkdir()
     packed = gzip.compress(b"ef") if name.endswith(".gz") else b"ef"
@@ -67,18 +69,18 @@ def test_a_split_is_told_by_a_word_in_the_name(tmp_path, name):
 
 
 def test_the_names_of_wikitext_are_known(tmp_path):
-    write(tmp_path, **{f"wiki.{word}.tokens": b"ab" for word in ("train", "valid", "test")})
+    write_files(tmp_path, {f"wiki.{word}.tokens": b"ab" for word in ("train", "valid", "test")})
     assert corpus.read(tmp_path).train.tobytes() == b"ab"
 
 
 def test_a_byte_order_mark_and_line_ends_are_bytes_of_the_text(tmp_path):
     content = b"\xef\xbb\xbfab\r\n"
-    write(tmp_path, train=content, val=content, test=content)
+    write_files(tmp_path, {"train": content, "val": content, "test": content})
     assert corpus.read(tmp_path).validation.tobytes() == content
 
 
 @given(content=st.binary(min_size=40, max_size=400))
-def test_one_file_is_split_90_5_5_without_a_byte_lost(content, tmp_path_factory):
+def test_single_file_is_split_90_5_5_without_losing_a_byte(content, tmp_path_factory):
     path = tmp_path_factory.mktemp("text") / "book"
     path.write_bytes(content)
     text = corpus.read(path)
@@ -88,21 +90,21 @@ def test_one_file_is_split_90_5_5_without_a_byte_lost(content, tmp_path_factory)
     assert len(text.test) >= 2
 
 
-def test_a_packed_file_gives_what_is_in_it(tmp_path):
+def test_compressed_file_is_unpacked(tmp_path):
     path = tmp_path / "book.gz"
     path.write_bytes(gzip.compress(bytes(range(100))))
     assert corpus.read(path).train.tolist() == list(range(90))
 
 
-def test_the_text_of_a_run_cannot_be_written_to(tmp_path):
-    write(tmp_path, train=b"ab", valid__gz=gzip.compress(b"cd"), test=b"ef")
+def test_text_is_read_only(tmp_path):
+    write_files(tmp_path, {"train": b"ab", "valid.gz": gzip.compress(b"cd"), "test": b"ef"})
     for split in ("train", "validation", "test"):
         with pytest.raises(ValueError, match="read-only"):
             corpus.read(tmp_path).split(split)[0] = 1
 
 
 def test_an_unknown_split_is_an_error(tmp_path):
-    write(tmp_path, train=b"ab", valid=b"cd", test=b"ef")
+    write_files(tmp_path, {"train": b"ab", "valid": b"cd", "test": b"ef"})
     with pytest.raises(ValueError, match="unknown split 'dev'; splits: train, validation, test"):
         corpus.read(tmp_path).split("dev")
 
@@ -133,10 +135,10 @@ def test_an_unknown_split_is_an_error(tmp_path):
         ),
     ],
 )
-def test_a_folder_that_is_no_text_is_told(tmp_path, contents, expected):
+def test_directory_without_a_text_is_rejected(tmp_path, contents, expected):
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-    assert_told(tmp_path, expected.replace("D", str(tmp_path), 1))
+    assert_error(lambda: corpus.read(tmp_path), expected.replace("D", str(tmp_path), 1))
 
 
 @pytest.mark.parametrize(
@@ -146,60 +148,64 @@ def test_a_folder_that_is_no_text_is_told(tmp_path, contents, expected):
         (b"x" * 39, "has 39 bytes; a single file is split 90/5/5 and needs at least 40 bytes"),
     ],
 )
-def test_a_file_that_is_too_short_is_told(tmp_path, content, expected):
+def test_file_that_is_too_short_is_rejected(tmp_path, content, expected):
     path = tmp_path / "book"
     path.write_bytes(content)
-    assert_told(path, expected)
+    assert_error(lambda: corpus.read(path), expected)
 
 
 @pytest.mark.parametrize("cut", [5, 60, -1])
-def test_a_packed_file_that_was_cut_off_is_told(tmp_path, cut):
+def test_truncated_compressed_file_is_rejected(tmp_path, cut):
     path = tmp_path / "book.gz"
     path.write_bytes(gzip.compress(os.urandom(1000))[:cut])
-    assert_told(path, f"can't unpack {path}: Compressed file ended before")
+    assert_error(lambda: corpus.read(path), f"can't unpack {path}: Compressed file ended before")
 
 
-def test_a_packed_file_whose_bytes_changed_is_told(tmp_path):
+def test_changed_bytes_in_a_compressed_file_are_detected(tmp_path):
     packed = bytearray(gzip.compress(b"text " * 1000))
     packed[len(packed) // 2] ^= 255
     path = tmp_path / "book.gz"
     path.write_bytes(packed)
-    assert_told(path, f"can't unpack {path}: ")
+    assert_error(lambda: corpus.read(path), f"can't unpack {path}: ")
 
 
-def test_a_packed_file_that_would_fill_the_memory_is_told(tmp_path, monkeypatch):
+def test_compressed_file_that_exceeds_the_limit_is_rejected(tmp_path, monkeypatch):
     monkeypatch.setattr(text_files, "_LARGEST_UNPACKED", 2**21)
     path = tmp_path / "book.gz"
     path.write_bytes(gzip.compress(bytes(2**21 + 1)))
-    assert_told(path, f"{path} unpacks to more than 0.00195 GiB; unpack it yourself")
+    assert_error(
+        lambda: corpus.read(path), f"{path} unpacks to more than 0.00195 GiB; unpack it yourself"
+    )
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nowhere/at/all", "a\0b"])
-def test_a_place_without_anything_is_told(tmp_path, name):
-    assert_told(tmp_path / name, f"there is no {tmp_path / name}; expected a text file or a folder")
+def test_missing_path_is_reported(tmp_path, name):
+    assert_error(
+        lambda: corpus.read(tmp_path / name),
+        f"there is no {tmp_path / name}; expected a text file or a folder",
+    )
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
-def test_what_is_neither_file_nor_folder_is_told(tmp_path):
+@needs_pipes
+def test_pipe_is_rejected(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    assert_told(tmp_path / "pipe", f"{tmp_path / 'pipe'} is neither a text file nor a folder")
+    assert_error(
+        lambda: corpus.read(tmp_path / "pipe"),
+        f"{tmp_path / 'pipe'} is neither a text file nor a folder",
+    )
 
 
-def test_a_name_that_is_too_long_is_told(tmp_path):
-    assert_told(tmp_path / ("x" * 300), "File name too long")
+def test_name_that_is_too_long_is_reported(tmp_path):
+    assert_error(lambda: corpus.read(tmp_path / ("x" * 300)), "File name too long")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
-def test_a_file_without_permission_is_told(tmp_path):
-    write(tmp_path, book=b"x" * 100)
+def test_file_without_permission_is_reported(tmp_path):
+    write_files(tmp_path, {"book": b"x" * 100})
     (tmp_path / "book").chmod(0)
-    assert_told(tmp_path / "book", f"can't read {tmp_path / 'book'}: Permission denied")
-
-
-def assert_told(path, expected):
-    with pytest.raises(ConfigError) as error:
-        corpus.read(path)
-    assert expected in str(error.value)
+    assert_error(
+        lambda: corpus.read(tmp_path / "book"), f"can't read {tmp_path / 'book'}: Permission denied"
+    )
 
 
 @pytest.mark.skipif(not PTB.is_dir(), reason="there is no ../shared/data/ptb")
@@ -264,7 +270,7 @@ def test_an_unseen_byte_is_named_with_its_offset(byte, shown):
         vocabulary.encode(text, "test.txt")
 
 
-def test_with_an_unknown_symbol_an_unseen_byte_is_no_error():
+def test_unseen_byte_is_encoded_as_the_unknown_symbol():
     vocabulary = Vocabulary.of(as_array(b"ab"), 1)
     assert vocabulary.encode(as_array(b"abz"), "test").tolist() == [0, 1, 2]
 
@@ -294,7 +300,7 @@ def test_a_vocabulary_comes_back_from_json(content, below):
         {"symbols": [1, 2], "has_unknown": False, "other": 1},
     ],
 )
-def test_other_json_is_no_vocabulary(content):
+def test_invalid_json_vocabulary_is_rejected(content):
     with pytest.raises(ConfigError, match="this is no vocabulary; expected 'symbols'"):
         Vocabulary.from_json(content)
 

@@ -20,7 +20,7 @@ def exported(task, name, examples=None):
     return file.getvalue()
 
 
-def test_npz_holds_the_examples_that_training_would_see():
+def test_npz_has_the_training_examples():
     with np.load(io.BytesIO(exported("copying", "npz")), allow_pickle=False) as archive:
         expected = copying.examples(3, "test", 0, COUNT, 6)
         assert sorted(archive.files) == ["inputs", "targets"]

@@ -47,7 +47,7 @@ def test_no_answer_is_more_frequent_than_chance(split):
     assert np.abs(shares - 0.1).max() < 0.008
 
 
-def test_every_key_is_asked_for_at_every_place():
+def test_every_key_is_queried_at_every_position():
     batch = recall.examples(1, "train", 0, 20_000, delay=8)
     places = (batch.inputs[:, 0:8:2] == batch.inputs[:, -1:]).argmax(axis=1)
     shares = np.bincount(places, minlength=4) / 20_000

@@ -34,12 +34,12 @@ def test_a_training_target_is_the_character_after(streams, steps, length, number
 
 
 @given(streams=sizes, steps=sizes, length=st.integers(150, 400))
-def test_no_target_is_trained_on_twice_in_a_pass(streams, steps, length):
+def test_no_target_is_trained_on_twice_in_an_epoch(streams, steps, length):
     text = numbered(length, streams, steps)
     targets = [text.training_window(n)[1].ravel() for n in range(text.windows_per_pass)]
     targets = np.concatenate(targets)
     assert len(np.unique(targets)) == len(targets)
-    assert length - 1 - len(targets) < streams * steps  # what is left out
+    assert length - 1 - len(targets) < streams * steps  # the skipped symbols
 
 
 def test_after_the_last_training_window_comes_the_first():
@@ -81,7 +81,7 @@ def test_a_text_that_fills_one_window_of_every_stream_is_long_enough():
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 128 * 150])
-def test_a_text_that_does_not_is_told(length):
+def test_text_shorter_than_one_window_per_stream_is_rejected(length):
     with pytest.raises(ConfigError) as error:
         numbered(length, 128, 150).training_window(0)
     assert str(error.value) == (
@@ -91,13 +91,13 @@ def test_a_text_that_does_not_is_told(length):
 
 
 @pytest.mark.parametrize("length", [0, 1])
-def test_a_text_with_nothing_to_predict_is_told(length):
+def test_text_without_a_target_is_rejected(length):
     with pytest.raises(ConfigError, match="nothing to predict"):
         _ = numbered(length, 2, 2).evaluation_windows
 
 
 @pytest.mark.parametrize("number", [-1, 5])
-def test_there_is_no_evaluation_window_beyond_the_last(number):
+def test_no_evaluation_window_exists_beyond_the_last(number):
     text = numbered(11, 2, 1)
     assert text.evaluation_windows == 5
     with pytest.raises(IndexError, match=f"window {number} of 5"):
@@ -105,7 +105,7 @@ def test_there_is_no_evaluation_window_beyond_the_last(number):
 
 
 @pytest.mark.parametrize("window", ["training_window", "evaluation_window"])
-def test_a_window_is_no_view_of_the_text(window):
+def test_window_does_not_share_memory_with_the_text(window):
     text = numbered(100, 2, 3)
     for array in getattr(text, window)(0):
         array[:] = 0

@@ -1,4 +1,4 @@
-"""What can go wrong in a run of days, made to happen to the real command.
+"""Faults of a run of days, caused deliberately in the real command.
 
 docs/reliability.md has the table of it.
 """

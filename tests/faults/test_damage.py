@@ -1,11 +1,12 @@
-"""Files of a run that are not what was written."""
+"""Damaged files of a run."""
 
 import shutil
 
 import pytest
 
 from tests.cli.commands import assert_one_line, rum
-from tests.faults.runs import assert_goes_on, newest, records
+from tests.faults.runs import assert_resumes
+from tests.runs import newest_checkpoint, read_records
 
 
 @pytest.fixture
@@ -37,19 +38,19 @@ def exchange(path):
 
 
 @pytest.mark.parametrize("damage", [truncate, flip_a_bit, empty, exchange])
-def test_a_damaged_checkpoint_is_told_and_passed_over(run, unbroken, damage):
-    damage(newest(run))
-    result = assert_goes_on(run, unbroken, "--steps=40")
+def test_damaged_checkpoint_is_reported_and_skipped(run, unbroken, damage):
+    damage(newest_checkpoint(run))
+    result = assert_resumes(run, unbroken, "--steps=40")
     assert "checkpoint run/checkpoints/step-00000020.npz is damaged" in result.stderr
     assert "going back to the one before it" in result.stderr
 
 
-def test_a_checkpoint_that_is_gone_is_replaced_by_the_one_before_it(run, unbroken):
-    newest(run).unlink()
-    assert_goes_on(run, unbroken, "--steps=40")
+def test_missing_checkpoint_is_replaced_by_the_previous_one(run, unbroken):
+    newest_checkpoint(run).unlink()
+    assert_resumes(run, unbroken, "--steps=40")
 
 
-def test_without_a_whole_checkpoint_the_run_says_so_and_touches_nothing(run):
+def test_run_without_a_valid_checkpoint_is_rejected_and_unchanged(run):
     for path in run.glob("checkpoints/step-*.npz"):
         truncate(path)
     before = {path: path.read_bytes() for path in run.glob("checkpoints/*")}
@@ -69,17 +70,17 @@ def test_without_a_whole_checkpoint_the_run_says_so_and_touches_nothing(run):
         pytest.param('{"step": 25, "loss": 1.5}\n{"st', marks=pytest.mark.slow),
     ],
 )
-def test_a_lost_and_a_torn_line_of_the_record_are_repaired(run, unbroken, torn):
+def test_lost_and_truncated_lines_of_the_record_are_repaired(run, unbroken, torn):
     metrics = run / "metrics.jsonl"
     first, *others = metrics.read_text().splitlines(keepends=True)
     metrics.write_text("".join(others) + torn)
-    result = assert_goes_on(run, unbroken, "--steps=40")
+    result = assert_resumes(run, unbroken, "--steps=40")
     assert "run/metrics.jsonl lacked the records of step 10; they are restored" in result.stderr
     assert metrics.read_text().startswith(first)
-    assert [record["step"] for record in records(run)] == [10, 20, 30, 40]
+    assert [record["step"] for record in read_records(run)] == [10, 20, 30, 40]
 
 
-def test_a_run_without_its_checkpoints_begins_again_only_if_the_user_says_so(run, unbroken):
+def test_run_without_checkpoints_restarts_only_from_scratch(run, unbroken):
     # given
     shutil.rmtree(run / "checkpoints")
     before = (run / "metrics.jsonl").read_bytes()
@@ -91,10 +92,10 @@ def test_a_run_without_its_checkpoints_begins_again_only_if_the_user_says_so(run
     assert_one_line(result, 1, "run/checkpoints/step-*.npz are missing")
     assert "rum train --resume run --from-scratch" in result.stderr
     assert (run / "metrics.jsonl").read_bytes() == before
-    assert_goes_on(run, unbroken, "--steps=40", "--from-scratch")
+    assert_resumes(run, unbroken, "--steps=40", "--from-scratch")
 
 
-def test_a_damaged_best_checkpoint_does_not_keep_a_run_from_ending(run):
+def test_run_finishes_despite_a_damaged_best_checkpoint(run):
     flip_a_bit(run / "checkpoints/best.npz")
     result = rum("eval", "run", cwd=run.parent)
     assert_one_line(result, 1, "best.npz is damaged")

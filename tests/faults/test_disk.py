@@ -9,7 +9,9 @@ import pytest
 
 from rumcli.training.checkpoint import load
 from tests.cli.commands import COMMAND, SMALL, assert_one_line, environment, rum, rum_process
-from tests.faults.runs import ARGUMENTS, assert_goes_on, needs_posix, newest, records
+from tests.faults.runs import ARGUMENTS, assert_resumes
+from tests.marks import needs_posix
+from tests.runs import newest_checkpoint, read_records
 
 pytestmark = needs_posix
 
@@ -41,11 +43,11 @@ def test_a_file_that_cannot_grow_ends_the_run_in_one_line(tmp_path):
 
 
 @pytest.mark.e2e
-def test_a_full_disk_leaves_the_last_checkpoint_whole_and_the_record_readable(tmp_path, unbroken):
+def test_full_disk_leaves_the_last_checkpoint_intact_and_the_record_readable(tmp_path, unbroken):
     if sys.platform != "linux" or not _can_mount(tmp_path):
         pytest.skip("needs unshare(1) and leave to mount a tmpfs in a namespace of its own")
     # Given a disk that has room for the first checkpoints but not for a third beside two,
-    size = 4 * newest(unbroken).stat().st_size
+    size = 4 * newest_checkpoint(unbroken).stat().st_size
     (tmp_path / "disk").mkdir()
     script = _IN_A_SMALL_DISK.format(size=size)
     command = [*COMMAND, *ARGUMENTS, "--steps=40", "--out=run", "--quiet"]
@@ -61,18 +63,18 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole_and_the_record_readable(tm
     )
     # then it says so,
     assert_one_line(result, 1, "can't write to run: No space left on device")
-    # what it left is whole,
+    # its files are intact,
     copy = tmp_path / "copy"
     assert all(load(path) for path in copy.glob("checkpoints/*.npz"))
     assert list(copy.glob("checkpoints/step-*.npz"))
     assert list(copy.rglob("*.part")) == []
-    assert records(copy)
-    # and with more room the run goes on as if nothing had been.
+    assert read_records(copy)
+    # and with more space the run resumes bit-exactly.
     shutil.rmtree(tmp_path / "disk", ignore_errors=True)
     config = (unbroken / "config.yaml").read_text()
     assert json.loads((copy / "environment.json").read_text())
     (copy / "config.yaml").write_text(config)
-    assert_goes_on(copy, unbroken)
+    assert_resumes(copy, unbroken)
 
 
 def _can_mount(place):

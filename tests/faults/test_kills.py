@@ -9,14 +9,9 @@ import numpy as np
 import pytest
 
 from tests.cli.commands import interrupt_when, python, rum, start
-from tests.faults.runs import (
-    ARGUMENTS,
-    assert_equal_to_the_last_bit,
-    needs_posix,
-    newest,
-    records,
-    step_of,
-)
+from tests.faults.runs import ARGUMENTS, assert_equal_to_the_last_bit
+from tests.marks import needs_posix
+from tests.runs import newest_checkpoint, read_records, step_of
 
 pytestmark = needs_posix
 
@@ -46,7 +41,7 @@ def unfinished(folder):
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("number", [9, pytest.param(11, marks=pytest.mark.slow)])
-def test_a_run_that_is_killed_inside_a_save_goes_on_to_the_last_bit(tmp_path, unbroken, number):
+def test_run_killed_during_a_save_resumes_bit_exactly(tmp_path, unbroken, number):
     arguments = [*ARGUMENTS, "--steps=40", "--out=run", "--quiet"]
     code = _KILLED_WHILE_IT_SAVES.format(number=number, arguments=arguments)
     assert python(code, cwd=tmp_path).returncode == -signal.SIGKILL
@@ -67,7 +62,7 @@ _ENDLESS = [*_OFTEN_SAVED, "--steps=1000000"]
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_run_that_is_killed_fifty_times_is_the_one_that_was_not(tmp_path):
+def test_run_killed_fifty_times_matches_an_uninterrupted_run(tmp_path):
     # Given a run that saves every few milliseconds,
     generator = random.Random(20)
     run = tmp_path / "run"
@@ -78,8 +73,8 @@ def test_a_run_that_is_killed_fifty_times_is_the_one_that_was_not(tmp_path):
         if number % 2:
             time.sleep(generator.uniform(0, 4))
         else:
-            before = newest(run) if list(run.glob("checkpoints/step-*")) else None
-            while not list(run.glob("checkpoints/step-*")) or newest(run) == before:
+            before = newest_checkpoint(run) if list(run.glob("checkpoints/step-*")) else None
+            while not list(run.glob("checkpoints/step-*")) or newest_checkpoint(run) == before:
                 assert process.poll() is None, process.communicate()
             deadline = time.monotonic() + generator.uniform(0, 2)
             while time.monotonic() < deadline or not unfinished(run):
@@ -93,9 +88,9 @@ def test_a_run_that_is_killed_fifty_times_is_the_one_that_was_not(tmp_path):
         )
         process = start("train", *options, "--quiet", cwd=tmp_path)
     # then, resumed every time, it is at last where one is that was not killed.
-    code, err = stop_after(process, run, newest(run))
+    code, err = stop_after(process, run, newest_checkpoint(run))
     assert code == 143, err
-    steps = step_of(newest(run))
+    steps = step_of(newest_checkpoint(run))
     sys.stdout.write(f"{KILLS} kills, {inside} of them inside a save, in {steps} steps\n")
     assert inside > KILLS // 5
     whole = tmp_path / "whole"
@@ -106,15 +101,16 @@ def test_a_run_that_is_killed_fifty_times_is_the_one_that_was_not(tmp_path):
 
 def stop_after(process, run, reached):
     """Stop a run once it has a newer checkpoint; return exit code and stderr."""
-    code, _, err = interrupt_when(process, lambda: newest(run) > reached, signal.SIGTERM)
+    code, _, err = interrupt_when(process, lambda: newest_checkpoint(run) > reached, signal.SIGTERM)
     return code, err
 
 
 def assert_same_until(steps, run, whole):
-    """Assert that all evaluations, weights and the optimiser's state are equal."""
+    """Assert that all evaluations, weights and the optimizer's state are equal."""
     every = 10
     before = [
-        [r for r in records(one) if r["step"] <= steps // every * every] for one in (run, whole)
+        [r for r in read_records(one) if r["step"] <= steps // every * every]
+        for one in (run, whole)
     ]
     assert before[0] == [r for r in before[1] if r["step"] % every == 0]
     name = f"checkpoints/step-{steps:08d}.npz"

@@ -18,7 +18,7 @@ def test_a_loss_that_is_not_finite_ends_in_one_line_and_is_recorded(tmp_path):
     assert len(found["gradient_norms"]) == 5
 
 
-def test_skipping_ends_after_too_many_in_a_row(tmp_path):
+def test_too_many_consecutive_skips_end_the_run(tmp_path):
     options = ["--on-nan=skip", "--set=train.skip_at_most=2", "--out=x"]
     result = rum(*_OVERFLOWING, *options, cwd=tmp_path)
     assert result.returncode == 1

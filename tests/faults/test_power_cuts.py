@@ -1,4 +1,4 @@
-"""The power is cut: what was not flushed to the disk is gone.
+"""Power cuts: writes that were not flushed to the disk are lost.
 
 A simulated disk drops it at every moment of a run; a file system in an image, under a real run.
 """
@@ -27,8 +27,9 @@ from rumcli.training.run_folder import NOT_FINITE, RunFolder
 from rumcli.training.stopping import StopRequest
 from tests import small
 from tests.cli.commands import rum, start
-from tests.faults.runs import ARGUMENTS, newest, records, step_of
+from tests.faults.runs import ARGUMENTS
 from tests.power import Disk
+from tests.runs import newest_checkpoint, read_records, step_of
 from tests.sweeps import files as sweeps
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk that drops what was not flushed."""
+    """A disk that drops unflushed writes."""
     root = tmp_path / "disk"
     root.mkdir()
     found = Disk(root)
@@ -44,7 +45,7 @@ def disk(tmp_path):
     found.close()
 
 
-def test_the_simulated_disk_drops_what_was_not_flushed(disk, tmp_path):
+def test_simulated_disk_drops_unflushed_writes(disk, tmp_path):
     # given
     files.write_text(disk.root / "a", "whole")
     (disk.root / "a").write_text("not flushed")
@@ -70,7 +71,7 @@ def keeping(folder):
     return RunCallback(task, folder, progress, Listener(), StopRequest(), ALONE), progress
 
 
-def test_a_power_cut_at_any_moment_loses_nothing_from_before_the_newest_checkpoint(disk, tmp_path):
+def test_power_cut_loses_nothing_before_the_newest_checkpoint(disk, tmp_path):
     # Given a run whose best evaluations, checkpoints and bad steps come and go,
     promised, cuts = [0], []
 
@@ -146,30 +147,33 @@ def test_a_run_on_a_real_file_system_keeps_its_record_through_a_power_cut(tmp_pa
         arguments = [*ARGUMENTS, "--steps=1000000", "--out=run", "--quiet"]
         process = start(*arguments, cwd=disk, fresh=True)
         run, deadline = disk / "run", time.monotonic() + 120
-        while not list(run.glob("checkpoints/step-*")) or step_of(newest(run)) < 5 * CHECKPOINTS:
+        while (
+            not list(run.glob("checkpoints/step-*"))
+            or step_of(newest_checkpoint(run)) < 5 * CHECKPOINTS
+        ):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signal.SIGSTOP)
-        at_least = step_of(newest(run))
+        at_least = step_of(newest_checkpoint(run))
         shutil.copyfile(image, copy)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     finally:
         subprocess.run(["umount", disk], check=True)
-    # then what it leaves, once its journal is replayed, has the checkpoint and all before it,
+    # then the image, once its journal is replayed, has the checkpoint and all earlier records,
     mount(copy, disk, is_new=False)
     try:
         shutil.copytree(disk / "run", tmp_path / "left")
     finally:
         subprocess.run(["umount", disk], check=True)
     left = tmp_path / "left"
-    step = step_of(newest(left))
+    step = step_of(newest_checkpoint(left))
     # (the newest one may have had its name for a moment only)
     assert step >= at_least - 5
-    recorded = [record["step"] for record in records(left) if record["step"] <= step]
+    recorded = [record["step"] for record in read_records(left) if record["step"] <= step]
     assert recorded == list(range(10, step + 1, 10))
-    # and goes on.
+    # and the run resumes.
     config = (left / "config.yaml").read_text().replace("1000000", str(step + 5))
     (left / "config.yaml").write_text(config)
     result = rum("train", "--resume=left", "--quiet", cwd=tmp_path)

@@ -8,19 +8,21 @@ import pytest
 
 from tests.cli.commands import SMALL, assert_one_line, interrupt_when, rum, rum_process, start
 from tests.cli.terminal import in_a_terminal
-from tests.faults.runs import ARGUMENTS, needs_posix, newest
+from tests.faults.runs import ARGUMENTS
+from tests.marks import needs_posix
+from tests.runs import newest_checkpoint
 
 _SHORT = ["train", "copying", "--steps=20", *SMALL]
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @pytest.mark.e2e
 @needs_posix
-def test_a_terminal_of_40_columns_without_colour_is_never_overrun(tmp_path):
+def test_output_fits_40_columns_without_color(tmp_path):
     variables = {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "40"}
     text = in_a_terminal(tmp_path, variables, *_SHORT)
-    assert set(_COLOUR.findall(text)) <= {"\x1b[0m", "\x1b[1m", "\x1b[2m"}
+    assert set(_COLOR.findall(text)) <= {"\x1b[0m", "\x1b[1m", "\x1b[2m"}
     live = [line for line in re.split(r"[\r\n]", _CONTROL.sub("", text)) if "━" in line]
     assert live
     assert max(map(len, live)) <= 40
@@ -37,7 +39,7 @@ def test_lines_in_a_narrow_dumb_terminal_are_wrapped_between_words(tmp_path):
 @pytest.mark.e2e
 @needs_posix
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that nobody can write to")
-def test_neither_utf_8_nor_a_home_to_write_to_is_needed(tmp_path):
+def test_training_needs_neither_utf_8_nor_a_writable_home(tmp_path):
     home = "/proc"  # to which not even root can write
     plain = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
     env = {**plain, "PYTHONCOERCECLOCALE": "0", "HOME": home, "TERM": ""}
@@ -49,7 +51,7 @@ def test_neither_utf_8_nor_a_home_to_write_to_is_needed(tmp_path):
 
 @pytest.mark.e2e
 @needs_posix
-def test_the_second_interrupt_ends_a_run_at_once_and_nothing_is_lost(tmp_path):
+def test_second_interrupt_ends_a_run_at_once_without_loss(tmp_path):
     # A step that takes long, so that the first one is not obeyed before the second.
     slow = ["--delay=3000", "--batch-size=64", "--hidden=64"]
     arguments = [*ARGUMENTS, *slow, "--steps=100", "--out=run", "--quiet"]
@@ -72,7 +74,7 @@ def test_the_second_interrupt_ends_a_run_at_once_and_nothing_is_lost(tmp_path):
 
 @pytest.mark.e2e
 @needs_posix
-def test_a_terminal_that_closes_lets_the_run_save(tmp_path):
+def test_closed_terminal_saves_the_run(tmp_path):
     arguments = [*ARGUMENTS, "--steps=100000", "--out=run", "--quiet"]
     process = start(*arguments, cwd=tmp_path, fresh=True)
     run = tmp_path / "run"
@@ -81,10 +83,10 @@ def test_a_terminal_that_closes_lets_the_run_save(tmp_path):
     )
     assert code == 129
     assert "to go on: rum train --resume run" in err
-    assert newest(run)
+    assert newest_checkpoint(run)
 
 
-def test_a_step_that_is_larger_than_the_machine_is_refused_with_its_size(tmp_path):
+def test_step_that_exceeds_memory_is_rejected_with_its_size(tmp_path):
     arguments = ["train", "copying", "--cell=gru", "--batch-size=1000000", "--delay=100000"]
     result = rum(*arguments, "--quiet", "--out=x", cwd=tmp_path)
     assert_one_line(result, 2, "a training step takes at least ")
@@ -92,7 +94,7 @@ def test_a_step_that_is_larger_than_the_machine_is_refused_with_its_size(tmp_pat
         "lower train.batch_size (1,000,000), task.delay (100,000) or cell.units (" in result.stderr
     )
     assert not (tmp_path / "x").exists()
-    # Of weights that are too many it is told before they are made, which would take minutes.
+    # Too many weights are reported before they are created, which would take minutes.
     arguments = ["train", "copying", "--cell=rum", "--hidden=1000000"]
     result = rum(*arguments, "--quiet", "--out=x", cwd=tmp_path)
     assert_one_line(
@@ -104,11 +106,11 @@ def test_a_step_that_is_larger_than_the_machine_is_refused_with_its_size(tmp_pat
 @needs_posix
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of addresses are Linux's")
 @pytest.mark.slow
-def test_memory_that_runs_out_in_a_step_is_told_with_what_to_lower(tmp_path):
+def test_out_of_memory_error_names_the_options_to_lower(tmp_path):
     import resource
 
-    # What TensorFlow takes for itself, and not enough for sixteen batches at once. Where small
-    # pieces are wanting too, it may end without a word.
+    # Enough for TensorFlow itself, but not for sixteen batches at once. Where small
+    # allocations fail too, it may end silently.
     limit = 6 * 10**9
 
     def limited():

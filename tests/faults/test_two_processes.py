@@ -13,13 +13,14 @@ from rumcli import config
 from rumcli.errors import ConfigError, RunError
 from rumcli.training.run_folder import RunFolder
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
-from tests.faults.runs import ARGUMENTS, assert_goes_on, needs_posix
+from tests.faults.runs import ARGUMENTS, assert_resumes
+from tests.marks import needs_posix
 
 pytestmark = needs_posix
 
 
 @pytest.mark.e2e
-def test_the_second_is_refused_and_the_first_goes_on(tmp_path):
+def test_second_process_is_rejected_and_the_first_continues(tmp_path):
     run = tmp_path / "run"
     arguments = [*ARGUMENTS, "--steps=100000", "--out=run", "--quiet"]
     process = start(*arguments, cwd=tmp_path, fresh=True)
@@ -42,7 +43,7 @@ def test_the_second_is_refused_and_the_first_goes_on(tmp_path):
     assert not (run / "lock").exists()
 
 
-def test_a_lock_whose_process_is_gone_is_taken_over_and_told(half, unbroken, tmp_path):
+def test_stale_lock_is_taken_over_with_a_warning(half, unbroken, tmp_path):
     run = shutil.copytree(half, tmp_path / "run")
     owner = {"host": "elsewhere", "process": 4711, "since": "2026-01-01 00:00:00"}
     (run / "lock").write_text(json.dumps(owner))
@@ -51,7 +52,7 @@ def test_a_lock_whose_process_is_gone_is_taken_over_and_told(half, unbroken, tmp
     assert_one_line(result, 1, "in use by process 4711 on elsewhere")
     # after that it does not.
     os.utime(run / "lock", (1, 1))
-    assert_goes_on(run, unbroken, "--steps=40")
+    assert_resumes(run, unbroken, "--steps=40")
 
 
 PROCESSES, ROUNDS = 4, 50

@@ -1,1 +1,1 @@
-"""What a stranger could hand to `rum`: it is read or refused, and does nothing else."""
+"""Untrusted input: `rum` reads it or rejects it, without any other effect."""

@@ -7,7 +7,7 @@ import textwrap
 
 from tests.cli.commands import environment
 
-# Above what the imports take. Address space, which includes what is asked for and never touched,
+# Above what the imports take. Address space, which includes allocations that are never touched,
 # has the larger limit: it only ends what would otherwise take the whole machine.
 _MOST_MIB = 100
 _MOST_ADDRESSES_MIB = 2000

@@ -1,4 +1,4 @@
-"""How a call may end: it succeeds, or it refuses in one line; and nothing else has changed."""
+"""Permitted outcomes of a call: success or a one-line error, without changed files."""
 
 import os
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from rumcli.errors import RumError
 from tests.cli import in_process
 
-_LONGEST = 2100  # characters of a message: nobody reads more
+_LONGEST = 2100  # maximum characters of a message
 REFUSED = object()
 
 
 def attempt(function, *arguments, around):
-    """Call a function that only reads; return what it does, or `REFUSED`.
+    """Call a function that only reads; return its result, or `REFUSED`.
 
-    Asserts that it raises nothing but our errors, of one readable line, and that nothing has
+    Asserts that it raises only `RumError`, of one readable line, and that nothing has
     changed in `around` or its parent.
     """
     before = listing(around.parent)
@@ -49,12 +49,12 @@ def rum(*arguments, around, may_write=()):
 
 
 def listing(folder, leaving_out=()):
-    """Return all that is in a folder, with what shows that it was changed."""
+    """Return the status of each entry of a directory, which changes with the entry."""
     found = {}
     for entry in _walk(folder, {str(path) for path in leaving_out}):
         status = entry.stat(follow_symlinks=False)
         is_folder = entry.is_dir(follow_symlinks=False)
-        # A folder's time tells of files that came and went in it, such as those aside.
+        # The time of a directory changes with temporary files in it.
         found[entry.path] = (status.st_mode, status.st_ino) + (
             () if is_folder else (status.st_size, status.st_mtime_ns)
         )

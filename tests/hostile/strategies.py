@@ -1,4 +1,4 @@
-"""What a stranger writes: nasty values, nasty names, and good things with something changed."""
+"""Untrusted values and names, and valid input with some parts changed."""
 
 from hypothesis import strategies as st
 
@@ -134,8 +134,8 @@ def replaced(draw, original, replacements=values, new_keys=texts):
 
     Args:
         draw: Of hypothesis.
-        original: The structure; it stays as it is.
-        replacements: What comes in the place of a part.
+        original: The structure, which is not modified.
+        replacements: Values that replace a part.
         new_keys: Names of keys that are added or that are given to a part.
     """
     content = original

@@ -54,7 +54,7 @@ names = st.sampled_from(NAMES) | st.text(max_size=10)
 contents = st.sampled_from([b"", STORY, STORY * 2, gzip.compress(STORY)]) | st.binary(max_size=60)
 
 
-def tar(members):
+def tar_bytes(members):
     """Make a tar of members that Python's own writer would not make."""
     blocks = []
     for name, content, kind, size, link in members:
@@ -68,7 +68,7 @@ def tar(members):
     return b"".join([*blocks, bytes(1024)])
 
 
-def zipped(members):
+def zip_bytes(members):
     """Make a zip of members of any name, mode and flags."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -80,7 +80,7 @@ def zipped(members):
 
 
 tars = st.builds(
-    lambda members, pack: pack(tar(members)),
+    lambda members, pack: pack(tar_bytes(members)),
     st.lists(
         st.tuples(
             names,
@@ -96,11 +96,11 @@ tars = st.builds(
 zips = st.lists(
     st.tuples(names, contents, st.sampled_from([0, 0o100644, 0o120777, 0o040755, 0o020666])),
     max_size=5,
-).map(zipped)
+).map(zip_bytes)
 GOOD = [
     *(
         pack(
-            tar(
+            tar_bytes(
                 [
                     ("en/qa1_train.txt", STORY, b"0", None, ""),
                     ("en/qa1_test.txt", STORY, b"0", None, ""),
@@ -109,31 +109,31 @@ GOOD = [
         )
         for pack in PACKERS
     ),
-    zipped([("en/qa1_train.txt", STORY, 0), ("en/qa1_test.txt", STORY, 0)]),
+    zip_bytes([("en/qa1_train.txt", STORY, 0), ("en/qa1_test.txt", STORY, 0)]),
 ]
 
 
-def read(path):
+def read_archive(path):
     """Read all that is in an archive, and the stories among it."""
     for entry in archives.entries(path):
         entry.read(1000)
 
 
 @fuzz(fast=100, slow=5000, content=tars | zips)
-def test_any_archive_is_read_or_refused(place, content):
+def test_any_archive_is_read_or_rejected(place, content):
     (place / "x").write_bytes(content)
-    attempt(read, place / "x", around=place)
+    attempt(read_archive, place / "x", around=place)
     attempt(files.read, place / "x", 1, around=place)
 
 
 @fuzz(fast=100, slow=6000, content=strategies.changed(GOOD))
-def test_an_archive_with_changed_bytes_is_read_or_refused(place, content):
+def test_an_archive_with_changed_bytes_is_read_or_rejected(place, content):
     (place / "x").write_bytes(content)
-    attempt(read, place / "x", around=place)
+    attempt(read_archive, place / "x", around=place)
 
 
 @fuzz(fast=30, slow=800, content=tars | zips | strategies.changed(GOOD), is_babi=st.booleans())
-def test_the_command_line_says_in_one_line_what_is_wrong(place, content, is_babi):
+def test_command_line_reports_errors_in_one_line(place, content, is_babi):
     (place / "x").write_bytes(content)
     if is_babi:
         rum("train", "babi", "--data", "x", "--out", "x", around=place)
@@ -145,7 +145,7 @@ def test_the_command_line_says_in_one_line_what_is_wrong(place, content, is_babi
 def test_only_verified_texts_are_written_and_only_by_their_own_names(place, members):
     texts = list(sources.placed())
     kept = [(name, content, b"0", None, "") for name, content in [*members, *texts]]
-    (place / "x").write_bytes(tar(kept))
+    (place / "x").write_bytes(tar_bytes(kept))
     found = attempt(penn_treebank.read, str(place / "x"), sources.FILES, around=place)
     assert found == sources.TEXTS
 
@@ -154,11 +154,11 @@ def test_only_verified_texts_are_written_and_only_by_their_own_names(place, memb
 def test_a_link_is_not_followed(tmp_path, kind):
     (tmp_path / "secret").write_bytes(STORY)
     for target in ("secret", str(tmp_path / "secret"), "../secret"):
-        (tmp_path / "x").write_bytes(tar([("qa1_train.txt", b"", kind, None, target)]))
+        (tmp_path / "x").write_bytes(tar_bytes([("qa1_train.txt", b"", kind, None, target)]))
         assert [entry.name for entry in archives.entries(tmp_path / "x")] == []
 
 
-def test_bombs_are_refused_or_read_in_little_memory(tmp_path):
+def test_bombs_are_rejected_or_read_in_little_memory(tmp_path):
     said = bounded.outcomes(
         """
         import gzip, io, tarfile, zipfile

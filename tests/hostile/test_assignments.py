@@ -5,10 +5,11 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from rumcli import config
-from rumcli.config import presets
 from tests.hostile import strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import REFUSED, attempt, rum
+
+pytestmark = pytest.mark.usefixtures("_shipped_presets_are_parsed_once")
 
 
 def _keys(content, path=()):
@@ -44,20 +45,13 @@ assignments = st.lists(
 )
 
 
-@pytest.fixture(autouse=True)
-def _shipped_presets_are_parsed_once(monkeypatch):
-    read = presets.read
-    known = {name: read(name) for name in ("copying", "recall", "babi", "ptb")}
-    monkeypatch.setattr(presets, "read", lambda name: known.get(name) or read(name))
-
-
 @fuzz(
     fast=160,
     slow=12_000,
     task=st.sampled_from(["copying", "recall", "babi", "ptb", None]),
     typed=assignments,
 )
-def test_assignments_are_taken_or_refused(place, task, typed):
+def test_assignments_are_accepted_or_rejected(place, task, typed):
     run = attempt(config.build, None, typed, {("task", "name"): task}, around=place)
     assert run is REFUSED or isinstance(run, config.RunConfig)
 
@@ -79,8 +73,8 @@ typed_options = st.lists(
     task=st.sampled_from(["copying", "recall", "babi"]) | strategies.texts,
     options=typed_options,
 )
-def test_the_command_line_takes_what_is_typed_or_says_in_one_line_why_not(place, task, options):
+def test_command_line_accepts_options_or_reports_one_line(place, task, options):
     typed = [part for flag, value in options for part in (f"{flag}={value}",)]
     typed = [text.replace("\0", "") for text in ("train", task, *typed, "--dry-run")]
-    assume("--debug" not in typed)  # it asks for the traceback
+    assume("--debug" not in typed)  # `--debug` shows the traceback
     rum(*typed, around=place)

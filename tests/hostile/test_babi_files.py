@@ -1,4 +1,4 @@
-"""Files that say to be of bAbI, as text and packed, and what a run remembers of its stories."""
+"""Untrusted bAbI files, plain and compressed, and the stored metadata of a run's stories."""
 
 import gzip
 
@@ -14,7 +14,7 @@ from tests.hostile import bounded, strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import REFUSED, attempt, rum
 
-TEXTS = [to_text(babi.stories(count), 1).encode() for count in (1, 3, 12)]
+TEXTS = [to_text(babi.make_stories(count), 1).encode() for count in (1, 3, 12)]
 TRAIN, TEST = "qa1_single-supporting-fact_train.txt", "qa1_single-supporting-fact_test.txt"
 PIECES = (
     *(
@@ -50,7 +50,7 @@ PIECES = (
 )
 
 
-def parse(place, content):
+def parse_twice(place, content):
     """Read stories; those that are read are written and read as the same ones."""
     found = attempt(reader.parse, content, "x", around=place)
     if found is not REFUSED:
@@ -59,13 +59,13 @@ def parse(place, content):
 
 
 @fuzz(fast=100, slow=5000, content=strategies.changed(TEXTS))
-def test_stories_with_changed_bytes_are_read_or_refused(place, content):
-    parse(place, content)
+def test_stories_with_changed_bytes_are_read_or_rejected(place, content):
+    parse_twice(place, content)
 
 
 @fuzz(fast=60, slow=4000, pieces=st.lists(st.sampled_from(PIECES), max_size=20))
-def test_pieces_of_stories_are_read_or_refused(place, pieces):
-    parse(place, "".join(pieces).encode(errors="surrogatepass"))
+def test_pieces_of_stories_are_read_or_rejected(place, pieces):
+    parse_twice(place, "".join(pieces).encode(errors="surrogatepass"))
 
 
 @fuzz(
@@ -76,7 +76,7 @@ def test_pieces_of_stories_are_read_or_refused(place, pieces):
     is_packed=st.booleans(),
     level=st.sampled_from(["words", "sentences"]),
 )
-def test_a_run_takes_stories_or_refuses_them(place, train, test, is_packed, level):
+def test_run_accepts_or_rejects_stories(place, train, test, is_packed, level):
     end = ".gz" if is_packed else ""
     for name, content in ((TRAIN, train), (TEST, test)):
         (place / (name + end)).write_bytes(gzip.compress(content, 1) if is_packed else content)
@@ -85,27 +85,27 @@ def test_a_run_takes_stories_or_refuses_them(place, train, test, is_packed, leve
 
 
 @fuzz(fast=20, slow=500, content=strategies.changed([gzip.compress(text) for text in TEXTS]))
-def test_a_packed_file_with_changed_bytes_is_read_or_refused(place, content):
+def test_a_packed_file_with_changed_bytes_is_read_or_rejected(place, content):
     path = place / f"{TEST}.gz"
     path.write_bytes(content)
     attempt(files.read, path, 1, None, ["test"], around=place)
 
 
 REMEMBERED = Stories.of(
-    Collection("x", {s: babi.stories(4) for s in ("train", "validation", "test")})
+    Collection("x", {s: babi.make_stories(4) for s in ("train", "validation", "test")})
 ).to_json()
 REMEMBERED["sizes"] = dict(REMEMBERED["sizes"])
 
 
 @fuzz(fast=60, slow=3000, content=strategies.replaced(REMEMBERED))
-def test_what_a_run_remembers_of_stories_is_taken_or_refused(place, content):
+def test_stored_story_metadata_are_accepted_or_rejected(place, content):
     found = attempt(Stories.from_json, content, around=place)
     if found is not REFUSED:
-        collection = Collection("y", {"test": babi.stories(2)})
+        collection = Collection("y", {"test": babi.make_stories(2)})
         attempt(found.reading, collection, ["test"], around=place)
 
 
-def test_files_that_grow_in_memory_are_refused(tmp_path):
+def test_files_that_grow_in_memory_are_rejected(tmp_path):
     said = bounded.outcomes(
         """
         import gzip
@@ -134,7 +134,7 @@ def test_files_that_grow_in_memory_are_refused(tmp_path):
     assert all(line.startswith("ConfigError: ") for line in said.values()), said
 
 
-def test_more_words_than_there_are_numbers_for_are_told(tmp_path, monkeypatch):
+def test_too_many_words_are_rejected(tmp_path, monkeypatch):
     place = tmp_path / "place"
     place.mkdir()
     words = [f"w{number}" for number in range(40_000)]

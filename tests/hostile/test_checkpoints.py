@@ -67,7 +67,7 @@ def npy(header, content=b""):
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
 
 
-def packed(members, kind=zipfile.ZIP_STORED):
+def zip_bytes(members, kind=zipfile.ZIP_STORED):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", kind) as archive:
         for name, content in members:
@@ -76,7 +76,7 @@ def packed(members, kind=zipfile.ZIP_STORED):
 
 
 def load(place, content):
-    """Load a checkpoint; what is loaded has what a run goes on with."""
+    """Load a checkpoint; a loaded one has the state that a resume needs."""
     path = place / "step-00000005.npz"
     path.write_bytes(content)
     found = attempt(checkpoint.load, path, around=place)
@@ -90,13 +90,13 @@ def load(place, content):
 
 
 @fuzz(fast=100, slow=5000, content=strategies.changed([GOOD]))
-def test_a_checkpoint_with_changed_bytes_is_the_same_or_refused(place, content):
+def test_a_checkpoint_with_changed_bytes_is_the_same_or_rejected(place, content):
     found = load(place, content)
     assert found is REFUSED or (found.step, found.progress) == (5, PROGRESS)
 
 
 @fuzz(fast=100, slow=4000, manifest=strategies.replaced(MANIFEST), held=arrays)
-def test_a_forged_checkpoint_is_taken_or_refused(place, manifest, held):
+def test_forged_checkpoint_is_loaded_or_rejected(place, manifest, held):
     load(place, forged(manifest, held))
 
 
@@ -107,9 +107,9 @@ def test_a_forged_checkpoint_is_taken_or_refused(place, manifest, held):
     content=st.binary(max_size=20),
     name=st.sampled_from(["manifest.npy", "manifest", "a.npy", "../a.npy", ""]),
 )
-def test_an_array_that_says_anything_of_itself_is_refused(place, header, content, name):
+def test_array_with_a_forged_header_is_rejected(place, header, content, name):
     members = {"manifest.npy": npy(HEADERS[7]), name or "x": npy(header, content)}
-    assert load(place, packed(members.items())) is REFUSED
+    assert load(place, zip_bytes(members.items())) is REFUSED
 
 
 NAMES = ("step-00000005.npz", "step-00000010.npz", "step-x.npz", "step-99999999999999999999.npz")
@@ -123,7 +123,7 @@ NAMES += ("step-100000000.npz", "step-.npz", "step-00000007.npz.part", "best.npz
         st.sampled_from(NAMES), st.tuples(st.sampled_from([GOOD, b"", b"PK"]), kinds), max_size=5
     ),
 )
-def test_whatever_is_among_the_checkpoints_one_is_found_or_it_is_told(place, there):
+def test_any_checkpoint_directory_is_loaded_or_rejected(place, there):
     for name, (content, kind) in there.items():
         put(place / name, content, kind)
     folder = CheckpointFolder(place)
@@ -133,7 +133,7 @@ def test_whatever_is_among_the_checkpoints_one_is_found_or_it_is_told(place, the
         return
     try:
         folder.save(Checkpoint(20, ARRAYS, PROGRESS), keep=2)
-    except OSError:  # as a full disk; the caller tells of it
+    except OSError:  # as for a full disk; the caller reports it
         return
     assert folder.load_newest()[0].step == 20
 
@@ -153,7 +153,7 @@ def keras_file():
     model = {"module": "keras", "class_name": "Sequential", "config": {"layers": layers}}
     metadata = {"keras_version": "3.12.0"}
     names = {"metadata.json": metadata, "config.json": model, "model.weights.h5": {}}
-    return packed([(name, json.dumps(content)) for name, content in names.items()])
+    return zip_bytes([(name, json.dumps(content)) for name, content in names.items()])
 
 
 def saved(save, *contents, **named):
@@ -168,15 +168,15 @@ WITH_CODE = {
     "objects beside a manifest": saved(np.savez, manifest=np.zeros(3, "u1"), a=HELD),
     "one array of objects": saved(np.save, HELD),
     "a pickle": pickle.dumps(Runs()),
-    "a pickle in a zip, as PyTorch has it": packed([("archive/data.pkl", pickle.dumps(Runs()))]),
-    "a pickle called an array": packed([("manifest.npy", pickle.dumps(Runs()))]),
+    "a pickle in a zip, as PyTorch has it": zip_bytes([("archive/data.pkl", pickle.dumps(Runs()))]),
+    "a pickle called an array": zip_bytes([("manifest.npy", pickle.dumps(Runs()))]),
     "a model of Keras with a Lambda layer": keras_file(),
 }
 
 
 @pytest.mark.parametrize("content", WITH_CODE.values(), ids=WITH_CODE)
 @pytest.mark.parametrize("name", ["best.npz", "step-00000005.npz"])
-def test_code_in_the_place_of_a_checkpoint_is_not_run(tmp_path, monkeypatch, content, name):
+def test_code_in_place_of_a_checkpoint_is_not_run(tmp_path, monkeypatch, content, name):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DamagedError):
@@ -194,7 +194,7 @@ def test_a_step_of_more_digits_is_newer(tmp_path):
     assert folder.load_newest()[0].step == 100_000_000
 
 
-def test_bombs_are_refused_and_take_little_memory(tmp_path):
+def test_bombs_are_rejected_and_take_little_memory(tmp_path):
     said = bounded.outcomes(
         """
         import io, json, zipfile

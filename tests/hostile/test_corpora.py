@@ -1,4 +1,4 @@
-"""Texts of others: folders and files, packed ones, and what a run remembers of its text."""
+"""Untrusted texts: directories and files, compressed ones, and stored metadata of a text."""
 
 import gzip
 import os
@@ -24,7 +24,7 @@ contents = (
     | st.sampled_from([b"", b"a", b"aa", b"a" * 500, TEXT, gzip.compress(TEXT), gzip.compress(b"")])
 )
 # What may be in a file's place: a folder, a link that leads nowhere, to itself, out of the folder
-# or to a device, and a pipe that nobody writes to.
+# or to a device, and a pipe without a writer.
 kinds = st.sampled_from(["file"] * 10 + ["folder", "nowhere", "loop", "device", "pipe"])
 
 
@@ -43,7 +43,7 @@ def put(path, content, kind="file"):
 
 
 def train_on(place, data, unknown):
-    """Take a text as `rum train` does; what is taken has windows."""
+    """Load a text as `rum train` does; an accepted text has windows."""
     settings = ["train.batch_size=2", "task.length=4", f"task.unknown_below={unknown}"]
     run = config.build("ptb", settings, {("task", "data"): str(data)})
     found = attempt(material.for_training, run, None, around=place)
@@ -56,7 +56,7 @@ def train_on(place, data, unknown):
     files=st.dictionaries(st.sampled_from(NAMES), st.tuples(contents, kinds), max_size=5),
     unknown=st.sampled_from(["null", 1, 3]),
 )
-def test_a_folder_of_texts_is_read_or_refused(place, files, unknown):
+def test_a_folder_of_texts_is_read_or_rejected(place, files, unknown):
     for name, (content, kind) in files.items():
         put(place / name, content, kind)
     train_on(place, place, unknown)
@@ -70,18 +70,18 @@ def test_a_folder_of_texts_is_read_or_refused(place, files, unknown):
     kind=kinds,
     unknown=st.sampled_from(["null", 1, 3]),
 )
-def test_one_file_is_read_or_refused(place, name, content, kind, unknown):
+def test_single_file_is_read_or_rejected(place, name, content, kind, unknown):
     put(place / name, content, kind)
     train_on(place, place / name, unknown)
 
 
 @fuzz(fast=40, slow=1000, path=strategies.texts)
-def test_any_path_is_read_or_refused(place, path):
+def test_any_path_is_read_or_rejected(place, path):
     attempt(corpus.read, place / path.lstrip("/~"), around=place)
 
 
 @fuzz(fast=20, slow=300, name=st.sampled_from(NAMES[:8]), content=contents, kind=kinds)
-def test_the_command_line_says_in_one_line_what_is_wrong(place, name, content, kind):
+def test_command_line_reports_errors_in_one_line(place, name, content, kind):
     put(place / name, content, kind)
     rum("train", "ptb", "--data", place, "--out", place / name / "x", around=place)
 
@@ -91,13 +91,13 @@ REMEMBERED = {**REMEMBERED, "splits": {k: dict(v) for k, v in REMEMBERED["splits
 
 
 @fuzz(fast=60, slow=4000, content=strategies.replaced(REMEMBERED))
-def test_what_a_run_remembers_of_a_text_is_taken_or_refused(place, content):
+def test_stored_text_metadata_are_accepted_or_rejected(place, content):
     found = attempt(Text.from_json, content, around=place)
     if found is not REFUSED:
         assert Text.from_json(found.to_json()).to_json() == found.to_json()
 
 
-def test_a_packed_text_that_unpacks_to_very_much_is_refused(tmp_path):
+def test_compressed_text_that_exceeds_the_limit_is_rejected(tmp_path):
     said = bounded.outcomes(
         """
         import gzip

@@ -1,4 +1,4 @@
-"""How many cases there are, which each test makes sure of for itself."""
+"""Numbers of cases, which each test asserts for itself."""
 
 import importlib
 import pkgutil
@@ -7,7 +7,7 @@ import tests.hostile
 from tests.hostile import cases
 
 
-def test_there_are_a_thousand_cases_by_default_and_a_hundred_thousand_slow_ones():
+def test_case_counts_are_a_thousand_by_default_and_a_hundred_thousand_slow():
     for module in pkgutil.iter_modules(tests.hostile.__path__):
         importlib.import_module(f"tests.hostile.{module.name}")
     found = {one.name: one for one in cases.REGISTERED}.values()

@@ -12,6 +12,8 @@ from tests.hostile import bounded, strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import REFUSED, attempt, rum
 
+pytestmark = pytest.mark.usefixtures("_shipped_presets_are_parsed_once")
+
 SHIPPED = [presets.path_of(name).read_bytes() for name in presets.names()]
 COMPLETE = [config.build(name) for name in ("copying", "recall", "babi", "ptb_fs_rum", "ptb")]
 YAML = [config.to_yaml(run).encode() for run in COMPLETE]
@@ -52,15 +54,8 @@ PIECES = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _shipped_presets_are_parsed_once(monkeypatch):
-    read = presets.read
-    known = {name: read(name) for name in ("copying", "recall", "babi", "ptb")}
-    monkeypatch.setattr(presets, "read", lambda name: known.get(name) or read(name))
-
-
 def build(place, content):
-    """Build a run from a preset that a stranger wrote; what is built can be written and read."""
+    """Build a run from an untrusted preset; the run can be written and read."""
     (place / "x.yaml").write_bytes(content)
     run = attempt(config.build, "x.yaml", around=place)
     if run is not REFUSED:
@@ -70,7 +65,7 @@ def build(place, content):
 
 
 @fuzz(fast=120, slow=8000, content=strategies.changed(SHIPPED))
-def test_a_preset_with_changed_bytes_is_read_or_refused(place, content):
+def test_a_preset_with_changed_bytes_is_read_or_rejected(place, content):
     build(place, content)
 
 
@@ -79,30 +74,30 @@ def test_a_preset_with_changed_bytes_is_read_or_refused(place, content):
     slow=8000,
     run=st.one_of([strategies.replaced(run.model_dump()) for run in COMPLETE]),
 )
-def test_a_preset_with_parts_replaced_is_read_or_refused(place, run):
+def test_a_preset_with_parts_replaced_is_read_or_rejected(place, run):
     build(place, dumped(run))
 
 
 @fuzz(fast=60, slow=4000, pieces=st.lists(st.sampled_from(PIECES), max_size=12))
-def test_pieces_of_yaml_are_read_or_refused(place, pieces):
+def test_pieces_of_yaml_are_read_or_rejected(place, pieces):
     build(place, "".join(pieces).encode(errors="surrogatepass"))
 
 
 @fuzz(fast=60, slow=4000, content=strategies.changed(YAML))
-def test_the_configuration_of_a_run_folder_is_read_or_refused(place, content):
+def test_the_configuration_of_a_run_folder_is_read_or_rejected(place, content):
     path = place / "config.yaml"
     path.write_bytes(content)
     attempt(config.from_file, path, around=place)
 
 
 @fuzz(fast=30, slow=1000, content=strategies.changed([*SHIPPED, *YAML]))
-def test_the_command_line_shows_a_preset_or_says_in_one_line_why_not(place, content):
+def test_command_line_shows_a_preset_or_reports_one_line(place, content):
     (place / "x.yaml").write_bytes(content)
     rum("train", "--preset", "x.yaml", "--dry-run", "--json", around=place)
 
 
 @pytest.mark.parametrize("text", strategies.RUNNING)
-def test_tags_that_make_objects_run_nothing(tmp_path, monkeypatch, text):
+def test_yaml_object_tags_run_no_code(tmp_path, monkeypatch, text):
     place = tmp_path / "place"
     place.mkdir()
     monkeypatch.chdir(place)
@@ -115,7 +110,7 @@ def dumped(content):
     return re.sub(r'"(0xf+|9+)"', r"\1", json.dumps(content)).encode()
 
 
-def test_bombs_are_refused_and_take_little_memory(tmp_path):
+def test_bombs_are_rejected_and_take_little_memory(tmp_path):
     said = bounded.outcomes(
         """
         from pathlib import Path

@@ -1,4 +1,4 @@
-"""Run folders of others: every file of one with anything in it, or something else in its place."""
+"""Untrusted run directories: any content or kind of file in place of each file."""
 
 import io
 import json
@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from rumcli import config
-from rumcli.cli import engine
 from rumcli.errors import ConfigError
 from rumcli.reporting import tables
 from rumcli.training.run_folder import RunFolder
@@ -18,6 +17,8 @@ from tests.hostile.outcomes import attempt, rum
 from tests.hostile.test_babi_files import REMEMBERED as OF_STORIES
 from tests.hostile.test_corpora import REMEMBERED as OF_A_TEXT
 from tests.hostile.test_corpora import kinds, put
+
+pytestmark = pytest.mark.usefixtures("_keras_is_not_started")
 
 RECORD = {"step": 10, "loss": 2.0, "val_loss": 1.5, "val_accuracy": None, "seconds": 1.25}
 SUMMARY = {
@@ -77,16 +78,6 @@ summaries = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _keras_is_not_started(monkeypatch):
-    """Everything that is read before Keras is there is read; then the command ends."""
-
-    def start(debug, first=None, quiet=False):
-        raise ConfigError("here Keras would be started")
-
-    monkeypatch.setattr(engine, "start", start)
-
-
 def run_folder(place):
     path = place / "run"
     path.mkdir()
@@ -95,7 +86,7 @@ def run_folder(place):
 
 
 @fuzz(fast=100, slow=5000, content=metrics, step=st.integers(0, 30))
-def test_what_is_no_evaluation_is_left_out_and_the_others_stay(place, content, step):
+def test_invalid_records_are_skipped_and_the_others_kept(place, content, step):
     folder = run_folder(place)
     (folder.path / "metrics.jsonl").write_bytes(content + b"\n" + LINES)
     found = attempt(folder.records, around=place)
@@ -105,7 +96,7 @@ def test_what_is_no_evaluation_is_left_out_and_the_others_stay(place, content, s
 
 
 @fuzz(fast=100, slow=5000, content=summaries)
-def test_what_is_taken_for_a_summary_can_be_shown(place, content):
+def test_accepted_summary_can_be_shown(place, content):
     folder = run_folder(place)
     (folder.path / "summary.json").write_bytes(content)
     found = attempt(folder.summary, around=place)
@@ -114,7 +105,7 @@ def test_what_is_taken_for_a_summary_can_be_shown(place, content):
 
 
 @fuzz(fast=40, slow=3000, content=as_bytes(strategies.replaced(ENVIRONMENT)))
-def test_a_run_goes_on_whatever_its_environment_was(place, content):
+def test_run_resumes_with_any_environment_file(place, content):
     folder = run_folder(place)
     (folder.path / "environment.json").write_bytes(content)
     folder.begin({"seed": 2}, finished=False)
@@ -148,9 +139,7 @@ folders = st.fixed_dictionaries({}, optional={n: st.tuples(c, kinds) for n, c in
     files=folders,
     command=st.sampled_from(COMMANDS),
 )
-def test_every_command_takes_a_run_folder_or_says_in_one_line_why_not(
-    place, config_, files, command
-):
+def test_every_command_accepts_a_run_directory_or_reports_one_line(place, config_, files, command):
     path = place / "run"
     path.mkdir()
     for name, (content, kind) in files.items():
@@ -161,7 +150,7 @@ def test_every_command_takes_a_run_folder_or_says_in_one_line_why_not(
 
 
 @fuzz(fast=5, slow=100, content=metrics, summary=summaries, over=st.sampled_from(["steps", "time"]))
-def test_curves_are_drawn_or_refused(place, content, summary, over):
+def test_curves_are_drawn_or_rejected(place, content, summary, over):
     folder = run_folder(place)
     (folder.path / "metrics.jsonl").write_bytes(LINES + content)
     (folder.path / "summary.json").write_bytes(summary)
@@ -179,7 +168,7 @@ def test_a_link_in_place_of_the_metrics_is_replaced_and_not_followed(tmp_path):
     assert (tmp_path / "mine").read_text() == "mine"
 
 
-def test_checkpoints_that_are_a_link_are_told(tmp_path):
+def test_linked_checkpoints_directory_is_rejected(tmp_path):
     folder = run_folder(tmp_path)
     folder.checkpoints.path.symlink_to(tmp_path)
     with pytest.raises(ConfigError, match="checkpoints is a link"):

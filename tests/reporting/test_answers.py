@@ -1,17 +1,8 @@
-import io
-
-from rich.console import Console
-
 from rumcli.reporting import answers
+from tests.rendering import render
 
 
-def shown(renderable, width=80):
-    console = Console(file=io.StringIO(), width=width)
-    console.print(renderable)
-    return console.file.getvalue()
-
-
-def row(answer, questions, **given):
+def answer_row(answer, questions, **given):
     return {
         "answer": answer,
         "questions": questions,
@@ -20,19 +11,22 @@ def row(answer, questions, **given):
     }
 
 
-def test_what_was_given_instead_is_shown_beside_the_right_answer():
-    text = shown(answers.confusion([row("garden", 4, garden=3, kitchen=1), row("office", 1)]))
+def test_wrong_predictions_are_shown_beside_the_right_answer():
+    text = render(
+        answers.confusion([answer_row("garden", 4, garden=3, kitchen=1), answer_row("office", 1)]),
+        80,
+    )
     assert "│ garden       │         4 │ 75.0% │ kitchen 1     │" in text
     assert "│ office       │         1 │  0.0% │               │" in text
 
 
-def test_many_answers_are_summed_up():
-    rows = [row(f"place{n}", 2) for n in range(5)]
-    assert "and 2 rarer answers to 4 questions" in shown(answers.confusion(rows, most=3))
+def test_rare_answers_are_aggregated():
+    rows = [answer_row(f"place{n}", 2) for n in range(5)]
+    assert "and 2 rarer answers to 4 questions" in render(answers.confusion(rows, most=3), 80)
 
 
-def test_many_wrong_answers_are_summed_up():
-    text = shown(answers.confusion([row("a", 9, b=4, c=2, d=1, e=1, f=1)]))
+def test_rare_wrong_answers_are_aggregated():
+    text = render(answers.confusion([answer_row("a", 9, b=4, c=2, d=1, e=1, f=1)]), 80)
     assert "b 4, c 2, d 1, others 2" in text
 
 
@@ -54,16 +48,18 @@ def example(attention):
 
 
 def test_an_example_has_story_question_and_both_answers():
-    text = shown(answers.example(example(None)))
+    text = render(answers.example(example(None)), 80)
     assert "*1  mary went to the [garden] ." in text
     assert "where is mary ?  kitchen (75%)  right: garden" in text
 
 
 def test_attention_stands_beside_the_sentences():
-    assert "mary went to the [garden] .  0.90  0.10" in shown(answers.example(example([0.9, 0.1])))
+    assert "mary went to the [garden] .  0.90  0.10" in render(
+        answers.example(example([0.9, 0.1])), 80
+    )
 
 
-def test_all_subtasks_are_one_table_with_the_mean():
+def test_table_of_all_subtasks_has_their_mean():
     subtask = {
         "subtask": 1,
         "name": "single-supporting-fact",
@@ -82,7 +78,7 @@ def test_all_subtasks_are_one_table_with_the_mean():
         "published_means": {"RUM": 0.732},
         "subtasks": [subtask, {**subtask, "subtask": 2, "accuracy": 0.5}],
     }
-    text = shown(answers.subtasks(summary), width=90)
+    text = render(answers.subtasks(summary), 90)
     assert "│ 1 │ single-supporting-fact │    96.0% │    20.0% │   passed │ 1 min 1 s │" in text
     assert "73.0%" in text
     assert "1 of 2" in text

@@ -1,10 +1,10 @@
 import io
 
 import pytest
-from rich.console import Console
 
 from rumcli.errors import ConfigError
 from rumcli.reporting import bench, plots
+from tests.rendering import render
 
 RESULTS = [
     {
@@ -32,14 +32,8 @@ SERIES = [{"axis": "steps", **POINT, "case": {**CASE, "steps": steps}} for steps
 DOCUMENT = {"cases": [POINT] * 3, "series": SERIES}
 
 
-def shown(table, width=100):
-    file = io.StringIO()
-    Console(file=file, width=width).print(table)
-    return file.getvalue()
-
-
 def test_a_size_is_shown_with_ratios_and_units():
-    text = shown(bench.case(POINT))
+    text = render(bench.case(POINT), 100)
     assert "copying: T = 220, B = 128, H = 100, 10 inputs" in text
     row = next(line for line in text.splitlines() if line.startswith("│ rum "))
     assert [part.strip() for part in row.strip("│").split("│")] == [
@@ -50,14 +44,14 @@ def test_a_size_is_shown_with_ratios_and_units():
 
 
 def test_a_narrow_terminal_breaks_names_but_not_numbers():
-    text = shown(bench.case(POINT), 66)
+    text = render(bench.case(POINT), 66)
     assert max(map(len, text.splitlines())) <= 66
     assert "24,109" in text
     assert "1.07 GB" in text
 
 
 def test_a_series_is_shown_over_its_axis():
-    text = shown(bench.series(SERIES))
+    text = render(bench.series(SERIES), 100)
     assert "ms per step over T, at H = 100, B = 128" in text
     row = next(line for line in text.splitlines() if line.startswith("│ 100 "))
     assert "52.0 (4.06)" in row  # 52 ms / (100 · 128)
@@ -66,7 +60,7 @@ def test_a_series_is_shown_over_its_axis():
 
 def test_a_run_is_shown_beside_its_bare_step():
     pace = {"task": "recall", "cell": "rum", "bare": [0.008], "runs": [0.0082], "ratio": 1.025}
-    text = shown(bench.training([pace]))
+    text = render(bench.training([pace]), 100)
     row = next(line for line in text.splitlines() if line.startswith("│ recall"))
     assert [part.strip() for part in row.strip("│").split("│")] == [
         *("recall", "rum", "8.0", "8.2", "1.02")
@@ -74,13 +68,13 @@ def test_a_run_is_shown_beside_its_bare_step():
 
 
 @pytest.mark.parametrize(("kind", "begin"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
-def test_a_plot_is_a_picture(kind, begin):
+def test_plot_writes_an_image(kind, begin):
     file = io.BytesIO()
     plots.bench(DOCUMENT, file, kind)
     assert file.getvalue().startswith(begin)
 
 
-def test_a_missing_matplotlib_is_told_with_what_to_install(monkeypatch):
+def test_missing_matplotlib_names_the_extra_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(ConfigError, match=r"pip install 'rumcli\[plots\]'"):
         plots.require()

@@ -1,18 +1,16 @@
-import io
-
 import pytest
-from rich.console import Console
 
 from rumcli.reporting.comparison import Comparison
 from rumcli.tasks.reference import Reference
 from rumcli.training.comparison import Group, Row
 from tests import small
+from tests.rendering import render
 
 REFERENCE = Reference("memoryless", 0.5, 0.0)
 KEYS = [("cell", "name"), ("cell", "layer_norm"), ("optimizer", "schedule", "warmup_steps")]
 
 
-def row(**changes):
+def comparison_row(**changes):
     figures = {
         "folder": "runs/a",
         "config": small.run_config(),
@@ -30,18 +28,16 @@ def row(**changes):
 
 
 NOTHING = {"value": None, "split": None, "seconds": None, "parameters": None, "reference": None}
-EMPTY = row(finished=False, steps=0, **NOTHING)
-GROUP = Group("copying", "loss", False, KEYS, [row(), EMPTY])
+EMPTY = comparison_row(finished=False, steps=0, **NOTHING)
+GROUP = Group("copying", "loss", False, KEYS, [comparison_row(), EMPTY])
 
 
-def shown(width, group=GROUP, labels=("a", "[bold]b[/bold]")):
-    file = io.StringIO()
-    Console(file=file, width=width).print(Comparison(group, labels))
-    return file.getvalue()
+def render_comparison(width, group=GROUP, labels=("a", "[bold]b[/bold]")):
+    return render(Comparison(group, labels), width)
 
 
-def test_in_a_wide_terminal_a_run_is_a_row():
-    lines = shown(200).splitlines()
+def test_wide_terminal_shows_a_run_as_a_row():
+    lines = render_comparison(200).splitlines()
     assert lines[0].startswith("copying: lowest loss first")
     (line,) = [line for line in lines if "│ a " in line]
     cells = [cell.strip() for cell in line.strip("│").split("│")]
@@ -54,14 +50,14 @@ def test_in_a_wide_terminal_a_run_is_a_row():
     assert " 0 of 20 " in line
 
 
-def test_a_run_that_was_good_enough_before_its_last_step_is_whole():
-    group = Group("copying", "loss", False, KEYS, [row(steps=10)])
-    assert " of 20" not in shown(200, group, ("a",))
+def test_run_stopped_at_its_threshold_is_shown_as_finished():
+    group = Group("copying", "loss", False, KEYS, [comparison_row(steps=10)])
+    assert " of 20" not in render_comparison(200, group, ("a",))
 
 
 @pytest.mark.parametrize("width", [40, 60])
-def test_in_a_narrow_one_all_is_there_and_nothing_is_cut(width):
-    text = shown(width)
+def test_narrow_terminal_truncates_nothing(width):
+    text = render_comparison(width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
     joined = "".join(text.split()).replace("│", "")
@@ -71,8 +67,10 @@ def test_in_a_narrow_one_all_is_there_and_nothing_is_cut(width):
 
 
 def test_a_narrow_table_stays_a_table_where_it_fits():
-    few = Group("recall", "accuracy", True, [], [row(settings={}, value=0.2, reference=None)])
-    text = shown(60, few, ["a"])
+    few = Group(
+        "recall", "accuracy", True, [], [comparison_row(settings={}, value=0.2, reference=None)]
+    )
+    text = render_comparison(60, few, ["a"])
     assert "20.0%" in text
     assert "highest accuracy first" in text
     assert len([line for line in text.splitlines() if "│" in line]) == 1

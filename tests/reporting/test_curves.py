@@ -5,16 +5,9 @@ import pytest
 from rumcli.reporting import curves
 
 
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that were written, in place of their files."""
-    figure = pytest.importorskip("matplotlib.figure").Figure
-    written = []
-    monkeypatch.setattr(figure, "savefig", lambda self, *_, **__: written.append(self))
-    return written
-
-
-def drawn(figures, records, levels, over="steps", metric="val_loss", tasks=("copying", "copying")):
+def draw_curves(
+    figures, records, levels, over="steps", metric="val_loss", tasks=("copying", "copying")
+):
     named = [
         curves.Curve(name, task, points)
         for (name, points), task in zip(records.items(), tasks, strict=True)
@@ -29,8 +22,8 @@ RECORDS = {
 }
 
 
-def test_each_run_is_a_line_of_what_it_has(figures):
-    lines = drawn(figures, RECORDS, []).lines
+def test_each_run_is_a_line_of_its_records(figures):
+    lines = draw_curves(figures, RECORDS, []).lines
     assert [line.get_label() for line in lines] == ["one", "two"]
     assert [list(line.get_xdata()) for line in lines] == [[10], [10]]
     assert [list(line.get_ydata()) for line in lines] == [[2.0], [1.0]]
@@ -38,27 +31,27 @@ def test_each_run_is_a_line_of_what_it_has(figures):
 
 def test_steps_are_whole_numbers(figures):
     points = [{"step": step, "seconds": 60.0, "val_loss": 2.0} for step in (1, 2)]
-    axes = drawn(figures, {"one": points}, [], tasks=["copying"])
+    axes = draw_curves(figures, {"one": points}, [], tasks=["copying"])
     assert all(tick == int(tick) for tick in axes.get_xticks())
 
 
 def test_time_is_in_minutes(figures):
-    axes = drawn(figures, RECORDS, [], over="time")
+    axes = draw_curves(figures, RECORDS, [], over="time")
     assert list(axes.lines[1].get_xdata()) == [1.5]
     assert axes.get_xlabel() == "minutes"
 
 
-def test_a_level_that_is_far_away_is_named_and_does_not_flatten_the_curves(figures):
+def test_distant_baseline_is_named_without_flattening_the_curves(figures):
     levels = [curves.Level("near", 1.2), curves.Level("chance", 90.0)]
-    axes = drawn(figures, RECORDS, levels)
+    axes = draw_curves(figures, RECORDS, levels)
     assert axes.get_ylim()[1] < 3
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["one", "two", "chance 90.00 (above)"]
 
 
-def test_several_levels_are_labeled_at_their_lines_without_overlap(figures):
+def test_baselines_are_labeled_at_their_lines_without_overlap(figures):
     levels = [curves.Level("published", 1.21), curves.Level("memoryless", 1.2)]
-    axes = drawn(figures, RECORDS, levels)
+    axes = draw_curves(figures, RECORDS, levels)
     places = {text.get_text(): text.xy[1] for text in axes.texts}
     assert places["memoryless 1.200"] == 1.2
     bottom, top = axes.get_ylim()
@@ -73,16 +66,16 @@ def test_several_levels_are_labeled_at_their_lines_without_overlap(figures):
         (("recall", "custom"), "recall, custom", "validation loss"),
     ],
 )
-def test_the_picture_says_of_what_it_is_and_in_which_unit(figures, tasks, title, quantity):
-    axes = drawn(figures, RECORDS, [], tasks=tasks)
+def test_plot_names_task_and_unit(figures, tasks, title, quantity):
+    axes = draw_curves(figures, RECORDS, [], tasks=tasks)
     assert (axes.get_title(), axes.get_ylabel()) == (title, quantity)
 
 
-def test_accuracies_are_in_per_cent(figures):
+def test_accuracies_are_in_percent(figures):
     records = {
         name: [{"step": 10, "seconds": 60.0, "val_accuracy": value}]
         for name, value in (("one", 0.125), ("two", 0.3))
     }
-    axes = drawn(figures, records, [curves.Level("chance", 0.1)], metric="val_accuracy")
+    axes = draw_curves(figures, records, [curves.Level("chance", 0.1)], metric="val_accuracy")
     assert axes.yaxis.get_major_formatter()(0.25) in ("25%", "25.0%")
     assert [text.get_text() for text in axes.texts] == ["chance 10.0%"]

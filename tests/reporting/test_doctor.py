@@ -1,9 +1,9 @@
 import copy
 
 import pytest
-from rich.console import Console
 
 from rumcli.reporting import doctor
+from tests.rendering import render
 
 FOUND = {
     "works": True,
@@ -34,13 +34,6 @@ FOUND = {
 }
 
 
-def shown(found, width=200):
-    console = Console(width=width)
-    with console.capture() as capture:
-        console.print(doctor.examination(found))
-    return capture.get()
-
-
 @pytest.mark.parametrize(
     "expected",
     [
@@ -57,20 +50,20 @@ def shown(found, width=200):
         "37 steps/s ± 10%, the first one after 2.4 s",
     ],
 )
-def test_everything_is_in_the_table(expected):
-    assert expected in shown(FOUND)
+def test_table_has_every_entry(expected):
+    assert expected in render(doctor.examination(FOUND), 200)
 
 
-def test_it_fits_into_60_columns_and_loses_nothing():
-    lines = shown(FOUND, 60).splitlines()
+def test_table_fits_60_columns_without_truncation():
+    lines = render(doctor.examination(FOUND), 60).splitlines()
     assert max(map(len, lines)) <= 60
     text = "".join(line.split("│")[2].strip() for line in lines if line.count("│") == 3)
     expected = "as the system does it: the environment sets MALLOC_ARENA_MAX"
     assert expected.replace(" ", "") in text.replace(" ", "")
 
 
-def test_a_backend_that_does_not_start_is_told_of_and_the_rest_still_shown():
+def test_failing_backend_is_reported_beside_the_rest():
     broken = {**copy.deepcopy(FOUND), "problem": "no module [jax]", "backend": None}
-    text = shown({**broken, "fused": None, "speed": None})
+    text = render(doctor.examination({**broken, "fused": None, "speed": None}), 200)
     assert "FAILED: no module [jax]" in text
     assert "8 of 64" in text

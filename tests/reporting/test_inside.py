@@ -1,4 +1,4 @@
-"""Pictures of inspections: which panels there are, and what is in them."""
+"""Plots of inspections: their panels and contents."""
 
 import dataclasses
 import io
@@ -19,15 +19,6 @@ from tests import small
 STEPS, UNITS = 6, 4
 
 
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that were written, in place of their files."""
-    figure = pytest.importorskip("matplotlib.figure").Figure
-    written = []
-    monkeypatch.setattr(figure, "savefig", lambda self, *_, **__: written.append(self))
-    return written
-
-
 def rotating(steps=STEPS):
     rng = np.random.default_rng(1)
     return Trace(
@@ -40,7 +31,7 @@ def rotating(steps=STEPS):
     )
 
 
-def drawn(figures, layers, views=VIEWS, losses=None, steps=STEPS):
+def draw_inspection(figures, layers, views=VIEWS, losses=None, steps=STEPS):
     losses = np.arange(1.0, 10).reshape(3, 3) if losses is None else losses
     request = Request(Split.TEST, "best", views, example=3)
     landscape = Landscape(np.array([-1.0, 0, 1]), losses, 1, 128) if "landscape" in views else None
@@ -57,12 +48,12 @@ def panels(figure, name):
     return [axes for axes in figure.axes if axes.get_visible() and name in axes.get_ylabel()]
 
 
-def test_each_layer_is_a_column_of_what_it_has(figures):
+def test_each_layer_is_a_column_of_its_traces(figures):
     layers = [
         LayerTrace("cell", False, [rotating()]),
         LayerTrace("cell_2", False, [Trace("", np.ones(STEPS)), rotating()]),
     ]
-    figure = drawn(figures, layers)
+    figure = draw_inspection(figures, layers)
     counts = {name: len(panels(figure, name)) for name in ("rotation", "|h|", "gate", "memory R")}
     assert counts == {"rotation": 2, "|h|": 3, "gate": 2, "memory R": 2}
     assert len(panels(figure, "along d₂")) == 1
@@ -73,15 +64,17 @@ def test_each_layer_is_a_column_of_what_it_has(figures):
     assert len(panels(figure, "memory R")[0].lines) == UNITS // 2
 
 
-def test_only_what_was_asked_for_is_drawn(figures):
-    figure = drawn(figures, [LayerTrace("cell", False, [rotating()])], ["norm"])
+def test_only_requested_views_are_drawn(figures):
+    figure = draw_inspection(figures, [LayerTrace("cell", False, [rotating()])], ["norm"])
     assert [axes.get_ylabel() for axes in figure.axes] == ["|h|"]
-    figure = drawn(figures, [], ["landscape"])
+    figure = draw_inspection(figures, [], ["landscape"])
     assert len(panels(figure, "along d₂")) == 1
 
 
-def test_a_layer_that_reads_backwards_is_drawn_in_the_order_of_the_example(figures):
-    figure = drawn(figures, [LayerTrace("cell_2", True, [rotating()])], ["norm", "spectrum"])
+def test_backward_layer_is_drawn_in_the_order_of_the_example(figures):
+    figure = draw_inspection(
+        figures, [LayerTrace("cell_2", True, [rotating()])], ["norm", "spectrum"]
+    )
     axes = panels(figure, "|h|")[0]
     assert axes.get_title() == "cell 2, reads backwards"
     assert list(axes.lines[0].get_ydata()) == [6, 5, 4, 3, 2, 1]
@@ -90,14 +83,14 @@ def test_a_layer_that_reads_backwards_is_drawn_in_the_order_of_the_example(figur
 
 def test_angles_of_all_columns_have_the_same_axis(figures):
     small = dataclasses.replace(rotating(), angles=np.full(STEPS, 1.0))
-    figure = drawn(
+    figure = draw_inspection(
         figures, [LayerTrace("a", False, [rotating()]), LayerTrace("b", False, [small])], ["angles"]
     )
     assert [axes.get_ylim() for axes in panels(figure, "rotation")] == [(0, 180)] * 2
 
 
 def test_units_are_in_the_order_of_their_means(figures):
-    figure = drawn(figures, [LayerTrace("cell", False, [rotating()])], ["gate"])
+    figure = draw_inspection(figures, [LayerTrace("cell", False, [rotating()])], ["gate"])
     image = panels(figure, "gate")[0].images[0].get_array()
     assert image.shape == (UNITS, STEPS)
     assert (np.diff(image.mean(axis=1)) > 0).all()
@@ -106,8 +99,10 @@ def test_units_are_in_the_order_of_their_means(figures):
 @pytest.mark.parametrize(
     ("steps", "expected"), [(6, ["a", "b"] * 3), (60, ["a", "b"] * 30), (100, None)]
 )
-def test_steps_are_named_where_there_is_room(figures, steps, expected):
-    figure = drawn(figures, [LayerTrace("cell", False, [rotating(steps)])], ["norm"], steps=steps)
+def test_steps_are_labeled_if_space_permits(figures, steps, expected):
+    figure = draw_inspection(
+        figures, [LayerTrace("cell", False, [rotating(steps)])], ["norm"], steps=steps
+    )
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert (labels == expected) is (expected is not None)
 
@@ -124,8 +119,8 @@ def test_steps_are_named_where_there_is_room(figures, steps, expected):
     ],
     ids=["linear", "decades", "many decades", "not finite", "flat", "zero"],
 )
-def test_levels_suit_the_losses(figures, losses, logarithmic):
-    figure = drawn(figures, [], ["landscape"], losses.reshape(3, 3))
+def test_contour_levels_suit_the_losses(figures, losses, logarithmic):
+    figure = draw_inspection(figures, [], ["landscape"], losses.reshape(3, 3))
     (bar,) = [axes for axes in figure.axes if axes.get_xlabel().startswith("loss, nats")]
     assert bar.get_xlabel().endswith("logarithmic colours") is logarithmic
     found = losses[np.isfinite(losses)]
@@ -138,6 +133,6 @@ def test_levels_suit_the_losses(figures, losses, logarithmic):
 @pytest.mark.parametrize("factor", [4.5, 11, 50])
 def test_logarithmic_levels_show_the_shape_of_small_spans_too(figures, factor):
     losses = np.geomspace(0.367, 0.367 * factor, 9).reshape(3, 3)
-    figure = drawn(figures, [], ["landscape"], losses)
+    figure = draw_inspection(figures, [], ["landscape"], losses)
     filled = next(part for part in figure.axes[0].collections if hasattr(part, "levels"))
     assert 10 <= len(filled.levels) <= 22

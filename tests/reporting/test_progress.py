@@ -24,7 +24,7 @@ PLAN = Plan(
 RECORD = {"step": 20, "loss": 1.0, "val_loss": 0.25, "val_symbol_accuracy": 0.75}
 
 
-def follow(listener, plan=PLAN):
+def report_run(listener, plan=PLAN):
     listener.started(plan)
     for step in range(1, 21):
         listener.stepped(step, {"loss": 1.0, "symbol_accuracy": 0.5})
@@ -35,10 +35,10 @@ def follow(listener, plan=PLAN):
 
 
 @pytest.mark.parametrize("width", [30, 200])
-def test_in_a_pipe_every_message_is_one_line(width):
+def test_pipe_receives_one_line_per_message(width):
     file = io.StringIO()
     listener = progress.listener(Console(file=file, width=width), quiet=False, live=False)
-    follow(listener)
+    report_run(listener)
     assert file.getvalue().splitlines() == [
         "copying with arum, 1,234 weights, to step 40; memoryless loss 0.5000; run folder runs/x",
         "step 1/40: loss 1.000, symbol accuracy 50.0%, 2.0 × memoryless",
@@ -49,7 +49,7 @@ def test_in_a_pipe_every_message_is_one_line(width):
 
 
 @pytest.mark.parametrize("width", [40, 60, 120])
-def test_in_a_terminal_nothing_is_wider_than_it(width):
+def test_terminal_output_fits_its_width(width):
     file = io.StringIO()
     console = Console(file=file, width=width, height=20, force_terminal=True, color_system=None)
     listener = progress.listener(console, quiet=False, live=True)
@@ -64,16 +64,16 @@ def test_in_a_terminal_nothing_is_wider_than_it(width):
     assert lines[1].startswith("loss 1, symbol accuracy")
 
 
-def test_passes_over_a_text_are_counted():
+def test_epochs_over_a_text_are_counted():
     file = io.StringIO()
     plan = dataclasses.replace(PLAN, steps_per_pass=15)
-    follow(progress.listener(Console(file=file, width=200), quiet=False, live=False), plan)
+    report_run(progress.listener(Console(file=file, width=200), quiet=False, live=False), plan)
     assert "step 1/40: pass 1/3, loss 1.000, " in file.getvalue()
 
 
-def test_quiet_says_warnings_only():
+def test_quiet_prints_warnings_only():
     file = io.StringIO()
-    follow(progress.listener(Console(file=file, width=80), quiet=True, live=True))
+    report_run(progress.listener(Console(file=file, width=80), quiet=True, live=True))
     assert file.getvalue() == "warning: checkpoint [x] is damaged\n"
 
 

@@ -1,13 +1,12 @@
-import io
 import json
 
 import pytest
-from rich.console import Console
 
 from rumcli.reporting.reproduction import ReproductionTable, markdown
 from rumcli.reproduction import results
 from rumcli.reproduction.folder import FAILED, STOPPED, Mark
-from tests.reproduction.files import PLAIN, give, record, runs, table
+from tests.rendering import render
+from tests.reproduction.files import PLAIN, finish_run, runs, table, write_record
 
 NOTED = {
     "rum": "1.0",
@@ -18,30 +17,29 @@ NOTED = {
 }
 
 
-def shown(read, folder, width, seeds=2):
+def render_table(read, folder, width, seeds=2):
+    """Return the text of a table in the terminal, and of its page."""
     found = results.read(read, folder, seeds, runs(read).values())
-    console = Console(file=io.StringIO(), width=width)
-    console.print(ReproductionTable(found))
-    return console.file.getvalue(), markdown(found)
+    return render(ReproductionTable(found), width), markdown(found)
 
 
 @pytest.fixture
 def filled(tmp_path):
     read, folder = table(tmp_path)
     by_name = runs(read)
-    give(folder, by_name["gru-t-4-seed-1"], 0.2, seconds=60)
+    finish_run(folder, by_name["gru-t-4-seed-1"], 0.2, seconds=60)
     folder.run_folder(by_name["gru-t-4-seed-1"]).write_json("environment.json", NOTED)
-    give(folder, by_name["gru-t-4-seed-2"], 0.4, steps=10, reached="loss<0.5", seconds=120)
+    finish_run(folder, by_name["gru-t-4-seed-2"], 0.4, steps=10, reached="loss<0.5", seconds=120)
     folder.begin(by_name["gru-t-6-seed-1"])
     folder.mark(by_name["gru-t-6-seed-1"], Mark(STOPPED, "", 12, {"loss": 0.1}, 30.0))
-    record(folder, by_name["lstm-t-4-seed-1"], 10, 0.9)
+    write_record(folder, by_name["lstm-t-4-seed-1"], 10, 0.9)
     folder.begin(by_name["lstm-t-6-seed-1"])
     folder.mark(by_name["lstm-t-6-seed-1"], Mark(FAILED, "it is [broken]"))
     return read, folder
 
 
-def test_each_figure_is_beside_the_published_one(filled):
-    text, page = shown(*filled, width=200)
+def test_each_result_is_beside_the_published_one(filled):
+    text, page = render_table(*filled, width=200)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines()]
     rows = [row for row in rows if row]
     assert rows == [
@@ -59,13 +57,13 @@ def test_a_name_that_is_not_valid_unicode_is_escaped(filled):
     noted = {**NOTED, "command": ["rum", "--out", "a\udcff"]}
     place = folder.run_folder(runs(read)["gru-t-4-seed-1"]).path / "environment.json"
     place.write_text(json.dumps(noted))
-    text, page = shown(read, folder, width=200)
+    text, page = render_table(read, folder, width=200)
     assert r"command: rum --out 'a\xff'" in text
     assert r"rum --out 'a\xff'" in page
 
 
-def test_below_it_is_what_it_was_made_with_and_what_failed(filled):
-    text, page = shown(*filled, width=200)
+def test_caption_lists_the_setting_and_failed_runs(filled):
+    text, page = render_table(*filled, width=200)
     for line in (
         "failed: lstm-t-6-seed-1: it is [broken]",
         "A processor, 2 cores, 2 × NVIDIA H200; rum 1.0",
@@ -75,8 +73,8 @@ def test_below_it_is_what_it_was_made_with_and_what_failed(filled):
     assert "\n    rum reproduce small --budget 1h\n" in page
 
 
-def test_sixty_columns_are_enough(filled):
-    text, _ = shown(*filled, width=60)
+def test_table_fits_sixty_columns(filled):
+    text, _ = render_table(*filled, width=60)
     assert max(map(len, text.splitlines())) <= 60
     assert "0.300 ± 0.141" in text
     assert "…" not in text
@@ -85,8 +83,8 @@ def test_sixty_columns_are_enough(filled):
 def test_a_mean_over_a_part_is_marked(tmp_path):
     mean = {"over": "task.delay", "of": [4, 5]}
     read, folder = table(tmp_path, mean=mean, conditions=None, rows=PLAIN)
-    give(folder, runs(read)["gru-delay-1-seed-1"], 0.2)
-    text, page = shown(read, folder, 200, seeds=1)
+    finish_run(folder, runs(read)["gru-delay-1-seed-1"], 0.2)
+    text, page = render_table(read, folder, 200, seeds=1)
     assert "0.200*" in text
     assert "* mean over a part of the 2 runs only" in text
     assert "| 0.200\\* |" in page
@@ -101,18 +99,18 @@ def test_a_mean_over_a_part_is_marked(tmp_path):
         ("here, en", None),
     ],
 )
-def test_stories_that_are_not_the_official_ones_are_told(tmp_path, data, expected):
+def test_unofficial_stories_are_marked(tmp_path, data, expected):
     # given
     read, folder = table(
         tmp_path, task="babi", set={}, conditions=None, rows=PLAIN, figure="accuracy"
     )
     run = runs(read)["gru-seed-1"]
-    give(folder, run, 0.2, "accuracy")
+    finish_run(folder, run, 0.2, "accuracy")
     place = folder.run_folder(run)
     place.write_json("summary.json", {**place.summary(), "data": data})
 
     # when
-    text, page = shown(read, folder, 200)
+    text, page = render_table(read, folder, 200)
 
     # then
     assert ("stories" in text) == (expected is not None)

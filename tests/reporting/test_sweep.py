@@ -8,9 +8,10 @@ from rich.console import Console
 from rumcli.reporting import sweep as reporting
 from rumcli.reporting import sweep_progress
 from rumcli.sweeps import results
-from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run
 from rumcli.sweeps.listener import Standing
-from tests.sweeps.files import give, run, sweep
+from tests.rendering import render
+from tests.sweeps.files import sweep, write_run
 
 A, B = ({"optimizer.learning_rate": rate, "cell.name": "gru"} for rate in (0.01, 0.001))
 PARAMETERS = {"optimizer.learning_rate": [0.01, 0.001], "cell.name": ["gru"]}
@@ -20,34 +21,28 @@ PARAMETERS = {"optimizer.learning_rate": [0.01, 0.001], "cell.name": ["gru"]}
 def made(tmp_path):
     folder, plan = sweep(tmp_path, [A, B], parameters=PARAMETERS)
     for seed, value in ((1, 0.5), (2, 0.4)):
-        give(folder, plan, run(1, seed, A), [value], test=value)
-    give(folder, plan, run(2, 1, B), [0.3])
-    folder.mark(run(2, 1, B), FAILED, "the loss is not finite")
+        write_run(folder, plan, Run(1, seed, A), [value], test=value)
+    write_run(folder, plan, Run(2, 1, B), [0.3])
+    folder.mark(Run(2, 1, B), FAILED, "the loss is not finite")
     return folder, plan
 
 
-def shown(renderable, width):
-    console = Console(file=io.StringIO(), width=width)
-    console.print(renderable)
-    return console.file.getvalue()
-
-
 @pytest.mark.parametrize("width", [120, 60, 40])
-def test_the_table_has_everything_at_any_width(made, width):
-    found = shown(reporting.SweepTable(results.read(made[0])), width)
+def test_table_is_complete_at_any_width(made, width):
+    found = render(reporting.SweepTable(results.read(made[0])), width)
     whole = "".join(found.split())
     for part in ("0.4500±0.0707", "1failed,1not", "validationloss", "0.001", "lowestloss"):
         assert part in whole
     assert max(map(len, found.splitlines())) <= width
 
 
-def test_a_figure_of_a_part_of_the_seeds_says_so(tmp_path):
+def test_mean_over_some_seeds_is_marked(tmp_path):
     folder, plan = sweep(tmp_path, [A, B], parameters=PARAMETERS, seeds=[1, 2, 3])
     for seed, value in ((1, 0.5), (2, 0.4), (3, 0.6)):
-        give(folder, plan, run(1, seed, A), [value], test=value)
-        give(folder, plan, run(2, seed, B), [value + 1], test=value + 1 if seed == 1 else None)
-        folder.mark(run(2, seed, B), STOPPED_EARLY, "at step 10")
-    found = shown(reporting.SweepTable(results.read(folder)), 160)
+        write_run(folder, plan, Run(1, seed, A), [value], test=value)
+        write_run(folder, plan, Run(2, seed, B), [value + 1], test=value + 1 if seed == 1 else None)
+        folder.mark(Run(2, seed, B), STOPPED_EARLY, "at step 10")
+    found = render(reporting.SweepTable(results.read(folder)), 160)
     whole, part = (line for line in found.splitlines() if "gru" in line)
     assert [cell.strip() for cell in whole.split("│")[4:6]] == ["0.5000 ± 0.1000"] * 2
     assert [cell.strip() for cell in part.split("│")[4:6]] == ["1.500 ± 0.100", "1.500 (1 of 3)"]
@@ -58,26 +53,26 @@ def test_a_figure_of_a_part_of_the_seeds_says_so(tmp_path):
     )
 
 
-def test_with_figures_of_all_seeds_the_caption_says_nothing_of_parts(tmp_path):
+def test_caption_omits_the_mark_if_all_seeds_have_results(tmp_path):
     folder, plan = sweep(tmp_path, [A], parameters=PARAMETERS)
     for seed in (1, 2):
-        give(folder, plan, run(1, seed, A), [0.5], test=0.5)
-    found = " ".join(shown(reporting.SweepTable(results.read(folder)), 160).split())
+        write_run(folder, plan, Run(1, seed, A), [0.5], test=0.5)
+    found = " ".join(render(reporting.SweepTable(results.read(folder)), 160).split())
     assert found.endswith("over 2 seeds")
     assert " of 2)" not in found
 
 
-def test_lines_say_what_happens():
+def test_progress_lines_report_each_event():
     console = Console(file=io.StringIO(), width=60)
     listener = sweep_progress.listener(console, quiet=False, live=False)
-    one = run(1, 1, A)
+    one = Run(1, 1, A)
     listener.started("out", 4, 1, 2)
     listener.began(one)
     listener.progressed(one, Standing(10, 20, "loss", 0.5, False), "here")
     listener.retried(one, "its process or machine died")
     listener.began(one)
     listener.ended(one, results.FINISHED, "")
-    listener.ended(run(1, 2, A), FAILED, "the loss is not finite")
+    listener.ended(Run(1, 2, A), FAILED, "the loss is not finite")
     assert console.file.getvalue().splitlines() == [
         "sweep of 4 runs, 1 of them done before; 2 at the same time; folder out",
         "point-1-seed-1 begins: optimizer.learning_rate=0.01, cell.name=gru",
@@ -88,28 +83,28 @@ def test_lines_say_what_happens():
     ]
 
 
-def test_a_terminal_shows_the_runs_under_way_with_their_machines():
+def test_terminal_shows_running_runs_with_their_machines():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     listener = sweep_progress.listener(console, quiet=False, live=True)
     listener.started("out", None, 0, 2)
     for seed, machine in ((1, "left"), (2, "right")):
-        listener.began(run(1, seed, A))
+        listener.began(Run(1, seed, A))
         standing = Standing(10, 20, "accuracy", seed / 10, True)
-        listener.progressed(run(1, seed, A), standing, machine)
-    picture = shown(listener._picture(), 100)
+        listener.progressed(Run(1, seed, A), standing, machine)
+    picture = render(listener._picture(), 100)
     listener.finished()
     for part in ("point-1-seed-2", "10/20", "left", "right", "2 running", "best accuracy 20.0%"):
         assert part in picture
 
 
-def test_a_run_that_is_stopped_before_it_trains_is_not_said_to_be_saved(tmp_path):
+def test_run_stopped_before_training_is_reported_as_not_begun(tmp_path):
     (tmp_path / "point-1-seed-1" / "checkpoints").mkdir(parents=True)
     (tmp_path / "point-1-seed-1" / "checkpoints" / "step-00000010.npz").touch()
     console = Console(file=io.StringIO(), width=60)
     listener = sweep_progress.listener(console, quiet=False, live=False)
     listener.started(str(tmp_path), 2, 0, 2)
     for seed in (1, 2):
-        listener.ended(run(1, seed, A), results.UNFINISHED, "")
+        listener.ended(Run(1, seed, A), results.UNFINISHED, "")
     said = console.file.getvalue().splitlines()
     assert said[-2:] == ["point-1-seed-1 saved", "point-1-seed-2 not begun"]
 
@@ -121,16 +116,16 @@ SETTINGS = "optimizer.learning_rate=0.01, cell.name=gru"
     ("width", "settings", "height"),
     [(100, SETTINGS, 7), (60, SETTINGS, 6), (60, f"{SETTINGS}, cell.units=100", 8), (40, None, 6)],
 )
-def test_a_narrow_terminal_squeezes_nothing(width, settings, height):
+def test_narrow_terminal_truncates_no_run(width, settings, height):
     console = Console(file=io.StringIO(), width=width, force_terminal=True)
     listener = sweep_progress.listener(console, quiet=False, live=True)
     listener.started("out", 40, 0, 2)
     given = A if settings in (None, SETTINGS) else {**A, "cell.units": 100}
     for point in (1, 2):
-        listener.began(run(point, 1, given))
+        listener.began(Run(point, 1, given))
     standing = Standing(1200, 5000, "symbol_accuracy", 0.123, True)
-    listener.progressed(run(1, 1, given), standing, "")
-    picture = shown(listener._picture(), width)
+    listener.progressed(Run(1, 1, given), standing, "")
+    picture = render(listener._picture(), width)
     listener.finished()
     lines = picture.splitlines()
     assert max(map(len, lines)) <= width
@@ -143,13 +138,13 @@ def test_a_narrow_terminal_squeezes_nothing(width, settings, height):
     assert sum(str(settings) in line for line in lines) == 2 * is_there
 
 
-def test_of_many_runs_a_narrow_terminal_shows_as_many_as_have_room():
+def test_terminal_shows_as_many_runs_as_fit():
     console = Console(file=io.StringIO(), width=60, force_terminal=True)
     listener = sweep_progress.listener(console, quiet=False, live=True)
     listener.started("out", 40, 0, 20)
     for point in range(1, 21):
-        listener.began(run(point, 1, A))
-    wide, narrow = (shown(listener._picture(), width).splitlines() for width in (100, 60))
+        listener.began(Run(point, 1, A))
+    wide, narrow = (render(listener._picture(), width).splitlines() for width in (100, 60))
     listener.finished()
     assert "and 8 more" in wide
     assert len(wide) == 18
@@ -157,16 +152,16 @@ def test_of_many_runs_a_narrow_terminal_shows_as_many_as_have_room():
     assert len(narrow) == 14
 
 
-def test_runs_of_a_table_have_no_best_one_and_may_have_a_limit_of_time():
+def test_table_runs_have_no_best_run_and_an_optional_time_limit():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     kind = sweep_progress.Kind("table recall", ranks=False, seconds=1800)
     listener = sweep_progress.listener(console, quiet=False, live=True, kind=kind)
     listener.started("out", 4, 1, 2)
     for seed in (1, 2):
-        listener.began(run(1, seed, {}))
-        listener.progressed(run(1, seed, {}), Standing(10, 20, "accuracy", 0.5, True), "")
-    listener.ended(run(1, 1, {}), "stopped", "at step 12")
-    picture = shown(listener._picture(), 100)
+        listener.began(Run(1, seed, {}))
+        listener.progressed(Run(1, seed, {}), Standing(10, 20, "accuracy", 0.5, True), "")
+    listener.ended(Run(1, 1, {}), "stopped", "at step 12")
+    picture = render(listener._picture(), 100)
     listener.finished()
     said = console.file.getvalue()
     assert "table recall of 4 runs, 1 of them done before; 2 at the same time" in said
@@ -183,29 +178,29 @@ def test_runs_of_a_table_have_no_best_one_and_may_have_a_limit_of_time():
         (2, ["2 points, 2 seeds each: 4 runs", "sweep of 2 runs; 2 at the", "0 of 2 runs done"]),
     ],
 )
-def test_one_is_no_plural(number, expected):
+def test_one_run_is_singular(number, expected):
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     listener = sweep_progress.listener(console, quiet=False, live=True)
     listener.started("out", number, 0, number)
-    picture = shown(listener._picture(), 100)
+    picture = render(listener._picture(), 100)
     listener.finished()
-    points = shown(reporting.points([A] * number, list(A), number), 100)
+    points = render(reporting.points([A] * number, list(A), number), 100)
     for part, text in zip(expected, (points, console.file.getvalue(), picture), strict=True):
         assert part in text
 
 
-def test_quiet_says_only_what_went_wrong():
+def test_quiet_prints_errors_only():
     console = Console(file=io.StringIO(), width=60)
     listener = sweep_progress.listener(console, quiet=True, live=True)
     listener.started("out", 4, 0, 2)
-    listener.began(run(1, 1, A))
-    listener.ended(run(1, 1, A), results.FINISHED, "")
+    listener.began(Run(1, 1, A))
+    listener.ended(Run(1, 1, A), results.FINISHED, "")
     assert console.file.getvalue() == ""
-    listener.ended(run(1, 2, A), FAILED, "why")
+    listener.ended(Run(1, 2, A), FAILED, "why")
     assert console.file.getvalue() == "warning: point-1-seed-2 failed: why\n"
 
 
-def test_the_picture_has_a_panel_for_each_parameter(made):
+def test_plot_has_a_panel_for_each_parameter(made):
     pytest.importorskip("matplotlib")
     from rumcli.reporting import sweep_plot
 
@@ -218,11 +213,11 @@ def test_the_picture_has_a_panel_for_each_parameter(made):
     assert "bars: mean ± deviation over 2 seeds, or over those that have a figure" in picture
 
 
-def test_a_point_that_cannot_be_run_is_told_once_for_all_seeds_and_counted():
+def test_invalid_point_is_reported_once_for_all_seeds_and_counted():
     console = Console(file=io.StringIO(), width=300)
     listener = sweep_progress.listener(console, quiet=False, live=False)
     listener.started("out", 4, 0, 2)
-    listener.refused([run(1, seed, A) for seed in (1, 2)], "expected an even integer, got 21")
+    listener.refused([Run(1, seed, A) for seed in (1, 2)], "expected an even integer, got 21")
     listener.stopping("asked to stop")
     (line,) = (line for line in console.file.getvalue().splitlines() if "21" in line)
     assert line == (

@@ -1,10 +1,8 @@
-import io
-
 import pytest
-from rich.console import Console
 
 from rumcli.cells.rotation_check import CheckResult
 from rumcli.reporting import tables
+from tests.rendering import render
 
 SUMMARY = {
     "task": "recall",
@@ -39,20 +37,14 @@ OF_CHARACTERS = {
 }
 
 
-def shown(table, width):
-    file = io.StringIO()
-    Console(file=file, width=width).print(table)
-    return file.getvalue()
-
-
-def test_a_result_stands_beside_its_level():
-    text = shown(tables.result(SUMMARY), 100)
+def test_result_is_beside_its_baseline():
+    text = render(tables.result(SUMMARY), 100)
     for part in ("recall with arum, test split", "50.0%", "chance accuracy", "40.0 points above"):
         assert part in text
 
 
-def test_characters_have_bits_perplexity_and_what_was_published():
-    rows = [line.split("│") for line in shown(tables.result(OF_CHARACTERS), 60).splitlines()]
+def test_character_results_have_bits_perplexity_and_published_values():
+    rows = [line.split("│") for line in render(tables.result(OF_CHARACTERS), 60).splitlines()]
     found = {row[1].strip(): row[2].strip() for row in rows if len(row) == 4}
     assert found["bits per character"] == "1.400"
     assert found["perplexity"] == "2.639"
@@ -65,7 +57,7 @@ def test_characters_have_bits_perplexity_and_what_was_published():
 
 @pytest.mark.parametrize("summary", [SUMMARY, OF_CHARACTERS], ids=["examples", "characters"])
 def test_a_long_path_is_folded_and_not_cut(summary):
-    text = shown(tables.result(summary), 60)
+    text = render(tables.result(summary), 60)
     assert max(map(len, text.splitlines())) <= 60
     assert "…" not in text
 
@@ -76,7 +68,7 @@ def test_each_failed_check_has_a_row_and_passed_ones_show_the_worst_size():
         for dim, error in ((2, 1e-7), (3, 5e-7), (8, 2e-7))
     ]
     results += [CheckResult("R a = b", dim, "float32", float("nan"), 1e-6) for dim in (2, 3)]
-    rows = [line for line in shown(tables.checks(results), 100).splitlines() if "float32" in line]
+    rows = [line for line in render(tables.checks(results), 100).splitlines() if "float32" in line]
     assert len(rows) == 3
     assert "5.0e-07" in rows[0]
     assert "ok" in rows[0]

@@ -20,7 +20,7 @@ ACCURACY = Reference("chance", baseline=0.1, solved=1.0)
         (ACCURACY, 0.05, "5.0 points below chance"),
     ],
 )
-def test_a_distance_says_on_which_side_of_the_level_a_value_is(reference, value, expected):
+def test_distance_names_the_side_of_the_baseline(reference, value, expected):
     assert wording.distance(reference, value) == expected
 
 
@@ -40,7 +40,7 @@ def test_a_time_is_written_with_two_units(seconds, expected):
 
 
 @given(seconds=st.floats(0, 1e8))
-def test_no_part_of_a_time_is_more_than_it_may_be(seconds):
+def test_no_unit_of_a_time_exceeds_its_maximum(seconds):
     parts = wording.duration(seconds).split()
     numbers = dict(zip(parts[1::2], map(int, parts[::2]), strict=True))
     assert numbers.get("s", 0) < 60
@@ -48,7 +48,7 @@ def test_no_part_of_a_time_is_more_than_it_may_be(seconds):
     assert numbers.get("h", 0) < 24
 
 
-def test_accuracies_are_in_per_cent_and_losses_are_not():
+def test_accuracies_are_in_percent_and_losses_are_not():
     assert wording.value("symbol_accuracy", 0.125) == "12.5%"
     assert wording.value("loss", 0.094521) == "0.09452"
 
@@ -61,7 +61,7 @@ def test_losses_have_the_same_number_of_digits(number, expected):
     assert wording.value("loss", number) == expected
 
 
-def test_bits_per_character_have_the_decimals_with_which_they_are_published():
+def test_bits_per_character_have_the_published_number_of_decimals():
     assert wording.value("bits_per_character", 1.1) == "1.100"
     assert wording.value("bits_per_character", 12.34567) == "12.346"
 
@@ -69,7 +69,7 @@ def test_bits_per_character_have_the_decimals_with_which_they_are_published():
 @pytest.mark.parametrize(
     ("number", "expected"), [(0, "0 runs"), (1, "1 run"), (2000, "2,000 runs")]
 )
-def test_one_thing_is_no_plural(number, expected):
+def test_one_item_is_singular(number, expected):
     assert wording.counted(number, "run") == expected
 
 
@@ -81,6 +81,6 @@ def test_the_plural_of_a_part_is_that_of_the_whole(number, whole, expected):
     assert wording.counted_of(number, whole, "run") == expected
 
 
-def test_names_that_are_there_several_times_are_written_once():
+def test_repeated_names_are_written_once():
     assert wording.each_once([]) == []
     assert wording.each_once(["a GPU", "another", "a GPU"]) == ["2 × a GPU", "another"]

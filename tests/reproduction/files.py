@@ -6,6 +6,7 @@ from rumcli.config import yaml_file
 from rumcli.reproduction import plan
 from rumcli.reproduction import table as tables
 from rumcli.reproduction.folder import TableFolder
+from tests.runs import write_summary
 
 SMALL = {
     "description": "A small table",
@@ -33,7 +34,7 @@ SMALL = {
 PLAIN = {"GRU": {"set": {"cell.name": "gru"}}, "LSTM": {"set": {"cell.name": "lstm"}}}
 
 
-def write(folder, name="small.yaml", **changes):
+def write_table(folder, name="small.yaml", **changes):
     """Write a small table; a change to None takes a key out."""
     content = {key: value for key, value in {**SMALL, **changes}.items() if value is not None}
     path = folder / name
@@ -43,7 +44,7 @@ def write(folder, name="small.yaml", **changes):
 
 def table(folder, **changes):
     """Return a small table, and a folder for it."""
-    read = tables.read(str(write(folder, **changes)))
+    read = tables.read(str(write_table(folder, **changes)))
     place = TableFolder.prepare(folder / "out", read)
     place.keep(read)
     return read, place
@@ -54,36 +55,13 @@ def runs(read, seeds=2, only=()):
     return {run.name: run for run in plan.runs(read, seeds, only)}
 
 
-def give(folder, run, value, metric="loss", steps=None, reached=None, seconds=2.0):
-    """Give a run of a table the summary of a finished one."""
-    finish(folder.begin(run), value, metric, steps, reached, seconds)
+def finish_run(folder, run, value, metric="loss", **changes):
+    """Write the summary of a finished run of a table; see `runs.write_summary`."""
+    write_summary(folder.begin(run), value, metric, **changes)
 
 
-def finish(place, value, metric="loss", steps=None, reached=None, seconds=2.0):
-    """Write the summary of a finished run into its folder."""
-    run = place.config
-    reference = {"of": metric, "label": "chance", "level": 1.0, "solved": 0.0}
-    summary = {
-        "task": run.task.name,
-        "cell": run.cell.name,
-        "split": "test",
-        "metric": metric,
-        "loss": 1.0,
-        metric: value,
-        "steps": steps or run.train.steps,
-        "reached": reached,
-        "seconds": seconds,
-        "parameters": 7,
-        "weights_of_step": 10,
-        "beaten": True,
-        "reference": reference,
-        "folder": str(place.path),
-    }
-    place.write_json("summary.json", summary)
-
-
-def record(folder, run, step, value, metric="loss"):
-    """Give a run an evaluation."""
+def write_record(folder, run, step, value, metric="loss"):
+    """Write the record of one evaluation of a run."""
     place = folder.begin(run)
     line = json.dumps({"step": step, f"val_{metric}": value, "seconds": 1.0})
     (place.path / "metrics.jsonl").write_text(f"{line}\n")

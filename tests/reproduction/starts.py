@@ -1,4 +1,4 @@
-"""What the process of a run brings up, for tests; a process of its own has to find it by name."""
+"""Functions that a child process runs in tests; it imports them by name."""
 
 import os
 import time
@@ -7,17 +7,17 @@ from rumcli.errors import RunError
 
 
 def die(run):
-    """End without a word."""
+    """Exit silently."""
     os._exit(3)
 
 
 def fail(run):
-    """Be a run that fails."""
+    """Fail as a run does."""
     raise RunError("the loss is not finite")
 
 
 def crash(run):
-    """Be a mistake of ours."""
+    """Raise an unexpected exception."""
     raise ZeroDivisionError("of something")
 
 

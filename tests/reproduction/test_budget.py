@@ -12,7 +12,7 @@ SHARES = st.lists(
 )
 
 
-def shares(*sizes):
+def new_shares(*sizes):
     """Return shares of runs that were not begun."""
     return [Share(size) for size in sizes]
 
@@ -28,7 +28,7 @@ def test_a_time_is_read(text, seconds):
 @pytest.mark.parametrize(
     "text", ["", "30", "m", "0m", "-1h", "1d", "1h 30m", "inf", "9999999h", "³m"]
 )
-def test_another_form_is_told_with_the_right_one(text):
+def test_wrong_form_is_rejected_with_the_expected_one(text):
     with pytest.raises(ConfigError, match="expected a time such as 30m, 2h or 1h30m"):
         budget.parse(text)
 
@@ -47,7 +47,7 @@ def test_no_share_goes_beyond_the_end_or_into_the_past(seconds, slots, running, 
 
 
 @given(st.floats(600, 1e6), st.integers(1, 8), st.integers(1, 40))
-def test_runs_that_use_their_shares_whole_share_the_time_equally(seconds, slots, runs):
+def test_runs_that_use_their_full_shares_get_equal_times(seconds, slots, runs):
     # given
     whole = Budget.of(seconds, 0.0, slots)
     times = []
@@ -59,7 +59,7 @@ def test_runs_that_use_their_shares_whole_share_the_time_equally(seconds, slots,
         if len(running) == slots:
             now = min(running)
             running.remove(now)
-        running.append(whole.until(now, running, shares(*[1] * waiting)))
+        running.append(whole.until(now, running, new_shares(*[1] * waiting)))
         times.append(running[-1] - now)
 
     # then
@@ -69,19 +69,19 @@ def test_runs_that_use_their_shares_whole_share_the_time_equally(seconds, slots,
     assert sum(times) <= slots * whole.last * (1 + 1e-9)
 
 
-def test_what_a_run_leaves_goes_to_those_that_wait():
+def test_unused_time_goes_to_waiting_runs():
     whole = Budget.of(1000.0, 0.0, 1)
-    assert whole.until(0.0, [], shares(1, 1, 1)) == pytest.approx(940 / 3)
-    assert whole.until(40.0, [], shares(1, 1)) - 40 == pytest.approx(450)
+    assert whole.until(0.0, [], new_shares(1, 1, 1)) == pytest.approx(940 / 3)
+    assert whole.until(40.0, [], new_shares(1, 1)) - 40 == pytest.approx(450)
 
 
 def test_a_run_with_three_shares_has_three_times_as_much():
     whole = Budget.of(1000.0, 0.0, 1)
-    assert whole.until(0.0, [], shares(3, 1)) == pytest.approx(940 * 3 / 4)
-    assert whole.until(0.0, [], shares(1, 3)) == pytest.approx(940 / 4)
+    assert whole.until(0.0, [], new_shares(3, 1)) == pytest.approx(940 * 3 / 4)
+    assert whole.until(0.0, [], new_shares(1, 3)) == pytest.approx(940 / 4)
 
 
-def test_who_had_more_of_an_earlier_budget_gets_less_of_this_one():
+def test_run_with_more_of_an_earlier_budget_gets_less():
     # given: 940 seconds; the last one had more than all will have, and neither gets nor loses
     whole = Budget.of(1000.0, 0.0, 1)
     waiting = [Share(1), Share(1, 60.0), Share(2, 200.0), Share(1, 5000.0)]
@@ -98,7 +98,7 @@ def test_who_had_more_of_an_earlier_budget_gets_less_of_this_one():
 
 
 @given(SHARES, st.integers(1, 8), st.floats(600, 1e6))
-def test_every_second_is_given_to_someone_and_who_is_behind_comes_up(waiting, slots, seconds):
+def test_budget_is_fully_used_and_runs_behind_catch_up(waiting, slots, seconds):
     # given
     waiting.sort(key=lambda share: share.level)
 
@@ -114,16 +114,16 @@ def test_every_second_is_given_to_someone_and_who_is_behind_comes_up(waiting, sl
 
 def test_the_time_of_all_tests_is_kept_apart():
     whole = Budget.of(1000.0, 0.0, 1)
-    assert whole.until(0.0, [], shares(1, 1, 1), test=20.0) == pytest.approx((940 - 60) / 3)
-    assert whole.until(700.0, [800.0], shares(1), test=20.0) == pytest.approx(700 + 100)
+    assert whole.until(0.0, [], new_shares(1, 1, 1), test=20.0) == pytest.approx((940 - 60) / 3)
+    assert whole.until(700.0, [800.0], new_shares(1), test=20.0) == pytest.approx(700 + 100)
 
 
-def test_the_last_run_has_all_that_is_left():
+def test_last_run_gets_the_remaining_time():
     whole = Budget.of(1000.0, 0.0, 2)
-    assert whole.until(500.0, [900.0], shares(2)) == whole.last
+    assert whole.until(500.0, [900.0], new_shares(2)) == whole.last
 
 
-def test_a_stopped_run_is_not_begun_again_for_a_few_seconds():
+def test_stopped_run_is_not_restarted_for_a_few_seconds():
     whole = Budget.of(1000.0, 0.0, 1)
     assert whole.may_begin(930.0, again=False)
     assert not whole.may_begin(930.0, again=True)

@@ -20,7 +20,7 @@ def folder(tmp_path):
     return RunFolder.create(tmp_path / "run", small.run_config())
 
 
-def ending(process):
+def wait_for_end(process):
     deadline = time.monotonic() + 60
     while True:
         assert time.monotonic() < deadline
@@ -32,7 +32,7 @@ def ending(process):
 
 
 @pytest.mark.parametrize("how", [child.SAVE, child.SAVE_AND_TEST])
-def test_a_run_that_has_not_begun_to_train_is_not_waited_for(folder, how):
+def test_run_that_has_not_begun_to_train_stops_at_once(folder, how):
     # given
     process = Child(folder, starts.wait, cores=1, debug=False)
 
@@ -41,7 +41,7 @@ def test_a_run_that_has_not_begun_to_train_is_not_waited_for(folder, how):
     process.stop(how)
 
     # then
-    assert ending(process) == End(UNFINISHED)
+    assert wait_for_end(process) == End(UNFINISHED)
     assert time.monotonic() - began < 50  # of the 60 seconds that it would take
 
 
@@ -53,12 +53,12 @@ def test_a_run_that_has_not_begun_to_train_is_not_waited_for(folder, how):
         (starts.die, "its process ended with exit code 3; what was saved is whole"),
     ],
 )
-def test_a_run_that_ends_badly_says_how(folder, start, expected):
-    end = ending(Child(folder, start, cores=1, debug=False))
+def test_failed_run_reports_its_cause(folder, start, expected):
+    end = wait_for_end(Child(folder, start, cores=1, debug=False))
     assert (end.state, end.message) == (FAILED, expected)
 
 
-def test_a_killed_process_is_told_of(folder):
+def test_killed_process_is_reported(folder):
     process = Child(folder, starts.wait, cores=1, debug=False)
     process.kill()
-    assert ending(process).message == "its process ended by signal 9; what was saved is whole"
+    assert wait_for_end(process).message == "its process ended by signal 9; what was saved is whole"

@@ -17,10 +17,10 @@ def test_a_table_killed_while_it_was_created_can_be_started_in_the_same_folder(t
     assert {path.name for path in out.iterdir()} - {"lock"} == {TABLE}
 
 
-def test_a_folder_that_became_another_table_s_meanwhile_is_left_alone(tmp_path):
+def test_directory_taken_by_another_table_is_unchanged(tmp_path):
     # given
     read, place = files.table(tmp_path)
-    other = tables.read(str(files.write(tmp_path, "other.yaml", figure="symbol_accuracy")))
+    other = tables.read(str(files.write_table(tmp_path, "other.yaml", figure="symbol_accuracy")))
     late = TableFolder(place.path)
 
     # when

@@ -3,23 +3,23 @@ import pytest
 from rumcli.errors import ConfigError
 from rumcli.reproduction import results
 from rumcli.reproduction.folder import FAILED, STOPPED, Mark, TableFolder
-from tests.reproduction.files import PLAIN, give, record, runs, table, write
+from tests.reproduction.files import PLAIN, finish_run, runs, table, write_record, write_table
 
 
-def figures(read, folder, seeds=2, asked=None):
+def read_figures(read, folder, seeds=2, asked=None):
     found = results.read(read, folder, seeds, asked or runs(read).values())
     return {(one.cell.row, one.cell.condition): one for one in found.figures}, found
 
 
-def test_a_figure_is_the_mean_of_the_tests_over_the_seeds(tmp_path):
+def test_result_is_the_mean_test_value_over_seeds(tmp_path):
     # given
     read, folder = table(tmp_path)
     by_name = runs(read)
     for seed, value in ((1, 0.2), (2, 0.4)):
-        give(folder, by_name[f"gru-t-4-seed-{seed}"], value)
+        finish_run(folder, by_name[f"gru-t-4-seed-{seed}"], value)
 
     # when
-    found, whole = figures(read, folder)
+    found, whole = read_figures(read, folder)
 
     # then
     spread = found["GRU", "T = 4"].spread
@@ -29,20 +29,20 @@ def test_a_figure_is_the_mean_of_the_tests_over_the_seeds(tmp_path):
     assert (whole.count("finished"), whole.count("not begun")) == (2, 6)
 
 
-def test_percent_is_a_hundred_times_the_figure(tmp_path):
+def test_percent_is_a_hundred_times_the_value(tmp_path):
     read, folder = table(tmp_path, figure="symbol_accuracy", unit="percent")
-    give(folder, runs(read)["gru-t-4-seed-1"], 0.5, "symbol_accuracy")
-    assert figures(read, folder)[0]["GRU", "T = 4"].values == [50.0]
+    finish_run(folder, runs(read)["gru-t-4-seed-1"], 0.5, "symbol_accuracy")
+    assert read_figures(read, folder)[0]["GRU", "T = 4"].values == [50.0]
 
 
-def test_a_mean_over_a_part_of_its_runs_is_known_as_one(tmp_path):
+def test_mean_over_some_runs_is_marked(tmp_path):
     mean = {"over": "task.delay", "of": [4, 5]}
     read, folder = table(tmp_path, mean=mean, conditions=None, rows=PLAIN)
     by_name = runs(read)
-    give(folder, by_name["gru-delay-1-seed-1"], 0.2)
-    give(folder, by_name["gru-delay-2-seed-1"], 0.4)
-    give(folder, by_name["lstm-delay-1-seed-1"], 0.2)
-    found, _ = figures(read, folder)
+    finish_run(folder, by_name["gru-delay-1-seed-1"], 0.2)
+    finish_run(folder, by_name["gru-delay-2-seed-1"], 0.4)
+    finish_run(folder, by_name["lstm-delay-1-seed-1"], 0.2)
+    found, _ = read_figures(read, folder)
     assert found["GRU", ""].values == [pytest.approx(0.3)]
     assert found["GRU", ""].has_all_parts
     assert not found["LSTM", ""].has_all_parts
@@ -51,26 +51,26 @@ def test_a_mean_over_a_part_of_its_runs_is_known_as_one(tmp_path):
 def test_a_stopped_run_has_its_test_and_its_step(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    record(folder, run, 10, 0.7)
+    write_record(folder, run, 10, 0.7)
     folder.mark(run, Mark(STOPPED, "", 12, {"loss": 0.5}, 3.5))
     outcome = results.outcome(read, folder, run)
     assert (outcome.state, outcome.value) == (STOPPED, 0.5)
     assert (outcome.step, outcome.steps, outcome.seconds) == (12, 20, 3.5)
-    record(folder, run, 15, 0.1)  # it went on, and was killed: the figure is not of this step
+    write_record(folder, run, 15, 0.1)  # it resumed and was killed: the value is not of this step
     assert results.outcome(read, folder, run) == outcome
-    give(folder, run, 0.4)  # it went on to its end
+    finish_run(folder, run, 0.4)  # it went on to its end
     assert results.outcome(read, folder, run).value == 0.4
 
 
-def test_a_run_that_reached_what_it_was_to_is_finished(tmp_path):
+def test_run_that_reached_its_threshold_is_finished(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    give(folder, run, 0.1, steps=10, reached="loss<0.2")
+    finish_run(folder, run, 0.1, steps=10, reached="loss<0.2")
     outcome = results.outcome(read, folder, run)
     assert (outcome.state, outcome.step, outcome.reached) == ("finished", 10, True)
 
 
-def test_a_failed_run_has_its_reason_until_it_is_begun_again(tmp_path):
+def test_failed_run_has_its_reason_until_it_restarts(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
     folder.begin(run)
@@ -81,10 +81,10 @@ def test_a_failed_run_has_its_reason_until_it_is_begun_again(tmp_path):
     assert results.outcome(read, folder, run).state == "not begun"
 
 
-def test_a_figure_that_no_test_has_is_told(tmp_path):
+def test_metric_missing_in_a_test_is_reported(tmp_path):
     read, folder = table(tmp_path, figure="symbol_accuracy")
     run = runs(read)["gru-t-4-seed-1"]
-    give(folder, run, 0.1)
+    finish_run(folder, run, 0.1)
     assert results.outcome(read, folder, run).message == "a test has no figure 'symbol_accuracy'"
 
 
@@ -101,7 +101,7 @@ def test_a_stopped_run_whose_test_is_not_finite_has_failed(tmp_path):
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"state": "x"}', '{"state": "stopped", "step": -1}']
 )
-def test_a_mark_of_another_form_does_no_harm(tmp_path, content):
+def test_invalid_mark_is_ignored(tmp_path, content):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
     (folder.begin(run).path / "reproduction.json").write_text(content)
@@ -109,7 +109,7 @@ def test_a_mark_of_another_form_does_no_harm(tmp_path, content):
     assert (outcome.step, outcome.value) == (0, None)
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path):
+def test_directory_of_another_kind_is_unchanged(tmp_path):
     read, _ = table(tmp_path)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").write_text("mine")
@@ -117,7 +117,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
         TableFolder.prepare(tmp_path / "other", read)
 
 
-def test_runs_of_another_table_are_not_taken_for_its_own(tmp_path):
+def test_runs_of_another_table_are_rejected(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
     folder.begin(run)
@@ -130,7 +130,7 @@ def test_runs_of_another_table_are_not_taken_for_its_own(tmp_path):
         again.check(runs(other).values())
 
 
-def test_a_file_in_the_place_of_a_run_is_told_of(tmp_path):
+def test_file_in_place_of_a_run_is_reported(tmp_path):
     read, folder = table(tmp_path)
     (folder.path / "gru-t-4-seed-1").write_text("mine")
     with pytest.raises(ConfigError, match=r"gru-t-4-seed-1 is not a folder"):
@@ -139,21 +139,21 @@ def test_a_file_in_the_place_of_a_run_is_told_of(tmp_path):
 
 def test_written_tables_can_be_read_back(tmp_path):
     read, folder = table(tmp_path)
-    assert (folder.path / "table.yaml").read_text() == write(tmp_path).read_text()
+    assert (folder.path / "table.yaml").read_text() == write_table(tmp_path).read_text()
     assert read.task == "copying"
 
 
-def test_what_was_not_asked_for_neither_fails_nor_waits(tmp_path):
+def test_unrequested_runs_are_neither_failed_nor_pending(tmp_path):
     # given
     read, folder = table(tmp_path)
     by_name = runs(read)
     folder.begin(by_name["lstm-t-4-seed-1"])
     folder.mark(by_name["lstm-t-4-seed-1"], Mark(FAILED, "it is broken"))
     asked = [run for name, run in by_name.items() if name.startswith("gru")]
-    give(folder, asked[0], 0.1)
+    finish_run(folder, asked[0], 0.1)
 
     # when
-    _, found = figures(read, folder, asked=asked)
+    _, found = read_figures(read, folder, asked=asked)
 
     # then
     assert found.failures == []
@@ -162,11 +162,11 @@ def test_what_was_not_asked_for_neither_fails_nor_waits(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, "steps: [", "task: {name: recall}"])
-def test_a_folder_of_another_run_is_left_out_and_told(tmp_path, content):
+def test_directory_of_another_run_is_skipped_with_a_warning(tmp_path, content):
     # given
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    give(folder, run, 0.1)
+    finish_run(folder, run, 0.1)
     if content is None:
         other = run.config.model_copy(update={"seed": 7})
         folder.run_folder(run).write_config(other)

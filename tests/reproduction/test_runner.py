@@ -1,4 +1,4 @@
-"""Which run is begun, stopped and gone on with when; with processes that only pretend to train."""
+"""Starts, stops and resumes of the runs of a table, with processes that only pretend to train."""
 
 import time
 from multiprocessing import Pipe
@@ -14,7 +14,7 @@ from rumcli.sweeps.listener import Standing, SweepListener
 from rumcli.sweeps.results import FINISHED, UNFINISHED
 from rumcli.sweeps.worker import End
 from rumcli.training.stopping import StopRequest
-from tests.reproduction.files import PLAIN, finish, give, runs, table
+from tests.reproduction.files import PLAIN, finish_run, runs, table, write_summary
 
 
 class Pretender:
@@ -49,13 +49,13 @@ class Pretender:
             return [Ended(End(UNFINISHED), None, self.steps, self._spent)]
         if time.monotonic() >= self._ends:
             if self.end.state == FINISHED:
-                finish(self.place, self.value)
+                write_summary(self.place, self.value)
             return [Ended(self.end, None)]
         return [Standing(self.steps, 20, "loss", None, False)]
 
 
 class Recorder(SweepListener):
-    """Keeps what it hears."""
+    """Records its events."""
 
     def __init__(self, action=None):
         self.began_runs, self.ends, self.most, self._running = [], [], 0, set()
@@ -83,7 +83,7 @@ def small_table(tmp_path, monkeypatch):
     return table(tmp_path, conditions={"A": {"task.delay": 4}}, rows=PLAIN)
 
 
-def follow(small_table, seconds, budget=None, slots=1, request=None, listener=None, ends=None):
+def run_table(small_table, seconds, budget=None, slots=1, request=None, listener=None, ends=None):
     """Run a small table; `seconds` is what each run takes, by a part of its name."""
     read, folder = small_table
     made = []
@@ -106,17 +106,17 @@ NAMES = ["gru-a-seed-1", "lstm-a-seed-1", "gru-a-seed-2", "lstm-a-seed-2"]
 
 
 @pytest.mark.parametrize("slots", [1, 3])
-def test_all_runs_are_run_in_their_order_so_many_at_a_time(small_table, slots):
-    listener, _ = follow(small_table, {}, slots=slots)
+def test_runs_start_in_order_with_limited_parallelism(small_table, slots):
+    listener, _ = run_table(small_table, {}, slots=slots)
     assert listener.began_runs == NAMES
     assert sorted(listener.ends) == sorted((name, FINISHED) for name in NAMES)
     assert listener.most == slots
 
 
-def test_runs_that_do_not_end_share_the_time_and_are_tested(small_table):
+def test_unfinished_runs_share_the_time_and_are_tested(small_table):
     # when
     began = time.monotonic()
-    listener, _ = follow(small_table, {"seed": 1000}, budget=1.2)
+    listener, _ = run_table(small_table, {"seed": 1000}, budget=1.2)
     took = time.monotonic() - began
 
     # then
@@ -128,8 +128,8 @@ def test_runs_that_do_not_end_share_the_time_and_are_tested(small_table):
     assert [one.value for figure in found.figures for one in figure.outcomes] == [0.5] * 4
 
 
-def test_a_run_that_had_its_share_goes_on_if_time_is_left(small_table):
-    listener, _ = follow(small_table, {"gru-a-seed-1": 1000}, budget=1.2)
+def test_run_past_its_share_continues_if_time_is_left(small_table):
+    listener, _ = run_table(small_table, {"gru-a-seed-1": 1000}, budget=1.2)
     assert listener.began_runs == [*NAMES, NAMES[0]]
     assert listener.ends[-1] == (NAMES[0], STOPPED)
 
@@ -141,28 +141,28 @@ def test_a_run_with_a_larger_share_is_stopped_later(tmp_path, small_table):
     uneven = table(tmp_path / "uneven", conditions={"A": {"task.delay": 4}}, rows=rows)
 
     # when
-    _, made = follow(uneven, {"seed": 1000}, budget=1.2)
+    _, made = run_table(uneven, {"seed": 1000}, budget=1.2)
 
     # then
     gru, lstm = ([one.steps for one in made if name in one.place.path.name] for name in NAMES[:2])
     assert lstm[0] > 2 * gru[0]
 
 
-def test_a_run_whose_share_is_over_goes_on_while_nobody_waits(small_table):
-    listener, made = follow(small_table, {"seed-1": 1000}, budget=0.8, slots=4)
+def test_run_past_its_share_continues_without_waiting_runs(small_table):
+    listener, made = run_table(small_table, {"seed-1": 1000}, budget=0.8, slots=4)
     assert listener.began_runs == NAMES
     assert [one.asked for one in made] == [child.SAVE_AND_TEST] * 2 + [None] * 2
 
 
-def test_a_run_that_fails_is_noted_and_the_others_go_on(small_table):
-    listener, _ = follow(small_table, {}, ends={"lstm-a-seed-1": End(FAILED, "it is broken")})
+def test_failed_run_is_recorded_and_the_others_continue(small_table):
+    listener, _ = run_table(small_table, {}, ends={"lstm-a-seed-1": End(FAILED, "it is broken")})
     assert dict(listener.ends) == {**dict.fromkeys(NAMES, FINISHED), "lstm-a-seed-1": FAILED}
     read, folder = small_table
     (failure,) = results.read(read, folder, 2, runs(read).values()).failures
     assert (failure.run.name, failure.message) == ("lstm-a-seed-1", "it is broken")
 
 
-def test_a_run_that_fails_keeps_the_test_of_the_time_when_it_was_stopped(small_table):
+def test_failed_run_keeps_its_earlier_test(small_table):
     # given
     read, folder = small_table
     todo = list(runs(read).values())
@@ -171,7 +171,7 @@ def test_a_run_that_fails_keeps_the_test_of_the_time_when_it_was_stopped(small_t
 
     # when: twice, so that it is tried again after it has failed
     for _ in range(2):
-        follow(small_table, {}, ends={NAMES[0]: End(FAILED, "no memory")})
+        run_table(small_table, {}, ends={NAMES[0]: End(FAILED, "no memory")})
 
     # then
     found = results.read(read, folder, 2, todo)
@@ -201,7 +201,7 @@ def test_a_run_whose_test_is_not_finite_has_failed(small_table):
     assert failure.message == "its summary.json has no finite figure of the test"
 
 
-def test_a_request_to_stop_saves_all_without_a_test(small_table):
+def test_stop_request_saves_all_runs_without_testing(small_table):
     # given
     request = StopRequest()
 
@@ -209,7 +209,7 @@ def test_a_request_to_stop_saves_all_without_a_test(small_table):
         request.signal = 2
 
     # when
-    listener, made = follow(
+    listener, made = run_table(
         small_table, {"seed": 1000}, slots=2, request=request, listener=Recorder(ask)
     )
 
@@ -221,7 +221,7 @@ def test_a_request_to_stop_saves_all_without_a_test(small_table):
     assert all(folder.mark_of(run) is None for run in runs(read).values())
 
 
-def test_what_goes_wrong_here_leaves_no_process(small_table):
+def test_internal_error_leaves_no_process(small_table):
     made = []
 
     def interrupted(run):
@@ -239,11 +239,11 @@ def test_what_goes_wrong_here_leaves_no_process(small_table):
     assert [one.killed for one in made] == [True, True]
 
 
-def test_finished_runs_are_left_out_and_who_had_least_comes_first(small_table):
+def test_finished_runs_are_skipped_and_least_trained_runs_come_first(small_table):
     # given
     read, folder = small_table
     todo = list(runs(read).values())
-    give(folder, todo[1], 0.5)
+    finish_run(folder, todo[1], 0.5)
     for run, seconds in ((todo[0], 20.0), (todo[3], 10.0)):
         folder.begin(run)
         folder.mark(run, Mark(STOPPED, step=10, seconds=seconds))
@@ -252,7 +252,7 @@ def test_finished_runs_are_left_out_and_who_had_least_comes_first(small_table):
     assert [run.name for run in runner.left(folder, todo)] == [NAMES[2], NAMES[3], NAMES[0]]
 
 
-def test_what_a_run_had_before_counts(small_table):
+def test_earlier_training_time_counts(small_table):
     # given
     read, folder = small_table
     todo = list(runs(read).values())
@@ -260,7 +260,7 @@ def test_what_a_run_had_before_counts(small_table):
     folder.mark(todo[0], Mark(STOPPED, step=10, seconds=5.0))
 
     # when: the others come to as much as it had
-    follow(small_table, {"seed": 1000}, budget=1.2)
+    run_table(small_table, {"seed": 1000}, budget=1.2)
 
     # then
     had = [folder.share(run).had for run in todo]
@@ -269,7 +269,7 @@ def test_what_a_run_had_before_counts(small_table):
 
 
 @pytest.mark.parametrize("noted", ["much", None, -1, True, float("inf"), 10**400])
-def test_a_time_that_is_none_counts_as_nothing(small_table, noted):
+def test_invalid_time_counts_as_zero(small_table, noted):
     read, folder = small_table
     run = next(iter(runs(read).values()))
     folder.begin(run)

@@ -28,8 +28,8 @@ def noted(tmp_path):
     return note, lambda: setting.of(folder, todo)
 
 
-def test_every_command_and_every_machine_is_there_once_in_their_order(noted):
-    # given: the first run was gone on with
+def test_commands_and_machines_are_listed_once_in_order(noted):
+    # given: the first run was resumed
     note, read = noted
     note(0, {**HERE, "resumed": [THERE]})
     note(1, HERE)
@@ -51,7 +51,7 @@ def test_every_command_and_every_machine_is_there_once_in_their_order(noted):
     }
 
 
-def test_without_a_run_there_is_nothing(noted):
+def test_setting_is_empty_without_runs(noted):
     assert noted[1]() == {"commands": [], "machines": []}
 
 
@@ -65,13 +65,13 @@ def test_without_a_run_there_is_nothing(noted):
         {"command": ["rum", 5], "resumed": [3, None], "processor": []},
     ],
 )
-def test_what_somebody_else_wrote_is_passed_over(noted, content):
+def test_foreign_environment_files_are_ignored(noted, content):
     note, read = noted
     note(0, content)
     assert read() == {"commands": [], "machines": []}
 
 
-def test_what_is_long_or_not_printable_is_cut(noted):
+def test_long_or_unprintable_text_is_truncated(noted):
     note, read = noted
     note(0, {"processor": "\x1b[31m" + "x" * 10_000, "command": ["rum", "a\nb"]})
     found = read()

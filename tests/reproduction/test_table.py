@@ -1,4 +1,4 @@
-"""What is wrong with a table is told before anything starts, with its place."""
+"""Errors in a table are reported with their position before any run starts."""
 
 import contextlib
 import os
@@ -17,13 +17,13 @@ from rumcli.errors import ConfigError
 from rumcli.reproduction import plan
 from rumcli.reproduction import table as tables
 from rumcli.reproduction.folder import TableFolder
-from tests.reproduction.files import PLAIN, SMALL, table, write
+from tests.reproduction.files import PLAIN, SMALL, table, write_table
 
 MANUAL = Path(__file__).parents[2] / "docs" / "reproduce.md"
 
 
 @pytest.mark.parametrize("name", tables.names())
-def test_the_tables_of_the_package_are_right(name):
+def test_packaged_tables_are_valid(name):
     read = tables.read(name)
     runs = plan.runs(read, read.description.seeds)
     assert len({run.name for run in runs}) == len(runs)
@@ -31,13 +31,13 @@ def test_the_tables_of_the_package_are_right(name):
     assert all(cell.runs for cell in read.cells)
 
 
-def test_the_tables_are_those_of_the_manual_and_of_no_preset():
+def test_tables_match_the_manual():
     assert tables.names() == ["babi", "babi_equal", "copying", "ptb", "recall", "recall_lengths"]
     rows = re.findall(r"^\| `(\w+)` \| .*\| .*\|$", MANUAL.read_text("utf-8"), re.MULTILINE)
     assert sorted(rows[: len(tables.names())]) == tables.names()
 
 
-def test_what_is_published_is_quoted_as_it_is_printed():
+def test_published_values_are_quoted_as_printed():
     cells = {cell.row: cell.published for cell in tables.read("ptb").cells}
     assert cells["FS-LSTM-2"] == "1.190"
     assert {cell.row: cell.published for cell in tables.read("babi").cells} == {
@@ -47,7 +47,7 @@ def test_what_is_published_is_quoted_as_it_is_printed():
     }
 
 
-def test_the_example_of_the_manual_is_right(tmp_path):
+def test_manual_example_is_valid(tmp_path):
     (example,) = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text("utf-8"), flags=re.DOTALL)
     (tmp_path / "manual.yaml").write_text(example, "utf-8")
     read = tables.read(str(tmp_path / "manual.yaml"))
@@ -141,8 +141,8 @@ def test_a_table_may_have_no_conditions(tmp_path):
         ),
     ],
 )
-def test_mistakes_are_told_with_their_place(tmp_path, changes, expected):
-    path = write(tmp_path, **changes)
+def test_errors_name_their_position(tmp_path, changes, expected):
+    path = write_table(tmp_path, **changes)
     with pytest.raises(ConfigError) as error:
         tables.read(str(path))
     assert re.search(expected, str(error.value)), str(error.value)
@@ -165,24 +165,24 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*SMALL, "mean", "preset", "more"]), VALUES))
-def test_whatever_a_file_says_is_a_table_or_an_error_of_ours(tmp_path_factory, changes):
+def test_any_file_is_a_table_or_raises_config_error(tmp_path_factory, changes):
     path = tmp_path_factory.mktemp("any") / "any.yaml"
     path.write_text(yaml_file.dump({**SMALL, **changes}), "utf-8")
     with contextlib.suppress(ConfigError):
         assert tables.read(str(path)).cells
 
 
-def test_an_unknown_table_is_told_with_those_that_there_are():
+def test_unknown_table_lists_the_known_ones():
     with pytest.raises(ConfigError, match="unknown table 'recal'; did you mean 'recall'"):
         tables.read("recal")
 
 
-def test_data_for_a_task_without_is_a_mistake():
+def test_data_option_is_rejected_for_a_task_without_data():
     with pytest.raises(ConfigError, match="--data here: the task of this table, 'recall', has"):
         tables.read("recall", "here")
 
 
-def test_seed_1_of_all_comes_first(tmp_path):
+def test_seed_1_of_every_entry_comes_first(tmp_path):
     read, _ = table(tmp_path)
     assert [run.name for run in plan.runs(read, 2)] == [
         f"{cell}-t-{delay}-seed-{seed}"
@@ -202,7 +202,7 @@ def test_a_mean_has_a_run_for_each_of_its_values(tmp_path):
     ]
 
 
-def test_a_row_that_is_not_run_by_itself_is_run_if_it_is_named(tmp_path):
+def test_optional_row_is_run_if_it_is_named(tmp_path):
     rows = {"η = 2": {"not_run": "too large"}, "GRU": {}}
     read, _ = table(tmp_path, rows=rows, conditions=None)
     assert [run.name for run in plan.runs(read, 1)] == ["gru-seed-1"]
@@ -223,14 +223,14 @@ def test_conditions_are_chosen_as_rows_are(tmp_path):
     assert [run.name for run in plan.runs(read, 1, ["η = 2"], ["T = 4"])] == ["eta-2-t-4-seed-1"]
     with pytest.raises(ConfigError, match="--condition T = 5: unknown condition 't-5'"):
         plan.runs(read, 1, (), ["T = 5"])
-    without = tables.read(str(write(tmp_path, rows=PLAIN, conditions=None)))
+    without = tables.read(str(write_table(tmp_path, rows=PLAIN, conditions=None)))
     with pytest.raises(ConfigError, match="--condition T = 5: the table has no conditions"):
         plan.runs(without, 1, (), ["T = 5"])
 
 
 @pytest.mark.parametrize("name", [*tables.names(), None])
 def test_the_command_of_a_run_makes_that_run(tmp_path, name):
-    read = tables.read(name or str(write(tmp_path)))
+    read = tables.read(name or str(write_table(tmp_path)))
     for run in plan.runs(read, 1)[:25]:
         words = shlex.split(run.command(tmp_path))
         assert words[:2] == ["rum", "train"]
@@ -241,15 +241,15 @@ def test_the_command_of_a_run_makes_that_run(tmp_path, name):
         assert words[-1] == str(tmp_path / run.name)
 
 
-def test_the_small_table_of_the_tests_has_what_tests_count_on():
+def test_small_test_table_matches_the_expectations_of_tests():
     assert list(SMALL["conditions"]) == ["T = 4", "T = 6"]
 
 
-def test_a_folder_of_another_table_is_refused_and_an_older_file_replaced(tmp_path):
+def test_a_folder_of_another_table_is_rejected_and_an_older_file_replaced(tmp_path):
     # given
     read, folder = table(tmp_path)
-    other = tables.read(str(write(tmp_path, "other.yaml", figure="symbol_accuracy")))
-    newer = tables.read(str(write(tmp_path, "small.yaml", seeds=7)))
+    other = tables.read(str(write_table(tmp_path, "other.yaml", figure="symbol_accuracy")))
+    newer = tables.read(str(write_table(tmp_path, "small.yaml", seeds=7)))
 
     # then
     with pytest.raises(ConfigError, match=r"out: it is of another table, 'A small table'; choose"):
@@ -261,16 +261,16 @@ def test_a_folder_of_another_table_is_refused_and_an_older_file_replaced(tmp_pat
     assert (folder.path / "table.yaml").read_text("utf-8") == newer.text
 
 
-def test_tables_that_share_no_row_or_condition_are_not_put_into_one_folder(tmp_path):
+def test_unrelated_tables_cannot_share_a_directory(tmp_path):
     _, folder = table(tmp_path)
     conditions = {"T = 9": {"task.delay": 9}}
-    other = tables.read(str(write(tmp_path, "other.yaml", conditions=conditions, rows=PLAIN)))
+    other = tables.read(str(write_table(tmp_path, "other.yaml", conditions=conditions, rows=PLAIN)))
     with pytest.raises(ConfigError, match="it is of another table"):
         TableFolder.prepare(folder.path, other)
 
 
-def test_a_folder_in_which_somebody_was_killed_at_once_is_new(tmp_path):
-    read = tables.read(str(write(tmp_path)))
+def test_directory_of_a_process_killed_at_once_is_new(tmp_path):
+    read = tables.read(str(write_table(tmp_path)))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "lock").write_text("{}")
     folder = TableFolder.prepare(tmp_path / "out", read)
@@ -279,9 +279,9 @@ def test_a_folder_in_which_somebody_was_killed_at_once_is_new(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
-def test_a_table_out_of_a_pipe_is_kept_whole(tmp_path):
+def test_table_read_from_a_pipe_is_stored_completely(tmp_path):
     # given
-    text = write(tmp_path).read_text("utf-8")
+    text = write_table(tmp_path).read_text("utf-8")
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     writing = threading.Thread(target=pipe.write_text, args=(text, "utf-8"))

@@ -4,7 +4,8 @@ import json
 
 from rumcli.config import yaml_file
 from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import Run, SweepFolder
+from rumcli.sweeps.folder import SweepFolder
+from tests.runs import write_summary
 
 SMALL = {
     "task": "copying",
@@ -25,7 +26,7 @@ SMALL = {
 }
 
 
-def write(folder, name="sweep.yaml", **changes):
+def write_sweep(folder, name="sweep.yaml", **changes):
     """Write the description of a small sweep; a change to None takes a key out."""
     content = {key: value for key, value in {**SMALL, **changes}.items() if value is not None}
     path = folder / name
@@ -34,15 +35,15 @@ def write(folder, name="sweep.yaml", **changes):
 
 
 def sweep(folder, points, **changes):
-    """Make the folder of a sweep whose points were drawn, and its plan."""
-    plan = plans.read(write(folder, **changes))
+    """Create the directory of a sweep with drawn points; return it and its plan."""
+    plan = plans.read(write_sweep(folder, **changes))
     with SweepFolder.claim(folder / "out", "sweep", plan) as made:
         made.write_points(points)
     return made, plan
 
 
-def give(made, plan, run, values=(), test=None, metric="loss", higher=False):
-    """Give a run of a sweep its evaluations, and a test if it is finished."""
+def write_run(made, plan, run, values=(), test=None, metric="loss", higher=False):
+    """Write the records of a run of a sweep, and the summary of a finished one."""
     place = made.begin(run, plan)
     levels = (0.1, 1.0) if higher else (1.0, 0.0)
     reference = {"of": metric, "label": "chance", "level": levels[0], "solved": levels[1]}
@@ -53,25 +54,5 @@ def give(made, plan, run, values=(), test=None, metric="loss", higher=False):
     ]
     (place.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     if test is not None:
-        summary = {
-            "task": plan.base.task.name,
-            "cell": plan.base.cell.name,
-            "split": "test",
-            "metric": metric,
-            "loss": 1.0,
-            metric: test,
-            "steps": 20,
-            "seconds": 2.0,
-            "parameters": 7,
-            "weights_of_step": 10,
-            "beaten": True,
-            "reference": reference,
-            "folder": str(place.path),
-        }
-        place.write_json("summary.json", summary)
+        write_summary(place, test, metric, steps=20, reference=reference)
     return place
-
-
-def run(point, seed, settings):
-    """Return a run of a sweep."""
-    return Run(point, seed, settings)

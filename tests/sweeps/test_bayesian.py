@@ -1,10 +1,10 @@
-"""The Bayesian search comes nearer to the lowest score than chance, and knows earlier points."""
+"""Bayesian search approaches the lowest score better than chance and uses earlier points."""
 
 import pytest
 
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps import points
-from tests.sweeps.files import write
+from tests.sweeps.files import write_sweep
 
 pytest.importorskip("optuna", reason="needs optuna: pip install 'rumcli[cluster]'")
 
@@ -14,11 +14,11 @@ PARAMETERS = {
 }
 
 
-def made(tmp_path, **changes):
+def make_search(tmp_path, **changes):
     from rumcli.sweeps.bayesian import Bayesian
 
     changes = {"search": "bayesian", "runs": 200, "parameters": PARAMETERS, **changes}
-    plan = plans.read(write(tmp_path, **changes))
+    plan = plans.read(write_sweep(tmp_path, **changes))
     return plan, Bayesian(plan)
 
 
@@ -27,7 +27,7 @@ def badness(point):
 
 
 def test_points_are_in_range_and_get_better(tmp_path):
-    plan, search = made(tmp_path)
+    plan, search = make_search(tmp_path)
     scores = []
     for number in range(1, 61):
         point = search.next(number)
@@ -38,8 +38,8 @@ def test_points_are_in_range_and_get_better(tmp_path):
     assert late < early / 2
 
 
-def test_points_of_an_earlier_part_are_learnt_from(tmp_path):
-    _, search = made(tmp_path)
+def test_search_learns_from_earlier_points(tmp_path):
+    _, search = make_search(tmp_path)
     units = [1, 20, 40, 60, 65, 70, 72, 75, 80, 100] * 4
     for number, size in enumerate(units, 1):
         point = {"optimizer.learning_rate": 1e-3 + number * 1e-5, "cell.units": size}
@@ -49,9 +49,9 @@ def test_points_of_an_earlier_part_are_learnt_from(tmp_path):
     assert sum(50 <= size <= 90 for size in proposed) >= 7
 
 
-def test_of_lists_no_point_comes_twice_and_there_is_an_end(tmp_path):
+def test_search_over_lists_repeats_no_point_and_ends(tmp_path):
     lists = {"cell.name": ["gru", "lstm", "rnn"], "cell.units": [4, 8]}
-    _, search = made(tmp_path, parameters=lists)
+    _, search = make_search(tmp_path, parameters=lists)
     found = []
     while (point := search.next(len(found) + 1)) is not None:
         found.append(points.identity(point))
@@ -60,8 +60,8 @@ def test_of_lists_no_point_comes_twice_and_there_is_an_end(tmp_path):
     assert len(found) >= 5  # of six; it may give up looking for the last
 
 
-def test_a_point_without_a_figure_does_not_end_the_search(tmp_path):
-    _, search = made(tmp_path)
+def test_search_continues_after_a_point_without_a_metric(tmp_path):
+    _, search = make_search(tmp_path)
     search.next(1)
     search.ended(1, None)
     assert search.next(2) is not None

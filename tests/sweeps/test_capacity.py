@@ -34,19 +34,19 @@ def test_runs_need_cores_and_gpus_of_one_machine(machines, cores, gpus, expected
         (8, 0.5, "cores_per_run: 8 and gpus_per_run: 0.5, but no machine has both"),
     ],
 )
-def test_what_no_machine_has_is_told(cores, gpus, expected):
+def test_unavailable_resources_are_reported(cores, gpus, expected):
     with pytest.raises(ConfigError) as error:
         capacity.slots([Machine(8), Machine(4, 2)], cores, gpus)
     assert str(error.value) == expected
 
 
-def test_without_machines_nothing_has_room():
+def test_no_run_fits_without_machines():
     with pytest.raises(ConfigError, match="the largest has 0"):
         capacity.slots([], 1)
 
 
 @given(MACHINES, st.integers(1, 8), st.sampled_from([0, 0.25, 0.3, 0.5, 1, 2]))
-def test_there_are_never_more_runs_than_cores_or_gpus(machines, cores, gpus):
+def test_runs_never_exceed_cores_or_gpus(machines, cores, gpus):
     try:
         found = capacity.slots(machines, cores, gpus)
     except ConfigError:

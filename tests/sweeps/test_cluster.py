@@ -3,15 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import time
 
 import pytest
 
 from rumcli import config
 from rumcli.training.run_folder import RunFolder
-from tests.cli.commands import COMMAND, environment, interrupt_when, rum_process
-from tests.sweeps.files import SMALL, write
+from tests.cli.commands import environment, interrupt_when, rum_process, start, wait_until
+from tests.runs import read_records
+from tests.sweeps.files import SMALL, write_sweep
 
 pytestmark = [
     pytest.mark.slow,
@@ -21,41 +20,16 @@ pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
 
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 ONE_CORE = dict.fromkeys(THREADS, "1")
+# Sweeps run in new interpreters, `fresh`: a fork would lack the threads of Ray.
 LONG = {**SMALL["set"], "train.steps": 1500, "train.eval_every": 50, "train.checkpoint_every": 25}
-
-
-def start(*arguments, cwd):
-    """Start `rum` in an interpreter of its own: Ray has threads, which a fork would not have."""
-    return subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def evaluations(folder):
-    """Return the records of a run without the time that they took."""
-    return [{k: v for k, v in r.items() if k != "seconds"} for r in RunFolder(folder).records()]
 
 
 def has_checkpoint(folder):
     return any((folder / "checkpoints").glob("step-*.npz"))
 
 
-def wait(condition, process=None, seconds=240):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process is None or process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "it did not come that far"
-        time.sleep(0.05)
-
-
-def unbroken(folder, tmp_path):
-    """Train once more what a run of a sweep trained, in one go; return its evaluations."""
+def train_uninterrupted(folder, tmp_path):
+    """Repeat a run of a sweep without interruption; return its records."""
     place = tmp_path / f"unbroken-{folder.name}"
     result = rum_process(
         "train",
@@ -67,16 +41,16 @@ def unbroken(folder, tmp_path):
         fresh=True,
     )
     assert result.returncode == 0, result.stderr
-    return evaluations(place)
+    return read_records(place)
 
 
 @pytest.mark.e2e
-def test_a_sweep_survives_a_process_that_is_killed_and_says_what_came_of_it(tmp_path):
+def test_sweep_survives_a_killed_process_and_reports_its_results(tmp_path):
     given = {"task.delay": 4, "train.steps": 300, "train.checkpoint_every": 5}
-    write(tmp_path, set={**SMALL["set"], **given})
-    process = start("sweep", "sweep.yaml", "--out=out", "--json", cwd=tmp_path)
+    write_sweep(tmp_path, set={**SMALL["set"], **given})
+    process = start("sweep", "sweep.yaml", "--out=out", "--json", cwd=tmp_path, fresh=True)
     first = tmp_path / "out" / "point-1-seed-1"
-    wait(lambda: has_checkpoint(first), process)
+    wait_until(lambda: has_checkpoint(first), process)
     os.kill(json.loads((first / "lock").read_text())["process"], signal.SIGKILL)
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
@@ -87,7 +61,7 @@ def test_a_sweep_survives_a_process_that_is_killed_and_says_what_came_of_it(tmp_
     assert means == sorted(means)
     assert all(point["validation"]["of"] == 2 for point in found["points"])
     assert "resumed" in json.loads((first / "environment.json").read_text())
-    assert evaluations(first) == unbroken(first, tmp_path)
+    assert read_records(first) == train_uninterrupted(first, tmp_path)
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_file()) == [
         "base.yaml",
         "points.jsonl",
@@ -102,9 +76,9 @@ def test_a_sweep_survives_a_process_that_is_killed_and_says_what_came_of_it(tmp_
 
 
 @pytest.mark.e2e
-def test_a_run_that_fails_does_not_end_the_others(tmp_path):
+def test_failed_run_does_not_end_the_others(tmp_path):
     rates = {"optimizer.learning_rate": [1e38, 0.01]}
-    write(tmp_path, parameters=rates, seeds=[1])
+    write_sweep(tmp_path, parameters=rates, seeds=[1])
     result = rum_process("sweep", "sweep.yaml", "--out=out", "--json", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
     assert "warning: point-1-seed-1 failed: " in result.stderr
@@ -116,10 +90,10 @@ def test_a_run_that_fails_does_not_end_the_others(tmp_path):
 
 
 @pytest.mark.e2e
-def test_a_sweep_that_is_interrupted_saves_all_and_goes_on(tmp_path):
+def test_interrupted_sweep_saves_all_runs_and_resumes(tmp_path):
     early = {"first": 100, "factor": 2}
-    write(tmp_path, set=LONG, seeds=[1], early_stopping=early)
-    process = start("sweep", "sweep.yaml", "--out=out", cwd=tmp_path)
+    write_sweep(tmp_path, set=LONG, seeds=[1], early_stopping=early)
+    process = start("sweep", "sweep.yaml", "--out=out", cwd=tmp_path, fresh=True)
     folders = [tmp_path / "out" / f"point-{point}-seed-1" for point in (1, 2)]
     code, out, err = interrupt_when(process, lambda: any(map(has_checkpoint, folders)), seconds=240)
     assert code == 130, err
@@ -133,12 +107,12 @@ def test_a_sweep_that_is_interrupted_saves_all_and_goes_on(tmp_path):
     assert counts["finished"] >= 1
     assert counts["finished"] + counts["stopped_early"] == 2
     best = next(folder for folder in folders if (folder / "summary.json").exists())
-    assert evaluations(best) == unbroken(best, tmp_path)
+    assert read_records(best) == train_uninterrupted(best, tmp_path)
 
 
 @pytest.mark.e2e
-def test_a_sweep_ends_when_its_hours_are_over_and_goes_on_for_as_long_again(tmp_path):
-    write(tmp_path, set={**LONG, "train.steps": 100_000}, seeds=[1], hours=0.008)
+def test_sweep_stops_at_its_time_limit_and_resumes_for_as_long(tmp_path):
+    write_sweep(tmp_path, set={**LONG, "train.steps": 100_000}, seeds=[1], hours=0.008)
     first = rum_process("sweep", "sweep.yaml", "--out=out", cwd=tmp_path, fresh=True)
     assert first.returncode == 0, first.stderr
     assert "the limit of hours is reached" in first.stderr
@@ -154,17 +128,17 @@ def test_a_sweep_ends_when_its_hours_are_over_and_goes_on_for_as_long_again(tmp_
 
 
 @pytest.mark.e2e
-def test_a_run_is_where_its_gpu_is_and_one_too_many_is_told(tmp_path, monkeypatch):
+def test_run_is_placed_on_the_node_with_its_gpu_and_excess_gpus_are_rejected(tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 
-    # given: a machine that says it has a GPU; what is tested is Ray's part and ours, not CUDA's
+    # given: a machine with a declared GPU; this tests the placement by Ray, not CUDA
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     node = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "num_gpus": 1})
     try:
         address = f"--address={cluster.address}"
         for gpus, out in ((0.5, "half"), (2, "two")):
-            write(tmp_path, name=f"{out}.yaml", gpus_per_run=gpus)
+            write_sweep(tmp_path, name=f"{out}.yaml", gpus_per_run=gpus)
         half = rum_process("sweep", "half.yaml", address, "--out=half", cwd=tmp_path, fresh=True)
         two = rum_process("sweep", "two.yaml", address, "--out=two", cwd=tmp_path, fresh=True)
     finally:
@@ -178,7 +152,7 @@ def test_a_run_is_where_its_gpu_is_and_one_too_many_is_told(tmp_path, monkeypatc
 
 
 @pytest.mark.e2e
-def test_a_run_of_a_node_that_is_killed_goes_on_elsewhere_exactly(tmp_path, monkeypatch):
+def test_run_of_a_killed_node_resumes_bit_exactly_elsewhere(tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
@@ -186,11 +160,13 @@ def test_a_run_of_a_node_that_is_killed_goes_on_elsewhere_exactly(tmp_path, monk
     cluster = Cluster(initialize_head=True, head_node_args=node)
     try:
         doomed = cluster.add_node(**node)
-        write(tmp_path, set=LONG, parameters={"optimizer.learning_rate": [0.01]})
+        write_sweep(tmp_path, set=LONG, parameters={"optimizer.learning_rate": [0.01]})
         address = f"--address={cluster.address}"
-        process = start("sweep", "sweep.yaml", "--out=out", address, "--json", cwd=tmp_path)
+        process = start(
+            "sweep", "sweep.yaml", "--out=out", address, "--json", cwd=tmp_path, fresh=True
+        )
         folders = [tmp_path / "out" / f"point-1-seed-{seed}" for seed in (1, 2)]
-        wait(lambda: all(map(has_checkpoint, folders)), process)
+        wait_until(lambda: all(map(has_checkpoint, folders)), process)
         assert not any((folder / "summary.json").exists() for folder in folders)
         cluster.remove_node(doomed, allow_graceful=False)
         out, err = process.communicate(timeout=600)
@@ -202,5 +178,5 @@ def test_a_run_of_a_node_that_is_killed_goes_on_elsewhere_exactly(tmp_path, monk
     parts = [json.loads((folder / "environment.json").read_text()) for folder in folders]
     assert sum("resumed" in part for part in parts) == 1
     for folder in folders:
-        assert evaluations(folder) == unbroken(folder, tmp_path)
+        assert read_records(folder) == train_uninterrupted(folder, tmp_path)
         assert config.from_file(folder / "config.yaml").train.steps == 1500

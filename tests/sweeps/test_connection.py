@@ -1,4 +1,4 @@
-"""What Ray leaves behind in this process, with a stand-in for Ray."""
+"""Effects of Ray on this process, with a stand-in for Ray."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 @pytest.fixture
 def before():
-    """What SIGTERM did before Ray was there."""
+    """Install a SIGTERM handler before Ray starts, and restore the original at the end."""
 
     def handler(number, frame):
         pass
@@ -30,7 +30,7 @@ def before():
 
 
 def stand_in(monkeypatch, starts=lambda: None):
-    """Put something in the place of Ray that takes SIGTERM as Ray does; return what it is told."""
+    """Replace Ray by an object that handles SIGTERM as Ray does; return its recorded calls."""
     told = []
 
     def init(**options):
@@ -47,7 +47,7 @@ def terminate():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_sigterm_is_as_before_once_ray_is_gone(before, monkeypatch):
+def test_sigterm_handler_is_restored_after_ray(before, monkeypatch):
     told = stand_in(monkeypatch)
     with connection.ray("here:6379", 1, debug=False):
         assert told == ["init"]
@@ -56,7 +56,7 @@ def test_sigterm_is_as_before_once_ray_is_gone(before, monkeypatch):
 
 
 @pytest.mark.usefixtures("before")
-def test_sigterm_ends_with_its_own_code_and_ray_is_ended_too(monkeypatch):
+def test_sigterm_ends_ray_and_keeps_its_exit_code(monkeypatch):
     told = stand_in(monkeypatch)
     with pytest.raises(SystemExit) as ended, connection.ray("here:6379", 1, debug=False):
         terminate()
@@ -74,7 +74,7 @@ def test_sigterm_while_ray_starts_ends_with_its_own_code(before, monkeypatch):
 
 @pytest.mark.usefixtures("before")
 @pytest.mark.parametrize("kind", [ConnectionError, Exception])
-def test_a_cluster_that_refuses_is_told_in_one_line(monkeypatch, kind):
+def test_cluster_that_rejects_the_connection_is_reported_in_one_line(monkeypatch, kind):
     def refuse():
         raise kind("there is\nno cluster")
 

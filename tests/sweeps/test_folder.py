@@ -4,18 +4,18 @@ import pytest
 
 from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import FAILED, Mark, SweepFolder
+from rumcli.sweeps.folder import FAILED, Mark, Run, SweepFolder
 
 from . import files
 
 A = {"optimizer.learning_rate": 0.01}
 
 
-def test_a_folder_that_cannot_be_written_whole_is_taken_back(tmp_path, monkeypatch):
+def test_incompletely_written_directory_is_removed(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    plan = plans.read(files.write(tmp_path))
+    plan = plans.read(files.write_sweep(tmp_path))
     monkeypatch.setattr(SweepFolder, "write_description", refuse)
     expected = r"can't write to .*out: No space left on device; free some space"
     with (
@@ -31,7 +31,7 @@ def test_a_folder_that_cannot_be_written_whole_is_taken_back(tmp_path, monkeypat
 )
 def test_a_sweep_killed_while_it_was_created_can_be_started_in_the_same_folder(tmp_path, left):
     # given
-    plan, out = plans.read(files.write(tmp_path)), tmp_path / "out"
+    plan, out = plans.read(files.write_sweep(tmp_path)), tmp_path / "out"
     out.mkdir()
     for name in left:
         (out / name).write_text("half")
@@ -46,9 +46,9 @@ def test_a_sweep_killed_while_it_was_created_can_be_started_in_the_same_folder(t
     assert sorted(path.name for path in made.path.iterdir()) == ["base.yaml", "sweep.yaml"]
 
 
-def test_a_base_of_the_user_is_not_taken_for_a_leftover(tmp_path):
+def test_base_file_of_the_user_is_no_leftover(tmp_path):
     (tmp_path / "base.yaml").write_text("mine")
-    plan = plans.read(files.write(tmp_path))
+    plan = plans.read(files.write_sweep(tmp_path))
     with pytest.raises(ConfigError, match="not empty"), SweepFolder.claim(tmp_path, "sweep", plan):
         pass
     assert (tmp_path / "base.yaml").read_text() == "mine"
@@ -60,12 +60,12 @@ def test_a_run_that_is_a_link_to_elsewhere_is_rejected(tmp_path):
     elsewhere.mkdir()
     (made.path / "point-1-seed-1").symlink_to(elsewhere)
     with pytest.raises(ConfigError, match="point-1-seed-1 is a link"):
-        made.begin(files.run(1, 1, A), plan)
+        made.begin(Run(1, 1, A), plan)
     assert list(elsewhere.iterdir()) == []
 
 
 @pytest.mark.parametrize("line", ["[" * 100_000, "9" * 5000, "\x00", "[]"])
-def test_points_after_a_line_that_is_none_are_drawn_again(tmp_path, line):
+def test_points_after_an_invalid_line_are_drawn_again(tmp_path, line):
     made, _ = files.sweep(tmp_path, [A])
     with (made.path / "points.jsonl").open("a") as file:
         file.write(f"{line}\n")
@@ -76,7 +76,7 @@ def test_points_after_a_line_that_is_none_are_drawn_again(tmp_path, line):
 def full(tmp_path, monkeypatch):
     """A sweep with a run under way, and nothing more to be written."""
     made, plan = files.sweep(tmp_path, [A])
-    files.give(made, plan, files.run(1, 1, A), [0.5])
+    files.write_run(made, plan, Run(1, 1, A), [0.5])
 
     def refuse(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -86,9 +86,9 @@ def full(tmp_path, monkeypatch):
         yield made, plan
 
 
-def test_what_the_disk_does_not_take_of_a_run_s_end_ends_no_other(full):
+def test_disk_error_at_the_end_of_a_run_ends_no_other(full):
     made, plan = full
-    one = files.run(1, 1, A)
+    one = Run(1, 1, A)
     made.mark(one, FAILED, "the loss is not finite")
     assert made.mark_of(one) == Mark(FAILED, "the loss is not finite")
     assert SweepFolder.open(made.path).mark_of(one) is None
@@ -96,7 +96,7 @@ def test_what_the_disk_does_not_take_of_a_run_s_end_ends_no_other(full):
     assert made.mark_of(one) is None
 
 
-def test_a_run_that_cannot_be_begun_is_no_wrong_usage(full):
+def test_run_that_cannot_start_is_no_usage_error(full):
     made, plan = full
     with pytest.raises(RunError, match=r"can't write to .*point-1-seed-2: No space left"):
-        made.begin(files.run(1, 2, A), plan)
+        made.begin(Run(1, 2, A), plan)

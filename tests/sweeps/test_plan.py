@@ -1,4 +1,4 @@
-"""What is wrong with a description is told before anything starts, with its place."""
+"""Errors in a sweep file are reported with their position before any run starts."""
 
 import re
 from pathlib import Path
@@ -7,13 +7,15 @@ import pytest
 
 from rumcli.errors import ConfigError
 from rumcli.sweeps import plan as plans
-from tests.sweeps.files import write
+from tests.sweeps.files import write_sweep
 
 RATE = {"optimizer.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}}
 
 
 def test_the_runs_of_a_grid_are_the_base_with_the_points_and_seeds(tmp_path):
-    plan = plans.read(write(tmp_path, parameters={"cell.name": ["gru", "lstm"], "cell.units": [5]}))
+    plan = plans.read(
+        write_sweep(tmp_path, parameters={"cell.name": ["gru", "lstm"], "cell.units": [5]})
+    )
     points = plan.listed()
     assert points == [
         {"cell.name": "gru", "cell.units": 5},
@@ -24,8 +26,8 @@ def test_the_runs_of_a_grid_are_the_base_with_the_points_and_seeds(tmp_path):
     assert plan.base.cell.units == 8
 
 
-def test_what_is_written_is_read_again(tmp_path):
-    plan = plans.read(write(tmp_path, search="random", parameters=RATE, runs=8))
+def test_written_plan_is_read_back_unchanged(tmp_path):
+    plan = plans.read(write_sweep(tmp_path, search="random", parameters=RATE, runs=8))
     stored = tmp_path / "stored.yaml"
     stored.write_text(plans.to_yaml(plan.description))
     again = plans.read(stored, base=plan.base)
@@ -34,35 +36,37 @@ def test_what_is_written_is_read_again(tmp_path):
     assert len(plan.listed()) == 4
 
 
-def test_a_preset_whose_name_looks_like_a_number_is_read_again(tmp_path, monkeypatch):
+def test_preset_name_that_looks_like_a_number_is_read_back_unchanged(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("1e3").write_text("task: {name: copying}\n")
-    plan = plans.read(write(tmp_path, preset="1e3", task=None))
+    plan = plans.read(write_sweep(tmp_path, preset="1e3", task=None))
     Path("stored.yaml").write_text(plans.to_yaml(plan.description))
     assert plans.read(Path("stored.yaml"), base=plan.base).description == plan.description
 
 
 def test_a_whole_section_can_be_varied(tmp_path):
     cells = [{"name": "rum", "time_norm": 1.0}, {"name": "gru", "units": 9}]
-    plan = plans.read(write(tmp_path, parameters={"cell": cells}))
+    plan = plans.read(write_sweep(tmp_path, parameters={"cell": cells}))
     first, second = (plan.run(point, 1).cell for point in plan.listed())
     assert (first.name, first.time_norm, first.units) == ("rum", 1.0, 8)
     assert (second.name, second.units) == ("gru", 9)
 
 
 def test_a_limit_of_runs_counts_the_seeds(tmp_path):
-    path = write(tmp_path, search="random", parameters=RATE, runs=7, seeds=[1, 2, 3])
+    path = write_sweep(tmp_path, search="random", parameters=RATE, runs=7, seeds=[1, 2, 3])
     assert plans.read(path).most_points == 2
     assert plans.read(path, runs=12).most_points == 4
 
 
 def test_a_path_of_a_text_is_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    path = write(tmp_path, task="ptb", set={"task.data": "here"}, parameters={"cell.units": [5, 6]})
+    path = write_sweep(
+        tmp_path, task="ptb", set={"task.data": "here"}, parameters={"cell.units": [5, 6]}
+    )
     assert plans.read(path).base.task.data == str(tmp_path / "here")
 
 
-def test_the_example_and_that_of_the_manual_are_right(tmp_path):
+def test_examples_are_valid(tmp_path):
     root = Path(__file__).parent.parent.parent
     assert len(plans.read(root / "examples" / "sweep.yaml").listed()) == 8
     manual = (root / "docs" / "sweeps.md").read_text(encoding="utf-8")
@@ -133,9 +137,9 @@ def test_every_key_is_in_the_manual():
         ),
     ],
 )
-def test_mistakes_are_told(tmp_path, changes, expected):
+def test_errors_are_reported(tmp_path, changes, expected):
     with pytest.raises(ConfigError) as error:
-        plans.read(write(tmp_path, **changes))
+        plans.read(write_sweep(tmp_path, **changes))
     assert expected in str(error.value)
     assert "sweep.yaml" in str(error.value)
     assert "\n" not in str(error.value)
@@ -151,16 +155,18 @@ def test_mistakes_are_told(tmp_path, changes, expected):
         ({"low": 0, "high": 1}, "expected a number greater than 0, got 0"),
     ],
 )
-def test_a_wrong_range_is_told(tmp_path, given, expected):
-    path = write(tmp_path, search="random", runs=4, parameters={"optimizer.learning_rate": given})
+def test_wrong_range_is_rejected(tmp_path, given, expected):
+    path = write_sweep(
+        tmp_path, search="random", runs=4, parameters={"optimizer.learning_rate": given}
+    )
     with pytest.raises(ConfigError) as error:
         plans.read(path)
     assert expected in str(error.value)
 
 
-def test_a_mistake_in_a_value_names_its_line(tmp_path):
+def test_error_in_a_value_names_its_line(tmp_path):
     with pytest.raises(ConfigError, match=r"sweep\.yaml, line \d+, column 3: cell\.units: exp"):
-        plans.read(write(tmp_path, parameters={"cell.units": [8, -8]}))
+        plans.read(write_sweep(tmp_path, parameters={"cell.units": [8, -8]}))
 
 
 RATES = [0.1 / number for number in range(1, 11)]
@@ -201,23 +207,23 @@ DELAYS = {"low": 20, "high": 50, "integer": True}
     ],
 )
 def test_a_wrong_value_is_found_among_very_many_combinations(tmp_path, changes, expected):
-    path = write(tmp_path, search="bayesian", runs=20, set={}, **changes)
+    path = write_sweep(tmp_path, search="bayesian", runs=20, set={}, **changes)
     with pytest.raises(ConfigError) as error:
         plans.read(path)
     assert expected in str(error.value)
 
 
-def test_a_sweep_that_was_begun_with_a_value_that_may_be_wrong_can_still_be_read(tmp_path):
+def test_sweep_begun_with_an_invalid_value_can_still_be_read(tmp_path):
     changes = {"search": "bayesian", "runs": 20, "set": {}, "task": "recall"}
-    right = plans.read(write(tmp_path, **changes, parameters={"task.delay": [20, 50]}))
-    stored = write(tmp_path, **changes, parameters={"task.delay": DELAYS})
+    right = plans.read(write_sweep(tmp_path, **changes, parameters={"task.delay": [20, 50]}))
+    stored = write_sweep(tmp_path, **changes, parameters={"task.delay": DELAYS})
     assert plans.read(stored, base=right.base).most_points == 10
 
 
 def test_the_difference_of_two_descriptions_is_named(tmp_path):
-    one = plans.read(write(tmp_path)).description
+    one = plans.read(write_sweep(tmp_path)).description
     other = plans.read(
-        write(
+        write_sweep(
             tmp_path,
             seeds=[1, 3],
             runs=4,

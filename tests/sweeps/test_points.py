@@ -1,4 +1,4 @@
-"""Points are a pure function of what is varied and of a seed."""
+"""Points are a pure function of the varied parameters and a seed."""
 
 import itertools
 
@@ -107,7 +107,7 @@ def test_values_one_at_a_time_are_no_product():
         {"low": 0, "high": float("inf")},
     ],
 )
-def test_a_range_that_is_none_is_refused(wrong):
+def test_invalid_range_is_rejected(wrong):
     with pytest.raises(ValidationError):
         Range(**wrong)
 
@@ -115,11 +115,11 @@ def test_a_range_that_is_none_is_refused(wrong):
 @pytest.mark.parametrize(
     "point", [{}, {"a": 3}, {"a": 0.5, "b": 1}, {"a": True}, {"a": "1"}, {"a": 1.5}]
 )
-def test_what_is_no_point_is_told_apart(point):
+def test_invalid_points_are_detected(point):
     assert not points.is_one({"a": Range(low=1, high=2, integer=True)}, point)
 
 
-def test_the_whole_numbers_of_a_range_come_one_at_a_time_if_they_are_not_too_many():
+def test_integer_range_is_listed_unless_it_is_too_large():
     few = {"a": [1], "n": Range(low=3, high=6, integer=True)}
     assert [point["n"] for point in points.one_at_a_time(few, few)] == [3, 4, 5, 6]
     many = {"n": Range(low=1, high=10**9, integer=True), "x": Range(low=0.5, high=2.0)}

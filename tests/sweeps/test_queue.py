@@ -1,4 +1,4 @@
-"""Which run comes next, in a new sweep and in one that goes on."""
+"""Order of the runs of a new and of a resumed sweep."""
 
 import json
 
@@ -6,9 +6,9 @@ import pytest
 
 from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run
 from rumcli.sweeps.queue import Fixed, Queue
-from tests.sweeps.files import give, run, sweep, write
+from tests.sweeps.files import sweep, write_run, write_sweep
 
 A, B = ({"optimizer.learning_rate": rate} for rate in (0.01, 0.001))
 
@@ -24,31 +24,31 @@ def test_the_seeds_of_a_point_follow_each_other(tmp_path):
     assert made.points() == [A, B]
 
 
-def test_a_sweep_goes_on_with_what_is_not_done_and_then_with_new_points(tmp_path):
+def test_sweep_resumes_with_unfinished_runs_before_new_points(tmp_path):
     made, plan = sweep(tmp_path, [A])
-    give(made, plan, run(1, 1, A), [0.5], test=0.5)
+    write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
     queue = Queue(plan, made, Fixed(plan.points()))
     assert [one.name for one in queue.earlier] == ["point-1-seed-1"]
     assert names(queue) == ["point-1-seed-2", "point-2-seed-1", "point-2-seed-2"]
     assert made.points() == [A, B]
 
 
-def test_what_failed_is_tried_again_and_what_was_stopped_early_not(tmp_path):
+def test_failed_runs_are_retried_and_early_stopped_runs_are_not(tmp_path):
     made, plan = sweep(tmp_path, [A])
     for seed, state in ((1, FAILED), (2, STOPPED_EARLY)):
-        give(made, plan, run(1, seed, A), [0.5])
-        made.mark(run(1, seed, A), state, "")
+        write_run(made, plan, Run(1, seed, A), [0.5])
+        made.mark(Run(1, seed, A), state, "")
     assert names(Queue(plan, made, Fixed(plan.points())))[0] == "point-1-seed-1"
 
 
-def test_under_a_lower_limit_than_before_points_beyond_it_are_left_as_they_are(tmp_path):
+def test_points_beyond_a_lowered_limit_are_kept(tmp_path):
     rates = {"optimizer.learning_rate": [0.01, 0.001, 0.0001]}
     c = {"optimizer.learning_rate": 0.0001}
     made, _ = sweep(tmp_path, [A, B, c], parameters=rates)
     plan = made.plan(runs=3)
-    give(made, plan, run(1, 1, A), [0.5], test=0.5)
-    give(made, plan, run(2, 1, B), [0.4], test=0.4)
-    give(made, plan, run(2, 2, B), [0.4])
+    write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
+    write_run(made, plan, Run(2, 1, B), [0.4], test=0.4)
+    write_run(made, plan, Run(2, 2, B), [0.4])
     told = []
 
     class Source(Fixed):
@@ -65,13 +65,13 @@ def test_under_a_lower_limit_than_before_points_beyond_it_are_left_as_they_are(t
     assert names(again) == ["point-1-seed-2", "point-2-seed-2", "point-3-seed-1", "point-3-seed-2"]
 
 
-def test_a_random_search_that_goes_on_draws_the_points_of_one_that_was_never_stopped(tmp_path):
+def test_resumed_random_search_draws_the_same_points(tmp_path):
     changes = {
         "search": "random",
         "runs": 10,
         "parameters": {"cell.units": {"low": 1, "high": 50, "integer": True}},
     }
-    plan = plans.read(write(tmp_path, **changes))
+    plan = plans.read(write_sweep(tmp_path, **changes))
     whole = plan.listed()
     made, plan = sweep(tmp_path, whole[:2], **changes)
     names(Queue(plan, made, Fixed(plan.points())))
@@ -88,25 +88,25 @@ def test_the_search_learns_the_mean_of_all_seeds(tmp_path):
     made, plan = sweep(tmp_path, [])
     queue = Queue(plan, made, Source(plan.points()))
     first, second = queue.next(), queue.next()
-    give(made, plan, first, [0.6, 0.4])
+    write_run(made, plan, first, [0.6, 0.4])
     queue.ended(first)
     assert told == []
-    give(made, plan, second, [0.2])
+    write_run(made, plan, second, [0.2])
     queue.ended(second)
     assert told == [(1, pytest.approx(0.3))]
 
 
-def test_a_point_of_another_sweep_is_refused(tmp_path):
+def test_a_point_of_another_sweep_is_rejected(tmp_path):
     made, plan = sweep(tmp_path, [{"optimizer.learning_rate": 5.0}])
     with pytest.raises(RunError, match=r"points.jsonl: line 1 is no point of the sweep"):
         Queue(plan, made, Fixed(plan.points()))
 
 
-def test_a_run_folder_of_another_configuration_is_refused(tmp_path):
+def test_a_run_folder_of_another_configuration_is_rejected(tmp_path):
     made, plan = sweep(tmp_path, [A])
-    give(made, plan, run(1, 1, B), [0.5])
+    write_run(made, plan, Run(1, 1, B), [0.5])
     with pytest.raises(ConfigError, match=r"differs from the sweep's in optimizer.learning_rate"):
-        made.begin(run(1, 1, A), plan)
+        made.begin(Run(1, 1, A), plan)
 
 
 def delays(folder, drawn, **changes):
@@ -117,12 +117,14 @@ def delays(folder, drawn, **changes):
     changes = {"search": "random", "task": "recall", "set": {}, "hours": 1, **changes}
     made, right = sweep(folder, drawn, parameters={"task.delay": [20]}, **changes)
     between = {"low": 20, "high": 998, "integer": True}
-    path = write(folder, parameters={"task.delay": between}, **{**changes, "search": "bayesian"})
+    path = write_sweep(
+        folder, parameters={"task.delay": between}, **{**changes, "search": "bayesian"}
+    )
     return made, plans.read(path, base=right.base)
 
 
 class Known:
-    """Points in a given order; keeps what it hears of their ends."""
+    """Points in a given order; records their reported scores."""
 
     def __init__(self, *values):
         self._values = iter(values)
@@ -139,7 +141,7 @@ class Known:
         self.heard.append((number, score))
 
 
-def test_a_point_that_cannot_be_run_is_passed_over_and_told(tmp_path):
+def test_invalid_point_is_skipped_with_a_warning(tmp_path):
     made, plan = delays(tmp_path, [])
     source = Known(21, 22)
     queue = Queue(plan, made, source)
@@ -151,20 +153,20 @@ def test_a_point_that_cannot_be_run_is_passed_over_and_told(tmp_path):
     assert queue.gave_up is None
 
 
-def test_a_sweep_goes_on_behind_a_point_that_cannot_be_run(tmp_path):
+def test_sweep_continues_after_an_invalid_point(tmp_path):
     made, plan = delays(tmp_path, [{"task.delay": 21}])
     queue = Queue(plan, made, Known(22))
     assert names(queue) == ["point-2-seed-1", "point-2-seed-2"]
     assert len(queue.refused) == 1
 
 
-def test_points_that_cannot_be_run_are_within_the_limit_of_runs(tmp_path):
+def test_invalid_points_count_toward_the_limit_of_runs(tmp_path):
     made, plan = delays(tmp_path, [], runs=4)
     assert names(Queue(plan, made, Known(21, 23, 22))) == []
     assert [one["task.delay"] for one in made.points()] == [21, 23]
 
 
-def test_a_search_that_draws_nothing_that_can_be_run_comes_to_an_end(tmp_path):
+def test_search_that_draws_only_invalid_points_ends(tmp_path):
     made, plan = delays(tmp_path, [])
     odd = range(21, 999, 2)
     queue = Queue(plan, made, Known(20, *odd))
@@ -174,7 +176,7 @@ def test_a_search_that_draws_nothing_that_can_be_run_comes_to_an_end(tmp_path):
     assert queue.gave_up.endswith("task.delay: expected an even integer, got 219")
 
 
-def test_points_are_lines_that_anyone_can_read(tmp_path):
+def test_points_are_stored_as_json_lines(tmp_path):
     made, _ = sweep(tmp_path, [A, B])
     lines = (made.path / "points.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [A, B]

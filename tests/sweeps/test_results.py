@@ -1,4 +1,4 @@
-"""What came of a sweep is read from its folders, without Ray and without Keras."""
+"""Results of a sweep are read from its directories, without Ray and Keras."""
 
 import statistics
 
@@ -6,8 +6,8 @@ import pytest
 
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps import results
-from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, SweepFolder
-from tests.sweeps.files import give, run, sweep, write
+from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run, SweepFolder
+from tests.sweeps.files import sweep, write_run, write_sweep
 
 A, B, C = ({"optimizer.learning_rate": rate} for rate in (0.1, 0.01, 0.001))
 RATES = {"optimizer.learning_rate": [0.1, 0.01, 0.001]}
@@ -15,10 +15,10 @@ RATES = {"optimizer.learning_rate": [0.1, 0.01, 0.001]}
 
 def test_points_have_mean_and_deviation_over_seeds_the_best_first(tmp_path):
     made, plan = sweep(tmp_path, [A, B], parameters=RATES)
-    give(made, plan, run(1, 1, A), [0.9, 0.8], test=0.85)
-    give(made, plan, run(1, 2, A), [0.6, 0.7], test=0.65)
-    give(made, plan, run(2, 1, B), [0.5, 0.3], test=0.35)
-    give(made, plan, run(2, 2, B), [0.4, 0.2], test=0.25)
+    write_run(made, plan, Run(1, 1, A), [0.9, 0.8], test=0.85)
+    write_run(made, plan, Run(1, 2, A), [0.6, 0.7], test=0.65)
+    write_run(made, plan, Run(2, 1, B), [0.5, 0.3], test=0.35)
+    write_run(made, plan, Run(2, 2, B), [0.4, 0.2], test=0.25)
     found = results.read(made)
     assert [point.number for point in found.points] == [2, 1]
     best = found.to_json()["points"][0]
@@ -29,31 +29,31 @@ def test_points_have_mean_and_deviation_over_seeds_the_best_first(tmp_path):
     assert found.planned == 6
 
 
-def test_more_is_better_where_the_task_says_so(tmp_path):
+def test_higher_is_better_for_tasks_with_such_a_metric(tmp_path):
     made, plan = sweep(tmp_path, [A, B], parameters=RATES, seeds=[1])
-    give(made, plan, run(1, 1, A), [0.2, 0.6, 0.5], metric="accuracy", higher=True)
-    give(made, plan, run(2, 1, B), [0.3, 0.7], metric="accuracy", higher=True)
+    write_run(made, plan, Run(1, 1, A), [0.2, 0.6, 0.5], metric="accuracy", higher=True)
+    write_run(made, plan, Run(2, 1, B), [0.3, 0.7], metric="accuracy", higher=True)
     found = results.read(made)
     assert [point.number for point in found.points] == [2, 1]
     assert found.points[1].values == [0.6]
-    assert results.score(made, run(1, 1, A)) == -0.6
-    assert results.curve(made, run(1, 1, A)) == [(10, -0.2), (20, -0.6), (30, -0.5)]
+    assert results.score(made, Run(1, 1, A)) == -0.6
+    assert results.curve(made, Run(1, 1, A)) == [(10, -0.2), (20, -0.6), (30, -0.5)]
 
 
 def test_the_choice_is_by_validation_and_not_by_test(tmp_path):
     made, plan = sweep(tmp_path, [A, B], parameters=RATES, seeds=[1])
-    give(made, plan, run(1, 1, A), [0.2], test=0.9)
-    give(made, plan, run(2, 1, B), [0.3], test=0.1)
+    write_run(made, plan, Run(1, 1, A), [0.2], test=0.9)
+    write_run(made, plan, Run(2, 1, B), [0.3], test=0.1)
     assert [point.number for point in results.read(made).points] == [1, 2]
 
 
 def test_a_point_with_a_seed_that_failed_comes_after_all_whole_ones(tmp_path):
     made, plan = sweep(tmp_path, [A, B, C], parameters=RATES)
     for seed, value in ((1, 0.8), (2, 0.9)):
-        give(made, plan, run(1, seed, A), [value], test=value)
-    give(made, plan, run(2, 1, B), [0.1], test=0.1)
-    give(made, plan, run(2, 2, B), [0.1])
-    made.mark(run(2, 2, B), FAILED, "the loss is not finite")
+        write_run(made, plan, Run(1, seed, A), [value], test=value)
+    write_run(made, plan, Run(2, 1, B), [0.1], test=0.1)
+    write_run(made, plan, Run(2, 2, B), [0.1])
+    made.mark(Run(2, 2, B), FAILED, "the loss is not finite")
     found = results.read(made)
     assert [point.number for point in found.points] == [1, 2, 3]
     states = [one.state for point in found.points for one in point.outcomes]
@@ -61,19 +61,19 @@ def test_a_point_with_a_seed_that_failed_comes_after_all_whole_ones(tmp_path):
     assert found.points[1].outcomes[1].message == "the loss is not finite"
 
 
-def test_a_run_that_goes_on_is_no_longer_marked(tmp_path):
+def test_resumed_run_is_no_longer_marked(tmp_path):
     made, plan = sweep(tmp_path, [A], parameters=RATES, seeds=[1])
-    give(made, plan, run(1, 1, A), [0.5])
-    made.mark(run(1, 1, A), STOPPED_EARLY, "at step 10")
+    write_run(made, plan, Run(1, 1, A), [0.5])
+    made.mark(Run(1, 1, A), STOPPED_EARLY, "at step 10")
     assert results.read(made).count(STOPPED_EARLY) == 1
-    made.begin(run(1, 1, A), plan)
+    made.begin(Run(1, 1, A), plan)
     assert results.read(made).count(results.UNFINISHED) == 1
 
 
-def test_what_is_no_record_of_ours_does_not_hide_the_others(tmp_path):
+def test_invalid_record_does_not_hide_the_others(tmp_path):
     made, plan = sweep(tmp_path, [A, B], parameters=RATES, seeds=[1])
-    give(made, plan, run(1, 1, A), [0.5], test=0.5)
-    other = give(made, plan, run(2, 1, B), [0.4])
+    write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
+    other = write_run(made, plan, Run(2, 1, B), [0.4])
     (other.path / "metrics.jsonl").unlink()
     (other.path / "metrics.jsonl").mkdir()
     (other.path / "sweep.json").write_text('{"state": ["failed"]}')
@@ -83,15 +83,15 @@ def test_what_is_no_record_of_ours_does_not_hide_the_others(tmp_path):
     assert [point.values for point in found.points] == [[0.5], []]
 
 
-def test_of_one_value_there_is_no_deviation():
+def test_one_value_has_no_deviation():
     assert results.spread([2.0]) == {"mean": 2.0, "deviation": None, "of": 1}
     assert results.spread([]) is None
 
 
-def test_under_a_lower_limit_than_before_no_more_are_done_than_planned(tmp_path):
+def test_finished_runs_do_not_exceed_a_lowered_limit(tmp_path):
     made, plan = sweep(tmp_path, [A, B, C], parameters=RATES, seeds=[1])
     for number, settings in ((1, A), (3, C)):
-        give(made, plan, run(number, 1, settings), [number / 10], test=0.5)
+        write_run(made, plan, Run(number, 1, settings), [number / 10], test=0.5)
     done = [
         (found.done, found.planned, found.is_complete)
         for found in (results.read(made, made.plan(runs)) for runs in (1, 2, 3))
@@ -102,12 +102,12 @@ def test_under_a_lower_limit_than_before_no_more_are_done_than_planned(tmp_path)
     assert [one.run.name for one in found.due] == ["point-1-seed-1"]
 
 
-def test_runs_of_a_point_that_cannot_be_run_have_failed(tmp_path):
+def test_runs_of_an_invalid_point_have_failed(tmp_path):
     points = [{"task.delay": delay} for delay in (21, 22)]
     changes = {"search": "random", "task": "recall", "set": {}, "hours": 1}
     made, right = sweep(tmp_path, points, parameters={"task.delay": [20, 22]}, **changes)
     between = {"task.delay": {"low": 20, "high": 22, "integer": True}}
-    path = write(tmp_path, parameters=between, **{**changes, "search": "bayesian"})
+    path = write_sweep(tmp_path, parameters=between, **{**changes, "search": "bayesian"})
     found = results.read(made, plans.read(path, base=right.base))
     assert [(one.state, one.run.point) for one in found.due] == [
         *[(FAILED, 1)] * 2,
@@ -116,7 +116,7 @@ def test_runs_of_a_point_that_cannot_be_run_have_failed(tmp_path):
     assert "task.delay: expected an even integer, got 21" in found.due[0].message
 
 
-def test_points_of_which_nobody_knows_what_they_are_can_be_shown(tmp_path):
+def test_unrecognized_points_can_be_shown(tmp_path):
     strange = [{"cell": 1, "cell.name": [{}]}, {"": None}]
     made, _ = sweep(tmp_path, strange, parameters=RATES)
     assert {one.state for one in results.read(made).due} == {results.WAITING}

@@ -1,4 +1,4 @@
-"""How a search on Ray Tune begins and ends, without Ray."""
+"""Start and end of a search on Ray Tune, without Ray."""
 
 import errno
 from pathlib import Path
@@ -29,13 +29,13 @@ OSError: [Errno 28] No space left on device
         (RunError("can't write to out/point-1-seed-2: No space"), "can't write to out/point-1-s"),
     ],
 )
-def test_a_search_that_breaks_off_says_why_in_one_line(raised, expected):
+def test_aborted_search_reports_its_cause_in_one_line(raised, expected):
     with pytest.raises(tune.BrokenOffError) as error, tune.breaking_off(Path("out"), TheirError):
         raise raised
     assert str(error.value).startswith(expected)
     assert "\n" not in str(error.value)
 
 
-def test_what_was_asked_for_wrongly_stays_so():
+def test_usage_error_stays_a_usage_error():
     with pytest.raises(ConfigError, match="differs"), tune.breaking_off(Path("out"), TheirError):
         raise ConfigError("its configuration differs from the sweep's")

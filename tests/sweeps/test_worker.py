@@ -16,7 +16,7 @@ from tests.cli.commands import python
 
 
 def nothing(run):
-    """Start what is there already."""
+    """Start nothing."""
 
 
 def to_the_end(training):
@@ -36,7 +36,7 @@ def folder(tmp_path):
     return RunFolder.create(tmp_path / "run", small.run_config(steps=30))
 
 
-def test_a_run_tells_its_evaluations_and_its_end(folder):
+def test_run_reports_its_evaluations_and_its_end(folder):
     *evaluations, end = to_the_end(worker.Training(folder, nothing))
     assert [(one.step, one.steps, one.metric) for one in evaluations] == [
         (step, 30, "loss") for step in (10, 20, 30)
@@ -47,7 +47,7 @@ def test_a_run_tells_its_evaluations_and_its_end(folder):
     assert to_the_end(worker.Training(folder, pytest.fail)) == [worker.End(results.FINISHED)]
 
 
-def test_a_run_that_is_asked_to_stop_saves_and_goes_on_exactly(folder, tmp_path):
+def test_stopped_run_saves_and_resumes_bit_exactly(folder, tmp_path):
     training = worker.Training(folder, nothing)
     while not isinstance(training.news(0.1), Standing):
         pass
@@ -63,7 +63,7 @@ def test_a_run_that_is_asked_to_stop_saves_and_goes_on_exactly(folder, tmp_path)
     assert losses[0] == losses[1]
 
 
-def test_a_failure_of_the_run_is_its_end_and_not_a_crash(folder):
+def test_failed_run_ends_without_a_crash(folder):
     def fail(run):
         raise RunError("the loss is not finite")
 
@@ -71,7 +71,7 @@ def test_a_failure_of_the_run_is_its_end_and_not_a_crash(folder):
     assert news == [worker.End(FAILED, "the loss is not finite")]
 
 
-def test_a_crash_is_told_to_whoever_asks(folder):
+def test_crash_is_reported_to_the_caller(folder):
     def crash(run):
         raise ZeroDivisionError("of something else")
 
@@ -83,7 +83,7 @@ def test_a_crash_is_told_to_whoever_asks(folder):
         assert before is None
 
 
-def test_a_run_waits_for_one_that_is_about_to_be_gone(folder, monkeypatch):
+def test_run_waits_for_an_ending_process(folder, monkeypatch):
     monkeypatch.setattr(worker, "_BETWEEN_TRIES", 0.05)
     with lock.held(folder.path):
         training = worker.Training(folder, nothing)
@@ -112,7 +112,7 @@ GPU_VARIABLES = (
     ("gpus", "expected"),
     [(0, ["", None, None]), (0.5, ["3", "true", "false"]), (2, ["3", None, None])],
 )
-def test_a_run_sees_the_gpus_that_it_has(monkeypatch, gpus, expected):
+def test_run_sees_only_its_gpus(monkeypatch, gpus, expected):
     for variable in GPU_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")  # as Ray sets it
@@ -121,7 +121,7 @@ def test_a_run_sees_the_gpus_that_it_has(monkeypatch, gpus, expected):
     assert [worker.os.environ.get(variable) for variable in GPU_VARIABLES] == expected
 
 
-def test_a_run_has_the_backend_of_the_sweep_and_nothing_else_of_its_environment(monkeypatch):
+def test_run_inherits_only_the_backend_of_the_sweep(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.delenv("JAX_ENABLE_X64", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
@@ -134,7 +134,7 @@ def test_a_run_has_the_backend_of_the_sweep_and_nothing_else_of_its_environment(
 
 
 @pytest.mark.e2e
-def test_the_backend_is_chosen_before_keras_is_there(tmp_path):
+def test_backend_is_selected_before_importing_keras(tmp_path):
     code = (
         "import sys\n"
         "import rumcli.cli.sweep, rumcli.sweeps.worker\n"
@@ -143,7 +143,7 @@ def test_the_backend_is_chosen_before_keras_is_there(tmp_path):
     assert python(code, cwd=tmp_path).returncode == 0
 
 
-def test_a_run_whose_checkpoints_are_gone_fails_at_once_and_keeps_its_record(folder):
+def test_run_without_checkpoints_fails_at_once_and_keeps_its_record(folder):
     folder.append_record({"step": 10, "val_loss": 1.0})
     folder.append_record({"step": 20, "val_loss": 0.5})
     before = folder.records()

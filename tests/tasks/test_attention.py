@@ -35,7 +35,7 @@ def looked():
     return attention, memories, question, there
 
 
-def test_weights_are_shares_of_what_is_there(looked):
+def test_weights_are_a_distribution_over_present_sentences(looked):
     attention, memories, question, there = looked
     _, weights = attention(memories, question, there)
     weights = numpy(weights)
@@ -44,14 +44,14 @@ def test_weights_are_shares_of_what_is_there(looked):
     assert weights[0, :, :2].max() == 0
 
 
-def test_what_is_not_there_changes_nothing(looked):
+def test_missing_sentences_change_nothing(looked):
     attention, memories, question, there = looked
     before = numpy(attention(memories, question, there)[0])
     memories[0, :2] = 100
     np.testing.assert_array_equal(numpy(attention(memories, question, there)[0]), before)
 
 
-def test_one_look_is_its_formula(looked):
+def test_one_hop_matches_its_formula(looked):
     _, memories, question, there = looked
     attention = Attention(1, 6, 4)
     found = numpy(attention(memories, question, there)[0])
@@ -65,7 +65,7 @@ def test_one_look_is_its_formula(looked):
         np.testing.assert_allclose(found[sample], expected, atol=1e-5)
 
 
-def test_the_question_stands_beside_every_sentence():
+def test_question_is_concatenated_to_every_sentence():
     sentences = np.arange(12, dtype="float32").reshape(1, 3, 4)
     once = np.array([[[1, 2, 3, 4]]], "float32")
     found = numpy(Question()(sentences, once))

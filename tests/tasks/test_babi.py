@@ -11,7 +11,7 @@ from tests import babi
 LEVELS = ("words", "sentences")
 
 
-def make(level="words", *settings):
+def make_task(level="words", *settings):
     chosen = {
         ("task", "name"): "babi",
         ("cell", "name"): "gru",  # the model is the same for every cell, and this compiled soonest
@@ -20,14 +20,14 @@ def make(level="words", *settings):
     }
     settings = [f"task.level={level}", *settings]
     run = config.build(None, settings, chosen)
-    made = babi.stories(40)
+    made = babi.make_stories(40)
     parts = {"train": made[:24], "validation": made[24:32], "test": made[32:]}
     return registry.make(run, Stories.of(Collection("here", parts)))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_an_evaluation_has_every_question_once(level):
-    task = make(level)
+    task = make_task(level)
     batches = [task.evaluation_batch(Split.TEST, n) for n in range(task.batches_in(Split.TEST))]
     answers = np.concatenate([targets for _, targets in batches])
     words = task.stories.words
@@ -39,8 +39,8 @@ def test_an_evaluation_has_every_question_once(level):
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_padding_changes_no_answer(level):
-    task = make(level)
-    longer = make(level)
+    task = make_task(level)
+    longer = make_task(level)
     sizes = vars(longer.stories.sizes)
     grown = type(longer.stories.sizes)(**{**sizes, "words": sizes["words"] + 9, "sentences": 9})
     object.__setattr__(longer.stories, "sizes", grown)
@@ -55,9 +55,9 @@ def test_padding_changes_no_answer(level):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("level", ["words", "sentences"])
-def test_it_learns_where_everybody_is(level):
+def test_model_learns_where_everyone_is(level):
     keras.utils.set_random_seed(1)
-    task = make(level, "optimizer.learning_rate=0.005")
+    task = make_task(level, "optimizer.learning_rate=0.005")
     model = task.model()
     for step in range(200):
         loss, _ = model.train_on_batch(*task.training_batch(step))
@@ -68,7 +68,7 @@ def test_it_learns_where_everybody_is(level):
 
 
 def test_attention_is_over_the_sentences_of_the_story():
-    task = make("sentences")
+    task = make_task("sentences")
     inputs, _ = task.evaluation_batch(Split.TEST, 0)
     scores, weights = task.with_attention(task.model()).predict_on_batch(inputs)
     assert scores.shape == (16, 2)
@@ -78,20 +78,20 @@ def test_attention_is_over_the_sentences_of_the_story():
 
 
 def test_words_have_no_attention():
-    task = make("words")
+    task = make_task("words")
     assert len(task.with_attention(task.model()).outputs) == 1
 
 
-def test_the_reference_is_the_majority():
-    task = make()
+def test_baseline_is_the_majority():
+    task = make_task()
     assert task.reference.label == "majority"
     assert task.reference.baseline == task.stories.majority
     assert task.steps_per_pass == 6
 
 
-def test_material_of_another_task_is_refused():
+def test_data_of_another_task_are_rejected():
     run = config.build(None, [], {("task", "name"): "copying"})
     with pytest.raises(ValueError, match="material"):
-        registry.make(run, make().stories)
+        registry.make(run, make_task().stories)
     with pytest.raises(ValueError, match="material"):
         registry.make(config.build(None, [], {("task", "name"): "babi"}), None)

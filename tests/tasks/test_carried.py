@@ -32,7 +32,7 @@ def test_two_windows_are_one_of_twice_the_length(name, options, training):
 
 
 @pytest.mark.parametrize(("name", "options"), CELLS.items(), ids=CELLS)
-def test_a_stream_that_begins_forgets_what_was_before_it(name, options):
+def test_new_stream_resets_the_state(name, options):
     layer, x = carried(name, **options), inputs(5)
     first = ops.convert_to_numpy(layer(x, np.ones(3, "float32")))
     again = ops.convert_to_numpy(layer(x, np.array([1, 0, 1], "float32")))
@@ -40,7 +40,7 @@ def test_a_stream_that_begins_forgets_what_was_before_it(name, options):
     assert not np.allclose(again[1], first[1])
 
 
-def test_training_and_evaluation_have_states_of_their_own():
+def test_training_and_evaluation_have_separate_states():
     layer, x, goes_on = carried("rum"), inputs(5), np.zeros(3, "float32")
     first = ops.convert_to_numpy(layer(x, goes_on, training=True))
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(x, goes_on, training=False)), first)
@@ -70,6 +70,6 @@ def test_a_batch_of_another_size_is_of_no_stream():
         np.testing.assert_array_equal(state, ops.convert_to_numpy(after))
 
 
-def test_a_layer_that_keeps_its_states_to_itself_is_refused():
+def test_layer_without_returned_states_is_rejected():
     with pytest.raises(ValueError, match="return_state=True"):
         Carried(cells.make("rum", 6, return_sequences=True), 3, 3)

@@ -8,11 +8,6 @@ from rumcli.config import Split
 from tests import small
 
 
-@pytest.fixture(scope="module")
-def text(tmp_path_factory):
-    return small.write_text(tmp_path_factory.mktemp("text"))
-
-
 def characters(text, cell="rum", settings=(), **flags):
     keras.utils.set_random_seed(1)
     return small.task(
@@ -25,7 +20,7 @@ def evaluated(task, model, split=Split.TEST):
     return model.evaluate((batch for batch in batches), steps=len(batches), verbose=0)
 
 
-def test_an_evaluation_is_the_mean_over_all_characters_whatever_the_windows(text):
+def test_evaluation_is_the_mean_over_all_characters_for_any_window(text):
     # Given windows of six steps, of which the last ones lie in part behind the text's end,
     task = characters(text)
     model = task.model()
@@ -53,7 +48,7 @@ def test_bits_and_perplexity_follow_from_the_loss(text):
     assert math.isfinite(characters(text).complete({"loss": 1e9})["perplexity"])
 
 
-def test_a_stream_begins_in_the_first_window_of_a_pass_and_of_an_evaluation(text):
+def test_stream_begins_in_the_first_window_of_an_epoch_and_an_evaluation(text):
     task = characters(text)
     assert task.steps_per_pass == 14  # 700 characters in 8 streams, in windows of 6
     begins = [task.training_batch(step)[0]["begins"] for step in range(29)]
@@ -63,7 +58,7 @@ def test_a_stream_begins_in_the_first_window_of_a_pass_and_of_an_evaluation(text
     assert [flags.all() for flags in begins] == [True, *[False] * 8]
 
 
-def test_training_goes_on_with_its_state_after_an_evaluation(text):
+def test_training_keeps_its_state_after_an_evaluation(text):
     task = characters(text, "lstm", settings=["model.layers=2"])
     model = task.model()
 
@@ -78,7 +73,7 @@ def test_training_goes_on_with_its_state_after_an_evaluation(text):
         assert np.array_equal(state, after)
 
 
-def test_the_output_layer_and_the_embedding_are_orthogonal_at_first(text):
+def test_output_layer_and_embedding_are_initially_orthogonal(text):
     model = characters(text).model()
     size = characters(text).text.vocabulary.size
     embedding = model.get_layer("embedding").kernel.numpy()  # [6, 5]
@@ -103,7 +98,7 @@ def test_every_cell_reads_characters(text, cell, layers):
     assert math.isfinite(model.train_on_batch(*task.training_batch(0)))
 
 
-def test_the_reference_is_the_entropy_of_the_symbols_and_nothing_is_published_of_this_text(text):
+def test_baseline_is_the_symbol_entropy_without_a_published_value(text):
     reference = characters(text).reference
     counts = np.unique(
         np.frombuffer((text / "train.txt").read_bytes(), "uint8"), return_counts=True

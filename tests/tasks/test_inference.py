@@ -1,4 +1,4 @@
-"""The model that leaves this program computes what the run's model does."""
+"""An exported model has the outputs of the run's model."""
 
 import keras
 import numpy as np
@@ -20,9 +20,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize(("name", "cell", "settings"), KINDS.values(), ids=KINDS)
-def test_it_computes_what_the_run_does_also_when_it_was_written_and_read(
-    tmp_path, name, cell, settings
-):
+def test_exported_model_matches_the_run_after_saving_and_loading(tmp_path, name, cell, settings):
     data = {"task__data": str(small.write_text(tmp_path / "text"))} if name == "ptb" else {}
     run = small.run_config(name, cell=cell, settings=settings, **data)
     session.prepare(run)
@@ -59,6 +57,6 @@ def test_a_text_may_be_given_in_pieces_of_any_length(tmp_path):
 
 
 @pytest.mark.parametrize("name", layers.__all__)
-def test_keras_knows_every_layer(name):
+def test_every_layer_is_registered_with_keras(name):
     found = getattr(layers, name)
     assert keras.saving.get_registered_object(f"rumcli>{name}") is found

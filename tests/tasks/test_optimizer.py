@@ -24,7 +24,7 @@ def rates(*settings):
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop"])
 @pytest.mark.parametrize("skip", [False, True])
-def test_good_steps_are_keras_own_to_the_last_bit(name, skip):
+def test_finite_steps_match_keras_bit_exactly(name, skip):
     kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
     guarded = optimizer.make(configured(name=name), STEPS, skip_bad_steps=skip)
     found = []
@@ -45,7 +45,7 @@ def test_good_steps_are_keras_own_to_the_last_bit(name, skip):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
-def test_a_bad_gradient_changes_neither_weights_nor_moments(bad):
+def test_non_finite_gradient_changes_neither_weights_nor_moments(bad):
     made = optimizer.make(configured(), STEPS, skip_bad_steps=True)
     weight = keras.Variable(np.ones(3))
     good = keras.ops.ones(3)
@@ -58,7 +58,7 @@ def test_a_bad_gradient_changes_neither_weights_nor_moments(bad):
 
 
 @pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
-def test_a_loss_that_is_not_finite_makes_the_gradient_so(loss):
+def test_non_finite_loss_makes_the_gradient_non_finite(loss):
     made = optimizer.make(configured(), STEPS)
     scaled = made.scale_loss(keras.ops.convert_to_tensor(loss, "float32"))
     assert np.isnan(float(scaled))
@@ -71,7 +71,7 @@ def test_a_constant_rate_is_a_variable_that_callbacks_can_set():
     assert float(made.learning_rate) == 0.25
 
 
-def test_the_rate_drops_once_after_its_share_of_the_run():
+def test_rate_drops_once_after_its_fraction_of_the_run():
     found = rates("schedule.name=drop", "schedule.factor=0.1", "schedule.after=0.9")
     assert found[:90] == pytest.approx(0.5)
     assert found[90:] == pytest.approx(0.05)
@@ -94,11 +94,11 @@ def test_a_warm_up_rises_in_a_straight_line_to_the_rate():
 
 @pytest.mark.parametrize("name", config.names("optimizer"))
 @pytest.mark.parametrize("clip_norm", ["1.0", "null"])
-def test_a_mean_loss_is_optimised_as_the_sum_would_be(name, clip_norm):
+def test_mean_loss_is_optimized_as_the_sum(name, clip_norm):
     # Given gradients of a mean over ten terms, some of them near epsilon,
     terms, epsilon_like = 10, np.array([3.0, -2.0, 1e-7, 1e-4], "float32")
     settings = configured(f"clip_norm={clip_norm}", name=name)
-    # when one optimiser is told so, and another gets those of the sum,
+    # when one optimizer is given the number of terms, and another the gradients of the sum,
     of_mean, of_sum = optimizer.make(settings, STEPS, terms), optimizer.make(settings, STEPS)
     one, other = keras.Variable(np.ones(4, "float32")), keras.Variable(np.ones(4, "float32"))
     for scale in (1.0, 0.3, 2.0):

@@ -11,7 +11,7 @@ sizes = st.integers(1, 20)
 
 
 @given(lengths, sizes, st.integers(0, 2**32 - 1), st.integers(0, 5))
-def test_no_example_comes_twice_in_a_pass(lengths, size, seed, number):
+def test_no_example_repeats_in_an_epoch(lengths, size, seed, number):
     passes = Passes(lengths, size, seed)
     steps = range(number * passes.batches, (number + 1) * passes.batches)
     found = np.concatenate([passes.batch(step) for step in steps])
@@ -22,7 +22,7 @@ def test_no_example_comes_twice_in_a_pass(lengths, size, seed, number):
 
 
 @given(lengths, sizes, st.integers(0, 2**32 - 1))
-def test_batches_have_like_lengths(lengths, size, seed):
+def test_batches_have_similar_lengths(lengths, size, seed):
     passes = Passes(lengths, size, seed)
     batches = [lengths[passes.batch(step)] for step in range(passes.batches)]
     ordered = sorted(batches, key=lambda found: (found.min(), found.max()))
@@ -40,6 +40,6 @@ def test_a_batch_depends_on_seed_and_step_only():
     assert expected[: one.batches] != expected[one.batches : 2 * one.batches]
 
 
-def test_all_examples_are_seen_in_time():
+def test_every_example_is_eventually_seen():
     passes = Passes(np.ones(10), 4, seed=1)
     assert {int(n) for step in range(12) for n in passes.batch(step)} == set(range(10))

@@ -13,6 +13,6 @@ from rumcli.tasks.reference import Reference
         (Reference("chance", 0.1, 1.0), 0.05, -0.05 / 0.9, False),
     ],
 )
-def test_a_value_lies_between_the_levels(reference, value, fraction, beaten):
+def test_value_is_normalized_between_the_levels(reference, value, fraction, beaten):
     assert reference.fraction(value) == pytest.approx(fraction)
     assert reference.is_beaten(value) is beaten

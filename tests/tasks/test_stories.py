@@ -9,11 +9,11 @@ from tests import babi
 
 @pytest.fixture
 def collection():
-    made = babi.stories(30)
+    made = babi.make_stories(30)
     return Collection("here", {"train": made[:20], "validation": made[20:25], "test": made[25:]})
 
 
-def test_words_and_answers_are_those_of_all_splits(collection):
+def test_words_and_answers_cover_all_splits(collection):
     stories = Stories.of(collection)
     assert stories.words.answers == ("garden", "kitchen")
     assert "sandra" in stories.words.words
@@ -30,7 +30,7 @@ def test_the_majority_is_the_share_of_the_most_frequent_answer_of_training(colle
     assert stories.majority == max(map(given.count, set(given))) / len(given)
 
 
-def test_what_is_remembered_comes_back_without_the_questions(collection):
+def test_metadata_are_restored_without_the_questions(collection):
     stories = Stories.of(collection)
     again = Stories.from_json(stories.to_json())
     assert (again.words, again.sizes, again.majority) == (
@@ -55,40 +55,40 @@ def test_what_is_remembered_comes_back_without_the_questions(collection):
     ],
     ids=str,
 )
-def test_sizes_and_words_that_no_run_had_are_refused(change):
-    collection = Collection("x", {split: babi.stories(4) for split in SPLITS})
+def test_invalid_sizes_and_words_are_rejected(change):
+    collection = Collection("x", {split: babi.make_stories(4) for split in SPLITS})
     with pytest.raises(ConfigError, match="not what a run remembers"):
         Stories.from_json({**Stories.of(collection).to_json(), **change})
 
 
 @pytest.mark.parametrize("content", [None, [], {}, {"words": 3}], ids=str)
-def test_what_is_not_that_is_refused(content):
+def test_invalid_metadata_are_rejected(content):
     with pytest.raises(ConfigError, match="not what a run remembers"):
         Stories.from_json(content)
 
 
 def test_a_split_that_has_changed_is_named(collection):
     stories = Stories.of(collection)
-    other = Collection("there", {**collection.stories, "test": babi.stories(5, seed=1)})
+    other = Collection("there", {**collection.stories, "test": babi.make_stories(5, seed=1)})
     assert stories.changed(other, SPLITS) == ["test"]
 
 
-def test_other_stories_are_read_in_the_words_of_the_run(collection):
+def test_other_stories_are_read_in_the_vocabulary_of_the_run(collection):
     stories = Stories.of(collection)
-    other = stories.reading(Collection("there", {"test": babi.stories(3, seed=1)}), ["test"])
+    other = stories.reading(Collection("there", {"test": babi.make_stories(3, seed=1)}), ["test"])
     assert other.words == stories.words
     assert list(other.questions) == ["test"]
 
 
-def test_what_the_run_cannot_read_is_told(collection):
-    few = Stories.of(Collection("here", dict.fromkeys(SPLITS, babi.stories(1))))
+def test_unreadable_stories_are_reported(collection):
+    few = Stories.of(Collection("here", dict.fromkeys(SPLITS, babi.make_stories(1))))
     with pytest.raises(ConfigError, match="there, test stories: the word 'sandra'"):
-        few.reading(Collection("there", {"test": babi.stories(3)}), ["test"])
+        few.reading(Collection("there", {"test": babi.make_stories(3)}), ["test"])
 
 
 def test_a_story_may_be_longer_than_those_of_the_run_but_no_sentence(collection):
     stories = Stories.of(collection)
-    story = babi.stories(1)[0]
+    story = babi.make_stories(1)[0]
     longer = Story((*story.lines[:1] * 9, *story.lines))
     found = stories.reading(Collection("there", {"test": [longer]}), ["test"])
     assert found.sizes.sentences == 11

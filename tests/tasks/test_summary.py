@@ -23,7 +23,7 @@ def test_the_layers_and_their_weights_add_up():
     assert found.symbols is None
 
 
-def test_without_a_text_there_are_as_many_symbols_as_in_penn_treebank():
+def test_symbol_count_without_a_text_is_that_of_penn_treebank():
     found = summarize(small.run_config("ptb"))
     assert found.symbols == 50
     assert found.layers[0].weights == 50 * 5
@@ -40,7 +40,7 @@ def test_the_cells_of_a_fast_slow_network_are_named(task):
     assert cell.weights == sum(part.weights for part in cell.parts)
 
 
-def test_stories_are_assumed_to_be_as_those_that_are_generated():
+def test_stories_are_assumed_to_be_generated():
     found = summarize(small.run_config("babi", settings=["task.subtask=all"]))
     assert found.symbols is None
     (logits,) = [layer for layer in found.layers if layer.name == "logits"]

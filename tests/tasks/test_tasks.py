@@ -21,11 +21,6 @@ def _seeded():
     keras.utils.set_random_seed(1)
 
 
-@pytest.fixture(scope="module")
-def text(tmp_path_factory):
-    return small.write_text(tmp_path_factory.mktemp("text"))
-
-
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("task", OF_EXAMPLES)
 def test_a_model_gives_one_row_of_logits_per_answer(task, cell):
@@ -44,14 +39,14 @@ def test_a_training_batch_is_a_function_of_seed_and_step(task):
     assert not np.array_equal(one.training_batch(3)[0], other.training_batch(3)[0])
 
 
-def test_recall_goes_through_its_training_examples_again_and_again():
+def test_recall_repeats_its_training_examples():
     made = registry.make(small.run_config("recall", settings=["task.train_examples=12"]))
     seen = np.concatenate([made.training_batch(step)[0] for step in range(3)])  # 24 examples
     assert np.array_equal(seen[:12], seen[12:])
     assert len(np.unique(seen[:12], axis=0)) == 12
 
 
-def test_more_examples_than_there_are_fit_into_a_batch():
+def test_batch_may_exceed_the_number_of_examples():
     made = registry.make(small.run_config("recall", settings=["task.train_examples=3"]))
     inputs, answers = made.training_batch(0)
     assert len(inputs) == len(answers) == 8
@@ -69,14 +64,14 @@ def test_evaluation_sees_every_example_once(task):
     assert np.array_equal(np.concatenate(batches), made.examples(Split.TEST, 0, 20)[0])
 
 
-def test_the_memoryless_level_is_what_a_model_without_memory_gets():
+def test_memoryless_baseline_matches_a_model_without_memory():
     # Given logits that are sure of the blanks and undecided among the eight symbols,
     made = registry.make(small.run_config("copying", task__delay=30))
     _, targets = made.training_batch(0)
     logits = np.zeros((*targets.shape, 9), dtype="float32")
     logits[:, :-10, 0] = 100.0
     logits[:, -10:, 0] = -100.0
-    # then the loss is the level.
+    # then the loss is the baseline.
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(targets, logits)
     assert float(loss) == pytest.approx(made.reference.baseline, rel=1e-5)
     assert made.reference.baseline == pytest.approx(10 * math.log(8) / 50)
@@ -110,7 +105,7 @@ def test_the_optimizer_is_the_configured_one(optimizer):
     assert found.global_clipnorm == 0.5
 
 
-def test_the_output_layer_starts_as_in_the_original():
+def test_output_layer_is_initialized_as_in_the_original():
     made = registry.make(small.run_config("copying"))
     kernel, bias = made.model().get_layer("logits").get_weights()
     assert np.allclose(bias, 0.01)
@@ -118,7 +113,7 @@ def test_the_output_layer_starts_as_in_the_original():
 
 
 @pytest.mark.parametrize("task", ["recall", "ptb"])
-def test_the_output_layer_sees_scaled_states(text, task):
+def test_output_layer_receives_scaled_states(text, task):
     data = {"task__data": str(text)} if task == "ptb" else {}
     plain, scaled = (
         small.task(small.run_config(task, settings=[f"model.output_scale={scale}"], **data))
@@ -142,7 +137,7 @@ def test_the_output_layer_sees_scaled_states(text, task):
         ("rms", "gru", None, None),
     ],
 )
-def test_a_scale_by_name_makes_up_for_the_time_norm(scale, cell, time_norm, expected):
+def test_named_scale_compensates_for_the_time_norm(scale, cell, time_norm, expected):
     norm = [] if time_norm is None else [f"cell.time_norm={time_norm}"]
     made = registry.make(
         small.run_config("recall", cell, settings=[f"model.output_scale={scale}", *norm])
@@ -157,7 +152,7 @@ def test_every_task_of_the_configuration_can_be_made(text):
     assert [task.config.task.name for task in made] == TASKS
 
 
-def test_a_task_without_a_text_gets_none_and_one_with_a_text_must_have_it():
+def test_tasks_require_a_text_only_if_they_read_one():
     with pytest.raises(ValueError, match="task 'ptb', and material None"):
         registry.make(small.run_config("ptb"))
 
@@ -180,7 +175,7 @@ def test_cells_are_stacked_with_dropout_after_each(every_step):
 
 
 @pytest.mark.parametrize("task", [name for name in TASKS if name != "custom"])
-def test_the_figures_are_known_without_keras(task, text):
+def test_metric_names_are_known_without_keras(task, text):
     data = {"task__data": str(text)} if task == "ptb" else {}
     run = small.run_config(task, **data)
     made = small.task(run)

@@ -15,7 +15,7 @@ def read(tmp_path):
     return corpus.read(small.write_text(tmp_path / "text"))
 
 
-def test_what_is_remembered_comes_back_from_json_without_the_classes(read):
+def test_metadata_are_restored_from_json_without_the_classes(read):
     text = Text.of(read, unknown_below=None)
     again = Text.from_json(json.loads(json.dumps(text.to_json())))
     assert again.vocabulary == text.vocabulary
@@ -32,7 +32,7 @@ def test_a_split_is_read_in_the_vocabulary_of_the_training_text(read):
     np.testing.assert_array_equal(again.classes["test"], text.classes["test"])
 
 
-def test_a_symbol_that_only_another_split_has_is_told_with_its_place(tmp_path):
+def test_symbol_missing_in_training_is_reported_with_its_position(tmp_path):
     folder = small.write_text(tmp_path / "text")
     (folder / "valid.txt").write_bytes(b"abcd\xffabcd")
     expected = r"text, validation text: the byte '\\xff' .* offset 4 .* --set task.unknown_below=1 "
@@ -40,7 +40,7 @@ def test_a_symbol_that_only_another_split_has_is_told_with_its_place(tmp_path):
         Text.of(corpus.read(folder), unknown_below=None)
 
 
-def test_by_default_a_symbol_that_only_another_split_has_is_the_unknown_one(tmp_path):
+def test_symbol_missing_in_training_is_unknown_by_default(tmp_path):
     folder = small.write_text(tmp_path / "text")
     plain = Text.of(corpus.read(folder), unknown_below=None)
     (folder / "valid.txt").write_bytes(b"abcd\xffabcd")
@@ -69,14 +69,14 @@ def test_changed_splits_are_named(read, tmp_path):
     assert text.changed(other, ["train", "test"]) == ["train", "test"]
 
 
-def test_a_text_of_one_symbol_is_refused(tmp_path):
+def test_a_text_of_one_symbol_is_rejected(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"a" * 100)
     with pytest.raises(ConfigError, match="has one symbol only"):
         Text.of(corpus.read(path), unknown_below=None)
 
 
-def test_penn_treebank_is_known_by_all_three_of_its_texts(read):
+def test_penn_treebank_is_identified_by_all_three_texts(read):
     text = Text.of(read, unknown_below=None)
     assert not text.is_penn_treebank
     known = {
@@ -99,7 +99,7 @@ def test_penn_treebank_is_known_by_all_three_of_its_texts(read):
     ],
     ids=str,
 )
-def test_what_is_not_that_of_a_run_is_refused(read, change):
+def test_invalid_metadata_of_a_text_are_rejected(read, change):
     content = {**Text.of(read, unknown_below=None).to_json(), **change}
     with pytest.raises(ConfigError):
         Text.from_json(content)

@@ -20,7 +20,7 @@ def padded(sizes, units=3):
 
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "all"])
 @pytest.mark.parametrize("sizes", [(2, 3, 1), (4, 6, 5), (12, 1, 3)], ids=str)
-def test_what_is_spared_changes_no_result(sequences, sizes):
+def test_skipped_padding_changes_no_result(sequences, sizes):
     inputs, there = padded(sizes)
     layer = RUM(5, return_sequences=sequences, zero_output_for_mask=True)
     trimmed = Trimmed(layer, [3, 6, STEPS])
@@ -34,7 +34,7 @@ def test_what_is_spared_changes_no_result(sequences, sizes):
 
 @pytest.mark.parametrize("lengths", [[STEPS], [3, 6, STEPS]], ids=str)
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "all"])
-def test_backwards_every_sequence_is_read_from_its_end(sequences, lengths):
+def test_backward_layer_reads_each_sequence_from_its_end(sequences, lengths):
     inputs, there = padded((4, 6, 5))
     layer = RUM(5, return_sequences=sequences)
     trimmed = Trimmed(layer, lengths, backwards=True)
@@ -52,7 +52,7 @@ def test_backwards_every_sequence_is_read_from_its_end(sequences, lengths):
 
 
 @pytest.mark.slow
-def test_it_learns_what_the_layer_learns():
+def test_bucketed_layer_learns_as_the_plain_layer():
     inputs, there = padded((2, 5, 7, 3))
     targets = np.zeros((4, 5), "float32")
     weights = []
@@ -72,14 +72,14 @@ def cost(sizes, lengths):
     return sum(min(length for length in lengths if length >= size) for size in sizes)
 
 
-def test_as_many_lengths_as_sizes_waste_nothing():
+def test_one_bucket_per_length_wastes_nothing():
     assert lengths_for([4, 1, 3, 2]) == [1, 2, 3, 4]
     assert lengths_for([5] * 90 + [50] * 10) == [5, 50]
     assert lengths_for([7]) == [7]
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 4))
-def test_no_other_lengths_waste_less(sizes, most):
+def test_bucket_lengths_waste_least(sizes, most):
     found = lengths_for(sizes, most)
 
     longest = max(sizes)

@@ -6,13 +6,13 @@ import pytest
 from rumcli.training import accelerators, environment
 
 
-def test_a_processor_is_none():
+def test_cpu_is_no_accelerator():
     if keras.distribution.list_devices("gpu"):
         pytest.skip("this machine has a GPU")
     assert accelerators.names() == []
 
 
-def test_on_tensorflow_they_are_the_visible_ones_with_their_names(monkeypatch):
+def test_tensorflow_accelerators_are_the_visible_ones_with_names(monkeypatch):
     # given
     tf = pytest.importorskip("tensorflow")
     devices = [SimpleNamespace(device_type=kind) for kind in ("CPU", "GPU", "TPU")]
@@ -28,7 +28,7 @@ def test_on_tensorflow_they_are_the_visible_ones_with_their_names(monkeypatch):
     assert environment.describe(seed=1)["accelerators"] == ["NVIDIA H200", "TPU"]
 
 
-def test_on_jax_they_are_the_devices_that_are_no_processors(monkeypatch):
+def test_jax_accelerators_are_all_devices_but_cpus(monkeypatch):
     # given
     jax = pytest.importorskip("jax")
     devices = [

@@ -8,7 +8,7 @@ from tests import small
 
 
 @pytest.mark.parametrize("level", ["words", "sentences"])
-def test_every_question_has_the_answer_that_is_evaluated(level):
+def test_every_question_has_the_evaluated_prediction(level):
     task = small.task(small.run_config("babi", settings=[f"task.level={level}"]))
     model = task.model()
     answered = answering.answer(task, model, Split.TEST)

@@ -32,19 +32,19 @@ def same(one, other):
     )
 
 
-def test_what_is_saved_is_loaded(tmp_path):
+def test_saved_checkpoint_is_loaded_unchanged(tmp_path):
     path = CheckpointFolder(tmp_path).save(checkpoint(), keep=2)
     assert same(load(path), checkpoint())
 
 
-def test_only_the_newest_are_kept(tmp_path):
+def test_only_the_newest_checkpoints_are_kept(tmp_path):
     folder = CheckpointFolder(tmp_path)
     for step in (5, 10, 15):
         folder.save(checkpoint(step), keep=2)
     assert [path.name for path in folder.numbered()] == ["step-00000015.npz", "step-00000010.npz"]
 
 
-def test_no_checkpoint_is_none(tmp_path):
+def test_load_returns_none_without_checkpoints(tmp_path):
     assert CheckpointFolder(tmp_path).load_newest() == (None, [])
     assert CheckpointFolder(tmp_path).load_best() is None
 
@@ -69,7 +69,7 @@ def test_a_checkpoint_that_cannot_be_read_is_reported_with_the_cause(tmp_path):
     assert str(caught.value) == f"can't read checkpoint {path}: No such file or directory"
 
 
-def test_the_one_before_a_damaged_one_is_used_and_it_is_said(tmp_path):
+def test_previous_checkpoint_replaces_a_damaged_one_with_a_warning(tmp_path):
     folder = CheckpointFolder(tmp_path)
     folder.save(checkpoint(5), keep=2)
     folder.save(checkpoint(10), keep=2).write_bytes(b"rubbish")
@@ -79,7 +79,7 @@ def test_the_one_before_a_damaged_one_is_used_and_it_is_said(tmp_path):
     assert "step-00000010.npz is damaged" in warnings[0]
 
 
-def test_a_damaged_one_is_not_counted_among_those_that_are_kept(tmp_path):
+def test_damaged_checkpoint_does_not_count_as_kept(tmp_path):
     folder = CheckpointFolder(tmp_path)
     for step in (5, 10):
         folder.save(checkpoint(step), keep=2)
@@ -88,7 +88,7 @@ def test_a_damaged_one_is_not_counted_among_those_that_are_kept(tmp_path):
     assert [path.name for path in folder.numbered()] == ["step-00000015.npz", "step-00000010.npz"]
 
 
-def test_it_is_an_error_if_all_are_damaged(tmp_path):
+def test_load_fails_if_all_checkpoints_are_damaged(tmp_path):
     folder = CheckpointFolder(tmp_path)
     folder.save(checkpoint(5), keep=2).write_bytes(b"")
     with pytest.raises(RunError, match="every checkpoint"):
@@ -96,7 +96,7 @@ def test_it_is_an_error_if_all_are_damaged(tmp_path):
 
 
 @given(data=st.data())
-def test_a_changed_byte_is_noticed_or_changes_nothing(data):
+def test_changed_byte_is_detected_or_changes_nothing(data):
     with tempfile.TemporaryDirectory() as place:
         path = CheckpointFolder(pathlib.Path(place)).save(checkpoint(), keep=2)
         content = bytearray(path.read_bytes())
@@ -111,7 +111,7 @@ def test_a_changed_byte_is_noticed_or_changes_nothing(data):
 
 
 @given(data=st.data())
-def test_a_cut_off_file_is_noticed(data):
+def test_truncated_file_is_detected(data):
     with tempfile.TemporaryDirectory() as place:
         path = CheckpointFolder(pathlib.Path(place)).save(checkpoint(), keep=2)
         content = path.read_bytes()
@@ -135,7 +135,7 @@ def test_a_cut_off_file_is_noticed(data):
     ],
     ids=str,
 )
-def test_a_whole_file_of_which_no_run_can_go_on_is_damaged(tmp_path, step, progress):
+def test_valid_file_without_a_resumable_state_is_damaged(tmp_path, step, progress):
     path = tmp_path / "step-00000005.npz"
     manifest = {"format": 1, "step": step, "progress": progress}
     manifest["sha256"] = module._digest({}, manifest)
@@ -144,7 +144,7 @@ def test_a_whole_file_of_which_no_run_can_go_on_is_damaged(tmp_path, step, progr
         load(path)
 
 
-def test_a_compressed_file_is_refused(tmp_path):
+def test_a_compressed_file_is_rejected(tmp_path):
     path = CheckpointFolder(tmp_path).save(checkpoint(), keep=2)
     with np.load(path) as archive:
         np.savez_compressed(path, **archive)
@@ -161,7 +161,7 @@ def test_members_that_share_their_bytes_are_refused(tmp_path):
         load(path)
 
 
-def test_a_file_that_would_run_code_is_refused(tmp_path):
+def test_pickled_file_is_rejected(tmp_path):
     path = tmp_path / "step-00000001.npz"
     np.savez(path, manifest=np.array([{"a": 1}], dtype=object))
     with pytest.raises(DamagedError):

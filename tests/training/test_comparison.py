@@ -15,8 +15,8 @@ LEVELS = {
 }
 
 
-def write(path, run, records=(), summary=None, plan=None):
-    """Make a run folder of which the figures are given."""
+def write_run(path, run, records=(), summary=None, plan=None):
+    """Write a run directory with the given records and summary."""
     path.mkdir()
     (path / "config.yaml").write_text(config.to_yaml(run))
     lines = "".join(json.dumps(record) + "\n" for record in records)
@@ -47,7 +47,7 @@ def test_the_best_run_comes_first(tmp_path, task, name, expected):
     run = small.run_config(task)
     figures = {"middle": 0.3, "low": 0.2, "high": 0.4}
     folders = [
-        write(tmp_path / place, run, summary=finished(name, value))
+        write_run(tmp_path / place, run, summary=finished(name, value))
         for place, value in figures.items()
     ]
     (group,) = compare(folders)
@@ -57,13 +57,13 @@ def test_the_best_run_comes_first(tmp_path, task, name, expected):
     assert group.higher_is_better is (expected is None)
 
 
-def test_a_finished_run_has_its_test_and_another_its_best_validation(tmp_path):
+def test_finished_run_has_its_test_and_unfinished_run_its_best_validation(tmp_path):
     run = small.run_config()
     plan = {"parameters": 55, "reference": LEVELS["loss"]}
     folders = [
-        write(tmp_path / "none", run, plan=plan),
-        write(tmp_path / "under way", run, validations("loss", 0.4, 0.2, 0.3), plan=plan),
-        write(tmp_path / "done", run, validations("loss", 0.1), finished("loss", 0.25), plan),
+        write_run(tmp_path / "none", run, plan=plan),
+        write_run(tmp_path / "under way", run, validations("loss", 0.4, 0.2, 0.3), plan=plan),
+        write_run(tmp_path / "done", run, validations("loss", 0.1), finished("loss", 0.25), plan),
     ]
     (group,) = compare(folders)
     keys = ("split", "value", "weights_of_step", "steps", "seconds", "parameters", "finished")
@@ -77,14 +77,14 @@ def test_a_finished_run_has_its_test_and_another_its_best_validation(tmp_path):
     assert distances == [pytest.approx(-0.3), pytest.approx(-0.25), None]
 
 
-def test_each_task_is_a_group_of_its_own(tmp_path):
+def test_each_task_is_a_separate_group(tmp_path):
     every = small.run_config("babi", task__subtask="all")
     folders = [
-        write(tmp_path / "a", small.run_config("recall")),
-        write(tmp_path / "b", small.run_config("copying", steps=30)),
-        write(tmp_path / "c", every, summary={"mean_accuracy": 0.4, "steps": 20}),
-        write(tmp_path / "d", small.run_config("copying")),
-        write(tmp_path / "e", every, summary={"mean_accuracy": 0.6, "steps": 20}),
+        write_run(tmp_path / "a", small.run_config("recall")),
+        write_run(tmp_path / "b", small.run_config("copying", steps=30)),
+        write_run(tmp_path / "c", every, summary={"mean_accuracy": 0.4, "steps": 20}),
+        write_run(tmp_path / "d", small.run_config("copying")),
+        write_run(tmp_path / "e", every, summary={"mean_accuracy": 0.6, "steps": 20}),
     ]
     groups = compare(folders)
     assert [group.task for group in groups] == ["recall", "copying", "babi, all subtasks"]
@@ -94,7 +94,9 @@ def test_each_task_is_a_group_of_its_own(tmp_path):
 
 def test_settings_stay_with_their_run_when_the_order_changes(tmp_path):
     folders = [
-        write(tmp_path / str(seed), small.run_config(seed=seed), summary=finished("loss", value))
+        write_run(
+            tmp_path / str(seed), small.run_config(seed=seed), summary=finished("loss", value)
+        )
         for seed, value in ((1, 0.3), (2, 0.2))
     ]
     (group,) = compare(folders)
@@ -107,10 +109,10 @@ def test_settings_stay_with_their_run_when_the_order_changes(tmp_path):
 @pytest.mark.parametrize(
     ("task", "name"), [("copying", "loss"), ("recall", "accuracy"), ("ptb", "bits_per_character")]
 )
-def test_runs_older_than_their_plan_are_compared_by_what_they_recorded(tmp_path, task, name):
+def test_runs_without_a_plan_are_compared_by_their_records(tmp_path, task, name):
     records = [{**record, "val_loss": 1.0} for record in validations("x", 0, 0)]
     records = [{**record, f"val_{name}": n} for n, record in enumerate(records, 1)]
-    (group,) = compare([write(tmp_path / "a", small.run_config(task), records)])
+    (group,) = compare([write_run(tmp_path / "a", small.run_config(task), records)])
     assert group.metric == name
     assert group.rows[0].value == (2 if name == "accuracy" else 1)
     assert group.rows[0].reference is None
@@ -126,8 +128,8 @@ def test_runs_older_than_their_plan_are_compared_by_what_they_recorded(tmp_path,
         {"loss": "low", "steps": "all", "parameters": None, "seconds": True},
     ],
 )
-def test_a_summary_that_was_made_by_others_does_no_harm(tmp_path, content):
-    folder = write(tmp_path / "a", small.run_config(), validations("loss", 0.4), content)
+def test_foreign_summary_is_ignored(tmp_path, content):
+    folder = write_run(tmp_path / "a", small.run_config(), validations("loss", 0.4), content)
     (tmp_path / "a" / "metrics.jsonl").open("a").write('[1]\n{"step": null}\n{"val_')
     (group,) = compare([folder])
     assert group.rows[0].value == 0.4

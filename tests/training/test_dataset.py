@@ -11,7 +11,7 @@ def first_batches(batches, count):
     return [batch for batch, _ in zip(batches, range(count), strict=False)]
 
 
-def make(task, place):
+def make_task(task, place):
     data = {"task__data": str(small.write_text(place))} if task == "ptb" else {}
     return small.task(small.run_config(task, **data))
 
@@ -26,7 +26,7 @@ def assert_same(found, expected):
 @pytest.mark.parametrize("task", ["copying", "recall", "ptb"])
 @pytest.mark.parametrize("first_step", [0, 13])
 def test_training_batches_are_those_of_the_steps_in_their_order(tmp_path, task, first_step):
-    made = make(task, tmp_path)
+    made = make_task(task, tmp_path)
     # More than are made at once.
     found = first_batches(dataset.training_batches(made, first_step).as_numpy_iterator(), 20)
     for step, batch in enumerate(found, first_step):
@@ -34,8 +34,8 @@ def test_training_batches_are_those_of_the_steps_in_their_order(tmp_path, task, 
 
 
 @pytest.mark.parametrize("task", ["copying", "recall", "ptb"])
-def test_an_evaluation_has_every_batch_once_and_every_time_anew(tmp_path, task):
-    made = make(task, tmp_path)
+def test_evaluation_has_every_batch_once_and_can_be_repeated(tmp_path, task):
+    made = make_task(task, tmp_path)
     batches = dataset.evaluation_batches(made, "test")
     assert len(batches) == made.batches_in("test")
     for _ in range(2):
@@ -44,9 +44,9 @@ def test_an_evaluation_has_every_batch_once_and_every_time_anew(tmp_path, task):
         assert number == made.batches_in("test") - 1
 
 
-def test_the_shape_of_evaluation_batches_is_known_beforehand_where_it_is_one(tmp_path):
+def test_static_shape_of_evaluation_batches_is_declared(tmp_path):
     inputs, targets, weights = dataset.evaluation_batches(
-        make("ptb", tmp_path), "test"
+        make_task("ptb", tmp_path), "test"
     ).element_spec
     assert inputs["symbols"].shape == targets.shape == weights.shape == (3, 6)
     run = small.run_config("copying", settings=["task.test_examples=13"])
@@ -54,7 +54,7 @@ def test_the_shape_of_evaluation_batches_is_known_beforehand_where_it_is_one(tmp
     assert tuple(inputs.shape) == (None, 24)
 
 
-def test_the_shape_of_a_training_batch_is_known_beforehand():
+def test_static_shape_of_training_batches_is_declared():
     made = registry.make(small.run_config("copying"))
     inputs, _ = dataset.training_batches(made, 0).element_spec
     assert tuple(inputs.shape) == (8, 24)
@@ -80,7 +80,7 @@ def test_other_backends_get_a_plain_generator(monkeypatch):
         (13, 8, [8, 5]),  # a prime number
     ],
 )
-def test_evaluation_batches_are_of_one_size_where_that_can_be(examples, size, expected):
+def test_evaluation_batches_have_one_size_if_possible(examples, size, expected):
     settings = [f"task.test_examples={examples}", f"train.batch_size={size}"]
     made = registry.make(small.run_config("copying", settings=settings, train__batch_size=size))
     sizes = [

@@ -10,7 +10,7 @@ import rumcli.layers  # noqa: F401  # Keras knows our layers
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import importing
 from tests.cells import reference
-from tests.original_checkpoint import FIRST, LAST, under, variables, write
+from tests.original_checkpoint import FIRST, LAST, under, variables, write_checkpoint
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "public.npz"
 TOLD = {"time_norm": None, "activation": "relu", "zoneout": 0.0}
@@ -37,12 +37,12 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_checkpoint_becomes_a_model_that_computes_what_numpy_does(case, tmp_path):
+def test_imported_model_matches_numpy(case, tmp_path):
     # given
     version, has, told = CASES[case]
     cell = case.split()[0]
     theirs, ours = variables(3, 6, version, **has)
-    write(tmp_path / "model.ckpt", under("rnn/rum_cell", theirs))
+    write_checkpoint(tmp_path / "model.ckpt", under("rnn/rum_cell", theirs))
     inputs = np.random.default_rng(1).standard_normal((2, 9, 3)).astype("float32")
 
     # when
@@ -67,9 +67,7 @@ def test_a_checkpoint_becomes_a_model_that_computes_what_numpy_does(case, tmp_pa
         ("arum_ln", "arum", {"time_norm": 1.0}),
     ],
 )
-def test_a_checkpoint_becomes_a_model_that_computes_what_the_original_did(
-    case, cell, told, tmp_path
-):
+def test_imported_model_matches_the_original(case, cell, told, tmp_path):
     # given
     with np.load(GOLDEN, allow_pickle=False) as file:
         arrays = {
@@ -80,7 +78,7 @@ def test_a_checkpoint_becomes_a_model_that_computes_what_the_original_did(
         for key, array in arrays.items()
         if key.startswith("w.")
     }
-    write(tmp_path / "model", weights)
+    write_checkpoint(tmp_path / "model", weights)
 
     # when
     _, model = imported(tmp_path / "model.index", cell, tmp_path / "cell.keras", **told)
@@ -95,10 +93,10 @@ def test_a_checkpoint_becomes_a_model_that_computes_what_the_original_did(
     np.testing.assert_allclose(np.asarray(outputs), arrays["y"], atol=2e-5)
 
 
-def test_several_cells_are_told_apart_by_their_scopes(tmp_path):
+def test_scopes_select_one_of_several_cells(tmp_path):
     theirs, _ = variables(3, 4)
     other, _ = variables(4, 5)
-    write(tmp_path / "model", {**under("a/cell_0", theirs), **under("a/cell_1", other)})
+    write_checkpoint(tmp_path / "model", {**under("a/cell_0", theirs), **under("a/cell_1", other)})
     checkpoint = importing.Checkpoint(tmp_path)
     with pytest.raises(ConfigError, match="say which by --scope: a/cell_0, a/cell_1"):
         importing.scope_of(checkpoint, None)
@@ -109,13 +107,13 @@ def test_several_cells_are_told_apart_by_their_scopes(tmp_path):
     assert (found["features"], found["units"]) == (4, 5)
 
 
-def test_a_checkpoint_without_a_rum_says_what_it_has(tmp_path):
-    write(tmp_path / "model", {"rnn/lstm_cell/kernel": np.zeros((3, 4), "float32")})
+def test_checkpoint_without_a_rum_lists_its_variables(tmp_path):
+    write_checkpoint(tmp_path / "model", {"rnn/lstm_cell/kernel": np.zeros((3, 4), "float32")})
     with pytest.raises(ConfigError, match=r"no RUM of the original.*rnn/lstm_cell/kernel"):
         importing.scope_of(importing.Checkpoint(tmp_path / "model"), None)
 
 
-def test_what_is_no_checkpoint_is_an_error_and_leaves_nothing(tmp_path):
+def test_invalid_checkpoint_is_rejected_without_leaving_files(tmp_path):
     with pytest.raises(ConfigError, match=r"expected model\.ckpt\.index beside it"):
         importing.Checkpoint(tmp_path / "model.ckpt")
     with pytest.raises(ConfigError, match="is a folder; expected a checkpoint; in it are: none"):
@@ -125,10 +123,10 @@ def test_what_is_no_checkpoint_is_an_error_and_leaves_nothing(tmp_path):
         importing.Checkpoint(tmp_path / "torn")
 
 
-def test_a_damaged_checkpoint_fails_and_leaves_nothing(tmp_path):
+def test_damaged_checkpoint_fails_without_leaving_files(tmp_path):
     # given
     theirs, _ = variables(3, 40)
-    write(tmp_path / "model", theirs)
+    write_checkpoint(tmp_path / "model", theirs)
     data = tmp_path / "model.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:100])
 

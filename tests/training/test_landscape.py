@@ -19,7 +19,7 @@ WEIGHTS = arrays.arrays(
 )
 
 
-def norms(array):
+def filter_norms(array):
     return np.linalg.norm(array.reshape(-1, array.shape[-1]), axis=0)
 
 
@@ -27,9 +27,9 @@ def norms(array):
 def test_each_filter_of_a_direction_has_the_norm_of_the_weights_filter(weight, seed):
     drawn = np.random.default_rng(seed).standard_normal(weight.shape)
     found = filter_normalized(drawn, weight)
-    np.testing.assert_allclose(norms(found), norms(weight), rtol=1e-12)
+    np.testing.assert_allclose(filter_norms(found), filter_norms(weight), rtol=1e-12)
     # Within a filter only the length is changed.
-    lengths = norms(found) / norms(drawn)
+    lengths = filter_norms(found) / filter_norms(drawn)
     np.testing.assert_allclose(found, drawn * lengths, rtol=1e-12)
 
 
@@ -40,14 +40,14 @@ def test_the_loss_along_a_direction_does_not_depend_on_the_scale_of_the_weights(
     np.testing.assert_allclose(other[0], scale * one[0], rtol=1e-10)
 
 
-def test_biases_and_gains_stay_where_they_are():
+def test_biases_and_gains_are_not_perturbed():
     first, second = directions([np.ones(4), np.ones((2, 2))], seed=1)
     assert not first[0].any()
     assert not second[0].any()
     assert first[1].all()
 
 
-def test_directions_are_those_of_the_seed():
+def test_directions_depend_on_the_seed_only():
     weights = [np.ones((30, 20)), np.full((5, 4), 2.0)]
     one, again, other = (directions(weights, seed) for seed in (1, 1, 2))
     for (first, second), (first_again, second_again) in ((one, again),):
@@ -60,9 +60,7 @@ def test_directions_are_those_of_the_seed():
 
 
 @pytest.mark.parametrize("task", ["copying", "ptb"])
-def test_in_the_middle_is_the_loss_of_an_evaluation_and_the_weights_are_left_as_they_were(
-    tmp_path, task
-):
+def test_center_is_the_evaluation_loss_and_weights_are_restored(tmp_path, task):
     # Given a model and a split of several batches, of which those of a text have weights,
     text = {"task__data": str(small.write_text(tmp_path / "text"))} if task == "ptb" else {}
     made = small.task(small.run_config(task, **text))
@@ -75,7 +73,7 @@ def test_in_the_middle_is_the_loss_of_an_evaluation_and_the_weights_are_left_as_
     # when the landscape is explored on all of them,
     found = explore(made, model, Split.VALIDATION, count + 1, 3, 0.5, 1, told.append)
 
-    # then its middle is what an evaluation gives, to the rounding of float32.
+    # then its center is the evaluation loss, within float32 rounding.
     expected = evaluate(made, model, Split.VALIDATION)["loss"]
     assert found.losses[1, 1] == pytest.approx(expected, rel=1e-5)
     assert found.losses.shape == (3, 3)

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 
@@ -13,8 +12,7 @@ import pytest
 from rumcli import files
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import lock
-
-needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+from tests.marks import needs_posix
 
 
 def owner_of(folder):
@@ -48,7 +46,7 @@ def holder(tmp_path):
     process.join()
 
 
-def test_a_folder_is_free_again_and_nothing_is_left(tmp_path):
+def test_released_lock_leaves_no_file(tmp_path):
     for _ in range(2):
         with lock.held(tmp_path) as before:
             assert before is None
@@ -58,7 +56,7 @@ def test_a_folder_is_free_again_and_nothing_is_left(tmp_path):
 
 
 @needs_posix
-def test_a_second_process_is_refused_and_told_who_has_it(tmp_path, holder):
+def test_second_process_is_rejected_with_the_owner(tmp_path, holder):
     message = rf"in use by process {holder.pid} on {socket.gethostname()}"
     with pytest.raises(RunError, match=message), lock.held(tmp_path):
         pass
@@ -74,7 +72,7 @@ def test_the_lock_of_a_killed_process_is_stale(tmp_path, holder):
         assert owner_of(tmp_path)["process"] == os.getpid()
 
 
-def test_the_lock_of_another_machine_holds_while_that_gives_signs_of_life(tmp_path):
+def test_lock_of_another_machine_holds_while_its_heartbeat_continues(tmp_path):
     leave_behind(tmp_path, host="elsewhere")
     message = r"process 4711 on elsewhere .* no sign of life for 60 s"
     with pytest.raises(RunError, match=message), lock.held(tmp_path):
@@ -83,13 +81,13 @@ def test_the_lock_of_another_machine_holds_while_that_gives_signs_of_life(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
-def test_the_lock_of_another_machine_that_fell_silent_is_stale(tmp_path):
+def test_lock_of_another_machine_is_stale_without_heartbeat(tmp_path):
     leave_behind(tmp_path, host="elsewhere", age=3600)
     with lock.held(tmp_path) as before:
         assert before.host == "elsewhere"
 
 
-def test_the_owner_gives_signs_of_life(tmp_path, monkeypatch):
+def test_owner_refreshes_its_heartbeat(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "_BEAT", 0.01)
     with lock.held(tmp_path):
         path = tmp_path / "lock"
@@ -106,7 +104,7 @@ NO_PROCESSES = ["Infinity", "NaN", "1e999", "-1", "true", '"7"', "9" * 30, "9" *
 
 
 @pytest.mark.parametrize("text", [*NO_OWNERS, *(OWNER % one for one in NO_PROCESSES)])
-def test_a_lock_that_says_nothing_is_stale(tmp_path, text):
+def test_empty_lock_is_stale(tmp_path, text):
     (tmp_path / "lock").write_text(text)
     with lock.held(tmp_path) as before:
         assert before is None
@@ -116,7 +114,7 @@ def test_a_lock_that_says_nothing_is_stale(tmp_path, text):
 @pytest.mark.parametrize(
     "kind", ["symbolic link", "dangling link", "hard link", "pipe", "directory"]
 )
-def test_a_lock_that_is_no_file_of_its_own_is_rejected_and_not_written_through(tmp_path, kind):
+def test_linked_lock_is_rejected_and_its_target_unchanged(tmp_path, kind):
     mine, path = tmp_path / "mine", tmp_path / "run" / "lock"
     path.parent.mkdir()
     mine.write_text("mine")
@@ -151,7 +149,7 @@ def claim(path, *, parent=None):
     return lock.claimed(path, parent, "run", ["config.yaml"])
 
 
-def test_the_first_number_that_is_free_is_taken(tmp_path):
+def test_first_free_number_is_used(tmp_path):
     (tmp_path / "all" / "run-1").mkdir(parents=True)
     (tmp_path / "all" / "run-3").mkdir()
     with claim(None, parent=tmp_path / "all") as one, claim(None, parent=tmp_path / "all") as two:
@@ -161,7 +159,7 @@ def test_the_first_number_that_is_free_is_taken(tmp_path):
 CLAIMANTS, ROUNDS = 4, 25
 
 
-def test_of_several_that_create_one_directory_one_writes_and_the_others_nothing(tmp_path):
+def test_one_of_several_creators_of_a_directory_writes(tmp_path):
     start = threading.Barrier(CLAIMANTS)
     winners: dict[int, list[int]] = {number: [] for number in range(ROUNDS)}
     wrong = []
@@ -194,7 +192,7 @@ def test_of_several_that_create_one_directory_one_writes_and_the_others_nothing(
     assert written == {number: found[0] for number, found in winners.items()}
 
 
-def test_a_directory_that_its_creator_gives_up_can_be_created_by_another(tmp_path):
+def test_abandoned_directory_can_be_created_by_another_process(tmp_path):
     stop, taken = threading.Event(), 0
 
     def give_up():

@@ -12,7 +12,7 @@ from tests import babi
 
 @pytest.fixture
 def data(tmp_path):
-    return babi.write(tmp_path / "en", numbers=(1, 5))
+    return babi.write_subtasks(tmp_path / "en", numbers=(1, 5))
 
 
 def of_babi(data, **flags):
@@ -21,7 +21,7 @@ def of_babi(data, **flags):
     return config.build(None, settings, {("task", "name"): "babi", ("task", "data"): given})
 
 
-def begun(run, place):
+def begin_run(run, place):
     folder = RunFolder.create(place, run)
     material.remember(material.for_training(run, None), folder)
     return folder
@@ -34,9 +34,9 @@ def test_the_last_tenth_of_the_training_stories_is_validation(data):
     assert found.source == f"{data}, en"
 
 
-def test_questions_that_take_too_much_memory_are_told(data, tmp_path, monkeypatch):
+def test_questions_that_exceed_memory_are_rejected(data, tmp_path, monkeypatch):
     run = of_babi(data)
-    folder = begun(run, tmp_path / "run")
+    folder = begin_run(run, tmp_path / "run")
     monkeypatch.setattr(sources, "_LARGEST", 100)
     with pytest.raises(ConfigError, match=r"the train questions, .* too many to keep"):
         material.for_training(run, None)
@@ -44,7 +44,7 @@ def test_questions_that_take_too_much_memory_are_told(data, tmp_path, monkeypatc
         material.for_evaluation(folder, Split.TEST)
 
 
-def test_without_data_stories_are_generated_the_same_for_the_same_seed():
+def test_stories_generated_without_data_depend_on_the_seed_only():
     sizes = {"train_examples": 20, "validation_examples": 10, "test_examples": 10}
     one, two = (material.for_training(of_babi(None, **sizes), None) for _ in range(2))
     assert one.source == "generated"
@@ -53,32 +53,32 @@ def test_without_data_stories_are_generated_the_same_for_the_same_seed():
     assert material.for_training(other, None).contents != one.contents
 
 
-def test_a_run_evaluates_on_what_it_was_made_for(data, tmp_path):
-    folder = begun(of_babi(data), tmp_path / "run")
+def test_run_evaluates_on_its_own_data(data, tmp_path):
+    folder = begin_run(of_babi(data), tmp_path / "run")
     found = material.for_evaluation(folder, Split.TEST)
     assert list(found.questions) == ["test"]
-    babi.write(data, test=13)
+    babi.write_subtasks(data, test=13)
     with pytest.raises(ConfigError, match="the test stories are not that of the run; --data "):
         material.for_evaluation(folder, Split.TEST)
     assert len(material.for_evaluation(folder, Split.TEST, data).questions["test"]) == 26
 
 
-def test_a_run_does_not_go_on_with_other_stories(data, tmp_path):
-    folder = begun(of_babi(data), tmp_path / "run")
-    babi.write(data, train=41)
+def test_resume_rejects_other_stories(data, tmp_path):
+    folder = begin_run(of_babi(data), tmp_path / "run")
+    babi.write_subtasks(data, train=41)
     with pytest.raises(ConfigError, match="the train and validation stories are not that of the"):
         material.for_training(folder.config, folder)
 
 
-def test_runs_that_would_go_on_with_other_stories_are_named(data, tmp_path):
+def test_runs_with_other_stories_are_named(data, tmp_path):
     # given
-    folders = [begun(of_babi(data), tmp_path / f"run-{number}") for number in (1, 2)]
+    folders = [begin_run(of_babi(data), tmp_path / f"run-{number}") for number in (1, 2)]
     new = RunFolder.create(tmp_path / "new", of_babi(data))
-    other = of_babi(babi.write(tmp_path / "moved", numbers=(1, 5)))
+    other = of_babi(babi.write_subtasks(tmp_path / "moved", numbers=(1, 5)))
 
     # then
     material.check_going_on(other, [*folders, new])
-    babi.write(tmp_path / "moved", train=41)
+    babi.write_subtasks(tmp_path / "moved", train=41)
     with pytest.raises(ConfigError, match=r"run-1: .* the train and validation stories are not "):
         material.check_going_on(other, [new, *folders])
     (folders[0].path / material.NAME).write_text("[]")
@@ -87,15 +87,15 @@ def test_runs_that_would_go_on_with_other_stories_are_named(data, tmp_path):
     material.check_going_on(other, [new])
 
 
-def test_one_file_can_be_evaluated_and_not_be_trained_on(data, tmp_path):
-    folder = begun(of_babi(data), tmp_path / "run")
+def test_single_file_can_be_evaluated_but_not_trained_on(data, tmp_path):
+    folder = begin_run(of_babi(data), tmp_path / "run")
     file = data / "qa1_single-supporting-fact_train.txt"
     assert len(material.for_evaluation(folder, Split.TEST, file).questions["test"]) == 80
     with pytest.raises(ConfigError, match="has no test stories; to train takes a folder or an"):
         material.for_training(of_babi(file), None)
 
 
-def test_a_missing_training_file_is_generated_only_if_asked_for(data):
+def test_missing_training_file_is_generated_only_on_request(data):
     (data / "qa5_three-arg-relations_train.txt").unlink()
     with pytest.raises(ConfigError, match=r"there is no qa5_three-arg-relations_train\.txt"):
         material.for_training(of_babi(data, subtask=5), None)
@@ -107,15 +107,15 @@ def test_a_missing_training_file_is_generated_only_if_asked_for(data):
     assert len(found.questions["test"]) == 24
 
 
-def test_all_subtasks_have_no_stories_together(tmp_path):
+def test_stories_of_all_subtasks_cannot_be_loaded_together(tmp_path):
     folder = RunFolder.create(tmp_path / "run", of_babi(None, subtask="all"))
     (folder.path / material.NAME).write_text("{}")
     with pytest.raises((ConfigError, RunError)):
         material.for_evaluation(folder, Split.TEST)
 
 
-def test_what_is_remembered_must_be_there(data, tmp_path):
-    folder = begun(of_babi(data), tmp_path / "run")
+def test_missing_metadata_are_reported(data, tmp_path):
+    folder = begin_run(of_babi(data), tmp_path / "run")
     Path(folder.path / material.NAME).write_text("[]")
     with pytest.raises(RunError, match="is damaged"):
         material.for_evaluation(folder, Split.TEST)

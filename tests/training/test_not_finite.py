@@ -11,7 +11,8 @@ from rumcli.training.checkpoint import load
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.trainer import train
 from tests import small
-from tests.training.test_trainer import Recorder, records
+from tests.runs import read_records
+from tests.training.test_trainer import Recorder
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def begin(place, *settings, steps=20):
     # The last is finite; the square of its gradient's norm is not.
     [(np.nan, "loss"), (1e30, "gradient")],
 )
-def test_a_bad_step_ends_the_run_and_tells_all_about_it(tmp_path, bad_steps, weight, what):
+def test_non_finite_step_ends_the_run_with_a_full_report(tmp_path, bad_steps, weight, what):
     bad_steps[12] = weight
     run, folder, recorder = begin(tmp_path / "run")
     with pytest.raises(RunError) as error:
@@ -57,7 +58,7 @@ def test_a_bad_step_ends_the_run_and_tells_all_about_it(tmp_path, bad_steps, wei
     assert all(np.isfinite(array).all() for array in checkpoint.arrays.values())
 
 
-def test_a_run_goes_on_from_before_a_bad_step(tmp_path, bad_steps):
+def test_run_resumes_before_a_non_finite_step(tmp_path, bad_steps):
     bad_steps[12] = np.nan
     run, folder, recorder = begin(tmp_path / "run")
     with pytest.raises(RunError):
@@ -66,12 +67,12 @@ def test_a_run_goes_on_from_before_a_bad_step(tmp_path, bad_steps):
     train(run, folder, Recorder())
     whole_run, whole, _ = begin(tmp_path / "whole")
     train(whole_run, whole, Recorder())
-    assert records(folder) == records(whole)
+    assert read_records(folder.path) == read_records(whole.path)
     assert not folder.records("not_finite.jsonl")
 
 
 @pytest.mark.parametrize("first", [5, 10])
-def test_a_bad_step_is_skipped_and_leaves_no_trace_in_weights_and_means(tmp_path, bad_steps, first):
+def test_skipped_step_changes_neither_weights_nor_means(tmp_path, bad_steps, first):
     bad_steps.update({first: np.nan, first + 1: np.inf, first + 2: 1e30})
     run, folder, recorder = begin(tmp_path / "run", "train.on_nan=skip")
     summary = train(run, folder, recorder)
@@ -88,7 +89,7 @@ def test_a_bad_step_is_skipped_and_leaves_no_trace_in_weights_and_means(tmp_path
     assert all(np.isfinite(array).all() for array in arrays.values())
 
 
-def test_a_step_that_is_skipped_is_as_if_its_batch_had_not_been(tmp_path, bad_steps):
+def test_skipped_step_equals_a_run_without_its_batch(tmp_path, bad_steps):
     # Given a run whose last of 20 steps is skipped,
     bad_steps[19] = np.nan
     settings = ["train.on_nan=skip", "train.eval_every=20"]
@@ -102,7 +103,7 @@ def test_a_step_that_is_skipped_is_as_if_its_batch_had_not_been(tmp_path, bad_st
     assert [name for name in names if not np.array_equal(one[name], two[name])] == []
 
 
-def test_too_many_bad_steps_in_a_row_end_the_run(tmp_path, bad_steps):
+def test_too_many_consecutive_non_finite_steps_end_the_run(tmp_path, bad_steps):
     bad_steps.update(dict.fromkeys(range(3, 8), np.nan))
     run, folder, recorder = begin(tmp_path / "run", "train.on_nan=skip", "train.skip_at_most=4")
     with pytest.raises(RunError, match=r"step 8 .* like 4 before it, more than train.skip_at_most"):
@@ -113,7 +114,7 @@ def test_too_many_bad_steps_in_a_row_end_the_run(tmp_path, bad_steps):
 
 
 @pytest.mark.slow
-def test_the_last_good_checkpoint_outlives_the_steps_that_are_skipped(tmp_path, bad_steps):
+def test_last_finite_checkpoint_survives_skipped_steps(tmp_path, bad_steps):
     bad_steps.update(dict.fromkeys(range(8, 13), np.nan))  # an evaluation is among them
     settings = ["train.on_nan=skip", "train.skip_at_most=4", "train.checkpoint_every=1"]
     run, folder, recorder = begin(tmp_path / "run", *settings)
@@ -124,10 +125,10 @@ def test_the_last_good_checkpoint_outlives_the_steps_that_are_skipped(tmp_path, 
     train(run, folder, Recorder())
     whole_run, whole, _ = begin(tmp_path / "whole", *settings)
     train(whole_run, whole, Recorder())
-    assert records(folder) == records(whole)
+    assert read_records(folder.path) == read_records(whole.path)
 
 
-def test_a_good_step_begins_the_count_anew(tmp_path, bad_steps):
+def test_finite_step_resets_the_skip_count(tmp_path, bad_steps):
     bad_steps.update(dict.fromkeys([3, 4, 6, 7], np.nan))
     run, folder, recorder = begin(tmp_path / "run", "train.on_nan=skip", "train.skip_at_most=2")
     assert train(run, folder, recorder)["skipped_steps"] == 4

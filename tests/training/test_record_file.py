@@ -52,7 +52,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize(("content", "missing"), DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_record_is_restored_from_the_checkpoint_and_it_is_said(file, content, missing):
+def test_damaged_record_is_restored_from_the_checkpoint_with_a_warning(file, content, missing):
     # given
     backup = json.loads(json.dumps(file.backup()))
     file.path.unlink()
@@ -70,7 +70,7 @@ def test_a_damaged_record_is_restored_from_the_checkpoint_and_it_is_said(file, c
         assert "restored from the checkpoint of step 33" in warning
 
 
-def test_what_a_checkpoint_is_too_small_for_is_lost_and_its_steps_are_named(file, monkeypatch):
+def test_records_missing_in_the_checkpoint_are_reported_with_their_steps(file, monkeypatch):
     monkeypatch.setattr(record_file, "_BACKUP_BYTES", len(line(30) + line(33)))
     backup = file.backup()
     assert len(backup["newest"]) == 2
@@ -92,7 +92,7 @@ def test_records_that_follow_a_repair_are_backed_up_too(file):
     assert file.path.read_text() == ALL + line(40)
 
 
-def test_a_checkpoint_without_a_backup_leaves_what_is_there(file):
+def test_checkpoint_without_a_backup_keeps_the_record(file):
     file.path.write_text(line(10) + line(30))
     assert anew(file).rewind(20, None) == []
     assert file.path.read_text() == line(10)

@@ -37,18 +37,18 @@ def test_an_address_is_a_host_and_a_port(text, expected):
 
 
 @pytest.mark.parametrize("text", ["host", "host:", ":80", "host:0", "host:65536", "host:-1", ""])
-def test_what_is_no_address_is_an_error(text):
+def test_invalid_address_is_rejected(text):
     with pytest.raises(ConfigError, match="expected HOST:PORT"):
         parse_address(text)
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0:29500", "[::]:29500", ":::29500", "[0::0]:29500"])
-def test_an_address_is_one_place(text):
+def test_address_must_name_one_host(text):
     with pytest.raises(ConfigError, match="expected the address at which the others reach worker"):
         parse_address(text)
 
 
-def test_all_know_each_other_and_have_the_chief_s_configuration():
+def test_workers_are_connected_and_receive_the_chief_s_configuration():
     chief, others, refused = met(3)
     cluster = chief.result().cluster
     assert len(set(cluster)) == 3
@@ -58,7 +58,7 @@ def test_all_know_each_other_and_have_the_chief_s_configuration():
     assert refused == []
 
 
-def test_who_has_a_number_that_is_taken_is_refused_and_the_others_go_on():
+def test_duplicate_worker_number_is_rejected_and_the_others_continue():
     meeting, refused = Meeting(HERE, 3), []
     with ThreadPoolExecutor(8) as pool:
         chief = pool.submit(meeting.gather, "", nothing, refused.append, 20.0)
@@ -73,7 +73,7 @@ def test_who_has_a_number_that_is_taken_is_refused_and_the_others_go_on():
     assert len(refused) == 2
 
 
-def test_strangers_are_passed_over():
+def test_foreign_connections_are_ignored():
     meeting = Meeting(HERE, 2)
     with ThreadPoolExecutor(8) as pool:
         chief = pool.submit(meeting.gather, "", nothing, [].append, 20.0)
@@ -84,7 +84,7 @@ def test_strangers_are_passed_over():
     assert chief.result().cluster == other.result()[0].cluster
 
 
-def test_the_chief_waits_for_so_long_and_names_who_did_not_come():
+def test_chief_times_out_and_names_the_missing_workers():
     chief, others, _ = met(3, ranks=[2], seconds=1.0)
     with pytest.raises(RunError, match=r"worker 1 of 3 did not come to 127\.0\.0\.1:"):
         chief.result()
@@ -92,14 +92,14 @@ def test_the_chief_waits_for_so_long_and_names_who_did_not_come():
         others[0].result()
 
 
-def test_a_worker_waits_for_the_chief_for_so_long():
+def test_worker_times_out_without_a_chief():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with pytest.raises(RunError, match=f"no chief waits at 127.0.0.1:{port}: "):
         join(Address("127.0.0.1", port), 1, nothing, 0.5)
 
 
-def test_waiting_ends_when_it_is_asked_to():
+def test_stop_request_ends_waiting():
     class StoppedError(Exception):
         pass
 
@@ -121,42 +121,42 @@ def three():
     return all_links, heard
 
 
-def close(link):
-    """End a process's part, as a kill does: it says nothing any more."""
+def silence(link):
+    """Close the connections of a process, as a kill does."""
     link._ending.set()
     for connection in link._others.values():
         connection.close()
 
 
 @pytest.mark.parametrize(("gone", "name"), [(1, "worker 1"), (0, "worker 0, the chief,")])
-def test_all_hear_of_one_that_is_gone(three, gone, name):
+def test_lost_worker_is_reported_to_all(three, gone, name):
     all_links, heard = three
-    close(all_links[gone])
+    silence(all_links[gone])
     for rank in {0, 1, 2} - {gone}:
         assert all_links[rank].reason() == f"{name} is gone"
         deadline = time.monotonic() + 10
-        while not heard[rank] and time.monotonic() < deadline:  # it is told just after
+        while not heard[rank] and time.monotonic() < deadline:  # the callback runs just after
             time.sleep(0.01)
         assert heard[rank] == [f"{name} is gone"]
 
 
-def test_all_hear_why_one_failed(three):
+def test_failure_cause_is_reported_to_all(three):
     all_links, _ = three
     all_links[2].fail("there is no text")
     for rank in (0, 1):
         assert all_links[rank].reason() == "worker 2: there is no text"
 
 
-def test_one_that_is_silent_is_taken_for_dead(monkeypatch):
+def test_silent_worker_times_out(monkeypatch):
     monkeypatch.setattr(links, "_DEAD_AFTER", 0.5)
     chief, others, _ = met(2)
     chief.result().watch(lambda reason: None)
     # The other one is there, and gives no sign.
     assert chief.result().reason() == "worker 1 gave no sign of life for 0 seconds"
-    close(others[0].result()[0])
+    silence(others[0].result()[0])
 
 
-def test_signs_of_life_keep_the_connection(monkeypatch):
+def test_heartbeats_keep_the_connection(monkeypatch):
     monkeypatch.setattr(links, "_DEAD_AFTER", 0.6)
     monkeypatch.setattr(links, "BEAT", 0.1)
     monkeypatch.setattr(links, "MOMENT", 1.5)
@@ -169,7 +169,7 @@ def test_signs_of_life_keep_the_connection(monkeypatch):
         list(pool.map(lambda link: link.finish(), both))
 
 
-def test_nobody_ends_before_all_are_done(three):
+def test_no_worker_ends_before_all_are_done(three):
     all_links, heard = three
     ended = []
 

@@ -31,13 +31,13 @@ def test_a_requirement_is_a_name_a_comparison_and_a_number(text, expected):
 @pytest.mark.parametrize(
     "text", ["", "accuracy", "accuracy=0.9", "accuracy==1", ">=1", "a b>=1", "loss<nan", "loss<x"]
 )
-def test_another_form_is_an_error_with_an_example(text):
+def test_wrong_form_is_rejected_with_an_example(text):
     with pytest.raises(ConfigError, match=r"expected NAME>=NUMBER, .* as in 'accuracy>=0.95'"):
         only(text)
 
 
 @given(st.text())
-def test_any_text_is_a_requirement_or_an_error_of_ours(text):
+def test_any_text_is_a_requirement_or_raises_config_error(text):
     with contextlib.suppress(ConfigError):
         assert math.isfinite(only(text).bound)
 
@@ -47,7 +47,7 @@ def test_any_text_is_a_requirement_or_an_error_of_ours(text):
     st.floats(allow_nan=False),
     st.sampled_from([">=", "<=", ">", "<"]),
 )
-def test_a_requirement_is_met_as_its_comparison_says(bound, value, comparison):
+def test_requirement_follows_its_comparison(bound, value, comparison):
     expected = {
         ">=": value >= bound,
         "<=": value <= bound,
@@ -59,21 +59,21 @@ def test_a_requirement_is_met_as_its_comparison_says(bound, value, comparison):
 
 @pytest.mark.parametrize("value", [None, math.nan])
 @pytest.mark.parametrize("comparison", [">=", "<=", ">", "<"])
-def test_no_number_never_meets_a_requirement(value, comparison):
+def test_missing_number_never_meets_a_requirement(value, comparison):
     assert not Requirement("loss", comparison, 0.5).is_met(value)
 
 
-def test_an_unknown_figure_is_told_with_the_nearest():
+def test_unknown_metric_names_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'accuracy'"):
         requirements.check_names(requirements.parse(["acuracy>=1"]), ["loss", "accuracy"])
 
 
-def test_the_figures_of_a_result_are_its_numbers():
+def test_metrics_of_a_result_are_its_numbers():
     result = {"task": "copying", "loss": 0.5, "steps": 3, "distance": None, "beaten": True}
     assert requirements.figures_in(result) == ["loss", "steps", "distance"]
 
 
-def test_a_result_that_falls_short_is_a_failure_which_names_all_that_does():
+def test_unmet_requirements_are_all_named():
     result = {"loss": 0.5, "accuracy": 0.9}
     asked = requirements.parse(["accuracy>=0.95", "loss<1", "perplexity<3"])
     found = requirements.judged(asked, result)
@@ -83,11 +83,11 @@ def test_a_result_that_falls_short_is_a_failure_which_names_all_that_does():
         requirements.enforce(found)
 
 
-def test_a_result_that_suffices_is_none():
+def test_met_requirements_raise_nothing():
     found = requirements.judged(requirements.parse(["loss<1"]), {"loss": 0.5})
     requirements.enforce(found)
     assert found["required"] == [{"requirement": "loss<1", "value": 0.5, "met": True}]
 
 
-def test_without_requirements_a_result_stays_as_it_is():
+def test_result_is_unchanged_without_requirements():
     assert requirements.judged([], {"loss": 0.5}) == {"loss": 0.5}

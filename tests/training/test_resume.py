@@ -1,12 +1,11 @@
-"""Where a run continues, on run folders with small checkpoints; no model is made."""
+"""Resume points of runs with small checkpoints; no model is built."""
 
 import shutil
 
 import numpy as np
 import pytest
 
-from rumcli.cli import engine
-from rumcli.errors import ConfigError, RunError
+from rumcli.errors import RunError
 from rumcli.training import resume
 from rumcli.training.checkpoint import Checkpoint
 from rumcli.training.evaluation import load_checkpoint
@@ -21,7 +20,7 @@ def checkpoint(folder, step):
 
 
 @pytest.fixture
-def begun(tmp_path):
+def make_run(tmp_path):
     """Return a function that makes a run with evaluations and checkpoints at some steps."""
 
     def make(recorded=(), best=None, saved=()):
@@ -60,9 +59,9 @@ GONE = {
 
 
 @pytest.mark.parametrize(("had", "delete", "latest"), GONE.values(), ids=GONE)
-def test_a_run_whose_checkpoints_are_gone_is_refused_and_left_alone(begun, had, delete, latest):
+def test_run_without_checkpoints_is_rejected_and_unchanged(make_run, had, delete, latest):
     # given
-    folder = begun(**had)
+    folder = make_run(**had)
     delete(folder)
     before = content(folder)
 
@@ -82,68 +81,60 @@ def test_a_run_whose_checkpoints_are_gone_is_refused_and_left_alone(begun, had, 
 
 
 @pytest.mark.parametrize("recorded", [(), (10,)], ids=["at once", "as it saved for the first time"])
-def test_a_run_that_was_interrupted_before_any_checkpoint_begins(begun, recorded):
-    folder = begun(recorded)
+def test_run_interrupted_before_any_checkpoint_restarts(make_run, recorded):
+    folder = make_run(recorded)
     found, warnings = resume.load(folder)
     assert found is None
     assert len(warnings) == len(recorded)
 
 
-def test_a_run_that_was_interrupted_before_a_regular_checkpoint_continues_from_its_best(begun):
-    folder = begun((10, 20, 30), best=20)
+def test_run_interrupted_before_a_numbered_checkpoint_continues_from_its_best(make_run):
+    folder = make_run((10, 20, 30), best=20)
     found, warnings = resume.load(folder)
     assert found.step == 20
     assert "it continues from best.npz, of step 20" in warnings[0]
 
 
-def test_a_best_checkpoint_that_is_damaged_too_is_no_beginning(begun):
-    folder = begun((10,), best=10)
+def test_damaged_best_checkpoint_cannot_be_resumed(make_run):
+    folder = make_run((10,), best=10)
     (folder.checkpoints.path / "best.npz").write_bytes(b"")
     with pytest.raises(RunError, match=r"best.npz is damaged .*there is no other one; restore"):
         resume.load(folder)
 
 
-def test_a_missing_best_checkpoint_is_not_said_to_come_yet(begun):
-    folder = begun((10,), best=10, saved=(10,))
+def test_missing_best_checkpoint_is_reported_as_lost(make_run):
+    folder = make_run((10,), best=10, saved=(10,))
     (folder.checkpoints.path / "best.npz").unlink()
     with pytest.raises(RunError, match=r"has no best\.npz any more; try --checkpoint last"):
         load_checkpoint(folder, "best")
     assert load_checkpoint(folder, "last").step == 10
 
 
-@pytest.fixture
-def _keras_is_not_started(monkeypatch):
-    def start(debug, first=None, quiet=False):
-        raise ConfigError("here Keras would be started")
-
-    monkeypatch.setattr(engine, "start", start)
-
-
 @pytest.mark.usefixtures("_keras_is_not_started")
-def test_missing_checkpoints_are_reported_before_keras_is_imported(begun):
-    folder = begun((10, 20), best=10, saved=(20,))
+def test_missing_checkpoints_are_reported_before_keras_is_imported(make_run):
+    folder = make_run((10, 20), best=10, saved=(20,))
     delete_all(folder)
     result = rum("train", "--resume=run", cwd=folder.path.parent)
     assert_one_line(result, 1, "run/checkpoints/step-*.npz are missing")
 
 
 @pytest.mark.usefixtures("_keras_is_not_started")
-def test_from_scratch_deletes_what_was_trained_and_keeps_the_configuration(begun):
-    folder = begun((10, 20), best=10, saved=(15, 20))
+def test_from_scratch_deletes_results_and_keeps_the_configuration(make_run):
+    folder = make_run((10, 20), best=10, saved=(15, 20))
     result = rum("train", "--resume=run", "--from-scratch", cwd=folder.path.parent)
     assert result.returncode == 2  # where Keras would be started
     assert {path.name for path in content(folder)} == {"config.yaml"}
 
 
 @pytest.mark.usefixtures("_keras_is_not_started")
-def test_from_scratch_needs_a_run_to_begin_again(tmp_path):
+def test_from_scratch_needs_resume(tmp_path):
     result = rum("train", "copying", "--from-scratch", cwd=tmp_path)
     assert_one_line(result, 2, "--from-scratch goes with --resume")
 
 
 @pytest.mark.usefixtures("_keras_is_not_started")
 @pytest.mark.parametrize("option", ["--out=run", "--resume=run"])
-def test_a_run_that_was_killed_as_it_was_created_can_be_started_with_its_task(tmp_path, option):
+def test_run_killed_during_creation_can_be_started_with_its_task(tmp_path, option):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".config.yaml.17.part").write_text("task: {na")
     result = rum("train", "copying", option, cwd=tmp_path)

@@ -20,14 +20,14 @@ def test_an_empty_folder_may_be_used(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "anything"])
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path, name):
+def test_nonempty_directory_is_unchanged(tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(ConfigError, match="it exists and is not empty"):
         RunFolder.create(tmp_path, small.run_config())
     assert (tmp_path / name).read_text() == "mine"
 
 
-def test_only_a_folder_that_holds_nothing_yet_is_taken_back(tmp_path, monkeypatch):
+def test_only_an_empty_run_directory_is_removed(tmp_path, monkeypatch):
     # when
     for name in ("begun", "new"):
         place = RunFolder.claim(tmp_path / name, small.run_config())
@@ -48,7 +48,7 @@ LEFTOVERS = [[".config.yaml.17.part"], ["lock", ".lock.17.part", ".config.yaml.1
 
 
 @pytest.mark.parametrize("left", LEFTOVERS, ids=len)
-def test_a_run_killed_while_it_was_created_can_be_started_in_the_same_folder(tmp_path, left):
+def test_run_killed_during_creation_can_be_started_in_the_same_directory(tmp_path, left):
     # given
     run = tmp_path / "run"
     run.mkdir()
@@ -65,7 +65,7 @@ def test_a_run_killed_while_it_was_created_can_be_started_in_the_same_folder(tmp
     assert RunFolder.open(run).config == small.run_config()
 
 
-def test_a_folder_with_more_than_leftovers_is_left_alone(tmp_path):
+def test_directory_with_more_than_leftovers_is_unchanged(tmp_path):
     for name in (".config.yaml.17.part", "lock", "thesis.tex"):
         (tmp_path / name).write_text("mine")
     with pytest.raises(ConfigError, match="it exists and is not empty"):
@@ -86,7 +86,7 @@ REMEDIES = {
 
 
 @pytest.mark.parametrize("number", REMEDIES, ids=errno.errorcode.get)
-def test_the_advice_on_an_error_of_the_disk_is_that_for_its_cause(tmp_path, number):
+def test_disk_error_has_the_advice_for_its_cause(tmp_path, number):
     folder = RunFolder.create(tmp_path / "run", small.run_config())
     with pytest.raises(RunError) as caught, folder.writing():
         raise OSError(number, os.strerror(number))
@@ -96,7 +96,7 @@ def test_the_advice_on_an_error_of_the_disk_is_that_for_its_cause(tmp_path, numb
     assert ("space" in message.rpartition(";")[2]) == (number == errno.ENOSPC)
 
 
-def test_a_run_whose_folder_is_gone_is_not_said_to_be_intact(tmp_path):
+def test_deleted_run_directory_is_not_reported_as_intact(tmp_path):
     folder = RunFolder.create(tmp_path / "run", small.run_config())
     folder.path.rename(tmp_path / "elsewhere")
     expected = r"moved or deleted .*--resume with its new path"
@@ -104,7 +104,7 @@ def test_a_run_whose_folder_is_gone_is_not_said_to_be_intact(tmp_path):
         folder.write_json("plan.json", {})
 
 
-def test_a_file_in_the_way_is_told(tmp_path):
+def test_file_in_place_of_a_directory_is_reported(tmp_path):
     (tmp_path / "a").write_text("mine")
     with pytest.raises(ConfigError, match="a file of that name exists"):
         RunFolder.create(tmp_path / "a", small.run_config())
@@ -112,7 +112,7 @@ def test_a_file_in_the_way_is_told(tmp_path):
         RunFolder.create(tmp_path / "a" / "b", small.run_config())
 
 
-def test_what_is_no_run_folder_is_told(tmp_path):
+def test_directory_that_is_no_run_is_reported(tmp_path):
     with pytest.raises(ConfigError, match="there is no run folder"):
         RunFolder.open(tmp_path / "absent")
     with pytest.raises(ConfigError, match="is empty; expected a folder that 'rum train' made"):
@@ -124,13 +124,13 @@ def test_what_is_no_run_folder_is_told(tmp_path):
         RunFolder.open(tmp_path / "a")
 
 
-def test_a_run_of_another_task_is_told(tmp_path):
+def test_run_of_another_task_is_rejected(tmp_path):
     RunFolder.create(tmp_path, small.run_config("recall"))
     with pytest.raises(ConfigError, match="is a run of 'recall', not of 'copying'"):
         RunFolder.open(tmp_path, "copying")
 
 
-def test_records_after_a_step_are_taken_back_and_a_cut_line_is_dropped(tmp_path):
+def test_records_after_a_step_and_a_truncated_line_are_dropped(tmp_path):
     folder = RunFolder.create(tmp_path, small.run_config())
     for step in (10, 20, 30):
         folder.append_record({"step": step, "loss": step / 7})
@@ -149,7 +149,7 @@ def test_records_after_a_step_are_taken_back_and_a_cut_line_is_dropped(tmp_path)
     ],
     ids=lambda line: ascii(line[:30]),
 )
-def test_a_line_that_is_no_evaluation_is_left_out(tmp_path, line):
+def test_invalid_record_is_skipped(tmp_path, line):
     folder = RunFolder.create(tmp_path, small.run_config())
     content = f'{line}\n{{"step": 10, "val_loss": null}}\n'
     (tmp_path / "metrics.jsonl").write_bytes(content.encode(errors="surrogateescape"))
@@ -157,7 +157,7 @@ def test_a_line_that_is_no_evaluation_is_left_out(tmp_path, line):
     assert folder.records() == [{"step": 10, "val_loss": None}]
 
 
-def test_a_pipe_in_the_place_of_the_metrics_is_told_and_not_waited_for(tmp_path):
+def test_pipe_in_place_of_the_metrics_is_rejected_without_waiting(tmp_path):
     folder = RunFolder.create(tmp_path, small.run_config())
     os.mkfifo(tmp_path / "metrics.jsonl")
     with pytest.raises(RunError, match=r"can't read .*metrics\.jsonl: Not a regular file"):
@@ -165,7 +165,7 @@ def test_a_pipe_in_the_place_of_the_metrics_is_told_and_not_waited_for(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"steps": 20}', '{"reference": []}', "nonsense"])
-def test_what_is_no_summary_is_none(tmp_path, content):
+def test_invalid_summary_is_none(tmp_path, content):
     folder = RunFolder.create(tmp_path, small.run_config())
     (tmp_path / "summary.json").write_text(content)
     assert folder.summary() is None
@@ -175,7 +175,7 @@ LEVELS = {"of": "loss", "label": "memoryless", "level": 0.75, "solved": 0.0, "pu
 
 
 @pytest.mark.parametrize("changed", [{"of": None}, {"of": 3}, {"level": "0.75"}, {"label": ["a"]}])
-def test_a_reference_of_another_form_is_passed_over_for_that_of_the_plan(tmp_path, changed):
+def test_invalid_baseline_is_replaced_by_that_of_the_plan(tmp_path, changed):
     folder = RunFolder(tmp_path)
     folder.write_json("summary.json", {"reference": LEVELS | changed})
     assert folder.reference is None
@@ -186,7 +186,7 @@ def test_a_reference_of_another_form_is_passed_over_for_that_of_the_plan(tmp_pat
     assert folder.reference == LEVELS
 
 
-def test_a_run_goes_on_although_its_environment_lists_nothing(tmp_path):
+def test_run_resumes_with_an_empty_environment_list(tmp_path):
     folder = RunFolder.create(tmp_path, small.run_config())
     folder.write_json("environment.json", {"seed": 1, "resumed": 5})
     folder.begin({"seed": 2}, finished=False)

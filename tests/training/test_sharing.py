@@ -4,7 +4,7 @@ import pytest
 from rumcli.training import sharing, state
 from rumcli.training.dataset import training_batches
 from rumcli.training.material import for_training
-from rumcli.training.trainer import train  # noqa: F401 - what a trainer imports comes first
+from rumcli.training.trainer import train  # noqa: F401 - the trainer imports it first
 from tests import small
 from tests.training.together import together
 
@@ -15,7 +15,7 @@ def text(tmp_path):
     return run, for_training(run, None)
 
 
-def test_each_worker_has_its_rows_of_every_batch():
+def test_each_worker_gets_its_shard_of_every_batch():
     task = small.task(small.run_config("recall"))
     expected = task.training_batch(3)
     parts = together(2, lambda member: next(iter(training_batches(task, 3, member))))
@@ -24,7 +24,7 @@ def test_each_worker_has_its_rows_of_every_batch():
         np.testing.assert_array_equal(found, whole)
 
 
-def test_a_checkpoint_of_several_is_that_of_one_and_each_gets_its_part_back(text):
+def test_checkpoint_of_several_workers_matches_one_process_and_is_sharded_again(text):
     # Given two workers with 4 of 8 streams each, and states of their own in them,
     from rumcli.tasks import registry
 
@@ -56,7 +56,7 @@ def test_a_checkpoint_of_several_is_that_of_one_and_each_gets_its_part_back(text
             np.testing.assert_array_equal(mine[rank][name], value)
 
 
-def test_running_means_go_on_with_another_number_of_workers():
+def test_running_means_continue_with_another_worker_count():
     # Given sums over all rows, as a checkpoint within a span has them,
     model = small.task(small.run_config()).model()
     arrays = {"metrics/000.total": np.float32(24.0), "metrics/001.count": np.float32(8.0)}

@@ -13,7 +13,7 @@ def model():
     return made
 
 
-def test_what_is_captured_is_restored(model):
+def test_captured_state_is_restored(model):
     arrays = state.capture(model)
     for variable in model.variables:
         variable.assign(keras.ops.ones_like(variable))
@@ -24,7 +24,7 @@ def test_what_is_captured_is_restored(model):
 
 
 @pytest.mark.parametrize("dtype", ["U3", "S3", "V4", "M8[s]", "complex64"])
-def test_an_array_of_what_is_no_number_is_refused(model, dtype):
+def test_non_numeric_array_is_rejected(model, dtype):
     arrays = state.capture(model)
     name, array = next(iter(arrays.items()))
     with pytest.raises(RunError, match=f"'{name}' has another type"):
@@ -32,7 +32,7 @@ def test_an_array_of_what_is_no_number_is_refused(model, dtype):
 
 
 @pytest.mark.parametrize("shape", [(), (3, 2), (2, 3, 1), (0,)], ids=str)
-def test_an_array_of_another_shape_is_refused(model, shape):
+def test_an_array_of_another_shape_is_rejected(model, shape):
     arrays = state.capture(model)
     name = next(iter(arrays))
     with pytest.raises(RunError, match=f"'{name}' is missing or differs"):

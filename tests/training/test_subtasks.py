@@ -20,7 +20,7 @@ def test_a_subtask_whose_summary_is_damaged_is_not_finished(tmp_path, content):
     assert subtasks._finished(RUN, RunFolder(tmp_path), 1) is None
 
 
-def test_a_subtask_in_a_folder_elsewhere_is_told(tmp_path):
+def test_linked_subtask_directory_is_rejected(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     folder = RunFolder(tmp_path / "run")
@@ -31,7 +31,7 @@ def test_a_subtask_in_a_folder_elsewhere_is_told(tmp_path):
     assert list(elsewhere.iterdir()) == []
 
 
-def test_the_summary_of_all_is_as_its_schema_says(tmp_path):
+def test_summary_of_all_subtasks_matches_its_schema(tmp_path):
     one = {
         "accuracy": 0.96,
         "loss": 0.1,

@@ -1,4 +1,4 @@
-"""Curves for TensorBoard: what is written, that nothing is there twice, that they do no harm."""
+"""TensorBoard curves: their points, no duplicates, no effect of errors on training."""
 
 import sys
 
@@ -35,8 +35,8 @@ class Warned(Listener):
         self.warnings.append(message)
 
 
-def follow(monkeypatch, file):
-    """Let the next runs write their curves to a stand-in."""
+def write_curves_to(monkeypatch, file):
+    """Redirect the curves of the next runs to a stand-in."""
 
     def beside(listener, run):
         return tensorboard.Several(listener, tensorboard.Curves(lambda: file, listener.warned))
@@ -46,7 +46,7 @@ def follow(monkeypatch, file):
 
 def test_every_tenth_step_and_every_evaluation_are_written(tmp_path, monkeypatch):
     file = Written()
-    follow(monkeypatch, file)
+    write_curves_to(monkeypatch, file)
     folder = RunFolder.create(tmp_path, small.run_config(steps=25))
     train(folder.config, folder, Listener())
     assert file.calls[0] == ("restart", 1)
@@ -67,9 +67,9 @@ def test_every_tenth_step_and_every_evaluation_are_written(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("moment", ["restart", "add", "flush", "close"])
-def test_what_goes_wrong_is_told_once_and_ends_nothing(tmp_path, monkeypatch, moment):
+def test_tensorboard_error_is_reported_once_and_training_continues(tmp_path, monkeypatch, moment):
     file, listener = Written(moment), Warned()
-    follow(monkeypatch, file)
+    write_curves_to(monkeypatch, file)
     folder = RunFolder.create(tmp_path, small.run_config(steps=20))
     assert train(folder.config, folder, listener)["steps"] == 20
     expected = "no more curves for TensorBoard: no space left on device; the run goes on"
@@ -78,7 +78,7 @@ def test_what_goes_wrong_is_told_once_and_ends_nothing(tmp_path, monkeypatch, mo
 
 
 @pytest.mark.parametrize("wrong", [None, "a module of another kind"])
-def test_without_the_package_there_are_no_curves(tmp_path, monkeypatch, wrong):
+def test_missing_tensorboard_disables_curves(tmp_path, monkeypatch, wrong):
     for name in [name for name in sys.modules if name.startswith("tensorboard.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "tensorboard", wrong)
@@ -105,9 +105,9 @@ def test_tensorboard_shows_no_step_twice_after_a_resume(tmp_path):
     curves = tmp_path / "tensorboard"
     assert points(reading, curves, "training/loss") == [10, 20, 30]
     assert points(reading, curves, "validation/loss") == [15, 30]
-    # when it goes on,
+    # when it resumes,
     train(folder.config, folder, Listener())
-    # then each step is there once, with what the run's own record has.
+    # then each step occurs once, with the values of the run's record.
     assert len(list(curves.iterdir())) == 2
     assert points(reading, curves, "training/loss") == [10, 20, 30, 40, 50]
     assert points(reading, curves, "validation/loss") == [15, 30, 45, 50]

@@ -13,6 +13,7 @@ from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
 from rumcli.training.trainer import Part, _parts, train
 from tests import small
+from tests.runs import read_records
 
 RANDOM = ["model.dropout=0.2"]
 ZONEOUT = ["cell.zoneout=0.2"]
@@ -41,10 +42,6 @@ def of_task(task, place, **settings):
     return small.run_config(task, **settings)
 
 
-def records(folder):
-    return [{k: v for k, v in record.items() if k != "seconds"} for record in folder.records()]
-
-
 def last_arrays(folder):
     return load(folder.checkpoints.numbered()[0]).arrays
 
@@ -66,7 +63,7 @@ def test_steps_are_split_at_the_evaluations(step, last, every, expected):
 
 
 @pytest.mark.parametrize("task", ["copying", "recall", "ptb"])
-def test_a_run_leaves_its_record(tmp_path, task):
+def test_run_writes_its_record(tmp_path, task):
     run = of_task(task, tmp_path, steps=25)
     folder = RunFolder.create(tmp_path / "run", run)
     recorder = Recorder()
@@ -89,7 +86,7 @@ def test_the_loss_falls(tmp_path):
 
 
 @pytest.mark.parametrize("task", ["copying", "ptb"])
-def test_the_summary_is_of_the_best_weights(tmp_path, task):
+def test_summary_uses_the_best_weights(tmp_path, task):
     run = of_task(task, tmp_path, steps=30, optimizer__learning_rate=0.01)
     folder = RunFolder.create(tmp_path / "run", run)
     summary = train(run, folder, Listener())
@@ -102,7 +99,7 @@ def test_the_summary_is_of_the_best_weights(tmp_path, task):
 
 @pytest.mark.parametrize(
     ("task", "cell", "stop_at", "saved_at"),
-    [  # steps are told of before they are saved
+    [  # steps are reported before they are saved
         ("copying", "gru", 13, 10),
         pytest.param("copying", "rum", 15, 10, marks=pytest.mark.slow),
         pytest.param("copying", "arum", 16, 15, marks=pytest.mark.slow),
@@ -111,7 +108,7 @@ def test_the_summary_is_of_the_best_weights(tmp_path, task):
         pytest.param("ptb", "rum", 26, 25, marks=pytest.mark.slow),
     ],
 )
-def test_a_run_that_broke_off_goes_on_to_the_last_bit(tmp_path, task, cell, stop_at, saved_at):
+def test_aborted_run_resumes_bit_exactly(tmp_path, task, cell, stop_at, saved_at):
     settings = RANDOM if cell == "gru" else RANDOM + ZONEOUT
     run = of_task(task, tmp_path, cell=cell, steps=30, settings=settings)
     whole = RunFolder.create(tmp_path / "whole", run)
@@ -131,13 +128,13 @@ def test_a_run_that_broke_off_goes_on_to_the_last_bit(tmp_path, task, cell, stop
     resumed = Recorder()
     train(run, folder, resumed)
     assert sorted(resumed.losses) == list(range(saved_at + 1, 31))
-    assert records(folder) == records(whole)
+    assert read_records(folder.path) == read_records(whole.path)
     assert [
         k for k, v in last_arrays(whole).items() if not np.array_equal(v, last_arrays(folder)[k])
     ] == []
 
 
-def test_the_run_before_a_damaged_checkpoint_goes_on_from_the_one_before(tmp_path):
+def test_run_with_a_damaged_checkpoint_resumes_from_the_previous_one(tmp_path):
     run = small.run_config("copying", "gru", steps=30, settings=RANDOM)
     whole = RunFolder.create(tmp_path / "whole", run)
     train(run, whole, Listener())
@@ -148,20 +145,20 @@ def test_the_run_before_a_damaged_checkpoint_goes_on_from_the_one_before(tmp_pat
     train(run, folder, recorder)
     assert "is damaged" in recorder.warnings[0]
     assert min(recorder.losses) == 26
-    assert records(folder) == records(whole)
+    assert read_records(folder.path) == read_records(whole.path)
 
 
-def test_a_longer_run_is_the_same_as_one_that_was_long_from_the_start(tmp_path):
+def test_extended_run_matches_an_initially_long_run(tmp_path):
     short, long = (small.run_config("recall", "gru", steps=steps) for steps in (20, 30))
     whole = RunFolder.create(tmp_path / "whole", long)
     train(long, whole, Listener())
     folder = RunFolder.create(tmp_path / "extended", short)
     train(short, folder, Listener())
     train(long, folder, Listener())
-    assert records(folder) == records(whole)
+    assert read_records(folder.path) == read_records(whole.path)
 
 
-def test_a_longer_run_has_the_same_weights_wherever_the_short_one_ended(tmp_path):
+def test_extended_run_has_the_same_weights_for_any_earlier_end(tmp_path):
     short, long = (small.run_config("recall", "gru", steps=steps) for steps in (13, 20))
     whole = RunFolder.create(tmp_path / "whole", long)
     train(long, whole, Listener())
@@ -174,7 +171,7 @@ def test_a_longer_run_has_the_same_weights_wherever_the_short_one_ended(tmp_path
 
 
 @pytest.mark.parametrize("moment", ["stepped", "evaluated"])
-def test_a_stop_saves_whenever_it_is_asked_for(tmp_path, moment):
+def test_stop_request_saves_at_any_step(tmp_path, moment):
     run = small.run_config(steps=30, settings=["train.eval_every=7", "train.checkpoint_every=100"])
     folder, request = RunFolder.create(tmp_path, run), StopRequest()
     listener = Listener()
@@ -189,7 +186,7 @@ def test_a_stop_saves_whenever_it_is_asked_for(tmp_path, moment):
     assert folder.checkpoints.load_newest()[0].step == caught.value.step
 
 
-def test_a_stop_that_was_asked_for_before_comes_before_the_first_step(tmp_path):
+def test_early_stop_request_is_handled_before_the_first_step(tmp_path):
     run, request = small.run_config(), StopRequest()
     request.signal = 2
     with pytest.raises(RunStopped) as caught:
@@ -197,7 +194,7 @@ def test_a_stop_that_was_asked_for_before_comes_before_the_first_step(tmp_path):
     assert caught.value.step == 0
 
 
-def test_the_environment_of_every_part_is_kept(tmp_path):
+def test_environment_of_every_session_is_kept(tmp_path):
     folder = RunFolder.create(tmp_path, small.run_config(steps=10))
     for steps in (10, 20):
         train(small.run_config(steps=steps), folder, Listener())
@@ -206,7 +203,7 @@ def test_the_environment_of_every_part_is_kept(tmp_path):
     assert [part["keras"] for part in environment["resumed"]] == [environment["keras"]]
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(tmp_path):
+def test_non_finite_loss_ends_the_run_in_one_line(tmp_path):
     run = small.run_config(steps=40, optimizer__learning_rate=1e38)
     folder = RunFolder.create(tmp_path, run)
     with pytest.raises(RunError, match=r"of step \d+ \(seed 1\) is not finite; .*try a smaller"):
@@ -215,7 +212,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(tmp_path):
     assert newest is None or math.isfinite(newest.progress["best"]["value"])
 
 
-def test_the_best_checkpoint_is_tested_or_it_is_said_that_it_is_not(tmp_path):
+def test_best_checkpoint_is_tested_or_a_warning_is_given(tmp_path):
     run = small.run_config(steps=10)
     folder = RunFolder.create(tmp_path, run)
     train(run, folder, Listener())
@@ -226,7 +223,7 @@ def test_the_best_checkpoint_is_tested_or_it_is_said_that_it_is_not(tmp_path):
     assert summary["weights_of_step"] == 10
 
 
-def test_windows_of_a_text_take_the_fused_loop_which_is_compiled_once(tmp_path):
+def test_text_windows_use_the_fused_loop_compiled_once(tmp_path):
     program = pytest.importorskip("rumcli.cells.kernels.program")
     settings = ["cell.implementation=auto", "task.evaluation_streams=16"]
     run = of_task("ptb", tmp_path, cell="rum", steps=30, settings=settings)
@@ -239,12 +236,12 @@ def test_windows_of_a_text_take_the_fused_loop_which_is_compiled_once(tmp_path):
     assert program.traces() == traces[11]
 
 
-def test_two_runs_of_one_seed_are_the_same(tmp_path):
+def test_runs_of_one_seed_are_identical(tmp_path):
     run = small.run_config("recall", "lstm", settings=["cell.dropout=0.2"])
     folders = [RunFolder.create(tmp_path / name, run) for name in "ab"]
     for folder in folders:
         train(run, folder, Listener())
-    assert records(folders[0]) == records(folders[1])
+    assert read_records(folders[0].path) == read_records(folders[1].path)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +252,7 @@ def test_two_runs_of_one_seed_are_the_same(tmp_path):
         pytest.param("mixed_float16", marks=pytest.mark.slow),
     ],
 )
-def test_a_run_has_the_precision_that_was_asked_for(tmp_path, precision):
+def test_run_has_the_requested_precision(tmp_path, precision):
     run = small.run_config(steps=10, settings=[f"precision={precision}"])
     folder = RunFolder.create(tmp_path, run)
     summary = train(run, folder, Listener())

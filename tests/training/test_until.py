@@ -1,4 +1,4 @@
-"""`train.until`: a run ends at the first validation that is as it asks."""
+"""`train.until`: a run stops at the first validation that meets the threshold."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests import small
 
 
 class StopAtEvaluation(Listener):
-    """Asks for a stop when it hears of the evaluation at a step."""
+    """Requests a stop at the evaluation of a step."""
 
     def __init__(self, step):
         self.request = StopRequest()
@@ -40,7 +40,7 @@ def without_times(summary):
 
 @pytest.fixture(scope="module")
 def between(tmp_path_factory):
-    """A bound on the loss that the second validation of the small run is the first to keep."""
+    """A loss threshold that the second validation of the small run is the first to meet."""
     folder = RunFolder.create(tmp_path_factory.mktemp("whole") / "run", small.run_config(steps=40))
     train(folder.config, folder, Listener())
     first, second, *_ = [record["val_loss"] for record in folder.records()]
@@ -48,14 +48,14 @@ def between(tmp_path_factory):
     return f"loss<{(first + second) / 2!r}"
 
 
-def ending(place, until, steps=40):
+def create_run(place, until, steps=40):
     run = small.run_config(steps=steps, train__until=until)
     return run, RunFolder.create(place, run)
 
 
-def test_a_run_ends_at_the_first_validation_that_is_so(tmp_path, between):
+def test_run_stops_at_the_first_validation_that_meets_the_threshold(tmp_path, between):
     # given
-    run, folder = ending(tmp_path / "run", between)
+    run, folder = create_run(tmp_path / "run", between)
 
     # when
     summary = train(run, folder, Listener())
@@ -67,8 +67,8 @@ def test_a_run_ends_at_the_first_validation_that_is_so(tmp_path, between):
     assert folder.checkpoints.numbered()[0].name == "step-00000020.npz"
 
 
-def test_a_run_that_does_not_come_so_far_has_all_its_steps(tmp_path):
-    run, folder = ending(tmp_path / "run", "loss<-1", steps=20)
+def test_run_below_its_threshold_takes_all_steps(tmp_path):
+    run, folder = create_run(tmp_path / "run", "loss<-1", steps=20)
     summary = train(run, folder, Listener())
     assert (summary["steps"], summary["reached"]) == (20, None)
 
@@ -76,11 +76,11 @@ def test_a_run_that_does_not_come_so_far_has_all_its_steps(tmp_path):
 @pytest.mark.parametrize(
     "end", ["stop", pytest.param("stop before", marks=pytest.mark.slow), "kill"]
 )
-def test_a_stop_around_that_validation_changes_nothing(tmp_path, between, end):
+def test_stop_near_the_threshold_changes_nothing(tmp_path, between, end):
     # given
-    run, whole = ending(tmp_path / "whole", between)
+    run, whole = create_run(tmp_path / "whole", between)
     expected = without_times(train(run, whole, Listener()))
-    run, folder = ending(tmp_path / "run", between)
+    run, folder = create_run(tmp_path / "run", between)
 
     # when
     if end == "kill":
@@ -99,11 +99,11 @@ def test_a_stop_around_that_validation_changes_nothing(tmp_path, between, end):
     assert [r["val_loss"] for r in folder.records()] == [r["val_loss"] for r in whole.records()]
 
 
-def test_a_figure_that_the_task_does_not_have_is_told_before_the_first_step(tmp_path):
+def test_metric_of_another_task_is_reported_before_the_first_step(tmp_path):
     with pytest.raises(ConfigError, match=r"--until symbol_acuracy>=1: unknown figure"):
         small.run_config(train__until="symbol_acuracy>=1")
-    # Of a user's own task only the trainer knows the figures.
-    run, folder = ending(tmp_path / "run", "symbol_accuracy>=1")
+    # The metrics of a custom task are known only in the trainer.
+    run, folder = create_run(tmp_path / "run", "symbol_accuracy>=1")
     train_config = run.train.model_copy(update={"until": "symbol_acuracy>=1"})
     run = run.model_copy(update={"train": train_config})
     with pytest.raises(ConfigError, match=r"train.until 'symbol_acuracy>=1': unknown figure"):
@@ -111,6 +111,6 @@ def test_a_figure_that_the_task_does_not_have_is_told_before_the_first_step(tmp_
     assert folder.records() == []
 
 
-def test_another_form_is_a_mistake_in_the_configuration():
+def test_wrong_form_is_a_configuration_error():
     with pytest.raises(ConfigError, match=r"--until accuracy: expected NAME>=NUMBER"):
         small.run_config(train__until="accuracy")

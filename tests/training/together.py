@@ -24,7 +24,7 @@ class InThread(Group):
         self._table.values[self.rank] = np.asarray(values, "float64")
         self._table.barrier.wait()
         total = np.sum(self._table.values, axis=0)
-        self._table.barrier.wait()  # nobody goes on to the next sum before all have read
+        self._table.barrier.wait()  # no process starts the next sum before all have read
         return total
 
 

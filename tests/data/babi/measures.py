@@ -1,7 +1,7 @@
-"""What a subtask's stories look like, in shares and means, and how far two sets of them differ.
+"""Statistics of a subtask's stories, as shares and means, and differences of two sets of stories.
 
 For tuning: `python -m tests.data.babi.measures 7` prints a subtask's largest differences between
-what is generated and what was published; several numbers may be given.
+generated and published stories; several numbers may be given.
 """
 
 import functools
@@ -24,7 +24,7 @@ _PEOPLE = (
 _PLACES = "bathroom bedroom garden hallway kitchen office cinema park school"
 _OBJECTS = "apple football milk pajamas"
 _ANIMALS = "cat cats mouse mice sheep wolf wolves swan lion frog rhino"
-_COLOURS = "gray green white yellow red blue pink"
+_COLORS = "gray green white yellow red blue pink"
 _STATES = "hungry thirsty bored tired"
 _SHAPES = r"(?:(?:red|blue|pink|yellow) )?(?:square|triangle|rectangle|sphere)"
 _THINGS = "box of chocolates|box|chest|chocolate|container|suitcase"
@@ -33,17 +33,17 @@ _WORLD = {"person": _PEOPLE, "place": _PLACES, "object": _OBJECTS}
 _SLOTS = {
     4: {"place": _PLACES, "dir": "north south east west"},
     15: {"person": _PEOPLE, "animal": _ANIMALS},
-    16: {"person": _PEOPLE, "animal": _ANIMALS, "colour": _COLOURS},
+    16: {"person": _PEOPLE, "animal": _ANIMALS, "color": _COLORS},
     17: {"shape": _SHAPES},
     18: {"thing": _THINGS},
     19: {"place": _PLACES, "dir": "north south east west"},
     20: {**_WORLD, "state": _STATES},
 }
-# Upper ends of the bins of whole numbers; what is more is in one bin of its own.
+# Upper ends of the bins of integers; larger values share one bin.
 _BINS = (*range(11), 12, 14, 17, 20, 25, 30, 40, 50, 75, 100)
 
 
-# What is counted once for each story, of which there are few: chance matters.
+# Counted once for each of the few stories: chance matters.
 _OF_STORIES = ("statements of a story", "questions of a story")
 
 
@@ -144,7 +144,7 @@ def _chance(ours, published, spread):
 def published(subtask):
     """Measure all published files of a subtask that we have; skip the test without them."""
     files = [("en", subtask, "train"), ("en", subtask, "test"), ("en-10k", subtask, "train")]
-    stories = [official.stories(*key) for key in files if key not in official.MISSING]
+    stories = [official.published_stories(*key) for key in files if key not in official.MISSING]
     return measure([story for of_file in stories for story in of_file], subtask)
 
 
@@ -165,7 +165,7 @@ def words_of(text):
 @functools.cache
 def _patterns(subtask):
     slots = _SLOTS.get(subtask, _WORLD)
-    # Words in a row are alternatives; what has a "|" is a pattern already.
+    # Words in a row are alternatives; text with a "|" is a pattern already.
     alternatives = {
         slot: words if "|" in words else "|".join(words.split()) for slot, words in slots.items()
     }

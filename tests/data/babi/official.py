@@ -23,19 +23,19 @@ LARGE = [
 
 
 @functools.cache
-def texts(language):
+def published_texts(language):
     """Return the content of each file by name; skip the test without the archive."""
     if not ARCHIVES[language].is_file():
         pytest.skip(f"there is no {ARCHIVES[language].name} in ../shared/data")
     return {entry.name: entry.read(10**8) for entry in archives.entries(ARCHIVES[language])}
 
 
-def text(language, subtask, split):
+def published_text(language, subtask, split):
     """Return the content of one file; skip the test without the archive."""
-    return texts(language)[subtasks.file_name(subtask, split)]
+    return published_texts(language)[subtasks.file_name(subtask, split)]
 
 
-def stories(language, subtask, split):
+def published_stories(language, subtask, split):
     """Return the stories of one file; skip the test without the archive."""
     name = subtasks.file_name(subtask, split)
-    return reader.parse(text(language, subtask, split), f"{language}/{name}")
+    return reader.parse(published_text(language, subtask, split), f"{language}/{name}")

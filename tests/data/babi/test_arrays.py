@@ -15,11 +15,11 @@ def spelled(numbers):
     return " ".join(WORDS.words[number - 1] if number else "-" for number in numbers)
 
 
-def test_sizes_are_those_of_the_longest():
+def test_sizes_are_those_of_the_longest_story():
     assert arrays.Sizes(words=20, sentences=3, sentence=6) == SIZES
 
 
-def test_words_of_story_and_question_stand_at_the_end_of_their_row():
+def test_words_of_story_and_question_are_right_aligned():
     rows = arrays.word_rows(QUESTIONS, WORDS, 21, "here")
     assert spelled(rows[0]) == (
         "- - - - - - mary got the milk . mary got the football . what is mary carrying ?"
@@ -27,7 +27,7 @@ def test_words_of_story_and_question_stand_at_the_end_of_their_row():
     assert spelled(rows[1]).endswith("mary went to the garden . where is mary ?")
 
 
-def test_sentences_stand_at_the_end_of_the_table_and_begin_their_rows():
+def test_sentences_fill_the_last_rows_and_are_left_aligned():
     tables, questions = arrays.sentence_tables(QUESTIONS, WORDS, SIZES, "here")
     assert tables.shape == (2, 3, 6)
     assert [spelled(row) for row in tables[0]] == [
@@ -42,7 +42,7 @@ def test_answers_are_classes():
     assert list(arrays.answers(QUESTIONS, WORDS, "here")) == [1, 0]
 
 
-def test_a_word_that_is_not_known_is_told():
+def test_unknown_word_is_reported():
     others = Words(("mary",), ("garden",))
     with pytest.raises(ConfigError, match="here: the word 'got'"):
         arrays.word_rows(QUESTIONS, others, 30, "here")

@@ -22,7 +22,7 @@ def assert_alike(ours, published, subtask):
 
 
 @generated
-def test_what_is_generated_is_distributed_as_what_was_published(subtask):
+def test_generated_stories_are_distributed_as_the_published_ones(subtask):
     published = measures.published(subtask)
     ours = measures.measure(generator.stories(subtask, 1, "train", QUESTIONS), subtask)
     assert_alike(ours, published, subtask)
@@ -31,12 +31,12 @@ def test_what_is_generated_is_distributed_as_what_was_published(subtask):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("subtask", SUBTASKS)
-def test_published_files_differ_less_among_themselves_than_is_tolerated(subtask):
-    small = [official.stories("en", subtask, split) for split in ("train", "test")]
+def test_published_files_differ_by_less_than_the_tolerance(subtask):
+    small = [official.published_stories("en", subtask, split) for split in ("train", "test")]
     if ("en-10k", subtask, "train") in official.MISSING:
         one, other = small
     else:
-        one, other = [*small[0], *small[1]], official.stories("en-10k", subtask, "train")
+        one, other = [*small[0], *small[1]], official.published_stories("en-10k", subtask, "train")
     assert_alike(measures.measure(one, subtask), measures.measure(other, subtask), subtask)
 
 
@@ -52,7 +52,7 @@ def test_published_files_differ_less_among_themselves_than_is_tolerated(subtask)
         (20, "Why did yann go to the garden?", "Why did {person} go to the {place}?"),
     ],
 )
-def test_templates_have_slots_for_what_varies(subtask, text, expected):
+def test_templates_have_slots_for_variable_words(subtask, text, expected):
     assert measures.template_of(text, subtask) == expected
 
 
@@ -66,10 +66,10 @@ def worst_answer(ours, published):
     return next(each for each in found if each.what.startswith("% answer"))
 
 
-def test_what_differs_by_more_than_is_tolerated_is_found():
+def test_difference_above_the_tolerance_is_detected():
     published = of_answers(*["yes"] * 10, *["no"] * 10)
     assert all(each.size == 0 for each in measures.differences(published, published))
-    near = of_answers(*["yes"] * 21, *["no"] * 19)  # 52.5 %: half of what is tolerated
+    near = of_answers(*["yes"] * 21, *["no"] * 19)  # 52.5 %: half of the tolerance
     assert worst_answer(near, published).size == pytest.approx(0.5)
     with pytest.raises(AssertionError, match=r"subtask 6: differences.*\n.*% answer: yes"):
         assert_alike(of_answers("yes", "yes", "no"), of_answers("yes", "no", "no"), 6)

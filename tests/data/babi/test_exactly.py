@@ -12,7 +12,7 @@ from rumcli.data.splits import SPLITS
     seed=st.integers(0, 2**32 - 1),
     questions=st.integers(0, 30),
 )
-def test_there_are_exactly_the_questions_asked_for(subtask, split, seed, questions):
+def test_generated_files_have_exactly_the_requested_questions(subtask, split, seed, questions):
     exact = list(generator.exactly(subtask, seed, split, questions))
     whole = list(generator.stories(subtask, seed, split, questions))
     assert sum(story.questions for story in exact) == questions

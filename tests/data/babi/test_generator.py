@@ -14,7 +14,7 @@ from rumcli.data.splits import SPLITS
 from tests.data.babi import measures
 
 SUBTASKS = sorted(generator.FAMILIES)
-# Of ten thousand questions, in seconds of one processor.
+# For ten thousand questions, in CPU seconds.
 LONGEST = 5.0
 # Prints a checksum of stories of all subtasks; nothing but the standard library may vary it.
 DIGEST = """
@@ -32,7 +32,7 @@ of_each_subtask = pytest.mark.parametrize("subtask", SUBTASKS)
 
 
 @given(seed=seeds, split=splits, subtask=subtasks)
-def test_the_same_seed_makes_the_same_stories(seed, split, subtask):
+def test_same_seed_makes_the_same_stories(seed, split, subtask):
     once = list(generator.stories(subtask, seed, split, 10))
     again = list(generator.stories(subtask, seed, split, 10))
     assert once == again
@@ -83,9 +83,7 @@ def test_no_story_occurs_in_two_splits(subtask):
 
 
 @given(seed=seeds, split=splits, subtask=subtasks, questions=st.integers(0, 30))
-def test_there_are_as_many_questions_as_asked_for_and_whole_stories(
-    seed, split, subtask, questions
-):
+def test_requested_number_of_questions_comes_in_whole_stories(seed, split, subtask, questions):
     stories = list(generator.stories(subtask, seed, split, questions))
     made = [story.questions for story in stories]
     assert sum(made) >= questions
@@ -122,7 +120,7 @@ def test_lines_are_numbered_from_1_in_each_story(subtask):
 
 
 @pytest.mark.parametrize(("subtask", "split"), [(0, "train"), (21, "train"), (1, "dev")])
-def test_an_unknown_subtask_or_split_is_refused(subtask, split):
+def test_an_unknown_subtask_or_split_is_rejected(subtask, split):
     with pytest.raises(ValueError, match="unknown"):
         next(generator.stories(subtask, 1, split, 1))
 

@@ -12,7 +12,7 @@ STEPS = {"north": (0, 1), "east": (1, 0), "south": (0, -1), "west": (-1, 0)}
 COMPASS = re.compile(r"The (\w+) is (north|east|south|west) of the (\w+)\.")
 
 
-def neighbours(story):
+def neighbors(story):
     """Return the steps that the statements give: by place, to each place beside it."""
     beside = {}
     for line in story.lines:
@@ -27,16 +27,16 @@ def neighbours(story):
 @given(seeds)
 def test_two_arguments_have_three_places_in_a_row(seed):
     story = grid.two_arg_relations(random.Random(seed))
-    ends = [others for others in neighbours(story).values() if len(others) == 1]
-    (middle,) = [others for others in neighbours(story).values() if len(others) == 2]
+    ends = [others for others in neighbors(story).values() if len(others) == 1]
+    (middle,) = [others for others in neighbors(story).values() if len(others) == 2]
     one, other = middle.values()
     assert len(ends) == 2
     assert one == (-other[0], -other[1])
 
 
 @given(seeds)
-def test_six_places_hang_together_and_none_has_two_neighbours_on_one_side(seed):
-    beside = neighbours(grid.path_finding(random.Random(seed)))
+def test_six_places_are_connected_with_one_neighbor_per_side(seed):
+    beside = neighbors(grid.path_finding(random.Random(seed)))
     assert len(beside) == 6
     assert sum(len(others) for others in beside.values()) == 10  # a tree's five edges
     for others in beside.values():
@@ -50,7 +50,7 @@ def test_six_places_hang_together_and_none_has_two_neighbours_on_one_side(seed):
 @given(seeds)
 def test_a_path_leads_in_two_steps_and_not_back(seed):
     story = grid.path_finding(random.Random(seed))
-    beside, question = neighbours(story), story.lines[-1]
+    beside, question = neighbors(story), story.lines[-1]
     path = re.fullmatch(r"How do you go from the (\w+) to the (\w+)\?", question.text)
     start, goal = path.groups()
     place = start
@@ -61,7 +61,7 @@ def test_a_path_leads_in_two_steps_and_not_back(seed):
 
 
 @given(seeds)
-def test_positions_are_asked_of_the_two_shapes_that_no_statement_compares(seed):
+def test_questions_compare_shapes_that_no_statement_compares(seed):
     story = grid.positional_reasoning(random.Random(seed))
     pattern = (
         r"(?:The|Is the) (.+?) (?:is )?(?:to the left of|to the right of|above|below) the (.+)"

@@ -9,12 +9,12 @@ from rumcli.data.babi import kinds
 from rumcli.data.babi.story import Statement
 
 seeds = st.integers(0, 2**32)
-COLOURS = {"gray", "green", "white", "yellow"}
+COLORS = {"gray", "green", "white", "yellow"}
 SINGULAR = {"mice": "mouse", "cats": "cat", "sheep": "sheep", "wolves": "wolf"}
 
 
 def facts(story, pattern):
-    """Return what the pattern finds in each statement that it matches, and where."""
+    """Return the groups of each statement that matches the pattern, with its line."""
     return [
         (*found.groups(), number)
         for number, line in enumerate(story.lines, 1)
@@ -23,7 +23,7 @@ def facts(story, pattern):
 
 
 @given(seeds)
-def test_every_kind_fears_one_other_and_is_known_before_one_of_it_is(seed):
+def test_every_species_fears_one_other_and_is_introduced_first(seed):
     story = kinds.basic_deduction(random.Random(seed))
     fears = facts(story, r"(\w+) are afraid of (\w+)\.")
     people = facts(story, r"(\w+) is a (\w+)\.")
@@ -35,40 +35,40 @@ def test_every_kind_fears_one_other_and_is_known_before_one_of_it_is(seed):
 
 
 @given(seeds)
-def test_all_have_a_kind_and_all_but_the_asked_one_a_colour_later(seed):
+def test_everyone_has_a_species_and_all_but_the_questioned_one_a_color(seed):
     story = kinds.basic_induction(random.Random(seed))
     *statements, question = story.lines
     assert len(statements) == 9
     kind_line = {name: line for name, _, line in facts(story, r"(\w+) is a (\w+)\.")}
-    colours = facts(story, r"(\w+) is (\w+)\.")
+    colors = facts(story, r"(\w+) is (\w+)\.")
     asked = question.text.removeprefix("What color is ").removesuffix("?")
-    assert {colour for _, colour, _ in colours} <= COLOURS
-    assert {name for name, _, _ in colours} == set(kind_line) - {asked}
-    assert all(kind_line[name] < line for name, _, line in colours)
+    assert {color for _, color, _ in colors} <= COLORS
+    assert {name for name, _, _ in colors} == set(kind_line) - {asked}
+    assert all(kind_line[name] < line for name, _, line in colors)
 
 
 @given(seeds)
-def test_the_asked_one_has_one_three_or_four_fellows(seed):
+def test_questioned_one_shares_its_species_with_one_three_or_four(seed):
     story = kinds.basic_induction(random.Random(seed))
     kind_of = {name: kind for name, kind, _ in facts(story, r"(\w+) is a (\w+)\.")}
     asked = story.lines[-1].text.removeprefix("What color is ").removesuffix("?")
     assert Counter(kind_of.values())[kind_of[asked]] - 1 in (1, 3, 4)
 
 
-def test_two_that_are_known_to_be_of_a_kind_get_the_same_colour():
+def test_members_of_one_species_have_the_same_color():
     # Given pairs of a kind, neither of them asked for, in many stories
     agreeing = Counter()
     for seed in range(3000):
         story = kinds.basic_induction(random.Random(seed))
         kind_of = {name: (kind, line) for name, kind, line in facts(story, r"(\w+) is a (\w+)\.")}
         members = Counter(kind for kind, _ in kind_of.values())
-        coloured = facts(story, r"(\w+) is (\w+)\.")
-        for one, colour, first in coloured:
-            for other, other_colour, second in coloured:
+        colored = facts(story, r"(\w+) is (\w+)\.")
+        for one, color, first in colored:
+            for other, other_color, second in colored:
                 same = kind_of[one][0] == kind_of[other][0]
                 if same and first < second and members[kind_of[one][0]] == 2:
-                    agreeing[kind_of[other][1] < first, colour == other_colour] += 1
-    # Then they agree if both kinds were said before the first colour, else by chance, ¼; there are
+                    agreeing[kind_of[other][1] < first, color == other_color] += 1
+    # Then they agree if both kinds were said before the first color, else by chance, ¼; there are
     # some 700 such pairs: standard deviation 1.6 points
     assert agreeing[True, False] == 0
     assert agreeing[True, True] > 500

@@ -29,7 +29,7 @@ def test_a_question_about_the_same_person_follows_each_statement(seed):
 
 
 @given(seeds)
-def test_all_are_in_a_state_then_go_and_one_of_each_state_gets_something(seed):
+def test_everyone_has_a_state_then_moves_and_one_of_each_state_gets_an_object(seed):
     told = by_person(motives.agents_motivations(random.Random(seed)))
     assert len(told) == 4
     got = []

@@ -1,4 +1,4 @@
-"""What stories about people in places must be like, judged from their text; all but the answers."""
+"""Properties of the text of stories about people in places, except the answers."""
 
 import itertools
 import re
@@ -31,7 +31,7 @@ RECENT = {1: -1, 2: 0, 3: 0, 5: 0, 6: 0, 9: 0, 10: 0, 11: -1, 12: 0, 13: -1}
 seeds = st.integers(0, 2**32 - 1)
 
 
-def stories(subtask, seed):
+def generate_stories(subtask, seed):
     return list(generator.stories(subtask, seed, "train", 10))
 
 
@@ -60,26 +60,26 @@ def meet(place, people, spot=None):
 
 @given(seed=seeds, subtask=st.sampled_from(WORLD))
 def test_a_story_has_five_questions_and_ends_with_one(seed, subtask):
-    for story in stories(subtask, seed):
+    for story in generate_stories(subtask, seed):
         assert story.questions == 5
         assert isinstance(story.lines[-1], Question)
 
 
 @given(seed=seeds, subtask=st.sampled_from(WORLD))
 def test_statements_come_by_twos(seed, subtask):
-    for story in stories(subtask, seed):
+    for story in generate_stories(subtask, seed):
         assert all(gap > 0 and gap % 2 == 0 for gap in gaps(story))
 
 
 @given(seed=seeds, subtask=st.sampled_from((*WALKING, *HEARSAY)))
 def test_a_question_comes_after_every_two_statements_where_one_is_always_possible(seed, subtask):
-    for story in stories(subtask, seed):
+    for story in generate_stories(subtask, seed):
         assert gaps(story) == [2] * 5
 
 
 @given(seed=seeds, subtask=st.sampled_from(sorted(RECENT)))
 def test_a_question_is_about_one_of_the_last_five_statements(seed, subtask):
-    for story in stories(subtask, seed):
+    for story in generate_stories(subtask, seed):
         for number, line in enumerate(story.lines, 1):
             if isinstance(line, Question):
                 since = story.lines[line.supporting[RECENT[subtask]] : number - 1]
@@ -87,8 +87,8 @@ def test_a_question_is_about_one_of_the_last_five_statements(seed, subtask):
 
 
 @given(seed=seeds, subtask=st.sampled_from(HANDLING))
-def test_everything_that_is_handled_is_at_hand(seed, subtask):
-    for story in stories(subtask, seed):
+def test_handled_objects_are_at_hand(seed, subtask):
+    for story in generate_stories(subtask, seed):
         place, lying, holder = {}, {}, {}
         for text in statements(story):
             if found := MOVE.fullmatch(text):
@@ -112,8 +112,8 @@ def test_everything_that_is_handled_is_at_hand(seed, subtask):
 
 
 @given(seed=seeds, subtask=st.sampled_from(WALKING))
-def test_people_move_to_where_none_of_them_is(seed, subtask):
-    for story in stories(subtask, seed):
+def test_people_move_to_unoccupied_places(seed, subtask):
+    for story in generate_stories(subtask, seed):
         place, movers = {}, ()
         for text in statements(story):
             later, subject, to = MOVE.fullmatch(text).groups()
@@ -123,8 +123,8 @@ def test_people_move_to_where_none_of_them_is(seed, subtask):
 
 
 @given(seed=seeds, subtask=st.sampled_from((11, 13)))
-def test_every_other_statement_refers_to_those_of_the_one_before(seed, subtask):
-    for story in stories(subtask, seed):
+def test_every_other_statement_refers_to_the_people_of_the_previous_one(seed, subtask):
+    for story in generate_stories(subtask, seed):
         told = [MOVE.fullmatch(text).groups() for text in statements(story)]
         for (no_time, name, _), (later, pronoun, _) in zip(told[::2], told[1::2], strict=True):
             assert no_time is None
@@ -134,8 +134,8 @@ def test_every_other_statement_refers_to_those_of_the_one_before(seed, subtask):
 
 
 @given(seed=seeds, subtask=st.sampled_from(HEARSAY))
-def test_what_is_said_of_a_person_does_not_contradict_what_was_said_before(seed, subtask):
-    for story in stories(subtask, seed):
+def test_statements_about_a_person_do_not_contradict_each_other(seed, subtask):
+    for story in generate_stories(subtask, seed):
         # By person: where he or she was said to be, and surely not to be.
         known, denied = {}, {}
         for text in statements(story):
@@ -176,7 +176,7 @@ def test_visits_are_read_from_either_wording():
 
 @given(seed=seeds)
 def test_times_of_day_are_complete_at_every_question(seed):
-    for story in stories(14, seed):
+    for story in generate_stories(14, seed):
         times = defaultdict(list)
         for line in story.lines:
             if isinstance(line, Question):
@@ -188,8 +188,8 @@ def test_times_of_day_are_complete_at_every_question(seed):
 
 
 @given(seed=seeds)
-def test_nobody_stays_at_a_place_for_two_times_of_day(seed):
-    for story in stories(14, seed):
+def test_no_person_stays_at_a_place_for_two_times_of_day(seed):
+    for story in generate_stories(14, seed):
         told = sorted(
             (person, time, place) for person, place, time in map(visits_of, statements(story))
         )
@@ -198,8 +198,8 @@ def test_nobody_stays_at_a_place_for_two_times_of_day(seed):
 
 
 @given(seed=seeds)
-def test_two_visits_of_one_person_told_together_are_told_backwards(seed):
-    for story in stories(14, seed):
+def test_consecutive_visits_of_one_person_are_listed_backwards(seed):
+    for story in generate_stories(14, seed):
         first, *_ = gaps(story)
         told = [visits_of(text) for text in statements(story)][first:]
         for (one, _, early), (other, _, late) in zip(told[::2], told[1::2], strict=True):
@@ -208,14 +208,14 @@ def test_two_visits_of_one_person_told_together_are_told_backwards(seed):
 
 @pytest.mark.parametrize("subtask", [7, 8])
 def test_carried_objects_are_asked_about_right_after_the_first_handling(subtask):
-    for story in stories(subtask, 1):
+    for story in generate_stories(subtask, 1):
         first = next(n for n, line in enumerate(story.lines) if isinstance(line, Question))
         told = [MOVE.fullmatch(line.text) is None for line in story.lines[:first]]
         assert any(told[-2:])
         assert not any(told[:-2])
 
 
-def test_a_question_what_someone_gave_is_about_the_last_of_several_objects():
+def test_question_about_a_gift_refers_to_the_last_of_several_objects():
     for story in generator.stories(5, 1, "train", 5000):
         gifts = {}
         for number, line in enumerate(story.lines, 1):

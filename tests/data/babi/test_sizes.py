@@ -19,7 +19,7 @@ def bigger_and_smaller(line):
 
 
 @given(seeds)
-def test_all_statements_agree_on_one_order_in_which_chocolate_is_smallest(seed):
+def test_statements_agree_on_one_order_in_which_chocolate_is_smallest(seed):
     story = sizes.size_reasoning(random.Random(seed))
     pairs = {bigger_and_smaller(line) for line in story.lines if isinstance(line, Statement)}
     left = {"chocolate", "box of chocolates"} | {thing for pair in pairs for thing in pair}
@@ -34,14 +34,14 @@ def test_all_statements_agree_on_one_order_in_which_chocolate_is_smallest(seed):
 
 
 @given(seeds)
-def test_rounds_of_five_statements_have_questions_until_there_are_five(seed):
+def test_rounds_of_five_statements_are_followed_by_questions_up_to_five(seed):
     story = sizes.size_reasoning(random.Random(seed))
     kinds = "".join("q" if isinstance(line, Question) else "s" for line in story.lines)
     assert re.fullmatch(r"(s{5}q{0,4})*s{5}q{5}", kinds)
 
 
 @given(seeds)
-def test_the_earlier_supporting_line_is_the_first_about_the_thing_between(seed):
+def test_earlier_supporting_line_is_the_first_about_the_middle_object(seed):
     story = sizes.size_reasoning(random.Random(seed))
     for line in story.lines:
         if isinstance(line, Question):

@@ -173,12 +173,12 @@ def as_story(text, answers):
 
 
 @pytest.mark.parametrize(("subtask", "text", "answers"), STORIES)
-def test_the_solver_answers_as_a_person_would(subtask, text, answers):
+def test_solver_answers_known_stories(subtask, text, answers):
     assert wrong_ones([as_story(text, answers)], subtask) == []
 
 
 @pytest.mark.parametrize(("subtask", "text", "answers"), STORIES)
-def test_another_answer_or_another_supporting_line_is_noticed(subtask, text, answers):
+def test_wrong_answer_or_supporting_line_is_detected(subtask, text, answers):
     answer, supporting = answers[0]
     others = [("else", supporting), (answer, (*supporting, 1))]
     for other in others:
@@ -195,7 +195,7 @@ def test_another_answer_or_another_supporting_line_is_noticed(subtask, text, ans
         (18, "The box is bigger than the chest. Is the box bigger than the chest?"),
     ],
 )
-def test_what_does_not_follow_is_not_answered(subtask, text):
+def test_unanswerable_question_is_not_answered(subtask, text):
     story = as_story(text, [("yes", (1,))])
     with pytest.raises(NotUnderstoodError):
         list(SOLVERS[subtask](story))
@@ -206,7 +206,7 @@ def test_what_does_not_follow_is_not_answered(subtask, text):
     [*official.SMALL, *(pytest.param(*key, marks=pytest.mark.slow) for key in official.LARGE)],
 )
 def test_the_published_answers_follow_from_the_text(language, subtask, split):
-    stories = official.stories(language, subtask, split)
+    stories = official.published_stories(language, subtask, split)
     assert wrong_ones(stories, subtask) == WRONG.get((language, subtask, split), [])
 
 
@@ -214,10 +214,10 @@ def test_the_published_answers_follow_from_the_text(language, subtask, split):
 @pytest.mark.parametrize(
     "questions", [QUESTIONS, pytest.param(MANY_QUESTIONS, marks=pytest.mark.slow)]
 )
-def test_what_is_generated_follows_from_the_text(subtask, questions):
+def test_generated_answers_follow_from_the_text(subtask, questions):
     stories = generator.stories(subtask, 3, "test", questions)
     assert wrong_ones(stories, subtask) == []
 
 
-def test_there_is_a_solver_for_each_subtask():
+def test_every_subtask_has_a_solver():
     assert list(SOLVERS) == list(SUBTASKS)

@@ -15,7 +15,7 @@ STORY = Story(
 )
 
 
-def test_words_are_small_and_marks_are_words():
+def test_words_are_lowercase_and_punctuation_marks_are_words():
     assert tokenize("Where is Mary?") == ["where", "is", "mary", "?"]
     assert tokenize("Marie est à l'école.") == ["marie", "est", "à", "l", "'", "école", "."]
 
@@ -42,7 +42,7 @@ def test_words_are_numbered_from_one_in_alphabetical_order():
     assert list(words.words) == sorted(words.words)
 
 
-def test_what_is_not_known_is_named_with_its_place():
+def test_unknown_words_are_named_with_their_position():
     words = Words.of(asked_in([STORY]))
     with pytest.raises(ConfigError, match="there: the word 'zoo' is not one that the run knows"):
         words.number("zoo", "there")

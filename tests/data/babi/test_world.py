@@ -20,7 +20,7 @@ def happenings(seed, giving):
 
 
 @given(seed=seeds, giving=givings)
-def test_a_move_leads_to_another_place_and_takes_along_what_is_held(seed, giving):
+def test_move_leads_to_another_place_with_the_held_objects(seed, giving):
     for place, lying, held, event, world in happenings(seed, giving):
         if event.deed is Deed.MOVE:
             assert event.what in PLACES
@@ -29,7 +29,7 @@ def test_a_move_leads_to_another_place_and_takes_along_what_is_held(seed, giving
 
 
 @given(seed=seeds, giving=givings)
-def test_only_what_lies_at_ones_place_is_got(seed, giving):
+def test_only_objects_at_the_person_s_place_are_taken(seed, giving):
     for place, lying, _, event, world in happenings(seed, giving):
         if event.deed is Deed.GET:
             assert lying[event.what] == place[event.person]
@@ -38,7 +38,7 @@ def test_only_what_lies_at_ones_place_is_got(seed, giving):
 
 
 @given(seed=seeds, giving=givings)
-def test_only_what_one_holds_is_dropped_and_lies_there(seed, giving):
+def test_only_held_objects_are_dropped_and_stay_there(seed, giving):
     for place, _, held, event, world in happenings(seed, giving):
         if event.deed is Deed.DROP:
             assert event.what in held[event.person]
@@ -46,7 +46,7 @@ def test_only_what_one_holds_is_dropped_and_lies_there(seed, giving):
 
 
 @given(seed=seeds)
-def test_one_gives_what_one_holds_to_someone_at_the_same_place(seed):
+def test_held_objects_are_given_to_a_person_at_the_same_place(seed):
     for place, _, held, event, world in happenings(seed, giving=True):
         if event.deed is Deed.GIVE:
             assert event.what in held[event.person]
@@ -63,7 +63,7 @@ def test_every_object_lies_somewhere_or_is_held_by_one_person(seed, giving):
 
 
 @given(seed=seeds)
-def test_nobody_gives_where_that_is_not_part_of_the_world(seed):
+def test_worlds_without_giving_have_no_gifts(seed):
     deeds = {event.deed for *_, event, _ in happenings(seed, giving=False)}
     assert Deed.GIVE not in deeds
 
@@ -80,7 +80,7 @@ def test_people_act_equally_often_where_all_can_do_the_same():
     assert all(abs(number / 4000 - 0.25) < 0.03 for number in moves.values())
 
 
-def test_a_giving_is_of_the_first_object_to_the_first_person():
+def test_first_object_is_given_to_the_first_person():
     first, second, third, _ = GIVERS
     rng = random.Random(1)
     gifts = set()

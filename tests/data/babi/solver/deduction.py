@@ -1,4 +1,4 @@
-"""What follows from someone's species: fears, subtask 15, and colours, subtask 16."""
+"""Deductions from a species: fears, subtask 15, and colors, subtask 16."""
 
 from tests.data.babi.solver.text import match, pattern, walk
 
@@ -8,8 +8,8 @@ _FEARS = {
     "species": pattern(r"(\w+) is a (\w+)\."),
 }
 _FEAR_ASKED = {"afraid": pattern(r"What is (\w+) afraid of\?")}
-_COLOURS = {"species": pattern(r"(\w+) is a (\w+)\."), "colour": pattern(r"(\w+) is (\w+)\.")}
-_COLOUR_ASKED = {"colour": pattern(r"What color is (\w+)\?")}
+_COLORS = {"species": pattern(r"(\w+) is a (\w+)\."), "color": pattern(r"(\w+) is (\w+)\.")}
+_COLOR_ASKED = {"color": pattern(r"What color is (\w+)\?")}
 
 
 def solve_fears(story):
@@ -32,22 +32,22 @@ def solve_fears(story):
     return walk(story, read, answer)
 
 
-def solve_colours(story):
+def solve_colors(story):
     """Answer the questions of a story of subtask 16: as the last of the same species."""
-    species, colours = {}, {}
+    species, colors = {}, {}
 
     def read(number, text):
-        kind, (who, what) = match(text, **_COLOURS)
-        {"species": species, "colour": colours}[kind][who] = (what, number)
+        kind, (who, what) = match(text, **_COLORS)
+        {"species": species, "color": colors}[kind][who] = (what, number)
 
     def answer(text):
-        _, (person,) = match(text, **_COLOUR_ASKED)
+        _, (person,) = match(text, **_COLOR_ASKED)
         animal, line = species[person]
         alike = [
-            other for other, (what, _) in species.items() if what == animal and other in colours
+            other for other, (what, _) in species.items() if what == animal and other in colors
         ]
         last = max(alike, key=lambda other: species[other][1])
-        colour, colour_line = colours[last]
-        return colour, (line, species[last][1], colour_line)
+        color, color_line = colors[last]
+        return color, (line, species[last][1], color_line)
 
     return walk(story, read, answer)

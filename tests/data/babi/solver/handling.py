@@ -1,4 +1,4 @@
-"""Who has what, since when, and where things were: subtasks 2, 3, 5, 7 and 8."""
+"""Owners and places of objects over time: subtasks 2, 3, 5, 7 and 8."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class _Thing:
 
 
 class _Notes:
-    """What was said so far in a story."""
+    """Facts stated so far in a story."""
 
     def __init__(self):
         self.moves = {}  # by person: the last place, and its line

@@ -1,4 +1,4 @@
-"""Where people are, from the last that was said of them: subtasks 1, 6 and 9 to 13."""
+"""Places of people, from the last statement about them: subtasks 1, 6 and 9 to 13."""
 
 from dataclasses import dataclass
 

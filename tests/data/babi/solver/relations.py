@@ -1,4 +1,4 @@
-"""How things lie, or compare, step by step: subtasks 4, 17, 18 and 19."""
+"""Spatial and size relations, step by step: subtasks 4, 17, 18 and 19."""
 
 from tests.data.babi.solver.text import NotUnderstoodError, match, pattern, walk
 
@@ -14,7 +14,7 @@ _STEPS = {
 }
 _OPPOSITES = {"north": "south", "south": "north", "east": "west", "west": "east"}
 _PLACE = {"is": pattern(r"The (\w+) is (\w+) of the (\w+)\.")}
-_NEIGHBOUR_ASKED = {
+_NEIGHBOR_ASKED = {
     "last": pattern(r"What is the (\w+) (\w+) of\?"),
     "first": pattern(r"What is (\w+) of the (\w+)\?"),
 }
@@ -56,9 +56,9 @@ class _Steps:
         return [(steps, tuple(lines)) for visited, steps, lines in found if visited[-1] == end]
 
 
-def solve_neighbour(story):
+def solve_neighbor(story):
     """Answer the question of a story of subtask 4."""
-    said = {}  # by place and direction: what is there, and the line
+    said = {}  # by place and direction: the place there, and the line
 
     def read(number, text):
         _, (one, direction, other) = match(text, **_PLACE)
@@ -66,10 +66,10 @@ def solve_neighbour(story):
         said[one, _OPPOSITES[direction]] = (other, (number,))
 
     def answer(text):
-        kind, groups = match(text, **_NEIGHBOUR_ASKED)
-        if kind == "first":  # what is north of it
+        kind, groups = match(text, **_NEIGHBOR_ASKED)
+        if kind == "first":  # the place north of it
             direction, place = groups
-        else:  # what it is north of is south of it
+        else:  # the place that it is north of lies south of it
             place, direction = groups[0], _OPPOSITES[groups[1]]
         return said[place, direction]
 

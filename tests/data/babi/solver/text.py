@@ -1,4 +1,4 @@
-"""What sentences mean: patterns, and the walk through a story's lines that all families share."""
+"""Sentence patterns, and the walk through a story's lines that all families share."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Where people were at times of day that are not told in order: subtask 14."""
+"""Places of people at times of day that are listed out of order: subtask 14."""
 
 from tests.data.babi.solver.text import match, pattern, walk
 
