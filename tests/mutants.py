@@ -19,7 +19,7 @@ def _of_kernel(module: str) -> list[str]:
         return ["test_fused_chain.py"]
     if module == "program":
         return ["kernels/test_program.py", "test_fused_taken.py", "test_fused.py"]
-    return ["kernels", "test_fused.py", "test_fused_extremes.py"]
+    return ["kernels", "test_fused.py", "test_fused_chain.py", "test_fused_extremes.py"]
 
 
 # By group: number of mutants, and the tests of each module, the quickest first.
