@@ -17,17 +17,17 @@ IMPLEMENTATIONS = ("auto", "fused", "plain")
 
 def obstacle(layer: Any) -> str | None:
     """Say why a layer can't be fused, whatever it is called with; None if it can."""
-    if keras.config.backend() != "tensorflow":
-        return f"it needs the backend tensorflow, not {keras.config.backend()}"
+    if keras.config.backend() not in ("tensorflow", "jax"):
+        return f"it needs the backend tensorflow or jax, not {keras.config.backend()}"
     if layer.unroll:
         return "unroll=True asks for no loop"
     if layer.cell.compute_dtype not in ("float32", "float64"):
         return f"it computes in float32 or float64, not in {layer.cell.compute_dtype}"
-    from rumcli.cells.kernels import layers, program
+    from rumcli.cells.kernels import layers
 
     if found := layers.obstacle(layer.cell):
         return found
-    if not program.xla_is_there():
+    if keras.config.backend() == "tensorflow" and not layers.program.xla_is_there():
         return "this TensorFlow has no XLA compiler for this machine"
     return None
 
@@ -36,6 +36,8 @@ def obstacle_to_auto(layer: Any) -> str | None:
     """Say why `"auto"` does not take the fused loop where it may: in `fit`, for a known length."""
     if found := obstacle(layer):
         return found
+    if keras.config.backend() == "jax":
+        return None
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
@@ -49,6 +51,8 @@ def is_taken(layer: Any, sequences: Tensor) -> bool:
         return layer.implementation == "fused"
     if obstacle_to_auto(layer) is not None:
         return False
+    if keras.config.backend() == "jax":
+        return True
     import tensorflow as tf
 
     # A program is compiled for one length: where each call may bring another one, and where every
