@@ -34,6 +34,10 @@ needs_float64 = pytest.mark.skipif(
 needs_tensorflow = pytest.mark.skipif(
     BACKEND != "tensorflow", reason="needs the TensorFlow backend"
 )
+needs_kernels = pytest.mark.skipif(
+    BACKEND not in ("tensorflow", "jax") or not float64_is_available(),
+    reason="needs an engine with fused loops, and float64",
+)
 
 FLOAT_DTYPES = ["float32", pytest.param("float64", marks=needs_float64)]
 

@@ -24,6 +24,15 @@ def test_cells_agree_with_the_original_on_jax():
     pytest_on_jax(HERE / "test_golden.py", "-k", "outputs or rotation")
 
 
+def test_fused_loops_agree_with_the_plain_loop_on_jax():
+    same = "test_outputs_and_gradients_are_those_of_the_plain_loop"
+    pytest_on_jax(
+        f"{HERE / 'test_fused.py'}::{same}[ARUM-published-30-3-8]",
+        f"{HERE / 'test_fused_chain.py'}::{same}[fs_rum-2-128-7]",
+        f"{HERE / 'test_fused_chain.py'}::test_second_order_gradients_are_refused_in_words",
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_cells_pass_all_their_tests_on_jax():

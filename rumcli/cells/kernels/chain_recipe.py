@@ -72,8 +72,8 @@ class NodeKept(NamedTuple):
     """What the forward loop keeps of a node.
 
     Attributes:
-        value: What it got, a series of `[D]`; an empty tuple for the first, which gets the inputs, and
-            for a node that gets zero.
+        value: What it got, a series of `[D]`; an empty tuple for the first, which gets the
+            inputs, and for a node that gets zero.
         hidden: h before the step, a series of `[H]`.
         others: Its other states before the step, pages of `[H]`.
         products: Pages of `[N]`.

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import itertools
 from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
 
-from rumcli.cells.kernels.layout import COLUMNS, ROWS, Layout
+from rumcli.cells.kernels.layout import Layout
 from rumcli.cells.kernels.loop import REFUSAL, Loop
+from rumcli.cells.kernels.rows import ROWS
 
 Tensor = Any
 
 
 def layout() -> Layout:
-    """Return the layout that is fastest on the device that JAX computes on."""
-    import os
-    if "RUM_LAYOUT" in os.environ:
-        return {"rows": ROWS, "columns": COLUMNS}[os.environ["RUM_LAYOUT"]]
-    return COLUMNS if jax.default_backend() == "cpu" else ROWS
+    """Return the layout that is fastest on JAX."""
+    return ROWS
 
 
 def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
@@ -45,9 +45,18 @@ def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tenso
         raise NotImplementedError(REFUSAL) from error
 
 
+def traces() -> int:
+    """Return how often a loop was traced in this process: each time, XLA compiles it anew."""
+    return next(copy.copy(_traces))
+
+
+_traces = itertools.count()
+
+
 @functools.partial(jax.jit, static_argnums=(0, 1))
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
+    next(_traces)
     return loop.forward(recipe, weights, sequence)[0]
 
 

@@ -140,9 +140,7 @@ def _run_chain(
     # From the third fast cell on, what a cell gets is zero.
     has_input = tuple(number < 3 for number in range(len(cells)))
     nodes_ = tuple(map(_node, cells))
-    recipe = ChainRecipe(
-        program.layout(), nodes_, slots, has_input, keep, layer.return_sequences
-    )
+    recipe = ChainRecipe(program.layout(), nodes_, slots, has_input, keep, layer.return_sequences)
     rest = iter(initial_state)
     states = tuple(
         tuple(next(rest) for _ in recipe.nodes[slots.index(slot)].new_shares)

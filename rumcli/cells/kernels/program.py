@@ -14,7 +14,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from rumcli.cells.kernels.layout import COLUMNS, Layout
+from rumcli.cells.kernels.columns import COLUMNS
+from rumcli.cells.kernels.layout import Layout
 from rumcli.cells.kernels.loop import REFUSAL, Loop
 
 Tensor = Any

@@ -167,9 +167,7 @@ class StepFormulas:
             of_update = cotangent * (state - mix.activated)
             of_state = cotangent * update
             cotangent = cotangent * (1.0 - update)
-        cotangent = primitives.activate_backward(
-            layout, recipe.activation, mix.argument, cotangent
-        )
+        cotangent = primitives.activate_backward(layout, recipe.activation, mix.argument, cotangent)
         if not recipe.layer_norm:
             return cotangent, of_update, of_state, []
         of_weights = [cotangent * mix.normalised, cotangent]
@@ -195,9 +193,7 @@ class StepFormulas:
                 return cotangent
             of_weights.extend([cotangent * gate.normalised, cotangent])
             cotangent = cotangent * layout.part(self._gate_gain, *part)
-            return primitives.normalise_backward(
-                layout, gate.normalised, gate.inverse, cotangent
-            )
+            return primitives.normalise_backward(layout, gate.normalised, gate.inverse, cotangent)
 
         parts = [through_norm(gates.target, of_target, None, units)]
         if gates.update is not None:
