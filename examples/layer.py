@@ -24,12 +24,12 @@ def batch(generator, size, length):
     return np.stack([numbers, marks], axis=-1).astype("float32"), (numbers * marks).sum(axis=1)
 
 
-def main():
+def main(arguments=None):
     """Train the model and show how far it came."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--length", type=int, default=50)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
 
     keras.utils.set_random_seed(1)
     model = keras.Sequential(

@@ -1,14 +1,14 @@
 """A trained run in your own program, by way of `rum export`.
 
     rum train copying --preset copying_short
-    rum export runs/copying-rum-1
-    python examples/predict.py copying-rum-1.keras
+    rum export runs/copying-arum-1
+    python examples/predict.py copying-arum-1.keras
 
 Keras reads the file with its safe mode on: there is no code in it, and importing `rumcli.layers` is
 all that it needs.
 """
 
-import sys
+import argparse
 
 import keras
 import numpy as np
@@ -16,9 +16,11 @@ import numpy as np
 import rumcli.layers  # noqa: F401 - makes the layers known to Keras
 
 
-def main():
+def main(arguments=None):
     """Read the model, and let it repeat ten symbols that it has never seen."""
-    model = keras.saving.load_model(sys.argv[1])
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("model", help="what `rum export` wrote of a run of copying, a .keras file")
+    model = keras.saving.load_model(parser.parse_args(arguments).model)
     symbols = np.random.default_rng().integers(1, 9, 10)
     blanks = model.input_shape[1] - 20
     # Ten symbols, blanks, the mark that asks for them, and nine blanks while they are repeated.

@@ -1,50 +1,77 @@
-"""New folders for runs and sweeps: never in the place of something that is there."""
+"""New directories for runs and sweeps: never in the place of something that exists."""
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from rumcli.errors import ConfigError
 
-_MADE_BY = {"config.yaml": "rum train", "sweep.yaml": "rum sweep"}
+LOCK = "lock"  # the file of `training.lock`
+
+_CREATED_BY = {"config.yaml": "rum train", "sweep.yaml": "rum sweep"}
+_UNFINISHED = re.compile(r"\..+\.part")  # of `files.replacing` and of a lock
 
 
-def make(path: Path | None, parent: Path, stem: str) -> Path:
-    """Make a new folder, or take an empty one.
+def is_unbegun(path: Path, described_by: Sequence[str]) -> bool:
+    """Tell whether a directory has nothing but the leftovers of a process that was creating it.
+
+    Such a process locks the directory first, so that a description counts as its own only beside
+    the lock.
 
     Args:
-        path: Where. None: `PARENT/STEM-1`, or the next number that is free.
-        parent: Where the numbered ones are.
-        stem: What they are called.
+        path: Directory.
+        described_by: Names of the files that describe it, in the order in which they are written;
+            with the last one the directory is begun.
 
     Raises:
-        ConfigError: If something is there already.
-        OSError: If the place can't be written.
+        OSError: If it can't be read.
     """
-    if path is None:
-        return _make_numbered(parent, stem)
-    check_free(path)
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    entries = list(path.iterdir())
+    names = {entry.name for entry in entries}
+    early = described_by[:-1] if LOCK in names else ()
+    return all(
+        (_UNFINISHED.fullmatch(entry.name) and not entry.is_dir()) or entry.name in (LOCK, *early)
+        for entry in entries
+    )
 
 
-def check_free(path: Path) -> None:
-    """Make sure that a new folder may go to `path`.
+def check_free(path: Path, described_by: Sequence[str]) -> None:
+    """Check that a new directory may be created at `path`.
+
+    Args:
+        path: Directory to create.
+        described_by: As for `is_unbegun`; a directory that is not begun may be there.
 
     Raises:
-        ConfigError: If a file, or a folder with something in it, is there.
+        ConfigError: If a file, or a directory with something in it, is there.
     """
     if not exists(path):
         return
     if not path.is_dir():
         raise ConfigError(f"--out {path}: a file of that name exists; expected a new folder")
-    if any(path.iterdir()):
+    if not is_unbegun(path, described_by):
         hint = ""
-        for name, command in _MADE_BY.items():
+        for name, command in _CREATED_BY.items():
             if (path / name).exists():
                 hint = f", or '{command} --resume {shlex.quote(str(path))}' to go on with it"
         raise ConfigError(f"--out {path}: it exists and is not empty; choose another place{hint}")
+
+
+def check_own(path: Path, owner: str) -> None:
+    """Check that a directory inside another one is not a link to somewhere else.
+
+    Args:
+        path: Directory, which may be missing.
+        owner: Noun for the error message: who keeps the directory.
+
+    Raises:
+        ConfigError: If it is a link.
+    """
+    if path.is_symlink():
+        raise ConfigError(f"{path} is a link; {owner} in its own folder")
 
 
 def exists(path: Path) -> bool:
@@ -57,15 +84,3 @@ def exists(path: Path) -> bool:
         return path.exists()
     except OSError as error:  # such as a name that is too long, or a folder that can't be entered
         raise ConfigError(f"can't use {path}: {error.strerror or error}") from error
-
-
-def _make_numbered(parent: Path, stem: str) -> Path:
-    parent.mkdir(exist_ok=True)
-    number = 1
-    while True:
-        path = parent / f"{stem}-{number}"
-        try:
-            path.mkdir()
-            return path
-        except FileExistsError:
-            number += 1

@@ -1,11 +1,14 @@
-"""What all tests share: quiet native libraries, few threads, small runs."""
+"""Setup of every test process: quiet native libraries, one thread each, fixed examples."""
 
 import os
 import signal
 import sys
 
-# Before TensorFlow is imported. Two workers share two cores.
+# Before TensorFlow is imported. Each worker has one core: threads of their own only compete.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings

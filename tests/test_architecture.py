@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
@@ -13,6 +14,7 @@ MAY_IMPORT = {
     "errors": set(),
     "suggest": set(),
     "files": set(),
+    "json_parser": set(),
     "folders": {"errors"},
     "machine": set(),
     "own_code": {"errors"},
@@ -30,13 +32,14 @@ MAY_IMPORT = {
         "errors",
         "files",
         "folders",
+        "json_parser",
         "machine",
         "suggest",
         "",
     },
     "layers": {"cells", "tasks"},
-    "benchmark": {"training", "tasks", "cells", "config", "errors", "machine"},
-    "sweeps": {"training", "config", "errors", "files", "folders", "suggest"},
+    "benchmark": {"training", "tasks", "cells", "config", "errors", "json_parser", "machine"},
+    "sweeps": {"training", "config", "errors", "files", "folders", "json_parser", "suggest"},
     "reproduction": {
         "sweeps",
         "training",
@@ -44,6 +47,7 @@ MAY_IMPORT = {
         "config",
         "errors",
         "files",
+        "folders",
         "own_code",
         "suggest",
     },
@@ -62,6 +66,7 @@ MAY_IMPORT = {
         "reproduction",
         "sweeps",
         "files",
+        "json_parser",
         "benchmark",
         "training",
         "tasks",
@@ -122,3 +127,25 @@ def test_only_reporting_prints():
             if isinstance(n, ast.Name)
         }
         assert "print" not in names, path
+
+
+def test_only_one_parser_reads_json():
+    """It has limits on size and depth; others let anyone end a command with a traceback."""
+    for path in PACKAGE.rglob("*.py"):
+        if path != PACKAGE / "json_parser.py":
+            assert not re.search(r"json\.loads?\(", path.read_text(encoding="utf-8")), path
+
+
+_WRITING = re.compile(
+    r"""\.(write_text|write_bytes|touch|mkdir|makedirs)\(|open\([^)]*["'][wax]b?\+?["']"""
+)
+# Through `files`; a file that can't exist yet; nowhere.
+_NO_MATTER = re.compile(r"""\bfiles\.|open\("xb"\)|os\.devnull""")
+
+
+@pytest.mark.parametrize("room", ["training", "sweeps", "reproduction"])
+def test_runs_sweeps_and_tables_are_written_through_one_module(room):
+    """Else what is written does not survive a power cut, or goes through a link."""
+    for path in (PACKAGE / room).rglob("*.py"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not _WRITING.search(line) or _NO_MATTER.search(line), (path, line)

@@ -1,16 +1,19 @@
-"""Every command that README and docs show is one that `rum` understands."""
+"""Every command that README, docs and examples show is one that `rum` understands."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
 from rumcli.cli import app
 
-from .test_docs import PAGES
+from .test_docs import PAGES, ROOT
 
+EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_file())
 _ENDS = {"&&", "||", "|", ";", "then", "else", "fi"}
 
 
@@ -41,10 +44,20 @@ def commands_in(code):
                 yield tuple(part[1:redirected])
 
 
+def text_of(path):
+    """Return a page, the docstring of a script, or the comments of a YAML file."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        return ast.get_docstring(ast.parse(text)) + "\n"
+    if path.suffix == ".yaml":
+        return "".join(re.findall(r"^# ?(.*\n)", text, flags=re.MULTILINE))
+    return text
+
+
 def commands():
     found = {}
-    for page in PAGES:
-        blocks, inline = code_of(page.read_text(encoding="utf-8"))
+    for page in [*PAGES, *EXAMPLES]:
+        blocks, inline = code_of(text_of(page))
         if page.name == "cli.md":  # there the blocks are forms of usage
             blocks = []
         for code in [*blocks, *inline]:
@@ -126,3 +139,31 @@ def test_every_training_has_a_configuration(arguments, tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     code = app.main([*arguments, "--dry-run"])
     assert code == 0, capsys.readouterr().err
+
+
+def made_by(commands, capsys):
+    """Return the folders of the runs that some commands make, numbered as they are."""
+    made = []
+    for arguments in commands:
+        if arguments[0] == "train" and is_whole(arguments) and "--out" not in arguments:
+            assert app.main([*arguments, "--dry-run"]) == 0
+            run = yaml.safe_load(capsys.readouterr().out)
+            name = f"{run['task']['name']}-{run['cell']['name']}"
+            made.append(f"{name}-{1 + sum(one.startswith(name) for one in made)}")
+    return made
+
+
+# On these the commands follow each other; other pages name runs that they do not make.
+TUTORIALS = [ROOT / "README.md", ROOT / "docs/index.md", ROOT / "docs/ci.md", *EXAMPLES]
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.name)
+def test_commands_name_the_runs_that_commands_before_them_make(page, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT / "examples")
+    blocks, _ = code_of(text_of(page))
+    every = [arguments for code in blocks for arguments in commands_in(code)]
+    named = set(re.findall(r"\bruns/([\w-]+-\d+)\b", "\n".join(map(shlex.join, every))))
+    if page.suffix == ".py":
+        named |= set(re.findall(r"([\w-]+-\d+)\.keras", text_of(page)))
+
+    assert named <= set(made_by(every, capsys))

@@ -1,6 +1,7 @@
 """The scripts in examples/ do what they say, with small sizes."""
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,12 @@ def test_a_trained_run_is_exported_and_predicts(tmp_path):
     result = run("predict.py", "run.keras", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert re.search(r"^right: \d+ of 10$", result.stdout, flags=re.MULTILINE)
+
+
+def test_a_script_without_its_argument_shows_its_usage(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(str(EXAMPLES / "predict.py"))["main"]([])
+    assert "the following arguments are required: model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)

@@ -1,6 +1,11 @@
+import errno
+import json
 import os
+import stat
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rumcli import files
 
@@ -78,3 +83,74 @@ def test_a_file_takes_the_place_of_another(tmp_path):
             aside.write_text(content)
     assert place.read_text() == "new"
     assert list(tmp_path.iterdir()) == [place]
+
+
+def test_what_is_added_to_a_file_follows_what_it_had(tmp_path):
+    for content in (b"one\n", b"two\n"):
+        files.append(tmp_path / "a", content)
+    assert (tmp_path / "a").read_bytes() == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("kind", ["symlink_to", "hardlink_to"])
+def test_nothing_is_added_to_what_a_link_names(tmp_path, kind):
+    mine, path = tmp_path / "mine", tmp_path / "a"
+    mine.write_text("mine\n")
+    getattr(path, kind)(mine)
+    files.append(path, b"new\n")
+    assert mine.read_text() == "mine\n"
+    # The content of a hard link, as a backup by `cp -l` has it, is the file's own.
+    assert path.read_text() == ("new\n" if kind == "symlink_to" else "mine\nnew\n")
+
+
+def test_nothing_is_added_to_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match=r"Not a regular file|No such device"):
+        files.append(tmp_path / "pipe", b"new")
+
+
+def test_an_error_of_the_disk_is_not_lost_by_the_flush_of_a_directory(tmp_path, monkeypatch):
+    """A file system that can't flush directories is no error, a broken disk is one."""
+
+    def refuse(number):
+        def flush(descriptor):
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(number, os.strerror(number))
+
+        return flush
+
+    monkeypatch.setattr(os, "fsync", refuse(errno.EINVAL))
+    files.write_text(tmp_path / "a", "new")
+    monkeypatch.setattr(os, "fsync", refuse(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error"):
+        files.write_text(tmp_path / "a", "newer")
+
+
+@given(text=st.text(st.characters()))
+def test_readable_text_is_valid_unicode_and_valid_text_is_left_alone(text):
+    found = files.readable(text)
+    found.encode()
+    assert (found == text) == text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a\udcff\udc80", r"a\xff\x80"), ("\ud800\udcfe", r"\ud800\xfe"), ("\udc7f", r"\udc7f")],
+)
+def test_bytes_of_a_name_and_other_surrogates_are_escaped(text, expected):
+    assert files.readable(text) == expected
+    assert files.to_json({text: [text]}) == json.dumps({expected: [expected]})
+
+
+def test_a_folder_is_reachable_by_a_valid_name(tmp_path):
+    with files.reachable(tmp_path) as place:
+        assert place == tmp_path
+    folder = tmp_path / os.fsdecode(b"\xff")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes only names that are valid Unicode")
+    with files.reachable(folder / ".") as place:
+        str(place).encode()
+        (place / "a").write_text("there")
+    assert (folder / "a").read_text() == "there"
+    assert not place.parent.exists()

@@ -64,6 +64,7 @@ def test_what_is_slow_is_tested_every_week_with_all_extras():
     } <= {*steps}
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

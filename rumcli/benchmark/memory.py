@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rumcli import json_parser
 from rumcli.benchmark.cases import Case, Subject
 from rumcli.errors import RunError
 
@@ -48,7 +49,7 @@ def peak(case: Case, subject: Subject) -> int | None:
 def _main() -> None:
     from rumcli.benchmark.measure import prepare
 
-    case, subject = json.load(sys.stdin)
+    case, subject = json_parser.parse(sys.stdin.read())
     step = prepare(Case(**case), Subject(**subject))
     for _ in range(_STEPS):
         step()

@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from rumcli.cells import arguments
+
 if TYPE_CHECKING:
     import keras
 
@@ -103,9 +105,10 @@ def make(name: str, units: int, /, **options: Any) -> keras.layers.RNN:
         A layer from `[B, T, D]` to `[B, H]`, or `[B, T, H]` with `return_sequences`.
 
     Raises:
-        ValueError: If the name, or an option of the layer, does not exist.
+        ValueError: If the name, or an option of the layer, does not exist or is out of its range.
     """
     layer_class = _class_of(name)
+    units = arguments.positive_integer("units", units)
     if name == "fsrnn":
         return _make_fast_slow(layer_class, units, **options)
     _check_options(name, layer_class, options)
@@ -121,12 +124,13 @@ def make_cell(name: str, units: int, /, **options: Any) -> keras.layers.Layer:
         **options: What the cell's own constructor takes.
 
     Raises:
-        ValueError: If the name, or an option of the cell, does not exist.
+        ValueError: If the name, or an option of the cell, does not exist or is out of its range.
     """
     if name == "fsrnn":
         raise ValueError("a Fast-Slow RNN is not made of Fast-Slow RNNs")
     cell_class = _class_of(name, "Cell")
     _check_options(name, cell_class, options)
+    units = arguments.positive_integer("units", units)
     return cell_class(units, **options)
 
 
@@ -139,6 +143,7 @@ def _make_fast_slow(
     **options: Any,
 ) -> keras.layers.RNN:
     _check_options("fsrnn", layer_class, options)
+    fast_cells = arguments.positive_integer("fast_cells", fast_cells)
     dtype = {"dtype": options["dtype"]} if "dtype" in options else {}
     fast = {"name": "lnlstm", **(fast or {}), **dtype}
     slow = {"name": "rum", "units": units, **(slow or {}), **dtype}

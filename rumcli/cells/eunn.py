@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import initializers, ops
 
+from rumcli.cells import arguments
 from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer, Step
 from rumcli.cells.modrelu import complex_modrelu, modrelu
 from rumcli.cells.normalization import per_block
@@ -68,12 +69,12 @@ class EUNNCell(RecurrentCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
-        self.rotations = PairedRotations(units, pairing, capacity)
-        self.complex_valued = complex_valued
+        self.rotations = PairedRotations(self.units, pairing, capacity)
+        self.complex_valued = arguments.boolean("complex_valued", complex_valued)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        if complex_valued:
-            self.state_size = [units, units]
+        if self.complex_valued:
+            self.state_size = [self.units, self.units]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs of shape `[B, D]`.

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from rumcli.cells import arguments
 from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer, Step
 
 Tensor = Any
@@ -55,6 +56,8 @@ class FSRNNCell(RecurrentCell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        if not isinstance(fast_cells, (list, tuple)):
+            raise ValueError(f"fast_cells must be a list of two or more cells, got {fast_cells!r}")
         fast_cells = [_cell(cell) for cell in fast_cells]
         slow_cell = _cell(slow_cell)
         if len(fast_cells) < 2:
@@ -64,8 +67,7 @@ class FSRNNCell(RecurrentCell):
             raise ValueError(f"fast_cells must have states of the same sizes, got {sizes}")
         if len({id(cell) for cell in (*fast_cells, slow_cell)}) <= len(fast_cells):
             raise ValueError("fast_cells and slow_cell must be different objects")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+        dropout = arguments.rate("dropout", dropout)
         super().__init__(_output_size(fast_cells[-1]), seed=seed, **kwargs)
         self.fast_cells = fast_cells
         self.slow_cell = slow_cell
@@ -271,7 +273,13 @@ class FSRNN(RecurrentLayer):
 
 
 def _cell(cell: Any) -> Any:
-    return keras.saving.deserialize_keras_object(cell) if isinstance(cell, dict) else cell
+    if isinstance(cell, dict):
+        return keras.saving.deserialize_keras_object(cell)
+    if not hasattr(cell, "state_size") or isinstance(cell, keras.layers.RNN):
+        raise ValueError(
+            f"fast_cells and slow_cell must be cells, such as LNLSTMCell(8), got {cell!r}"
+        )
+    return cell
 
 
 def _state_sizes(cell: Any) -> list[int]:

@@ -66,7 +66,7 @@ class GORUCell(RecurrentCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
-        self.rotations = PairedRotations(units, pairing, capacity)
+        self.rotations = PairedRotations(self.units, pairing, capacity)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

@@ -1,7 +1,4 @@
-"""Gradients of a function of arrays, on whichever backend Keras runs: for self-tests.
-
-For whichever it is: besides the kernels and `elementary`, only this names backends.
-"""
+"""Gradients of a function of arrays, on whichever backend Keras runs: for self-tests."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ def gradients(function: Callable[..., Any], arguments: Sequence[np.ndarray]) -> 
     """Return the gradients of a scalar function by each of its arguments.
 
     Args:
-        function: Takes tensors, returns a scalar tensor.
-        arguments: Where.
+        function: Function of tensors that returns a scalar tensor.
+        arguments: Arrays at which to differentiate it.
 
     Raises:
         ValueError: If the backend is neither TensorFlow, JAX nor PyTorch.

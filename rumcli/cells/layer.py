@@ -13,12 +13,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from rumcli.cells import fused, loop
+from rumcli.cells import arguments, fused, loop
+from rumcli.cells.normalization import draw_at_full_precision
 from rumcli.cells.rotation import computation_dtype
 
 Tensor = Any
 # For each state that zoneout may act on: a mask, or () where it does not draw.
 Draws = tuple[Any, ...]
+_DTYPES = ("bfloat16", "float16", "float32", "float64")
 # What `step` takes and returns.
 Step = Callable[[tuple[Any, ...], list[Tensor], Draws], tuple[Tensor, list[Tensor]]]
 
@@ -35,18 +37,25 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         **kwargs: Those of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If `units` is not a positive integer.
+        ValueError: If `units` is not a positive integer, `seed` no integer, or the dtype no float.
     """
 
     def __init__(self, units: int, seed: int | None = None, **kwargs: Any) -> None:
-        if not isinstance(units, int) or units < 1:
-            raise ValueError(f"units must be a positive integer, got {units!r}")
+        units = arguments.positive_integer("units", units)
+        seed = arguments.integer_or_none("seed", seed)
         super().__init__(**kwargs)
+        if self.compute_dtype not in _DTYPES:
+            expected = ", ".join(_DTYPES)
+            raise ValueError(f"dtype must be one of {expected}, got {self.compute_dtype}")
         self.units = units
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.state_size: Any = units
         self.output_size = units
+
+    def add_weight(self, *args: Any, initializer: Any = None, **kwargs: Any) -> keras.Variable:
+        """Create a weight, as any Keras layer does; half precision is drawn in float32."""
+        return super().add_weight(*args, initializer=draw_at_full_precision(initializer), **kwargs)
 
     @abc.abstractmethod
     def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Any, ...]:
@@ -201,6 +210,24 @@ class RecurrentLayer(keras.layers.RNN):
         self.implementation = implementation
         if implementation == "fused" and (obstacle := fused.obstacle(self)):
             raise ValueError(f"implementation='fused' can't be: {obstacle}")
+
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Any = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Any:
+        """Run over sequences `[B, T, D]`; arguments and result as those of `keras.layers.RNN`.
+
+        Raises:
+            ValueError: If T is 0.
+        """
+        if sequences.shape[1] == 0:
+            raise ValueError(f"sequences must have at least one step, got shape {sequences.shape}")
+        # Keras casts no integers, and the fused loop multiplies no integers by floats.
+        sequences = ops.cast(sequences, self.compute_dtype)
+        return super().call(sequences, initial_state, mask, training)
 
     def inner_loop(
         self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training=False

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import initializers, ops
 
+from rumcli.cells import arguments
 from rumcli.cells.elementary import tanh
 from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer
 from rumcli.cells.normalization import layer_norm
@@ -59,17 +60,14 @@ class LNLSTMCell(RecurrentCell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        for name, rate in (("zoneout", zoneout), ("cell_zoneout", cell_zoneout)):
-            if not 0 <= rate < 1:
-                raise ValueError(f"{name} must be in [0, 1), got {rate!r}")
         super().__init__(units, seed=seed, **kwargs)
-        self.forget_bias = forget_bias
-        self.zoneout = zoneout
-        self.cell_zoneout = cell_zoneout
+        self.forget_bias = arguments.finite_number("forget_bias", forget_bias)
+        self.zoneout = arguments.rate("zoneout", zoneout)
+        self.cell_zoneout = arguments.rate("cell_zoneout", cell_zoneout)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.state_size = [units, units]
+        self.state_size = [self.units, self.units]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs of shape `[B, D]`.

@@ -1,4 +1,4 @@
-"""Normalisations inside the recurrent cells, and the initialiser that their gates need.
+"""Normalizations inside the recurrent cells, and the initializers of their weights.
 
 Pure `keras.ops`: no layers, no files, no printing.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keras import initializers, ops
+from keras import backend, initializers, ops
 
-from rumcli.cells.rotation import dot
+from rumcli.cells.rotation import computation_dtype, dot
 
 Tensor = Any
 
@@ -48,11 +48,33 @@ def scale_to_norm(x: Tensor, norm: float) -> Tensor:
     """
     # As in `unit`: by the largest entry first, against overflow. Where the floor is in force the
     # scale is a constant, elsewhere the result does not depend on it: its gradient is zero.
-    largest = ops.max(ops.abs(x), axis=-1, keepdims=True)
-    scale = ops.stop_gradient(ops.maximum(largest, SMALLEST_NORM))
+    scale = ops.stop_gradient(ops.max(ops.abs(x), axis=-1, keepdims=True, initial=SMALLEST_NORM))
     scaled = x / scale
     floor = ops.square(SMALLEST_NORM / scale)
     return norm * scaled * ops.rsqrt(ops.maximum(dot(scaled, scaled), floor))
+
+
+def draw_at_full_precision(initializer: Any) -> Callable[..., Tensor] | None:
+    """Make an initializer draw half-precision weights in float32, then round them.
+
+    Neither TensorFlow nor JAX has the QR decomposition of an orthogonal matrix in bfloat16, and in
+    float16 its columns would be orthogonal to three digits only.
+
+    Args:
+        initializer: As `keras.initializers.get` takes it, or None.
+
+    Returns:
+        A function of `shape` and `dtype`, as `Layer.add_weight` takes it; None for None.
+    """
+    draw = initializers.get(initializer)
+    if draw is None:
+        return None
+
+    def initialize(shape: tuple[int, ...], dtype: str | None = None) -> Tensor:
+        dtype = backend.standardize_dtype(dtype)
+        return ops.cast(draw(shape, dtype=computation_dtype(dtype)), dtype)
+
+    return initialize
 
 
 def per_block(initializer: initializers.Initializer, blocks: int) -> Callable[..., Tensor]:

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import initializers, ops
 
-from rumcli.cells import elementary
+from rumcli.cells import arguments, elementary
 from rumcli.cells.rotation import computation_dtype
 
 Tensor = Any
@@ -77,7 +77,8 @@ class PairedRotations:
         capacity: L, the number of layers of `"neighbours"`; None for 2. `"fft"` has its own.
 
     Raises:
-        ValueError: If the pairing is unknown, or the capacity is not positive or not of use.
+        ValueError: If the pairing is unknown, the units or the capacity are not a positive integer,
+            or the capacity is not of use.
     """
 
     units: int
@@ -88,15 +89,15 @@ class PairedRotations:
         if self.pairing not in PAIRINGS:
             expected = " or ".join(map(repr, PAIRINGS))
             raise ValueError(f"pairing must be {expected}, got {self.pairing!r}")
-        if self.capacity is None:
-            return
-        if self.pairing == "fft":
+        units = arguments.positive_integer("units", self.units)
+        capacity = arguments.positive_integer_or_none("capacity", self.capacity)
+        object.__setattr__(self, "units", units)  # frozen
+        object.__setattr__(self, "capacity", capacity)
+        if capacity is not None and self.pairing == "fft":
             raise ValueError(
                 f"pairing='fft' has as many layers as log₂ of the units, so that capacity must be "
                 f"None, got {self.capacity!r}; capacity is for pairing='neighbours'"
             )
-        if not isinstance(self.capacity, int) or self.capacity < 1:
-            raise ValueError(f"capacity must be a positive integer or None, got {self.capacity!r}")
 
     @functools.cached_property
     def layers(self) -> tuple[Pairs, ...]:

@@ -50,7 +50,8 @@ def unit(x: Tensor) -> Tensor:
     """
     # Dividing by the largest entry first keeps the sum of squares clear of overflow and underflow.
     # The direction does not depend on the scale, so cutting its gradient changes nothing.
-    scale = ops.stop_gradient(ops.max(ops.abs(x), axis=-1, keepdims=True))
+    # `initial`: without it TensorFlow rejects an empty batch.
+    scale = ops.stop_gradient(ops.max(ops.abs(x), axis=-1, keepdims=True, initial=0.0))
     is_zero = scale <= ZERO_NORM[backend.standardize_dtype(x.dtype)]
     scaled = x / ops.where(is_zero, ops.ones_like(scale), scale)
     squared = ops.where(is_zero, ops.ones_like(scale), dot(scaled, scaled))
@@ -99,11 +100,11 @@ def rotate(x: Tensor, y: Tensor, h: Tensor) -> Tensor:
         h: `[..., H]`, the vectors to rotate.
 
     Returns:
-        `[..., H]` in the dtype of `h`, with the norm of `h`.
+        `[..., H]` in the dtype of `h`, or float32 for integers, with the norm of `h`.
 
     Source: arXiv:1710.09537, equations 1-3.
     """
-    h = ops.convert_to_tensor(h)
+    h = _floating(h)
     dtype = computation_dtype(backend.standardize_dtype(h.dtype))
     a, w = _mirrors(x, y, dtype)
     return ops.cast(reflect(w, reflect(a, ops.cast(h, dtype))), h.dtype)
@@ -117,9 +118,10 @@ def rotation_operator(x: Tensor, y: Tensor) -> Tensor:
         y: `[..., H]`, the direction to arrive at.
 
     Returns:
-        `[..., H, H]` in the dtype of `x`; `rotate(x, y, h)` equals `operator @ h`.
+        `[..., H, H]` in the dtype of `x`, or float32 for integers; `rotate(x, y, h)` equals
+        `operator @ h`.
     """
-    x = ops.convert_to_tensor(x)
+    x = _floating(x)
     dtype = computation_dtype(backend.standardize_dtype(x.dtype))
     a, w = _mirrors(x, y, dtype)
     left = ops.stack(rank_two_factors(a, w)[0], axis=-1)
@@ -139,6 +141,13 @@ def rank_two_factors(a: Tensor, w: Tensor) -> tuple[tuple[Tensor, Tensor], tuple
         `((w, a), (p, q))`, each `[..., H]`, such that the rotation is `I + wpᵀ + aqᵀ`.
     """
     return (w, a), (4.0 * dot(w, a) * a - 2.0 * w, -2.0 * a)
+
+
+def _floating(x: Tensor) -> Tensor:
+    """Return a tensor of floats: a rotation of integers is none of integers."""
+    x = ops.convert_to_tensor(x)
+    # Not `result_type`, which on JAX makes float32 of float64.
+    return x if backend.is_float_dtype(x.dtype) else ops.cast(x, "float32")
 
 
 def _mirrors(x: Tensor, y: Tensor, dtype: str) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import activations, initializers, ops
 
+from rumcli.cells import arguments
 from rumcli.cells.elementary import activate
 from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer
 from rumcli.cells.normalization import layer_norm, per_block, scale_to_norm
@@ -45,8 +46,10 @@ class RUMCell(RecurrentCell):
             In inference the expectation is taken. Source: arXiv:1606.01305.
         update_gate: Whether the update gate exists; without it `h' = h̃`.
         kernel_initializer: For `W_c` and, one by one, for the parts of `W_g` that make `r` and `u`.
-        bias_initializer: For `b_g` and a bias of `W_c`. None: `b_g` starts at one and `W_c` has
-            no bias, as published.
+        bias_initializer: For `b_g` and a bias `b_c` of the embedded input. None: `b_g` starts at
+            one and there is no `b_c`, as in the last version of the original implementation. The
+            paper's equation, and the implementation until June 2018, have a `b_c` that starts at
+            zero.
         seed: Seed of the zoneout masks.
         **kwargs: Those of `keras.layers.Layer`.
 
@@ -70,13 +73,13 @@ class RUMCell(RecurrentCell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        if time_norm is not None and not 0 < time_norm < float("inf"):
-            raise ValueError(f"time_norm must be a positive number or None, got {time_norm!r}")
+        time_norm = arguments.positive_number_or_none("time_norm", time_norm)
         if layer_norm_order not in _LAYER_NORM_ORDERS:
             expected = " or ".join(map(repr, _LAYER_NORM_ORDERS))
             raise ValueError(f"layer_norm_order must be {expected}, got {layer_norm_order!r}")
-        if not 0 <= zoneout < 1:
-            raise ValueError(f"zoneout must be in [0, 1), got {zoneout!r}")
+        zoneout = arguments.rate("zoneout", zoneout)
+        layer_norm = arguments.boolean("layer_norm", layer_norm)
+        update_gate = arguments.boolean("update_gate", update_gate)
         super().__init__(units, seed=seed, **kwargs)
         self.activation = activations.get(activation)
         self.time_norm = time_norm
@@ -258,7 +261,7 @@ class RUM(RecurrentLayer):
         zoneout: Probability that a unit keeps its previous value in a training step.
         update_gate: Whether the update gate exists.
         kernel_initializer: For the kernels.
-        bias_initializer: For the biases, or None for the published ones.
+        bias_initializer: For the biases, or None for `b_g` alone.
         seed: Seed of the zoneout masks.
         implementation: `"auto"`, `"fused"` or `"plain"`; see `RecurrentLayer`.
         **kwargs: Those of `RecurrentLayer`, such as `return_sequences`.

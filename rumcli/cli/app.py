@@ -131,10 +131,10 @@ def _usage_message(error: typer.TyperException) -> str:
 def run() -> None:
     """Run `rum` as a process."""
     _fill_closed_streams()
-    # A terminal that can't show × shows ? instead of a traceback.
+    # A terminal that can't show × shows ?, and bytes of names as \xff, instead of a traceback.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=output.UNENCODABLE)
     code = _flush(main())
     if "rumcli.training.collectives" in sys.modules:
         # TensorFlow would go on to wait for the other processes, which are gone.

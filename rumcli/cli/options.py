@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rumcli import suggest
+from rumcli import files, suggest
 from rumcli.errors import ConfigError
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
@@ -138,5 +138,6 @@ def labels(runs: Sequence[Path]) -> list[str]:
     """Return the names of run folders, or their whole paths where two have the same name."""
     names = [path.resolve().name for path in runs]
     return [
-        str(path) if names.count(name) > 1 else name for path, name in zip(runs, names, strict=True)
+        files.readable(str(path) if names.count(name) > 1 else name)
+        for path, name in zip(runs, names, strict=True)
     ]

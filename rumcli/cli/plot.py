@@ -61,7 +61,7 @@ def plot(
         _check(path, found, key)
     drawn = [
         curves.Curve(label, folder.config.task.name, found)
-        for label, folder, found in zip(options.labels(runs), folders, records, strict=True)
+        for label, folder, found in zip(_labels(runs, folders), folders, records, strict=True)
     ]
     levels = _levels(folders, key)
     if picture:
@@ -95,6 +95,18 @@ def _document(
         "levels": [{"label": level.label, "value": level.value} for level in levels],
         "picture": None if picture is None else str(picture),
     }
+
+
+def _labels(runs: list[Path], folders: list[RunFolder]) -> list[str]:
+    """Label runs by what differs between them, and by their folders where that is not enough."""
+    from rumcli import config
+
+    names = options.labels(runs)
+    found = config.labels([folder.config for folder in folders])
+    return [
+        label if label and found.count(label) == 1 else ", ".join(filter(None, (label, name)))
+        for label, name in zip(found, names, strict=True)
+    ]
 
 
 def _records(folder: RunFolder) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from typing import Any
 
+from rumcli import json_parser
 from rumcli.errors import RumError, RunError
 from rumcli.reporting import output
 
@@ -45,7 +46,7 @@ def ask(debug: bool) -> dict[str, Any]:
         raise RunError(f"starting the backend ended with {_name(-result.returncode)}")
     lines = (result.stdout if result.returncode == 0 else result.stderr).strip().splitlines()
     try:
-        return json.loads(lines[-1])
+        return json_parser.parse(lines[-1], allow_nan=True)
     except (ValueError, IndexError):
         why = lines[-1] if lines else f"exit code {result.returncode}"
         raise RunError(why.removeprefix("rum: error: ")) from None

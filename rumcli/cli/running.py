@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rumcli.cli import code, engine, workers
-from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def run(
     required: list[Requirement],
     showing: Showing,
     team: Team | None,
+    from_scratch: bool = False,
 ) -> None:
     """Train, or go on with a run, and show its summary.
 
@@ -36,6 +37,7 @@ def run(
         required: What is asked of the summary.
         showing: How it is shown.
         team: The processes that train together; None: this one alone.
+        from_scratch: Whether a resumed run begins again, without its checkpoints and record.
     """
     from rumcli.training import material as materials
     from rumcli.training import requirements, stopping
@@ -43,35 +45,49 @@ def run(
 
     if resume is not None:
         folder = RunFolder.open(resume)
-        if finished := folder.finished(run):
+        if (finished := folder.finished(run)) and not from_scratch:
             requirements.check_names(required, requirements.figures_in(finished))
             if not showing.quiet:
                 output.note(f"{resume} is finished at step {_end(finished)}")
             workers.dismiss(team, showing)
             _show_summary(finished, required, showing)
             return
-        material = materials.for_training(run, folder)
+        material = materials.for_training(run, None if from_scratch else folder)
     else:
         material = materials.for_training(run, None)
         folder = None
     # From when on there is a folder, a signal has to be answered with how to go on.
-    with stopping.listening() as request:
-        folder = folder or RunFolder.create(out, run)
-        try:
-            with folder.held() as before:
-                if resume is not None:
-                    showing.tell_of(before)
-                    with folder.writing():
-                        folder.write_config(run)
-                with workers.gathered(team, run, folder, request, showing) as joining:
-                    engine.start(showing.debug, joining.join)
-                    code.admit(run)
-                    summary = _follow(run, folder, material, request, required, showing, joining)
-        except ConfigError:  # found only once the backend was there
-            if resume is None:
-                folder.discard()
-            raise
+    with contextlib.ExitStack() as stack:
+        request = stack.enter_context(stopping.listening())
+        if folder is None:
+            folder = stack.enter_context(RunFolder.claim(out, run))
+        else:
+            _take(folder, run, from_scratch, showing, stack)
+        joining = stack.enter_context(workers.gathered(team, run, folder, request, showing))
+        engine.start(showing.debug, joining.join)
+        code.admit(run)
+        summary = _follow(run, folder, material, request, required, showing, joining)
     _show_summary(summary, required, showing)
+
+
+def _take(
+    folder: RunFolder,
+    run: RunConfig,
+    from_scratch: bool,
+    showing: Showing,
+    stack: contextlib.ExitStack,
+) -> None:
+    """Take the folder of an earlier run, after a check that the run can continue."""
+    from rumcli.training import resume
+
+    before = stack.enter_context(folder.held())
+    with folder.writing():
+        if from_scratch:
+            resume.start_over(folder)
+        else:
+            resume.check(folder)
+        showing.tell_of(before)
+        folder.write_config(run)
 
 
 def _follow(

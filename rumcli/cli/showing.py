@@ -49,4 +49,4 @@ class Showing:
     def tell_of(self, owner: Owner | None) -> None:
         """Say that a run folder was left without a word, if it was."""
         if owner is not None and not self.quiet:
-            output.note(f"{owner} ended without a word; going on from its last checkpoint")
+            output.note(f"{owner} ended without a word; going on with its run")

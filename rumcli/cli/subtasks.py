@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +37,12 @@ def run_all(
 
         requirements.check_names(required, subtasks.FIGURES)
         subtasks.check(run, None if resume is None else RunFolder.open(resume))
-        folder = RunFolder.create(out, run) if resume is None else RunFolder.open(resume)
-        with folder.held() as before:
-            if resume is not None:
-                showing.tell_of(before)
+        with contextlib.ExitStack() as stack:
+            if resume is None:
+                folder = stack.enter_context(RunFolder.claim(out, run))
+            else:
+                folder = RunFolder.open(resume)
+                showing.tell_of(stack.enter_context(folder.held()))
                 with folder.writing():
                     folder.write_config(run)
             summary = _follow(run, folder, request, showing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import shlex
@@ -76,6 +77,8 @@ def sweep(
         return
     if resume is not None:
         _refuse("--resume", out=out)
+        if file is not None and _is_unbegun(resume):
+            out, resume = resume, None
     elif file is None:
         raise ConfigError("which sweep? Give a FILE, or --resume with the folder of one")
     from rumcli.sweeps import plan as plans
@@ -93,17 +96,20 @@ def sweep(
             output.note(f"{resume} is finished")
         _show(found, showing)
         return
-    folder = _folder(plan, file, out, resume, address, trust_code)
-    command = _resume_command(folder.path, address, trust_code)
-    try:
+    with contextlib.ExitStack() as stack:
+        folder = _folder(plan, file, out, resume, address, trust_code, stack)
+        command = _resume_command(folder.path, address, trust_code)
         ending, found = _run(plan, folder, address, command, showing)
-    except ConfigError:  # found only once Ray was there
-        if resume is None:
-            folder.discard()
-        raise
     _tell(ending, found, folder, command, showing)
     _show(found, showing)
     _end(ending, found)
+
+
+def _is_unbegun(path: Path) -> bool:
+    """Tell whether the process that created a folder ended before the sweep had begun."""
+    from rumcli.sweeps.folder import SweepFolder
+
+    return SweepFolder.is_unbegun(path)
 
 
 def _refuse(flag: str, **others: Any) -> None:
@@ -144,10 +150,12 @@ def _folder(
     resume: Path | None,
     address: str | None,
     trusted: bool,
+    stack: contextlib.ExitStack,
 ) -> SweepFolder:
-    """Check what is needed besides the file, and make or open the folder of the sweep."""
+    """Check what is needed besides the file; create or open the folder, and keep others out."""
     from rumcli.sweeps import points, tune
     from rumcli.sweeps.folder import SweepFolder
+    from rumcli.training import lock
 
     tune.require(plan)
     if address is not None:
@@ -157,10 +165,12 @@ def _folder(
     for settings in points.one_at_a_time(plan.parameters, code.DECIDING):
         code.check(plan.run(settings, plan.description.seeds[0]), trusted)
     if resume is not None:
-        return SweepFolder.open(resume)
+        folder = SweepFolder.open(resume)
+        stack.enter_context(lock.held(folder.path))
+        return folder
     _check_data(plan)
     assert file is not None
-    return SweepFolder.create(out, file.stem, plan)
+    return stack.enter_context(SweepFolder.claim(out, file.stem, plan))
 
 
 def _check_data(plan: Plan) -> None:
@@ -191,20 +201,18 @@ def _run(
     from rumcli import machine
     from rumcli.reporting import sweep_progress
     from rumcli.sweeps import results, tune
-    from rumcli.training import lock
 
     found = machine.cores()
     cores = max(1, int(min(found["usable"] or 1, found["quota"] or float("inf"))))
     listener = sweep_progress.listener(output.stderr(), showing.quiet, live=output.is_live())
     start = functools.partial(_start, showing.debug)
-    with lock.held(folder.path):
-        folder.write_description(plan)  # its limits may be others than before
-        try:
-            ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
-        except tune.BrokenOffError as error:
-            raise RunError(f"{error}; to go on: {command}") from error
-        came = results.read(folder, plan)
-        _write(came, plan, folder)
+    folder.write_description(plan)  # its limits may be others than before
+    try:
+        ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
+    except tune.BrokenOffError as error:
+        raise RunError(f"{error}; to go on: {command}") from error
+    came = results.read(folder, plan)
+    _write(came, plan, folder)
     return ending, came
 
 

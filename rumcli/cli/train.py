@@ -123,6 +123,13 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, exactly.")
     ] = None,
+    from_scratch: Annotated[
+        bool,
+        typer.Option(
+            "--from-scratch",
+            help="With --resume: delete the run's checkpoints and record, and begin again.",
+        ),
+    ] = False,
     workers_: Annotated[
         int | None,
         options.integer(
@@ -192,6 +199,11 @@ def train(
             raise ConfigError(
                 "--resume and --out exclude each other: a resumed run stays in its place"
             )
+        if (task or preset) and _is_unbegun(resume):
+            out, resume = resume, None
+    elif from_scratch:
+        raise ConfigError("--from-scratch goes with --resume: which run is to begin again?")
+    if resume is not None:
         run = _resumed(resume, task, preset, set_ or [], flags)
     else:
         run = config.build(preset, set_ or [], flags)
@@ -202,7 +214,12 @@ def train(
     workers.check(team, run)
     showing = Showing(as_json, quiet, debug)
     if not _has_all_subtasks(run):
-        running.run(run, out, resume, required, showing, team)
+        running.run(run, out, resume, required, showing, team, from_scratch)
+    elif from_scratch:
+        raise ConfigError(
+            f"--from-scratch: {resume} has a run for each subtask; name the one that is to begin "
+            f"again, as in --resume {resume}/qa1"
+        )
     elif team is None:
         subtasks.run_all(run, out, resume, required, showing)
     else:
@@ -213,6 +230,13 @@ def _has_all_subtasks(run: RunConfig) -> bool:
     from rumcli.config import ALL, BabiConfig
 
     return isinstance(run.task, BabiConfig) and run.task.subtask == ALL
+
+
+def _is_unbegun(path: Path) -> bool:
+    """Tell whether the process that created a run folder ended before it had begun."""
+    from rumcli.training.run_folder import RunFolder
+
+    return RunFolder.is_unbegun(path)
 
 
 def _resumed(

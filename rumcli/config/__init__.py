@@ -24,7 +24,7 @@ from rumcli.config.tasks import (
     RecallConfig,
     TaskConfig,
 )
-from rumcli.config.varying import varying
+from rumcli.config.varying import labels, varying
 from rumcli.config.yaml_file import KeyPath
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "differences",
     "from_file",
     "from_text",
+    "labels",
     "names",
     "to_yaml",
     "varying",

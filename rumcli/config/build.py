@@ -65,7 +65,7 @@ def from_text(text: str, source: str) -> schema.RunConfig:
 
 def to_yaml(run: schema.RunConfig) -> str:
     """Write a configuration as YAML, complete."""
-    return yaml.safe_dump(_names_first(run.model_dump(mode="json")), sort_keys=False)
+    return yaml_file.dump(_names_first(run.model_dump()))
 
 
 def _names_first(content: Any) -> Any:
@@ -116,7 +116,7 @@ def changed(run: schema.RunConfig, layer: Document) -> schema.RunConfig:
         ConfigError: If a name, key, type or range is wrong; it says where in the layer.
     """
     _check_names(layer)
-    below = Document(layer.source, run.model_dump(mode="json"))
+    below = Document(layer.source, run.model_dump())
     return _validate(_merge(below.values, layer), [below, layer])
 
 

@@ -14,6 +14,7 @@ EXPECTED = {
     "float_type": "a number",
     "bool_type": "true or false",
     "string_type": "text",
+    "string_unicode": "text that is valid Unicode",
     "finite_number": "a finite number",
     "greater_than": "a number greater than {gt:g}",
     "greater_than_equal": "at least {ge:g}",

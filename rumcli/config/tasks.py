@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field
 from rumcli.config.sections import LARGEST, Code, Few, Options, Positive, Section
 
 ALL = "all"  # of the subtasks of bAbI, one after the other
+AUTO = "auto"  # an unknown symbol for every text but Penn Treebank
 
 
 def _even(value: int) -> int:
@@ -19,9 +21,14 @@ def _even(value: int) -> int:
 
 
 def _absolute(path: str | None) -> str | None:
-    """Make a path independent of the folder in which the configuration is used again."""
+    """Make a path independent of the folder, and of the locale, in which it is used again."""
     if path is None:
         return None
+    try:
+        # A name that one locale has as text another has as bytes, and the other way around.
+        path = os.fsdecode(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        path = ""
     if not path:
         raise ValueError("a path")
     try:
@@ -36,6 +43,12 @@ def _subtask(value: int | str) -> int | str:
     if value == ALL or (isinstance(value, int) and 1 <= value <= 20):
         return value
     raise ValueError(f"a number from 1 to 20, or {ALL}")
+
+
+def _unknown_below(value: int | str | None) -> int | str | None:
+    if value in (None, AUTO) or (isinstance(value, int) and 1 <= value <= LARGEST):
+        return value
+    raise ValueError(f"a whole number from 1 on, {AUTO} or null")
 
 
 # Of every test, besides the task's own.
@@ -81,8 +94,10 @@ class CharactersConfig(Section):
     evaluation_streams: Positive = 20
     embedding: Annotated[Positive, Field(description="size of a symbol's vector")] = 128
     unknown_below: Annotated[
-        Positive | None, Field(description="occurrences below which a byte is unknown, or null")
-    ] = None
+        int | str | None,
+        Field(description="occurrences below which a byte is unknown; auto; or null"),
+        AfterValidator(_unknown_below),
+    ] = AUTO
 
 
 class BabiConfig(Section):

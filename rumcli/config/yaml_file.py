@@ -1,10 +1,13 @@
-"""Read YAML into nested dictionaries that remember where each value stood.
+"""Read YAML into nested dictionaries that remember where each value stood, and write it.
 
-Safe: tags that would make Python objects are errors. No knowledge of a run's keys.
+A value is null, a boolean, a number, text, a list, or a mapping with text as keys: the types that
+JSON has, so that everything that is read can be written and read again. Tags of other types are
+errors. No knowledge of a run's keys.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,28 +23,66 @@ KeyPath = tuple[str, ...]
 _LARGEST = 2**20  # bytes of a file
 _MOST_NODES = 20_000  # of a document; what an alias stands for counts again each time
 _MOST_DIGITS = 400
-_MERGE = "tag:yaml.org,2002:merge"
+
+
+# PyYAML reads `1e-3` as text, as YAML 1.1 has it; YAML 1.2 and most other programs read a number.
+_EXPONENT = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
+_FLOAT = "tag:yaml.org,2002:float"
+_TEXT = "tag:yaml.org,2002:str"
+_INT = "tag:yaml.org,2002:int"
+_NOT_IN_JSON = tuple(
+    f"tag:yaml.org,2002:{kind}" for kind in ("binary", "timestamp", "omap", "pairs", "set")
+)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1, with numbers such as `1e-3` read as YAML 1.2 and everybody else read them."""
+    """YAML 1.1 with the types of JSON: a date is text, `1e-3` is a number."""
+
+    # As PyYAML has it, and with lone surrogates: bytes of a typed path that are not valid Unicode.
+    NON_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ufffd\U00010000-\U0010ffff]")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes all text that `_Loader`, or a plain YAML 1.1 reader, would read as something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write a value that occurs twice in full: anchors are for documents typed by hand."""
+        return True
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    # Line breaks, of which Unicode has five, survive only as escapes, which need double quotes.
+    style = None if text.isprintable() else '"'
+    return dumper.represent_scalar(_TEXT, text, style=style)
 
 
 def _whole_number(loader: _Loader, node: yaml.ScalarNode) -> int:
     # Python refuses to read decimals of thousands of digits, but reads others, and then fails to
     # write them.
-    if len(node.value) > _MOST_DIGITS:
-        problem = "a number of too many digits"
-        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
-    return loader.construct_yaml_int(node)
+    if len(node.value.lstrip("+-")) <= _MOST_DIGITS:
+        number = loader.construct_yaml_int(node)
+        if abs(number) < 10**_MOST_DIGITS:  # 400 hexadecimal digits are more in decimal
+            return number
+    problem = "a number of too many digits"
+    raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+def _no_such_type(loader: _Loader, node: yaml.Node) -> Any:
+    kind = node.tag.rpartition(":")[2]
+    problem = f"the tag !!{kind} is not supported; expected null, a boolean, a number, text, a list"
+    raise yaml.constructor.ConstructorError(None, None, f"{problem} or a mapping", node.start_mark)
+
+
+_Dumper.add_representer(str, _text)
+_Loader.add_constructor(_INT, _whole_number)
+for _tag in _NOT_IN_JSON:
+    _Loader.add_constructor(_tag, _no_such_type)
+for _kind in (_Loader, _Dumper):
+    _kind.add_implicit_resolver(_FLOAT, _EXPONENT, list("-+.0123456789"))
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_IN_JSON]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +116,31 @@ def parse_scalar(text: str) -> Any:
         return None
     _measure(node, "the value")
     return _construct(loader, node)
+
+
+def dump(value: Any, one_line: bool = False) -> str:
+    """Write a value as YAML that `parse`, or `parse_scalar` for one line, reads back unchanged.
+
+    Args:
+        value: None, a boolean, a number, text, or lists and mappings of such values.
+        one_line: Whether to write it in a single line, as for an option of a command.
+
+    Returns:
+        The YAML; it ends with a newline unless it is one line.
+
+    Raises:
+        yaml.YAMLError: If a value has another type.
+    """
+    # Without a limit on the width, as folded text may not survive all other readers.
+    text = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        default_flow_style=one_line,
+        sort_keys=False,
+        allow_unicode=True,
+        width=math.inf,
+    )
+    return text.removesuffix("\n").removesuffix("\n...") if one_line else text
 
 
 def read(path: Path, of_a_folder: bool = False) -> Document:
@@ -129,20 +195,21 @@ def parse(text: str, source: str) -> Document:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigError(f"{source}{where}: {error.problem}") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2001-99-99
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: of a tag such as !!float x
         raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise ConfigError(f"{source}: nested too deeply") from error
-    if not isinstance(values, dict):  # such as a !!set, which looks like one
+    if not isinstance(values, dict):  # if a tag makes something else of it
         raise ConfigError(f"{source}{_at(node)}: expected a mapping of keys to values")
     return Document(source, values, document.positions, text)
 
 
 def _measure(root: yaml.Node, source: str) -> None:
-    """Count what a document is once its aliases are replaced, without doing that.
+    """Count the values of a document with its aliases replaced, without replacing them.
 
     Raises:
-        ConfigError: If it is too much; or if mappings are merged, which would multiply them too.
+        ConfigError: If there are too many; or a key is not text, such as the key `<<` that merges
+            mappings, which would multiply values too.
         RecursionError: If it is nested too deeply, as what contains itself is.
     """
     sizes: dict[int, int] = {}
@@ -162,7 +229,7 @@ def _children(node: yaml.Node, source: str) -> list[yaml.Node]:
     if not isinstance(node, yaml.MappingNode):
         return []
     for key, _ in node.value:
-        if key.tag == _MERGE:
+        if not isinstance(key, yaml.ScalarNode) or key.tag != _TEXT:
             raise ConfigError(f"{source}{_at(key)}: expected a name as the key")
     return [child for pair in node.value for child in pair]
 
@@ -173,8 +240,6 @@ def _index(node: yaml.Node, path: KeyPath, document: Document) -> None:
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-            raise ConfigError(f"{document.source}{_at(key)}: expected a name as the key")
         child = (*path, key.value)
         if child in document.positions:
             raise ConfigError(f"{document.source}{_at(key)}: '{'.'.join(child)}' is there twice")

@@ -125,7 +125,7 @@ class Vocabulary:
         Args:
             text: `[N]` uint8.
             unknown_below: None: no unknown symbol. k ≥ 1: bytes that occur fewer than k times are
-                read as the unknown symbol; with 1 there is one that training never shows.
+                read as the unknown symbol; with k = 1 it does not occur in the training text.
 
         Raises:
             ConfigError: If no byte occurs that often.
@@ -223,5 +223,6 @@ def _parts(length: int) -> Iterator[slice]:
 def _unseen(byte: int, offset: int, source: str) -> str:
     return (
         f"{source}: the byte {repr(bytes([byte]))[1:]} (0x{byte:02X}) at offset {offset:,} does "
-        "not occur in the training text, and the run has no unknown symbol"
+        "not occur in the training text, and the run has no unknown symbol; a new run with "
+        "--set task.unknown_below=1 reads such bytes as one"
     )

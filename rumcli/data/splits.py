@@ -11,6 +11,12 @@ import numpy as np
 from rumcli.data import streams
 
 SPLITS = ("train", "validation", "test")
+# The words by which the name of a file states its split; messages recommend the first.
+WORDS = {
+    "train": ("train",),
+    "validation": ("valid", "validation", "val", "dev"),
+    "test": ("test",),
+}
 
 
 def stream_of(split: str) -> int:

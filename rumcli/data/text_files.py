@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rumcli.data.splits import WORDS
 from rumcli.errors import ConfigError
 
-# The words by which a file's name tells its split; the first is the one that messages recommend.
-_WORDS = {"train": ("train",), "validation": ("valid", "validation"), "test": ("test",)}
 _LARGEST_UNPACKED = 4 * 2**30
 _CHUNK = 2**20
 # Someone who gives such a file means what is in it; its own bytes would train all the same.
@@ -26,9 +25,9 @@ def find_splits(folder: Path) -> dict[str, Path]:
     """Find the three files of a text in a folder, by the words in their names.
 
     Args:
-        folder: Has one file for each split: `train` in the name of one, `valid` or `validation`,
-            `test`, as in `ptb.train.txt` or `wiki.valid.raw.gz`. Other files, hidden ones and
-            folders do not count.
+        folder: Folder with one file for each split, stated by one of `splits.WORDS` in its name,
+            as in `ptb.train.txt`, `wiki.valid.tokens` or `dev.raw.gz`. Other files, hidden files
+            and folders are ignored.
 
     Returns:
         The file of each of `"train"`, `"validation"`, `"test"`.
@@ -42,7 +41,7 @@ def find_splits(folder: Path) -> dict[str, Path]:
     )
     candidates = {
         split: [name for name in names if _words_of(name) & set(words)]
-        for split, words in _WORDS.items()
+        for split, words in WORDS.items()
     }
     _check_one_each(folder, candidates)
     return {split: folder / found[0] for split, found in candidates.items()}
@@ -73,10 +72,11 @@ def _words_of(name: str) -> set[str]:
 def _check_one_each(folder: Path, candidates: dict[str, list[str]]) -> None:
     missing = [split for split, found in candidates.items() if not found]
     if missing:
-        expected = " and ".join(f"{_WORDS[split][0]}.txt" for split in missing)
+        words = "; ".join(f"{split}: {', '.join(WORDS[split])}" for split in missing)
+        example = " and ".join(f"{WORDS[split][0]}.txt" for split in missing)
         raise ConfigError(
-            f"{folder} has no {' or '.join(missing)} text; expected {expected}, or another name "
-            f"with {' and '.join(repr(_WORDS[split][0]) for split in missing)} as a word in it"
+            f"{folder} has no {' or '.join(missing)} text; expected {example}, or any name that "
+            f"has one of these as a word ({words}), as in wiki.{WORDS[missing[0]][0]}.tokens"
         )
     for split, found in candidates.items():
         if len(found) > 1:

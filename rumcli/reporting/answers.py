@@ -114,7 +114,7 @@ def subtasks(summary: dict[str, Any]) -> Table:
             wording.duration(row["seconds"]),
         )
     means = ", ".join(f"{name} {mean:.4g}%" for name, mean in _in_per_cent(summary))
-    table.caption = f"published means: {means}"
+    table.caption = f"published means (from memory, unverified): {means}"
     table.caption_justify = "left"
     return table
 

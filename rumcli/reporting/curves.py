@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from rumcli.reporting import wording
+from rumcli.reporting import plots, wording
 
 # Of colour-blind-safe colours, Okabe and Ito 2008, without yellow.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -68,7 +68,7 @@ def draw(
         axes.plot(
             [x for x, _ in points],
             [y for _, y in points],
-            label=curve.label,
+            label=plots.label(curve.label),
             color=_COLOURS[number % len(_COLOURS)],
             linestyle=_DASHES[number // len(_COLOURS) % len(_DASHES)],
             marker="o" if len(points) <= 40 else None,

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from rumcli.reporting import wording
+from rumcli.reporting import plots, wording
 from rumcli.tasks.inside import LayerTrace
 from rumcli.training.inspection import Inspection
 from rumcli.training.landscape import Landscape
@@ -219,8 +219,8 @@ def _label_steps(place: Any, steps: Sequence[str]) -> None:
 
 
 def _shortened(step: str) -> str:
-    step = {" ": "␣", "\n": "↵"}.get(step, step).replace("$", r"\$")
-    return step if len(step) <= _MOST_LETTERS else f"{step[: _MOST_LETTERS - 1]}…"
+    step = {" ": "␣", "\n": "↵"}.get(step, step)
+    return plots.label(step if len(step) <= _MOST_LETTERS else f"{step[: _MOST_LETTERS - 1]}…")
 
 
 def _top_of(figure: Any, height: float) -> Any:

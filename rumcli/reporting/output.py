@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import os
@@ -16,6 +17,16 @@ from rumcli import documents, files
 from rumcli.errors import ConfigError
 
 _LONGEST = 2000  # characters of a line about an error
+UNENCODABLE = "rum.unencodable"  # the handler of what a stream's encoding does not have
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    wrong = files.readable(error.object[error.start : error.end])
+    return "".join(c if c.isascii() else "?" for c in wrong), error.end
+
+
+codecs.register_error(UNENCODABLE, _replaced)
 
 
 class _Console(Console):
@@ -69,11 +80,13 @@ def show_json(kind: str, content: Mapping[str, Any]) -> None:
 
 def show_text(text: str) -> None:
     """Print text to stdout as it is."""
+    text = files.readable(text)
     _stdout().write(text if text.endswith("\n") else text + "\n")
 
 
 def complain(message: str) -> None:
     """Print one line about an error to stderr, not too long, without control characters."""
+    message = files.readable(message)
     line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
     if len(line) > _LONGEST:  # what is wrong stands at its beginning, what to do at its end
         line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
@@ -84,7 +97,7 @@ def note(message: str) -> None:
     """Print a message to stderr, if there is one that takes it."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            sys.stderr.write(f"{message}\n")
+            sys.stderr.write(f"{files.readable(message)}\n")
 
 
 def binary_stdout() -> IO[bytes]:

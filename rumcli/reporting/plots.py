@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import IO, Any
 
+from rumcli import files
 from rumcli.errors import ConfigError
 
 # Of colour-blind-safe colours: Okabe and Ito 2008.
@@ -21,6 +22,15 @@ def require() -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ConfigError("a plot needs matplotlib: pip install 'rumcli[plots]'") from error
+
+
+def label(text: str) -> str:
+    """Return a name, of a user's, for matplotlib to draw as it is.
+
+    `$` would begin a formula, and a legend leaves out what begins with `_`.
+    """
+    text = files.readable(text).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def bench(document: dict[str, Any], file: IO[bytes], kind: str) -> None:

@@ -12,6 +12,8 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from rumcli import files
+
 
 class Lines:
     """Lines, one below the other."""
@@ -24,7 +26,7 @@ class Lines:
         pipe = not self._console.is_terminal
         # Nor may a terminal that was closed end what is told of.
         with contextlib.suppress(OSError):
-            self._console.print(Text(text, style=style), soft_wrap=pipe)
+            self._console.print(Text(files.readable(text), style=style), soft_wrap=pipe)
 
     def _warn(self, message: str) -> None:
         self._say(f"warning: {message}", "yellow")

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import IO, Any
 
-from rumcli.reporting import wording
+from rumcli.reporting import plots, wording
 from rumcli.reporting.sweep import setting
 from rumcli.sweeps.points import Parameter, Range
 from rumcli.sweeps.results import Point, Results
@@ -66,7 +66,7 @@ def _panel(place: Any, key: str, parameter: Parameter, points: Sequence[Point]) 
         )
     place.margins(x=0.08)
     if names:
-        place.set_xticks(range(len(names)), names)
+        place.set_xticks(range(len(names)), [plots.label(name) for name in names])
         place.set_xlim(-0.5, len(names) - 0.5)
     elif (isinstance(parameter, Range) and parameter.log) or _spans(parameter):
         place.set_xscale("log")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from rumcli import files
 from rumcli.reporting import wording
 from rumcli.tasks.reference import Reference
 
@@ -48,12 +49,12 @@ def result(summary: dict[str, Any]) -> Table:
         if counted in summary:
             table.add_row(counted, f"{summary[counted]:,}")
     if "data" in summary:
-        table.add_row("text", Text(summary["data"]))
+        table.add_row("text", Text(files.readable(summary["data"])))
     table.add_row("weights of step", str(summary["weights_of_step"]))
     if "steps" in summary:
         table.add_row("steps", f"{summary['steps']} in {wording.duration(summary['seconds'])}")
         table.add_row("trainable weights", f"{summary['parameters']:,}")
-    table.add_row("run folder", Text(summary["folder"]))  # may look like markup
+    table.add_row("run folder", Text(files.readable(summary["folder"])))  # may look like markup
     return table
 
 
@@ -120,7 +121,7 @@ def exported(found: dict[str, Any]) -> Table:
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column()
     table.add_column(overflow="fold")
-    table.add_row("written", Text(found["path"]))
+    table.add_row("written", Text(files.readable(found["path"])))
     table.add_row("size", f"{found['bytes'] / 1e6:.2f} MB")
     table.add_row("weights of step", str(found["weights_of_step"]))
     for key in ("inputs", "outputs"):
@@ -139,10 +140,10 @@ def imported(found: dict[str, Any]) -> Table:
         found: As `training.importing.import_cell` returns it.
     """
     title = f"{found['cell']} of {found['scope'] or found['checkpoint']}"
-    table = Table(title=Text(title), show_header=False, title_justify="left")
+    table = Table(title=Text(files.readable(title)), show_header=False, title_justify="left")
     table.add_column()
     table.add_column(overflow="fold")
-    table.add_row("written", Text(found["path"]))
+    table.add_row("written", Text(files.readable(found["path"])))
     table.add_row("sizes", f"{found['features']} features, {found['units']} units")
     for name, theirs in found["variables"].items():
         table.add_row(name, Text(", ".join(theirs)))

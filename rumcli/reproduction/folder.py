@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rumcli import config, files
+from rumcli import config, files, folders
 from rumcli.errors import ConfigError, RunError
 from rumcli.reproduction import table as tables
 from rumcli.reproduction.budget import Share
 from rumcli.reproduction.plan import Run
 from rumcli.reproduction.table import Table
-from rumcli.training import lock
 from rumcli.training.run_folder import RunFolder
 
 FOLDER = Path("reproductions")
@@ -64,30 +63,25 @@ class TableFolder:
             ConfigError: If something else is there, or the place can't be written.
         """
         try:
-            found = {file.name for file in path.iterdir()} if path.exists() else set()
-            is_new = not found - {lock.NAME}
-            if not is_new and not (path / TABLE).is_file():
-                raise ConfigError(
-                    f"--out {path}: it exists, and is no folder that 'rum reproduce' made; choose "
-                    "another place"
-                )
-            path.mkdir(parents=True, exist_ok=True)
-            if not is_new:
-                _check_same(path / TABLE, table)
+            _check_usable(path, table)
+            files.make_directory(path, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"--out {path}: {error.strerror or error}") from error
         return cls(path)
 
     def keep(self, table: Table) -> None:
-        """Write `table.yaml`.
+        """Write `table.yaml`; the folder is locked, and is checked again.
 
         Raises:
+            ConfigError: If another process has made something else of the folder since `prepare`.
             RunError: If it can't be written.
         """
         try:
+            _check_usable(self.path, table)
+            files.remove_unfinished(self.path)
             files.write_text(self.path / TABLE, table.text)
         except OSError as error:
-            raise RunError(f"can't write to {self.path}: {error.strerror or error}") from error
+            raise RunError(files.cannot_write(self.path, error)) from error
 
     def check(self, runs: Iterable[Run]) -> None:
         """Make sure that the runs that are there are those of the table.
@@ -132,8 +126,8 @@ class TableFolder:
     def begin(self, run: Run) -> RunFolder:
         """Make the folder of a run, or open it for the run to go on."""
         place = self.run_folder(run)
+        folders.check_own(place.path, "a table keeps its runs")
         if not (place.path / "config.yaml").exists():
-            files.remove_unfinished(place.path)  # of a process that was killed right then
             return RunFolder.create(place.path, run.config)
         found = RunFolder.open(place.path)
         if found.config != run.config:
@@ -143,7 +137,7 @@ class TableFolder:
             if mark.figures:
                 self.mark(run, dataclasses.replace(mark, state=STOPPED, message=""))
             else:
-                (place.path / _MARK).unlink(missing_ok=True)
+                files.remove(place.path / _MARK)
         return found
 
     def mark(self, run: Run, mark: Mark) -> None:
@@ -194,7 +188,7 @@ class TableFolder:
             files.write_text(self.path / "results.json", text + "\n")
             files.write_text(self.path / "results.md", markdown)
         except OSError as error:
-            raise RunError(f"can't write to {self.path}: {error.strerror or error}") from error
+            raise RunError(files.cannot_write(self.path, error)) from error
 
     def changed(self, run: Run) -> list[str]:
         """Return the keys in which the folder of a run, if it is there, is of another run."""
@@ -203,6 +197,18 @@ class TableFolder:
             return []
         keys = config.differences(place.config, run.config)
         return [".".join(key) for key in keys if key not in _CHANGEABLE]
+
+
+def _check_usable(path: Path, table: Table) -> None:
+    """Check that a folder is new, or was made for this table."""
+    if not path.exists() or folders.is_unbegun(path, [TABLE]):
+        return
+    if not (path / TABLE).is_file():
+        raise ConfigError(
+            f"--out {path}: it exists, and is no folder that 'rum reproduce' made; choose "
+            "another place"
+        )
+    _check_same(path / TABLE, table)
 
 
 def _check_same(file: Path, table: Table) -> None:

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rumcli import own_code, suggest
-from rumcli.config import RunConfig
+from rumcli.config import RunConfig, yaml_file
 from rumcli.errors import ConfigError
 from rumcli.reproduction import table as tables
 from rumcli.reproduction.table import Cell, Table
@@ -49,7 +47,9 @@ class Run:
         settings = {**self.cell.settings[self.part], "seed": self.seed}
         preset = [] if self.cell.preset is None else ["--preset", self.cell.preset]
         words = ["rum", "train", self.config.task.name, *preset]
-        words += [f"--set={key}={_spelled(value)}" for key, value in settings.items()]
+        words += [
+            f"--set={key}={yaml_file.dump(value, one_line=True)}" for key, value in settings.items()
+        ]
         sections = (self.config.task, self.config.cell)
         trust = [own_code.TRUST] if any(hasattr(one, "factory") for one in sections) else []
         return shlex.join([*words, *trust, "--out", str(folder / self.name)])
@@ -121,9 +121,3 @@ def _name(table: Table, cell: Cell, part: int, seed: int) -> str:
         key = table.description.mean.over.rpartition(".")[2]
         words.append(f"{tables.slug(key)}-{part + 1}")
     return "-".join([*words, f"seed-{seed}"])
-
-
-def _spelled(value: Any) -> str:
-    """Write a value in one line of YAML."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
-    return text.removesuffix("\n").removesuffix("\n...")

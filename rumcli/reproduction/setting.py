@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rumcli import files
 from rumcli.reproduction.folder import TableFolder
 from rumcli.reproduction.plan import Run
 
@@ -60,6 +61,7 @@ def _list(part: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _line(text: str) -> str:
+    text = files.readable(text)
     return "".join(letter for letter in text if letter.isprintable())[:_LONGEST]
 
 

@@ -10,6 +10,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -67,6 +68,8 @@ def _start(address: str | None, options: dict[str, Any]) -> None:
     except Exception as error:  # bare ones too, as where its processes do not come up in time
         where = f"--address {address}: " if address else ""
         line = " ".join(str(error).split())[:300]
+        if isinstance(error, UnicodeEncodeError):
+            line = f"the name of {Path.cwd()} is not valid Unicode; start from another folder"
         raise ConfigError(f"{where}can't start on Ray: {line}") from error
     if _is_main() and signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
         signal.signal(signal.SIGTERM, _end)

@@ -10,22 +10,24 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rumcli import config, files, folders
+from rumcli import config, files, folders, json_parser
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps.plan import Plan
 from rumcli.sweeps.points import Settings
+from rumcli.training import lock
 from rumcli.training.run_folder import RunFolder
 
 SWEEPS = Path("sweeps")
 _LARGEST = 2**26  # bytes of a file of ours
-_DESCRIBING = ("sweep.yaml", "base.yaml")
+_DESCRIBING = ("base.yaml", "sweep.yaml")  # in the order in which they are written
 _MARK = "sweep.json"
 _STOP = "stop"
 
@@ -74,29 +76,40 @@ class SweepFolder:
         self._unwritten: dict[str, Mark] = {}  # marks, by name of the run
 
     @classmethod
-    def create(cls, path: Path | None, stem: str, plan: Plan) -> SweepFolder:
-        """Make the folder of a new sweep.
+    @contextlib.contextmanager
+    def claim(cls, path: Path | None, stem: str, plan: Plan) -> Iterator[SweepFolder]:
+        """Create the folder of a new sweep and keep other processes out of it during the block.
+
+        If the block raises a ConfigError before it has drawn or run anything, the folder is
+        removed.
 
         Args:
-            path: Where; an empty folder may be there. None: `sweeps/STEM-1`, or the next free
-                number.
+            path: Directory to create; it may be there if it is empty or not begun. None:
+                `sweeps/STEM-1`, or the next free number.
             stem: What the sweep is called.
             plan: What it is.
 
         Raises:
             ConfigError: If something is there already, or the place can't be written.
+            RunError: If another process has it.
         """
-        folder = None
+        stem = re.sub(r"[^\w.-]", "-", stem) or "sweep"
+        with contextlib.ExitStack() as stack:
+            try:
+                folder = cls(stack.enter_context(lock.claimed(path, SWEEPS, stem, _DESCRIBING)))
+                files.write_text(folder.path / "base.yaml", config.to_yaml(plan.base))
+                folder.write_description(plan)
+            except OSError as error:
+                raise ConfigError(files.cannot_write(path or SWEEPS, error)) from error
+            yield folder
+
+    @staticmethod
+    def is_unbegun(path: Path) -> bool:
+        """Tell whether a directory has only the leftovers of a sweep that was being created."""
         try:
-            folder = cls(folders.make(path, SWEEPS, re.sub(r"[^\w.-]", "-", stem) or "sweep"))
-            files.write_text(folder.path / "base.yaml", config.to_yaml(plan.base))
-            folder.write_description(plan)
-        except OSError as error:
-            if folder is not None:
-                folder.discard()
-            where = path or SWEEPS
-            raise ConfigError(f"can't write to {where}: {error.strerror or error}") from error
-        return folder
+            return any(path.iterdir()) and folders.is_unbegun(path, _DESCRIBING)
+        except OSError:
+            return False
 
     @classmethod
     def open(cls, path: Path) -> SweepFolder:
@@ -107,6 +120,11 @@ class SweepFolder:
         """
         if not path.is_dir():
             raise ConfigError(f"there is no folder {path}; expected one that 'rum sweep' made")
+        if cls.is_unbegun(path):
+            raise ConfigError(
+                f"{path} has no sweep.yaml: the process that created it ended before the sweep "
+                f"began; start it there: rum sweep FILE --out {shlex.quote(str(path))}"
+            )
         for name in _DESCRIBING:
             if not (path / name).is_file():
                 raise ConfigError(f"{path} has no {name}; expected a folder that 'rum sweep' made")
@@ -125,16 +143,6 @@ class SweepFolder:
         """Write `sweep.yaml`."""
         files.write_text(self.path / "sweep.yaml", plans.to_yaml(plan.description))
 
-    def discard(self) -> None:
-        """Take back a folder that `create` has just made; one in which more is stays whole."""
-        with contextlib.suppress(OSError):
-            # Without its description nobody could go on with what was drawn or run.
-            if any(path.name not in _DESCRIBING for path in self.path.iterdir()):
-                return
-            for name in _DESCRIBING:
-                (self.path / name).unlink(missing_ok=True)
-            self.path.rmdir()
-
     def points(self) -> list[Settings]:
         """Return the points drawn so far; a line that was cut off is none.
 
@@ -151,7 +159,7 @@ class SweepFolder:
         found = []
         for line in lines:
             try:
-                point = json.loads(line)
+                point = json_parser.parse(line, allow_nan=True)
             except ValueError:
                 break
             if not isinstance(point, dict):
@@ -177,8 +185,8 @@ class SweepFolder:
         """
         asked, place = plan.run(dict(run.settings), run.seed), self.run_folder(run)
         self._unwritten.pop(run.name, None)
+        folders.check_own(place.path, "a sweep keeps its runs")
         if not (place.path / "config.yaml").exists():
-            files.remove_unfinished(place.path)  # of a process that was killed right then
             try:
                 return RunFolder.create(place.path, asked)
             except ConfigError as error:  # of a disk that is full by now nothing was asked for
@@ -189,7 +197,7 @@ class SweepFolder:
             raise ConfigError(
                 f"{place.path}: its configuration differs from the sweep's in {names}"
             )
-        (place.path / _MARK).unlink(missing_ok=True)
+        files.remove(place.path / _MARK)
         return found
 
     def mark(self, run: Run, state: str, message: str) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from rumcli import config, suggest
@@ -152,7 +151,7 @@ def read(path: Path, runs: int | None = None, base: RunConfig | None = None) -> 
 
 def to_yaml(description: Description) -> str:
     """Write a description, complete."""
-    return yaml.safe_dump(description.model_dump(mode="json"), sort_keys=False)
+    return yaml_file.dump(description.model_dump())
 
 
 def differences(one: Description, other: Description) -> list[str]:

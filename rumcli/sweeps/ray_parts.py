@@ -12,6 +12,7 @@ from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from rumcli import files
 from rumcli.config import RunConfig
 from rumcli.sweeps import results, worker
 from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run, SweepFolder
@@ -215,7 +216,7 @@ class Watch(_Unkept, tune.Callback):
         """Ask for a stop, once it is time; end when all runs have saved."""
         if not self._searcher.is_closed and (why := self.limits.why) is not None:
             self._searcher.is_closed = True
-            self._folder.stop_file.touch()
+            files.write_text(self._folder.stop_file, "")
             self._listener.stopping(why)
         if self._searcher.is_closed:
             self.stopper.is_over = all(trial.status != "RUNNING" for trial in trials)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rumcli import files
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
 from rumcli.sweeps import capacity, connection
@@ -122,9 +123,13 @@ def run(
     """
     os.environ.update(_ENVIRONMENT)
     folder.stop_file.unlink(missing_ok=True)
-    state = folder.path.resolve() / "ray"
-    shutil.rmtree(state, ignore_errors=True)
-    with _stdout_kept_clean(debug), connection.ray(address, cores, debug):
+    with contextlib.ExitStack() as stack:
+        state = stack.enter_context(files.reachable(folder.path.resolve())) / "ray"
+        if state.is_symlink():
+            state.unlink()
+        shutil.rmtree(state, ignore_errors=True)
+        stack.enter_context(_stdout_kept_clean(debug))
+        stack.enter_context(connection.ray(address, cores, debug))
         slots = _slots(plan.description)
         # After Ray, which takes SIGTERM for itself.
         with stopping.listening() as request:
@@ -200,7 +205,7 @@ def breaking_off(place: Path, kind: type[Exception]) -> Iterator[None]:
     except RunError as error:
         raise BrokenOffError(str(error)) from error
     except OSError as error:
-        raise BrokenOffError(f"can't write to {place}: {error.strerror or error}") from error
+        raise BrokenOffError(files.cannot_write(place, error)) from error
     except kind as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         line = lines[-1][:300] if lines else "it does not say why"

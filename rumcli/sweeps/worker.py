@@ -20,6 +20,7 @@ from rumcli.errors import RumError, RunError
 from rumcli.sweeps.folder import FAILED
 from rumcli.sweeps.listener import Standing
 from rumcli.sweeps.results import FINISHED, UNFINISHED
+from rumcli.training import resume
 from rumcli.training.listener import Listener, Plan
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
@@ -146,6 +147,7 @@ class Training:
                 return End(FINISHED)
             if self._request.signal is not None:
                 return End(UNFINISHED)
+            resume.check(self._folder)
             self._start(run)
             from rumcli.training.callback import RunStopped
             from rumcli.training.trainer import train

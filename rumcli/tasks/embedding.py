@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from rumcli.cells.normalization import draw_at_full_precision
+
 Tensor = Any
 
 
@@ -31,7 +33,9 @@ class OneHotEmbedding(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Create the matrix, orthogonal at first."""
         self.kernel = self.add_weight(
-            name="kernel", shape=(self.symbols, self.units), initializer="orthogonal"
+            name="kernel",
+            shape=(self.symbols, self.units),
+            initializer=draw_at_full_precision("orthogonal"),
         )
         self.built = True
 

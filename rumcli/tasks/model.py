@@ -164,6 +164,8 @@ def compile_model(
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=metrics,
     )
+    # Else the first step makes the optimizer's variables, and TensorFlow traces the step twice.
+    model.optimizer.build(model.trainable_variables)
 
 
 def count_weights(layer: keras.layers.Layer) -> int:

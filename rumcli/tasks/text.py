@@ -54,17 +54,21 @@ class Text:
     classes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, corpus: Corpus, unknown_below: int | None) -> Text:
+    def of(cls, corpus: Corpus, unknown_below: int | str | None) -> Text:
         """Make the text of a new run.
 
         Args:
             corpus: The bytes.
-            unknown_below: See `Vocabulary.of`.
+            unknown_below: See `Vocabulary.of`; or `"auto"`: 1, but None for Penn Treebank, whose
+                published scores have no unknown symbol.
 
         Raises:
             ConfigError: If the training text has one symbol only, or another split one that it
                 does not have, without an unknown symbol.
         """
+        contents = {split: Content.of(corpus, split) for split in SPLITS}
+        if not isinstance(unknown_below, int | None):
+            unknown_below = None if _is_penn_treebank(contents) else 1
         vocabulary = Vocabulary.of(corpus.train, unknown_below)
         classes = _encode(vocabulary, corpus, SPLITS)
         entropy = corpora.unigram_entropy(classes["train"], vocabulary.size)
@@ -72,14 +76,12 @@ class Text:
             raise ConfigError(
                 f"{corpus.source}: the training text has one symbol only; there is nothing to learn"
             )
-        contents = {split: Content.of(corpus, split) for split in SPLITS}
         return cls(corpus.source, vocabulary, entropy, contents, classes)
 
     @property
     def is_penn_treebank(self) -> bool:
         """Whether all three splits are those of Penn Treebank."""
-        known = [Content(file.size, file.sha256) for file in penn_treebank.FILES]
-        return [self.contents[split] for split in SPLITS] == known
+        return _is_penn_treebank(self.contents)
 
     def changed(self, corpus: Corpus, splits: Iterable[str]) -> list[str]:
         """Return those of the splits that are not what they were."""
@@ -124,6 +126,11 @@ class Text:
                 split: Content(**content) for split, content in found.splits.model_dump().items()
             },
         )
+
+
+def _is_penn_treebank(contents: Mapping[str, Content]) -> bool:
+    known = [Content(file.size, file.sha256) for file in penn_treebank.FILES]
+    return [contents[split] for split in SPLITS] == known
 
 
 def _encode(vocabulary: Vocabulary, corpus: Corpus, splits: Iterable[str]) -> dict[str, np.ndarray]:

@@ -56,7 +56,7 @@ class Trimmed(keras.layers.Layer):
         """
         if keras.backend.backend() != "tensorflow" or len(self.lengths) == 1:
             return self._run(inputs, there, training)
-        longest = ops.max(ops.sum(ops.cast(there, "int32"), axis=1))
+        longest = ops.max(ops.sum(ops.cast(there, "int32"), axis=1), initial=0)
         branch = ops.sum(ops.cast(longest > ops.array(self.lengths[:-1]), "int32"))
         branches = [self._run_over(length, training) for length in self.lengths]
         return ops.switch(branch, branches, inputs, there)

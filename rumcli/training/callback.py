@@ -136,13 +136,14 @@ class RunCallback(keras.callbacks.Callback):
         record = {"step": step, **values, "seconds": round(self._progress.seconds, 3)}
         with self._folder.writing():
             self._folder.append_record(record)
+        # Before the best checkpoint, from which the run may have to continue.
+        if self._until is not None and self._until.is_met(values[f"val_{self._until.name}"]):
+            self._progress.reached = True
         value = values[f"val_{self._task.monitor}"]
         if self._progress.improves(value, self._task.higher_is_better):
             self._progress.best = {"step": step, "value": value}
             with self._folder.writing():
                 self._folder.checkpoints.save_best(self._checkpoint(arrays))
-        if self._until is not None and self._until.is_met(values[f"val_{self._until.name}"]):
-            self._progress.reached = True
         self._listener.evaluated(record)
 
     def _is_time_to_save(self, step: int) -> bool:
@@ -152,10 +153,11 @@ class RunCallback(keras.callbacks.Callback):
 
     def _save(self, arrays: dict[str, Any]) -> None:
         with self._folder.writing():
-            self._folder.checkpoints.save(self._checkpoint(arrays), self._settings.keep_checkpoints)
+            self._folder.save(self._checkpoint(arrays), self._settings.keep_checkpoints)
 
     def _checkpoint(self, arrays: dict[str, Any]) -> Checkpoint:
-        return Checkpoint(self._progress.step, arrays, self._progress.to_json())
+        step, progress = self._progress.step, self._progress.to_json()
+        return Checkpoint(step, arrays, progress, self._folder.back_up_records())
 
 
 class RunningMeans:

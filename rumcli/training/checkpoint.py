@@ -12,13 +12,13 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from rumcli import files
+from rumcli import files, json_parser
 from rumcli.errors import RunError
 from rumcli.training import records
 
@@ -40,11 +40,13 @@ class Checkpoint:
         step: Number of training steps done.
         arrays: All that changes as the run goes on, by name.
         progress: Plain values that go with it; must fit into JSON.
+        records: Backup of the run's record, by file name; see `record_file`.
     """
 
     step: int
     arrays: Mapping[str, np.ndarray]
     progress: Mapping[str, Any]
+    records: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CheckpointFolder:
@@ -80,6 +82,22 @@ class CheckpointFolder:
         found = [path for path in self.path.glob("step-*.npz") if _NUMBERED.fullmatch(path.name)]
         return sorted(found, key=_step, reverse=True)
 
+    @property
+    def has_best(self) -> bool:
+        """Whether there is a `best.npz`."""
+        return (self.path / f"{BEST}.npz").exists()
+
+    def clear(self) -> None:
+        """Delete all checkpoints.
+
+        Raises:
+            OSError: If one can't be deleted.
+        """
+        for path in [*self.numbered(), self.path / f"{BEST}.npz"]:
+            path.unlink(missing_ok=True)
+        if self.path.is_dir():
+            files.sync_directory(self.path)
+
     def load_newest(self) -> tuple[Checkpoint | None, list[str]]:
         """Load the newest checkpoint that is whole.
 
@@ -108,8 +126,7 @@ class CheckpointFolder:
         Raises:
             DamagedError: If it is not what was written.
         """
-        path = self.path / f"{BEST}.npz"
-        return load(path) if path.exists() else None
+        return load(self.path / f"{BEST}.npz") if self.has_best else None
 
 
 def load(path: Path) -> Checkpoint:
@@ -138,7 +155,8 @@ def load(path: Path) -> Checkpoint:
         raise DamagedError(f"checkpoint {path} is damaged (its digest does not match)")
     if not records.is_manifest(manifest):
         raise DamagedError(f"checkpoint {path} is damaged (its step or progress is none)")
-    return Checkpoint(manifest["step"], arrays, manifest["progress"])
+    records_ = manifest.get("records", {})
+    return Checkpoint(manifest["step"], arrays, manifest["progress"], records_)
 
 
 def _check_sizes(file: IO[bytes]) -> None:
@@ -160,7 +178,8 @@ def _read(file: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         members = {name: archive[name] for name in archive.files}
     if not all(isinstance(array, np.ndarray) for array in members.values()):
         raise ValueError("a member is no array")
-    return json.loads(members.pop(_MANIFEST).tobytes()), members
+    # The first evaluation, and so the best one, may be NaN.
+    return json_parser.parse(members.pop(_MANIFEST).tobytes(), allow_nan=True), members
 
 
 def _step(path: Path) -> int:
@@ -173,11 +192,12 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
         "format": _FORMAT,
         "step": checkpoint.step,
         "progress": dict(checkpoint.progress),
+        "records": dict(checkpoint.records),
     }
     manifest["sha256"] = _digest(checkpoint.arrays, manifest)
     encoded = np.frombuffer(json.dumps(manifest).encode(), dtype=np.uint8)
     members: dict[str, Any] = {_MANIFEST: encoded, **checkpoint.arrays}
-    path.parent.mkdir(exist_ok=True)
+    files.make_directory(path.parent, exist_ok=True)
     with files.replacing(path) as file:
         # Numbers only, by their types; NumPy before 2.2 has no `allow_pickle` here.
         np.savez(file, **members)

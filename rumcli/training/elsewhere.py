@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,19 @@ class Elsewhere(RunFolder):
     def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:
         """Do nothing."""
 
-    def drop_records_after(self, step: int) -> None:
+    def back_up_records(self) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+    def rewind_records(self, step: int, backups: Mapping[str, Any] | None = None) -> list[str]:
+        """Do nothing."""
+        return []
+
+    def save(self, checkpoint: Checkpoint, keep: int) -> None:
         """Do nothing."""
 
 
 class _NoCheckpoints(CheckpointFolder):
-    def save(self, checkpoint: Checkpoint, keep: int) -> Path:
-        return self.path
-
     def save_best(self, checkpoint: Checkpoint) -> Path:
         return self.path
 

@@ -13,7 +13,7 @@ from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.material import Material
 from rumcli.training import material as materials
-from rumcli.training import requirements, session, state
+from rumcli.training import requirements, resume, session, state
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
 from rumcli.training.dataset import evaluation_batches
 from rumcli.training.requirements import Requirement
@@ -104,6 +104,9 @@ def load_checkpoint(folder: RunFolder, which: str) -> Checkpoint:
     except DamagedError as error:
         raise RunError(f"{error}; try --checkpoint last") from error
     if checkpoint is None:
+        resume.check(folder)
+        if which == BEST and folder.records():
+            raise RunError(f"{folder.path} has no best.npz any more; try --checkpoint last")
         raise RunError(
             f"{folder.path} has no '{which}' checkpoint yet; go on with it: {folder.resume_command}"
         )

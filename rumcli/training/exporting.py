@@ -54,9 +54,11 @@ def export(
     model = task.model()
     state.restore_weights(model, checkpoint.arrays)
     written = task.for_inference(model)
-    with files.replacing_any(path) as aside:
-        formats.write(written, kind, aside)
-        difference, scale, examples = _compare(task, model, written, formats.read(kind, aside))
+    with files.replacing_any(path) as aside, files.reachable(aside.parent) as place:
+        plain = place / f"model{aside.suffix}"  # some libraries can't open every name
+        formats.write(written, kind, plain)
+        difference, scale, examples = _compare(task, model, written, formats.read(kind, plain))
+        plain.rename(aside)
         tolerance = _TOLERANCES[run.precision] * max(1.0, scale)
         if not difference <= tolerance:  # or not a number
             raise RunError(

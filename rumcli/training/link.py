@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rumcli import json_parser
+
 BEAT = 2.0  # seconds between two signs of life
 MOMENT = 5.0  # seconds: for an answer, or until who broke a connection is found out
 _DEAD_AFTER = 60.0  # seconds without a sign of life; a cold import of TensorFlow gives none
@@ -53,7 +55,7 @@ class Connection:
         """
         try:
             line = self._file.readline(_LONGEST_LINE)
-            found = json.loads(line) if line.endswith("\n") else None
+            found = json_parser.parse(line, allow_nan=True) if line.endswith("\n") else None
         except ValueError as error:
             raise ConnectionError("what came is no message") from error
         if not isinstance(found, dict):

@@ -1,38 +1,43 @@
-"""One process at a time in a run folder.
+"""One process at a time in a directory of runs.
 
-A file says who is there. On one machine the kernel holds the lock, and lets go of it however the
-process ends. Other machines that share the folder may not hear of that: for them the owner touches
-the file again and again, and is taken for dead when it no longer does.
+A file says who is there. On one machine the kernel holds the lock, and releases it however the
+process ends. Other machines that share the directory may not see that: for them the owner touches
+the file again and again, and counts as dead when it no longer does.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from rumcli.errors import RunError
+from rumcli import files, folders
+from rumcli.errors import ConfigError, RunError
+from rumcli.training import records
 
-NAME = "lock"
+NAME = folders.LOCK
 _BEAT = 10.0  # seconds between two signs of life
 _DEAD_AFTER = 60.0  # seconds without one
+_LARGEST = 1000  # bytes of a lock file
+_MOST_TRIES = 1000  # for a directory that others keep removing
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who has a run folder.
+    """The process that has a directory.
 
     Attributes:
         host: Name of the machine.
         process: Process number there.
-        since: When it took the folder, in local time.
+        since: When it took the directory, in local time.
     """
 
     host: str
@@ -44,23 +49,58 @@ class Owner:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[Owner | None]:
-    """Keep other processes out of a run folder while the block runs.
+def claimed(
+    path: Path | None, parent: Path, stem: str, described_by: Sequence[str]
+) -> Iterator[Path]:
+    """Create a directory and keep other processes out of it while the block runs.
+
+    The lock comes before the first file: of several processes with the same path, one gets the
+    directory and the others write nothing. If the block raises a ConfigError and has written
+    nothing but the files in `described_by`, the directory is removed again.
 
     Args:
-        folder: The folder.
+        path: Directory to create; it may exist if it is empty, or if the process that created it
+            was killed before it had described it. None: `PARENT/STEM-1`, or the next free number.
+        parent: Directory of the numbered ones.
+        stem: What the numbered ones are called.
+        described_by: Names of the files that describe it, as for `folders.is_unbegun`.
+
+    Raises:
+        ConfigError: If something is there already.
+        RunError: If another process has it.
+        OSError: If the directory can't be created.
+    """
+    with contextlib.ExitStack() as stack:
+        place = _claim(path, parent, stem, described_by, stack)
+        files.remove_unfinished(place)
+        try:
+            yield place
+        except ConfigError:
+            _remove_description(place, described_by)
+            stack.close()
+            with contextlib.suppress(OSError):  # there is more in it, or somebody has it by now
+                place.rmdir()
+            raise
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[Owner | None]:
+    """Keep other processes out of a directory while the block runs.
+
+    Args:
+        folder: The directory.
 
     Yields:
         Who had it before and is gone without having given it back; None if nobody.
 
     Raises:
         RunError: If another process has it.
-        OSError: If the folder can't be written.
+        OSError: If the directory can't be written, or its lock is a link.
     """
     path = folder / NAME
     file, before = _take(path)
     stop = threading.Event()
-    beat = threading.Thread(target=_beat, args=(path, stop), name="lock", daemon=True)
+    beat = threading.Thread(target=_beat, args=(file, path, stop), name="lock", daemon=True)
     beat.start()
     try:
         yield before
@@ -73,9 +113,49 @@ def held(folder: Path) -> Iterator[Owner | None]:
         file.close()
 
 
-def _take(path: Path) -> tuple[IO[str], Owner | None]:
+def _claim(
+    path: Path | None,
+    parent: Path,
+    stem: str,
+    described_by: Sequence[str],
+    stack: contextlib.ExitStack,
+) -> Path:
+    if path is not None:
+        folders.check_free(path, described_by)
+    else:
+        files.make_directory(parent, exist_ok=True)
+    for number in itertools.count(1):
+        place = path or parent / f"{stem}-{number}"
+        with contextlib.ExitStack() as mine:
+            try:
+                files.make_directory(place, exist_ok=path is not None)
+                mine.enter_context(held(place))
+                folders.check_free(place, described_by)  # with the lock it stays so
+            except (FileNotFoundError, FileExistsError):
+                # Another process has this number, or has just removed the directory again.
+                is_other = os.path.lexists(place) and not place.is_dir()
+                if path is not None and (is_other or number == _MOST_TRIES):
+                    raise
+            except (RunError, ConfigError):
+                if path is not None:
+                    raise
+            else:
+                stack.push(mine.pop_all())
+                return place
+    raise AssertionError("there is always a next number")
+
+
+def _remove_description(place: Path, described_by: Sequence[str]) -> None:
+    with contextlib.suppress(OSError):
+        others = {path.name for path in place.iterdir()} - {*described_by, NAME}
+        if not others:
+            for name in reversed(described_by):  # never one that looks begun and is not whole
+                (place / name).unlink(missing_ok=True)
+
+
+def _take(path: Path) -> tuple[IO[bytes], Owner | None]:
     while True:
-        file = path.open("a+", encoding="utf-8")
+        file = os.fdopen(files.open_own(path, os.O_RDWR), "r+b", buffering=0)
         try:
             is_free = _lock(file)
             if is_free and not _is_at(file, path):
@@ -92,7 +172,7 @@ def _take(path: Path) -> tuple[IO[str], Owner | None]:
         return file, owner
 
 
-def _lock(file: IO[str]) -> bool:
+def _lock(file: IO[bytes]) -> bool:
     """Take the kernel's lock of a file; False if another process has it."""
     try:
         import fcntl
@@ -107,43 +187,47 @@ def _lock(file: IO[str]) -> bool:
     return True
 
 
-def _is_at(file: IO[str], path: Path) -> bool:
+def _is_at(file: IO[bytes], path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
     except FileNotFoundError:
         return False
 
 
-def _read(file: IO[str]) -> Owner | None:
+def _read(file: IO[bytes]) -> Owner | None:
+    """Return the owner that a lock names; None if it is empty, or its writer died as it wrote."""
     file.seek(0)
-    try:
-        found: Any = json.loads(file.read(1000))
-        return Owner(str(found["host"]), int(found["process"]), str(found["since"]))
-    except (ValueError, KeyError, TypeError):  # empty, or its writer died while it wrote
+    found = records.parse(file.read(_LARGEST) or b"")
+    if not records.is_owner(found):
         return None
+    return Owner(found["host"], found["process"], found["since"])
 
 
-def _write(file: IO[str], owner: Owner) -> None:
-    file.truncate(0)
-    file.write(json.dumps(asdict(owner)))
-    file.flush()
+def _write(file: IO[bytes], owner: Owner) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(json.dumps(asdict(owner)).encode())
 
 
-def _beat(path: Path, stop: threading.Event) -> None:
+def _beat(file: IO[bytes], path: Path, stop: threading.Event) -> None:
+    # The file itself, and not what has its name by then.
+    target = file.fileno() if os.utime in os.supports_fd else path
     while not stop.wait(_BEAT):
         with contextlib.suppress(OSError):
-            os.utime(path)
+            os.utime(target)
 
 
 def _is_alive(path: Path) -> bool:
     """Tell whether the owner, on another machine, gave a sign of life lately."""
     # By the clock of the file system, which all machines share.
-    probe = path.with_name(f".{NAME}.{os.getpid()}")
-    probe.touch()
+    probe = path.with_name(f".{NAME}.{os.getpid()}.part")
+    probe.unlink(missing_ok=True)
     try:
-        return probe.stat().st_mtime - path.stat().st_mtime < _DEAD_AFTER
+        with probe.open("xb") as file:
+            now = os.fstat(file.fileno()).st_mtime
+        return now - path.stat().st_mtime < _DEAD_AFTER
     finally:
-        probe.unlink()
+        probe.unlink(missing_ok=True)
 
 
 def _refusal(path: Path, owner: Owner | None, here: str) -> str:

@@ -5,10 +5,11 @@ What has another form than ours is passed over like what a crash cut off, never 
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rumcli import json_parser
 
 LARGEST = 2**26  # bytes of a file; a million of evaluations have half of that
 _LARGEST_STEP = 2**62
@@ -76,16 +77,28 @@ class _Progress(_Ours):
     reached: bool = False
 
 
+class _Backup(_Ours):
+    steps: list[_Step]
+    newest: list[str]
+
+
 class _Manifest(_Ours):
     step: _Step
     progress: _Progress
+    records: dict[str, _Backup] = {}
+
+
+class _Owner(_Ours):
+    host: _Name
+    process: Annotated[int, Field(ge=0, le=2**63)]
+    since: _Name
 
 
 def parse(text: str | bytes) -> Any:
-    """Read JSON; None if it is none, or nested too deeply."""
+    """Parse JSON; None if it is none, or has numbers, a size or a depth that are not ours."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return json_parser.parse(text)
+    except ValueError:
         return None
 
 
@@ -124,6 +137,11 @@ def is_reference(content: Any) -> bool:
 def is_manifest(content: Any) -> bool:
     """Tell whether something is what a checkpoint says of itself: its step and its progress."""
     return _fits(_Manifest, content)
+
+
+def is_owner(content: Any) -> bool:
+    """Tell whether something names the process that has a directory: what a lock contains."""
+    return _fits(_Owner, content)
 
 
 def _fits(model: type[BaseModel], content: Any) -> bool:

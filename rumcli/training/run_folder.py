@@ -1,15 +1,15 @@
 """The run folder: the record of a run, readable without this code.
 
-`config.yaml`, `environment.json`, `plan.json`, `metrics.jsonl`, `checkpoints/`, and at the end
-`summary.json`.
-What a task keeps there besides is in `texts`.
+`config.yaml`, `environment.json`, `plan.json`, `metrics.jsonl`, `checkpoints/`, `progress.json`,
+and at the end `summary.json`.
+What a task keeps there besides is in `training.material`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,14 @@ from rumcli import config, files, folders
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import lock, records
-from rumcli.training.checkpoint import CheckpointFolder
+from rumcli.training.checkpoint import Checkpoint, CheckpointFolder
+from rumcli.training.record_file import RecordFile
 
 RUNS = Path("runs")
 METRICS = "metrics.jsonl"
 NOT_FINITE = "not_finite.jsonl"  # of steps whose loss or gradient was not finite
+CONFIG = "config.yaml"
+PROGRESS = "progress.json"  # exists once a checkpoint was saved
 
 
 class RunFolder:
@@ -30,29 +33,59 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = CheckpointFolder(path / "checkpoints")
+        self._record_files = {
+            METRICS: RecordFile(path / METRICS, records.is_record),
+            NOT_FINITE: RecordFile(path / NOT_FINITE, records.has_step),
+        }
 
     @classmethod
     def create(cls, path: Path | None, run: RunConfig) -> RunFolder:
-        """Make the folder of a new run.
+        """Create the folder of a new run, without keeping other processes out of it; see `claim`.
 
         Args:
-            path: Where; an empty folder may be there. None: `runs/TASK-CELL-1`, or the next number
-                that is free.
-            run: What will be run; written to `config.yaml`.
+            path: As for `claim`.
+            run: As for `claim`.
+
+        Raises:
+            ConfigError: As for `claim`.
+            RunError: As for `claim`.
+        """
+        with cls.claim(path, run) as folder:
+            return folder
+
+    @classmethod
+    @contextlib.contextmanager
+    def claim(cls, path: Path | None, run: RunConfig) -> Iterator[RunFolder]:
+        """Create the folder of a new run and keep other processes out of it while the block runs.
+
+        If the block raises a ConfigError before it has written anything, the folder is removed.
+
+        Args:
+            path: Directory to create; it may be there if it is empty or not begun. None:
+                `runs/TASK-CELL-1`, or the next free number.
+            run: Configuration of the run, written to `config.yaml`.
 
         Raises:
             ConfigError: If something is there already, or the place can't be written.
+            RunError: If another process has it.
         """
-        folder = None
+        stem = f"{run.task.name}-{run.cell.name}"
+        with contextlib.ExitStack() as stack:
+            try:
+                place = stack.enter_context(lock.claimed(path, RUNS, stem, [CONFIG]))
+                folder = cls(place)
+                folder.write_config(run)
+            except OSError as error:
+                raise ConfigError(files.cannot_write(path or RUNS, error)) from error
+            yield folder
+
+    @staticmethod
+    def is_unbegun(path: Path) -> bool:
+        """Tell whether a directory has only the leftovers of a run that was being created."""
         try:
-            folder = cls(folders.make(path, RUNS, f"{run.task.name}-{run.cell.name}"))
-            folder.write_config(run)
-        except OSError as error:
-            if folder is not None:
-                folder.discard()
-            where = path or RUNS
-            raise ConfigError(f"can't write to {where}: {error.strerror or error}") from error
-        return folder
+            return any(path.iterdir()) and folders.is_unbegun(path, [CONFIG])
+        except OSError:
+            return False
 
     @classmethod
     def open(cls, path: Path, task: str | None = None) -> RunFolder:
@@ -69,7 +102,12 @@ class RunFolder:
             raise ConfigError(f"there is no run folder {path}")
         if not path.is_dir():
             raise ConfigError(f"{path} is not a folder; expected the folder of a run")
-        if not (path / "config.yaml").exists():
+        if cls.is_unbegun(path):
+            raise ConfigError(
+                f"{path} has no config.yaml: the process that created it ended before the run "
+                f"began; start it there: rum train TASK --out {shlex.quote(str(path))}"
+            )
+        if not (path / CONFIG).exists():
             what = "is empty" if not any(path.iterdir()) else "has no config.yaml"
             raise ConfigError(f"{path} {what}; expected a folder that 'rum train' made")
         folder = cls(path)
@@ -83,7 +121,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Turn what the disk refuses, while a run is under way, into one line for the user.
+        """Turn an error of the disk, while a run is under way, into one line for the user.
 
         Raises:
             RunError: If the block raised an OSError.
@@ -91,10 +129,23 @@ class RunFolder:
         try:
             yield
         except OSError as error:
-            raise RunError(
-                f"can't write to {self.path}: {error.strerror or error}; what was saved before is "
-                f"whole; once there is room: {self.resume_command}"
-            ) from error
+            raise RunError(self._cannot_write(error)) from error
+
+    def _cannot_write(self, error: OSError) -> str:
+        what = f"can't write to {self.path}: {error.strerror or error}; "
+        if not self.path.is_dir():
+            return (
+                f"{what}it was moved or deleted while the run was under way; if it was moved: "
+                "rum train --resume with its new path"
+            )
+        if self.checkpoints.numbered():
+            what += "earlier checkpoints are intact; "
+        hint = files.remedy(error)
+        return (
+            f"{what}{hint}, then run: {self.resume_command}"
+            if hint
+            else (f"{what}to continue: {self.resume_command}")
+        )
 
     @contextlib.contextmanager
     def held(self) -> Iterator[lock.Owner | None]:
@@ -120,7 +171,7 @@ class RunFolder:
     @property
     def config(self) -> RunConfig:
         """The run's configuration, as `config.yaml` has it."""
-        return config.from_file(self.path / "config.yaml")
+        return config.from_file(self.path / CONFIG)
 
     @property
     def reference(self) -> dict[str, Any] | None:
@@ -147,19 +198,11 @@ class RunFolder:
             environment = {**first, "resumed": [*before, environment]}
         self.write_json("environment.json", environment)
         if not finished:
-            (self.path / "summary.json").unlink(missing_ok=True)
-
-    def discard(self) -> None:
-        """Take back a folder that `create` has just made; one in which more is stays whole."""
-        with contextlib.suppress(OSError):
-            if any(path.name != "config.yaml" for path in self.path.iterdir()):
-                return
-            (self.path / "config.yaml").unlink(missing_ok=True)  # the disk may have been full
-            self.path.rmdir()
+            files.remove(self.path / "summary.json")
 
     def write_config(self, run: RunConfig) -> None:
         """Write `config.yaml`."""
-        files.write_text(self.path / "config.yaml", config.to_yaml(run))
+        files.write_text(self.path / CONFIG, config.to_yaml(run))
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file, such as `summary.json`."""
@@ -184,37 +227,45 @@ class RunFolder:
         return found if is_done else None
 
     def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:
-        """Add one line to `metrics.jsonl`, or to another file of records."""
-        path = self.path / name
-        if path.is_symlink():  # what is elsewhere is not this run's to write
-            path.unlink()
-        with path.open("a", encoding="utf-8") as file:
-            file.write(files.to_json(record) + "\n")
+        """Add one line to `metrics.jsonl`, or to another file of records, and flush it."""
+        self._record_files[name].append(record)
 
     def records(self, name: str = METRICS) -> list[dict[str, Any]]:
         """Return the records in `metrics.jsonl`, or in another such file.
 
-        What is none, as a line that was cut off, is left out.
+        Raises:
+            RunError: If it is there and can't be read, or is very large.
+        """
+        return self._record_files[name].read()
+
+    def back_up_records(self) -> dict[str, Any]:
+        """Return what a checkpoint needs so that `rewind_records` can restore the records."""
+        backups = {name: file.backup() for name, file in self._record_files.items()}
+        return {name: backup for name, backup in backups.items() if backup["steps"]}
+
+    def rewind_records(self, step: int, backups: Mapping[str, Any] | None = None) -> list[str]:
+        """Return to the records of a checkpoint: drop later ones, restore missing ones.
+
+        Args:
+            step: Step of the checkpoint.
+            backups: What `back_up_records` returned for it.
+
+        Returns:
+            A line for the user for each file that lacked records.
+        """
+        warnings: list[str] = []
+        for name, file in self._record_files.items():
+            backup = (backups or {}).get(name)
+            if name == METRICS or backup or file.path.exists():
+                warnings += file.rewind(step, backup)
+        return warnings
+
+    def save(self, checkpoint: Checkpoint, keep: int) -> None:
+        """Save a checkpoint, and note that there is one.
 
         Raises:
-            RunError: If there is something that can't be read, or is very large.
+            OSError: If it can't be written.
         """
-        path = self.path / name
-        try:
-            content = files.read_regular(path, records.LARGEST)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise RunError(f"can't read {path}: {error.strerror or error}") from error
-        found = map(records.parse, content.split(b"\n"))
-        is_ours = records.is_record if name == METRICS else records.has_step
-        return [record for record in found if is_ours(record)]
-
-    def drop_records_after(self, step: int) -> None:
-        """Take back what was recorded after the checkpoint from which a run goes on."""
-        for name in (METRICS, NOT_FINITE):
-            if name != METRICS and not (self.path / name).exists():
-                continue
-            kept = [record for record in self.records(name) if record["step"] <= step]
-            lines = "".join(files.to_json(record) + "\n" for record in kept)
-            files.write_text(self.path / name, lines)
+        self.checkpoints.save(checkpoint, keep)
+        # Beside the checkpoints: once they are deleted, it still says that there were some.
+        self.write_json(PROGRESS, {"step": checkpoint.step})

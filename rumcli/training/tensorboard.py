@@ -5,11 +5,13 @@ They are a convenience: what goes wrong with them is told once and never ends a 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from rumcli import files
 from rumcli.training.listener import Listener, Plan, Several
 
 FOLDER = "tensorboard"
@@ -40,7 +42,16 @@ class EventFile:
     def __init__(self, folder: Path) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        self._writer: Any = EventFileWriter(str(folder))
+        if folder.is_symlink():
+            raise OSError(f"{folder} is a link")
+        files.make_directory(folder, exist_ok=True)
+        self._place = contextlib.ExitStack()
+        try:
+            folder = self._place.enter_context(files.reachable(folder))
+            self._writer: Any = EventFileWriter(str(folder))
+        except BaseException:
+            self._place.close()
+            raise
 
     def restart(self, step: int) -> None:
         """Let TensorBoard forget what earlier files have of this step and later ones."""
@@ -65,6 +76,7 @@ class EventFile:
     def close(self) -> None:
         """End the file."""
         self._writer.close()
+        self._place.close()
 
 
 class Curves(Listener):

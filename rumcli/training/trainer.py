@@ -17,7 +17,16 @@ from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.material import Material
 from rumcli.tasks.model import count_weights
-from rumcli.training import environment, memory, requirements, session, sharing, state, tensorboard
+from rumcli.training import (
+    environment,
+    memory,
+    requirements,
+    resume,
+    session,
+    sharing,
+    state,
+    tensorboard,
+)
 from rumcli.training import material as materials
 from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
@@ -64,7 +73,7 @@ def train(
     Raises:
         RunStopped: If a signal asked for it; all is saved.
         RunError: If loss or gradient is not finite, memory does not suffice, a file can't be
-            written, or no checkpoint is whole.
+            written, no checkpoint is whole, or checkpoints are missing.
         ConfigError: If the task's material is missing or wrong, a figure is unknown, or the machine
             is too small.
     """
@@ -144,19 +153,21 @@ def _parts(step: int, last_step: int, eval_every: int) -> Iterator[Part]:
 def _resume(
     task: Task, model: keras.Model, folder: RunFolder, listener: Listener, group: Group
 ) -> Progress:
-    checkpoint, warnings = folder.checkpoints.load_newest()
+    checkpoint, warnings = resume.load(folder)
     for warning in warnings:
         listener.warned(warning)
+    backups = None if checkpoint is None else checkpoint.records
     checkpoint = sharing.spread(task, model, checkpoint, group)
     if checkpoint is None:
         with folder.writing():
-            folder.drop_records_after(0)
+            folder.rewind_records(0)
         return Progress()
     # Keras makes a metric's variables at its first batch; they must be there to be restored.
     sharing.use_metrics(task, model)
     state.restore(model, checkpoint.arrays)
     with folder.writing():
-        folder.drop_records_after(checkpoint.step)
+        for warning in folder.rewind_records(checkpoint.step, backups):
+            listener.warned(warning)
     return Progress(
         step=checkpoint.step,
         seconds=checkpoint.progress["seconds"],
@@ -206,6 +217,11 @@ def _finish(
     weights_of = progress.step
     try:
         best = folder.checkpoints.load_best()
+        if best is None and progress.best is not None:
+            listener.warned(
+                f"{folder.checkpoints.path} has no best.npz any more; the test is done with the "
+                "last weights instead"
+            )
     except DamagedError as error:
         listener.warned(f"{error}; the test is done with the last weights instead")
         best = None

@@ -60,6 +60,12 @@ def with_weights_of(layer: Any, other: Any) -> Any:
     return layer
 
 
+def compile_model(model: Any, optimizer: Any) -> None:
+    """Compile for regression, with the optimizer built: else TensorFlow traces the step twice."""
+    model.compile(optimizer, "mse")
+    optimizer.build(model.trainable_variables)
+
+
 def gradient_errors(layer: Any, steps: int = STEPS) -> dict[str, float]:
     """Return how far the gradients of a float64 layer are from finite differences, norm-wise.
 
@@ -288,7 +294,7 @@ class LayerContract:
         model = keras.Sequential(
             [keras.Input((STEPS, FEATURES)), self.make(), keras.layers.Dense(1)]
         )
-        model.compile(keras.optimizers.Adam(0.02), "mse")
+        compile_model(model, keras.optimizers.Adam(0.02))
         inputs = random_inputs(batch=16)
         targets = inputs[:, -1].sum(axis=-1, keepdims=True)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from keras import ops, tree
 
-from .contract import FEATURES, random_inputs, to_numpy
+from .contract import FEATURES, compile_model, random_inputs, to_numpy
 from .gradients import BACKEND, relative_error
 
 if BACKEND == "tensorflow":
@@ -159,7 +159,7 @@ def traces_of(call: Any) -> int:
 
 def model_with(layer: Any, steps: int | None = 5) -> Any:
     model = keras.Sequential([keras.Input((steps, FEATURES)), layer, keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+    compile_model(model, keras.optimizers.SGD())
     return model
 
 

@@ -87,6 +87,12 @@ def test_outputs_and_gradients_are_those_of_the_plain_loop(
     assert_same_in_float64(layer_class, option, steps, batch, units)
 
 
+@pytest.mark.compiled
+@pytest.mark.parametrize("layer_class", [RUM, ARUM])
+def test_compiled_outputs_and_gradients_are_those_of_the_plain_loop(layer_class):
+    assert_same_in_float64(layer_class, "published", 3, 3, 7)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("layer_class", [RUM, ARUM])

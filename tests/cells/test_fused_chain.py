@@ -73,7 +73,7 @@ LAYERS: dict[str, Callable[..., Any]] = {
 }
 STEPS, BATCHES, UNITS = (1, 2, 17, 200), (1, 3, 128), (7, 8)
 SAMPLE = [
-    (layer, (17, 1, 2)[n % 3], BATCHES[(n + n // 3) % 3], UNITS[n % 2])
+    (layer, (9, 1, 2)[n % 3], BATCHES[(n + n // 3) % 3], UNITS[n % 2])
     for n, layer in enumerate(LAYERS)
 ]
 
@@ -94,14 +94,15 @@ def assert_same_in_float64(name: str, steps: int, batch: int, units: int) -> Non
 
 @pytest.mark.parametrize(
     ("name", "steps", "batch", "units"),
-    # A chain of cells takes long to be compiled.
-    [
-        pytest.param(*one, marks=[pytest.mark.slow] * (one[0] in ("fs_lstm", "all_rum")))
-        for one in SAMPLE
-    ],
+    SAMPLE,
 )
 def test_outputs_and_gradients_are_those_of_the_plain_loop(name, steps, batch, units):
     assert_same_in_float64(name, steps, batch, units)
+
+
+@pytest.mark.compiled
+def test_compiled_outputs_and_gradients_are_those_of_the_plain_loop():
+    assert_same_in_float64("fs_rum", 2, 3, 7)
 
 
 @pytest.mark.slow
@@ -112,15 +113,13 @@ def test_outputs_and_gradients_are_those_of_the_plain_loop_in_every_combination(
 
 
 @pytest.mark.parametrize("options", [{}, {"zero_output_for_mask": True}, {"go_backwards": True}])
-@pytest.mark.parametrize(
-    "name", ["ln_lstm_zoneout", pytest.param("fs_rum", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["ln_lstm_zoneout", "fs_rum"])
 def test_masks_are_those_of_the_plain_loop(name, options):
     assert_masked_alike(pair(LAYERS[name], 5, **options), random_states)
 
 
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("name", ["ln_lstm", pytest.param("fs_rum", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["ln_lstm", "fs_rum"])
 def test_a_single_output_is_that_of_the_plain_loop(name, masked):
     layers = pair(LAYERS[name], 5, return_sequences=False, return_state=False)
     inputs = random_inputs(6, "float64", 3)
@@ -133,7 +132,7 @@ def test_a_single_output_is_that_of_the_plain_loop(name, masked):
 
 
 @needs_tensorflow
-@pytest.mark.parametrize("batch", [64, pytest.param(65, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("batch", [64, 65])
 def test_shards_of_samples_change_nothing(batch, monkeypatch):
     monkeypatch.setattr(program, "_cores", lambda: 2)
     layers = pair(fs_rum, 5)
@@ -145,9 +144,7 @@ def test_shards_of_samples_change_nothing(batch, monkeypatch):
 
 
 @pytest.mark.parametrize("magnitude", [0.0, 1e-18, 1e18])
-@pytest.mark.parametrize(
-    "name", ["ln_lstm", "fs_rum", pytest.param("all_rum", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["ln_lstm", "fs_rum", "all_rum"])
 def test_zero_huge_and_tiny_inputs_give_finite_outputs_and_gradients(name, magnitude):
     _, layer = pair(LAYERS[name], 6, dtype="float32")
     inputs = (magnitude * random_inputs(5, "float64", 4)).astype("float32")
@@ -171,6 +168,7 @@ def test_gradients_over_many_steps_in_float32_are_those_of_float64():
     assert_same(expected, found, 1e-3)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     "name", ["ln_lstm_zoneout", pytest.param("fs_rum", marks=pytest.mark.slow)]
 )
@@ -224,7 +222,6 @@ def test_a_stateful_layer_goes_on_as_the_plain_loop_does():
         assert relative_error(found, expected) < 1e-11
 
 
-@pytest.mark.slow
 class TestFusedLNLSTM(LayerContract):
     layer_class = LNLSTM
     arguments = {"implementation": "fused"}  # noqa: RUF012 - as the contract has it

@@ -57,6 +57,7 @@ def test_it_is_taken_inside_fit_and_its_like_and_not_if_not_wanted(taken, call):
     assert set(map(id, taken)) == {id(layer)}
 
 
+@pytest.mark.compiled
 def test_it_is_compiled_where_it_is_taken_and_called_one_by_one_only_if_asked():
     # A size of its own for each, so that none finds a loop that another has left.
     assert traces_of(lambda: WITHIN["fit"](ARUM(12))) > 0
@@ -86,6 +87,7 @@ def test_a_fit_with_dropout_of_states_draws_what_the_plain_loop_draws():
     assert losses["auto"] == losses["fused"]
 
 
+@pytest.mark.compiled
 def test_a_step_that_keras_compiles_whole_gives_the_same():
     losses = []
     for jit in (False, True):
@@ -96,6 +98,7 @@ def test_a_step_that_keras_compiles_whole_gives_the_same():
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("layer_class", [RUM, pytest.param(ARUM, marks=pytest.mark.slow)])
 def test_gradients_within_a_branch_are_those_outside_of_it(layer_class):
     keras.utils.set_random_seed(1)

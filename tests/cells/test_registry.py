@@ -63,6 +63,7 @@ def test_an_option_that_a_cell_does_not_have_is_told():
         cells.make("lstm", 3, time_norm=1.0)
 
 
+@pytest.mark.e2e
 def test_the_public_names_are_there_and_keras_is_imported_for_them_only():
     code = (
         "import sys, rumcli.cells as cells\n"

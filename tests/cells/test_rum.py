@@ -9,7 +9,15 @@ from rumcli.cells.arum import ARUM, ARUMCell
 from rumcli.cells.rum import RUM, RUMCell
 
 from . import reference
-from .contract import FEATURES, UNITS, gradient_errors, random_inputs, random_states, to_numpy
+from .contract import (
+    FEATURES,
+    UNITS,
+    compile_model,
+    gradient_errors,
+    random_inputs,
+    random_states,
+    to_numpy,
+)
 from .gradients import BACKEND, float64_is_available, needs_float64
 
 OPTIONS = {
@@ -279,7 +287,7 @@ def test_the_global_seed_makes_masks_repeatable(layer_class):
 @pytest.mark.parametrize("layer_class", [RUM, pytest.param(ARUM, marks=pytest.mark.slow)])
 def test_models_with_zoneout_train(layer_class):
     model = keras.Sequential([keras.Input((4, FEATURES)), zoneout_layer(layer_class, seed=0)])
-    model.compile("adam", "mse")
+    compile_model(model, keras.optimizers.Adam())
     inputs = random_inputs(batch=8)
 
     history = model.fit(inputs, np.zeros((8, 4, 16)), epochs=2, verbose=0).history

@@ -1,6 +1,6 @@
-"""The real command, in a process of its own.
+"""The real command: inside the test's process, or in one of its own where the test needs that.
 
-Where nothing speaks against it, that process is a fork of one that has imported TensorFlow; see
+That process is a fork of one that has imported TensorFlow, where possible; see
 `tests/cli/forking.py`.
 """
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from tests.cli import in_process
 from tests.cli.forking import ForkedProcess, can_be_forked, environment
 
 _SMALL = [
@@ -29,14 +30,26 @@ COMMAND = [sys.executable, "-m", "rumcli"]
 SECONDS = 300  # after which a command hangs
 
 
-def rum(*arguments, cwd, fresh=False, **options):
-    """Run `rum` to its end.
+def rum(*arguments, cwd, env=None):
+    """Run `rum` to its end inside this process.
 
     Args:
-        arguments: What follows `rum`.
-        cwd: Its folder.
-        fresh: Whether to start an interpreter of its own in any case.
-        options: Those of `subprocess.run`; all but `env` need an interpreter of its own.
+        arguments: Command line after `rum`.
+        cwd: Working directory.
+        env: Environment variables, of those in `in_process.READ_LATE`.
+    """
+    assert set(env or ()) <= in_process.READ_LATE, "such a variable needs rum_process()"
+    return in_process.run(list(map(str, arguments)), cwd, env)
+
+
+def rum_process(*arguments, cwd, fresh=False, **options):
+    """Run `rum` to its end in a process of its own; for tests marked `e2e`.
+
+    Args:
+        arguments: Command line after `rum`.
+        cwd: Working directory.
+        fresh: Whether to start a new interpreter in any case, instead of a fork.
+        options: Those of `subprocess.run`; all but `env` need a new interpreter.
     """
     command = [*COMMAND, *map(str, arguments)]
     env = environment(options.pop("env", {}))

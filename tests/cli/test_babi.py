@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests import babi
-from tests.cli.commands import assert_one_line, interrupt_when, rum, start
+from tests.cli.commands import assert_one_line, interrupt_when, rum, rum_process, start
 from tests.documents import validated
 
 SMALL = [
@@ -65,13 +65,13 @@ def test_it_trains_and_answers_on_jax(trained, tmp_path, level):
     arguments = [f"--data={trained[0] / 'en'}", f"--set=task.level={level}", "--out=run", "--json"]
     settings = [*SMALL, "--cell=rum", "--set=model.layers=2"]
     jax = {"KERAS_BACKEND": "jax"}
-    result = rum("train", "babi", *arguments, *settings, cwd=tmp_path, env=jax)
+    result = rum_process("train", "babi", *arguments, *settings, cwd=tmp_path, env=jax)
     assert result.returncode == 0, result.stderr
     summary = json.loads(result.stdout)
     # What JAX trained, TensorFlow reads, to the rounding of float32.
     again = json.loads(rum("eval", "run", "--examples=1", "--json", cwd=tmp_path).stdout)
     assert again["loss"] == pytest.approx(summary["loss"], rel=1e-5)
-    shown = rum("eval", "run", "--examples=1", cwd=tmp_path, env=jax)
+    shown = rum_process("eval", "run", "--examples=1", cwd=tmp_path, env=jax)
     assert shown.returncode == 0, shown.stderr
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rumcli.data.babi import generator, reader
-from tests.cli.commands import assert_one_line, interrupt_when, rum, start
+from tests.cli.commands import assert_one_line, interrupt_when, rum, rum_process, start
 from tests.documents import validated
 
 PATHS = "qa19_path-finding_train.txt", "qa19_path-finding_test.txt"
@@ -39,6 +39,7 @@ def test_the_published_files_of_a_subtask_are_written(tmp_path):
         assert hashlib.sha256(content).hexdigest() == file["sha256"]
 
 
+@pytest.mark.e2e
 def test_all_subtasks_have_the_questions_asked_for_and_the_same_for_the_same_seed(tmp_path):
     arguments = ["gen-data", "babi", "--subtask=all", "--count=13", "--split=validation"]
     result = rum(*arguments, "--out=a", "--seed=5", cwd=tmp_path)
@@ -48,7 +49,7 @@ def test_all_subtasks_have_the_questions_asked_for_and_the_same_for_the_same_see
     assert all(name.endswith("_valid.txt") for name in files)
     assert {asked(content) for content in files.values()} == {13}
     # In an interpreter of its own, which has other hashes.
-    rum(*arguments, "--out=b", "--seed=5", cwd=tmp_path, fresh=True)
+    rum_process(*arguments, "--out=b", "--seed=5", cwd=tmp_path, fresh=True)
     assert contents(tmp_path / "b") == files
     rum(*arguments, "--out=b", "--seed=6", "--force", cwd=tmp_path)
     other = contents(tmp_path / "b")
@@ -85,6 +86,7 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, arguments, expected):
     assert contents(tmp_path) == {"file": b"mine"}
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 def test_an_interrupted_command_leaves_no_part_of_a_file(tmp_path):
     out = tmp_path / "o"

@@ -7,7 +7,7 @@ from tests.documents import validated
 @pytest.mark.slow
 def test_it_measures_and_prints_one_document(tmp_path):
     arguments = ["--task=recall", "--cell=rum", "--rounds=1", "--no-memory", "--plot=x.png"]
-    result = rum("bench", *arguments, "--json", cwd=tmp_path, fresh=True)
+    result = rum("bench", *arguments, "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     content = validated(result.stdout, "bench")
     (case,) = content["cases"]

@@ -17,6 +17,7 @@ from tests.cli.commands import (
     has_control_characters,
     interrupt_when,
     rum,
+    rum_process,
     start,
 )
 from tests.documents import validated
@@ -83,12 +84,18 @@ def test_eval_scores_another_text(trained, tmp_path):
     assert validated(result.stdout, "eval")["data"] == "other"
 
 
-def test_a_symbol_that_the_run_does_not_know_is_told_with_its_place(trained, tmp_path):
-    other = small.write_text(tmp_path / "other")
-    (other / "test.txt").write_bytes("abcdé".encode())
-    result = rum("eval", trained[0] / "run", "--data=other", cwd=tmp_path)
+def test_a_symbol_unseen_in_training_is_scored_as_unknown_or_named_with_the_option(place):
+    other = small.write_text(place / "other")
+    (other / "test.txt").write_bytes("abcd\u00e9".encode())
+    result = rum("eval", "run", "--data=other", "--json", cwd=place)
+    assert json.loads(result.stdout)["characters"] == 5, result.stderr
+    # Given a run made without an unknown symbol,
+    path = place / "run" / "vocabulary.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "has_unknown": False}))
+    result = rum("eval", "run", "--data=other", cwd=place)
     expected = r"other, test text: the byte '\xc3' (0xC3) at offset 4 does not occur"
     assert_one_line(result, 2, expected)
+    assert "--set task.unknown_below=1 reads such bytes as one" in result.stderr
 
 
 def test_a_text_that_has_moved_is_given_with_data(trained, place):
@@ -144,7 +151,10 @@ def test_a_vocabulary_that_is_lost_is_told(place, content, expected):
         ("--data short.txt", "short.txt has 3 bytes; a single file is split 90/5/5"),
         ("--data=", "--data : expected a path, got ''"),
         ("--data text --batch-size 200", "the training text has 700 characters; expected at least"),
-        ("--data strange", "strange, test text: the byte 'E' (0x45) at offset 3 does not occur"),
+        (
+            "--data strange --set task.unknown_below=null",
+            "strange, test text: the byte 'E' (0x45) at offset 3 does not occur",
+        ),
         ("--data text --delay 3", "--delay 3: task 'ptb' has no option 'delay' (tasks that have"),
         ("--data text --set task.lenght=3", "unknown option 'lenght'; did you mean 'length'?"),
         ("--set optimizer.schedule.name=cosin", "unknown schedule 'cosin'; did you mean 'cosine'?"),
@@ -165,10 +175,10 @@ def test_what_is_wrong_is_told_and_leaves_nothing(tmp_path, arguments, expected)
     assert not (tmp_path / "runs").exists()
 
 
-def test_an_unknown_symbol_stands_for_what_training_did_not_show(tmp_path):
+def test_by_default_an_unknown_symbol_stands_for_bytes_that_training_has_not_shown(tmp_path):
     text = small.write_text(tmp_path / "text")
     (text / "test.txt").write_bytes("abcdé".encode() * 9)
-    arguments = ["--data=text", "--out=run", "--set=task.unknown_below=1", "--quiet"]
+    arguments = ["--data=text", "--out=run", "--quiet"]
     result = rum("train", "ptb", *arguments, *SMALL, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert json.loads((tmp_path / "run/vocabulary.json").read_text())["has_unknown"] is True
@@ -179,13 +189,13 @@ def test_it_trains_and_writes_on_jax(trained, tmp_path):
     pytest.importorskip("jax")
     arguments = [f"--data={trained[0] / 'text'}", "--cell=rum", "--out=run", "--json"]
     jax = {"KERAS_BACKEND": "jax"}
-    result = rum("train", "ptb", *arguments, *SMALL, cwd=tmp_path, env=jax)
+    result = rum_process("train", "ptb", *arguments, *SMALL, cwd=tmp_path, env=jax)
     assert result.returncode == 0, result.stderr
     summary = json.loads(result.stdout)
     # What JAX trained, TensorFlow reads, to the rounding of float32.
     again = json.loads(rum("eval", "run", "--json", cwd=tmp_path).stdout)
     assert again["loss"] == pytest.approx(summary["loss"], rel=1e-5)
-    assert rum("generate", "run", "--length=5", cwd=tmp_path, env=jax).returncode == 0
+    assert rum_process("generate", "run", "--length=5", cwd=tmp_path, env=jax).returncode == 0
 
 
 def test_a_text_is_written_after_its_prompt_the_same_for_the_same_seed(trained):
@@ -199,9 +209,10 @@ def test_a_text_is_written_after_its_prompt_the_same_for_the_same_seed(trained):
 
 
 def test_json_has_the_text_and_how_likely_it_was(trained):
-    arguments = ["--prompt=ab", "--length=30", "--temperature=0", "--json", "--checkpoint=last"]
+    # B is a byte that training has not shown.
+    arguments = ["--prompt=aB", "--length=30", "--temperature=0", "--json", "--checkpoint=last"]
     found = validated(rum("generate", trained[0] / "run", *arguments, cwd="/").stdout, "generate")
-    assert (found["prompt"], found["length"], found["seed"]) == ("ab", 30, 1)
+    assert (found["prompt"], found["length"], found["seed"]) == ("aB", 30, 1)
     assert len(found["text"]) == 30
     assert 0 < found["bits_per_character"] < 6
 
@@ -209,10 +220,6 @@ def test_json_has_the_text_and_how_likely_it_was(trained):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (
-            "--prompt aBc",
-            "--prompt: the byte 'B' (0x42) at offset 1 does not occur in the training",
-        ),
         ("--length 0", "--length 0: expected at least 1"),
         ("--temperature=-1", "--temperature -1: expected a number of at least 0"),
         ("--temperature nan", "--temperature nan: expected a number of at least 0"),
@@ -231,6 +238,7 @@ def test_a_run_of_another_task_writes_no_text(finished_run):
     assert_one_line(rum("eval", finished_run, "--data=x", cwd="/"), 2, "is of 'copying', without")
 
 
+@pytest.mark.e2e
 def test_a_reader_that_closes_the_pipe_ends_the_writing_quietly(trained):
     command = [*COMMAND, "generate", str(trained[0] / "run"), "--length=1000000"]
     with subprocess.Popen(
@@ -241,6 +249,7 @@ def test_a_reader_that_closes_the_pipe_ends_the_writing_quietly(trained):
         assert process.stderr.read() == b""
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 def test_ctrl_c_ends_the_writing_in_one_line(trained):
     process = start("generate", trained[0] / "run", "--length=1000000", cwd="/", fresh=True)

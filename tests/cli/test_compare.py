@@ -45,6 +45,7 @@ def test_json_is_one_document(runs):
     assert begun["reference"]["label"] == "memoryless"
 
 
+@pytest.mark.e2e
 def test_it_needs_no_keras(runs):
     code = "import sys; from rumcli.cli.app import main; main(['compare', 'done']); "
     result = python(code + "print({'keras', 'tensorflow'} & set(sys.modules))", runs)

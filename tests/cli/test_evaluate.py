@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from tests.cli.commands import assert_one_line, has_control_characters, rum
+from tests.cli.commands import assert_one_line, has_control_characters, rum, rum_process
 from tests.documents import validated
 
 
@@ -52,6 +52,6 @@ def test_a_damaged_configuration_is_told(finished_run, tmp_path):
 
 @pytest.mark.slow
 def test_a_terminal_without_unicode_is_no_error(finished_run):
-    result = rum("eval", finished_run, cwd="/", env={"PYTHONIOENCODING": "ascii"})
+    result = rum_process("eval", finished_run, cwd="/", env={"PYTHONIOENCODING": "ascii"})
     assert result.returncode == 0
     assert "memoryless loss" in result.stdout

@@ -41,6 +41,7 @@ sys.exit(main(["export", sys.argv[1]]))
 """
 
 
+@pytest.mark.e2e
 def test_keras_and_tensorflow_read_what_is_written(tmp_path, finished_run):
     (tmp_path / "there").mkdir()
     result = rum("export", finished_run, "--json", cwd=tmp_path)
@@ -60,6 +61,7 @@ def test_keras_and_tensorflow_read_what_is_written(tmp_path, finished_run):
     assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["served"]
 
 
+@pytest.mark.e2e
 def test_onnx_is_written_or_it_is_said_what_is_missing(tmp_path, finished_run):
     result = rum("export", finished_run, "--format=onnx", "--out=model.onnx", cwd=tmp_path)
     if importlib.util.find_spec("tf2onnx") is None:
@@ -71,6 +73,7 @@ def test_onnx_is_written_or_it_is_said_what_is_missing(tmp_path, finished_run):
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.e2e
 def test_what_computes_something_else_is_not_kept(tmp_path, finished_run):
     result = python(WRONG.replace("sys.argv[1]", repr(str(finished_run))), tmp_path)
     assert result.returncode == 1, result.stderr

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.cli.commands import SMALL, environment, rum
+from tests.cli.commands import SMALL, environment, rum_process
 from tests.cli.forking import ForkedProcess, can_be_forked
 
 pytestmark = pytest.mark.skipif(
@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -24,12 +25,13 @@ pytestmark = pytest.mark.skipif(
 )
 def test_it_says_the_same_and_ends_with_the_same_code(tmp_path, finished_run, arguments):
     arguments = [argument.format(run=finished_run) for argument in arguments]
-    forked, fresh = (rum(*arguments, cwd=tmp_path, fresh=fresh) for fresh in (False, True))
+    forked, fresh = (rum_process(*arguments, cwd=tmp_path, fresh=fresh) for fresh in (False, True))
     assert forked.stdout == fresh.stdout
     assert forked.stderr == fresh.stderr
     assert forked.returncode == fresh.returncode
 
 
+@pytest.mark.e2e
 def test_it_can_be_waited_for_and_killed(tmp_path):
     arguments = ["train", "copying", "--steps=1000000", *SMALL]
     process = ForkedProcess(arguments, tmp_path, environment())
@@ -42,11 +44,12 @@ def test_it_can_be_waited_for_and_killed(tmp_path):
     process.send_signal(signal.SIGKILL)  # is nothing any more
 
 
+@pytest.mark.e2e
 def test_a_failure_of_the_process_s_own_is_that_of_python(tmp_path):
     # A folder of that name in the place of our package: the command itself can't be started.
     (tmp_path / "rumcli").mkdir()
     (tmp_path / "rumcli" / "__init__.py").touch()
-    forked, fresh = (rum("--version", cwd=tmp_path, fresh=fresh) for fresh in (False, True))
+    forked, fresh = (rum_process("--version", cwd=tmp_path, fresh=fresh) for fresh in (False, True))
     assert forked.returncode == fresh.returncode == 1
     assert "No module named rumcli.__main__" in forked.stderr
     assert "No module named rumcli.__main__" in fresh.stderr

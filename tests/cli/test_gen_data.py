@@ -53,6 +53,7 @@ def test_a_file_is_replaced_only_with_force(tmp_path):
     assert len((tmp_path / "a.txt").read_text().splitlines()) == 2
 
 
+@pytest.mark.e2e
 def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path):
     with subprocess.Popen(
         [*COMMAND, "gen-data", "copying", "--count=100000"],
@@ -66,6 +67,7 @@ def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path):
         assert process.stderr.read() == b""
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 def test_an_interrupted_command_says_so_and_leaves_no_part_of_a_file(tmp_path):
     arguments = ["gen-data", "copying", "--count=100000000", "--out=a.txt"]

@@ -143,6 +143,7 @@ def test_an_error_leaves_stdout_empty(capsys, arguments):
     assert err.startswith("rum: error: ")
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 def test_the_example_of_the_page_runs(tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)

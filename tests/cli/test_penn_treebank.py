@@ -109,6 +109,7 @@ def test_nothing_is_written_of_a_source_that_has_a_wrong_file(workplace, capsys)
     assert contents(workplace / "o") == {"ptb.valid.txt": b"mine"}
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 @pytest.mark.parametrize("room", [1000, 2000], ids=["first", "second"])
 def test_a_disk_that_refuses_a_file_leaves_all_as_it_was(tmp_path, room):

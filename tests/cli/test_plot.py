@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import pytest
@@ -8,7 +9,7 @@ from tests.documents import validated
 
 
 def test_curves_of_runs_become_a_picture(tmp_path, finished_run):
-    result = rum("plot", finished_run, "--out=x.svg", "--over=time", cwd=tmp_path, fresh=True)
+    result = rum("plot", finished_run, "--out=x.svg", "--over=time", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "wrote x.svg\n")
     assert "<svg" in (tmp_path / "x.svg").read_text()
 
@@ -40,6 +41,23 @@ def test_runs_of_the_same_name_and_unfinished_ones_are_drawn(tmp_path, finished_
     result = rum("plot", "a/run", "b/run", cwd=tmp_path)
     assert result.stderr == "wrote curves.png\n"
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_curves_are_labeled_by_what_sets_their_runs_apart(tmp_path, finished_run):
+    for name, seed in (("one", 1), ("two", 2), ("again", 2)):
+        shutil.copytree(finished_run, tmp_path / name)
+        text = (finished_run / "config.yaml").read_text()
+        changed = re.sub(r"^seed: .*$", f"seed: {seed}", text, flags=re.MULTILINE)
+        (tmp_path / name / "config.yaml").write_text(changed)
+
+    def labels(*runs):
+        result = rum("plot", *runs, "--json", cwd=tmp_path)
+        return [run["label"] for run in json.loads(result.stdout)["runs"]]
+
+    assert labels("one") == ["one"]
+    assert labels("one", "two") == ["seed=1", "seed=2"]
+    assert labels("one", "two", "again") == ["seed=1", "seed=2, two", "seed=2, again"]
+    assert labels("two", "again") == ["two", "again"]
 
 
 def test_a_run_that_is_not_finished_has_its_reference_level_too(tmp_path, finished_run):

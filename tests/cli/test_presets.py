@@ -40,7 +40,7 @@ def test_the_model_of_a_preset_is_summarised(tmp_path):
     assert "50 symbols" in shown
     assert max(map(len, shown.splitlines())) <= 60
     arguments = ["presets", "show", "recall", "--summary", "--json"]
-    found = validated(rum(*arguments, cwd=tmp_path, fresh=True).stdout, "presets-show-summary")
+    found = validated(rum(*arguments, cwd=tmp_path).stdout, "presets-show-summary")
     assert found["preset"] == "recall"
     assert found["weights"] == sum(layer["weights"] for layer in found["layers"])
 

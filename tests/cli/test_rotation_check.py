@@ -16,7 +16,7 @@ BROKEN = {
 
 
 def test_this_installation_passes(tmp_path):
-    result = rum("rotation-check", cwd=tmp_path, fresh=True)
+    result = rum("rotation-check", cwd=tmp_path)
     assert result.returncode == 0
     assert result.stderr == ""
     assert "tolerance" in result.stdout

@@ -67,6 +67,7 @@ def test_results_are_shown_from_the_folders_alone(tmp_path):
     assert found["runs"]["finished"] == 4
 
 
+@pytest.mark.e2e
 def test_without_ray_a_line_says_what_to_install(tmp_path):
     write(tmp_path)
     code = (
@@ -99,7 +100,7 @@ def test_a_cluster_that_is_not_there_is_told_at_once(address, expected):
 def test_what_no_machine_has_is_told_and_leaves_nothing(tmp_path):
     pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
     write(tmp_path, cores_per_run=1000)
-    result = rum("sweep", "sweep.yaml", cwd=tmp_path, fresh=True)
+    result = rum("sweep", "sweep.yaml", cwd=tmp_path)
     assert_one_line(result, 2, "cores_per_run: 1000, but no machine has as many; the largest has")
     assert list((tmp_path / "sweeps").iterdir()) == []
 

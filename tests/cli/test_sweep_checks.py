@@ -231,3 +231,15 @@ def test_a_sweep_under_way_is_not_given_other_limits(left, here):
     assert description.read_text() == before
     left(runs=1)
     assert "runs: 1\n" in description.read_text()
+
+
+def test_a_sweep_that_was_killed_as_it_was_created_is_started_with_its_file(here, monkeypatch):
+    monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False))
+    write(here)
+    (here / "new").mkdir()
+    for name in ("lock", "base.yaml"):
+        (here / "new" / name).write_text("half")
+    with pytest.raises(ConfigError, match="start it there: rum sweep FILE --out"):
+        command.sweep(resume=here / "new", quiet=True)
+    command.sweep(here / "sweep.yaml", resume=here / "new", quiet=True)
+    assert SweepFolder.open(here / "new").plan().description.search == "grid"

@@ -14,6 +14,7 @@ from tests.cli.commands import (
     has_control_characters,
     interrupt_when,
     rum,
+    rum_process,
     start,
 )
 from tests.cli.terminal import in_a_terminal
@@ -61,6 +62,7 @@ def test_in_a_pipe_there_are_plain_lines(tmp_path):
     assert "chance" in lines[2]
 
 
+@pytest.mark.e2e
 @needs_posix
 @pytest.mark.parametrize(
     ("variables", "live"),
@@ -116,11 +118,12 @@ def test_a_dry_run_shows_all_settings_and_leaves_nothing(tmp_path):
 
 def test_a_run_can_be_repeated_from_its_config(tmp_path, finished_run):
     config = finished_run / "config.yaml"
-    result = rum("train", "--preset", config, "--out=again", "--quiet", cwd=tmp_path, fresh=True)
+    result = rum("train", "--preset", config, "--out=again", "--quiet", cwd=tmp_path)
     assert result.returncode == 0
     assert records(tmp_path / "again") == records(finished_run)
 
 
+@pytest.mark.e2e
 @needs_posix
 def test_a_run_goes_on_when_nobody_reads_what_it_says(tmp_path):
     process = start("train", "copying", "--steps=20", "--out=x", *SMALL, cwd=tmp_path, fresh=True)
@@ -130,6 +133,7 @@ def test_a_run_goes_on_when_nobody_reads_what_it_says(tmp_path):
     assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("name", "code", "options"),
     [
@@ -170,6 +174,7 @@ def test_a_stopped_run_goes_on_to_the_last_bit(tmp_path, name, code, options):
         assert [name for name in names if not np.array_equal(one[name], other[name])] == []
 
 
+@pytest.mark.e2e
 @needs_posix
 def test_a_run_that_is_stopped_before_its_first_step_says_how_to_go_on(tmp_path):
     process = start("train", "copying", "--steps=20", "--out=x", *SMALL, cwd=tmp_path)
@@ -181,8 +186,11 @@ def test_a_run_that_is_stopped_before_its_first_step_says_how_to_go_on(tmp_path)
     assert rum("train", "--resume=x", "--quiet", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.e2e
 def test_a_backend_that_does_not_exist_is_told_and_leaves_nothing(tmp_path):
-    result = rum("train", "copying", "--out=x", cwd=tmp_path, env={"KERAS_BACKEND": "bogus"})
+    result = rum_process(
+        "train", "copying", "--out=x", cwd=tmp_path, env={"KERAS_BACKEND": "bogus"}
+    )
     assert_one_line(result, 2, "can't start Keras on the backend 'bogus': ")
     assert list(tmp_path.iterdir()) == []
 
@@ -194,29 +202,32 @@ def test_a_finished_run_can_be_made_longer(tmp_path):
     assert [record["step"] for record in records(tmp_path / "x")] == [10, 20]
 
 
+@pytest.mark.e2e
 def test_it_runs_on_jax(tmp_path):
     pytest.importorskip("jax")
     arguments = ["train", "copying", "--steps=20", *SMALL_RUM, *RANDOM, "--json"]
-    result = rum(*arguments, cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
+    result = rum_process(*arguments, cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
     assert result.returncode == 0, result.stderr
     assert validated(result.stdout, "train")["steps"] == 20
 
 
+@pytest.mark.e2e
 def test_nothing_is_compiled_anew_as_a_run_goes_on(tmp_path):
     # Given the fused loop, and more evaluations than programs that one step needs,
     arguments = ["train", "copying", "--steps=60", *SMALL_RUM, "--set=cell.implementation=auto"]
     # when XLA writes down what it compiles,
     env = {"XLA_FLAGS": "--xla_dump_to=dump --xla_dump_hlo_as_text"}
-    assert rum(*arguments, "--quiet", cwd=tmp_path, env=env).returncode == 0
+    assert rum_process(*arguments, "--quiet", cwd=tmp_path, env=env).returncode == 0
     programs = list((tmp_path / "dump").glob("*cpu_after_optimizations.txt"))
     # then it is once: whether there is a compiler at all; forwards and backwards for training;
     # forwards for the batches of an evaluation, whose shards may be empty.
     assert 3 < len(programs) <= 5
 
 
+@pytest.mark.e2e
 def test_a_cell_that_cannot_be_fused_is_told_and_leaves_nothing(tmp_path):
     arguments = ["--set=cell.implementation=fused", "--out=x", "--set=precision=mixed_bfloat16"]
-    result = rum("train", "copying", *arguments, cwd=tmp_path)
+    result = rum_process("train", "copying", *arguments, cwd=tmp_path)
     assert result.returncode == 2
     why = "it computes in float32 or float64"
     complaint = f"rum: error: cell 'arum': implementation='fused' can't be: {why}"

@@ -153,6 +153,7 @@ def test_messages_that_a_full_device_does_not_take_leave_the_exit_code(tmp_path)
     assert shell("presets show nothing 2> /dev/full", tmp_path).returncode == 2
 
 
+@pytest.mark.e2e
 @needs_posix
 def test_output_that_nobody_reads_ends_without_a_word(tmp_path):
     reader, writer = os.pipe()
@@ -189,6 +190,7 @@ def test_a_folder_without_permission_is_told(tmp_path):
     assert_one_line(result, 2, "can't write to runs: Permission denied")
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -243,6 +245,7 @@ def test_help_fits_a_narrow_terminal(tmp_path):
     assert max(map(len, shown.splitlines())) <= 60
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [

@@ -15,7 +15,15 @@ from rumcli.cli import workers
 from rumcli.cli.showing import Showing
 from rumcli.training import rendezvous
 from tests import small
-from tests.cli.commands import SMALL_RUM, assert_one_line, interrupt_when, python, rum, start
+from tests.cli.commands import (
+    SMALL_RUM,
+    assert_one_line,
+    interrupt_when,
+    python,
+    rum,
+    rum_process,
+    start,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 
@@ -88,8 +96,9 @@ def test_a_team_that_can_not_be_is_told_at_once(tmp_path, options, expected):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.e2e
 def test_other_backends_have_no_workers(tmp_path):
-    result = rum(*COPYING, "--workers=2", cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
+    result = rum_process(*COPYING, "--workers=2", cwd=tmp_path, env={"KERAS_BACKEND": "jax"})
     assert_one_line(result, 2, "several processes need the backend tensorflow, not jax")
     assert list(tmp_path.iterdir()) == []
 
@@ -143,22 +152,25 @@ with workers._linked(link, lambda: None), engine._held_back_stderr():
 """
 
 
+@pytest.mark.e2e
 def test_a_loss_is_told_also_while_the_libraries_messages_are_held_back(tmp_path):
     result = python(LOST_AT_THE_START.format(before=""), cwd=tmp_path)
     assert (result.returncode, result.stderr) == (1, "rum: error: worker 1 is gone\n")
 
 
+@pytest.mark.e2e
 def test_a_loss_ends_a_process_without_a_stderr_too(tmp_path):
     result = python(LOST_AT_THE_START.format(before="os.close(2)"), cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
 
 
+@pytest.mark.e2e
 def test_two_workers_and_then_one_have_the_losses_of_one_process(tmp_path):
     # Given 24 steps by one process,
     assert rum(*COPYING, "--steps=24", "--out=one", "--quiet", cwd=tmp_path).returncode == 0
     # when two do 20 of them, and one goes on,
     arguments = [*COPYING, "--steps=20", "--out=two", "--workers=2", "--json"]
-    result = rum(*arguments, cwd=tmp_path, fresh=True)
+    result = rum_process(*arguments, cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["steps"] == 20
     two = tmp_path / "two"
@@ -186,7 +198,7 @@ def test_streams_that_are_carried_on_survive_a_stop_and_another_number(tmp_path,
     assert err.endswith("to go on: rum train --resume two\n")
     assert workers_alive(tmp_path) == []
     assert steps_saved(two) < 60
-    result = rum("train", "--resume=two", f"--workers={again}", cwd=tmp_path, fresh=True)
+    result = rum_process("train", "--resume=two", f"--workers={again}", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
     # then losses are those of one process that nobody stopped.
     assert_same_losses(two, tmp_path / "one")
@@ -218,7 +230,7 @@ def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, kille
     assert again.returncode == 0
     shorter = (two / "config.yaml").read_text().replace("steps: 400", f"steps: {steps}")
     (two / "config.yaml").write_text(shorter)
-    result = rum("train", "--resume=two", "--workers=2", cwd=tmp_path, fresh=True)
+    result = rum_process("train", "--resume=two", "--workers=2", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
     assert records(two)[-1]["loss"] == pytest.approx(
         records(tmp_path / "one")[-1]["loss"], rel=1e-4
@@ -228,7 +240,7 @@ def test_a_worker_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, kille
 @pytest.mark.slow
 def test_a_loss_that_is_not_finite_ends_all_with_one_line(tmp_path):
     arguments = [*COPYING, "--steps=40", "--workers=2", "--out=two", "--learning-rate=1e38"]
-    result = rum(*arguments, cwd=tmp_path, fresh=True)
+    result = rum_process(*arguments, cwd=tmp_path, fresh=True)
     assert result.returncode == 1
     assert "is not finite" in result.stderr.splitlines()[-1]
     assert len([line for line in result.stderr.splitlines() if "error" in line]) == 1

@@ -1,8 +1,12 @@
+import math
+import sys
+
 import pytest
 import yaml
 
 from rumcli import config
 from rumcli.config import build, presets
+from rumcli.config.yaml_file import Document
 from rumcli.errors import ConfigError
 
 TASK = ("task", "name")
@@ -60,6 +64,46 @@ def test_a_complete_configuration_read_back_is_the_same(tmp_path):
     assert config.from_file(path) == run
     assert build(str(path)) == run
     assert yaml.safe_load(path.read_text())["cell"]["zoneout"] == 0.1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "12e4567",
+        "1e-3",
+        "2001-01-01",
+        "yes",
+        "a\nb\x85c",
+        "caf\u00e9 \udcff",
+        10**300,
+        1e3,
+        math.inf,
+    ],
+)
+@pytest.mark.parametrize("form", [lambda value: value, lambda value: [{"inner": value}]])
+def test_options_of_own_code_are_read_back_unchanged(value, form):
+    options = {"version": form(value)}
+    cell = {"name": "custom", "factory": "mine:Cell", "units": 3, "options": options}
+    below = build(flags={TASK: "copying"}).model_dump()
+    run = config.RunConfig.model_validate({**below, "cell": cell})
+    assert config.from_text(config.to_yaml(run), "config.yaml") == run
+    assert config.changed(run, Document("sweep.yaml", {"seed": 7})).cell == run.cell
+
+
+@pytest.mark.skipif(sys.getfilesystemencoding() != "utf-8", reason="of a locale with UTF-8")
+def test_a_path_that_a_locale_without_utf_8_has_written_is_the_same_path():
+    run = build(flags={TASK: "ptb", ("task", "data"): "/a/\udcc3\udca9\udcff"})
+    assert run.task.data == "/a/\u00e9\udcff"
+    assert config.from_text(config.to_yaml(run), "config.yaml") == run
+    assert "expected a path" in message(flags={TASK: "ptb", ("task", "data"): "/a/\ud800"})
+
+
+def test_text_that_is_not_valid_unicode_is_told():
+    told = message(assignments=["cell.factory=a\udcff:B"], flags={CELL: "custom", TASK: "copying"})
+    assert (
+        told
+        == "--set cell.factory=a\udcff:B: expected text that is valid Unicode, got 'a\\udcff:B'"
+    )
 
 
 def test_differences_name_the_keys():

@@ -41,3 +41,34 @@ def test_an_option_that_one_does_not_have_is_compared_among_the_others():
 def test_a_cell_within_a_cell_is_compared_too():
     slow = [small.run_config(cell="fsrnn", settings=[f"cell.slow.units={n}"]) for n in (7, 9)]
     assert differing(*slow) == {"cell.slow.units": [7, 9]}
+
+
+def test_runs_are_labeled_by_their_cells_and_by_no_more_than_sets_them_apart():
+    norms = [small.run_config(cell="arum", settings=[f"cell.time_norm={n}"]) for n in (2.0, "null")]
+    gru = small.run_config(cell="gru", cell__units=9)
+    assert config.labels([*norms, gru]) == ["arum, time_norm=2.0", "arum, time_norm=null", "gru"]
+
+
+def test_keys_are_added_until_every_label_is_different():
+    runs = [
+        small.run_config(cell=cell, seed=seed, settings=[f"optimizer.learning_rate={rate}"])
+        for cell, seed, rate in (
+            ("gru", 1, 0.1),
+            ("gru", 1, 0.2),
+            ("gru", 2, 0.1),
+            ("lstm", 1, 0.1),
+        )
+    ]
+    assert config.labels(runs) == [
+        "gru, learning_rate=0.1, seed=1",
+        "gru, learning_rate=0.2",
+        "gru, learning_rate=0.1, seed=2",
+        "lstm",
+    ]
+    assert config.labels([runs[0], runs[0], runs[1]])[:2] == ["learning_rate=0.1"] * 2
+    assert config.labels([runs[0], runs[0]]) == ["", ""]
+
+
+def test_a_key_within_a_section_is_labeled_with_its_path():
+    slow = [small.run_config(cell="fsrnn", settings=[f"cell.slow.units={n}"]) for n in (7, 9)]
+    assert config.labels(slow) == ["slow.units=7", "slow.units=9"]

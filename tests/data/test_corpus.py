@@ -43,15 +43,38 @@ def test_a_folder_has_a_file_for_each_split_whatever_its_bytes(tmp_path):
     assert text.digest("train") == hashlib.sha256(NOT_UTF8).hexdigest()
 
 
-@pytest.mark.parametrize("name", ["wiki.VALIDATION.raw", "valid", "a-valid_2.txt", "x.valid.gz"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "wiki.VALIDATION.raw",
+        "valid",
+        "a-valid_2.txt",
+        "x.valid.gz",
+        "val.txt",
+        "dev.txt",
+        "wiki.valid.tokens",
+        "dev.raw.gz",
+    ],
+)
 def test_a_split_is_told_by_a_word_in_the_name(tmp_path, name):
     # Given names that have the words as parts of others
-    write(tmp_path, train__txt=b"ab", test__txt=b"cd", latest=b"no", invalid=b"no", trains=b"no")
+    write(tmp_path, train__txt=b"ab", test__txt=b"cd", latest=b"no", invalid=b"no", value=b"no")
     (tmp_path / ".valid.txt").write_bytes(b"hidden")
     (tmp_path / "valid_files").mkdir()
     packed = gzip.compress(b"ef") if name.endswith(".gz") else b"ef"
     (tmp_path / name).write_bytes(packed)
     assert corpus.read(tmp_path).validation.tobytes() == b"ef"
+
+
+def test_the_names_of_wikitext_are_known(tmp_path):
+    write(tmp_path, **{f"wiki.{word}.tokens": b"ab" for word in ("train", "valid", "test")})
+    assert corpus.read(tmp_path).train.tobytes() == b"ab"
+
+
+def test_a_byte_order_mark_and_line_ends_are_bytes_of_the_text(tmp_path):
+    content = b"\xef\xbb\xbfab\r\n"
+    write(tmp_path, train=content, val=content, test=content)
+    assert corpus.read(tmp_path).validation.tobytes() == content
 
 
 @given(content=st.binary(min_size=40, max_size=400))
@@ -87,10 +110,14 @@ def test_an_unknown_split_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("contents", "expected"),
     [
-        ({}, "D has no train or validation or test text; expected train.txt and valid.txt and"),
+        (
+            {},
+            "D has no train or validation or test text; expected train.txt and valid.txt and test",
+        ),
         (
             {"train": b"ab", "test": b"ab"},
-            "D has no validation text; expected valid.txt, or another name with 'valid' as a word",
+            "D has no validation text; expected valid.txt, or any name that has one of these as a "
+            "word (validation: valid, validation, val, dev), as in wiki.valid.tokens",
         ),
         (
             {"a.train": b"ab", "b.train": b"ab", "valid": b"ab", "test": b"ab"},

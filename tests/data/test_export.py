@@ -1,17 +1,22 @@
 import io
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rumcli.cli.app import main
 from rumcli.data import copying, export, recall
+from rumcli.data.babi import reader
 
 COUNT = 2500  # more than two chunks
+PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text("utf-8")
 
 
-def exported(task, name):
+def exported(task, name, examples=None):
     file = io.BytesIO()
-    export.write(export.Examples(task, 3, "test", COUNT, 6), name, file)
+    export.write(examples or export.Examples(task, 3, "test", COUNT, 6), name, file)
     return file.getvalue()
 
 
@@ -40,3 +45,42 @@ def test_txt_has_inputs_a_tab_and_targets(task):
     assert len(lines) == COUNT
     assert len(inputs.split()) == {"copying": 26, "recall": 9}[task]
     assert len(targets.split()) == {"copying": 26, "recall": 1}[task]
+
+
+@pytest.mark.parametrize(
+    ("command", "count"),
+    [
+        ("recall --count 2 --delay 6", 2),
+        ("recall --count 2 --delay 6 --format txt", 2),
+        ("copying --count 1 --delay 3", 1),
+    ],
+)
+def test_the_documented_examples_are_what_the_command_writes(command, count, capfdbinary):
+    assert main(["gen-data", *command.split()]) == 0
+    lines = capfdbinary.readouterr().out.decode().splitlines()
+    assert len(lines) == count
+    block = "".join(f"    {line}\n" for line in lines)
+    assert f"`rum gen-data {command}`:\n\n{block}\n" in PAGE
+
+
+@pytest.mark.parametrize("name", export.FORMATS)
+def test_every_format_is_documented(name):
+    assert f"**{name}.**" in PAGE
+
+
+@pytest.mark.parametrize("task", ["copying", "recall"])
+def test_the_documented_arrays_are_those_of_an_npz(task):
+    rows = PAGE.partition(f"| {task} | `")[2].splitlines()[:2]
+    with np.load(io.BytesIO(exported(task, "npz"))) as archive:
+        for row, name in zip(rows, archive.files, strict=True):
+            shape = row.partition("[")[2].partition("]")[0]
+            lengths = {"n": COUNT, "T + 20": 26, "T + 3": 9}
+            assert f"{name}`" in row
+            assert archive[name].shape == tuple(lengths[part] for part in shape.split(", "))
+            assert archive[name].dtype == np.int32
+
+
+def test_the_documented_story_is_read():
+    lines = [line[4:] for line in PAGE.splitlines() if re.match(r"    \d+ (The|How) ", line)]
+    (story,) = reader.parse("\n".join(lines).encode(), "docs/data.md")
+    assert story.questions == 1

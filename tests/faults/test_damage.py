@@ -69,11 +69,29 @@ def test_without_a_whole_checkpoint_the_run_says_so_and_touches_nothing(run):
         pytest.param('{"step": 25, "loss": 1.5}\n{"st', marks=pytest.mark.slow),
     ],
 )
-def test_a_torn_line_of_the_record_is_repaired(run, unbroken, torn):
-    with (run / "metrics.jsonl").open("a") as file:
-        file.write(torn)
-    assert_goes_on(run, unbroken, "--steps=40")
+def test_a_lost_and_a_torn_line_of_the_record_are_repaired(run, unbroken, torn):
+    metrics = run / "metrics.jsonl"
+    first, *others = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text("".join(others) + torn)
+    result = assert_goes_on(run, unbroken, "--steps=40")
+    assert "run/metrics.jsonl lacked the records of step 10; they are restored" in result.stderr
+    assert metrics.read_text().startswith(first)
     assert [record["step"] for record in records(run)] == [10, 20, 30, 40]
+
+
+def test_a_run_without_its_checkpoints_begins_again_only_if_the_user_says_so(run, unbroken):
+    # given
+    shutil.rmtree(run / "checkpoints")
+    before = (run / "metrics.jsonl").read_bytes()
+
+    # when
+    result = rum("train", "--resume=run", "--steps=40", cwd=run.parent)
+
+    # then
+    assert_one_line(result, 1, "run/checkpoints/step-*.npz are missing")
+    assert "rum train --resume run --from-scratch" in result.stderr
+    assert (run / "metrics.jsonl").read_bytes() == before
+    assert_goes_on(run, unbroken, "--steps=40", "--from-scratch")
 
 
 def test_a_damaged_best_checkpoint_does_not_keep_a_run_from_ending(run):

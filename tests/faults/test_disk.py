@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from rumcli.training.checkpoint import load
-from tests.cli.commands import COMMAND, SMALL, assert_one_line, environment, rum
+from tests.cli.commands import COMMAND, SMALL, assert_one_line, environment, rum, rum_process
 from tests.faults.runs import ARGUMENTS, assert_goes_on, needs_posix, newest, records
 
 pytestmark = needs_posix
@@ -33,13 +33,14 @@ def test_a_file_that_cannot_grow_ends_the_run_in_one_line(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
 
     arguments = ["train", "copying", "--steps=20", *SMALL, "--out=x", "--quiet"]
-    result = rum(*arguments, cwd=tmp_path, preexec_fn=no_large_files)
+    result = rum_process(*arguments, cwd=tmp_path, preexec_fn=no_large_files)
     assert_one_line(result, 1, "can't write to x: File too large")
     assert "rum train --resume x" in result.stderr
     assert list((tmp_path / "x").rglob("*.part")) == []
     assert rum("train", "--resume=x", "--quiet", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.e2e
 def test_a_full_disk_leaves_the_last_checkpoint_whole_and_the_record_readable(tmp_path, unbroken):
     if sys.platform != "linux" or not _can_mount(tmp_path):
         pytest.skip("needs unshare(1) and leave to mount a tmpfs in a namespace of its own")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli.commands import SMALL, assert_one_line, interrupt_when, rum, start
+from tests.cli.commands import SMALL, assert_one_line, interrupt_when, rum, rum_process, start
 from tests.cli.terminal import in_a_terminal
 from tests.faults.runs import ARGUMENTS, needs_posix, newest
 
@@ -15,6 +15,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
+@pytest.mark.e2e
 @needs_posix
 def test_a_terminal_of_40_columns_without_colour_is_never_overrun(tmp_path):
     variables = {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "40"}
@@ -33,18 +34,20 @@ def test_lines_in_a_narrow_dumb_terminal_are_wrapped_between_words(tmp_path):
     assert max(map(len, text.splitlines())) <= 40
 
 
+@pytest.mark.e2e
 @needs_posix
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that nobody can write to")
 def test_neither_utf_8_nor_a_home_to_write_to_is_needed(tmp_path):
     home = "/proc"  # to which not even root can write
     plain = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
     env = {**plain, "PYTHONCOERCECLOCALE": "0", "HOME": home, "TERM": ""}
-    result = rum(*_SHORT, "--out=x", cwd=tmp_path, env=env)
+    result = rum_process(*_SHORT, "--out=x", cwd=tmp_path, env=env)
     assert result.returncode == 0, result.stderr
     assert "memoryless" in result.stdout
     assert (result.stdout + result.stderr).isascii()
 
 
+@pytest.mark.e2e
 @needs_posix
 def test_the_second_interrupt_ends_a_run_at_once_and_nothing_is_lost(tmp_path):
     # A step that takes long, so that the first one is not obeyed before the second.
@@ -67,6 +70,7 @@ def test_the_second_interrupt_ends_a_run_at_once_and_nothing_is_lost(tmp_path):
     assert list(run.rglob(".*.part")) == []
 
 
+@pytest.mark.e2e
 @needs_posix
 def test_a_terminal_that_closes_lets_the_run_save(tmp_path):
     arguments = [*ARGUMENTS, "--steps=100000", "--out=run", "--quiet"]
@@ -107,7 +111,7 @@ def test_memory_that_runs_out_in_a_step_is_told_with_what_to_lower(tmp_path):
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
     arguments = [*_SHORT, "--batch-size=1000000"]
-    result = rum(*arguments, "--quiet", cwd=tmp_path, preexec_fn=limited)
+    result = rum_process(*arguments, "--quiet", cwd=tmp_path, preexec_fn=limited)
     assert result.returncode == 1
     complaint = result.stderr.splitlines()[-1]
     assert complaint.startswith("rum: error: out of memory: a training step takes at least ")

@@ -1,16 +1,24 @@
 """Two processes that want the same run folder."""
 
+import contextlib
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 
+import pytest
+
+from rumcli import config
+from rumcli.errors import ConfigError, RunError
+from rumcli.training.run_folder import RunFolder
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
 from tests.faults.runs import ARGUMENTS, assert_goes_on, needs_posix
 
 pytestmark = needs_posix
 
 
+@pytest.mark.e2e
 def test_the_second_is_refused_and_the_first_goes_on(tmp_path):
     run = tmp_path / "run"
     arguments = [*ARGUMENTS, "--steps=100000", "--out=run", "--quiet"]
@@ -44,3 +52,39 @@ def test_a_lock_whose_process_is_gone_is_taken_over_and_told(half, unbroken, tmp
     # after that it does not.
     os.utime(run / "lock", (1, 1))
     assert_goes_on(run, unbroken, "--steps=40")
+
+
+PROCESSES, ROUNDS = 4, 50
+
+
+def create(place, me, barrier, won):
+    """Create the same directories as others do, at the same moment, each with another seed."""
+    run = config.build("copying", [], {("seed",): me})
+    for number in range(ROUNDS):
+        barrier.wait(60)
+        with contextlib.suppress(ConfigError, RunError):
+            RunFolder.create(place / str(number), run)
+            won.put((number, me))
+    won.put(None)
+
+
+@pytest.mark.e2e
+def test_of_several_processes_that_create_one_run_folder_the_winner_has_its_own_settings(tmp_path):
+    spawning = multiprocessing.get_context("spawn")
+    barrier, won = spawning.Barrier(PROCESSES), spawning.Queue()
+    processes = [
+        spawning.Process(target=create, args=(tmp_path, me, barrier, won), daemon=True)
+        for me in range(1, PROCESSES + 1)
+    ]
+    for process in processes:
+        process.start()
+    winners, ended = {}, 0
+    while ended < PROCESSES:
+        found = won.get(timeout=120)
+        ended += found is None
+        if found is not None:
+            assert found[0] not in winners, "two processes created one folder"
+            winners[found[0]] = found[1]
+    for process in processes:
+        process.join(60)
+    assert {n: RunFolder.open(tmp_path / str(n)).config.seed for n in range(ROUNDS)} == winners

@@ -1,12 +1,10 @@
 """How a call may end: it succeeds, or it refuses in one line; and nothing else has changed."""
 
-import contextlib
-import io
 import os
-import sys
-from functools import cache
+from pathlib import Path
 
 from rumcli.errors import RumError
+from tests.cli import in_process
 
 _LONGEST = 2100  # characters of a message: nobody reads more
 REFUSED = object()
@@ -36,10 +34,8 @@ def rum(*arguments, around, may_write=()):
     `around`.
     """
     before = listing(around.parent, [around / name for name in may_write])
-    out, err = io.BytesIO(), io.BytesIO()
-    with _streams(out, err):
-        code = _command()(list(map(str, arguments)))
-    stderr = err.getvalue().decode(errors="replace")
+    result = in_process.run(list(map(str, arguments)), Path.cwd())
+    code, stderr = result.returncode, result.stderr
     assert code in (0, 1, 2), (code, stderr)
     assert "(a bug; " not in stderr, stderr
     if code:
@@ -49,7 +45,7 @@ def rum(*arguments, around, may_write=()):
         assert lines[0].isprintable()
         assert len(lines[0]) <= _LONGEST
     assert listing(around.parent, [around / name for name in may_write]) == before
-    return code, out.getvalue().decode(errors="replace"), stderr
+    return code, result.stdout, stderr
 
 
 def listing(folder, leaving_out=()):
@@ -73,39 +69,3 @@ def _walk(folder, leaving_out):
             yield entry
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(entry.path, leaving_out)
-
-
-@cache
-def _command():
-    """Return `main` without what Typer does anew at each call: to make the command takes 0.1 s."""
-    import typer
-
-    from rumcli.cli import app as module
-
-    command = typer.main.get_command(module.app)
-
-    def main(arguments):
-        original, module.app = module.app, command
-        try:
-            return module.main(arguments)
-        finally:
-            module.app = original
-
-    return main
-
-
-@contextlib.contextmanager
-def _streams(out, err):
-    """Put streams as `run` has them in the place of the process's own."""
-    before = sys.stdout, sys.stderr
-    ours = [
-        io.TextIOWrapper(stream, "utf-8", errors="replace", write_through=True)
-        for stream in (out, err)
-    ]
-    sys.stdout, sys.stderr = ours
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = before
-        for stream in ours:
-            stream.detach()  # else it would close what it writes to

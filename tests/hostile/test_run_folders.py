@@ -100,7 +100,7 @@ def test_what_is_no_evaluation_is_left_out_and_the_others_stay(place, content, s
     (folder.path / "metrics.jsonl").write_bytes(content + b"\n" + LINES)
     found = attempt(folder.records, around=place)
     assert found[-2:] == [{**RECORD, "step": 10}, {**RECORD, "step": 20}]
-    folder.drop_records_after(step)
+    folder.rewind_records(step)
     assert folder.records() == [record for record in found if record["step"] <= step]
 
 

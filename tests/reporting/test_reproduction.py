@@ -1,4 +1,5 @@
 import io
+import json
 
 import pytest
 from rich.console import Console
@@ -51,6 +52,16 @@ def test_each_figure_is_beside_the_published_one(filled):
     ]
     for row in rows:
         assert f"| {' | '.join(row)} |" in page
+
+
+def test_a_name_that_is_not_valid_unicode_is_escaped(filled):
+    read, folder = filled
+    noted = {**NOTED, "command": ["rum", "--out", "a\udcff"]}
+    place = folder.run_folder(runs(read)["gru-t-4-seed-1"]).path / "environment.json"
+    place.write_text(json.dumps(noted))
+    text, page = shown(read, folder, width=200)
+    assert r"command: rum --out 'a\xff'" in text
+    assert r"rum --out 'a\xff'" in page
 
 
 def test_below_it_is_what_it_was_made_with_and_what_failed(filled):

@@ -2,8 +2,7 @@
 
 import json
 
-import yaml
-
+from rumcli.config import yaml_file
 from rumcli.reproduction import plan
 from rumcli.reproduction import table as tables
 from rumcli.reproduction.folder import TableFolder
@@ -38,7 +37,7 @@ def write(folder, name="small.yaml", **changes):
     """Write a small table; a change to None takes a key out."""
     content = {key: value for key, value in {**SMALL, **changes}.items() if value is not None}
     path = folder / name
-    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), "utf-8")
+    path.write_text(yaml_file.dump(content), "utf-8")
     return path
 
 

@@ -2,8 +2,7 @@
 
 import json
 
-import yaml
-
+from rumcli.config import yaml_file
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps.folder import Run, SweepFolder
 
@@ -30,15 +29,15 @@ def write(folder, name="sweep.yaml", **changes):
     """Write the description of a small sweep; a change to None takes a key out."""
     content = {key: value for key, value in {**SMALL, **changes}.items() if value is not None}
     path = folder / name
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    path.write_text(yaml_file.dump(content))
     return path
 
 
 def sweep(folder, points, **changes):
     """Make the folder of a sweep whose points were drawn, and its plan."""
     plan = plans.read(write(folder, **changes))
-    made = SweepFolder.create(folder / "out", "sweep", plan)
-    made.write_points(points)
+    with SweepFolder.claim(folder / "out", "sweep", plan) as made:
+        made.write_points(points)
     return made, plan
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rumcli import config
 from rumcli.training.run_folder import RunFolder
-from tests.cli.commands import COMMAND, environment, interrupt_when, rum
+from tests.cli.commands import COMMAND, environment, interrupt_when, rum_process
 from tests.sweeps.files import SMALL, write
 
 pytestmark = [
@@ -57,7 +57,7 @@ def wait(condition, process=None, seconds=240):
 def unbroken(folder, tmp_path):
     """Train once more what a run of a sweep trained, in one go; return its evaluations."""
     place = tmp_path / f"unbroken-{folder.name}"
-    result = rum(
+    result = rum_process(
         "train",
         f"--preset={folder / 'config.yaml'}",
         f"--out={place}",
@@ -70,6 +70,7 @@ def unbroken(folder, tmp_path):
     return evaluations(place)
 
 
+@pytest.mark.e2e
 def test_a_sweep_survives_a_process_that_is_killed_and_says_what_came_of_it(tmp_path):
     given = {"task.delay": 4, "train.steps": 300, "train.checkpoint_every": 5}
     write(tmp_path, set={**SMALL["set"], **given})
@@ -95,15 +96,16 @@ def test_a_sweep_survives_a_process_that_is_killed_and_says_what_came_of_it(tmp_
         "sweep.yaml",
     ]
 
-    again = rum("sweep", "--resume=out", cwd=tmp_path, fresh=True)
+    again = rum_process("sweep", "--resume=out", cwd=tmp_path, fresh=True)
     assert again.returncode == 0, again.stderr
     assert again.stderr == "out is finished\n"
 
 
+@pytest.mark.e2e
 def test_a_run_that_fails_does_not_end_the_others(tmp_path):
     rates = {"optimizer.learning_rate": [1e38, 0.01]}
     write(tmp_path, parameters=rates, seeds=[1])
-    result = rum("sweep", "sweep.yaml", "--out=out", "--json", cwd=tmp_path, fresh=True)
+    result = rum_process("sweep", "sweep.yaml", "--out=out", "--json", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
     assert "warning: point-1-seed-1 failed: " in result.stderr
     assert "1 run failed; to try them again: rum sweep --resume out" in result.stderr
@@ -113,6 +115,7 @@ def test_a_run_that_fails_does_not_end_the_others(tmp_path):
     assert "not finite" in found["points"][1]["runs"][0]["message"]
 
 
+@pytest.mark.e2e
 def test_a_sweep_that_is_interrupted_saves_all_and_goes_on(tmp_path):
     early = {"first": 100, "factor": 2}
     write(tmp_path, set=LONG, seeds=[1], early_stopping=early)
@@ -123,7 +126,7 @@ def test_a_sweep_that_is_interrupted_saves_all_and_goes_on(tmp_path):
     assert "the others saved; to go on: rum sweep --resume out" in err
     assert "optimizer.learning_rate" in out
 
-    result = rum("sweep", "sweep.yaml", "--resume=out", "--json", cwd=tmp_path, fresh=True)
+    result = rum_process("sweep", "sweep.yaml", "--resume=out", "--json", cwd=tmp_path, fresh=True)
     assert result.returncode == 0, result.stderr
     counts = json.loads(result.stdout)["runs"]
     # The better of two goes to its end; the other may have passed a time before it.
@@ -133,9 +136,10 @@ def test_a_sweep_that_is_interrupted_saves_all_and_goes_on(tmp_path):
     assert evaluations(best) == unbroken(best, tmp_path)
 
 
+@pytest.mark.e2e
 def test_a_sweep_ends_when_its_hours_are_over_and_goes_on_for_as_long_again(tmp_path):
     write(tmp_path, set={**LONG, "train.steps": 100_000}, seeds=[1], hours=0.008)
-    first = rum("sweep", "sweep.yaml", "--out=out", cwd=tmp_path, fresh=True)
+    first = rum_process("sweep", "sweep.yaml", "--out=out", cwd=tmp_path, fresh=True)
     assert first.returncode == 0, first.stderr
     assert "the limit of hours is reached" in first.stderr
     assert "to go on: rum sweep --resume out" in first.stderr
@@ -143,12 +147,13 @@ def test_a_sweep_ends_when_its_hours_are_over_and_goes_on_for_as_long_again(tmp_
     done = [RunFolder(folder).checkpoints.numbered()[-1] for folder in folders]
     assert not any((folder / "summary.json").exists() for folder in folders)
 
-    again = rum("sweep", "--resume=out", cwd=tmp_path, fresh=True)
+    again = rum_process("sweep", "--resume=out", cwd=tmp_path, fresh=True)
     assert again.returncode == 0, again.stderr
     later = [RunFolder(folder).checkpoints.numbered()[-1] for folder in folders]
     assert all(one > other for one, other in zip(later, done, strict=True))
 
 
+@pytest.mark.e2e
 def test_a_run_is_where_its_gpu_is_and_one_too_many_is_told(tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 
@@ -160,8 +165,8 @@ def test_a_run_is_where_its_gpu_is_and_one_too_many_is_told(tmp_path, monkeypatc
         address = f"--address={cluster.address}"
         for gpus, out in ((0.5, "half"), (2, "two")):
             write(tmp_path, name=f"{out}.yaml", gpus_per_run=gpus)
-        half = rum("sweep", "half.yaml", address, "--out=half", cwd=tmp_path, fresh=True)
-        two = rum("sweep", "two.yaml", address, "--out=two", cwd=tmp_path, fresh=True)
+        half = rum_process("sweep", "half.yaml", address, "--out=half", cwd=tmp_path, fresh=True)
+        two = rum_process("sweep", "two.yaml", address, "--out=two", cwd=tmp_path, fresh=True)
     finally:
         cluster.shutdown()
 
@@ -172,6 +177,7 @@ def test_a_run_is_where_its_gpu_is_and_one_too_many_is_told(tmp_path, monkeypatc
     assert "gpus_per_run: 2, but no machine has as many; the one with the most has 1" in two.stderr
 
 
+@pytest.mark.e2e
 def test_a_run_of_a_node_that_is_killed_goes_on_elsewhere_exactly(tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 

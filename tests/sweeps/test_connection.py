@@ -84,3 +84,15 @@ def test_a_cluster_that_refuses_is_told_in_one_line(monkeypatch, kind):
         connection.ray("here:6379", 1, debug=False),
     ):
         pytest.fail("Ray has started")
+
+
+def test_a_current_folder_that_ray_cannot_take_is_named(before, monkeypatch):
+    def fail():
+        "a\udcff".encode()
+
+    stand_in(monkeypatch, fail)
+    with (
+        pytest.raises(ConfigError, match="is not valid Unicode; start from another folder"),
+        connection.ray(None, 1, False),
+    ):
+        pass

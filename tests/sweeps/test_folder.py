@@ -8,6 +8,8 @@ from rumcli.sweeps.folder import FAILED, Mark, SweepFolder
 
 from . import files
 
+A = {"optimizer.learning_rate": 0.01}
+
 
 def test_a_folder_that_cannot_be_written_whole_is_taken_back(tmp_path, monkeypatch):
     def refuse(*_):
@@ -15,12 +17,59 @@ def test_a_folder_that_cannot_be_written_whole_is_taken_back(tmp_path, monkeypat
 
     plan = plans.read(files.write(tmp_path))
     monkeypatch.setattr(SweepFolder, "write_description", refuse)
-    with pytest.raises(ConfigError, match=r"can't write to .*out: No space left on device"):
-        SweepFolder.create(tmp_path / "out", "sweep", plan)
+    expected = r"can't write to .*out: No space left on device; free some space"
+    with (
+        pytest.raises(ConfigError, match=expected),
+        SweepFolder.claim(tmp_path / "out", "sweep", plan),
+    ):
+        pass
     assert not (tmp_path / "out").exists()
 
 
-A = {"optimizer.learning_rate": 0.01}
+@pytest.mark.parametrize(
+    "left", [[".base.yaml.17.part"], ["lock", "base.yaml", ".sweep.yaml.17.part"]]
+)
+def test_a_sweep_killed_while_it_was_created_can_be_started_in_the_same_folder(tmp_path, left):
+    # given
+    plan, out = plans.read(files.write(tmp_path)), tmp_path / "out"
+    out.mkdir()
+    for name in left:
+        (out / name).write_text("half")
+    with pytest.raises(ConfigError, match=r"start it there: rum sweep FILE --out .*out"):
+        SweepFolder.open(out)
+
+    # when
+    with SweepFolder.claim(out, "sweep", plan) as made:
+        assert SweepFolder.open(out).plan().description == plan.description
+
+    # then
+    assert sorted(path.name for path in made.path.iterdir()) == ["base.yaml", "sweep.yaml"]
+
+
+def test_a_base_of_the_user_is_not_taken_for_a_leftover(tmp_path):
+    (tmp_path / "base.yaml").write_text("mine")
+    plan = plans.read(files.write(tmp_path))
+    with pytest.raises(ConfigError, match="not empty"), SweepFolder.claim(tmp_path, "sweep", plan):
+        pass
+    assert (tmp_path / "base.yaml").read_text() == "mine"
+
+
+def test_a_run_that_is_a_link_to_elsewhere_is_rejected(tmp_path):
+    made, plan = files.sweep(tmp_path, [A])
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (made.path / "point-1-seed-1").symlink_to(elsewhere)
+    with pytest.raises(ConfigError, match="point-1-seed-1 is a link"):
+        made.begin(files.run(1, 1, A), plan)
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, "9" * 5000, "\x00", "[]"])
+def test_points_after_a_line_that_is_none_are_drawn_again(tmp_path, line):
+    made, _ = files.sweep(tmp_path, [A])
+    with (made.path / "points.jsonl").open("a") as file:
+        file.write(f"{line}\n")
+    assert made.points() == [A]
 
 
 @pytest.fixture

@@ -34,6 +34,14 @@ def test_what_is_written_is_read_again(tmp_path):
     assert len(plan.listed()) == 4
 
 
+def test_a_preset_whose_name_looks_like_a_number_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("1e3").write_text("task: {name: copying}\n")
+    plan = plans.read(write(tmp_path, preset="1e3", task=None))
+    Path("stored.yaml").write_text(plans.to_yaml(plan.description))
+    assert plans.read(Path("stored.yaml"), base=plan.base).description == plan.description
+
+
 def test_a_whole_section_can_be_varied(tmp_path):
     cells = [{"name": "rum", "time_norm": 1.0}, {"name": "gru", "units": 9}]
     plan = plans.read(write(tmp_path, parameters={"cell": cells}))

@@ -133,6 +133,7 @@ def test_a_run_has_the_backend_of_the_sweep_and_nothing_else_of_its_environment(
     assert (os.environ["KERAS_BACKEND"], os.environ["JAX_ENABLE_X64"]) == ("jax", "1")
 
 
+@pytest.mark.e2e
 def test_the_backend_is_chosen_before_keras_is_there(tmp_path):
     code = (
         "import sys\n"
@@ -140,3 +141,17 @@ def test_the_backend_is_chosen_before_keras_is_there(tmp_path):
         "sys.exit('keras' in sys.modules)"
     )
     assert python(code, cwd=tmp_path).returncode == 0
+
+
+def test_a_run_whose_checkpoints_are_gone_fails_at_once_and_keeps_its_record(folder):
+    folder.append_record({"step": 10, "val_loss": 1.0})
+    folder.append_record({"step": 20, "val_loss": 0.5})
+    before = folder.records()
+
+    def start(run):
+        raise AssertionError("Keras would be imported for nothing")
+
+    (end,) = to_the_end(worker.Training(folder, start))
+    assert end.state == FAILED
+    assert "step-*.npz are missing" in end.message
+    assert folder.records() == before

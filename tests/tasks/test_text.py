@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from rumcli import config
 from rumcli.data import corpus, penn_treebank
 from rumcli.errors import ConfigError
 from rumcli.tasks.text import Content, Text
@@ -34,10 +35,31 @@ def test_a_split_is_read_in_the_vocabulary_of_the_training_text(read):
 def test_a_symbol_that_only_another_split_has_is_told_with_its_place(tmp_path):
     folder = small.write_text(tmp_path / "text")
     (folder / "valid.txt").write_bytes(b"abcd\xffabcd")
-    with pytest.raises(ConfigError, match=r"text, validation text: the byte '\\xff' .* offset 4 "):
+    expected = r"text, validation text: the byte '\\xff' .* offset 4 .* --set task.unknown_below=1 "
+    with pytest.raises(ConfigError, match=expected):
         Text.of(corpus.read(folder), unknown_below=None)
-    text = Text.of(corpus.read(folder), unknown_below=1)
-    assert text.classes["validation"][4] == text.vocabulary.size - 1
+
+
+def test_by_default_a_symbol_that_only_another_split_has_is_the_unknown_one(tmp_path):
+    folder = small.write_text(tmp_path / "text")
+    plain = Text.of(corpus.read(folder), unknown_below=None)
+    (folder / "valid.txt").write_bytes(b"abcd\xffabcd")
+    text = Text.of(corpus.read(folder), config.CharactersConfig().unknown_below)
+    assert text.vocabulary.symbols == plain.vocabulary.symbols
+    assert text.classes["validation"][4] == text.vocabulary.size - 1 == plain.vocabulary.size
+    assert text.unigram_entropy == plain.unigram_entropy
+
+
+def test_penn_treebank_has_no_unknown_symbol_by_default(read, monkeypatch):
+    files = [
+        penn_treebank.TextFile(split, len(read.split(split)), read.digest(split))
+        for split in ("train", "validation", "test")
+    ]
+    monkeypatch.setattr(penn_treebank, "FILES", tuple(files))
+    assert not Text.of(read, "auto").vocabulary.has_unknown
+    assert Text.of(read, 1).vocabulary.has_unknown
+    monkeypatch.setattr(penn_treebank, "FILES", (*files[:2], penn_treebank.TextFile("", 1, "")))
+    assert Text.of(read, "auto").vocabulary.has_unknown
 
 
 def test_changed_splits_are_named(read, tmp_path):

@@ -1,14 +1,17 @@
+import contextlib
 import json
 import multiprocessing
 import os
 import signal
 import socket
 import sys
+import threading
 import time
 
 import pytest
 
-from rumcli.errors import RunError
+from rumcli import files
+from rumcli.errors import ConfigError, RunError
 from rumcli.training import lock
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
@@ -97,11 +100,123 @@ def test_the_owner_gives_signs_of_life(tmp_path, monkeypatch):
             time.sleep(0.01)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"host": "x"}', "\x00" * 50, '{"host": 1e999}'])
+OWNER = '{"host": "x", "process": %s, "since": "now"}'
+NO_OWNERS = ["", "{", "[]", '{"host": "x"}', "\x00" * 50, '{"host": 1e999}', "[" * 900]
+NO_PROCESSES = ["Infinity", "NaN", "1e999", "-1", "true", '"7"', "9" * 30, "9" * 900, "[]", "1.0"]
+
+
+@pytest.mark.parametrize("text", [*NO_OWNERS, *(OWNER % one for one in NO_PROCESSES)])
 def test_a_lock_that_says_nothing_is_stale(tmp_path, text):
     (tmp_path / "lock").write_text(text)
     with lock.held(tmp_path) as before:
         assert before is None
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    "kind", ["symbolic link", "dangling link", "hard link", "pipe", "directory"]
+)
+def test_a_lock_that_is_no_file_of_its_own_is_rejected_and_not_written_through(tmp_path, kind):
+    mine, path = tmp_path / "mine", tmp_path / "run" / "lock"
+    path.parent.mkdir()
+    mine.write_text("mine")
+    {
+        "symbolic link": lambda: path.symlink_to(mine),
+        "dangling link": lambda: path.symlink_to(tmp_path / "new"),
+        "hard link": lambda: path.hardlink_to(mine),
+        "pipe": lambda: os.mkfifo(path),
+        "directory": path.mkdir,
+    }[kind]()
+    with (
+        pytest.raises(OSError, match=r"Is a link|Not a regular file|Is a directory"),
+        lock.held(path.parent),
+    ):
+        pass
+    assert mine.read_text() == "mine"
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_probe_of_the_clock_does_not_go_through_a_link(tmp_path):
+    leave_behind(tmp_path, host="elsewhere")
+    mine = tmp_path / "mine"
+    mine.write_text("")
+    os.utime(mine, (1000, 1000))
+    (tmp_path / f".lock.{os.getpid()}.part").symlink_to(mine)
+    with pytest.raises(RunError), lock.held(tmp_path):
+        pass
+    assert mine.stat().st_mtime == 1000
+
+
+def claim(path, *, parent=None):
+    return lock.claimed(path, parent, "run", ["config.yaml"])
+
+
+def test_the_first_number_that_is_free_is_taken(tmp_path):
+    (tmp_path / "all" / "run-1").mkdir(parents=True)
+    (tmp_path / "all" / "run-3").mkdir()
+    with claim(None, parent=tmp_path / "all") as one, claim(None, parent=tmp_path / "all") as two:
+        assert (one.name, two.name) == ("run-2", "run-4")
+
+
+CLAIMANTS, ROUNDS = 4, 25
+
+
+def test_of_several_that_create_one_directory_one_writes_and_the_others_nothing(tmp_path):
+    start = threading.Barrier(CLAIMANTS)
+    winners: dict[int, list[int]] = {number: [] for number in range(ROUNDS)}
+    wrong = []
+
+    def compete(me):
+        for number in range(ROUNDS):
+            path = tmp_path / str(number)
+            start.wait(60)
+            try:
+                with claim(path):
+                    config = path / "config.yaml"
+                    if config.exists():
+                        wrong.append((number, me))
+                    files.write_text(config, str(me))
+                    winners[number].append(me)
+            except (ConfigError, RunError):
+                pass
+
+    # flock belongs to an open file: threads exclude each other as processes do.
+    threads = [threading.Thread(target=compete, args=(me,)) for me in range(CLAIMANTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert wrong == []
+    assert all(len(found) == 1 for found in winners.values()), winners
+    written = {
+        number: int((tmp_path / str(number) / "config.yaml").read_text()) for number in winners
+    }
+    assert written == {number: found[0] for number, found in winners.items()}
+
+
+def test_a_directory_that_its_creator_gives_up_can_be_created_by_another(tmp_path):
+    stop, taken = threading.Event(), 0
+
+    def give_up():
+        while not stop.is_set():
+            with contextlib.suppress(ConfigError, RunError), claim(tmp_path / "run") as path:
+                files.write_text(path / "config.yaml", "theirs")
+                raise ConfigError("found late")
+
+    thread = threading.Thread(target=give_up)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 60
+        while taken < 20 and time.monotonic() < deadline:
+            with contextlib.suppress(RunError, ConfigError), claim(tmp_path / "run") as path:
+                files.write_text(path / "config.yaml", "mine")
+                taken += 1
+                assert (path / "config.yaml").read_text() == "mine"
+                (path / "config.yaml").unlink()
+    finally:
+        stop.set()
+        thread.join(60)
+    assert taken == 20
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_the_disk(tmp_path):

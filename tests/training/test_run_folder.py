@@ -1,3 +1,5 @@
+import contextlib
+import errno
 import os
 
 import pytest
@@ -26,20 +28,80 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path, name):
 
 
 def test_only_a_folder_that_holds_nothing_yet_is_taken_back(tmp_path, monkeypatch):
-    # given
-    begun = RunFolder.create(tmp_path / "begun", small.run_config())
-    begun.write_json("environment.json", {})
-
     # when
-    begun.discard()
-    RunFolder.create(tmp_path / "new", small.run_config()).discard()
+    for name in ("begun", "new"):
+        place = RunFolder.claim(tmp_path / name, small.run_config())
+        with contextlib.suppress(ConfigError), place as folder:
+            if name == "begun":
+                folder.write_json("environment.json", {})
+            raise ConfigError("found late")
     monkeypatch.setattr(RunFolder, "write_config", lambda *_: os.write(-1, b""))
     with pytest.raises(ConfigError, match="can't write to"):
         RunFolder.create(tmp_path / "full", small.run_config())
 
     # then
     assert [path.name for path in tmp_path.iterdir()] == ["begun"]
-    assert RunFolder.open(begun.path).config == small.run_config()
+    assert RunFolder.open(tmp_path / "begun").config == small.run_config()
+
+
+LEFTOVERS = [[".config.yaml.17.part"], ["lock", ".lock.17.part", ".config.yaml.17.part"], ["lock"]]
+
+
+@pytest.mark.parametrize("left", LEFTOVERS, ids=len)
+def test_a_run_killed_while_it_was_created_can_be_started_in_the_same_folder(tmp_path, left):
+    # given
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in left:
+        (run / name).write_text("half")
+    with pytest.raises(ConfigError, match=r"start it there: rum train TASK --out .*run$"):
+        RunFolder.open(run)
+
+    # when
+    RunFolder.create(run, small.run_config())
+
+    # then
+    assert [path.name for path in run.iterdir()] == ["config.yaml"]
+    assert RunFolder.open(run).config == small.run_config()
+
+
+def test_a_folder_with_more_than_leftovers_is_left_alone(tmp_path):
+    for name in (".config.yaml.17.part", "lock", "thesis.tex"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(ConfigError, match="it exists and is not empty"):
+        RunFolder.create(tmp_path, small.run_config())
+    assert (tmp_path / ".config.yaml.17.part").read_text() == "mine"
+
+
+REMEDIES = {
+    errno.ENOSPC: "free some space, then run: rum train --resume ",
+    errno.EDQUOT: "free some of your disk quota, then run: ",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), then run: ",
+    errno.EACCES: "get permission to write there, then run: ",
+    errno.EPERM: "get permission to write there, then run: ",
+    errno.EROFS: "make that file system writable, then run: ",
+    errno.EIO: "check the disk, then run: ",
+    errno.ENXIO: "to continue: rum train --resume ",
+}
+
+
+@pytest.mark.parametrize("number", REMEDIES, ids=errno.errorcode.get)
+def test_the_advice_on_an_error_of_the_disk_is_that_for_its_cause(tmp_path, number):
+    folder = RunFolder.create(tmp_path / "run", small.run_config())
+    with pytest.raises(RunError) as caught, folder.writing():
+        raise OSError(number, os.strerror(number))
+    message = str(caught.value)
+    assert message.startswith(f"can't write to {folder.path}: {os.strerror(number)}; ")
+    assert REMEDIES[number] in message
+    assert ("space" in message.rpartition(";")[2]) == (number == errno.ENOSPC)
+
+
+def test_a_run_whose_folder_is_gone_is_not_said_to_be_intact(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", small.run_config())
+    folder.path.rename(tmp_path / "elsewhere")
+    expected = r"moved or deleted .*--resume with its new path"
+    with pytest.raises(RunError, match=expected), folder.writing():
+        folder.write_json("plan.json", {})
 
 
 def test_a_file_in_the_way_is_told(tmp_path):
@@ -74,7 +136,7 @@ def test_records_after_a_step_are_taken_back_and_a_cut_line_is_dropped(tmp_path)
         folder.append_record({"step": step, "loss": step / 7})
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 40, "lo')
-    folder.drop_records_after(20)
+    assert folder.rewind_records(20) == []
     assert folder.records() == [{"step": 10, "loss": 10 / 7}, {"step": 20, "loss": 20 / 7}]
 
 
@@ -91,7 +153,7 @@ def test_a_line_that_is_no_evaluation_is_left_out(tmp_path, line):
     folder = RunFolder.create(tmp_path, small.run_config())
     content = f'{line}\n{{"step": 10, "val_loss": null}}\n'
     (tmp_path / "metrics.jsonl").write_bytes(content.encode(errors="surrogateescape"))
-    folder.drop_records_after(10)
+    folder.rewind_records(10)
     assert folder.records() == [{"step": 10, "val_loss": None}]
 
 

@@ -34,6 +34,7 @@ def start(program):
     return process
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_a_process_that_python_does_not_get_to(number):
     with start(STUCK) as process:
@@ -44,6 +45,7 @@ def test_a_second_signal_ends_a_process_that_python_does_not_get_to(number):
         assert process.wait(60) == 128 + number
 
 
+@pytest.mark.e2e
 def test_the_first_signal_is_noted_and_nothing_more():
     with start(FREE) as process:
         process.send_signal(signal.SIGTERM)

@@ -124,3 +124,13 @@ def scalars(reading, folder, name):
 
 def points(reading, folder, name):
     return [value.step for value in scalars(reading, folder, name)]
+
+
+def test_curves_are_not_written_through_a_link(tmp_path):
+    pytest.importorskip("tensorboard")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "tensorboard").symlink_to(elsewhere)
+    with pytest.raises(OSError, match="tensorboard is a link"):
+        tensorboard.EventFile(tmp_path / "tensorboard")
+    assert list(elsewhere.iterdir()) == []

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from rumcli.cells.kernels.layout import Layout
-from rumcli.cells.kernels.loop import REFUSAL, Loop
+from rumcli.cells.kernels.loop import Loop, refusal
 from rumcli.cells.kernels.rows import ROWS
 
 Tensor = Any
@@ -42,7 +42,7 @@ def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tenso
     except TypeError as error:
         if "forward-mode" not in str(error):
             raise
-        raise NotImplementedError(REFUSAL) from error
+        raise NotImplementedError(refusal("jax.jvp, jax.jacfwd")) from error
 
 
 def traces() -> int:
@@ -86,7 +86,7 @@ def _once_forward(function: Callable[..., Any], *arguments: Any) -> tuple[Any, N
 
 
 def _refuse(*_: Any) -> None:
-    raise NotImplementedError(REFUSAL)
+    raise NotImplementedError(refusal("jax.jvp, jax.jacfwd"))
 
 
 _once.defvjp(_once_forward, _refuse)

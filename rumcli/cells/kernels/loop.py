@@ -42,7 +42,13 @@ class Loop:
     carried: Callable[..., int]
 
 
-REFUSAL = (
-    "the fused implementation has no second-order gradients and no forward mode; make the layer "
-    "with implementation='plain'"
-)
+def refusal(forward_mode: str) -> str:
+    """Return the message for derivatives that a compiled loop does not have.
+
+    Args:
+        forward_mode: Name of the engine's function for forward mode.
+    """
+    return (
+        "the fused implementation has neither second-order gradients nor forward-mode ones "
+        f"({forward_mode}); make the layer with implementation='plain'"
+    )

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from rumcli.cells.kernels.columns import COLUMNS
 from rumcli.cells.kernels.layout import Layout
-from rumcli.cells.kernels.loop import REFUSAL, Loop
+from rumcli.cells.kernels.loop import Loop, refusal
 
 Tensor = Any
 
@@ -35,7 +35,7 @@ def layout() -> Layout:
 
 @tf.autograph.experimental.do_not_convert
 def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
-    """Run a loop over a sequence; can be differentiated once.
+    """Run a loop over a sequence; can be differentiated once, in reverse mode.
 
     Args:
         loop: Which.
@@ -47,7 +47,7 @@ def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tenso
         The results of `loop.forward`.
 
     Raises:
-        NotImplementedError: By whoever differentiates the gradient.
+        NotImplementedError: Once the gradient is differentiated, as forward mode does too.
     """
     every = tf.nest.flatten((weights, sequence))
     # Keras hands over variables, of which a custom gradient must know nothing.
@@ -142,7 +142,7 @@ def _together(join: Callable[[Any], Tensor], parts: list[Any]) -> list[Tensor | 
 
 
 def _refuse(*_: Tensor) -> None:
-    raise NotImplementedError(REFUSAL)
+    raise NotImplementedError(refusal("tf.autodiff.ForwardAccumulator"))
 
 
 def _constant(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -63,12 +63,17 @@ def loop(count: Tensor, body: Callable[..., tuple], start: Sequence[Any]) -> lis
 
 def vjp(function: Callable[..., Any], arguments: Any, cotangents: Any) -> tuple[Any, Any]:
     """Return `function(*arguments)` and the cotangents of the arguments, in their structure."""
-    with tf.GradientTape() as tape:
-        tape.watch(arguments)
-        result = function(*arguments)
-    # Not every result depends on every argument.
-    found = tape.gradient(result, arguments, cotangents, tf.UnconnectedGradients.ZERO)
-    return result, found
+    result = function(*arguments)
+    flat = tf.nest.flatten(arguments)
+    # No tape: under forward-mode differentiation it would be recorded in turn.
+    found = tf.gradients(
+        tf.nest.flatten(result),
+        flat,
+        tf.nest.flatten(cotangents),
+        # Not every result depends on every argument.
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    return result, tf.nest.pack_sequence_as(arguments, found)
 
 
 def contract(left: Tensor, right: Tensor, axes: int) -> Tensor:

@@ -14,12 +14,12 @@ from pathlib import Path
 from rumcli.data import archives
 from rumcli.data.babi import reader, subtasks
 from rumcli.data.babi.story import Story
-from rumcli.data.splits import SPLITS
+from rumcli.data.splits import SPLITS, WORDS
 from rumcli.errors import ConfigError
 
 _PREFERRED = ("en-10k", "en")
-_NAME = re.compile(r"qa([1-9][0-9]?)(?:_.+)?_(train|valid|test)\.txt(?:\.gz)?")
-_WORDS = {"train": "train", "valid": "validation", "test": "test"}
+_SPLITS = {word: split for split, words in WORDS.items() for word in words}
+_NAME = re.compile(rf"qa([1-9][0-9]?)(?:_.+)?_({'|'.join(_SPLITS)})\.txt(?:\.gz)?")
 REQUIRED = ("train", "test")
 _LARGEST = 2**26  # bytes of a file; the largest published one has less than a tenth of that
 
@@ -47,7 +47,7 @@ def read(
     """Read the stories of a subtask.
 
     Files are known by their names, as in `qa5_three-arg-relations_train.txt`, or shorter ones, as
-    in `qa5_train.txt`; `valid` is the word for validation. They may be packed as `.gz`.
+    in `qa5_train.txt`, which end in one of `splits.WORDS`. They may be packed as `.gz`.
 
     Args:
         path: The official archive or another one, as `archives.entries` takes them; a folder with
@@ -150,7 +150,7 @@ def _check_files(found: _Found, where: str, subtask: int, required: Sequence[str
 
 def _split_of(name: str, subtask: int) -> str | None:
     match = _NAME.fullmatch(name)
-    return _WORDS[match[2]] if match and int(match[1]) == subtask else None
+    return _SPLITS[match[2]] if match and int(match[1]) == subtask else None
 
 
 def _content(entry: archives.Entry) -> bytes:

@@ -5,6 +5,7 @@ Which file that is, and where it is, is in `files`.
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import unicodedata
@@ -29,8 +30,9 @@ class _WrongLineError(Exception):
 def parse(content: bytes, place: str) -> list[Story]:
     r"""Read the stories of a file.
 
-    Lines may end in `\r\n`, the last one in nothing, and blanks may stand at the end of a line and
-    before and after a tab. Everything else is as in the official files, in whatever language.
+    The file may begin with a byte-order mark. Lines may end in `\r\n`, the last one in nothing;
+    blanks may stand at the end of a line and before and after a tab, and blank lines between
+    stories. Everything else is as in the official files, in whatever language.
 
     Args:
         content: The whole file, in UTF-8.
@@ -44,8 +46,11 @@ def parse(content: bytes, place: str) -> list[Story]:
     """
     stories: list[list[Line]] = []
     starts: list[int] = []
-    read = 0
-    for number, raw in enumerate(io.BytesIO(content), 1):
+    read = blank = 0
+    for number, raw in enumerate(io.BytesIO(content.removeprefix(codecs.BOM_UTF8)), 1):
+        if not raw.strip() and number <= _MOST_LINES:
+            blank = number
+            continue
         try:
             position, text = _numbered(raw)
             if position == 1:
@@ -54,6 +59,8 @@ def parse(content: bytes, place: str) -> list[Story]:
             earlier = stories[-1] if stories else []
             if position != len(earlier) + 1:
                 raise _WrongLineError(_jump(position, len(earlier)))
+            if earlier and blank == number - 1:
+                raise _WrongLineError("a blank line is before it; expected those between stories")
             line = _line(text, earlier)
             # Each question goes with its own list of all that is before it.
             read += len(earlier) if isinstance(line, Question) else 0

@@ -6,7 +6,7 @@ import pytest
 from rumcli.data.babi import files
 from rumcli.data.babi.reader import parse
 from rumcli.data.babi.subtasks import SUBTASKS, file_name
-from rumcli.data.splits import SPLITS
+from rumcli.data.splits import SPLITS, WORDS
 from rumcli.errors import ConfigError
 from tests.data.babi import official
 from tests.data.sources import tar, zipped
@@ -129,11 +129,12 @@ def test_two_files_of_a_language_that_is_not_taken_do_not_matter(pack):
     assert files.read(path, 2).language == "en"
 
 
-def test_short_names_and_a_validation_file_are_read(pack):
-    names = ["qa2_test.txt", "qa2_train.txt", "qa2_valid.txt"]
-    found = files.read(pack(texts("en-valid", names)), 2)
+@pytest.mark.parametrize("word", WORDS["validation"])
+def test_short_names_and_a_validation_file_are_read(tmp_path, word):
+    names = ["qa2_test.txt", "qa2_train.txt", f"qa2_{word}.txt"]
+    found = files.read(folder(tmp_path, texts("en-valid", names)), 2)
     assert list(found.stories) == list(found.places) == list(SPLITS)
-    assert answers(found)["validation"] == "en-valid.qa2_valid.txt"
+    assert answers(found)["validation"] == f"en-valid.qa2_{word}.txt"
 
 
 def test_packed_files_in_a_folder_are_read(tmp_path):

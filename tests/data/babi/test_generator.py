@@ -52,6 +52,7 @@ def test_another_seed_makes_other_stories(subtask):
     assert one != other
 
 
+@pytest.mark.e2e
 def test_stories_do_not_depend_on_how_python_hashes():
     digests = {
         subprocess.run(

@@ -1,0 +1,131 @@
+"""Arguments of the cells and layers: which are accepted, and what a configuration keeps of them."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from rumcli import cells
+from rumcli.cells.arum import ARUM
+from rumcli.cells.eunn import EUNN
+from rumcli.cells.fs_rnn import FSRNN, FSRNNCell
+from rumcli.cells.goru import GORU
+from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
+from rumcli.cells.orthogonal import PairedRotations
+from rumcli.cells.rum import RUM, RUMCell
+
+SIZED = [RUM, ARUM, LNLSTM, EUNN, GORU]
+NO_INTEGERS = [True, np.bool_(True), 2.0, np.float32(2.0), "2", None, 0, -1, [2]]
+NO_RATES = [True, "0.1", None, 1, -0.1, float("nan"), 10**400]
+
+
+def fast_slow(**options):
+    return FSRNN([LNLSTMCell(3), LNLSTMCell(3)], RUMCell(2), **options)
+
+
+@pytest.mark.parametrize("layer_class", SIZED)
+@pytest.mark.parametrize("units", NO_INTEGERS, ids=repr)
+def test_units_are_a_positive_integer(layer_class, units):
+    with pytest.raises(ValueError, match="units must be a positive integer, got"):
+        layer_class(units)
+
+
+INTEGERS = [
+    (lambda value: cells.make("gru", value), "units"),
+    (lambda value: cells.make("fsrnn", value), "units"),
+    (lambda value: cells.make_cell("lstm", value), "units"),
+    (lambda value: cells.make("fsrnn", 3, fast_cells=value), "fast_cells"),
+    (lambda value: PairedRotations(value), "units"),
+    (lambda value: EUNN(4, capacity=value), "capacity"),
+    (lambda value: GORU(4, capacity=value), "capacity"),
+]
+
+
+@pytest.mark.parametrize(("make", "name"), INTEGERS)
+def test_every_integer_is_checked_as_one(make, name):
+    for value in NO_INTEGERS:
+        if value is None and name == "capacity":
+            continue
+        with pytest.raises(ValueError, match=f"{name} must be a positive integer"):
+            make(value)
+    for value in (2, np.int64(2), np.uint8(2), np.array(2)):
+        make(value)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "wrong", "message"),
+    [
+        (lambda **o: RUM(3, **o), "zoneout", NO_RATES, r"must be in \[0, 1\)"),
+        (lambda **o: LNLSTM(3, **o), "zoneout", NO_RATES, r"must be in \[0, 1\)"),
+        (lambda **o: LNLSTM(3, **o), "cell_zoneout", NO_RATES, r"must be in \[0, 1\)"),
+        (fast_slow, "dropout", NO_RATES, r"must be in \[0, 1\)"),
+        (
+            lambda **o: ARUM(3, **o),
+            "time_norm",
+            [True, "1", 0, -1.0, float("inf"), 10**400],
+            "must be a positive number or None",
+        ),
+        (
+            lambda **o: LNLSTM(3, **o),
+            "forget_bias",
+            [True, None, "1", float("nan"), float("inf")],
+            "must be a finite number",
+        ),
+        (lambda **o: RUM(3, **o), "layer_norm", ["false", 1, None], "must be True or False"),
+        (lambda **o: RUM(3, **o), "update_gate", ["false", 0, None], "must be True or False"),
+        (lambda **o: EUNN(3, **o), "complex_valued", ["false", 0], "must be True or False"),
+        (lambda **o: RUM(3, **o), "seed", [True, 1.0, "1"], "must be an integer or None"),
+        (fast_slow, "seed", [True, 1.0, "1"], "must be an integer or None"),
+        (lambda **o: GORU(3, **o), "dtype", ["int32", "complex64"], "must be one of bfloat16"),
+    ],
+)
+def test_a_wrong_value_is_rejected_with_the_argument_it_was_given_for(make, name, wrong, message):
+    for value in wrong:
+        with pytest.raises(ValueError, match=f"^{name} {message}.*, got"):
+            make(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        RUM(
+            np.int64(3),
+            time_norm=np.float32(0.5),
+            zoneout=np.float64(0.25),
+            layer_norm=np.bool_(True),
+            update_gate=np.bool_(False),
+            seed=np.int32(4),
+        ),
+        LNLSTM(np.int32(3), forget_bias=np.float32(0.5), cell_zoneout=np.float32(0.25)),
+        EUNN(np.int64(4), capacity=np.int64(3), complex_valued=np.bool_(True)),
+        GORU(np.int64(4), capacity=np.uint8(3)),
+        fast_slow(dropout=np.float16(0.25), seed=np.int64(5)),
+    ],
+    ids=lambda layer: layer.__class__.__name__,
+)
+def test_numbers_of_numpy_are_plain_ones_in_the_configuration(layer):
+    config = layer.get_config()
+
+    again = layer.from_config(json.loads(json.dumps(config)))
+
+    assert again.get_config() == config
+    assert type(again.state_size[0] if again.cell.state_size != 3 else 3) is int
+
+
+@pytest.mark.parametrize(
+    ("fast", "slow", "message"),
+    [
+        (LNLSTMCell(3), RUMCell(3), "fast_cells must be a list of two or more cells"),
+        ([3, 3], RUMCell(3), "must be cells, such as .*, got 3"),
+        (
+            [LNLSTMCell(3), LNLSTMCell(3)],
+            keras.layers.GRU(3),
+            "must be cells, such as .*, got <GRU",
+        ),
+        ([LNLSTMCell(3), LNLSTMCell(3)], None, "must be cells, such as .*, got None"),
+    ],
+)
+def test_a_fast_slow_rnn_is_made_of_cells(fast, slow, message):
+    with pytest.raises(ValueError, match=message):
+        FSRNNCell(fast, slow)

@@ -1,0 +1,194 @@
+"""The power is cut: what was not flushed to the disk is gone.
+
+A simulated disk drops it at every moment of a run; a file system in an image, under a real run.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from rumcli import files
+from rumcli.errors import ConfigError
+from rumcli.sweeps import plan as plans
+from rumcli.sweeps.folder import FAILED, Mark, SweepFolder
+from rumcli.training import resume
+from rumcli.training.callback import RunCallback
+from rumcli.training.group import ALONE
+from rumcli.training.listener import Listener
+from rumcli.training.progress import Progress
+from rumcli.training.run_folder import NOT_FINITE, RunFolder
+from rumcli.training.stopping import StopRequest
+from tests import small
+from tests.cli.commands import rum, start
+from tests.faults.runs import ARGUMENTS, newest, records, step_of
+from tests.power import Disk
+from tests.sweeps import files as sweeps
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk that drops what was not flushed."""
+    root = tmp_path / "disk"
+    root.mkdir()
+    found = Disk(root)
+    yield found
+    found.close()
+
+
+def test_the_simulated_disk_drops_what_was_not_flushed(disk, tmp_path):
+    # given
+    files.write_text(disk.root / "a", "whole")
+    (disk.root / "a").write_text("not flushed")
+    (disk.root / "b").write_text("not flushed")
+    (disk.root / "aside").write_text("flushed, but not its new name")
+    with (disk.root / "aside").open("rb+") as file:
+        os.fsync(file.fileno())
+    (disk.root / "aside").rename(disk.root / "c")
+
+    # when
+    disk.cut_power(tmp_path / "left")
+
+    # then
+    assert [path.name for path in (tmp_path / "left").iterdir()] == ["a"]
+    assert (tmp_path / "left" / "a").read_text() == "whole"
+
+
+def keeping(folder):
+    """Return what keeps a run folder up to date, for a model that is not there."""
+    run = small.run_config(steps=100)
+    task = SimpleNamespace(config=run, monitor="loss", higher_is_better=False)
+    progress = Progress()
+    return RunCallback(task, folder, progress, Listener(), StopRequest(), ALONE), progress
+
+
+def test_a_power_cut_at_any_moment_loses_nothing_from_before_the_newest_checkpoint(disk, tmp_path):
+    # Given a run whose best evaluations, checkpoints and bad steps come and go,
+    promised, cuts = [0], []
+
+    def cut():
+        cuts.append((tmp_path / f"cut-{len(cuts)}", promised[0]))
+        disk.cut_power(cuts[-1][0])
+
+    disk._on_flush = cut
+    arrays = {"model/a": np.zeros(2)}
+    folder = RunFolder.create(disk.root / "run", small.run_config())
+    callback, progress = keeping(folder)
+    for step in range(1, 36):
+        progress.step = step
+        if step in (12, 23):
+            folder.append_record({"step": step, "loss": "nan"}, NOT_FINITE)
+        if step % 10 == 0:
+            callback._evaluated({"loss": 1.0, "val_loss": (step - 20.0) ** 2}, arrays)
+        if step % 5 == 0:
+            callback._save(arrays)
+            promised[0] = step
+    cut()
+    disk.close()
+    assert len(cuts) > 50
+    for place, at_least in cuts:
+        # when the power is cut before or after any flush,
+        run = place / "run"
+        if not (run / "config.yaml").exists():
+            RunFolder.create(run, small.run_config())
+            continue
+        left = RunFolder.open(run)
+        checkpoint, warnings = resume.load(left)
+        step = 0 if checkpoint is None else checkpoint.step
+        # then the checkpoints that were saved are there,
+        assert step >= at_least
+        assert all("interrupted before its first" in warning for warning in warnings)
+        # and all that was recorded before, without any repair.
+        done = [record["step"] for record in left.records() if record["step"] <= step]
+        assert done == list(range(10, step + 1, 10))
+        assert [one["step"] for one in left.records(NOT_FINITE) if one["step"] <= step] == [
+            bad for bad in (12, 23) if bad <= step
+        ]
+        assert left.rewind_records(step, checkpoint and checkpoint.records) == []
+
+
+def test_a_sweep_keeps_its_points_and_marks_through_a_power_cut(disk, tmp_path):
+    point = {"optimizer.learning_rate": 0.01}
+    plan = plans.read(sweeps.write(tmp_path))
+    with SweepFolder.claim(disk.root / "out", "sweep", plan) as made:
+        made.write_points([point])
+        one = sweeps.run(1, 1, point)
+        made.begin(one, plan)
+        made.mark(one, FAILED, "why")
+        disk.cut_power(tmp_path / "left")
+    left = SweepFolder.open(tmp_path / "left" / "out")
+    assert left.plan().description == plan.description
+    assert left.points() == [point]
+    assert left.mark_of(one) == Mark(FAILED, "why")
+    assert left.begin(one, plan).config == plan.run(point, 1)
+    with pytest.raises(ConfigError, match="not empty"), SweepFolder.claim(left.path, "x", plan):
+        pass
+
+
+CHECKPOINTS = 12
+
+
+@pytest.mark.e2e
+def test_a_run_on_a_real_file_system_keeps_its_record_through_a_power_cut(tmp_path, unbroken):
+    # Given a file system in an image that writes nothing by itself for five minutes,
+    image, disk, copy = tmp_path / "image", tmp_path / "disk", tmp_path / "copy"
+    mount(image, disk)
+    try:
+        # when the power is cut while a run on it saves,
+        arguments = [*ARGUMENTS, "--steps=1000000", "--out=run", "--quiet"]
+        process = start(*arguments, cwd=disk, fresh=True)
+        run, deadline = disk / "run", time.monotonic() + 120
+        while not list(run.glob("checkpoints/step-*")) or step_of(newest(run)) < 5 * CHECKPOINTS:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)
+        at_least = step_of(newest(run))
+        shutil.copyfile(image, copy)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    # then what it leaves, once its journal is replayed, has the checkpoint and all before it,
+    mount(copy, disk, is_new=False)
+    try:
+        shutil.copytree(disk / "run", tmp_path / "left")
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    left = tmp_path / "left"
+    step = step_of(newest(left))
+    # (the newest one may have had its name for a moment only)
+    assert step >= at_least - 5
+    recorded = [record["step"] for record in records(left) if record["step"] <= step]
+    assert recorded == list(range(10, step + 1, 10))
+    # and goes on.
+    config = (left / "config.yaml").read_text().replace("1000000", str(step + 5))
+    (left / "config.yaml").write_text(config)
+    result = rum("train", "--resume=left", "--quiet", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "lack" not in result.stderr
+
+
+def mount(image, place, is_new=True):
+    """Mount a file system that is in a file, or skip the test."""
+    place.mkdir(exist_ok=True)
+    commands = [["mount", "-o", "loop,commit=300,noauto_da_alloc", image, place]]
+    if is_new:
+        with image.open("wb") as file:
+            file.truncate(64 * 2**20)
+        commands.insert(0, ["mkfs.ext4", "-q", image])
+    for command in commands:
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            pytest.skip(f"can't run {command[0]}: {error.strerror}")
+        if result.returncode != 0:
+            pytest.skip(f"needs leave to mount an image: {result.stderr.strip()}")

@@ -1,0 +1,154 @@
+"""Where a run continues, on run folders with small checkpoints; no model is made."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from rumcli.cli import engine
+from rumcli.errors import ConfigError, RunError
+from rumcli.training import resume
+from rumcli.training.checkpoint import Checkpoint
+from rumcli.training.evaluation import load_checkpoint
+from rumcli.training.run_folder import RunFolder
+from tests import small
+from tests.cli.commands import assert_one_line, rum
+
+
+def checkpoint(folder, step):
+    progress = {"seconds": 1.0, "best": {"step": step, "value": 0.5}}
+    return Checkpoint(step, {"model/a": np.zeros(3)}, progress, folder.back_up_records())
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """Return a function that makes a run with evaluations and checkpoints at some steps."""
+
+    def make(recorded=(), best=None, saved=()):
+        folder = RunFolder.create(tmp_path / "run", small.run_config(steps=100))
+        for step in recorded:
+            folder.append_record({"step": step, "val_loss": 1.0})
+        if best is not None:
+            folder.checkpoints.save_best(checkpoint(folder, best))
+        for step in saved:
+            folder.save(checkpoint(folder, step), keep=2)
+        return RunFolder.open(folder.path)
+
+    return make
+
+
+def delete_all(folder):
+    shutil.rmtree(folder.checkpoints.path)
+
+
+def delete_numbered(folder):
+    for path in folder.checkpoints.numbered():
+        path.unlink()
+
+
+def content(folder):
+    return {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+
+
+GONE = {
+    "all": ({"recorded": (10, 20), "best": 10, "saved": (15, 20)}, delete_all, 20),
+    "all but the best": ({"recorded": (10, 20), "best": 10, "saved": (20,)}, delete_numbered, 20),
+    "all, before an evaluation": ({"saved": (5,)}, delete_all, 5),
+    "all, after one evaluation": ({"recorded": (10,), "best": 10, "saved": (15,)}, delete_all, 15),
+    "the best, before a regular one": ({"recorded": (10, 20), "best": 10}, delete_all, 20),
+}
+
+
+@pytest.mark.parametrize(("had", "delete", "latest"), GONE.values(), ids=GONE)
+def test_a_run_whose_checkpoints_are_gone_is_refused_and_left_alone(begun, had, delete, latest):
+    # given
+    folder = begun(**had)
+    delete(folder)
+    before = content(folder)
+
+    # when
+    with pytest.raises(RunError) as caught:
+        resume.load(folder)
+
+    # then
+    message = str(caught.value)
+    assert f"the run had reached step {latest}: {folder.checkpoints.path}/step-*.npz" in message
+    assert f"rum train --resume {folder.path} --from-scratch" in message
+    assert f"rum train --preset {folder.path}/config.yaml" in message
+    assert ("only best.npz is there" in message) == folder.checkpoints.has_best
+    with pytest.raises(RunError, match=r"step-\*\.npz are missing|has no 'last'"):
+        load_checkpoint(folder, "last")
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("recorded", [(), (10,)], ids=["at once", "as it saved for the first time"])
+def test_a_run_that_was_interrupted_before_any_checkpoint_begins(begun, recorded):
+    folder = begun(recorded)
+    found, warnings = resume.load(folder)
+    assert found is None
+    assert len(warnings) == len(recorded)
+
+
+def test_a_run_that_was_interrupted_before_a_regular_checkpoint_continues_from_its_best(begun):
+    folder = begun((10, 20, 30), best=20)
+    found, warnings = resume.load(folder)
+    assert found.step == 20
+    assert "it continues from best.npz, of step 20" in warnings[0]
+
+
+def test_a_best_checkpoint_that_is_damaged_too_is_no_beginning(begun):
+    folder = begun((10,), best=10)
+    (folder.checkpoints.path / "best.npz").write_bytes(b"")
+    with pytest.raises(RunError, match=r"best.npz is damaged .*there is no other one; restore"):
+        resume.load(folder)
+
+
+def test_a_missing_best_checkpoint_is_not_said_to_come_yet(begun):
+    folder = begun((10,), best=10, saved=(10,))
+    (folder.checkpoints.path / "best.npz").unlink()
+    with pytest.raises(RunError, match=r"has no best\.npz any more; try --checkpoint last"):
+        load_checkpoint(folder, "best")
+    assert load_checkpoint(folder, "last").step == 10
+
+
+@pytest.fixture
+def _keras_is_not_started(monkeypatch):
+    def start(debug, first=None):
+        raise ConfigError("here Keras would be started")
+
+    monkeypatch.setattr(engine, "start", start)
+
+
+@pytest.mark.usefixtures("_keras_is_not_started")
+def test_missing_checkpoints_are_reported_before_keras_is_imported(begun):
+    folder = begun((10, 20), best=10, saved=(20,))
+    delete_all(folder)
+    result = rum("train", "--resume=run", cwd=folder.path.parent)
+    assert_one_line(result, 1, "run/checkpoints/step-*.npz are missing")
+
+
+@pytest.mark.usefixtures("_keras_is_not_started")
+def test_from_scratch_deletes_what_was_trained_and_keeps_the_configuration(begun):
+    folder = begun((10, 20), best=10, saved=(15, 20))
+    result = rum("train", "--resume=run", "--from-scratch", cwd=folder.path.parent)
+    assert result.returncode == 2  # where Keras would be started
+    assert {path.name for path in content(folder)} == {"config.yaml"}
+
+
+@pytest.mark.usefixtures("_keras_is_not_started")
+def test_from_scratch_needs_a_run_to_begin_again(tmp_path):
+    result = rum("train", "copying", "--from-scratch", cwd=tmp_path)
+    assert_one_line(result, 2, "--from-scratch goes with --resume")
+
+
+@pytest.mark.usefixtures("_keras_is_not_started")
+@pytest.mark.parametrize("option", ["--out=run", "--resume=run"])
+def test_a_run_that_was_killed_as_it_was_created_can_be_started_with_its_task(tmp_path, option):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".config.yaml.17.part").write_text("task: {na")
+    result = rum("train", "copying", option, cwd=tmp_path)
+    assert_one_line(result, 2, "here Keras would be started")
+    (tmp_path / "run").mkdir(exist_ok=True)
+    (tmp_path / "run" / ".config.yaml.17.part").write_text("task: {na")
+    result = rum("train", "--resume=run", cwd=tmp_path)
+    assert_one_line(result, 2, "start it there: rum train TASK --out run")
