@@ -82,6 +82,32 @@ def assert_masked_alike(layers: tuple[Any, Any], random_states: Callable[..., An
     assert_same(plain, other, 1e-11)
 
 
+def assert_half_precision_is_rounded_only(make: Callable[..., Any], dtype: str) -> None:
+    """Assert that the fused loop in half precision computes in float32 and rounds the results."""
+
+    def rounded(values: Any) -> np.ndarray:
+        return to_numpy(ops.cast(ops.cast(values, dtype), "float32"))
+
+    exact, _ = pair(make, 7, dtype="float32")
+    plain, layer = pair(make, 7, dtype=dtype)
+    for one, other in zip(exact.trainable_variables, layer.trainable_variables, strict=True):
+        one.assign(rounded(other.value))
+    rng = np.random.default_rng(7)
+    states = [rounded(0.3 * rng.standard_normal((3, n))) for n in layer.state_size]
+    inputs = rounded(random_inputs(6))
+
+    expected, similar, found = (
+        results(each, inputs, states, training=True) for each in (exact, plain, layer)
+    )
+
+    for one, other in zip(itertools.chain(*found), itertools.chain(*similar), strict=True):
+        assert one.dtype == other.dtype
+    # The cotangents of the outputs are rounded as well as the results, each by half of this.
+    assert_same(expected, found, {"bfloat16": 2.0**-7, "float16": 2.0**-10}[dtype])
+    # The plain loop makes its products in half precision, and layer norm enlarges their rounding.
+    assert_same(similar, found, {"bfloat16": 0.15, "float16": 0.03}[dtype])
+
+
 def assert_second_order_is_refused(layer: Any) -> None:
     """Assert that a gradient of a gradient is an error which says what to do."""
     inputs = ops.convert_to_tensor(random_inputs(4, "float64"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -14,6 +15,7 @@ from rumcli.cells.rum import RUM
 
 from .contract import FEATURES, random_inputs, to_numpy
 from .fusing import (
+    assert_half_precision_is_rounded_only,
     assert_masked_alike,
     assert_same,
     errors,
@@ -101,6 +103,15 @@ def test_outputs_and_gradients_are_those_of_the_plain_loop_in_every_combination(
 ):
     cases = itertools.product([layer_class], [option], STEPS, BATCHES, UNITS)
     in_a_process_of_its_own(assert_same_in_float64, cases)
+
+
+@pytest.mark.parametrize(
+    ("layer_class", "option", "dtype"),
+    [(RUM, "published", "bfloat16"), (ARUM, "time norm", "float16")],
+)
+def test_half_precision_is_rounded_only(layer_class, option, dtype):
+    make = functools.partial(layer_class, seed=5, **OPTIONS[option])
+    assert_half_precision_is_rounded_only(make, dtype)
 
 
 @pytest.mark.parametrize("layer_class", [RUM, ARUM])

@@ -18,6 +18,7 @@ from rumcli.cells.rum import RUMCell
 
 from .contract import LayerContract, random_inputs, to_numpy
 from .fusing import (
+    assert_half_precision_is_rounded_only,
     assert_masked_alike,
     assert_same,
     assert_second_order_is_refused,
@@ -110,6 +111,13 @@ def test_compiled_outputs_and_gradients_are_those_of_the_plain_loop():
 def test_outputs_and_gradients_are_those_of_the_plain_loop_in_every_combination(name):
     cases = itertools.product([name], STEPS, BATCHES, UNITS)
     in_a_process_of_its_own(assert_same_in_float64, cases)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("ln_lstm_zoneout", "float16"), ("fs_rum", "bfloat16")]
+)
+def test_half_precision_is_rounded_only(name, dtype):
+    assert_half_precision_is_rounded_only(LAYERS[name], dtype)
 
 
 @pytest.mark.parametrize("options", [{}, {"zero_output_for_mask": True}, {"go_backwards": True}])
@@ -227,5 +235,4 @@ class TestFusedLNLSTM(LayerContract):
     arguments = {"implementation": "fused"}  # noqa: RUF012 - as the contract has it
 
     test_unrolling_changes_nothing = None
-    test_every_precision_computes_about_the_same = None
     test_a_masked_step_carries_the_states = None  # `test_masks_are_those_of_the_plain_loop` is

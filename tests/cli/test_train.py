@@ -226,11 +226,11 @@ def test_nothing_is_compiled_anew_as_a_run_goes_on(tmp_path):
 
 @pytest.mark.e2e
 def test_a_cell_that_cannot_be_fused_is_told_and_leaves_nothing(tmp_path):
-    arguments = ["--set=cell.implementation=fused", "--out=x", "--set=precision=mixed_bfloat16"]
-    result = rum_process("train", "copying", *arguments, cwd=tmp_path)
+    arguments = ["--set=cell.implementation=fused", "--out=x", "--set=cell.slow.name=arum"]
+    result = rum_process("train", "copying", "--cell=fsrnn", *arguments, cwd=tmp_path)
     assert result.returncode == 2
-    why = "it computes in float32 or float64"
-    complaint = f"rum: error: cell 'arum': implementation='fused' can't be: {why}"
+    why = "an ARUMCell in a Fast-Slow RNN has no fused loop"
+    complaint = f"rum: error: cell 'fsrnn': implementation='fused' can't be: {why}"
     assert result.stderr.splitlines()[-1].startswith(complaint)
     assert list(tmp_path.iterdir()) == []
 

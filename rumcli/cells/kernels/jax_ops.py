@@ -11,8 +11,6 @@ from jax import lax
 
 Tensor = Any
 
-UNROLL = 1
-
 abs = jnp.abs
 broadcast_to = jnp.broadcast_to
 concat = jnp.concatenate
@@ -71,13 +69,7 @@ def dtype_name(x: Tensor) -> str:
 def loop(count: Any, body: Callable[..., tuple], start: Sequence[Any]) -> list[Any]:
     """Return the carry after `count` steps of `body(time, *carry) → carry`."""
     return list(
-        lax.fori_loop(
-            0,
-            count,
-            lambda time, carry: tuple(body(time, *carry)),
-            tuple(start),
-            unroll=None if UNROLL == 1 else UNROLL,
-        )
+        lax.fori_loop(0, count, lambda time, carry: tuple(body(time, *carry)), tuple(start))
     )
 
 

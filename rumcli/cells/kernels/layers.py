@@ -183,7 +183,7 @@ def _node_weights(cell: Any) -> NodeWeights:
     own = Weights(*(_value(cell, name) for name in Weights._fields))
     candidate_bias = own.candidate_bias
     if candidate_bias is None:
-        candidate_bias = ops.zeros((cell.units,), own.gate_bias.dtype)
+        candidate_bias = ops.zeros((cell.units,), cell.state_dtype)
     kernel = ops.concatenate([own.gate_kernel[: -cell.units], own.candidate_kernel], axis=1)
     bias = ops.concatenate([own.gate_bias, candidate_bias], axis=0)
     vectors = (own.gate_gain, own.gate_offset, own.candidate_gain, own.candidate_offset)
@@ -197,4 +197,4 @@ def _node_weights(cell: Any) -> NodeWeights:
 
 def _value(cell: Any, name: str) -> Tensor | None:
     weight = getattr(cell, name, None)
-    return None if weight is None else ops.convert_to_tensor(weight)
+    return None if weight is None else cell.at_full_precision(weight)
