@@ -5,10 +5,11 @@ On JAX those of `keras.ops` compute in float32, even where the argument is float
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import ops
+from keras import activations, ops
 
 Tensor = Any
 
@@ -26,6 +27,12 @@ def sin(x: Tensor) -> Tensor:
 def tanh(x: Tensor) -> Tensor:
     """Return the hyperbolic tangent, entry by entry."""
     return _apply("tanh", x)
+
+
+def activate(activation: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return an activation of `x`, in the dtype of `x`."""
+    result = tanh(x) if activation is activations.tanh else activation(x)
+    return ops.cast(result, x.dtype)
 
 
 def _apply(name: str, x: Tensor) -> Tensor:

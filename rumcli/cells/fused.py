@@ -1,6 +1,6 @@
 """When the fused loop is taken instead of the plain one, and how a layer hands its call over.
 
-The only file that imports `rumcli.cells.kernels`, and only on the TensorFlow backend.
+The only file that imports `rumcli.cells.kernels`, and only on the TensorFlow and JAX backends.
 """
 
 from __future__ import annotations
@@ -17,17 +17,15 @@ IMPLEMENTATIONS = ("auto", "fused", "plain")
 
 def obstacle(layer: Any) -> str | None:
     """Say why a layer can't be fused, whatever it is called with; None if it can."""
-    if keras.config.backend() != "tensorflow":
-        return f"it needs the backend tensorflow, not {keras.config.backend()}"
+    if keras.config.backend() not in ("tensorflow", "jax"):
+        return f"it needs the backend tensorflow or jax, not {keras.config.backend()}"
     if layer.unroll:
         return "unroll=True asks for no loop"
-    if layer.cell.compute_dtype not in ("float32", "float64"):
-        return f"it computes in float32 or float64, not in {layer.cell.compute_dtype}"
-    from rumcli.cells.kernels import layers, program
+    from rumcli.cells.kernels import layers
 
     if found := layers.obstacle(layer.cell):
         return found
-    if not program.xla_is_there():
+    if keras.config.backend() == "tensorflow" and not layers.program.xla_is_there():
         return "this TensorFlow has no XLA compiler for this machine"
     return None
 
@@ -36,6 +34,8 @@ def obstacle_to_auto(layer: Any) -> str | None:
     """Say why `"auto"` does not take the fused loop where it may: in `fit`, for a known length."""
     if found := obstacle(layer):
         return found
+    if keras.config.backend() == "jax":
+        return None
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
@@ -49,6 +49,8 @@ def is_taken(layer: Any, sequences: Tensor) -> bool:
         return layer.implementation == "fused"
     if obstacle_to_auto(layer) is not None:
         return False
+    if keras.config.backend() == "jax":
+        return True
     import tensorflow as tf
 
     # A program is compiled for one length: where each call may bring another one, and where every
@@ -59,9 +61,15 @@ def is_taken(layer: Any, sequences: Tensor) -> bool:
 def run(
     layer: Any, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Run the fused loop; arguments and results as those of `keras.layers.RNN.inner_loop`."""
+    """Run the fused loop; arguments and results as those of `keras.layers.RNN.inner_loop`.
+
+    Half precision is cast to the dtype of the recurrence, in which the results are too; the layer
+    casts them back, as it does those of the plain loop.
+    """
     from rumcli.cells.kernels import layers
 
+    sequences = layer.cell.at_full_precision(sequences)
+    initial_state = [layer.cell.at_full_precision(state) for state in initial_state]
     batch, steps = ops.shape(sequences)[:2]
     if mask is not None:
         mask = ops.reshape(ops.cast(mask, "bool"), (batch, steps))  # or [B, T, 1]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import tree
+from keras import ops, tree
 from keras.src import backend
 
 Tensor = Any
@@ -45,7 +45,7 @@ def run(
         `keras.layers.RNN.inner_loop` returns them.
     """
     # Keras's own loop takes a tuple of tensors, but nothing deeper.
-    flat = tuple(tree.flatten(sequences))
+    flat, count = tuple(tree.flatten(sequences)), len(states)
     # An exported model takes batches of any size, and its graph is to hold no more than it needs:
     # converters to other formats do not know the operation that hides a size.
     if training or any(tensor.shape[0] is not None for tensor in (*flat, *states)):
@@ -55,7 +55,9 @@ def run(
     def step_of_flat(parts: tuple[Tensor, ...], states: Any) -> tuple[Tensor, list[Tensor]]:
         return step(tree.pack_sequence_as(sequences, list(parts)), states)
 
-    return backend.rnn(
+    if mask is not None and keras.config.backend() == "jax":
+        step_of_flat, states = _with_output_first(step_of_flat, flat, states)
+    last, outputs, states = backend.rnn(
         step_of_flat,
         flat,
         states,
@@ -66,6 +68,24 @@ def run(
         zero_output_for_mask=layer.zero_output_for_mask,
         return_all_outputs=layer.return_sequences,
     )
+    return last, outputs, list(states)[-count:]
+
+
+def _with_output_first(
+    step: Callable[[Any, Any], tuple[Tensor, list[Tensor]]], inputs: Any, states: list[Tensor]
+) -> tuple[Callable[[Any, Any], tuple[Tensor, list[Tensor]]], list[Tensor]]:
+    """Carry the output as a first state, which is what Keras on JAX returns at a masked step.
+
+    Elsewhere it returns the output of the last step that was not masked, or zero.
+    """
+
+    def carrying(parts: Any, states: Any) -> tuple[Tensor, list[Tensor]]:
+        output, states = step(parts, list(states[1:]))
+        return output, [output, *states]
+
+    first = tree.map_structure(lambda part: part[:, 0], inputs)
+    output, _ = step(first, states)
+    return carrying, [ops.zeros_like(output), *states]
 
 
 def _of_any_batch_size(tensor: Tensor) -> Tensor:

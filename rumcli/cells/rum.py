@@ -11,6 +11,7 @@ import keras
 from keras import activations, initializers, ops
 
 from rumcli.cells import arguments
+from rumcli.cells.elementary import activate
 from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer
 from rumcli.cells.normalization import layer_norm, per_block, scale_to_norm
 from rumcli.cells.rotation import bisector, reflect, unit
@@ -165,7 +166,7 @@ class RUMCell(RecurrentCell):
         candidate = embedded + recalled
         if self.layer_norm:
             candidate = layer_norm(candidate, *self._gain_and_offset("candidate"))
-        new_state = self.activation(candidate)
+        new_state = activate(self.activation, candidate)
         if update is not None:
             new_state = update * hidden_state + (1.0 - update) * new_state
         if self.time_norm is not None:

@@ -1,4 +1,4 @@
-"""Helpers of the tests that compare a fused loop with the plain one; TensorFlow only."""
+"""Helpers of the tests that compare a fused loop with the plain one."""
 
 from __future__ import annotations
 
@@ -11,29 +11,46 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-
-from rumcli.cells.kernels import program
+from keras import ops, tree
 
 from .contract import FEATURES, compile_model, random_inputs, to_numpy
-from .gradients import relative_error
+from .gradients import BACKEND, relative_error
+
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+
+    from rumcli.cells.kernels import program
+elif BACKEND == "jax":
+    import jax
+
+    from rumcli.cells.kernels import jax_program as program
 
 
 def results(
     layer: Any, inputs: Any, states: list[Any] | None = None, **call: Any
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the outputs of a call, and the gradients by inputs, states and weights."""
-    watched = [tf.convert_to_tensor(t) for t in (inputs, *(states or []))]
+    watched = [ops.convert_to_tensor(t) for t in (inputs, *(states or []))]
+    weights = [variable.value for variable in layer.trainable_variables]
+    others = [variable.value for variable in layer.non_trainable_variables]
+
+    def loss_and_outputs(watched: list[Any], weights: list[Any]) -> tuple[Any, list[Any]]:
+        given = {} if states is None else {"initial_state": watched[1:]}
+        if BACKEND == "jax":
+            outputs, _ = layer.stateless_call(weights, others, watched[0], **given, **call)
+        else:
+            outputs = layer(watched[0], **given, **call)
+        outputs, rng = tree.flatten(outputs), np.random.default_rng(6)
+        return sum(ops.sum(o * rng.standard_normal(o.shape)) for o in outputs), outputs
+
+    if BACKEND == "jax":
+        function = jax.value_and_grad(loss_and_outputs, argnums=(0, 1), has_aux=True)
+        (_, outputs), found = jax.jit(function)(watched, weights)
+        return to_numpy(outputs), to_numpy([*found[0], *found[1]])
     with tf.GradientTape() as tape:
         tape.watch(watched)
-        given = {} if states is None else {"initial_state": watched[1:]}
-        outputs = tf.nest.flatten(layer(watched[0], **given, **call))
-        rng = np.random.default_rng(6)
-        loss = sum(
-            tf.reduce_sum(o * tf.constant(rng.standard_normal(o.shape), o.dtype)) for o in outputs
-        )
-    found = tape.gradient(loss, [*watched, *(v.value for v in layer.trainable_variables)])
-    return to_numpy(outputs), to_numpy(found)
+        loss, outputs = loss_and_outputs(watched, weights)
+    return to_numpy(outputs), to_numpy(tape.gradient(loss, [*watched, *weights]))
 
 
 def errors(plain: Any, other: Any) -> list[float]:
@@ -57,15 +74,49 @@ def assert_masked_alike(layers: tuple[Any, Any], random_states: Callable[..., An
     mask[1, 2:4] = mask[2, :3] = mask[2, 5] = False  # within, before and after the real steps
     mask[3] = False
     plain, other = (
-        results(layer, inputs, random_states(layer, 4), mask=tf.constant(mask), training=True)
+        results(
+            layer, inputs, random_states(layer, 4), mask=ops.convert_to_tensor(mask), training=True
+        )
         for layer in layers
     )
     assert_same(plain, other, 1e-11)
 
 
+def assert_half_precision_is_rounded_only(make: Callable[..., Any], dtype: str) -> None:
+    """Assert that the fused loop in half precision computes in float32 and rounds the results."""
+
+    def rounded(values: Any) -> np.ndarray:
+        return to_numpy(ops.cast(ops.cast(values, dtype), "float32"))
+
+    exact, _ = pair(make, 7, dtype="float32")
+    plain, layer = pair(make, 7, dtype=dtype)
+    for one, other in zip(exact.trainable_variables, layer.trainable_variables, strict=True):
+        one.assign(rounded(other.value))
+    rng = np.random.default_rng(7)
+    states = [rounded(0.3 * rng.standard_normal((3, n))) for n in layer.state_size]
+    inputs = rounded(random_inputs(6))
+
+    expected, similar, found = (
+        results(each, inputs, states, training=True) for each in (exact, plain, layer)
+    )
+
+    for one, other in zip(itertools.chain(*found), itertools.chain(*similar), strict=True):
+        assert one.dtype == other.dtype
+    # The cotangents of the outputs are rounded as well as the results, each by half of this.
+    assert_same(expected, found, {"bfloat16": 2.0**-7, "float16": 2.0**-10}[dtype])
+    # The plain loop makes its products in half precision, and layer norm enlarges their rounding.
+    assert_same(similar, found, {"bfloat16": 0.15, "float16": 0.03}[dtype])
+
+
 def assert_second_order_is_refused(layer: Any) -> None:
     """Assert that a gradient of a gradient is an error which says what to do."""
-    inputs = tf.constant(random_inputs(4, "float64"))
+    inputs = ops.convert_to_tensor(random_inputs(4, "float64"))
+    if BACKEND == "jax":
+        gradient = jax.grad(lambda inputs: ops.sum(layer(inputs)[0] ** 2))
+        for derivative in (jax.jacrev(gradient), jax.jacfwd(lambda inputs: layer(inputs)[0])):
+            with pytest.raises(NotImplementedError, match="implementation='plain'"):
+                derivative(inputs)
+        return
     with tf.GradientTape() as outer:
         outer.watch(inputs)
         with tf.GradientTape() as inner:

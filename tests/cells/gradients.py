@@ -34,6 +34,14 @@ needs_float64 = pytest.mark.skipif(
 needs_tensorflow = pytest.mark.skipif(
     BACKEND != "tensorflow", reason="needs the TensorFlow backend"
 )
+HAS_FUSED_LOOPS = BACKEND in ("tensorflow", "jax")
+needs_fused_loops = pytest.mark.skipif(
+    not HAS_FUSED_LOOPS, reason="needs an engine with fused loops"
+)
+needs_kernels = pytest.mark.skipif(
+    not HAS_FUSED_LOOPS or not float64_is_available(),
+    reason="needs an engine with fused loops, and float64",
+)
 
 FLOAT_DTYPES = ["float32", pytest.param("float64", marks=needs_float64)]
 

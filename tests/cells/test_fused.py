@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
 import numpy as np
 import pytest
-from keras import activations
+from keras import activations, ops
 
 from rumcli.cells.arum import ARUM
 from rumcli.cells.rum import RUM
 
 from .contract import FEATURES, random_inputs, to_numpy
-from .gradients import BACKEND, needs_tensorflow, relative_error
+from .fusing import (
+    assert_half_precision_is_rounded_only,
+    assert_masked_alike,
+    assert_same,
+    errors,
+    in_a_process_of_its_own,
+    random_states,
+    results,
+    rum_pair,
+)
+from .gradients import BACKEND, needs_kernels, needs_tensorflow, relative_error
 
 if BACKEND == "tensorflow":
     import tensorflow as tf
 
     from rumcli.cells.kernels import program
 
-    from .fusing import (
-        assert_masked_alike,
-        assert_same,
-        errors,
-        in_a_process_of_its_own,
-        random_states,
-        results,
-        rum_pair,
-    )
-
-pytestmark = needs_tensorflow
+pytestmark = needs_kernels
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "nothing": {},
@@ -104,6 +105,15 @@ def test_outputs_and_gradients_are_those_of_the_plain_loop_in_every_combination(
     in_a_process_of_its_own(assert_same_in_float64, cases)
 
 
+@pytest.mark.parametrize(
+    ("layer_class", "option", "dtype"),
+    [(RUM, "published", "bfloat16"), (ARUM, "time norm", "float16")],
+)
+def test_half_precision_is_rounded_only(layer_class, option, dtype):
+    make = functools.partial(layer_class, seed=5, **OPTIONS[option])
+    assert_half_precision_is_rounded_only(make, dtype)
+
+
 @pytest.mark.parametrize("layer_class", [RUM, ARUM])
 @pytest.mark.parametrize("options", [{}, {"zero_output_for_mask": True}, {"go_backwards": True}])
 def test_masks_are_those_of_the_plain_loop(layer_class, options):
@@ -115,7 +125,7 @@ def test_a_single_output_is_that_of_the_plain_loop(layer_class, masked):
     layers = rum_pair(layer_class, 5, return_sequences=False, return_state=False)
     inputs = random_inputs(6, "float64", 3)
     mask = np.array([[True] * 6, [True, False, True, True, False, False], [False] * 6])
-    call = {"mask": tf.constant(mask)} if masked else {}
+    call = {"mask": ops.convert_to_tensor(mask)} if masked else {}
 
     plain, other = (results(layer, inputs, **call) for layer in layers)
 
@@ -139,6 +149,7 @@ def test_a_stateful_layer_goes_on_as_the_plain_loop_does(layer_class):
         assert relative_error(to_numpy(another.value), to_numpy(one.value)) < 1e-11
 
 
+@needs_tensorflow
 @pytest.mark.parametrize("batch", [64, 65])
 def test_shards_of_samples_change_nothing(batch, monkeypatch):
     monkeypatch.setattr(program, "_cores", lambda: 2)
@@ -155,6 +166,7 @@ def test_shards_of_samples_change_nothing(batch, monkeypatch):
             assert relative_error(one, other) < 1e-11
 
 
+@needs_tensorflow
 def test_many_small_shards_change_nothing(monkeypatch):
     monkeypatch.setattr(program, "_cores", lambda: 1)
     monkeypatch.setattr(program, "_MOST_CARRIED", 8 * 5 * 5 * 8)  # of 8 samples in float64

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from rumcli.cells.arum import ARUMCell
 from rumcli.cells.fs_rnn import FSRNN
@@ -16,25 +17,23 @@ from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
 from rumcli.cells.rum import RUMCell
 
 from .contract import LayerContract, random_inputs, to_numpy
-from .gradients import BACKEND, needs_tensorflow, relative_error
+from .fusing import (
+    assert_half_precision_is_rounded_only,
+    assert_masked_alike,
+    assert_same,
+    assert_second_order_is_refused,
+    in_a_process_of_its_own,
+    model_with,
+    pair,
+    results,
+    traces_of,
+)
+from .gradients import BACKEND, compiled, needs_kernels, needs_tensorflow, relative_error
 
-if BACKEND == "tensorflow":
-    import tensorflow as tf
+if BACKEND in ("tensorflow", "jax"):
+    from .fusing import program
 
-    from rumcli.cells.kernels import program
-
-    from .fusing import (
-        assert_masked_alike,
-        assert_same,
-        assert_second_order_is_refused,
-        in_a_process_of_its_own,
-        model_with,
-        pair,
-        results,
-        traces_of,
-    )
-
-pytestmark = needs_tensorflow
+pytestmark = needs_kernels
 
 FAST = {"zoneout": 0.1, "cell_zoneout": 0.5}
 SLOW = {"time_norm": 1.0, "layer_norm": True, "layer_norm_order": "after_sigmoid", "zoneout": 0.1}
@@ -116,6 +115,14 @@ def test_outputs_and_gradients_are_those_of_the_plain_loop_in_every_combination(
 
 
 @pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("ln_lstm_zoneout", "float16"), pytest.param("fs_rum", "bfloat16", marks=pytest.mark.slow)],
+)
+def test_half_precision_is_rounded_only(name, dtype):
+    assert_half_precision_is_rounded_only(LAYERS[name], dtype)
+
+
+@pytest.mark.parametrize(
     ("name", "options"),
     [
         ("ln_lstm_zoneout", {}),
@@ -142,13 +149,14 @@ def test_a_single_output_is_that_of_the_plain_loop(name, masked):
     layers = pair(LAYERS[name], 5, return_sequences=False, return_state=False)
     inputs = random_inputs(6, "float64", 3)
     mask = np.array([[True] * 6, [True, False, True, True, False, False], [False] * 6])
-    call = {"mask": tf.constant(mask)} if masked else {}
+    call = {"mask": ops.convert_to_tensor(mask)} if masked else {}
 
     plain, other = (results(layer, inputs, training=True, **call) for layer in layers)
 
     assert_same(plain, other, 1e-11)
 
 
+@needs_tensorflow
 @pytest.mark.parametrize("batch", [64, pytest.param(65, marks=pytest.mark.slow)])
 def test_shards_of_samples_change_nothing(batch, monkeypatch):
     monkeypatch.setattr(program, "_cores", lambda: 2)
@@ -225,7 +233,7 @@ def test_what_cannot_be_fused_says_why_and_is_computed_plainly(slow, why):
     with pytest.raises(ValueError, match=f"implementation='fused' can't be: .*{why}"):
         make(implementation="fused")
     layer = make()
-    assert traces_of(lambda: tf.function(layer)(random_inputs(5))) == 0
+    assert traces_of(lambda: compiled(layer)(random_inputs(5))) == 0
 
 
 def test_a_stateful_layer_goes_on_as_the_plain_loop_does():
@@ -244,5 +252,4 @@ class TestFusedLNLSTM(LayerContract):
     arguments = {"implementation": "fused"}  # noqa: RUF012 - as the contract has it
 
     test_unrolling_changes_nothing = None
-    test_every_precision_computes_about_the_same = None
     test_a_masked_step_carries_the_states = None  # `test_masks_are_those_of_the_plain_loop` is

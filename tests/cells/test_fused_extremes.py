@@ -11,12 +11,10 @@ from rumcli.cells.arum import ARUM
 from rumcli.cells.rum import RUM
 
 from .contract import random_inputs, to_numpy
-from .gradients import BACKEND, needs_tensorflow
+from .fusing import assert_same, results, rum_pair
+from .gradients import needs_kernels
 
-if BACKEND == "tensorflow":
-    from .fusing import assert_same, results, rum_pair
-
-pytestmark = needs_tensorflow
+pytestmark = needs_kernels
 
 
 def along(layer: Any, factor: float) -> Any:

@@ -48,6 +48,12 @@ WITHIN = {
 }
 
 
+def test_it_is_taken_in_mixed_precision_too(taken):
+    layer = RUM(11, dtype="mixed_bfloat16")
+    WITHIN["train_on_batch"](layer)
+    assert set(map(id, taken)) == {id(layer)}
+
+
 @pytest.mark.parametrize("call", WITHIN.values(), ids=WITHIN)
 def test_it_is_taken_inside_fit_and_its_like_and_not_if_not_wanted(taken, call):
     layer, plain = RUM(11), RUM(11, implementation="plain")
@@ -144,7 +150,6 @@ class OfDoubled(RUM):
     ("layer_class", "arguments", "why"),
     [
         (RUM, {"unroll": True}, "unroll=True asks for no loop"),
-        (ARUM, {"dtype": "mixed_bfloat16"}, "float32 or float64, not in bfloat16"),
         (RUM, {"activation": lambda z: 2.0 * z}, "not one of keras.activations"),
         (OfDoubled, {}, "there is none for Doubled"),
     ],
@@ -176,5 +181,4 @@ class TestFusedARUM(LayerContract):
     arguments = {"implementation": "fused"}  # noqa: RUF012 - as the class it inherits has it
 
     test_unrolling_changes_nothing = None
-    test_every_precision_computes_about_the_same = None
     test_a_masked_step_carries_the_states = None  # `test_masks_are_those_of_the_plain_loop` is

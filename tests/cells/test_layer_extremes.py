@@ -15,7 +15,7 @@ from rumcli.cells.rum import RUM
 from rumcli.tasks.embedding import OneHotEmbedding
 
 from .contract import FEATURES, UNITS, random_inputs, to_numpy
-from .gradients import BACKEND, compiled, gradients, needs_tensorflow
+from .gradients import BACKEND, compiled, gradients, needs_fused_loops, needs_tensorflow
 
 HALF = ["bfloat16", "float16", "mixed_bfloat16", "mixed_float16"]
 
@@ -99,7 +99,7 @@ def test_an_empty_batch_gives_empty_outputs_and_gradients_of_zero(make, call):
     assert all(np.all(gradient == 0) for gradient in found)
 
 
-@needs_tensorflow
+@needs_fused_loops
 @pytest.mark.parametrize("name", ["rum", "arum", "lnlstm"])
 def test_an_empty_batch_goes_through_the_fused_loop(name):
     layer = LAYERS[name](implementation="fused", return_sequences=True, return_state=True)
@@ -132,7 +132,7 @@ def test_integers_are_inputs_as_the_floats_that_they_are(make):
     )
 
 
-@needs_tensorflow
+@needs_fused_loops
 def test_integers_are_inputs_of_the_fused_loop():
     layer = LAYERS["rum"](implementation="fused")
     inputs = np.arange(18).reshape(3, 2, 3) % 2

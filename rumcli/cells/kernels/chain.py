@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence as Many
 from typing import Any
 
-import tensorflow as tf
-
-from rumcli.cells.kernels import buffers
 from rumcli.cells.kernels.chain_context import ChainContext
 from rumcli.cells.kernels.chain_recipe import ChainRecipe, ChainSequence, NodeKept, NodeWeights
+from rumcli.cells.kernels.engine import ops
 from rumcli.cells.kernels.links import Link
-from rumcli.cells.kernels.program import Found
+from rumcli.cells.kernels.loop import Found
 
 Tensor = Any
 
@@ -30,33 +28,34 @@ def forward(
         The outputs `[B, T, H]` if they are wanted, the last one and the final states, `[B, H]`
         each; and what `backward` needs.
     """
+    layout = recipe.layout
     context = ChainContext(recipe, sequence)
     links = _links(recipe, weights, context)
     inputs = context.inputs
 
     def step(time: Tensor, output: Tensor, states: Any, kept: Any, outputs: Tensor):
         states, kept = [list(slot) for slot in states], list(kept)
-        value = buffers.read_row(inputs, time)
+        value = links[0].value_at(inputs, time)
         for link in links:
             value = context.drop(value, link.number, time) if link.number else value
             before = states[link.slot]
-            products = link.products(value, before[0])
+            products = link.products(value, before[0], time)
             kept[link.number] = link.keep(kept[link.number], time, value, before, products)
             after = link.node.advance(products, before, link.vectors)
             after = context.blend(after, before, link.number, time)
             states[link.slot], value = after, after[0]
         value = context.drop(value, len(links), time)
         value = context.show(value, output, time)
-        return time + 1, value, states, kept, buffers.write_row(outputs, time, value)
+        return value, states, kept, layout.write(outputs, time, [value])
 
-    outputs = buffers.empty_rows(recipe.nodes[-1].units, inputs)
+    outputs = layout.empty_series(recipe.nodes[-1].units, inputs)
     kept = [link.empty(inputs) for link in links]
-    start = (0, tf.zeros_like(outputs[:, 0]), context.states, kept, outputs)
-    count = tf.shape(inputs)[1]
-    _, last, states, kept, outputs = tf.while_loop(lambda time, *_: time < count, step, start)
-    results = [tf.transpose(part) for part in (last, *tf.nest.flatten(states))]
+    start = (ops.zeros_like(layout.read(outputs, 0)), context.states, kept, outputs)
+    last, states, kept, outputs = ops.loop(layout.steps(inputs), step, start)
+    parts = [last, *(part for slot in states for part in slot)]
+    results = [layout.vectors_of(part) for part in parts]
     if recipe.return_sequences:
-        results.insert(0, tf.transpose(outputs, (2, 1, 0)))
+        results.insert(0, layout.sequence_of(outputs))
     return results, tuple(kept)
 
 
@@ -78,18 +77,18 @@ def backward(
     """
     context = ChainContext(recipe, sequence)
     links = _links(recipe, weights, context)
-    count = tf.shape(context.inputs)[1]
+    layout, count = recipe.layout, recipe.layout.steps(context.inputs)
     of_outputs, *others = cotangents if recipe.return_sequences else (None, *cotangents)
     if of_outputs is not None:
-        of_outputs = tf.transpose(of_outputs, (1, 2, 0))
-    of_last, *of_states = map(tf.transpose, others)
+        of_outputs = layout.pages_of(of_outputs)
+    of_last, *of_states = map(layout.vectors_of, others)
 
     def step(back: Tensor, of_output: Tensor, of_states: Any, of_products: Any, of_vectors: Any):
         time = count - 1 - back
         of_states, of_products = [list(slot) for slot in of_states], list(of_products)
         of_vectors = list(of_vectors)
         if of_outputs is not None:
-            of_output += buffers.read_page(of_outputs, time)
+            of_output += layout.read_page(of_outputs, time)
         of_value, of_output = context.show_backward(of_output, time)
         of_value = context.drop(of_value, len(links), time)
         for link in reversed(links):
@@ -97,8 +96,8 @@ def backward(
             if of_value is not None:
                 after = [after[0] + of_value, *after[1:]]
             found = link.back(kept[link.number], after, context, time)
-            of_products[link.number] = buffers.write_row(
-                of_products[link.number], time, found.products
+            of_products[link.number] = layout.write(
+                of_products[link.number], time, [found.products]
             )
             of_vectors[link.number] = [
                 sofar + more
@@ -107,19 +106,16 @@ def backward(
             of_states[link.slot] = found.states
             if link.number:
                 of_value = context.drop(link.of_value(found.products), link.number, time)
-        return back + 1, of_output, of_states, of_products, of_vectors
+        return of_output, of_states, of_products, of_vectors
 
     start = (
-        0,
         of_last,
         context.by_slot(of_states),
-        [buffers.empty_rows(link.rows, context.inputs) for link in links],
-        [[tf.zeros_like(vector) for vector in link.vectors] for link in links],
+        [layout.empty_series(link.size, context.inputs) for link in links],
+        [[ops.zeros_like(vector) for vector in link.vectors] for link in links],
     )
-    _, _, of_states, of_products, of_vectors = tf.while_loop(
-        lambda back, *_: back < count, step, start
-    )
-    of_states = tuple(tuple(tf.transpose(part) for part in slot) for slot in of_states)
+    _, of_states, of_products, of_vectors = ops.loop(count, step, start)
+    of_states = tuple(tuple(layout.vectors_of(part) for part in slot) for slot in of_states)
     return Found(
         tuple(
             link.of_weights(context.inputs, kept[link.number], products, vectors)
@@ -139,18 +135,18 @@ def of_inputs(
         recipe: As forwards.
         weights: As forwards.
         sequence: As forwards.
-        of_products: Cotangent of the first node's products, `[N, T, B]`.
+        of_products: Cotangent of the first node's products, a series of `[N]`.
     """
-    kernel = weights[0].input_kernel
-    shape = tf.shape(of_products)
-    product = tf.matmul(kernel, buffers.flat(of_products))
-    product = tf.reshape(product, (kernel.shape[0], shape[1], shape[2]))
-    return tf.transpose(ChainContext(recipe, sequence).drop_all(product), (2, 1, 0))
+    kernel = ops.transpose(weights[0].input_kernel)
+    product = recipe.layout.apply_series(kernel, of_products)
+    return recipe.layout.sequence_of(ChainContext(recipe, sequence).drop_all(product))
 
 
 def _no_cotangents(sequence: ChainSequence) -> dict[str, Any]:
-    draws = {"zoneout": sequence.zoneout, "dropout": sequence.dropout}
-    return {name: tf.nest.map_structure(lambda _: None, part) for name, part in draws.items()}
+    return {
+        "zoneout": tuple(tuple(None for _ in node) for node in sequence.zoneout),
+        "dropout": tuple(None for _ in sequence.dropout),
+    }
 
 
 def _links(recipe: ChainRecipe, weights: Many[NodeWeights], context: ChainContext) -> list[Link]:

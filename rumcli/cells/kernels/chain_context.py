@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence as Many
 from typing import Any
 
-import tensorflow as tf
-
-from rumcli.cells.kernels import buffers
 from rumcli.cells.kernels.chain_recipe import ChainRecipe, ChainSequence
+from rumcli.cells.kernels.engine import ops
 
 Tensor = Any
 
 
 class ChainContext:
-    """Inputs, masks and draws of one call: samples side by side."""
+    """Inputs, masks and draws of one call."""
 
     def __init__(self, recipe: ChainRecipe, sequence: ChainSequence) -> None:
         self._recipe = recipe
+        self._layout = layout = recipe.layout
         self._mask = None
         if sequence.mask is not None:
-            self._mask = tf.transpose(sequence.mask)[:, tf.newaxis]
-        self._zoneout = [tuple(map(_pages, draws)) for draws in sequence.zoneout]
-        self._dropout = list(map(_pages, sequence.dropout))
-        self.inputs = self.drop_all(tf.transpose(sequence.inputs, (2, 1, 0)))
-        self.states = [[tf.transpose(part) for part in slot] for slot in sequence.states]
+            self._mask = layout.pages_of(sequence.mask[:, :, None])
+        self._zoneout = [tuple(map(self._pages, draws)) for draws in sequence.zoneout]
+        first, *others = sequence.dropout
+        self._of_inputs = None if first is None else layout.series_of(first)
+        self._dropout = [None, *map(self._pages, others)]
+        self.inputs = self.drop_all(layout.series_of(sequence.inputs))
+        self.states = [[layout.vectors_of(part) for part in slot] for slot in sequence.states]
 
     def by_slot(self, parts: Many[Tensor]) -> list[list[Tensor]]:
         """Sort what belongs to the states, one after the other, by slots."""
@@ -32,32 +33,31 @@ class ChainContext:
         return [[next(rest) for _ in slot] for slot in self.states]
 
     def drop_all(self, values: Tensor) -> Tensor:
-        """Drop out of the inputs `[D, T, B]`, or of their cotangent."""
-        if self._dropout[0] is None:
+        """Drop out of the inputs, a series, or of their cotangent."""
+        if self._of_inputs is None:
             return values
-        stays = tf.transpose(self._dropout[0], (1, 0, 2))
-        return tf.where(stays, values / self._recipe.keep, tf.zeros_like(values))
+        return ops.where(self._of_inputs, values / self._recipe.keep, ops.zeros_like(values))
 
     def drop(self, value: Tensor | None, number: int, time: Tensor) -> Tensor | None:
         """Drop out of what a node gets, or of its cotangent; the last number is the output's."""
         if value is None or self._dropout[number] is None:
             return value
-        stays = buffers.read_page(self._dropout[number], time)
-        return tf.where(stays, value * (1.0 / self._recipe.keep), tf.zeros_like(value))
+        stays = self._layout.read_page(self._dropout[number], time)
+        return ops.where(stays, value * (1.0 / self._recipe.keep), ops.zeros_like(value))
 
     def show(self, value: Tensor, previous: Tensor, time: Tensor) -> Tensor:
         """Return the output of a step: where it is masked, the one before it."""
         if self._mask is None:
             return value
-        return tf.where(buffers.read_page(self._mask, time), value, previous)
+        return ops.where(self._layout.read_page(self._mask, time), value, previous)
 
     def show_backward(self, cotangent: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
         """Split the cotangent of an output between the step's own value and the one before."""
-        zero = tf.zeros_like(cotangent)
+        zero = ops.zeros_like(cotangent)
         if self._mask is None:
             return cotangent, zero
-        is_real = buffers.read_page(self._mask, time)
-        return tf.where(is_real, cotangent, zero), tf.where(is_real, zero, cotangent)
+        is_real = self._layout.read_page(self._mask, time)
+        return ops.where(is_real, cotangent, zero), ops.where(is_real, zero, cotangent)
 
     def blend(
         self, after: Many[Tensor], before: Many[Tensor], number: int, time: Tensor
@@ -67,11 +67,11 @@ class ChainContext:
         for part, (new, old) in enumerate(zip(after, before, strict=True)):
             draws, share = self._zoneout[number][part], self._recipe.nodes[number].new_shares[part]
             if draws is not None:
-                new = tf.where(buffers.read_page(draws, time), new, old)
+                new = ops.where(self._layout.read_page(draws, time), new, old)
             elif share != 1.0:
                 new = old + share * (new - old)
             if self._mask is not None:
-                new = tf.where(buffers.read_page(self._mask, time), new, old)
+                new = ops.where(self._layout.read_page(self._mask, time), new, old)
             blended.append(new)
         return blended
 
@@ -82,14 +82,14 @@ class ChainContext:
         of_after, of_before = [], []
         for part, of_new in enumerate(cotangents):
             draws, share = self._zoneout[number][part], self._recipe.nodes[number].new_shares[part]
-            zero = of_old = tf.zeros_like(of_new)
+            zero = of_old = ops.zeros_like(of_new)
             if self._mask is not None:
-                is_real = buffers.read_page(self._mask, time)
-                of_new, of_old = tf.where(is_real, of_new, zero), tf.where(is_real, zero, of_new)
+                is_real = self._layout.read_page(self._mask, time)
+                of_new, of_old = ops.where(is_real, of_new, zero), ops.where(is_real, zero, of_new)
             if draws is not None:
-                is_new = buffers.read_page(draws, time)
-                of_old += tf.where(is_new, zero, of_new)
-                of_new = tf.where(is_new, of_new, zero)
+                is_new = self._layout.read_page(draws, time)
+                of_old += ops.where(is_new, zero, of_new)
+                of_new = ops.where(is_new, of_new, zero)
             elif share != 1.0:
                 of_old += (1.0 - share) * of_new
                 of_new = share * of_new
@@ -97,6 +97,5 @@ class ChainContext:
             of_before.append(of_old)
         return of_after, of_before
 
-
-def _pages(draws: Tensor | None) -> Tensor | None:
-    return None if draws is None else tf.transpose(draws, (1, 2, 0))
+    def _pages(self, draws: Tensor | None) -> Tensor | None:
+        return None if draws is None else self._layout.pages_of(draws)

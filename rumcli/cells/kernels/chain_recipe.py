@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from rumcli.cells.kernels.layout import Layout
 from rumcli.cells.kernels.nodes import Node
 
 Tensor = Any
@@ -15,6 +16,7 @@ class ChainRecipe:
     """The options that are compiled in.
 
     Attributes:
+        layout: How the vectors of all samples lie in memory.
         nodes: In the order in which they act.
         slots: For each node, the number of the state that it has, from 0.
         has_input: For each node, whether it gets the value; else it gets zero.
@@ -22,6 +24,7 @@ class ChainRecipe:
         return_sequences: Whether all outputs are wanted, or the last only.
     """
 
+    layout: Layout
     nodes: tuple[Node, ...]
     slots: tuple[int, ...]
     has_input: tuple[bool, ...]
@@ -69,11 +72,11 @@ class NodeKept(NamedTuple):
     """What the forward loop keeps of a node.
 
     Attributes:
-        value: What it got, `[D, T, B]`; an empty tuple for the first, which gets the inputs, and
-            for a node that gets zero.
-        hidden: h before the step, `[H, T, B]`.
-        others: Its other states before the step, `[T, H, B]` each.
-        products: `[T, N, B]`.
+        value: What it got, a series of `[D]`; an empty tuple for the first, which gets the
+            inputs, and for a node that gets zero.
+        hidden: h before the step, a series of `[H]`.
+        others: Its other states before the step, pages of `[H]`.
+        products: Pages of `[N]`.
     """
 
     value: Tensor | tuple[()]

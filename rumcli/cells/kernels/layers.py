@@ -8,26 +8,33 @@ from __future__ import annotations
 from collections.abc import Sequence as Many
 from typing import Any
 
-import tensorflow as tf
+import keras
+from keras import ops
 
 from rumcli.cells.arum import ARUMCell
 from rumcli.cells.fs_rnn import FSRNNCell
-from rumcli.cells.kernels import backward, chain, columns, forward, nodes, program
+from rumcli.cells.kernels import backward, chain, forward, nodes, primitives
 from rumcli.cells.kernels.chain_recipe import ChainRecipe, ChainSequence, NodeWeights
+from rumcli.cells.kernels.loop import Loop
 from rumcli.cells.kernels.recipe import Recipe, Sequence, Weights
 from rumcli.cells.ln_lstm import LNLSTMCell
 from rumcli.cells.rum import RUMCell
 
+if keras.config.backend() == "jax":
+    from rumcli.cells.kernels import jax_program as program
+else:
+    from rumcli.cells.kernels import program
+
 Tensor = Any
 Results = tuple[Tensor | None, Tensor, list[Tensor]]
 
-_RUM = program.Loop(
+_RUM = Loop(
     forward.forward,
     backward.backward,
     backward.of_inputs,
     carried=lambda recipe: recipe.units**2 if recipe.associative else 0,
 )
-_CHAIN = program.Loop(chain.forward, chain.backward, chain.of_inputs, carried=lambda recipe: 0)
+_CHAIN = Loop(chain.forward, chain.backward, chain.of_inputs, carried=lambda recipe: 0)
 
 
 def obstacle(cell: Any) -> str | None:
@@ -39,7 +46,7 @@ def obstacle(cell: Any) -> str | None:
             return "an ARUMCell in a Fast-Slow RNN has no fused loop"
     elif type(cell) not in (RUMCell, ARUMCell, LNLSTMCell):
         return f"there is none for {type(cell).__name__}"
-    elif isinstance(cell, RUMCell) and not columns.is_known_activation(cell.activation):
+    elif isinstance(cell, RUMCell) and not primitives.is_known_activation(cell.activation):
         return "its activation is not one of keras.activations"
     return None
 
@@ -79,7 +86,7 @@ def _run_rum(
     hidden_state, *memory = initial_state
     start = None
     if memory and not layer.memory_is_empty:
-        start = tf.reshape(memory[0], (-1, units, units))
+        start = ops.reshape(memory[0], (-1, units, units))
     used = bool(memory) and (layer.return_state or layer.stateful)
     recipe = _rum_recipe(cell, bool(memory), layer.return_sequences, used)
     weights = Weights(*(_value(cell, name) for name in Weights._fields))
@@ -93,6 +100,7 @@ def _run_rum(
 
 def _rum_recipe(cell: RUMCell, associative: bool, return_sequences: bool, used: bool) -> Recipe:
     return Recipe(
+        layout=program.layout(),
         units=cell.units,
         activation=cell.activation.__name__,
         time_norm=cell.time_norm,
@@ -110,8 +118,8 @@ def _final_memory(start: Tensor | None, product: list[Tensor], memory: list[Tens
     """Return the final associative memory as the layer's state; nobody asked: the initial one."""
     if not product:
         return memory
-    final = product[0] if start is None else tf.matmul(start, product[0])
-    return [tf.reshape(final, tf.shape(memory[0]))]
+    final = product[0] if start is None else ops.matmul(start, product[0])
+    return [ops.reshape(final, ops.shape(memory[0]))]
 
 
 def _run_chain(
@@ -131,7 +139,8 @@ def _run_chain(
         dropped, drawn = [(), ()], [draws or ()]
     # From the third fast cell on, what a cell gets is zero.
     has_input = tuple(number < 3 for number in range(len(cells)))
-    recipe = ChainRecipe(tuple(map(_node, cells)), slots, has_input, keep, layer.return_sequences)
+    nodes_ = tuple(map(_node, cells))
+    recipe = ChainRecipe(program.layout(), nodes_, slots, has_input, keep, layer.return_sequences)
     rest = iter(initial_state)
     states = tuple(
         tuple(next(rest) for _ in recipe.nodes[slots.index(slot)].new_shares)
@@ -160,7 +169,7 @@ def _or_none(draws: Any) -> Tensor | None:
 def _node(cell: Any) -> nodes.Node:
     shares = tuple(1.0 - rate for rate in cell.zoneouts)
     if isinstance(cell, LNLSTMCell):
-        return nodes.LNLSTMNode(cell.units, cell.forget_bias, shares)
+        return nodes.LNLSTMNode(program.layout(), cell.units, cell.forget_bias, shares)
     return nodes.RUMNode(_rum_recipe(cell, False, False, False))
 
 
@@ -174,9 +183,9 @@ def _node_weights(cell: Any) -> NodeWeights:
     own = Weights(*(_value(cell, name) for name in Weights._fields))
     candidate_bias = own.candidate_bias
     if candidate_bias is None:
-        candidate_bias = tf.zeros((cell.units,), own.gate_bias.dtype)
-    kernel = tf.concat([own.gate_kernel[: -cell.units], own.candidate_kernel], axis=1)
-    bias = tf.concat([own.gate_bias, candidate_bias], axis=0)
+        candidate_bias = ops.zeros((cell.units,), cell.state_dtype)
+    kernel = ops.concatenate([own.gate_kernel[: -cell.units], own.candidate_kernel], axis=1)
+    bias = ops.concatenate([own.gate_bias, candidate_bias], axis=0)
     vectors = (own.gate_gain, own.gate_offset, own.candidate_gain, own.candidate_offset)
     return NodeWeights(
         kernel,
@@ -188,4 +197,4 @@ def _node_weights(cell: Any) -> NodeWeights:
 
 def _value(cell: Any, name: str) -> Tensor | None:
     weight = getattr(cell, name, None)
-    return None if weight is None else tf.convert_to_tensor(weight)
+    return None if weight is None else cell.at_full_precision(weight)

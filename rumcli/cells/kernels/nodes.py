@@ -1,6 +1,6 @@
-"""The cells that a chain is made of: one step each on columns `[H, B]`, without matrix products.
+"""The cells that a chain is made of: one step each, without matrix products.
 
-A node says how its new states follow from what its products gave. The gradient is TensorFlow's own:
+A node says how its new states follow from what its products gave. The gradient is the engine's own:
 of straight formulas, inside the compiled loop, XLA makes nothing worse than what a hand writes.
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import tensorflow as tf
-
-from rumcli.cells.kernels import columns, recall
-from rumcli.cells.kernels.columns import Statistics
+from rumcli.cells.kernels import primitives, recall
+from rumcli.cells.kernels.engine import ops
+from rumcli.cells.kernels.layout import Layout
+from rumcli.cells.kernels.primitives import Statistics
 from rumcli.cells.kernels.recipe import Recipe
 from rumcli.cells.kernels.step import NormWeights, StepFormulas
 
@@ -25,18 +25,20 @@ class LNLSTMNode:
     """The layer-normalised LSTM; see `rumcli.cells.ln_lstm`.
 
     Attributes:
+        layout: Layout of the vectors.
         units: Size of h and of c, H.
         forget_bias: Added to f.
         new_shares: Share of their new values that h and c take where zoneout does not draw.
     """
 
+    layout: Layout
     units: int
     forget_bias: float
     new_shares: tuple[float, ...]
 
     @property
     def state_rows(self) -> int:
-        """Number of rows of the product with h."""
+        """Size of the product with h."""
         return 4 * self.units
 
     def advance(
@@ -45,20 +47,27 @@ class LNLSTMNode:
         """Return the new h and c.
 
         Args:
-            products: i, j, f, o before their normalisation, `[4H, B]`.
-            states: h and c, `[H, B]` each.
-            vectors: Gain and offset of the gates `[4H, B]`, of c `[H, B]`.
+            products: i, j, f, o before their normalisation, `[4H]`.
+            states: h and c.
+            vectors: Gain and offset of the gates, `[4H]`, and of c, `[H]`, of each sample.
         """
         gate_gain, gate_offset, cell_gain, cell_offset = vectors
 
         def gate(number: int) -> Tensor:
-            rows = slice(number * self.units, (number + 1) * self.units)
-            return _normalised(products[rows]) * gate_gain[rows] + gate_offset[rows]
+            part, gain, offset = (
+                self.layout.part(x, number * self.units, (number + 1) * self.units)
+                for x in (products, gate_gain, gate_offset)
+            )
+            return self._normalised(part) * gain + offset
 
-        kept = tf.sigmoid(gate(2) + self.forget_bias) * states[1]
-        cell = kept + tf.sigmoid(gate(0)) * tf.tanh(gate(1))
-        shown = tf.tanh(_normalised(cell) * cell_gain + cell_offset)
-        return [tf.sigmoid(gate(3)) * shown, cell]
+        kept = ops.sigmoid(gate(2) + self.forget_bias) * states[1]
+        cell = kept + ops.sigmoid(gate(0)) * ops.tanh(gate(1))
+        shown = ops.tanh(self._normalised(cell) * cell_gain + cell_offset)
+        return [ops.sigmoid(gate(3)) * shown, cell]
+
+    def _normalised(self, x: Tensor) -> Tensor:
+        known = Statistics(self.layout, ())
+        return primitives.normalise(self.layout, x, "", known)[0]
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class RUMNode:
 
     @property
     def state_rows(self) -> int:
-        """Number of rows of the product with h: the gates."""
+        """Size of the product with h: the gates."""
         return self.recipe.gates
 
     def advance(
@@ -92,21 +101,18 @@ class RUMNode:
         """Return the new h.
 
         Args:
-            products: The gates before normalisation and sigmoid, then x̃; `[2H + H, B]`.
-            states: h, `[H, B]`.
+            products: The gates before normalisation and sigmoid, then x̃; `[2H + H]`.
+            states: h.
             vectors: As `NormWeights`, or none.
         """
-        state, known = states[0], Statistics(())
+        layout = self.recipe.layout
+        state, known = states[0], Statistics(layout, ())
         formulas = StepFormulas(self.recipe, NormWeights(*vectors) if vectors else None)
-        embedded = products[self.recipe.gates :]
-        axis = embedded * columns.inverse_length(embedded)
-        gates = formulas.gates(products[: self.recipe.gates], known)
-        turn = recall.make_turn(axis, gates.direction, state, known)
+        embedded = layout.part(products, self.recipe.gates, None)
+        axis = embedded * primitives.inverse_length(layout, embedded)
+        gates = formulas.gates(layout.part(products, None, self.recipe.gates), known)
+        turn = recall.make_turn(layout, axis, gates.direction, state, known)
         return [formulas.mix(embedded + turn.apply(state), gates, state, known).value]
 
 
 Node = LNLSTMNode | RUMNode
-
-
-def _normalised(x: Tensor) -> Tensor:
-    return columns.normalise(x, "", Statistics(()))[0]

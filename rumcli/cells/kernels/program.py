@@ -10,10 +10,13 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
+
+from rumcli.cells.kernels.columns import COLUMNS
+from rumcli.cells.kernels.layout import Layout
+from rumcli.cells.kernels.loop import Loop, refusal
 
 Tensor = Any
 
@@ -25,37 +28,9 @@ _MOST_CARRIED = 2_600_000
 _SMALLEST_CARRYING_SHARD = 8
 
 
-@dataclass(frozen=True)
-class Loop:
-    """The functions that XLA compiles; `recipe` is what is compiled in, and must be hashable.
-
-    Attributes:
-        forward: `(recipe, weights, sequence) → (results, kept)`; each result is `[B, ...]`.
-        backward: `(recipe, weights, sequence, kept, cotangents of the results) → Found`.
-        of_inputs: `(recipe, weights, sequence, rest of Found) →` the cotangent of the inputs. Apart
-            from `backward`, because nobody asks for that of a first layer's inputs.
-        carried: `(recipe) →` how many numbers a sample carries from step to step, vectors aside.
-    """
-
-    forward: Callable[..., tuple[list[Tensor], Any]]
-    backward: Callable[..., Found]
-    of_inputs: Callable[..., Tensor]
-    carried: Callable[..., int]
-
-
-class Found(NamedTuple):
-    """What the backward loop finds.
-
-    Attributes:
-        weights: The cotangents of the weights, in their structure.
-        sequence: Those of the sequence, in its structure; None where there are none, and for the
-            inputs.
-        rest: What `of_inputs` needs.
-    """
-
-    weights: Any
-    sequence: Any
-    rest: Any
+def layout() -> Layout:
+    """Return the layout that is fastest on a CPU."""
+    return COLUMNS
 
 
 @tf.autograph.experimental.do_not_convert
@@ -167,11 +142,7 @@ def _together(join: Callable[[Any], Tensor], parts: list[Any]) -> list[Tensor | 
 
 
 def _refuse(*_: Tensor) -> None:
-    raise NotImplementedError(
-        "the fused implementation has neither second-order gradients nor forward-mode ones "
-        "(tf.autodiff.ForwardAccumulator); make the layer with implementation='plain', and for "
-        "forward mode call it outside of tf.function"
-    )
+    raise NotImplementedError(refusal("tf.autodiff.ForwardAccumulator"))
 
 
 def _constant(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from rumcli.cells.kernels.layout import Layout
+
 Tensor = Any
 
 
@@ -13,6 +15,7 @@ class Recipe:
     """The options that are compiled in; two layers with equal ones share a program.
 
     Args:
+        layout: How the vectors of all samples lie in memory.
         units: Size of the state, H.
         activation: Name of f, in `keras.activations`.
         time_norm: η, or None.
@@ -25,6 +28,7 @@ class Recipe:
         memory_is_used: Whether somebody wants the final associative memory.
     """
 
+    layout: Layout
     units: int
     activation: str
     time_norm: float | None
@@ -38,7 +42,7 @@ class Recipe:
 
     @property
     def gates(self) -> int:
-        """Number of rows of the gates: r, and u if there is one."""
+        """Size of the gates: r, and u if there is one."""
         return (2 if self.update_gate else 1) * self.units
 
 
@@ -78,12 +82,12 @@ class Kept(NamedTuple):
     """What the forward loop keeps for the backward one.
 
     Attributes:
-        axis: Directions of the embedded inputs, `[H, T, B]`.
-        length: Their lengths, `[1, T, B]`.
-        states: The hidden state after each step, `[H, T, B]`.
-        gates: r and u before any normalisation and sigmoid, `[T, 2H, B]`.
-        statistics: Numbers per sample, `[T, n, B]`.
-        recalled: λ = 1: `recall.Recalled` one part below the other, `[T, 3H, B]`.
+        axis: Directions of the embedded inputs, a series of `[H]`.
+        length: Their lengths, a series of `[1]`.
+        states: The hidden state after each step, a series of `[H]`.
+        gates: r and u before any normalisation and sigmoid, pages of `[2H]`.
+        statistics: Numbers per sample, pages of `[n]`.
+        recalled: λ = 1: `recall.Recalled` one part after the other, pages of `[3H]`.
         memory: λ = 1: the product of all rotations `P [B, H, H]`.
     """
 

@@ -1,16 +1,13 @@
-"""One step of RUM without its recall: the gates before it and the mixing after it, both ways.
-
-Columns `[H, B]`, one sample a column.
-"""
+"""One step of RUM without its recall: the gates before it and the mixing after it, both ways."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import tensorflow as tf
-
-from rumcli.cells.kernels import columns
-from rumcli.cells.kernels.columns import Statistics
+from rumcli.cells.kernels import primitives
+from rumcli.cells.kernels.engine import ops
+from rumcli.cells.kernels.layout import Layout
+from rumcli.cells.kernels.primitives import Statistics
 from rumcli.cells.kernels.recipe import Recipe, Weights
 
 Tensor = Any
@@ -33,7 +30,7 @@ class Gate(NamedTuple):
 
 
 class Gates(NamedTuple):
-    """The target memory, the reciprocal of its length `[1, B]`, and the update gate or None."""
+    """The target memory, the reciprocal of its length, and the update gate or None."""
 
     target: Gate
     inverse_length: Tensor
@@ -53,7 +50,7 @@ class Mix(NamedTuple):
         inverse: Reciprocal of the deviation that it was divided by.
         argument: The argument of f.
         activated: f of it.
-        factor: Of the time norm, `[1, B]`, or None.
+        factor: Factor of the time norm, or None.
         value: The new state, before zoneout.
     """
 
@@ -78,7 +75,7 @@ def statistics(recipe: Recipe) -> list[str]:
 
 
 class NormWeights(NamedTuple):
-    """Gains and offsets as columns, `[·, 1]` or `[·, B]`."""
+    """Gains and offsets as vectors, which all samples share or not."""
 
     gate_gain: Tensor
     gate_offset: Tensor
@@ -86,11 +83,11 @@ class NormWeights(NamedTuple):
     candidate_offset: Tensor
 
 
-def norm_weights(weights: Weights) -> NormWeights | None:
-    """Return gains and offsets as columns; None without layer norm."""
+def norm_weights(layout: Layout, weights: Weights) -> NormWeights | None:
+    """Return gains and offsets as vectors; None without layer norm."""
     if weights.gate_gain is None:
         return None
-    return NormWeights(*(getattr(weights, name)[:, tf.newaxis] for name in NormWeights._fields))
+    return NormWeights(*(layout.vector(getattr(weights, name)) for name in NormWeights._fields))
 
 
 class StepFormulas:
@@ -98,48 +95,55 @@ class StepFormulas:
 
     def __init__(self, recipe: Recipe, norms: NormWeights | None) -> None:
         self._recipe = recipe
+        self._layout = recipe.layout
         if norms is not None:
             self._gate_gain, self._gate_offset, self._gain, self._offset = norms
 
     def gates(self, before: Tensor, known: Statistics) -> Gates:
-        """Make the gates of what the matrix products gave, `[2H, B]`."""
-        recipe, units = self._recipe, self._recipe.units
-        target = Gate(before[:units])
+        """Make the gates of what the matrix products gave, vectors `[2H]`."""
+        recipe, layout, units = self._recipe, self._layout, self._recipe.units
+        target = Gate(layout.part(before, None, units))
         if recipe.layer_norm:
-            normalised, inverse = columns.normalise(target.value, "target", known)
-            value = normalised * self._gate_gain[:units] + self._gate_offset[:units]
+            normalised, inverse = primitives.normalise(layout, target.value, "target", known)
+            value = normalised * layout.part(self._gate_gain, None, units)
+            value = value + layout.part(self._gate_offset, None, units)
             target = Gate(value, None, normalised, inverse)
-        inverse = known("inverse_length", lambda: columns.inverse_length(target.value))
-        update = self._update(before[units:], known) if recipe.update_gate else None
+        inverse = known("inverse_length", lambda: primitives.inverse_length(layout, target.value))
+        update = None
+        if recipe.update_gate:
+            update = self._update(layout.part(before, units, None), known)
         return Gates(target, inverse, update)
 
     def _update(self, before: Tensor, known: Statistics) -> Gate:
-        recipe, units = self._recipe, self._recipe.units
+        recipe, layout, units = self._recipe, self._layout, self._recipe.units
         if not recipe.layer_norm:
-            value = tf.sigmoid(before)
+            value = ops.sigmoid(before)
             return Gate(value, value)
         if recipe.after_sigmoid:
-            before = sigmoid = tf.sigmoid(before)
-        normalised, inverse = columns.normalise(before, "update", known)
-        value = normalised * self._gate_gain[units:] + self._gate_offset[units:]
+            before = sigmoid = ops.sigmoid(before)
+        normalised, inverse = primitives.normalise(layout, before, "update", known)
+        value = normalised * layout.part(self._gate_gain, units, None)
+        value = value + layout.part(self._gate_offset, units, None)
         if not recipe.after_sigmoid:
-            value = sigmoid = tf.sigmoid(value)
+            value = sigmoid = ops.sigmoid(value)
         return Gate(value, sigmoid, normalised, inverse)
 
     def mix(self, candidate: Tensor, gates: Gates, state: Tensor, known: Statistics) -> Mix:
         """Make the new state of the candidate, which is the embedded input plus the recall."""
-        recipe = self._recipe
+        recipe, layout = self._recipe, self._layout
         normalised = inverse = None
         if recipe.layer_norm:
-            normalised, inverse = columns.normalise(candidate, "candidate", known)
+            normalised, inverse = primitives.normalise(layout, candidate, "candidate", known)
             candidate = normalised * self._gain + self._offset
-        activated = value = columns.activate(recipe.activation, candidate)
+        activated = value = primitives.activate(layout, recipe.activation, candidate)
         if gates.update is not None:
             update = gates.update.value
             value = update * state + (1.0 - update) * activated
         factor = None
         if recipe.time_norm is not None:
-            factor = known("time_norm", lambda: columns.time_norm(value, recipe.time_norm))
+            factor = known(
+                "time_norm", lambda: primitives.time_norm(layout, value, recipe.time_norm)
+            )
             value = factor * value
         return Mix(normalised, inverse, candidate, activated, factor, value)
 
@@ -152,10 +156,10 @@ class StepFormulas:
             The cotangents of the candidate, of the update gate and of the state (None without an
             update gate), and those of gain and offset, if there are any, for each sample.
         """
-        recipe = self._recipe
+        recipe, layout = self._recipe, self._layout
         if mix.factor is not None:
-            cotangent = columns.time_norm_backward(
-                mix.factor, mix.value, recipe.time_norm, cotangent
+            cotangent = primitives.time_norm_backward(
+                layout, mix.factor, mix.value, recipe.time_norm, cotangent
             )
         of_update = of_state = None
         if gates.update is not None:
@@ -163,11 +167,13 @@ class StepFormulas:
             of_update = cotangent * (state - mix.activated)
             of_state = cotangent * update
             cotangent = cotangent * (1.0 - update)
-        cotangent = columns.activate_backward(recipe.activation, mix.argument, cotangent)
+        cotangent = primitives.activate_backward(layout, recipe.activation, mix.argument, cotangent)
         if not recipe.layer_norm:
             return cotangent, of_update, of_state, []
         of_weights = [cotangent * mix.normalised, cotangent]
-        cotangent = columns.normalise_backward(mix.normalised, mix.inverse, cotangent * self._gain)
+        cotangent = primitives.normalise_backward(
+            layout, mix.normalised, mix.inverse, cotangent * self._gain
+        )
         return cotangent, of_update, of_state, of_weights
 
     def gates_backward(
@@ -176,26 +182,26 @@ class StepFormulas:
         """Take the cotangents of the gates back to what the matrix products gave.
 
         Returns:
-            Those of r and, if there is an update gate, of u, `[H, B]` each; and those of gain and
+            Those of r and, if there is an update gate, of u; and those of gain and
             offset, for each sample: of r, then of u.
         """
-        recipe, units = self._recipe, self._recipe.units
+        recipe, layout, units = self._recipe, self._layout, self._recipe.units
         of_weights: list[Tensor] = []
 
-        def through_norm(gate: Gate, cotangent: Tensor, rows: slice) -> Tensor:
+        def through_norm(gate: Gate, cotangent: Tensor, *part: int | None) -> Tensor:
             if not recipe.layer_norm:
                 return cotangent
             of_weights.extend([cotangent * gate.normalised, cotangent])
-            cotangent = cotangent * self._gate_gain[rows]
-            return columns.normalise_backward(gate.normalised, gate.inverse, cotangent)
+            cotangent = cotangent * layout.part(self._gate_gain, *part)
+            return primitives.normalise_backward(layout, gate.normalised, gate.inverse, cotangent)
 
-        parts = [through_norm(gates.target, of_target, slice(None, units))]
+        parts = [through_norm(gates.target, of_target, None, units)]
         if gates.update is not None:
             is_first = not (recipe.layer_norm and recipe.after_sigmoid)
             if is_first:
-                of_update = columns.sigmoid_backward(gates.update.sigmoid, of_update)
-            of_update = through_norm(gates.update, of_update, slice(units, None))
+                of_update = primitives.sigmoid_backward(gates.update.sigmoid, of_update)
+            of_update = through_norm(gates.update, of_update, units, None)
             if not is_first:
-                of_update = columns.sigmoid_backward(gates.update.sigmoid, of_update)
+                of_update = primitives.sigmoid_backward(gates.update.sigmoid, of_update)
             parts.append(of_update)
         return parts, of_weights

@@ -10,7 +10,8 @@ if BACKEND == "tensorflow":
 
     from rumcli.cells import rotation
     from rumcli.cells.kernels import recall
-    from rumcli.cells.kernels.columns import Statistics
+    from rumcli.cells.kernels.columns import COLUMNS
+    from rumcli.cells.kernels.primitives import Statistics
 
 pytestmark = needs_tensorflow
 
@@ -24,7 +25,7 @@ def draw(seed, *shape):
 def turn_of(x, y, hidden_state):
     """Return the rotation from x to y as the kernels have it, of columns."""
     a, b = (v / tf.norm(v, axis=0, keepdims=True) for v in (x, y))
-    return recall.make_turn(a, b, hidden_state, Statistics([]))
+    return recall.make_turn(COLUMNS, a, b, hidden_state, Statistics(COLUMNS, []))
 
 
 def matrices(x, y):
@@ -60,7 +61,7 @@ def test_the_gradient_of_a_turn(vectors):
         result = turned(matrices(x, y), h)
     expected = tape.gradient(result, [x, y, h], cotangent)
 
-    found = recall.rotate_backward(turn_of(x, y, h), h, cotangent)
+    found = recall.rotate_backward(COLUMNS, turn_of(x, y, h), h, cotangent)
 
     for one, other in zip((*back(x, y, found), found.hidden_state), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10)
@@ -84,14 +85,16 @@ def test_a_product_of_turns_and_its_gradient(memory_is_used):
     memory, kept = identity, []
     for x, y, h in zip(xs, ys, hs, strict=True):
         turn = turn_of(x, y, h)
-        parts, memory = recall.associate(turn, turn.apply(h), memory)
+        parts, memory = recall.associate(COLUMNS, turn, turn.apply(h), memory)
         kept.append((turn, parts))
     memory = tf.transpose(memory, (0, 2, 1))
     np.testing.assert_allclose(memory, product, rtol=1e-10, atol=1e-14)
     momentum = recall.final_momentum(memory, of_memory)
     for step in reversed(range(STEPS)):
         turn, parts = kept[step]
-        found, memory, momentum = recall.associate_backward(turn, parts, gs[step], memory, momentum)
+        found, memory, momentum = recall.associate_backward(
+            COLUMNS, turn, parts, gs[step], memory, momentum
+        )
         of_x, of_y = back(xs[step], ys[step], found)
         of_state = found.hidden_state
         for one, other in zip((of_x, of_y, of_state), expected, strict=True):

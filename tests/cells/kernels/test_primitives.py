@@ -1,4 +1,4 @@
-"""The formulas on columns: against NumPy, and their gradients against TensorFlow's own."""
+"""The formulas on vectors: against NumPy, and their gradients against TensorFlow's own."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ from tests.cells.gradients import BACKEND, needs_tensorflow
 if BACKEND == "tensorflow":
     import tensorflow as tf
 
-    from rumcli.cells.kernels import columns
+    from rumcli.cells.kernels import primitives
+    from rumcli.cells.kernels.columns import COLUMNS
 
 pytestmark = needs_tensorflow
 
@@ -24,7 +25,7 @@ def draw(*shape):
 
 def forwards():
     """Return statistics that compute whatever they are asked for."""
-    return columns.Statistics([])
+    return primitives.Statistics(COLUMNS, [])
 
 
 def gradient_of(function, x, cotangent):
@@ -38,20 +39,20 @@ def gradient_of(function, x, cotangent):
 @settings(max_examples=60, deadline=None)
 def test_the_inverse_length_is_right_for_any_magnitude(exponent, seed):
     x = np.random.default_rng(seed).standard_normal((HEIGHT, BATCH)) * 10.0**exponent
-    found = columns.inverse_length(tf.constant(x, tf.float32)).numpy().astype("float64")
+    found = primitives.inverse_length(COLUMNS, tf.constant(x, tf.float32)).numpy().astype("float64")
     # A few float32 roundings.
     np.testing.assert_allclose(found[0] * np.linalg.norm(x, axis=0), 1.0, rtol=2e-6)
 
 
 def test_nothing_has_no_length():
-    assert not columns.inverse_length(tf.zeros((HEIGHT, BATCH))).numpy().any()
+    assert not primitives.inverse_length(COLUMNS, tf.zeros((HEIGHT, BATCH))).numpy().any()
 
 
 def test_a_statistic_is_computed_once_and_then_looked_up():
-    first = columns.Statistics(["one", "two"])
+    first = primitives.Statistics(COLUMNS, ["one", "two"])
     one = first("one", lambda: tf.constant([[1.0, 2.0]]))
     first("two", lambda: 3.0 * one)
-    again = columns.Statistics(["one", "two"], first.rows())
+    again = primitives.Statistics(COLUMNS, ["one", "two"], first.joined())
     np.testing.assert_array_equal(again("two", lambda: pytest.fail("computed")), [[3.0, 6.0]])
 
 
@@ -59,7 +60,9 @@ def test_the_sum_of_directions_is_perpendicular_to_their_difference():
     a, b = (x / np.linalg.norm(x, axis=0) for x in (draw().numpy(), draw().numpy()))
     b[:, 0], b[:, 1] = -a[:, 0], 0.0  # opposed; without a direction
     a[:, 2] = 0.0
-    summed, inverse = columns.sum_of_directions(tf.constant(a), tf.constant(b), forwards())
+    summed, inverse = primitives.sum_of_directions(
+        COLUMNS, tf.constant(a), tf.constant(b), forwards()
+    )
     summed, inverse = summed.numpy(), inverse.numpy()[0]
     assert inverse[0] == inverse[2] == 0.0  # there is no bisector
     np.testing.assert_allclose(np.linalg.norm(summed[:, [1, 3]], axis=0) * inverse[[1, 3]], 1.0)
@@ -69,13 +72,13 @@ def test_the_sum_of_directions_is_perpendicular_to_their_difference():
 
 def test_normalisation_and_its_gradient():
     x, cotangent = draw(), draw()
-    normalised, inverse = columns.normalise(x, "x", forwards())
+    normalised, inverse = primitives.normalise(COLUMNS, x, "x", forwards())
     values = x.numpy()
     expected = (values - values.mean(axis=0)) / np.sqrt(values.var(axis=0) + 1e-3)
     np.testing.assert_allclose(normalised, expected, rtol=1e-12)
     np.testing.assert_allclose(
-        columns.normalise_backward(normalised, inverse, cotangent),
-        gradient_of(lambda v: columns.normalise(v, "x", forwards())[0], x, cotangent),
+        primitives.normalise_backward(COLUMNS, normalised, inverse, cotangent),
+        gradient_of(lambda v: primitives.normalise(COLUMNS, v, "x", forwards())[0], x, cotangent),
         rtol=1e-10,
     )
 
@@ -83,12 +86,12 @@ def test_normalisation_and_its_gradient():
 @pytest.mark.parametrize("magnitude", [1e-9, 1.0, 1e20])
 def test_the_time_norm_and_its_gradient_on_both_sides_of_the_floor(magnitude):
     x, cotangent = magnitude * draw(), draw()
-    factor = columns.time_norm(x, 0.7)
+    factor = primitives.time_norm(COLUMNS, x, 0.7)
     length = np.linalg.norm(x.numpy(), axis=0)
     np.testing.assert_allclose(factor[0], 0.7 / np.maximum(length, 1e-6), rtol=1e-12)
     plain = lambda v: 0.7 * v / tf.maximum(tf.norm(v, axis=0), 1e-6)  # noqa: E731
     np.testing.assert_allclose(
-        columns.time_norm_backward(factor, factor * x, 0.7, cotangent),
+        primitives.time_norm_backward(COLUMNS, factor, factor * x, 0.7, cotangent),
         gradient_of(plain, x, cotangent),
         rtol=1e-9,
     )
@@ -97,12 +100,12 @@ def test_the_time_norm_and_its_gradient_on_both_sides_of_the_floor(magnitude):
 @pytest.mark.parametrize("name", ["tanh", "softmax", "sparsemax"])
 def test_an_activation_goes_over_the_units(name):
     x, cotangent = draw(), draw()
-    function = getattr(columns.activations, name)
+    function = getattr(primitives.activations, name)
     np.testing.assert_allclose(
-        columns.activate(name, x), np.transpose(function(tf.transpose(x))), rtol=1e-12
+        primitives.activate(COLUMNS, name, x), np.transpose(function(tf.transpose(x))), rtol=1e-12
     )
     np.testing.assert_allclose(
-        tf.function(columns.activate_backward)(name, x, cotangent),
+        tf.function(primitives.activate_backward)(COLUMNS, name, x, cotangent),
         gradient_of(lambda v: tf.transpose(function(tf.transpose(v))), x, cotangent),
         rtol=1e-10,
         atol=1e-15,
