@@ -1,6 +1,6 @@
 """RUM as a layer of your own Keras model: it learns to add up the two numbers that are marked.
 
-The adding problem of Hochreiter and Schmidhuber (1997). A model that has learnt nothing has a mean
+The adding problem of Hochreiter and Schmidhuber (1997). A model that has learned nothing has a mean
 squared error of 1/6: it always answers 1.
 
     python examples/layer.py [--steps 400] [--length 50]
@@ -43,7 +43,7 @@ def main(arguments=None):
     generator = np.random.default_rng(1)
     model.fit(*batch(generator, 64 * options.steps, options.length), batch_size=64, verbose=2)
     error = model.evaluate(*batch(generator, 1024, options.length), verbose=0)
-    print(f"mean squared error {error:.4f}; a model that has learnt nothing: {1 / 6:.4f}")
+    print(f"mean squared error {error:.4f}; a model that has learned nothing: {1 / 6:.4f}")
 
 
 if __name__ == "__main__":

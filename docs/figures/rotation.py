@@ -28,15 +28,15 @@ def seen(point: np.ndarray, height: float = 0.0) -> np.ndarray:
     return np.array([point[0] - 0.42 * point[1], 0.42 * point[1] + 0.12 * point[0] + height])
 
 
-def arrow(axes: Axes, start: np.ndarray, end: np.ndarray, colour: str, **style: object) -> None:
+def arrow(axes: Axes, start: np.ndarray, end: np.ndarray, color: str, **style: object) -> None:
     """Draw a straight arrow."""
     options = {"arrowstyle": "-|>", "mutation_scale": 11, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
-    axes.add_patch(patches.FancyArrowPatch(start, end, color=colour, **{**options, **style}))
+    axes.add_patch(patches.FancyArrowPatch(start, end, color=color, **{**options, **style}))
 
 
-def label(axes: Axes, place: np.ndarray, text: str, colour: str = STATE) -> None:
+def label(axes: Axes, place: np.ndarray, text: str, color: str = STATE) -> None:
     """Write centred at a place."""
-    axes.text(*place, text, color=colour, ha="center", va="center", fontsize=11)
+    axes.text(*place, text, color=color, ha="center", va="center", fontsize=11)
 
 
 def in_space(axes: Axes) -> None:
@@ -46,9 +46,9 @@ def in_space(axes: Axes) -> None:
     label(axes, seen(np.array([1.15, -0.3])), "plane of x̃ and r", MIRROR)
     origin = seen(at(0, 0))
     angle = _R - _X
-    for degrees, colour, name in ((_X, EMBEDDED, "x̃"), (_R, TARGET, "r")):
-        arrow(axes, origin, seen(at(degrees, 1.45)), colour)
-        label(axes, seen(at(degrees, 1.6)), name, colour)
+    for degrees, color, name in ((_X, EMBEDDED, "x̃"), (_R, TARGET, "r")):
+        arrow(axes, origin, seen(at(degrees, 1.45)), color)
+        label(axes, seen(at(degrees, 1.6)), name, color)
     for degrees, name, width in ((_H, "h", 1.4), (_H + angle, "Rh", 2.4)):
         shadow = at(degrees, _SHADOW)
         arrow(axes, origin, seen(shadow), MIRROR, linestyle=(0, (3, 2)), lw=1.2)
@@ -67,16 +67,16 @@ def in_plane(axes: Axes) -> None:
     """Look at the plane from above: two reflections are one rotation by twice the angle."""
     middle = (_X + _R) / 2
     once, twice = 2 * _X - _H, _H + _R - _X
-    for degrees, colour, name in (
+    for degrees, color, name in (
         (_X, EMBEDDED, "a = x̃/|x̃|"),
         (_R, TARGET, "b = r/|r|"),
         (middle, MIRROR, "w"),
     ):
         line = np.array([at(degrees, -0.45), at(degrees, 1.75)])
-        axes.plot(*line.T, color=colour, lw=0.8, linestyle=(0, (6, 3)))
-        arrow(axes, at(0, 0), at(degrees), colour)
+        axes.plot(*line.T, color=color, lw=0.8, linestyle=(0, (6, 3)))
+        arrow(axes, at(0, 0), at(degrees), color)
         offset = {"w": (0.1, 0.05), "b = r/|r|": (0.1, 0.12)}.get(name, (0.16, -0.14))
-        label(axes, at(degrees, 1.8) + offset, name, colour)
+        label(axes, at(degrees, 1.8) + offset, name, color)
     for degrees, name, width, offset in (
         (_H + 0.0, "h", 1.4, (0.0, 0.12)),
         (once, "p", 1.4, (0.1, -0.08)),

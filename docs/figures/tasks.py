@@ -19,15 +19,15 @@ from rumcli.data.babi.story import Question
 from rumcli.data.windows import Windows
 
 INK, FAINT, EMPTY, ASKED = "#222222", "#7a7a7a", "#f1f3f5", "#ffd8a8"
-COLOURS = ["#a6cee3", "#b2df8a", "#fdbf6f", "#fb9a99", "#cab2d6", "#ffff99", "#8dd3c7", "#d9b38c"]
+COLORS = ["#a6cee3", "#b2df8a", "#fdbf6f", "#fb9a99", "#cab2d6", "#ffff99", "#8dd3c7", "#d9b38c"]
 _TEXT = "a rotation keeps the length of what it turns. "
 
 
 def row(axes: Axes, y: float, name: str, cells: Sequence[tuple[str, str]]) -> None:
-    """Draw one cell for each time step, as text on a colour, with the row's name before it."""
+    """Draw one cell for each time step, as text on a color, with the row's name before it."""
     axes.text(-0.4, y + 0.5, name, ha="right", va="center", fontsize=9, color=INK)
-    for x, (text, colour) in enumerate(cells):
-        box = patches.Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", lw=1)
+    for x, (text, color) in enumerate(cells):
+        box = patches.Rectangle((x, y), 1, 1, facecolor=color, edgecolor="white", lw=1)
         axes.add_patch(box)
         axes.text(x + 0.5, y + 0.47, text, ha="center", va="center", fontsize=8, color=INK)
 
@@ -53,7 +53,7 @@ def copying_example(delay: int = 20) -> plt.Figure:
     def cell(symbol: int) -> tuple[str, str]:
         if symbol == copying.MARKER:
             return "▸", ASKED
-        return ("", EMPTY) if symbol == copying.BLANK else (str(symbol), COLOURS[symbol - 1])
+        return ("", EMPTY) if symbol == copying.BLANK else (str(symbol), COLORS[symbol - 1])
 
     steps = batch.inputs.shape[1]
     drawn = blank(steps + 0.3, 4.6)
@@ -111,8 +111,8 @@ def babi_example(subtask: int = 2) -> plt.Figure:
     for number, line in enumerate(story.lines, 1):
         y = 1.3 * (len(story.lines) - number) + 0.4
         supports = number in question.supporting
-        colour = "#e6f2dc" if supports else ASKED if line is question else EMPTY
-        axes.add_patch(patches.Rectangle((0, y), 20, 1.15, facecolor=colour, lw=0))
+        color = "#e6f2dc" if supports else ASKED if line is question else EMPTY
+        axes.add_patch(patches.Rectangle((0, y), 20, 1.15, facecolor=color, lw=0))
         axes.text(0.4, y + 0.55, f"{number}", fontsize=9, color=FAINT, va="center")
         axes.text(1.6, y + 0.55, line.text, fontsize=9, color=INK, va="center")
     axes.text(20.6, 0.95, f"→  {question.answer}", fontsize=11, va="center", color=INK)
@@ -128,14 +128,14 @@ def characters_example(streams: int = 3, length: int = 12) -> plt.Figure:
     drawn = blank(2 * length + 1.5, 1.2 * streams + 3.4, left=6)
     axes = drawn.axes[0]
 
-    def cells(codes: Sequence[int], colour: str) -> list[tuple[str, str]]:
-        return [(chr(code).replace(" ", "␣"), colour) for code in codes]
+    def cells(codes: Sequence[int], color: str) -> list[tuple[str, str]]:
+        return [(chr(code).replace(" ", "␣"), color) for code in codes]
 
     for stream in range(streams):
         y = 1.2 * (streams - stream) + 1.0
         shown: list[tuple[str, str]] = []
-        for number, colour in enumerate(("#dbe4f0", "#e6f2dc")):
-            shown += cells(windows.training_window(number)[0][stream], colour)
+        for number, color in enumerate(("#dbe4f0", "#e6f2dc")):
+            shown += cells(windows.training_window(number)[0][stream], color)
         row(axes, y, f"stream {stream + 1}", shown)
     targets = windows.training_window(0)[1][-1]
     row(axes, 0.9, f"targets of {streams}", cells(targets, ASKED))

@@ -21,7 +21,7 @@ Tensor = Any
 
 
 def published_kernel() -> initializers.Initializer:
-    """Return the published initialiser of EUNN's and GORU's kernels: uniform in (−0.01, 0.01)."""
+    """Return the published initializer of EUNN's and GORU's kernels: uniform in (−0.01, 0.01)."""
     return initializers.RandomUniform(-0.01, 0.01)
 
 
@@ -43,9 +43,9 @@ class EUNNCell(RecurrentCell):
 
     Args:
         units: Size of the state, H.
-        capacity: L, the number of layers of neighbouring pairs; None for 2, as published, or where
+        capacity: L, the number of layers of neighboring pairs; None for 2, as published, or where
             `pairing` has its own number.
-        pairing: `"neighbours"`; or `"fft"`, with ⌈log₂ H⌉ layers.
+        pairing: `"neighbors"`; or `"fft"`, with ⌈log₂ H⌉ layers.
         complex_valued: Whether the state is complex.
         kernel_initializer: For W, its real and its imaginary part one by one. None: uniform in
             (−0.01, 0.01), as published.
@@ -62,7 +62,7 @@ class EUNNCell(RecurrentCell):
         self,
         units: int,
         capacity: int | None = None,
-        pairing: str = "neighbours",
+        pairing: str = "neighbors",
         complex_valued: bool = False,
         kernel_initializer: Any = None,
         bias_initializer: Any = "zeros",
@@ -176,7 +176,7 @@ class EUNN(RecurrentLayer):
     Args:
         units: Size of the state, H.
         capacity: See `EUNNCell`, as for all arguments up to `bias_initializer`.
-        pairing: `"neighbours"` or `"fft"`.
+        pairing: `"neighbors"` or `"fft"`.
         complex_valued: Whether the state is complex.
         kernel_initializer: For W, or None for the published one.
         bias_initializer: For b.
@@ -192,7 +192,7 @@ class EUNN(RecurrentLayer):
         self,
         units: int,
         capacity: int | None = None,
-        pairing: str = "neighbours",
+        pairing: str = "neighbors",
         complex_valued: bool = False,
         kernel_initializer: Any = None,
         bias_initializer: Any = "zeros",

@@ -39,9 +39,9 @@ class GORUCell(RecurrentCell):
 
     Args:
         units: Size of the state, H.
-        capacity: L, the number of layers of neighbouring pairs; None for 2, as published, or where
+        capacity: L, the number of layers of neighboring pairs; None for 2, as published, or where
             `pairing` has its own number.
-        pairing: `"neighbours"`; or `"fft"`, with ⌈log₂ H⌉ layers.
+        pairing: `"neighbors"`; or `"fft"`, with ⌈log₂ H⌉ layers.
         kernel_initializer: For W_xc, W_xr and W_xg, one by one. None: uniform in (−0.01, 0.01), as
             published.
         recurrent_initializer: For W_hr and W_hg. None: likewise.
@@ -59,7 +59,7 @@ class GORUCell(RecurrentCell):
         self,
         units: int,
         capacity: int | None = None,
-        pairing: str = "neighbours",
+        pairing: str = "neighbors",
         kernel_initializer: Any = None,
         recurrent_initializer: Any = None,
         bias_initializer: Any = None,
@@ -174,7 +174,7 @@ class GORU(RecurrentLayer):
     Args:
         units: Size of the state, H.
         capacity: See `GORUCell`, as for all arguments up to `bias_initializer`.
-        pairing: `"neighbours"` or `"fft"`.
+        pairing: `"neighbors"` or `"fft"`.
         kernel_initializer: For the kernels of the inputs, or None for the published one.
         recurrent_initializer: For those of the state, or None for the published one.
         bias_initializer: For the biases, or None for the published ones.
@@ -190,7 +190,7 @@ class GORU(RecurrentLayer):
         self,
         units: int,
         capacity: int | None = None,
-        pairing: str = "neighbours",
+        pairing: str = "neighbors",
         kernel_initializer: Any = None,
         recurrent_initializer: Any = None,
         bias_initializer: Any = None,

@@ -1,4 +1,4 @@
-"""The layer-normalised LSTM: `LNLSTMCell` (one step) and `LNLSTM` (the layer).
+"""The layer-normalized LSTM: `LNLSTMCell` (one step) and `LNLSTM` (the layer).
 
 Source: arXiv:1607.06450. Only mathematics here: no files, no printing, no argument parsing.
 """
@@ -22,11 +22,11 @@ _GATES = 4  # i, j, f, o
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class LNLSTMCell(RecurrentCell):
-    """One step of the LSTM with layer normalisation.
+    """One step of the LSTM with layer normalization.
 
     With input `x [B, D]`, hidden state `h [B, H]` and cell state `c [B, H]`:
 
-        (i, j, f, o) = LN(x W_x + h W_h + b)     each quarter normalised by itself
+        (i, j, f, o) = LN(x W_x + h W_h + b)     each quarter normalized by itself
         c'           = σ(f + 1) ⊙ c + σ(i) ⊙ tanh(j)
         h'           = σ(o) ⊙ tanh(LN(c'))
 
@@ -156,7 +156,7 @@ class LNLSTMCell(RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class LNLSTM(RecurrentLayer):
-    """The layer-normalised LSTM over a sequence.
+    """The layer-normalized LSTM over a sequence.
 
     Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`. The
     states are h and c, `[B, H]` each.

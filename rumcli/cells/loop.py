@@ -89,7 +89,7 @@ def _with_output_first(
 
 
 def _of_any_batch_size(tensor: Tensor) -> Tensor:
-    """Hide the size of the batch from TensorFlow's graph optimiser, inside of a graph.
+    """Hide the size of the batch from TensorFlow's graph optimizer, inside of a graph.
 
     Where all sizes are known and large, it makes sums in the gradient of a loop in temporary
     variables, of which the last is left over and the next call fails: "Already exists: Resource

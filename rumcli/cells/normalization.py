@@ -19,7 +19,7 @@ SMALLEST_NORM = 1e-6
 
 
 def layer_norm(x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
-    """Normalise the last axis to mean 0 and variance 1, then scale and shift it.
+    """Normalize the last axis to mean 0 and variance 1, then scale and shift it.
 
     Args:
         x: `[..., H]`.
@@ -78,7 +78,7 @@ def draw_at_full_precision(initializer: Any) -> Callable[..., Tensor] | None:
 
 
 def per_block(initializer: initializers.Initializer, blocks: int) -> Callable[..., Tensor]:
-    """Make an initialiser that draws each of `blocks` equal groups of columns by itself.
+    """Make an initializer that draws each of `blocks` equal groups of columns by itself.
 
     An orthogonal `[D + H, 2H]` matrix is not two orthogonal `[D + H, H]` ones; gates need these.
 
@@ -102,7 +102,7 @@ def per_block(initializer: initializers.Initializer, blocks: int) -> Callable[..
 
 
 def _reseeded(initializer: initializers.Initializer, offset: int) -> initializers.Initializer:
-    # A Keras initialiser draws the same values each time it is called. A plain function of shape
+    # A Keras initializer draws the same values each time it is called. A plain function of shape
     # and dtype, which Keras takes too, has no seed to change.
     if not isinstance(initializer, initializers.Initializer):
         return initializer

@@ -26,7 +26,7 @@ class OriginalCell:
         features: D.
         units: H.
         update_gate: Whether it has one.
-        layer_norm: Whether it normalises; the original does so after the sigmoid.
+        layer_norm: Whether it normalizes; the original does so after the sigmoid.
         candidate_bias: Whether the embedded input has a bias.
         weights: By the names that `RUMCell` gives them.
         names: What each of them is called in the original: several where it is made of several.
@@ -49,7 +49,7 @@ def scopes(names: Iterable[str]) -> list[str]:
 
 
 def variables_of(scope: str, names: Iterable[str]) -> list[str]:
-    """Return the variables of a cell; those that an optimiser keeps of them are left out."""
+    """Return the variables of a cell; those that an optimizer keeps of them are left out."""
     begin = f"{scope}/" if scope else ""
     ends = ("weights", "biases", "alpha", "bias")
     return [

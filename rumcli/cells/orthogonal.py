@@ -24,7 +24,7 @@ from rumcli.cells.rotation import computation_dtype
 Tensor = Any
 Map = Callable[[Tensor], Tensor]
 
-PAIRINGS = ("neighbours", "fft")
+PAIRINGS = ("neighbors", "fft")
 NEIGHBOUR_LAYERS = 2  # as published, unless another number is asked for
 
 
@@ -63,7 +63,7 @@ class Turn(NamedTuple):
 class PairedRotations:
     """Which units are paired in which order, and the maps that this makes of angles.
 
-    `"neighbours"`: L layers; the even ones pair units (0, 1), (2, 3), …, the odd ones (1, 2),
+    `"neighbors"`: L layers; the even ones pair units (0, 1), (2, 3), …, the odd ones (1, 2),
     (3, 4), …. A last unit without a partner is left as it is, and so is the first one of an odd
     layer.
 
@@ -73,8 +73,8 @@ class PairedRotations:
 
     Args:
         units: Size of the state, H; any.
-        pairing: `"neighbours"` or `"fft"`.
-        capacity: L, the number of layers of `"neighbours"`; None for 2. `"fft"` has its own.
+        pairing: `"neighbors"` or `"fft"`.
+        capacity: L, the number of layers of `"neighbors"`; None for 2. `"fft"` has its own.
 
     Raises:
         ValueError: If the pairing is unknown, the units or the capacity are not a positive integer,
@@ -82,7 +82,7 @@ class PairedRotations:
     """
 
     units: int
-    pairing: str = "neighbours"
+    pairing: str = "neighbors"
     capacity: int | None = None
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class PairedRotations:
         if capacity is not None and self.pairing == "fft":
             raise ValueError(
                 f"pairing='fft' has as many layers as log₂ of the units, so that capacity must be "
-                f"None, got {self.capacity!r}; capacity is for pairing='neighbours'"
+                f"None, got {self.capacity!r}; capacity is for pairing='neighbors'"
             )
 
     @functools.cached_property

@@ -27,7 +27,7 @@ OPPOSED_NORM = {"float32": 2.0**-20, "float64": 2.0**-49}
 
 
 def computation_dtype(dtype: str) -> str:
-    """Return the dtype in which rotations and normalisations on data of `dtype` are computed.
+    """Return the dtype in which rotations and normalizations on data of `dtype` are computed.
 
     Half precision keeps about three digits: a chain of rotations in it would not stay orthogonal.
     """

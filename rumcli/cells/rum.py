@@ -38,8 +38,8 @@ class RUMCell(RecurrentCell):
         units: Size of the state, H.
         activation: f. Any Keras activation.
         time_norm: The time norm η > 0, or None for none.
-        layer_norm: Whether to normalise `r`, `u` and the argument of f over the units.
-        layer_norm_order: Where `u` is normalised: `"before_sigmoid"` keeps it in (0, 1);
+        layer_norm: Whether to normalize `r`, `u` and the argument of f over the units.
+        layer_norm_order: Where `u` is normalized: `"before_sigmoid"` keeps it in (0, 1);
             `"after_sigmoid"` is what the published language models were trained with, and there
             `u` can leave [0, 1].
         zoneout: Probability, in [0, 1), that a unit keeps its previous value in a training step.
@@ -256,7 +256,7 @@ class RUM(RecurrentLayer):
         units: Size of the state, H.
         activation: See `RUMCell`, as for all arguments up to `seed`.
         time_norm: The time norm η > 0, or None.
-        layer_norm: Whether to normalise over the units.
+        layer_norm: Whether to normalize over the units.
         layer_norm_order: `"before_sigmoid"` or, as published, `"after_sigmoid"`.
         zoneout: Probability that a unit keeps its previous value in a training step.
         update_gate: Whether the update gate exists.

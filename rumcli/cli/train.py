@@ -85,7 +85,7 @@ def train(
         int | None, options.integer("Examples per training step. Default: the preset's.")
     ] = None,
     learning_rate: Annotated[
-        float | None, options.real("Step size of the optimiser. Default: the preset's.")
+        float | None, options.real("Step size of the optimizer. Default: the preset's.")
     ] = None,
     seed: Annotated[
         int | None, options.integer("Seed of data, weights, dropout and zoneout. Default: 1.")
@@ -94,7 +94,7 @@ def train(
         str | None,
         typer.Option(
             metavar="stop|skip",
-            help="What a loss or gradient that is not finite does: end the run, or take no step. "
+            help="What to do when the loss or gradient is not finite: stop the run or skip the step. "
             "Default: stop.",
             autocompletion=options.completing(lambda: _ON_NAN),
         ),
@@ -161,7 +161,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")] = False,
     debug: options.Debug = False,
 ) -> None:
-    """Train a cell on a task, and show how far it came from the task's reference level.
+    """Train a cell on a task, and score it relative to the task's baseline.
 
     Settings come from the task's preset, then --preset, then --set, then the other options.
     Ctrl-C saves and says how to go on.

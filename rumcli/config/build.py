@@ -111,7 +111,7 @@ def changed(run: schema.RunConfig, layer: Document) -> schema.RunConfig:
 
     Args:
         run: The configuration.
-        layer: Some keys with other values. A new cell or optimiser keeps the options of the old
+        layer: Some keys with other values. A new cell or optimizer keeps the options of the old
             one that it has.
 
     Raises:
@@ -242,7 +242,7 @@ def _name(document: Document, section: str) -> str | None:
 
 
 def _merge(values: dict[str, Any], document: Document) -> dict[str, Any]:
-    """Lay `document` over `values`; a new cell or optimiser keeps the options of the old it has."""
+    """Lay `document` over `values`; a new cell or optimizer keeps the options of the old it has."""
     # A description is of the preset; what is made of it is something else.
     given = {key: value for key, value in document.values.items() if key != "description"}
     return _merged(schema.RunConfig, values, given)

@@ -59,7 +59,7 @@ class ARUMConfig(_Looped, SlowARUMConfig):
 
 
 class FastLNLSTMConfig(Section):
-    """The layer-normalised LSTM as a fast cell."""
+    """The layer-normalized LSTM as a fast cell."""
 
     name: Literal["lnlstm"] = "lnlstm"
     forget_bias: Annotated[float, Field(allow_inf_nan=False)] = 1.0
@@ -71,17 +71,17 @@ class FastLNLSTMConfig(Section):
 
 
 class SlowLNLSTMConfig(FastLNLSTMConfig, _Sized):
-    """The layer-normalised LSTM as a slow cell."""
+    """The layer-normalized LSTM as a slow cell."""
 
 
 class LNLSTMConfig(_Looped, SlowLNLSTMConfig):
-    """The layer-normalised LSTM."""
+    """The layer-normalized LSTM."""
 
 
 class _OrthogonalOptions(Section):
     pairing: Annotated[
-        Literal["neighbours", "fft"], Field(description="which units each layer of U turns")
-    ] = "neighbours"
+        Literal["neighbors", "fft"], Field(description="which units each layer of U turns")
+    ] = "neighbors"
     capacity: Annotated[
         Positive | None, Field(description="number of layers of U; null is 2, or that of 'fft'")
     ] = None

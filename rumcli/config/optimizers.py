@@ -1,4 +1,4 @@
-"""The schema of the optimisers, and of how the learning rate changes as a run goes on."""
+"""The schema of the optimizers, and of how the learning rate changes as a run goes on."""
 
 from __future__ import annotations
 

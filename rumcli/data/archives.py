@@ -1,6 +1,6 @@
 """Files inside a folder, a zip or a tar, one after the other; never extracted, only read.
 
-Nothing that an archive says is used as a path: names serve to recognise files. Links and devices in
+Nothing that an archive says is used as a path: names serve to recognize files. Links and devices in
 it do not count.
 """
 

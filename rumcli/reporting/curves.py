@@ -9,8 +9,8 @@ from typing import IO, Any
 
 from rumcli.reporting import plots, wording
 
-# Of colour-blind-safe colours, Okabe and Ito 2008, without yellow.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# Of color-blind-safe colors, Okabe and Ito 2008, without yellow.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _DASHES = ("-", "--", ":", "-.")
 _AXES = {"steps": ("step", 1.0, "training steps"), "time": ("seconds", 60.0, "minutes")}
 OVER = tuple(_AXES)
@@ -71,8 +71,8 @@ def draw(
             [x for x, _ in points],
             [y for _, y in points],
             label=plots.label(curve.label),
-            color=_COLOURS[number % len(_COLOURS)],
-            linestyle=_DASHES[number // len(_COLOURS) % len(_DASHES)],
+            color=_COLORS[number % len(_COLORS)],
+            linestyle=_DASHES[number // len(_COLORS) % len(_DASHES)],
             marker="o" if len(points) <= 40 else None,
             markersize=3.5,
         )

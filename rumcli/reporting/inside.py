@@ -13,9 +13,9 @@ from rumcli.tasks.inside import LayerTrace
 from rumcli.training.inspection import Inspection
 from rumcli.training.landscape import Landscape
 
-# Of colour-blind-safe colours, Okabe and Ito 2008.
+# Of color-blind-safe colors, Okabe and Ito 2008.
 _BLUE, _VERMILION = "#0072B2", "#D55E00"
-# Made for colour-blind readers; its lightness grows evenly, so that it survives grey print.
+# Made for color-blind readers; its lightness grows evenly, so that it survives grey print.
 _MAP = "cividis"
 _HEIGHTS = {"angles": 1.0, "norm": 0.8, "gate": 1.6, "spectrum": 1.3}
 _MOST_LETTERS = 34  # of a label under the axis
@@ -260,7 +260,7 @@ def _draw_landscape(figure: Any, landscape: Landscape, inspection: Inspection) -
     bar = figure.colorbar(filled, ax=axes, location="bottom", format="%.4g", aspect=30)
     bar.minorticks_off()
     loss = wording.with_unit("loss", inspection.run.task.name)
-    bar.set_label(loss + (", logarithmic colours" if norm == "log" else ""))
+    bar.set_label(loss + (", logarithmic colors" if norm == "log" else ""))
 
 
 def _levels(losses: Any) -> tuple[np.ndarray, str]:

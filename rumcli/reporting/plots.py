@@ -7,8 +7,8 @@ from typing import IO, Any
 from rumcli import files
 from rumcli.errors import ConfigError
 
-# Of colour-blind-safe colours: Okabe and Ito 2008.
-_COLOURS = {"rum": "#0072B2", "arum": "#D55E00", "gru": "#666666", "lstm": "#AAAAAA"}
+# Of color-blind-safe colors: Okabe and Ito 2008.
+_COLORS = {"rum": "#0072B2", "arum": "#D55E00", "gru": "#666666", "lstm": "#AAAAAA"}
 _AXES = {"steps": "T, time steps", "units": "H, units"}
 
 
@@ -60,8 +60,8 @@ def bench(document: dict[str, Any], file: IO[bytes], kind: str) -> None:
 def _bars(place: Any, point: dict[str, Any]) -> None:
     results = point["results"][::-1]
     ratios = [result["ratio"] for result in results]
-    colours = [_COLOURS.get(result["cell"]) for result in results]
-    bars = place.barh([result["subject"] for result in results], ratios, color=colours)
+    colors = [_COLORS.get(result["cell"]) for result in results]
+    bars = place.barh([result["subject"] for result in results], ratios, color=colors)
     place.bar_label(bars, fmt="%.2f", padding=3)
     place.axvline(1.0, color="black", linewidth=0.8, linestyle=":")
     place.margins(x=0.18)
@@ -76,7 +76,7 @@ def _curves(place: Any, axis: str, points: list[dict[str, Any]]) -> None:
     for number, result in enumerate(points[0]["results"]):
         times = [1e3 * point["results"][number]["median_seconds"] for point in points]
         place.plot(
-            values, times, marker="o", label=result["subject"], color=_COLOURS.get(result["cell"])
+            values, times, marker="o", label=result["subject"], color=_COLORS.get(result["cell"])
         )
     place.set_xscale("log")
     place.set_yscale("log")

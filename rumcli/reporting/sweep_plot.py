@@ -12,7 +12,7 @@ from rumcli.sweeps.points import Parameter, Range
 from rumcli.sweeps.results import Point, Results
 
 _COLUMNS = 3
-_POINT, _RUN = "#0072B2", "#999999"  # of colour-blind-safe colours: Okabe and Ito 2008
+_POINT, _RUN = "#0072B2", "#999999"  # of color-blind-safe colors: Okabe and Ito 2008
 
 
 def draw(found: Results, parameters: dict[str, Parameter], file: IO[bytes], kind: str) -> None:

@@ -56,7 +56,7 @@ def deviation(name: str, mean: float, number: float) -> str:
 
 
 def distance(reference: Reference, number: float) -> str:
-    """Say where a value lies from the level of a model that has learnt nothing."""
+    """Say where a value lies from the level of a model that has learned nothing."""
     if reference.solved < reference.baseline:
         ratio = number / reference.baseline
         if ratio >= 2:

@@ -1,7 +1,7 @@
 """Sentences as vectors, read with a question in mind, and a question that looks back at them.
 
 Sources: arXiv:1612.03969, section 3, for words that are weighted by place, with weights that are
-learnt; arXiv:1606.04582 for a question that each layer changes sentence by sentence for the next
+learned; arXiv:1606.04582 for a question that each layer changes sentence by sentence for the next
 one; arXiv:1503.08895, section 2.2, for several looks, one after the other, there called hops.
 """
 
@@ -22,7 +22,7 @@ Tensor = Any
 class SentenceEncoder(keras.layers.Layer):
     """Makes one vector of the words of a sentence: their sum, weighted by place.
 
-    With weights `w_j [E]` for the place j, learnt with the words' vectors, a sentence is
+    With weights `w_j [E]` for the place j, learned with the words' vectors, a sentence is
     `Σ_j w_j ⊙ v_j`. They are random at first, of mean 1 and deviation 1: weights that are alike
     leave sentences with the same words alike.
 

@@ -40,7 +40,7 @@ class Task(abc.ABC):
     @property
     @abc.abstractmethod
     def reference(self) -> Reference:
-        """The levels of `monitor` that mean "learnt nothing" and "solved"."""
+        """The levels of `monitor` that mean "learned nothing" and "solved"."""
 
     @abc.abstractmethod
     def model(self) -> keras.Model:

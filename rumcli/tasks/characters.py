@@ -110,7 +110,7 @@ class Characters(Task):
     def model(self) -> keras.Model:
         """Make the compiled model, from windows `[S, L]` to logits `[S, L, V]`.
 
-        The published loss is the sum over the window, and so is that on which the optimiser acts.
+        The published loss is the sum over the window, and so is that on which the optimizer acts.
         """
         task = self._task
         symbols = keras.Input((task.length,), dtype="int32", name="symbols")

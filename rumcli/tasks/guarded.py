@@ -1,6 +1,6 @@
-"""Optimisers that keep the norm of each weight's gradient, and may leave a bad step out.
+"""Optimizers that keep the norm of each weight's gradient, and may leave a bad step out.
 
-A gradient is bad if it, or the square of its norm, is not finite: whatever the optimiser makes of
+A gradient is bad if it, or the square of its norm, is not finite: whatever the optimizer makes of
 such a gradient stays in its moments for the rest of the run.
 """
 
@@ -16,13 +16,13 @@ Tensor = Any
 
 
 class Guarded:
-    """Goes before an optimiser among the bases of a class.
+    """Goes before an optimizer among the bases of a class.
 
     Args:
-        *args: Those of the optimiser.
+        *args: Those of the optimizer.
         skip_bad_steps: Whether a bad gradient leaves weights and moments as they are. If not, it is
             applied: whoever reads `gradient_norms` after the step throws the weights away.
-        **kwargs: Those of the optimiser.
+        **kwargs: Those of the optimizer.
 
     Attributes:
         gradient_norms: The Euclidean norms of the last step's gradients, before they are clipped,
@@ -38,7 +38,7 @@ class Guarded:
         self.skip_bad_steps = skip_bad_steps
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Make the optimiser's variables."""
+        """Make the optimizer's variables."""
         if self.built:
             return
         super().build(variables)
@@ -73,7 +73,7 @@ class Guarded:
         grads: Sequence[Tensor],
         trainable_variables: Sequence[Tensor],
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the weights and the optimiser's variables after a step, as JAX has it."""
+        """Return the weights and the optimizer's variables after a step, as JAX has it."""
         update = super().stateless_apply
         if not self.skip_bad_steps:
             return update(optimizer_variables, grads, trainable_variables)
@@ -89,7 +89,7 @@ class Guarded:
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` makes the same optimiser of."""
+        """Return what `from_config` makes the same optimizer of."""
         return {**super().get_config(), "skip_bad_steps": self.skip_bad_steps}
 
 

@@ -150,13 +150,13 @@ def compile_model(
     metrics: list[keras.metrics.Metric],
     summed_over: int = 1,
 ) -> None:
-    """Give the model its optimiser, its loss, the mean cross-entropy, and its metrics.
+    """Give the model its optimizer, its loss, the mean cross-entropy, and its metrics.
 
     Args:
         model: The model.
         config: The run's configuration.
         metrics: What is measured beside the loss.
-        summed_over: The number of terms of the loss whose sum the optimiser shall act on.
+        summed_over: The number of terms of the loss whose sum the optimizer shall act on.
     """
     skip = config.train.on_nan == "skip"
     model.compile(

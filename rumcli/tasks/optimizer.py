@@ -1,4 +1,4 @@
-"""The optimiser of a run: its learning rate over the steps, and the scale of its gradients."""
+"""The optimizer of a run: its learning rate over the steps, and the scale of its gradients."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _EPSILON = 1e-7  # Keras's own
 def make(
     config: OptimizerConfig, steps: int, summed_over: int = 1, skip_bad_steps: bool = False
 ) -> keras.optimizers.Optimizer:
-    """Make an optimiser of a mean loss that acts as one of the summed loss would.
+    """Make an optimizer of a mean loss that acts as one of the summed loss would.
 
     With a loss L times as large every gradient g becomes L g. Clipped to a norm c that is L times g
     clipped to c/L. Adam's step m/(√v + ε) is then that of g with ε/L, and RMSProp's, g/√(v + ε),
     that with ε/L².
 
     Args:
-        config: The configured optimiser.
+        config: The configured optimizer.
         steps: Length of the run, which the schedule is spread over.
         summed_over: L, the number of terms of the loss whose sum is meant.
         skip_bad_steps: Whether a loss or gradient that is not finite leaves the weights as they

@@ -1,4 +1,4 @@
-"""The order in which examples of different lengths are learnt: like beside like.
+"""The order in which examples of different lengths are learned: like beside like.
 
 A batch costs what its longest example costs.
 """

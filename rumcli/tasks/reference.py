@@ -1,4 +1,4 @@
-"""What a figure means: the level of a model that has learnt nothing, and that of one that has."""
+"""What a figure means: the level of a model that has learned nothing, and that of one that has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Reference:
 
     Args:
         label: What the baseline is called, as in "memoryless".
-        baseline: The metric of a model that has learnt nothing of what the task is about.
+        baseline: The metric of a model that has learned nothing of what the task is about.
         solved: The metric of a model that does the task without a mistake.
         published: What arXiv:1710.09537 reports for the same data, if it does.
     """

@@ -1,6 +1,6 @@
 """The loss around the weights of a model, along two random directions.
 
-Each direction is filter-normalised, so that its length means the same for every part of the model.
+Each direction is filter-normalized, so that its length means the same for every part of the model.
 Source: Li et al. 2018, arXiv:1712.09913, section 4.
 """
 
@@ -76,7 +76,7 @@ def explore(
 
 
 def directions(weights: Sequence[np.ndarray], seed: int) -> tuple[Arrays, Arrays]:
-    """Draw two directions in the space of the weights: Gaussian, filter-normalised.
+    """Draw two directions in the space of the weights: Gaussian, filter-normalized.
 
     Args:
         weights: The trainable weights.

@@ -21,7 +21,7 @@ _SPARSE = ("eunn", "fsrnn", "custom")  # cells that need no weight from each uni
 def at_least(task: Task, model: keras.Model) -> int:
     """Return a lower bound of what a training step needs, in bytes.
 
-    Counted are the weights, their gradients and the optimiser's variables, and of the activations
+    Counted are the weights, their gradients and the optimizer's variables, and of the activations
     what each layer returns: the gradient needs them all at once. What a cell keeps of its time
     steps comes on top.
     """

@@ -1,6 +1,6 @@
 """A model of which each process trains on its own rows of every batch, as one process has it.
 
-Weights and the optimiser's variables are the same in all processes. What is not: the states of the
+Weights and the optimizer's variables are the same in all processes. What is not: the states of the
 streams that a process carries on, its means since the last evaluation, and the seeds of what it
 draws. A checkpoint has them as one process would, so that a run may go on with another number.
 """
@@ -40,7 +40,7 @@ def task_of_mine(task: Task, material: Material | None, group: Group) -> Task:
 
 
 def prepare(model: keras.Model, group: Group) -> None:
-    """Let the model's optimiser act on the gradients of all processes.
+    """Let the model's optimizer act on the gradients of all processes.
 
     Raises:
         ConfigError: If it has one that can't.
@@ -49,7 +49,7 @@ def prepare(model: keras.Model, group: Group) -> None:
         return
     if not isinstance(model.optimizer, guarded.Guarded):
         raise ConfigError(
-            f"--workers {group.count}: the model of the task has an optimiser of its own; "
+            f"--workers {group.count}: the model of the task has an optimizer of its own; "
             "expected that of rumcli.tasks.model.compile_model"
         )
     model.optimizer.mean_gradients = group.mean_gradients()
@@ -138,7 +138,7 @@ def use_metrics(task: Task, model: keras.Model) -> None:
 
 
 def check_equal(model: keras.Model, group: Group) -> None:
-    """Make sure that all processes have the same weights, and the same optimiser's variables.
+    """Make sure that all processes have the same weights, and the same optimizer's variables.
 
     Raises:
         RunError: If not.

@@ -1,6 +1,6 @@
 """All that changes in a model as it is trained, as named arrays, and back into the model.
 
-Weights, state of the random generators, the optimiser's variables, and the running metrics of the
+Weights, state of the random generators, the optimizer's variables, and the running metrics of the
 span between two evaluations: with them a resumed run goes on to the last bit.
 """
 
@@ -19,7 +19,7 @@ _METRICS = "metrics"
 
 
 def capture(model: keras.Model) -> dict[str, np.ndarray]:
-    """Return the weights, random states and optimiser's variables, by name."""
+    """Return the weights, random states and optimizer's variables, by name."""
     return _read(lasting(model))
 
 

@@ -48,7 +48,7 @@ def run(
         initial_states: As the layers take them; None for an empty memory.
         activation: `"relu"` or `"tanh"`.
         time_norm: η, or None.
-        layer_norm: Whether to normalise.
+        layer_norm: Whether to normalize.
         layer_norm_order: As the layers' argument.
         zoneout: As the layers' argument.
         update_gate: As the layers' argument.
@@ -96,9 +96,9 @@ def _step(
         update = _sigmoid(update)
     if options["layer_norm"]:
         gain, offset = weights["gate_gain"], weights["gate_offset"]
-        target = _normalise(target, gain[:units], offset[:units])
+        target = _normalize(target, gain[:units], offset[:units])
         if options["update_gate"]:
-            update = _normalise(update, gain[units:], offset[units:])
+            update = _normalize(update, gain[units:], offset[units:])
             if not options["after_sigmoid"]:
                 update = _sigmoid(update)
     embedded = x @ weights["candidate_kernel"] + weights.get("candidate_bias", 0.0)
@@ -107,7 +107,7 @@ def _step(
         turn = memory = memory @ turn
     candidate = embedded + turn @ hidden
     if options["layer_norm"]:
-        candidate = _normalise(candidate, weights["candidate_gain"], weights["candidate_offset"])
+        candidate = _normalize(candidate, weights["candidate_gain"], weights["candidate_offset"])
     new = ACTIVATIONS[options["activation"]](candidate)
     if options["update_gate"]:
         new = update * hidden + (1.0 - update) * new
@@ -120,5 +120,5 @@ def _sigmoid(z: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-z))
 
 
-def _normalise(z: np.ndarray, gain: np.ndarray, offset: np.ndarray) -> np.ndarray:
+def _normalize(z: np.ndarray, gain: np.ndarray, offset: np.ndarray) -> np.ndarray:
     return (z - z.mean()) / np.sqrt(z.var() + 1e-3) * gain + offset

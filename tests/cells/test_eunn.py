@@ -20,7 +20,7 @@ both_kinds = pytest.mark.parametrize("complex_valued", [False, True], ids=["real
 DTYPE = "float64" if float64_is_available() else "float32"
 
 
-def randomised(layer, inputs):
+def randomized(layer, inputs):
     """Build the layer with larger kernels and with biases, and return its weights by name."""
     layer.build(inputs.shape)
     rng = np.random.default_rng(5)
@@ -43,7 +43,7 @@ def test_outputs_and_states_are_those_of_numpy_by_the_book(layout, complex_value
         **layout,
     )
     inputs = random_inputs(6, DTYPE)
-    weights = randomised(layer, inputs)
+    weights = randomized(layer, inputs)
     states = random_states(layer, DTYPE)
 
     outputs, *final = to_numpy(
@@ -53,7 +53,7 @@ def test_outputs_and_states_are_those_of_numpy_by_the_book(layout, complex_value
     phases = {name: weights[name] for name in ("phi", "omega") if name in weights}
     matrix = reference.paired_rotations(
         UNITS,
-        layout.get("pairing", "neighbours"),
+        layout.get("pairing", "neighbors"),
         layout.get("capacity"),
         weights["theta"],
         **phases,
@@ -119,7 +119,7 @@ def test_other_initial_weights_can_be_asked_for():
 
 
 @both_kinds
-@pytest.mark.parametrize("pairing", ["neighbours", "fft"])
+@pytest.mark.parametrize("pairing", ["neighbors", "fft"])
 def test_a_single_unit_works(pairing, complex_valued):
     layer = EUNN(1, pairing=pairing, complex_valued=complex_valued, return_sequences=True)
 
@@ -151,7 +151,7 @@ def test_angles_are_not_rounded_in_mixed_precision(complex_valued):
 def test_wrong_arguments_are_told():
     with pytest.raises(ValueError, match="capacity must be a positive integer or None, got 0"):
         EUNN(4, capacity=0)
-    with pytest.raises(ValueError, match="pairing must be 'neighbours' or 'fft', got 'near'"):
+    with pytest.raises(ValueError, match="pairing must be 'neighbors' or 'fft', got 'near'"):
         EUNN(4, pairing="near")
     with pytest.raises(ValueError, match="the last dimension of the inputs must be known"):
         EUNN(4).build((None, 3, None))

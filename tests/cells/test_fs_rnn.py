@@ -120,7 +120,7 @@ def test_a_dropout_out_of_range_is_told():
 
 @pytest.mark.slow
 def test_the_plain_loop_of_published_size_trains_for_more_than_one_step():
-    # TensorFlow's graph optimiser breaks it at the second step where it knows the batch's size.
+    # TensorFlow's graph optimizer breaks it at the second step where it knows the batch's size.
     fast = [LNLSTMCell(700) for _ in range(2)]
     layer = FSRNN(fast, RUMCell(1000, time_norm=1.0), implementation="plain")
     model = keras.Sequential([keras.Input((30, 128), batch_size=128), layer])

@@ -36,7 +36,7 @@ def test_outputs_are_those_of_numpy_by_the_book(layout):
     outputs = to_numpy(layer(inputs, initial_state=[ops.convert_to_tensor(state)]))
 
     matrix = reference.paired_rotations(
-        UNITS, layout.get("pairing", "neighbours"), layout.get("capacity"), weights["theta"]
+        UNITS, layout.get("pairing", "neighbors"), layout.get("capacity"), weights["theta"]
     )
     expected = reference.goru(matrix, weights, inputs, state)
     np.testing.assert_allclose(outputs, expected, rtol=0, atol=tolerance)
@@ -84,7 +84,7 @@ def test_other_initial_weights_can_be_asked_for():
         assert np.all(to_numpy(bias.value) == 1.0)
 
 
-@pytest.mark.parametrize("pairing", ["neighbours", "fft"])
+@pytest.mark.parametrize("pairing", ["neighbors", "fft"])
 def test_a_single_unit_works(pairing):
     assert GORU(1, pairing=pairing)(random_inputs()).shape == (BATCH, 1)
 

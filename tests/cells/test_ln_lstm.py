@@ -1,4 +1,4 @@
-"""The layer-normalised LSTM against its formulas in NumPy; the golden arrays are in their file."""
+"""The layer-normalized LSTM against its formulas in NumPy; the golden arrays are in their file."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Layer norm, time norm, and the initialiser of the gates."""
+"""Layer norm, time norm, and the initializer of the gates."""
 
 import keras
 import numpy as np

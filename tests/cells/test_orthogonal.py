@@ -26,17 +26,17 @@ ROUNDING = {"float32": 64 * 2.0**-23, "float64": 64 * 2.0**-52}
 # Each new shape costs JAX compilations.
 SIZES = st.integers(1, 40) if BACKEND != "jax" else st.sampled_from([1, 2, 7, 12])
 CAPACITIES = st.integers(1, 7) if BACKEND != "jax" else st.sampled_from([1, 4])
-NEIGHBOURS = st.tuples(st.just("neighbours"), st.none() | CAPACITIES)
+NEIGHBOURS = st.tuples(st.just("neighbors"), st.none() | CAPACITIES)
 LAYOUTS = NEIGHBOURS | st.just(("fft", None))
 
 by_property = settings(max_examples=40 if BACKEND != "jax" else 15, deadline=None)
 some_layouts = pytest.mark.parametrize(
     ("units", "pairing", "capacity"),
     [
-        (8, "neighbours", 3),
-        (7, "neighbours", 2),
-        (2, "neighbours", 2),
-        (1, "neighbours", 2),
+        (8, "neighbors", 3),
+        (7, "neighbors", 2),
+        (2, "neighbors", 2),
+        (1, "neighbors", 2),
         (8, "fft", None),
         (11, "fft", None),
         (1, "fft", None),
@@ -155,7 +155,7 @@ def test_angles_in_half_precision_turn_in_float32():
 
 
 @needs_float64
-@pytest.mark.parametrize(("units", "pairing"), [(5, "neighbours"), (6, "neighbours"), (6, "fft")])
+@pytest.mark.parametrize(("units", "pairing"), [(5, "neighbors"), (6, "neighbors"), (6, "fft")])
 def test_gradients_are_those_of_finite_differences(units, pairing):
     rotations = PairedRotations(units, pairing)
     rng = np.random.default_rng(3)
@@ -181,7 +181,7 @@ def test_gradients_are_those_of_finite_differences(units, pairing):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ({"pairing": "butterfly"}, "pairing must be 'neighbours' or 'fft', got 'butterfly'"),
+        ({"pairing": "butterfly"}, "pairing must be 'neighbors' or 'fft', got 'butterfly'"),
         ({"capacity": 0}, "capacity must be a positive integer or None, got 0"),
         ({"capacity": 1.5}, "capacity must be a positive integer or None, got 1.5"),
         ({"pairing": "fft", "capacity": 2}, "capacity must be None, got 2"),

@@ -45,7 +45,7 @@ TANH_IS_EXACT = BACKEND != "jax"
 all_options = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 
 
-def randomised(layer, inputs):
+def randomized(layer, inputs):
     """Build the layer, and move its weights away from initial values that are all equal."""
     layer.build(inputs.shape)
     rng = np.random.default_rng(5)
@@ -65,7 +65,7 @@ def test_outputs_and_states_are_those_of_numpy_by_the_book(layer_class, options)
         tolerance = 2e-5
     layer = layer_class(UNITS, return_sequences=True, return_state=True, dtype=dtype, **options)
     inputs = random_inputs(6, dtype)
-    weights = randomised(layer, inputs)
+    weights = randomized(layer, inputs)
     states = random_states(layer, dtype)
 
     outputs, *final = to_numpy(
@@ -84,7 +84,7 @@ def test_outputs_and_states_are_those_of_numpy_by_the_book(layer_class, options)
 def test_without_initial_states_it_starts_from_an_empty_memory(layer_class):
     layer = layer_class(UNITS, return_sequences=True, dtype="float32")
     inputs = random_inputs(4)
-    weights = randomised(layer, inputs)
+    weights = randomized(layer, inputs)
 
     expected, _ = reference.run(layer_class.__name__, weights, inputs)
 
@@ -96,7 +96,7 @@ def test_without_initial_states_it_starts_from_an_empty_memory(layer_class):
 def test_a_bias_initializer_gives_the_candidate_a_bias_too(layer_class):
     layer = layer_class(UNITS, return_sequences=True, bias_initializer="ones", dtype="float32")
     inputs = random_inputs(4)
-    weights = randomised(layer, inputs)
+    weights = randomized(layer, inputs)
 
     expected, _ = reference.run(layer_class.__name__, weights, inputs)
 

@@ -13,7 +13,7 @@ from rumcli.cells.trace import angle_between, rotation_angles, trace
 
 from . import reference
 from .contract import UNITS, random_inputs, random_states, to_numpy
-from .test_rum import all_options, both_layers, randomised
+from .test_rum import all_options, both_layers, randomized
 
 STEPS = 6
 
@@ -29,9 +29,9 @@ def by_the_book(weights, inputs, hidden, options):
             update = 1 / (1 + np.exp(-update))
         if options.get("layer_norm"):
             gain, offset = weights["gate_gain"], weights["gate_offset"]
-            target = reference._normalise(target, gain[:UNITS], offset[:UNITS])
+            target = reference._normalize(target, gain[:UNITS], offset[:UNITS])
             if update.size:
-                update = reference._normalise(update, gain[UNITS:], offset[UNITS:])
+                update = reference._normalize(update, gain[UNITS:], offset[UNITS:])
             if not after_sigmoid:
                 update = 1 / (1 + np.exp(-update))
         embedded = x @ weights["candidate_kernel"]
@@ -46,7 +46,7 @@ def by_the_book(weights, inputs, hidden, options):
 def test_angles_gates_and_norms_are_those_of_numpy_by_the_book(layer_class, options):
     layer = layer_class(UNITS, return_sequences=True, dtype="float32", **options)
     inputs = random_inputs(STEPS, batch=1)
-    weights = randomised(layer, inputs)
+    weights = randomized(layer, inputs)
 
     (seen,) = trace(layer.cell, inputs[0])
 
@@ -65,7 +65,7 @@ def test_angles_gates_and_norms_are_those_of_numpy_by_the_book(layer_class, opti
 def test_the_spectrum_is_that_of_the_associative_memory():
     layer = ARUM(UNITS, return_state=True, dtype="float32")
     inputs = random_inputs(STEPS, batch=1)
-    weights = randomised(layer, inputs)
+    weights = randomized(layer, inputs)
 
     (seen,) = trace(layer.cell, inputs[0])
 
@@ -83,7 +83,7 @@ def test_the_spectrum_is_that_of_the_associative_memory():
 def test_a_trace_goes_on_from_states_that_are_given():
     layer = ARUM(UNITS, return_sequences=True, dtype="float32")
     inputs = random_inputs(STEPS, batch=1)
-    randomised(layer, inputs)
+    randomized(layer, inputs)
     states = random_states(layer, batch=1)
 
     (seen,) = trace(layer.cell, inputs[0], states)

@@ -250,7 +250,7 @@ def test_error_in_an_inner_cell_names_its_position(assignment, expected):
 
 def test_orthogonal_cells_have_a_capacity_and_a_pairing_and_can_be_nested():
     run = build(None, ["cell.capacity=4"], {TASK: "copying", CELL: "goru"})
-    assert (run.cell.capacity, run.cell.pairing) == (4, "neighbours")
+    assert (run.cell.capacity, run.cell.pairing) == (4, "neighbors")
     run = build(None, ["cell.slow.name=eunn", "cell.slow.complex_valued=true"], FAST_SLOW)
     assert (run.cell.slow.capacity, run.cell.slow.complex_valued) == (None, True)
     run = build(None, ["cell.fast.name=goru", "cell.fast.pairing=fft"], FAST_SLOW)
@@ -261,7 +261,7 @@ def test_orthogonal_cells_have_a_capacity_and_a_pairing_and_can_be_nested():
     ("cell", "assignments", "expected"),
     [
         ("goru", ["cell.capacity=0"], "expected at least 1 or null, got 0"),
-        ("eunn", ["cell.pairing=ff"], "expected 'neighbours' or 'fft', got 'ff'"),
+        ("eunn", ["cell.pairing=ff"], "expected 'neighbors' or 'fft', got 'ff'"),
         (
             "goru",
             ["cell.pairing=fft", "cell.capacity=3"],

@@ -82,7 +82,7 @@ def _try(check, place, strategies, count, seed):
         _empty(place)
         check(place, **drawn)
 
-    # Hypothesis takes its derandomised start from this function's code, the same for all checks.
+    # Hypothesis takes its derandomized start from this function's code, the same for all checks.
     body.hypothesis.inner_test.__qualname__ = check.__qualname__
     if seed is not None:
         body = hypothesis.seed(seed)(body)

@@ -122,7 +122,7 @@ def test_steps_are_labeled_if_space_permits(figures, steps, expected):
 def test_contour_levels_suit_the_losses(figures, losses, logarithmic):
     figure = draw_inspection(figures, [], ["landscape"], losses.reshape(3, 3))
     (bar,) = [axes for axes in figure.axes if axes.get_xlabel().startswith("loss, nats")]
-    assert bar.get_xlabel().endswith("logarithmic colours") is logarithmic
+    assert bar.get_xlabel().endswith("logarithmic colors") is logarithmic
     found = losses[np.isfinite(losses)]
     low, high = bar.get_xlim()
     assert low <= found.min()

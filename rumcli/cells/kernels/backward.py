@@ -86,7 +86,7 @@ def of_inputs(
         weights: As forwards.
         sequence: As forwards.
         of_products: Cotangents of the embedded inputs, a series of `[H]`, and of the gates before
-            any normalisation, of `[2H]`.
+            any normalization, of `[2H]`.
     """
     layout = recipe.layout
     kernels = [weights.candidate_kernel, weights.gate_kernel[: -recipe.units]]

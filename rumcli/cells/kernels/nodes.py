@@ -22,7 +22,7 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class LNLSTMNode:
-    """The layer-normalised LSTM; see `rumcli.cells.ln_lstm`.
+    """The layer-normalized LSTM; see `rumcli.cells.ln_lstm`.
 
     Attributes:
         layout: Layout of the vectors.
@@ -47,7 +47,7 @@ class LNLSTMNode:
         """Return the new h and c.
 
         Args:
-            products: i, j, f, o before their normalisation, `[4H]`.
+            products: i, j, f, o before their normalization, `[4H]`.
             states: h and c.
             vectors: Gain and offset of the gates, `[4H]`, and of c, `[H]`, of each sample.
         """
@@ -58,16 +58,16 @@ class LNLSTMNode:
                 self.layout.part(x, number * self.units, (number + 1) * self.units)
                 for x in (products, gate_gain, gate_offset)
             )
-            return self._normalised(part) * gain + offset
+            return self._normalized(part) * gain + offset
 
         kept = ops.sigmoid(gate(2) + self.forget_bias) * states[1]
         cell = kept + ops.sigmoid(gate(0)) * ops.tanh(gate(1))
-        shown = ops.tanh(self._normalised(cell) * cell_gain + cell_offset)
+        shown = ops.tanh(self._normalized(cell) * cell_gain + cell_offset)
         return [ops.sigmoid(gate(3)) * shown, cell]
 
-    def _normalised(self, x: Tensor) -> Tensor:
+    def _normalized(self, x: Tensor) -> Tensor:
         known = Statistics(self.layout, ())
-        return primitives.normalise(self.layout, x, "", known)[0]
+        return primitives.normalize(self.layout, x, "", known)[0]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class RUMNode:
         """Return the new h.
 
         Args:
-            products: The gates before normalisation and sigmoid, then x̃; `[2H + H]`.
+            products: The gates before normalization and sigmoid, then x̃; `[2H + H]`.
             states: h.
             vectors: As `NormWeights`, or none.
         """

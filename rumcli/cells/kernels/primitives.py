@@ -100,7 +100,7 @@ def sum_of_directions(
     return summed, known("bisector_inverse", inverse)
 
 
-def normalise(layout: Layout, x: Tensor, name: str, known: Statistics) -> tuple[Tensor, Tensor]:
+def normalize(layout: Layout, x: Tensor, name: str, known: Statistics) -> tuple[Tensor, Tensor]:
     """Return vectors of mean 0 and variance 1, and the reciprocal of their deviation."""
     share = 1.0 / layout.units(x)
     centred = x - known(f"{name}_mean", lambda: share * layout.total(x))
@@ -112,12 +112,12 @@ def normalise(layout: Layout, x: Tensor, name: str, known: Statistics) -> tuple[
 
 
 def normalise_backward(
-    layout: Layout, normalised: Tensor, inverse: Tensor, cotangent: Tensor
+    layout: Layout, normalized: Tensor, inverse: Tensor, cotangent: Tensor
 ) -> Tensor:
-    """Return the cotangent of the argument of `normalise`."""
-    share = 1.0 / layout.units(normalised)
-    slope = share * layout.total(cotangent * normalised)
-    return inverse * (cotangent - share * layout.total(cotangent) - slope * normalised)
+    """Return the cotangent of the argument of `normalize`."""
+    share = 1.0 / layout.units(normalized)
+    slope = share * layout.total(cotangent * normalized)
+    return inverse * (cotangent - share * layout.total(cotangent) - slope * normalized)
 
 
 def time_norm(layout: Layout, x: Tensor, norm: float) -> Tensor:

@@ -19,8 +19,8 @@ class Recipe:
         units: Size of the state, H.
         activation: Name of f, in `keras.activations`.
         time_norm: η, or None.
-        layer_norm: Whether r, u and the argument of f are normalised.
-        after_sigmoid: Whether u is normalised after its sigmoid.
+        layer_norm: Whether r, u and the argument of f are normalized.
+        after_sigmoid: Whether u is normalized after its sigmoid.
         update_gate: Whether there is one.
         new_share: Share of its new value that each unit takes where zoneout does not draw.
         associative: λ = 1.
@@ -85,7 +85,7 @@ class Kept(NamedTuple):
         axis: Directions of the embedded inputs, a series of `[H]`.
         length: Their lengths, a series of `[1]`.
         states: The hidden state after each step, a series of `[H]`.
-        gates: r and u before any normalisation and sigmoid, pages of `[2H]`.
+        gates: r and u before any normalization and sigmoid, pages of `[2H]`.
         statistics: Numbers per sample, pages of `[n]`.
         recalled: λ = 1: `recall.Recalled` one part after the other, pages of `[3H]`.
         memory: λ = 1: the product of all rotations `P [B, H, H]`.

@@ -19,13 +19,13 @@ class Gate(NamedTuple):
     Attributes:
         value: Its value.
         sigmoid: Of what; None for the target memory, which has none.
-        normalised: The argument or the result of the sigmoid, before gain and offset.
+        normalized: The argument or the result of the sigmoid, before gain and offset.
         inverse: Reciprocal of the deviation that it was divided by.
     """
 
     value: Tensor
     sigmoid: Tensor | None = None
-    normalised: Tensor | None = None
+    normalized: Tensor | None = None
     inverse: Tensor | None = None
 
 
@@ -46,7 +46,7 @@ class Mix(NamedTuple):
     """What follows the recall.
 
     Attributes:
-        normalised: The argument of f before gain and offset; None without layer norm.
+        normalized: The argument of f before gain and offset; None without layer norm.
         inverse: Reciprocal of the deviation that it was divided by.
         argument: The argument of f.
         activated: f of it.
@@ -54,7 +54,7 @@ class Mix(NamedTuple):
         value: The new state, before zoneout.
     """
 
-    normalised: Tensor | None
+    normalized: Tensor | None
     inverse: Tensor | None
     argument: Tensor
     activated: Tensor
@@ -104,10 +104,10 @@ class StepFormulas:
         recipe, layout, units = self._recipe, self._layout, self._recipe.units
         target = Gate(layout.part(before, None, units))
         if recipe.layer_norm:
-            normalised, inverse = primitives.normalise(layout, target.value, "target", known)
-            value = normalised * layout.part(self._gate_gain, None, units)
+            normalized, inverse = primitives.normalize(layout, target.value, "target", known)
+            value = normalized * layout.part(self._gate_gain, None, units)
             value = value + layout.part(self._gate_offset, None, units)
-            target = Gate(value, None, normalised, inverse)
+            target = Gate(value, None, normalized, inverse)
         inverse = known("inverse_length", lambda: primitives.inverse_length(layout, target.value))
         update = None
         if recipe.update_gate:
@@ -121,20 +121,20 @@ class StepFormulas:
             return Gate(value, value)
         if recipe.after_sigmoid:
             before = sigmoid = ops.sigmoid(before)
-        normalised, inverse = primitives.normalise(layout, before, "update", known)
-        value = normalised * layout.part(self._gate_gain, units, None)
+        normalized, inverse = primitives.normalize(layout, before, "update", known)
+        value = normalized * layout.part(self._gate_gain, units, None)
         value = value + layout.part(self._gate_offset, units, None)
         if not recipe.after_sigmoid:
             value = sigmoid = ops.sigmoid(value)
-        return Gate(value, sigmoid, normalised, inverse)
+        return Gate(value, sigmoid, normalized, inverse)
 
     def mix(self, candidate: Tensor, gates: Gates, state: Tensor, known: Statistics) -> Mix:
         """Make the new state of the candidate, which is the embedded input plus the recall."""
         recipe, layout = self._recipe, self._layout
-        normalised = inverse = None
+        normalized = inverse = None
         if recipe.layer_norm:
-            normalised, inverse = primitives.normalise(layout, candidate, "candidate", known)
-            candidate = normalised * self._gain + self._offset
+            normalized, inverse = primitives.normalize(layout, candidate, "candidate", known)
+            candidate = normalized * self._gain + self._offset
         activated = value = primitives.activate(layout, recipe.activation, candidate)
         if gates.update is not None:
             update = gates.update.value
@@ -145,7 +145,7 @@ class StepFormulas:
                 "time_norm", lambda: primitives.time_norm(layout, value, recipe.time_norm)
             )
             value = factor * value
-        return Mix(normalised, inverse, candidate, activated, factor, value)
+        return Mix(normalized, inverse, candidate, activated, factor, value)
 
     def mix_backward(
         self, mix: Mix, gates: Gates, state: Tensor, cotangent: Tensor
@@ -170,9 +170,9 @@ class StepFormulas:
         cotangent = primitives.activate_backward(layout, recipe.activation, mix.argument, cotangent)
         if not recipe.layer_norm:
             return cotangent, of_update, of_state, []
-        of_weights = [cotangent * mix.normalised, cotangent]
+        of_weights = [cotangent * mix.normalized, cotangent]
         cotangent = primitives.normalise_backward(
-            layout, mix.normalised, mix.inverse, cotangent * self._gain
+            layout, mix.normalized, mix.inverse, cotangent * self._gain
         )
         return cotangent, of_update, of_state, of_weights
 
@@ -191,9 +191,9 @@ class StepFormulas:
         def through_norm(gate: Gate, cotangent: Tensor, *part: int | None) -> Tensor:
             if not recipe.layer_norm:
                 return cotangent
-            of_weights.extend([cotangent * gate.normalised, cotangent])
+            of_weights.extend([cotangent * gate.normalized, cotangent])
             cotangent = cotangent * layout.part(self._gate_gain, *part)
-            return primitives.normalise_backward(layout, gate.normalised, gate.inverse, cotangent)
+            return primitives.normalise_backward(layout, gate.normalized, gate.inverse, cotangent)
 
         parts = [through_norm(gates.target, of_target, None, units)]
         if gates.update is not None:

@@ -1,6 +1,6 @@
 """Places and shapes on a grid: two-arg-relations (4), positional reasoning (17), path finding (19).
 
-A story says, pair by pair, where neighbours lie. Only what it says connects them: in path finding
+A story says, pair by pair, where neighbors lie. Only what it says connects them: in path finding
 two places that nobody joins may come to lie at the same spot.
 """
 
@@ -110,9 +110,9 @@ class _Map:
         ]
 
     def told(self, draw: random.Random) -> Iterator[tuple[str, int, str]]:
-        """Tell every pair of neighbours once, as a name, the direction to the other, the other.
+        """Tell every pair of neighbors once, as a name, the direction to the other, the other.
 
-        The published stories tell them in this manner: any name, then any of its neighbours. So
+        The published stories tell them in this manner: any name, then any of its neighbors. So
         the ends of a tree come sooner and more often first than its middle.
         """
         beside = [(name, tuple(others.items())) for name, others in self._beside.items()]

@@ -72,13 +72,13 @@ def test_the_sum_of_directions_is_perpendicular_to_their_difference():
 
 def test_normalisation_and_its_gradient():
     x, cotangent = draw(), draw()
-    normalised, inverse = primitives.normalise(COLUMNS, x, "x", forwards())
+    normalized, inverse = primitives.normalize(COLUMNS, x, "x", forwards())
     values = x.numpy()
     expected = (values - values.mean(axis=0)) / np.sqrt(values.var(axis=0) + 1e-3)
-    np.testing.assert_allclose(normalised, expected, rtol=1e-12)
+    np.testing.assert_allclose(normalized, expected, rtol=1e-12)
     np.testing.assert_allclose(
-        primitives.normalise_backward(COLUMNS, normalised, inverse, cotangent),
-        gradient_of(lambda v: primitives.normalise(COLUMNS, v, "x", forwards())[0], x, cotangent),
+        primitives.normalise_backward(COLUMNS, normalized, inverse, cotangent),
+        gradient_of(lambda v: primitives.normalize(COLUMNS, v, "x", forwards())[0], x, cotangent),
         rtol=1e-10,
     )
 
