@@ -10,6 +10,7 @@ import typer
 import yaml
 
 from rumcli.cli import app
+from tests.cli import in_process
 
 from .test_docs import PAGES, ROOT
 
@@ -139,7 +140,7 @@ def test_documented_training_commands_have_valid_configurations(
     arguments, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    code = app.main([*arguments, "--dry-run"])
+    code = in_process.command()([*arguments, "--dry-run"])
     assert code == 0, capsys.readouterr().err
 
 
@@ -148,7 +149,7 @@ def made_by(commands, capsys):
     made = []
     for arguments in commands:
         if arguments[0] == "train" and is_whole(arguments) and "--out" not in arguments:
-            assert app.main([*arguments, "--dry-run"]) == 0
+            assert in_process.command()([*arguments, "--dry-run"]) == 0
             run = yaml.safe_load(capsys.readouterr().out)
             name = f"{run['task']['name']}-{run['cell']['name']}"
             made.append(f"{name}-{1 + sum(one.startswith(name) for one in made)}")

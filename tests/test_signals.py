@@ -11,10 +11,7 @@ import pytest
 from tests.cli.commands import COMMAND, environment
 from tests.marks import needs_posix
 
-pytestmark = [
-    pytest.mark.e2e,
-    needs_posix,
-]
+pytestmark = needs_posix
 
 # Native code that holds the main thread for minutes and lets other threads run, as a compiler does.
 STUCK = """
@@ -108,6 +105,7 @@ def test_a_signal_during_the_imports_ends_the_command_without_a_traceback(number
     assert (result.returncode, result.stderr) == (128 + number, "rum: error: interrupted\n")
 
 
+@pytest.mark.e2e
 def test_ctrl_c_while_tensorflow_is_imported_ends_the_command(tmp_path):
     with subprocess.Popen(
         [*COMMAND, "presets", "show", "copying", "--summary"],
@@ -126,6 +124,7 @@ def test_ctrl_c_while_tensorflow_is_imported_ends_the_command(tmp_path):
         assert all(line.startswith("rum: ") for line in lines)
 
 
+@pytest.mark.e2e
 def test_a_live_display_prints_the_announcement_above_itself(tmp_path):
     from rumcli import signals
 

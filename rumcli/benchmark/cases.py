@@ -116,32 +116,33 @@ def default_cells(case: Case) -> list[str]:
     return list(_DEFAULTS[case.name])
 
 
-def subjects(case: Case, cells: list[str], on_tensorflow: bool) -> list[Subject]:
+def subjects(case: Case, cells: list[str], backend: str) -> list[Subject]:
     """Return what is compared at a size; the yardstick is always among it.
 
     Args:
         case: The size.
         cells: Names of cells, out of `CELLS`.
-        on_tensorflow: Whether there is a fused loop, and a choice of compiling the whole step.
+        backend: Name of Keras's backend. TensorFlow and JAX have fused loops, and TensorFlow has a
+            choice of compiling the whole step.
     """
     found = []
     for cell in dict.fromkeys([*cells, case.yardstick.partition(",")[0]]):
         if cell not in ("gru", "lstm"):
-            found += _ours(case, cell, on_tensorflow)
-        elif on_tensorflow:
+            found += _ours(case, cell, backend)
+        elif backend == "tensorflow":
             found += [Subject(cell, cell, {}, False), Subject(f"{cell}, jit", cell, {}, True)]
         else:
             found.append(Subject(cell, cell))
     return found
 
 
-def _ours(case: Case, cell: str, on_tensorflow: bool) -> list[Subject]:
+def _ours(case: Case, cell: str, backend: str) -> list[Subject]:
     options = {"rum": _NORM, "arum": _NORM, "fsrnn": _FAST_SLOW}.get(cell, {})
     if case.name != "fast-slow" and cell == "fsrnn":
         options = {}
     found = [Subject(cell, cell, options)]
     # Elsewhere the plain loop is the only one; it is called so where it is the yardstick.
-    if on_tensorflow or cell in case.yardstick:
+    if backend in ("tensorflow", "jax") or cell in case.yardstick:
         plain = {**options, "implementation": "plain"}
         found.append(Subject(f"{cell}, plain", cell, plain))
     if case.name == "characters" and cell == "rum":
@@ -149,7 +150,7 @@ def _ours(case: Case, cell: str, on_tensorflow: bool) -> list[Subject]:
     return found
 
 
-def series(cells: list[str], on_tensorflow: bool) -> list[tuple[str, Case, list[Subject]]]:
+def series(cells: list[str], backend: str) -> list[tuple[str, Case, list[Subject]]]:
     """Return how cost grows with T and with H: the axis, the size and the subjects of each point.
 
     The axis is `"steps"` or `"units"`. Neither plain loops are among the subjects nor whole steps
@@ -161,7 +162,7 @@ def series(cells: list[str], on_tensorflow: bool) -> list[tuple[str, Case, list[
             case = dataclasses.replace(_SERIES_CASE, **{axis: value})
             chosen = [
                 subject
-                for subject in subjects(case, cells, on_tensorflow)
+                for subject in subjects(case, cells, backend)
                 if subject.options.get("implementation") != "plain" and not subject.jit
             ]
             found.append((axis, case, chosen))

@@ -191,9 +191,9 @@ class RecurrentLayer(keras.layers.RNN):
 
     Args:
         cell: The cell.
-        implementation: `"auto"` takes the fused loop where it exists: on TensorFlow's CPU, inside
-            `fit`, `predict` or any `tf.function`, for sequences of a known length; `"fused"`
-            always takes it; `"plain"` never. Weights and results are the same.
+        implementation: `"auto"` takes the fused loop where it exists: on JAX always; on
+            TensorFlow's CPU inside `fit`, `predict` or any `tf.function`, for sequences of a known
+            length. `"fused"` always takes it; `"plain"` never. Weights and results are the same.
         **kwargs: Those of `keras.layers.RNN`: `return_sequences`, `return_state`, `go_backwards`,
             `stateful`, `unroll`, `zero_output_for_mask`, and of `keras.layers.Layer`.
 

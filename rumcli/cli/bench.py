@@ -118,15 +118,15 @@ def _plan(
 
     from rumcli.benchmark import cases
 
-    on_tensorflow = keras.backend.backend() == "tensorflow"
+    backend = keras.backend.backend()
     found: list[Any] = []
     for name in dict.fromkeys(tasks or cases.CASES):
         case = cases.CASES[name]
         chosen = asked or cases.default_cells(case)
-        found.append((case, None, cases.subjects(case, chosen, on_tensorflow)))
+        found.append((case, None, cases.subjects(case, chosen, backend)))
     if with_series:
         chosen = asked or ["rum", "arum"]
-        found += [(case, axis, who) for axis, case, who in cases.series(chosen, on_tensorflow)]
+        found += [(case, axis, who) for axis, case, who in cases.series(chosen, backend)]
     return found
 
 

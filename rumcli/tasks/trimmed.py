@@ -18,8 +18,8 @@ class Trimmed(keras.layers.Layer):
 
     The fused loop needs to know the number of steps when it is compiled; so there is one loop for
     each of a few numbers, and a batch takes the first that holds its longest sequence. That changes
-    no result: a masked step leaves the state as it is. On other backends than TensorFlow, which
-    have no fused loop, there is one for all.
+    no result: a masked step leaves the state as it is. On other backends than TensorFlow there is
+    one loop for all lengths.
 
     Args:
         layer: A `keras.layers.RNN`; with `return_sequences` the outputs of what was spared are 0.

@@ -19,9 +19,11 @@ def timing(label, cell, samples):
 
 
 def test_every_round_measures_every_subject_and_the_yardstick():
-    chosen = cases.subjects(TINY, ["rum"], on_tensorflow=True)
+    chosen = cases.subjects(TINY, ["rum"], "tensorflow")
     heard = []
     assert [subject.label for subject in chosen] == ["rum", "rum, plain", "gru", "gru, jit"]
+    on_jax = cases.subjects(TINY, ["rum"], "jax")
+    assert [subject.label for subject in on_jax] == ["rum", "rum, plain", "gru"]
     uncompiled = chosen[1:3]  # XLA would compile the others for seconds
     found = measure.measure(TINY, uncompiled, rounds=3, report=heard.append)
     assert [t.subject for t in found] == uncompiled
@@ -33,7 +35,7 @@ def test_every_round_measures_every_subject_and_the_yardstick():
 
 def test_plain_and_fused_cells_share_weights():
     case = dataclasses.replace(TINY, return_sequences=False)
-    for subject in cases.subjects(case, ["arum"], on_tensorflow=False)[:1]:
+    for subject in cases.subjects(case, ["arum"], "jax")[:1]:
         step = measure.prepare(case, subject)
         assert step.parameters == 10 * 6 + 16 * 12 + 12 + 6 * 9 + 9
         assert step() > 0
@@ -50,7 +52,7 @@ def test_the_yardstick_is_the_faster_gru():
 
 def test_a_fast_slow_rnn_is_compared_with_its_own_plain_loop():
     case = CASES["fast-slow"]
-    chosen = cases.subjects(case, ["fsrnn"], on_tensorflow=True)
+    chosen = cases.subjects(case, ["fsrnn"], "tensorflow")
     assert [subject.label for subject in chosen] == ["fsrnn", "fsrnn, plain"]
     ours, plain = timing("fsrnn", "fsrnn", [1.0]), timing("fsrnn, plain", "fsrnn", [2.0])
     assert measure.yardstick(case, [ours, plain]) is plain
@@ -70,13 +72,13 @@ def test_sizes_match_the_tasks():
         "characters": (150, 128, 1000, 128),
         "fast-slow": (150, 128, 700, 128),
     }
-    labels = [s.label for s in cases.subjects(CASES["characters"], ["rum"], True)]
+    labels = [s.label for s in cases.subjects(CASES["characters"], ["rum"], "tensorflow")]
     assert "rum, layer norm and zoneout" in labels
     assert "arum" not in cases.default_cells(CASES["characters"])
 
 
 def test_a_series_grows_along_one_axis_at_a_time():
-    points = cases.series(["rum"], on_tensorflow=True)
+    points = cases.series(["rum"], "tensorflow")
     steps = [(c.steps, c.units) for axis, c, _ in points if axis == "steps"]
     assert steps == [(steps, 100) for steps in cases.SERIES_STEPS]
     assert {c.steps for axis, c, _ in points if axis == "units"} == {200}

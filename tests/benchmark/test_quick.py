@@ -1,4 +1,4 @@
-"""`rumcli.benchmark.quick`: the parts of `rum doctor` that need Keras, without the time they take."""
+"""`rumcli.benchmark.quick`: the parts of `rum doctor` that need Keras, without their delays."""
 
 import keras
 

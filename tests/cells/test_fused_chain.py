@@ -73,6 +73,7 @@ LAYERS: dict[str, Callable[..., Any]] = {
     make.__name__: make for make in (ln_lstm, ln_lstm_zoneout, fs_rum, fs_lstm, all_rum)
 }
 STEPS, BATCHES, UNITS = (1, 2, 17, 200), (1, 3, 128), (7, 8)
+LARGE = ("fs_rum", "fs_lstm")  # are traced for seconds; other tests run fs_rum, too
 SAMPLE = [
     (layer, (4, 1, 2)[n % 3], BATCHES[(n + n // 3) % 3], UNITS[n % 2])
     for n, layer in enumerate(LAYERS)
@@ -96,12 +97,13 @@ def assert_same_in_float64(name: str, steps: int, batch: int, units: int) -> Non
 @pytest.mark.parametrize(
     ("name", "steps", "batch", "units"),
     # Four fast cells take long to be traced.
-    [pytest.param(*one, marks=[pytest.mark.slow] * (one[0] == "fs_lstm")) for one in SAMPLE],
+    [pytest.param(*one, marks=[pytest.mark.slow] * (one[0] in LARGE)) for one in SAMPLE],
 )
 def test_outputs_and_gradients_are_those_of_the_plain_loop(name, steps, batch, units):
     assert_same_in_float64(name, steps, batch, units)
 
 
+@pytest.mark.e2e
 @pytest.mark.compiled
 def test_compiled_outputs_and_gradients_are_those_of_the_plain_loop():
     assert_same_in_float64("fs_rum", 2, 3, 7)
@@ -128,7 +130,7 @@ def test_half_precision_is_rounded_only(name, dtype):
         ("ln_lstm_zoneout", {}),
         ("ln_lstm_zoneout", {"zero_output_for_mask": True}),
         ("ln_lstm_zoneout", {"go_backwards": True}),
-        ("fs_rum", {}),
+        pytest.param("fs_rum", {}, marks=pytest.mark.slow),
         pytest.param("fs_rum", {"go_backwards": True}, marks=pytest.mark.slow),
     ],
 )
@@ -169,7 +171,9 @@ def test_shards_of_samples_change_nothing(batch, monkeypatch):
 
 
 @pytest.mark.parametrize("magnitude", [0.0, 1e-18, 1e18])
-@pytest.mark.parametrize("name", ["ln_lstm", "fs_rum", "all_rum"])
+@pytest.mark.parametrize(
+    "name", ["ln_lstm", "fs_rum", pytest.param("all_rum", marks=pytest.mark.slow)]
+)
 def test_zero_huge_and_tiny_inputs_give_finite_outputs_and_gradients(name, magnitude):
     _, layer = pair(LAYERS[name], 6, dtype="float32")
     inputs = (magnitude * random_inputs(5, "float64", 4)).astype("float32")
@@ -193,6 +197,7 @@ def test_gradients_over_many_steps_in_float32_are_those_of_float64():
     assert_same(expected, found, 1e-3)
 
 
+@pytest.mark.e2e
 @pytest.mark.compiled
 @pytest.mark.parametrize(
     "name", ["ln_lstm_zoneout", pytest.param("fs_rum", marks=pytest.mark.slow)]
@@ -246,7 +251,7 @@ def test_a_stateful_layer_goes_on_as_the_plain_loop_does():
         assert relative_error(found, expected) < 1e-11
 
 
-@pytest.mark.slow  # TestFusedARUM takes the same path in the default tests
+@pytest.mark.slow  # TestFusedARUM takes the same path
 class TestFusedLNLSTM(LayerContract):
     layer_class = LNLSTM
     arguments = {"implementation": "fused"}  # noqa: RUF012 - as the contract has it

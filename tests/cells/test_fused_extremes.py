@@ -90,6 +90,7 @@ def test_gradients_over_a_thousand_steps_are_those_of_float64(layer_class):
     assert_same(expected, found, 1e-3)
 
 
+@pytest.mark.e2e
 @pytest.mark.compiled
 def test_the_memory_stays_orthogonal_over_ten_thousand_steps():
     _, layer = rum_pair(ARUM, 100, dtype="float32", time_norm=1.0, return_sequences=False)

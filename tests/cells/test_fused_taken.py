@@ -63,6 +63,7 @@ def test_it_is_taken_inside_fit_and_its_like_and_not_if_not_wanted(taken, call):
     assert set(map(id, taken)) == {id(layer)}
 
 
+@pytest.mark.e2e
 @pytest.mark.compiled
 def test_it_is_compiled_where_it_is_taken_and_called_one_by_one_only_if_asked():
     # A size of its own for each, so that none finds a loop that another has left.
@@ -93,6 +94,7 @@ def test_a_fit_with_dropout_of_states_draws_what_the_plain_loop_draws():
     assert losses["auto"] == losses["fused"]
 
 
+@pytest.mark.e2e
 @pytest.mark.compiled
 def test_a_step_that_keras_compiles_whole_gives_the_same():
     losses = []
@@ -104,6 +106,7 @@ def test_a_step_that_keras_compiles_whole_gives_the_same():
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
+@pytest.mark.e2e
 @pytest.mark.compiled
 @pytest.mark.parametrize("layer_class", [RUM, pytest.param(ARUM, marks=pytest.mark.slow)])
 def test_gradients_within_a_branch_are_those_outside_of_it(layer_class):
@@ -174,6 +177,7 @@ def test_an_implementation_that_does_not_exist_is_refused():
         RUM(5, implementation="fast")
 
 
+@pytest.mark.e2e
 class TestFusedARUM(LayerContract):
     """Everything that a Keras layer has to do, where it does not ask for the plain loop."""
 

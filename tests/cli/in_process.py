@@ -44,21 +44,21 @@ def run(arguments, cwd, env=None):
     with _restored(cwd, {"COLUMNS": "100", **(env or {})}), contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(out))
         stack.enter_context(contextlib.redirect_stderr(err))
-        code = _command()(arguments)
+        code = command()(arguments)
     return subprocess.CompletedProcess(["rum", *arguments], code, out.text(), err.text())
 
 
 @functools.cache
-def _command():
+def command():
     """Return `main` with Typer's command made once: that takes 0.1 s a call."""
     import typer
 
     from rumcli.cli import app as module
 
-    command = typer.main.get_command(module.app)
+    made = typer.main.get_command(module.app)
 
     def main(arguments):
-        original, module.app = module.app, command
+        original, module.app = module.app, made
         try:
             return module.main(arguments)
         finally:

@@ -223,6 +223,7 @@ def test_best_checkpoint_is_tested_or_a_warning_is_given(tmp_path):
     assert summary["weights_of_step"] == 10
 
 
+@pytest.mark.e2e
 def test_text_windows_use_the_fused_loop_compiled_once(tmp_path):
     program = pytest.importorskip("rumcli.cells.kernels.program")
     settings = ["cell.implementation=auto", "task.evaluation_streams=16"]
