@@ -94,8 +94,8 @@ def train(
         str | None,
         typer.Option(
             metavar="stop|skip",
-            help="What to do when the loss or gradient is not finite: stop the run or skip the step. "
-            "Default: stop.",
+            help="What to do when the loss or gradient is not finite: stop the run or skip the "
+            "step. Default: stop.",
             autocompletion=options.completing(lambda: _ON_NAN),
         ),
     ] = None,
