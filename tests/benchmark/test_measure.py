@@ -18,6 +18,7 @@ def timing(label, cell, samples):
     return made
 
 
+@pytest.mark.e2e
 def test_every_round_measures_every_subject_and_the_yardstick():
     chosen = cases.subjects(TINY, ["rum"], "tensorflow")
     heard = []

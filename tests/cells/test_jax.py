@@ -19,7 +19,6 @@ pytestmark = [
 ]
 
 
-@pytest.mark.e2e
 def test_cells_and_their_fused_loops_agree_with_the_original_on_jax():
     # What most needs an engine of its own, as few programs; the slow test runs everything.
     golden, extremes = HERE / "test_golden.py", HERE / "test_layer_extremes.py"

@@ -157,7 +157,7 @@ def tangent(layer, inputs):
 
 
 @needs_tensorflow
-@pytest.mark.parametrize("layer_class", [RUM, LNLSTM])
+@pytest.mark.parametrize("layer_class", [RUM, pytest.param(LNLSTM, marks=pytest.mark.slow)])
 def test_forward_mode_of_the_fused_loop_names_the_remedy(layer_class):
     inputs = ops.convert_to_tensor(random_inputs(2))
     with pytest.raises(NotImplementedError, match=r"ForwardAccumulator.*implementation='plain'"):

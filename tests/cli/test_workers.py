@@ -154,7 +154,6 @@ def test_lost_worker_ends_a_process_without_stderr(tmp_path):
     assert (result.returncode, result.stdout) == (1, "")
 
 
-@pytest.mark.e2e
 def test_two_workers_and_then_one_match_a_single_process(tmp_path):
     # Given 24 steps by one process,
     assert rum(*COPYING, "--steps=24", "--out=one", "--quiet", cwd=tmp_path).returncode == 0

@@ -8,6 +8,8 @@ from tests.cli.commands import assert_one_line, rum
 from tests.faults.runs import assert_resumes
 from tests.runs import newest_checkpoint, read_records
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture
 def run(half, tmp_path):

@@ -63,6 +63,7 @@ def test_window_continues_the_state_of_the_previous_one(tmp_path):
     assert seen.layers[0].traces[0].update_gates.shape == (6, 8)
 
 
+@pytest.mark.e2e
 def test_backward_layer_is_marked_and_padding_is_removed(tmp_path):
     task, model = make_model("babi", "rum", tmp_path, LAYERS)
     number = int(np.argmax([len(one.statements) for one in task.stories.questions["validation"]]))

@@ -7,7 +7,7 @@ from rumcli.training.evaluation import evaluate
 from tests import small
 
 
-@pytest.mark.parametrize("level", ["words", "sentences"])
+@pytest.mark.parametrize("level", [pytest.param("words", marks=pytest.mark.slow), "sentences"])
 def test_every_question_has_the_evaluated_prediction(level):
     task = small.task(small.run_config("babi", settings=[f"task.level={level}"]))
     model = task.model()

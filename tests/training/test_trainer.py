@@ -158,6 +158,7 @@ def test_extended_run_matches_an_initially_long_run(tmp_path):
     assert read_records(folder.path) == read_records(whole.path)
 
 
+@pytest.mark.e2e
 def test_extended_run_has_the_same_weights_for_any_earlier_end(tmp_path):
     short, long = (small.run_config("recall", "gru", steps=steps) for steps in (13, 20))
     whole = RunFolder.create(tmp_path / "whole", long)
