@@ -18,12 +18,16 @@ Tensor = Any
 
 
 def layout() -> Layout:
-    """Return the layout that is fastest on JAX."""
+    """Return the layout of the loops on JAX.
+
+    On a CPU rows are faster than columns for RUM and ARUM, and slower for LN-LSTM, by a seventh
+    each; see docs/performance.md. Neighboring threads of an accelerator sum a row.
+    """
     return ROWS
 
 
 def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
-    """Run a loop over a sequence; can be differentiated once, backwards.
+    """Run a loop over a sequence; can be differentiated once, in reverse mode.
 
     Args:
         loop: Loop to run.
