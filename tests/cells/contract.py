@@ -280,6 +280,7 @@ class LayerContract:
         expected = np.concatenate([forward, backward], axis=-1)
         np.testing.assert_allclose(outputs, expected, **SAME)
 
+    @pytest.mark.e2e
     def test_the_number_of_steps_and_samples_may_be_open(self):
         layer = self.make(return_sequences=True)
         model = keras.Sequential([keras.Input((None, FEATURES)), layer])
@@ -290,6 +291,7 @@ class LayerContract:
         assert model.output_shape == (None, None, UNITS)
         np.testing.assert_allclose(found, expected, **SAME)
 
+    @pytest.mark.e2e
     def test_the_loss_falls_when_a_model_is_fitted(self):
         model = keras.Sequential(
             [keras.Input((STEPS, FEATURES)), self.make(), keras.layers.Dense(1)]

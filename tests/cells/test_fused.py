@@ -108,7 +108,10 @@ def test_outputs_and_gradients_are_those_of_the_plain_loop_in_every_combination(
 
 @pytest.mark.parametrize(
     ("layer_class", "option", "dtype"),
-    [(RUM, "published", "bfloat16"), (ARUM, "time norm", "float16")],
+    [
+        (RUM, "published", "bfloat16"),
+        pytest.param(ARUM, "time norm", "float16", marks=pytest.mark.slow),
+    ],
 )
 def test_half_precision_is_rounded_only(layer_class, option, dtype):
     make = functools.partial(layer_class, seed=5, **OPTIONS[option])

@@ -81,6 +81,7 @@ def test_a_length_that_may_differ_from_call_to_call_is_left_to_the_plain_loop():
     assert traces_of(lambda: function(random_inputs(5))) == 0
 
 
+@pytest.mark.e2e
 def test_a_fit_with_dropout_of_states_draws_what_the_plain_loop_draws():
     losses = {}
     for implementation in fused.IMPLEMENTATIONS:

@@ -55,6 +55,7 @@ def test_every_layer_is_built_in_half_precision_from_the_weights_of_float32(make
         )
 
 
+@pytest.mark.e2e
 @every_layer
 def test_a_layer_of_bfloat16_trains(make):
     layer = make(dtype="bfloat16")

@@ -75,6 +75,7 @@ def test_training_and_prediction_run_on_jax(trained, tmp_path, level):
     assert shown.returncode == 0, shown.stderr
 
 
+@pytest.mark.e2e
 def test_stories_are_generated_without_data(tmp_path):
     arguments = ["--subtask=5", "--set=task.train_examples=40", "--set=task.test_examples=20"]
     arguments += ["--set=task.validation_examples=20", "--preset=babi_published", "--json"]

@@ -98,6 +98,7 @@ def test_unseen_symbol_is_scored_as_unknown_or_reported_with_the_option(place):
     assert "--set task.unknown_below=1 reads such bytes as one" in result.stderr
 
 
+@pytest.mark.e2e
 def test_data_option_names_the_new_path_of_a_moved_text(trained, place):
     # Given a run whose text is no longer where it was,
     config = place / "run" / "config.yaml"
@@ -175,6 +176,7 @@ def test_usage_errors_are_reported_without_leaving_files(tmp_path, arguments, ex
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.e2e
 def test_unknown_symbol_replaces_unseen_bytes_by_default(tmp_path):
     text = small.write_text(tmp_path / "text")
     (text / "test.txt").write_bytes("abcdé".encode() * 9)

@@ -158,6 +158,7 @@ def test_a_link_is_not_followed(tmp_path, kind):
         assert [entry.name for entry in archives.entries(tmp_path / "x")] == []
 
 
+@pytest.mark.e2e
 def test_bombs_are_rejected_or_read_in_little_memory(tmp_path):
     said = bounded.outcomes(
         """

@@ -110,6 +110,7 @@ def dumped(content):
     return re.sub(r'"(0xf+|9+)"', r"\1", json.dumps(content)).encode()
 
 
+@pytest.mark.e2e
 def test_bombs_are_rejected_and_take_little_memory(tmp_path):
     said = bounded.outcomes(
         """

@@ -47,6 +47,7 @@ def test_run_reports_its_evaluations_and_its_end(folder):
     assert to_the_end(worker.Training(folder, pytest.fail)) == [worker.End(results.FINISHED)]
 
 
+@pytest.mark.e2e
 def test_stopped_run_saves_and_resumes_bit_exactly(folder, tmp_path):
     training = worker.Training(folder, nothing)
     while not isinstance(training.news(0.1), Standing):

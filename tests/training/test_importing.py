@@ -36,7 +36,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+SECOND_FORMS = ("rum of the first version", "rum without a gate")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(one, marks=[pytest.mark.slow] * (one in SECOND_FORMS)) for one in CASES]
+)
 def test_imported_model_matches_numpy(case, tmp_path):
     # given
     version, has, told = CASES[case]

@@ -58,6 +58,7 @@ def test_non_finite_step_ends_the_run_with_a_full_report(tmp_path, bad_steps, we
     assert all(np.isfinite(array).all() for array in checkpoint.arrays.values())
 
 
+@pytest.mark.e2e
 def test_run_resumes_before_a_non_finite_step(tmp_path, bad_steps):
     bad_steps[12] = np.nan
     run, folder, recorder = begin(tmp_path / "run")
@@ -71,7 +72,7 @@ def test_run_resumes_before_a_non_finite_step(tmp_path, bad_steps):
     assert not folder.records("not_finite.jsonl")
 
 
-@pytest.mark.parametrize("first", [5, 10])
+@pytest.mark.parametrize("first", [pytest.param(5, marks=pytest.mark.slow), 10])
 def test_skipped_step_changes_neither_weights_nor_means(tmp_path, bad_steps, first):
     bad_steps.update({first: np.nan, first + 1: np.inf, first + 2: 1e30})
     run, folder, recorder = begin(tmp_path / "run", "train.on_nan=skip")
@@ -89,6 +90,7 @@ def test_skipped_step_changes_neither_weights_nor_means(tmp_path, bad_steps, fir
     assert all(np.isfinite(array).all() for array in arrays.values())
 
 
+@pytest.mark.e2e
 def test_skipped_step_equals_a_run_without_its_batch(tmp_path, bad_steps):
     # Given a run whose last of 20 steps is skipped,
     bad_steps[19] = np.nan

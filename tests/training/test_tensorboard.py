@@ -66,7 +66,14 @@ def test_every_tenth_step_and_every_evaluation_are_written(tmp_path, monkeypatch
     assert losses == records
 
 
-@pytest.mark.parametrize("moment", ["restart", "add", "flush", "close"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "restart",
+        "add",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("flush", "close")),
+    ],
+)
 def test_tensorboard_error_is_reported_once_and_training_continues(tmp_path, monkeypatch, moment):
     file, listener = Written(moment), Warned()
     write_curves_to(monkeypatch, file)

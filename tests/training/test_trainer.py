@@ -85,7 +85,7 @@ def test_the_loss_falls(tmp_path):
     assert recorder.losses[60] < 0.7 * recorder.losses[1]
 
 
-@pytest.mark.parametrize("task", ["copying", "ptb"])
+@pytest.mark.parametrize("task", [pytest.param("copying", marks=pytest.mark.slow), "ptb"])
 def test_summary_uses_the_best_weights(tmp_path, task):
     run = of_task(task, tmp_path, steps=30, optimizer__learning_rate=0.01)
     folder = RunFolder.create(tmp_path / "run", run)
@@ -134,6 +134,7 @@ def test_aborted_run_resumes_bit_exactly(tmp_path, task, cell, stop_at, saved_at
     ] == []
 
 
+@pytest.mark.e2e
 def test_run_with_a_damaged_checkpoint_resumes_from_the_previous_one(tmp_path):
     run = small.run_config("copying", "gru", steps=30, settings=RANDOM)
     whole = RunFolder.create(tmp_path / "whole", run)
@@ -195,6 +196,7 @@ def test_early_stop_request_is_handled_before_the_first_step(tmp_path):
     assert caught.value.step == 0
 
 
+@pytest.mark.e2e
 def test_environment_of_every_session_is_kept(tmp_path):
     folder = RunFolder.create(tmp_path, small.run_config(steps=10))
     for steps in (10, 20):
@@ -238,6 +240,7 @@ def test_text_windows_use_the_fused_loop_compiled_once(tmp_path):
     assert program.traces() == traces[11]
 
 
+@pytest.mark.e2e
 def test_runs_of_one_seed_are_identical(tmp_path):
     run = small.run_config("recall", "lstm", settings=["cell.dropout=0.2"])
     folders = [RunFolder.create(tmp_path / name, run) for name in "ab"]

@@ -74,7 +74,8 @@ def test_run_below_its_threshold_takes_all_steps(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "end", ["stop", pytest.param("stop before", marks=pytest.mark.slow), "kill"]
+    "end",
+    ["stop", *(pytest.param(end, marks=pytest.mark.slow) for end in ("stop before", "kill"))],
 )
 def test_stop_near_the_threshold_changes_nothing(tmp_path, between, end):
     # given
