@@ -26,10 +26,12 @@ from .fusing import (
 )
 from .gradients import BACKEND, needs_kernels, needs_tensorflow, relative_error
 
+if BACKEND in ("tensorflow", "jax"):
+    from rumcli.cells.kernels.rows import ROWS
+
+    from .fusing import program
 if BACKEND == "tensorflow":
     import tensorflow as tf
-
-    from rumcli.cells.kernels import program
 
 pytestmark = needs_kernels
 
@@ -66,11 +68,11 @@ ACTIVATIONS = (
 
 
 def assert_same_in_float64(layer_class: Any, option: str, steps: int, batch: int, units: int):
-    layers = rum_pair(layer_class, units, **OPTIONS[option])
+    pair = rum_pair(layer_class, units, **OPTIONS[option])
     inputs = random_inputs(steps, "float64", batch)
     # Half of the cases begin with an empty memory, which takes a path of its own.
-    states = random_states(layers[0], batch) if (steps + batch) % 2 else None
-    plain, other = (results(layer, inputs, states, training=True) for layer in layers)
+    states = random_states(pair[0], batch) if (steps + batch) % 2 else None
+    plain, other = (results(layer, inputs, states, training=True) for layer in pair)
     # Two orders of the same sums in float64; rounding grows with the number of steps.
     bounds = [1e-9] * len(errors(plain, other))
     if max(errors(plain, other)) >= 1e-9:
@@ -87,6 +89,13 @@ def test_outputs_and_gradients_are_those_of_the_plain_loop(
     layer_class, option, steps, batch, units
 ):
     assert_same_in_float64(layer_class, option, steps, batch, units)
+
+
+@pytest.mark.parametrize("layer_class", [RUM, ARUM])
+def test_samples_as_rows_give_the_outputs_and_gradients_of_the_plain_loop(layer_class, monkeypatch):
+    # As on a GPU, and where the samples are split among devices.
+    monkeypatch.setattr(program, "layout", lambda: ROWS)
+    assert_same_in_float64(layer_class, "published", 3, 3, 7)
 
 
 @pytest.mark.e2e

@@ -31,6 +31,8 @@ from .fusing import (
 from .gradients import BACKEND, compiled, needs_kernels, needs_tensorflow, relative_error
 
 if BACKEND in ("tensorflow", "jax"):
+    from rumcli.cells.kernels.rows import ROWS
+
     from .fusing import program
 
 pytestmark = needs_kernels
@@ -101,6 +103,12 @@ def assert_same_in_float64(name: str, steps: int, batch: int, units: int) -> Non
 )
 def test_outputs_and_gradients_are_those_of_the_plain_loop(name, steps, batch, units):
     assert_same_in_float64(name, steps, batch, units)
+
+
+def test_samples_as_rows_give_the_outputs_and_gradients_of_the_plain_loop(monkeypatch):
+    # As on a GPU, and where the samples are split among devices.
+    monkeypatch.setattr(program, "layout", lambda: ROWS)
+    assert_same_in_float64("ln_lstm_zoneout", 3, 3, 7)
 
 
 @pytest.mark.e2e

@@ -45,7 +45,7 @@ def backward(
     if outputs is not None:
         outputs = layout.pages_of(outputs)
     operators = _state_operators(recipe, weights)
-    count = layout.steps(kept.axis)
+    count = layout.steps(kept.states)
 
     def step(
         back: Tensor, of_state: Tensor, of_embedded: Tensor, of_gates: Tensor, gains: Any, rest: Any
@@ -66,7 +66,7 @@ def backward(
         momentum = recall.final_momentum(kept.memory, memory)
         rest = (kept.memory, momentum, context.no_cotangent())
     start = [layout.vectors_of(last)]
-    start += [layout.empty_series(size, kept.axis) for size in (recipe.units, recipe.gates)]
+    start += [layout.empty_series(size, kept.states) for size in (recipe.units, recipe.gates)]
     of_state, of_embedded, of_gates, gains, rest = ops.loop(count, step, [*start, gains, rest])
     of_memory = rest[2][0] if rest and rest[2] else None
     return Found(
@@ -137,8 +137,8 @@ class _Steps:
         noted = layout.materialize(layout.read_page(kept.statistics, time))
         known = Statistics(layout, self._names, noted)
         gates = self._formulas.gates(layout.read_page(kept.gates, time), known)
-        axis, length = layout.read(kept.axis, time), layout.read(kept.length, time)
-        turn = recall.make_turn(layout, axis, gates.direction, state, known)
+        axis, length = layout.read_page(kept.axis, time), layout.read_page(kept.length, time)
+        turn = recall.make_turn(layout, axis, gates.direction, length > 0, state, known)
         parts, recalled = None, turn.apply(state)
         if self._recipe.associative:
             parts = recall.Recalled(

@@ -14,9 +14,12 @@ Tensor = Any
 class _Columns(Layout):
     """The layout `COLUMNS`."""
 
-    axis = 0
+    axis = -2
     # To read another array at each step would take longer.
     inputs_first = False
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        return ops.concat(parts, axis=0)
 
     def part(self, x: Tensor, first: int | None, end: int | None) -> Tensor:
         return x[first:end]
@@ -68,6 +71,9 @@ class _Columns(Layout):
 
     def sequence_of(self, series: Tensor) -> Tensor:
         return ops.transpose(series, (2, 1, 0))
+
+    def series_to_pages(self, series: Tensor) -> Tensor:
+        return ops.transpose(series, (1, 0, 2))
 
     def steps(self, series: Tensor) -> Any:
         return ops.shape(series)[1]

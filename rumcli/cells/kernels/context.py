@@ -27,8 +27,7 @@ class Context:
         self.inputs = layout.series_of(sequence.inputs)
         self.initial_state = layout.vectors_of(sequence.hidden_state)
         if sequence.mask is not None:
-            self._mask = sequence.mask[:, :, None]
-            self._mask_pages = layout.pages_of(self._mask)
+            self._mask = layout.pages_of(sequence.mask[:, :, None])
         if sequence.draws is not None:
             self._draws = layout.pages_of(sequence.draws)
 
@@ -39,7 +38,7 @@ class Context:
         elif self._new_share != 1.0:
             new = state + self._new_share * (new - state)
         if self._mask is not None:
-            new = ops.where(self._layout.read_page(self._mask_pages, time), new, state)
+            new = ops.where(self._layout.read_page(self._mask, time), new, state)
         return new
 
     def blend_backward(self, cotangent: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,7 +46,7 @@ class Context:
         zero = ops.zeros_like(cotangent)
         of_new, of_state = cotangent, zero
         if self._mask is not None:
-            is_real = self._layout.read_page(self._mask_pages, time)
+            is_real = self._layout.read_page(self._mask, time)
             of_new, of_state = ops.where(is_real, of_new, zero), ops.where(is_real, zero, of_new)
         if self._draws is not None:
             is_new = self._layout.read_page(self._draws, time)
@@ -59,10 +58,10 @@ class Context:
         return of_new, of_state
 
     def zero_where_masked(self, axis: Tensor) -> Tensor:
-        """Make the axes, a series of `[H]`, of masked steps zero: such a step turns nothing."""
+        """Make the axes, pages of `[H]`, of masked steps zero: such a step turns nothing."""
         if self._mask is None:
             return axis
-        return ops.where(self._layout.series_of(self._mask), axis, ops.zeros_like(axis))
+        return ops.where(self._mask, axis, ops.zeros_like(axis))
 
     def identity(self) -> Tensor:
         """Return the product of no rotations, `[B, H, H]`."""

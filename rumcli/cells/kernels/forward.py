@@ -29,16 +29,17 @@ def forward(recipe: Recipe, weights: Weights, sequence: Sequence) -> tuple[list[
     layout = recipe.layout
     formulas = StepFormulas(recipe, norm_weights(layout, weights))
     context = Context(recipe, sequence)
+    inputs = context.inputs
     axis, length = _embed(recipe, weights, context)
-    gates_of = _gate_products(recipe, weights, context.inputs)
+    gates_of = _gate_products(recipe, weights, inputs)
     names = statistics(recipe)
 
     def step(time: Tensor, state: Tensor, states: Tensor, gates: Tensor, noted: Tensor, *memory):
         known = Statistics(layout, names)
         before = gates_of(time, state)
         gate = formulas.gates(before, known)
-        a = layout.read(axis, time)
-        turn = recall.make_turn(layout, a, gate.direction, state, known)
+        a, size = layout.read_page(axis, time), layout.read_page(length, time)
+        turn = recall.make_turn(layout, a, gate.direction, size > 0, state, known)
         recalled = turn.apply(state)
         if recipe.associative:
             recollections, product = memory
@@ -46,7 +47,7 @@ def forward(recipe: Recipe, weights: Weights, sequence: Sequence) -> tuple[list[
             recollections = layout.write_page(recollections, time, layout.join(parts))
             recalled = context.from_start(parts.state)
             memory = (recollections, product)
-        candidate = a * layout.read(length, time) + recalled
+        candidate = a * size + recalled
         new = context.blend(formulas.mix(candidate, gate, state, known).value, state, time)
         return (
             new,
@@ -56,11 +57,11 @@ def forward(recipe: Recipe, weights: Weights, sequence: Sequence) -> tuple[list[
             *memory,
         )
 
-    start = [context.initial_state, layout.empty_series(recipe.units, axis)]
-    start += [layout.empty_pages(rows, axis) for rows in (recipe.gates, len(names))]
+    start = [context.initial_state, layout.empty_series(recipe.units, inputs)]
+    start += [layout.empty_pages(rows, inputs) for rows in (recipe.gates, len(names))]
     if recipe.associative:
-        start += [layout.empty_pages(3 * recipe.units, axis), context.identity()]
-    last, states, gates, noted, *memory = ops.loop(layout.steps(axis), step, start)
+        start += [layout.empty_pages(3 * recipe.units, inputs), context.identity()]
+    last, states, gates, noted, *memory = ops.loop(layout.steps(inputs), step, start)
     recollections, product = memory or (None, None)
     if product is not None:
         product = ops.transpose(product, (0, 2, 1))
@@ -73,11 +74,12 @@ def forward(recipe: Recipe, weights: Weights, sequence: Sequence) -> tuple[list[
 
 
 def _embed(recipe: Recipe, weights: Weights, context: Context) -> tuple[Tensor, Tensor]:
-    """Return the directions, a series of `[H]`, and lengths, of `[1]`, of the embedded inputs."""
+    """Return the directions, pages of `[H]`, and lengths, of `[1]`, of the embedded inputs."""
     layout = recipe.layout
     embedded = layout.apply_series(weights.candidate_kernel, context.inputs)
     if weights.candidate_bias is not None:
         embedded = layout.add_to_series(embedded, weights.candidate_bias)
+    embedded = layout.series_to_pages(embedded)
     inverse = primitives.inverse_length(layout, embedded)
     axis = context.zero_where_masked(embedded * inverse)
     return axis, layout.total(axis * embedded)

@@ -29,6 +29,7 @@ stack = jnp.stack
 stop_gradient = lax.stop_gradient
 sum = jnp.sum
 tanh = jnp.tanh
+tensordot = jnp.tensordot
 transpose = jnp.transpose
 where = jnp.where
 zeros = jnp.zeros
@@ -77,8 +78,3 @@ def vjp(function: Callable[..., Any], arguments: Any, cotangents: Any) -> tuple[
     """Return `function(*arguments)` and the cotangents of the arguments, in their structure."""
     result, pullback = jax.vjp(function, *arguments)
     return result, list(pullback(cotangents))
-
-
-def contract(left: Tensor, right: Tensor, axes: int) -> Tensor:
-    """Return the product over the first axes of both, which may be split among devices."""
-    return jnp.tensordot(left, right, [list(range(axes))] * 2)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
+import keras
 
+from rumcli.cells.kernels.columns import COLUMNS
 from rumcli.cells.kernels.layout import Layout
 from rumcli.cells.kernels.loop import Loop, refusal
 from rumcli.cells.kernels.rows import ROWS
@@ -18,12 +20,13 @@ Tensor = Any
 
 
 def layout() -> Layout:
-    """Return the layout of the loops on JAX.
+    """Return the layout that is fastest where the loop will run.
 
-    On a CPU rows are faster than columns for RUM and ARUM, and slower for LN-LSTM, by a seventh
-    each; see docs/performance.md. Neighboring threads of an accelerator sum a row.
+    Neighboring threads of an accelerator sum a row. Where samples are split among devices, XLA
+    would gather those that lie as columns, for the products after the loop.
     """
-    return ROWS
+    is_split = keras.distribution.distribution() is not None
+    return ROWS if is_split or jax.default_backend() != "cpu" else COLUMNS
 
 
 def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:

@@ -27,7 +27,7 @@ class Layout(abc.ABC):
     """What the formulas need to know of a layout.
 
     Attributes:
-        axis: The axis of the units, in vectors and in series.
+        axis: The axis of the units, in vectors and in pages.
         inputs_first: Whether the products of a first layer's kernels with the inputs are made for
             all time steps before the loop.
     """
@@ -43,9 +43,9 @@ class Layout(abc.ABC):
         """Return the size of vectors."""
         return x.shape[self.axis]
 
+    @abc.abstractmethod
     def join(self, parts: Sequence[Tensor]) -> Tensor:
-        """Concatenate vectors."""
-        return ops.concat(parts, axis=self.axis)
+        """Concatenate vectors, or series."""
 
     @abc.abstractmethod
     def part(self, x: Tensor, first: int | None, end: int | None) -> Tensor:
@@ -106,6 +106,10 @@ class Layout(abc.ABC):
     @abc.abstractmethod
     def sequence_of(self, series: Tensor) -> Tensor:
         """Return a series as a sequence `[B, T, H]`."""
+
+    @abc.abstractmethod
+    def series_to_pages(self, series: Tensor) -> Tensor:
+        """Return a series as pages."""
 
     @abc.abstractmethod
     def steps(self, series: Tensor) -> Any:

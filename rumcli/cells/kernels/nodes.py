@@ -109,9 +109,10 @@ class RUMNode:
         state, known = states[0], Statistics(layout, ())
         formulas = StepFormulas(self.recipe, NormWeights(*vectors) if vectors else None)
         embedded = layout.part(products, self.recipe.gates, None)
-        axis = embedded * primitives.inverse_length(layout, embedded)
+        inverse = primitives.inverse_length(layout, embedded)
+        axis = embedded * inverse
         gates = formulas.gates(layout.part(products, None, self.recipe.gates), known)
-        turn = recall.make_turn(layout, axis, gates.direction, state, known)
+        turn = recall.make_turn(layout, axis, gates.direction, inverse > 0, state, known)
         return [formulas.mix(embedded + turn.apply(state), gates, state, known).value]
 
 

@@ -72,7 +72,7 @@ def inverse_length(layout: Layout, x: Tensor) -> Tensor:
 
 
 def sum_of_directions(
-    layout: Layout, a: Tensor, b: Tensor, known: Statistics
+    layout: Layout, a: Tensor, b: Tensor, a_is_there: Tensor, known: Statistics
 ) -> tuple[Tensor, Tensor]:
     """Return `a + b`, made perpendicular to `a − b`, and the reciprocal of its length.
 
@@ -80,6 +80,7 @@ def sum_of_directions(
         layout: Layout of the vectors.
         a: Vectors of length 1 or 0.
         b: Vectors of length 1 or 0.
+        a_is_there: Whether the length of a is 1; a number.
         known: Statistics of the step.
 
     Returns:
@@ -93,7 +94,7 @@ def sum_of_directions(
     def inverse() -> Tensor:
         squared = layout.total(summed * summed)
         exists = squared > OPPOSED_NORM[ops.dtype_name(a)] ** 2
-        exists = ops.logical_and(exists, layout.total(a * a) > 0.5)
+        exists = ops.logical_and(exists, a_is_there)
         length = ops.rsqrt(ops.where(exists, squared, ops.ones_like(squared)))
         return ops.where(exists, length, ops.zeros_like(length))
 

@@ -42,11 +42,25 @@ class Turn(NamedTuple):
 
 
 def make_turn(
-    layout: Layout, axis: Tensor, direction: Tensor, hidden_state: Tensor, known: Statistics
+    layout: Layout,
+    axis: Tensor,
+    direction: Tensor,
+    has_axis: Tensor,
+    hidden_state: Tensor,
+    known: Statistics,
 ) -> Turn:
-    """Make the rotation that turns `axis` into `direction`, of length 1 or 0 each."""
+    """Make the rotation that turns `axis` into `direction`, of length 1 or 0 each.
+
+    Args:
+        layout: Layout of the vectors.
+        axis: a.
+        direction: b.
+        has_axis: Whether the length of a is 1; a number.
+        hidden_state: h.
+        known: Statistics of the step.
+    """
     total = layout.total
-    summed, inverse = sum_of_directions(layout, axis, direction, known)
+    summed, inverse = sum_of_directions(layout, axis, direction, has_axis, known)
     mirror = summed * inverse
     axis_state = known("axis_state", lambda: total(axis * hidden_state))
     mirror_axis = known("mirror_axis", lambda: total(mirror * axis))

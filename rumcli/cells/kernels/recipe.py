@@ -82,8 +82,8 @@ class Kept(NamedTuple):
     """What the forward loop keeps for the backward one.
 
     Attributes:
-        axis: Directions of the embedded inputs, a series of `[H]`.
-        length: Their lengths, a series of `[1]`.
+        axis: Directions of the embedded inputs, pages of `[H]`.
+        length: Their lengths, pages of `[1]`.
         states: The hidden state after each step, a series of `[H]`.
         gates: r and u before any normalization and sigmoid, pages of `[2H]`.
         statistics: Numbers per sample, pages of `[n]`.

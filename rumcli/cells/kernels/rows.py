@@ -17,6 +17,9 @@ class _Rows(Layout):
     axis = -1
     inputs_first = True
 
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        return ops.concat(parts, axis=-1)
+
     def part(self, x: Tensor, first: int | None, end: int | None) -> Tensor:
         return x[..., first:end]
 
@@ -42,7 +45,7 @@ class _Rows(Layout):
         return series + weight
 
     def gram(self, left: Tensor, right: Tensor) -> Tensor:
-        return ops.contract(left, right, 2)
+        return ops.tensordot(left, right, [[0, 1], [0, 1]])
 
     def sum_series(self, series: Tensor) -> Tensor:
         return ops.sum(series, axis=(0, 1))
@@ -61,6 +64,9 @@ class _Rows(Layout):
 
     def sequence_of(self, series: Tensor) -> Tensor:
         return ops.transpose(series, (1, 0, 2))
+
+    def series_to_pages(self, series: Tensor) -> Tensor:
+        return series
 
     def steps(self, series: Tensor) -> Any:
         return ops.shape(series)[0]

@@ -34,6 +34,7 @@ stack = tf.stack
 stop_gradient = tf.stop_gradient
 sum = tf.reduce_sum
 tanh = tf.tanh
+tensordot = tf.tensordot
 transpose = tf.transpose
 unstack = tf.unstack
 where = tf.where
@@ -74,8 +75,3 @@ def vjp(function: Callable[..., Any], arguments: Any, cotangents: Any) -> tuple[
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
     return result, tf.nest.pack_sequence_as(arguments, found)
-
-
-def contract(left: Tensor, right: Tensor, axes: int) -> Tensor:
-    """Return the product over the first axes of both."""
-    return tf.tensordot(left, right, [list(range(axes))] * 2)

@@ -25,7 +25,7 @@ def draw(seed, *shape):
 def turn_of(x, y, hidden_state):
     """Return the rotation from x to y as the kernels have it, of columns."""
     a, b = (v / tf.norm(v, axis=0, keepdims=True) for v in (x, y))
-    return recall.make_turn(COLUMNS, a, b, hidden_state, Statistics(COLUMNS, []))
+    return recall.make_turn(COLUMNS, a, b, True, hidden_state, Statistics(COLUMNS, []))
 
 
 def matrices(x, y):
