@@ -43,7 +43,7 @@ class FSRNNCell(RecurrentCell):
 
     Raises:
         ValueError: If there are fewer than two fast cells, their states differ, a cell is there
-            twice, or `dropout` is out of its range.
+            twice or has another dtype, or `dropout` is out of its range.
 
     Source: arXiv:1705.08639, section 3.
     """
@@ -69,6 +69,12 @@ class FSRNNCell(RecurrentCell):
             raise ValueError("fast_cells and slow_cell must be different objects")
         dropout = arguments.rate("dropout", dropout)
         super().__init__(_output_size(fast_cells[-1]), seed=seed, **kwargs)
+        for cell in (*fast_cells, slow_cell):
+            if getattr(cell, "state_dtype", self.state_dtype) != self.state_dtype:
+                raise ValueError(
+                    f"fast_cells and slow_cell must have states of the dtype {self.state_dtype}, "
+                    f"that of the Fast-Slow RNN, got {cell.state_dtype} of {type(cell).__name__}"
+                )
         self.fast_cells = fast_cells
         self.slow_cell = slow_cell
         self.dropout = dropout

@@ -106,6 +106,10 @@ def test_each_step_drops_values_of_its_own():
         (lambda: ([LNLSTMCell(3)], RUMCell(3)), "two or more cells, got 1"),
         (lambda: ([LNLSTMCell(3), LNLSTMCell(4)], RUMCell(3)), "states of the same sizes"),
         (lambda: ([LNLSTMCell(3)] * 2, RUMCell(3)), "must be different objects"),
+        (
+            lambda: ([LNLSTMCell(3), LNLSTMCell(3)], RUMCell(3, dtype="float64")),
+            "dtype float32, that of the Fast-Slow RNN, got float64 of RUMCell",
+        ),
     ],
 )
 def test_cells_that_do_not_go_together_are_told(arguments, message):
