@@ -18,3 +18,15 @@ class ConfigError(RumError):
 
 class RunError(RumError):
     """Something went wrong while a run was under way, or with what it left behind."""
+
+
+# TensorFlow has a class for it, JAX a word in the message, PyTorch a class for GPUs and a word for
+# the CPU.
+_OUT_OF_MEMORY = {"MemoryError", "ResourceExhaustedError", "OutOfMemoryError"}
+_NO_MEMORY_LEFT = ("RESOURCE_EXHAUSTED", "DefaultCPUAllocator")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether Python or a backend raised an error for want of memory."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & _OUT_OF_MEMORY) or any(word in str(error) for word in _NO_MEMORY_LEFT)

@@ -1,7 +1,6 @@
 """Checkpoints as the original implementation writes them, with random weights."""
 
 import numpy as np
-import tensorflow as tf
 
 LAST, FIRST = "two kernels", "one kernel"  # versions of the original
 
@@ -39,6 +38,8 @@ def variables(features, units, version=LAST, update_gate=True, layer_norm=False,
 
 def write_checkpoint(path, arrays):
     """Write a checkpoint of TensorFlow 1 with these variables."""
+    import tensorflow as tf
+
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         kept = [v1.get_variable(name, initializer=array) for name, array in arrays.items()]

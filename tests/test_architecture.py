@@ -9,6 +9,7 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parent.parent / "rumcli"
 
 MAY_IMPORT = {
+    "backends": {"errors", "json_parser", "suggest"},
     "bounds": {"suggest"},
     "documents": set(),
     "errors": set(),
@@ -28,6 +29,7 @@ MAY_IMPORT = {
         "tasks",
         "cells",
         "data",
+        "backends",
         "bounds",
         "config",
         "documents",
@@ -41,7 +43,16 @@ MAY_IMPORT = {
         "",
     },
     "layers": {"cells", "tasks"},
-    "benchmark": {"training", "tasks", "cells", "config", "errors", "json_parser", "machine"},
+    "benchmark": {
+        "training",
+        "tasks",
+        "cells",
+        "backends",
+        "config",
+        "errors",
+        "json_parser",
+        "machine",
+    },
     "sweeps": {"training", "config", "errors", "files", "folders", "json_parser", "suggest"},
     "reproduction": {
         "sweeps",
@@ -78,6 +89,7 @@ MAY_IMPORT = {
         "tasks",
         "cells",
         "data",
+        "backends",
         "config",
         "documents",
         "errors",
@@ -143,6 +155,28 @@ def test_only_one_parser_reads_json():
     for path in PACKAGE.rglob("*.py"):
         if path != PACKAGE / "json_parser.py":
             assert not re.search(r"json\.loads?\(", path.read_text(encoding="utf-8")), path
+
+
+def imported_at_once(path):
+    """Return the packages that a file imports when it is imported itself."""
+    nodes, found = [ast.parse(path.read_text(encoding="utf-8"))], set()
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            nodes += ast.iter_child_nodes(node)
+    return found
+
+
+def test_no_backend_is_imported_before_it_is_needed():
+    """Each runs without the others. A file of the kernels may be for one of them."""
+    kernels = [*(PACKAGE / "cells" / "kernels").iterdir(), PACKAGE / "training" / "collectives.py"]
+    for path in PACKAGE.rglob("*.py"):
+        found = imported_at_once(path) & {"tensorflow", "jax", "torch"}
+        assert len(found) <= (path in kernels), path
 
 
 _WRITING = re.compile(

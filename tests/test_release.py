@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import rumcli
+from rumcli import backends
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -54,15 +55,29 @@ def test_all_tiers_run_every_week_with_all_extras():
     weekly = workflow("weekly.yml")
     assert weekly[True]["schedule"]  # YAML reads the key `on` as a truth value
     steps = [step.get("run", "") for step in weekly["jobs"]["tests"]["steps"]]
-    extras = set(PROJECT["project"]["optional-dependencies"]) - {"jax", "onnx", "plots"}
+    extras = PROJECT["project"]["optional-dependencies"]
+    in_dev = set(re.findall(r"\w+", extras["dev"][0]))  # of this package's own extras
     (install,) = [step for step in steps if step.startswith("pip install")]
     asked = set(re.findall(r"\w+", install.partition("[")[2]))
-    assert extras - {"tensorboard"} <= asked  # the others are in `dev`
+    assert set(extras) - {"torch"} <= asked | in_dev  # PyTorch has a job of its own
     assert {
         "python -m pytest",
         "python -m pytest -m e2e",
         "python -m pytest -m slow",
     } <= {*steps}
+
+
+def test_backends_and_the_next_keras_are_tested_every_week():
+    jobs = workflow("weekly.yml")["jobs"]
+    for name, installs in (("backends", "test,"), ("nightly", "keras-nightly")):
+        steps = [step.get("run", "") for step in jobs[name]["steps"]]
+        assert any(step.startswith("pip install") and installs in step for step in steps)
+        paths = [word for step in steps for word in step.split() if word.startswith("tests/")]
+        assert paths
+        assert all((ROOT / path).exists() for path in paths)
+    extras = PROJECT["project"]["optional-dependencies"]
+    tested = {*jobs["backends"]["strategy"]["matrix"]["backend"], "tensorflow"}
+    assert tested == set(backends.TITLES) <= set(extras)
 
 
 @pytest.mark.parametrize(

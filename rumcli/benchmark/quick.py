@@ -44,6 +44,8 @@ def _devices(backend: str) -> list[str]:
             device.name.removeprefix("/physical_device:")
             for device in tf.config.list_physical_devices()
         ]
+    if backend == "torch":  # which Keras can't list the devices of
+        return ["cpu", *(f"cuda:{number}" for number in range(len(accelerators.names())))]
     return [str(device) for device in keras.distribution.list_devices()]
 
 

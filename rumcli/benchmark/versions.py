@@ -6,20 +6,19 @@ No Keras, so that it can be told even where Keras does not start.
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 from typing import Any
 
+from rumcli import backends
+
 _PACKAGES = ("keras", "numpy")
-# The package of each backend of Keras.
-_BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 # Packages of the extras, as in `pip install 'rumcli[plots]'`.
 _EXTRAS = {
     "plots": "matplotlib",
     "tensorboard": "tensorboard",
     "onnx": "tf2onnx",
     "cluster": "ray",
-    "jax": "jax",
+    **{backend: backend for backend in backends.TITLES},
 }
 
 
@@ -27,10 +26,10 @@ def versions(backend: str | None = None) -> dict[str, str | None]:
     """Return versions by name; None of what is missing.
 
     Args:
-        backend: That of Keras; None: the one which the environment asks for.
+        backend: That of Keras; None: the one that Keras is to use here.
     """
-    backend = backend or os.environ.get("KERAS_BACKEND") or "tensorflow"
-    packages = [*_PACKAGES, *([_BACKENDS[backend]] if backend in _BACKENDS else [])]
+    backend = backend or backends.name()
+    packages = [*_PACKAGES, *([backend] if backend in backends.TITLES else [])]
     return {
         "python": platform.python_version(),
         **{package: _version(package) for package in packages},

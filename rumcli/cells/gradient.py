@@ -36,7 +36,8 @@ def gradients(function: Callable[..., Any], arguments: Sequence[np.ndarray]) -> 
         import torch
 
         leaves = [tensor.detach().requires_grad_() for tensor in tensors]
-        found = torch.autograd.grad(function(*leaves), leaves)
+        value = function(*leaves)
+        found = torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True)
     else:
         raise ValueError(f"no gradients on the backend {name!r}")
     return [np.asarray(ops.convert_to_numpy(array)) for array in found]

@@ -224,7 +224,8 @@ class RecurrentLayer(keras.layers.RNN):
             ValueError: If T is 0.
         """
         if sequences.shape[1] == 0:
-            raise ValueError(f"sequences must have at least one step, got shape {sequences.shape}")
+            shape = tuple(sequences.shape)
+            raise ValueError(f"sequences must have at least one step, got shape {shape}")
         # Keras casts no integers, and the fused loop multiplies no integers by floats.
         sequences = ops.cast(sequences, self.compute_dtype)
         return super().call(sequences, initial_state, mask, training)

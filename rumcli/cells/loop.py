@@ -16,6 +16,9 @@ from keras.src import backend
 
 Tensor = Any
 
+# Up to Keras 3.15 it is a function, later a module that has the function in it.
+_rnn = getattr(backend.rnn, "rnn", backend.rnn)
+
 # Keras takes a missing length from `inputs.shape`, which our tuple of sequences does not have; and
 # it uses the length as an upper bound only. More steps than this do not fit into its counter.
 _ANY_LENGTH = 2**31 - 1
@@ -57,7 +60,7 @@ def run(
 
     if mask is not None and keras.config.backend() == "jax":
         step_of_flat, states = _with_output_first(step_of_flat, flat, states)
-    last, outputs, states = backend.rnn(
+    last, outputs, states = _rnn(
         step_of_flat,
         flat,
         states,

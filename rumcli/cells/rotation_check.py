@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from keras import backend, ops
 
-from rumcli.cells import gradient, rotation
+from rumcli.cells import gradient, precision, rotation
 
 Tensor = Any
 
@@ -67,8 +67,10 @@ def check_rotation(
     """
     if any(dim < 2 for dim in dims):
         raise ValueError(f"sizes must be at least 2, got {min(dims)}")
-    if backend.standardize_dtype(ops.zeros((), dtype=dtype).dtype) != dtype:
-        raise ValueError(f"{backend.backend()} does not compute in {dtype}; set JAX_ENABLE_X64=1")
+    if not precision.is_available(dtype):
+        raise ValueError(
+            f"Keras does not compute in {dtype} on {backend.backend()}; {precision.remedy()}"
+        )
     for dim in dims:
         samples = _Samples.draw(dim, batch, dtype, seed)
         for name, check in _CHECKS.items():

@@ -31,7 +31,7 @@ from rumcli.cli import (
     sweep,
     train,
 )
-from rumcli.errors import RumError
+from rumcli.errors import RumError, is_out_of_memory
 from rumcli.reporting import output
 
 _SIGNALS = 128  # added to the number of the signal that ended a command
@@ -123,7 +123,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or error}", 1
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    if is_out_of_memory(error):
         return "out of memory: this command needs more than is free", 1
     whose = "".join(f"in {path}, or " for path in own_code.admitted())
     return (

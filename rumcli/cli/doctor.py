@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 
 import typer
@@ -47,9 +46,7 @@ def _examine(speed: bool, debug: bool) -> dict[str, Any]:
         asked = probe.ask(speed, debug)
     except RunError as error:
         problem = str(error)
-    wanted = os.environ.get("KERAS_BACKEND") or None
-    backend = asked["backend"]["name"] if asked["backend"] else wanted
-    needed = versions.versions(backend)
+    needed = versions.versions(asked["backend"]["name"] if asked["backend"] else None)
     return {
         "works": problem is None,
         "problem": problem,

@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
-from rumcli import suggest
+from rumcli import backends
 from rumcli.cli import allocator
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
-
-# The package of each backend of Keras, and how to install it.
-_INSTALL = {
-    "tensorflow": ("tensorflow", "pip install tensorflow"),
-    "jax": ("jax", "pip install 'rumcli[jax]'"),
-    "torch": ("torch", "pip install torch"),
-}
-_TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-
-
-def backend() -> str:
-    """Return the name of the backend that the environment asks for."""
-    return os.environ.get("KERAS_BACKEND") or "tensorflow"
-
-
-def require_backend() -> None:
-    """Make sure that the backend is installed, without importing it.
-
-    Raises:
-        ConfigError: If Keras has no such backend, or its package is missing.
-    """
-    name = backend()
-    if name not in _INSTALL:
-        unknown = suggest.unknown("backend", name, _INSTALL)
-        raise ConfigError(f"environment variable KERAS_BACKEND={name}: {unknown}")
-    package, install = _INSTALL[name]
-    if importlib.util.find_spec(package) is None:
-        raise ConfigError(
-            f"backend '{name}' needs the package {package}, which is not installed: {install}"
-        )
 
 
 def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = False) -> None:
@@ -57,10 +26,11 @@ def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = F
     Raises:
         ConfigError: If the backend does not exist or is not installed.
     """
-    require_backend()
-    name = backend()
-    if not quiet and _INSTALL[name][0] not in sys.modules:
-        output.note(f"starting {_TITLES[name]}")
+    name = backends.require()
+    if name != "tensorflow":  # which Keras takes by itself
+        os.environ["KERAS_BACKEND"] = name  # for Keras, and for the processes that this one starts
+    if not quiet and name not in sys.modules:
+        output.note(f"starting {backends.TITLES[name]}")
     allocator.keep_freed()
     # The backend reads this when it is imported; warnings of its kernels are not the user's.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "3")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rumcli import backends
 from rumcli.cli import code, engine, options
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
@@ -87,11 +88,12 @@ def _require(kind: str) -> None:
     Raises:
         ConfigError: If it needs another backend, or a package that is missing.
     """
-    backend = engine.backend()
+    backend = backends.name()
     if kind != "keras" and backend != "tensorflow":
+        install = "" if backends.is_installed("tensorflow") else backends.remedy("tensorflow")
         raise ConfigError(
-            f"--format {kind} needs the backend tensorflow, not {backend}; a run of any can be "
-            "exported with KERAS_BACKEND=tensorflow"
+            f"--format {kind} needs the backend tensorflow, not {backend}; a run of any backend "
+            f"can be exported with KERAS_BACKEND=tensorflow{install and f', after {install}'}"
         )
     missing = [name for name in _CONVERTER if importlib.util.find_spec(name) is None]
     if kind == "onnx" and missing:

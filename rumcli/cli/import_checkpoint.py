@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rumcli import backends
 from rumcli.cli import engine, options
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
@@ -72,6 +73,11 @@ def import_checkpoint(
         raise ConfigError(f"--out {out}: expected a name that ends in .keras")
     output.check_new_file(out, force)
     prefix.find(checkpoint)
+    if not backends.is_installed("tensorflow"):
+        raise ConfigError(
+            "reading a checkpoint of TensorFlow 1 needs TensorFlow, which is not installed: "
+            f"{backends.remedy('tensorflow')}"
+        )
     engine.start(debug)
     from rumcli.reporting import tables
     from rumcli.training import importing

@@ -24,7 +24,7 @@ def rotation_check(
     dtype: Annotated[
         str | None,
         typer.Option(
-            help="float32 or float64. Default: both.",
+            help="float32 or float64. Default: both, where the backend computes in float64.",
             autocompletion=options.completing(lambda: _DTYPES),
         ),
     ] = None,
@@ -39,13 +39,14 @@ def rotation_check(
         dtype = options.choose("--dtype", "dtype", dtype, _DTYPES)
     os.environ.setdefault("JAX_ENABLE_X64", "1")  # or JAX would compute float64 in float32
     engine.start(debug)
+    from rumcli.cells import precision
     from rumcli.cells.rotation_check import check_rotation
     from rumcli.reporting import tables
 
     try:
         results = []
         with output.status() as report:
-            for name in [dtype] if dtype else _DTYPES:
+            for name in [dtype] if dtype else filter(precision.is_available, _DTYPES):
                 report(f"checking rotations in {name}")
                 results += check_rotation(dim or _DIMS, batch, name)
     except ValueError as error:

@@ -12,6 +12,10 @@ def names() -> list[str]:
         import jax
 
         return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    if backend == "torch":
+        import torch
+
+        return [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
     if backend == "tensorflow":
         import tensorflow as tf
 

@@ -16,7 +16,7 @@ import numpy as np
 from rumcli import bounds
 from rumcli.config import TrainConfig
 from rumcli.tasks.base import Task
-from rumcli.training import not_finite, sharing, state
+from rumcli.training import not_finite, session, sharing, state
 from rumcli.training.checkpoint import Checkpoint
 from rumcli.training.group import Group
 from rumcli.training.listener import Listener
@@ -77,6 +77,10 @@ class RunCallback(keras.callbacks.Callback):
             self._progress.running_metrics = {}
         else:
             self._good_metrics = {}
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Seed what the step draws."""
+        session.seed_step(self._task.config.seed, self._progress.step)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the step; save and stop if it is time to."""

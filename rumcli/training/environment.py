@@ -11,10 +11,10 @@ from typing import Any
 
 import keras
 
-from rumcli import __version__, machine
+from rumcli import __version__, backends, machine
 from rumcli.training import accelerators
 
-_PACKAGES = ("keras", "tensorflow", "jax", "numpy")
+_PACKAGES = ("keras", *backends.TITLES, "numpy")
 
 
 def describe(seed: int) -> dict[str, Any]:

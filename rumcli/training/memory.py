@@ -11,7 +11,7 @@ import keras
 from keras import tree
 
 from rumcli import machine
-from rumcli.errors import ConfigError, RunError
+from rumcli.errors import ConfigError, RunError, is_out_of_memory
 from rumcli.tasks.base import Task
 
 _GIGABYTE = 1e9
@@ -80,7 +80,7 @@ def explained(task: Task, model: keras.Model | None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not _is_about_memory(error):
+        if not is_out_of_memory(error):
             raise
         available = machine.memory()["available"]
         left = "" if available is None else f", and {_spoken(available)} are free"
@@ -92,16 +92,6 @@ def explained(task: Task, model: keras.Model | None) -> Iterator[None]:
 
 def _known(task: Task, model: keras.Model | None) -> int:
     return at_least_of_units(task) if model is None else at_least(task, model)
-
-
-def _is_about_memory(error: Exception) -> bool:
-    # TensorFlow has a class for it, JAX a word in the message.
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return (
-        isinstance(error, MemoryError)
-        or "ResourceExhaustedError" in names
-        or "RESOURCE_EXHAUSTED" in str(error)
-    )
 
 
 def _advice(task: Task) -> str:

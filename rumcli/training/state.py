@@ -91,9 +91,17 @@ def _assign(variables: Mapping[str, keras.Variable], arrays: Mapping[str, np.nda
         if name not in arrays or arrays[name].shape != tuple(variable.shape):
             raise RunError(f"the checkpoint does not fit the model: '{name}' is missing or differs")
         # Numbers go into numbers; what else an array can hold, no variable can.
-        if not np.can_cast(arrays[name].dtype, _dtype(variable), "same_kind"):
+        if not _fits(arrays[name], _dtype(variable)):
             raise RunError(f"the checkpoint does not fit the model: '{name}' has another type")
         variable.assign(arrays[name])
+
+
+def _fits(array: np.ndarray, dtype: np.dtype) -> bool:
+    if np.can_cast(array.dtype, dtype, "same_kind"):
+        return True
+    # The state of a random generator is signed on some backends, and unsigned on others.
+    are_integers = array.dtype.kind in "iu" and dtype.kind in "iu"
+    return are_integers and np.array_equal(array.astype(dtype), array)
 
 
 def _dtype(variable: keras.Variable) -> np.dtype:

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from rumcli.cells import precision
+
 BACKEND = keras.config.backend()
 
 Arrays = Sequence[np.ndarray]
@@ -21,15 +23,12 @@ Arrays = Sequence[np.ndarray]
 
 def float64_is_available() -> bool:
     """Whether the backend computes in float64; JAX does with `JAX_ENABLE_X64=1` only."""
-    if BACKEND != "jax":
-        return True
-    import jax
-
-    return bool(jax.config.jax_enable_x64)
+    return precision.is_available("float64")
 
 
 needs_float64 = pytest.mark.skipif(
-    not float64_is_available(), reason="float64 on JAX needs JAX_ENABLE_X64=1"
+    not float64_is_available(),
+    reason="float64 needs TensorFlow, or JAX with JAX_ENABLE_X64=1",
 )
 needs_tensorflow = pytest.mark.skipif(
     BACKEND != "tensorflow", reason="needs the TensorFlow backend"
@@ -52,6 +51,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         import jax
 
         return jax.jit(function)
+    if BACKEND == "torch":
+        return function
     import tensorflow as tf
 
     return tf.function(function, autograph=False)
@@ -61,6 +62,12 @@ def gradients(function: Callable[..., Any], arguments: Arrays) -> list[np.ndarra
     """Return the gradients of a scalar function with respect to all of its arguments."""
     if BACKEND == "jax":
         found = _jax_gradients(function, len(arguments))(*map(ops.convert_to_tensor, arguments))
+    elif BACKEND == "torch":
+        import torch
+
+        leaves = [torch.tensor(argument, requires_grad=True) for argument in arguments]
+        value = function(*leaves)
+        found = torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True)
     else:
         import tensorflow as tf
 

@@ -159,11 +159,12 @@ def test_the_gradients_are_those_of_the_original(case, dtype):
     initial = our_states(golden, "initial_state")
     weights = weights_in_order(layer, golden, "w.")
     fixed = [variable.value for variable in layer.non_trainable_variables]
+    cotangent = ops.convert_to_tensor(golden["cotangent"], dtype)
 
     def loss(x, *rest):
         states, values = rest[: len(initial)], rest[len(initial) :]
         (outputs, *_), _ = layer.stateless_call(values, fixed, x, initial_state=list(states))
-        return ops.sum(outputs * golden["cotangent"])
+        return ops.sum(outputs * cotangent)
 
     found = gradients(loss, [golden["x"], *initial, *weights])
 

@@ -65,7 +65,7 @@ def test_workflow_is_valid(tmp_path):
     assert steps == [
         "actions/checkout",
         "actions/setup-python",
-        "pip install .",
+        "pip install '.[tensorflow]'",
         "sh ci/train.sh",
         "actions/upload-artifact",
     ]

@@ -1,11 +1,10 @@
-import importlib.util
 import os
 
 import pytest
 
-from rumcli.cli import engine, probe
+from rumcli.cli import probe
 from rumcli.cli.app import main
-from rumcli.errors import ConfigError, RunError
+from rumcli.errors import RunError
 from tests.cli.commands import environment, has_control_characters, rum, rum_process
 from tests.documents import validated
 
@@ -60,13 +59,6 @@ def test_doctor_without_speed_test_reports_a_missing_backend(monkeypatch, capsys
     assert "jax" not in [extra["package"] for extra in found["extras"]]
     assert printed.err.splitlines()[0] == "starting the backend"
     assert printed.err.endswith(f"{remedy}\n")
-
-
-def test_missing_backend_is_detected_before_importing_keras(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "torch")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"needs the package torch, .*: pip install torch"):
-        engine.require_backend()
 
 
 @pytest.mark.e2e

@@ -3,12 +3,13 @@ from types import SimpleNamespace
 import keras
 import pytest
 
+from rumcli.benchmark import quick
 from rumcli.training import accelerators, environment
 
 
 def test_cpu_is_no_accelerator():
-    if keras.distribution.list_devices("gpu"):
-        pytest.skip("this machine has a GPU")
+    if keras.backend.backend() == "torch" or keras.distribution.list_devices("gpu"):
+        pytest.skip("this machine may have a GPU")
     assert accelerators.names() == []
 
 
@@ -40,3 +41,13 @@ def test_jax_accelerators_are_all_devices_but_cpus(monkeypatch):
 
     # then
     assert accelerators.names() == ["NVIDIA H200"]
+
+
+def test_torch_accelerators_are_the_gpus(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: f"GPU {number}")
+
+    assert accelerators.names() == ["GPU 0", "GPU 1"]
+    assert quick.backend()["devices"] == ["cpu", "cuda:0", "cuda:1"]

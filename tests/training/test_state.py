@@ -37,3 +37,28 @@ def test_an_array_of_another_shape_is_rejected(model, shape):
     name = next(iter(arrays))
     with pytest.raises(RunError, match=f"'{name}' is missing or differs"):
         state.restore(model, {**arrays, name: np.zeros(shape, "float32")})
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint32"])
+def test_random_state_of_another_backend_is_restored(dtype):
+    # given a variable as unsigned and as signed backends have it
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dropout(0.5)])
+    model.compile(optimizer="sgd", loss="mse")
+    arrays = state.capture(model)
+    (name,) = (name for name in arrays if "seed_generator_state" in name)
+
+    # when
+    state.restore(model, {**arrays, name: np.array([7, 9], dtype)})
+
+    # then
+    assert state.capture(model)[name].tolist() == [7, 9]
+
+
+def test_integers_that_a_variable_cannot_hold_are_rejected(model):
+    model.add_weight(shape=(2,), dtype="uint8", name="small", trainable=False)
+    arrays = state.capture(model)
+    (name,) = (name for name in arrays if "small" in name)
+    state.restore(model, {**arrays, name: np.array([7, 255], "int64")})
+    for values in ([-1, 0], [0, 256]):
+        with pytest.raises(RunError, match=f"'{name}' has another type"):
+            state.restore(model, {**arrays, name: np.array(values, "int64")})

@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 
+from rumcli.cells.precision import is_available
 from rumcli.errors import RunError
 from rumcli.training.callback import RunStopped
 from rumcli.training.checkpoint import load
@@ -258,6 +259,8 @@ def test_runs_of_one_seed_are_identical(tmp_path):
     ],
 )
 def test_run_has_the_requested_precision(tmp_path, precision):
+    if precision == "float64" and not is_available("float64"):
+        pytest.skip("this backend does not compute in float64")
     run = small.run_config(steps=10, settings=[f"precision={precision}"])
     folder = RunFolder.create(tmp_path, run)
     summary = train(run, folder, Listener())
