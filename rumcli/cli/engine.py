@@ -21,6 +21,7 @@ _INSTALL = {
     "jax": ("jax", "pip install 'rumcli[jax]'"),
     "torch": ("torch", "pip install torch"),
 }
+BACKENDS = tuple(_INSTALL)
 _TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
 
@@ -30,7 +31,7 @@ def backend() -> str:
 
 
 def require_backend() -> None:
-    """Make sure that the backend is installed, without importing it.
+    """Make sure that the backend of the environment is installed, without importing it.
 
     Raises:
         ConfigError: If Keras has no such backend, or its package is missing.
@@ -39,6 +40,15 @@ def require_backend() -> None:
     if name not in _INSTALL:
         unknown = suggest.unknown("backend", name, _INSTALL)
         raise ConfigError(f"environment variable KERAS_BACKEND={name}: {unknown}")
+    require_installed(name)
+
+
+def require_installed(name: str) -> None:
+    """Make sure that one of `BACKENDS` is installed, without importing it.
+
+    Raises:
+        ConfigError: If its package is missing.
+    """
     package, install = _INSTALL[name]
     if importlib.util.find_spec(package) is None:
         raise ConfigError(
