@@ -47,16 +47,26 @@ def require() -> str:
         if not os.environ.get(_VARIABLE):
             place = f"{_configuration()}: backend {chosen}"
         raise ConfigError(f"{place}: {suggest.unknown('backend', chosen, TITLES)}")
-    if is_installed(chosen):
-        return chosen
     if not any(map(is_installed, TITLES)):
         raise ConfigError(
             "Keras needs a backend, and none is installed; expected TensorFlow, JAX or PyTorch: "
             + ", or ".join(map(remedy, TITLES))
         )
-    raise ConfigError(
-        f"backend '{chosen}' needs the package {chosen}, which is not installed: {remedy(chosen)}"
-    )
+    require_installed(chosen)
+    return chosen
+
+
+def require_installed(backend: str) -> None:
+    """Make sure that the package of a backend can be found.
+
+    Raises:
+        ConfigError: If it can't.
+    """
+    if not is_installed(backend):
+        raise ConfigError(
+            f"backend '{backend}' needs the package {backend}, which is not installed: "
+            f"{remedy(backend)}"
+        )
 
 
 def is_installed(backend: str) -> bool:

@@ -41,7 +41,7 @@ class Subject:
 
     Args:
         label: What it is called.
-        cell: A name that `rumcli.cells.make` knows.
+        cell: A name that `rumcli.cells.make` knows, or one of `TORCH_MODULES`.
         options: Of the cell.
         jit: Whether XLA compiles the whole training step; None leaves that to Keras.
     """
@@ -88,6 +88,8 @@ CASES = {
     )
 }
 CELLS = ("rum", "arum", "lnlstm", "fsrnn", "gru", "lstm")
+# PyTorch's own modules, measured without Keras beside its cells on that backend.
+TORCH_MODULES = ("nn.GRU", "nn.LSTM")
 
 _NORM = {"time_norm": 1.0}
 # As the published language models have it.
@@ -106,14 +108,22 @@ _DEFAULTS = {
     "fast-slow": ("fsrnn",),
 }
 
+# The tasks that need nothing of the user, whose whole runs are measured too.
+TRAINED = ("copying", "recall")
 SERIES_STEPS = (100, 200, 500, 1000, 2000)
 SERIES_UNITS = (50, 100, 200, 400)
 _SERIES_CASE = Case("copying", steps=200, batch=128, features=10, units=100, classes=9)
 
 
-def default_cells(case: Case) -> list[str]:
-    """Return the cells that are measured at a size unless others are asked for."""
-    return list(_DEFAULTS[case.name])
+def default_cells(case: Case, backend: str) -> list[str]:
+    """Return the cells that are measured at a size unless others are asked for.
+
+    Args:
+        case: The size.
+        backend: Name of Keras's backend. ARUM's plain loop keeps every R for its gradient, in 5 GB
+            at the copying size, and takes seconds a step on torch.
+    """
+    return [cell for cell in _DEFAULTS[case.name] if (cell, backend) != ("arum", "torch")]
 
 
 def subjects(case: Case, cells: list[str], backend: str) -> list[Subject]:
@@ -122,8 +132,8 @@ def subjects(case: Case, cells: list[str], backend: str) -> list[Subject]:
     Args:
         case: The size.
         cells: Names of cells, out of `CELLS`.
-        backend: Name of Keras's backend. TensorFlow and JAX have fused loops, and TensorFlow has a
-            choice of compiling the whole step.
+        backend: Name of Keras's backend. TensorFlow and JAX have fused loops, TensorFlow has a
+            choice of compiling the whole step, and torch has modules of its own.
     """
     found = []
     for cell in dict.fromkeys([*cells, case.yardstick.partition(",")[0]]):
@@ -133,6 +143,8 @@ def subjects(case: Case, cells: list[str], backend: str) -> list[Subject]:
             found += [Subject(cell, cell, {}, False), Subject(f"{cell}, jit", cell, {}, True)]
         else:
             found.append(Subject(cell, cell))
+    if backend == "torch" and case.yardstick == "gru":
+        found += [Subject(f"torch {module}", module) for module in TORCH_MODULES]
     return found
 
 

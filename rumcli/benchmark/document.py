@@ -1,21 +1,13 @@
-"""A benchmark's result as one document for other programs, and the machine that it is about."""
+"""A benchmark's result as one document for other programs. No Keras."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
-import os
-import platform
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-
-from rumcli import machine as machine_facts
 from rumcli.benchmark.cases import Case
-from rumcli.benchmark.measure import Timing, yardstick
-from rumcli.benchmark.training import Pace
-from rumcli.training import accelerators
+from rumcli.benchmark.timing import Pace, Timing, yardstick
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,25 +19,26 @@ class Point:
     axis: str | None = None
 
 
-def machine() -> dict[str, Any]:
-    """Return processor, number of cores, accelerators, backend and versions."""
-    backend = keras.backend.backend()
-    return {
-        "processor": machine_facts.processor(),
-        "cores": os.cpu_count(),
-        "accelerators": accelerators.names(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "backend": backend,
-        "keras": keras.version(),
-        backend: importlib.metadata.version(backend),
-    }
+def document(
+    points: list[Point], machines: Sequence[dict[str, Any]], paces: Sequence[Pace] = ()
+) -> dict[str, Any]:
+    """Return everything that was measured, in seconds and bytes.
 
-
-def document(points: list[Point], paces: Sequence[Pace] = ()) -> dict[str, Any]:
-    """Return everything that was measured, in seconds and bytes."""
+    Args:
+        points: The sizes with their timings.
+        machines: The machine as each engine describes it; the first engine is the reference.
+        paces: Those of whole runs.
+    """
     return {
-        "machine": machine(),
+        "machine": machines[0],
+        "engines": [
+            {
+                "backend": machine["backend"],
+                "version": machine[machine["backend"]],
+                "accelerators": machine["accelerators"],
+            }
+            for machine in machines
+        ],
         "cases": [_point(point) for point in points if point.axis is None],
         "series": [
             {"axis": point.axis, **_point(point)} for point in points if point.axis is not None
@@ -55,13 +48,17 @@ def document(points: list[Point], paces: Sequence[Pace] = ()) -> dict[str, Any]:
 
 
 def _point(point: Point) -> dict[str, Any]:
-    best = yardstick(point.case, point.timings)
+    backends = dict.fromkeys(timing.backend for timing in point.timings)
+    best = {backend: yardstick(point.case, point.timings, backend) for backend in backends}
+    reference = next(iter(best.values()))
     return {
         "case": dataclasses.asdict(point.case),
-        "yardstick": best.subject.label,
+        "yardstick": reference.subject.label,
+        "yardsticks": {backend: timing.subject.label for backend, timing in best.items()},
         "results": [
             {
                 "subject": timing.subject.label,
+                "backend": timing.backend,
                 "cell": timing.subject.cell,
                 "options": timing.subject.options,
                 "jit": timing.subject.jit,
@@ -70,7 +67,8 @@ def _point(point: Point) -> dict[str, Any]:
                 "samples_seconds": timing.samples,
                 "median_seconds": timing.median,
                 "spread": timing.spread,
-                "ratio": timing.median / best.median,
+                "ratio": timing.median / best[timing.backend].median,
+                "reference_ratio": timing.median / reference.median,
                 "peak_memory_bytes": timing.peak_memory,
             }
             for timing in point.timings

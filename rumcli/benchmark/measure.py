@@ -1,4 +1,4 @@
-"""The measurement: forward, backward and update of a model, in turn with the others.
+"""The measurement: forward, backward and update of models, in turn, on the backend of the process.
 
 Machines are shared and their speed drifts: whoever is compared is measured one after the other, in
 many rounds, and medians are compared.
@@ -7,58 +7,22 @@ many rounds, and medians are compared.
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
 from rumcli import cells
+from rumcli.benchmark import torch_step
 from rumcli.benchmark.cases import Case, Subject
+from rumcli.benchmark.timing import Timing
 
 # A sample is as many steps as fit into this time, so that the clock's own noise does not count.
 _SAMPLE_SECONDS = 0.1
-
-
-@dataclass
-class Timing:
-    """The times of one subject at one size, in seconds per training step.
-
-    Attributes:
-        subject: Who.
-        parameters: Number of trainable weights of the model.
-        first_step: Seconds that the first step took, with tracing and compilation.
-        samples: One for each round.
-        peak_memory: Largest resident size of a process of its own, in bytes; None if not measured.
-    """
-
-    subject: Subject
-    parameters: int
-    first_step: float
-    samples: list[float] = field(default_factory=list)
-    peak_memory: int | None = None
-
-    @property
-    def median(self) -> float:
-        """The median of the samples."""
-        return statistics.median(self.samples)
-
-    @property
-    def spread(self) -> float:
-        """The distance of the quartiles, relative to the median."""
-        if len(self.samples) < 2:
-            return 0.0
-        low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
-        return (high - low) / self.median
-
-
-def yardstick(case: Case, timings: list[Timing]) -> Timing:
-    """Return the fastest of those that the others are compared with, such as Keras's GRUs."""
-    named = [t for t in timings if case.yardstick in (t.subject.cell, t.subject.label)]
-    return min(named, key=lambda timing: timing.median)
+# On a backend that compiles no steps, a subject that has taken this long gets no further sample.
+_PATIENCE_SECONDS = 30.0
 
 
 def prepare(case: Case, subject: Subject) -> Callable[[], float]:
@@ -69,6 +33,9 @@ def prepare(case: Case, subject: Subject) -> Callable[[], float]:
         is the number of trainable weights.
     """
     keras.utils.set_random_seed(1)
+    inputs, targets = map(keras.ops.convert_to_tensor, _data(case))
+    if subject.cell in torch_step.MODULES:
+        return torch_step.prepare(case, subject.cell, inputs, targets)
     cell = cells.make(
         subject.cell,
         case.units,
@@ -84,7 +51,6 @@ def prepare(case: Case, subject: Subject) -> Callable[[], float]:
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         **options,
     )
-    inputs, targets = map(keras.ops.convert_to_tensor, _data(case))
 
     def step() -> float:
         return float(model.train_on_batch(inputs, targets))
@@ -93,49 +59,90 @@ def prepare(case: Case, subject: Subject) -> Callable[[], float]:
     return step
 
 
-def measure(
-    case: Case,
-    chosen: list[Subject],
-    rounds: int,
-    report: Callable[[str], None] = lambda text: None,
-) -> list[Timing]:
-    """Measure subjects at one size, in turn.
+class Measurement:
+    """Subjects of one size, built and ready to be measured round by round.
 
     Args:
         case: The size.
-        chosen: Who is compared.
+        chosen: The subjects that are compared.
+        report: Receives a description of the current activity.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        chosen: list[Subject],
+        report: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._subjects = []
+        for subject in chosen:
+            report(f"{case.name}: preparing {subject.label}")
+            self._subjects.append(_Stepper(case, subject))
+        self.timings = [stepper.timing for stepper in self._subjects]
+
+    def round(self) -> list[float | None]:
+        """Add a sample to each timing.
+
+        Returns:
+            The samples in the order of the subjects; None for a subject out of time.
+        """
+        return [stepper.sample() for stepper in self._subjects]
+
+    def close(self) -> None:
+        """Free the models."""
+        self._subjects = []
+        keras.utils.clear_session()
+
+
+class _Stepper:
+    """A subject with its step and the time that it has taken."""
+
+    def __init__(self, case: Case, subject: Subject) -> None:
+        backend = keras.backend.backend()
+        self._step = prepare(case, subject)
+        self._left = _PATIENCE_SECONDS if backend == "torch" else math.inf
+        first = seconds = self._seconds(1)
+        if first < self._left:  # a first step without compilation is like any other
+            seconds = self._seconds(1)
+        self._count = max(1, math.ceil(_SAMPLE_SECONDS / seconds))
+        parameters: int = self._step.parameters  # type: ignore[attr-defined]
+        self.timing = Timing(subject, backend, parameters, first)
+
+    def sample(self) -> float | None:
+        if self._left <= 0 and self.timing.samples:
+            return None
+        # In a run a step follows one of its own kind: not into caches and memory that others
+        # have just had.
+        self._seconds(1)
+        self.timing.samples.append(self._seconds(self._count))
+        return self.timing.samples[-1]
+
+    def _seconds(self, count: int) -> float:
+        """Return the seconds that one of `count` steps takes."""
+        begin = time.perf_counter()
+        for _ in range(count):
+            self._step()
+        taken = time.perf_counter() - begin
+        self._left -= taken
+        return taken / count
+
+
+def measure(case: Case, chosen: list[Subject], rounds: int) -> list[Timing]:
+    """Measure subjects at one size, in turn, in this process.
+
+    Args:
+        case: The size.
+        chosen: The subjects that are compared.
         rounds: Samples of each.
-        report: Hears what is going on.
 
     Returns:
         The timings in the order of `chosen`.
     """
-    steps, timings, counts = [], [], []
-    for subject in chosen:
-        report(f"{case.name}: preparing {subject.label}")
-        step = prepare(case, subject)
-        first = _seconds(step, 1)
-        second = _seconds(step, 1)
-        steps.append(step)
-        timings.append(Timing(subject, step.parameters, first))
-        counts.append(max(1, math.ceil(_SAMPLE_SECONDS / second)))
-    for number in range(rounds):
-        report(f"{case.name}: round {number + 1} of {rounds}")
-        for step, timing, count in zip(steps, timings, counts, strict=True):
-            # In a run a step follows one of its own kind: not into caches and memory that others
-            # have just had.
-            step()
-            timing.samples.append(_seconds(step, count))
-    keras.utils.clear_session()
-    return timings
-
-
-def _seconds(step: Callable[[], float], count: int) -> float:
-    """Return the seconds that one of `count` steps takes."""
-    begin = time.perf_counter()
-    for _ in range(count):
-        step()
-    return (time.perf_counter() - begin) / count
+    measurement = Measurement(case, chosen)
+    for _ in range(rounds):
+        measurement.round()
+    measurement.close()
+    return measurement.timings
 
 
 def _data(case: Case) -> tuple[np.ndarray, np.ndarray]:

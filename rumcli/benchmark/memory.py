@@ -19,7 +19,7 @@ from rumcli.errors import RunError
 _STEPS = 3
 
 
-def peak(case: Case, subject: Subject) -> int | None:
+def peak(case: Case, subject: Subject, backend: str) -> int | None:
     """Return the largest resident size, in bytes, of a process that trains for three steps.
 
     Returns:
@@ -36,7 +36,7 @@ def peak(case: Case, subject: Subject) -> int | None:
         input=request,
         capture_output=True,
         text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
         check=False,
     )
     lines = (result.stdout if result.returncode == 0 else result.stderr).strip().splitlines()

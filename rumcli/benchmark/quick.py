@@ -11,7 +11,8 @@ import keras
 
 from rumcli import cells
 from rumcli.benchmark.cases import Case, Subject
-from rumcli.benchmark.measure import Timing, measure
+from rumcli.benchmark.measure import measure
+from rumcli.benchmark.timing import Timing
 from rumcli.cells import fused
 from rumcli.training import accelerators
 

@@ -5,15 +5,14 @@ The run is a whole one, with its data, metrics, callback and progress. TensorFlo
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rumcli import config
+from rumcli.benchmark.timing import Pace
 from rumcli.config import RunConfig
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
@@ -22,33 +21,10 @@ from rumcli.training.listener import Listener
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.trainer import train
 
-# The tasks that need nothing of the user, and steps of a sample, so that each takes a few seconds.
+# Steps of a sample, so that each takes a few seconds.
 _STEPS = {"copying": 50, "recall": 300}
-TASKS = tuple(_STEPS)
 # The first steps of a run build and compile it.
 _SKIPPED = 10
-
-
-@dataclass
-class Pace:
-    """Seconds per step of runs, and of bare steps measured right before each.
-
-    Attributes:
-        task: Name of the task.
-        cell: Name of the cell.
-        runs: One for each round.
-        bare: One for each round.
-    """
-
-    task: str
-    cell: str
-    runs: list[float] = field(default_factory=list)
-    bare: list[float] = field(default_factory=list)
-
-    @property
-    def ratio(self) -> float:
-        """The median of the rounds' ratios, run to bare."""
-        return statistics.median(run / bare for run, bare in zip(self.runs, self.bare, strict=True))
 
 
 def measure_pace(

@@ -1,19 +1,24 @@
-"""`rum bench`: how fast a training step is, beside Keras's cells."""
+"""`rum bench`: how fast a training step is, beside Keras's cells, on one engine or several."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli.cli import engine, options, pictures
+from rumcli import backends
+from rumcli.cli import options, pictures
+from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
     from rumcli.benchmark.cases import Case, Subject
     from rumcli.benchmark.document import Point
-    from rumcli.benchmark.training import Pace
+    from rumcli.benchmark.engines import Engine
+    from rumcli.benchmark.timing import Pace
 
 
 def _cases() -> list[str]:
@@ -45,28 +50,40 @@ def bench(
             autocompletion=options.completing(_cells),
         ),
     ] = None,
+    backend: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="<str>",
+            help="tensorflow, jax or torch, each in a process of its own. May be repeated, to "
+            "compare them. Default: the one that the other commands run on.",
+            autocompletion=options.completing(lambda: backends.TITLES),
+        ),
+    ] = None,
     rounds: Annotated[int, options.integer("Samples of each, at least 1.")] = 7,
     series: Annotated[
         bool | None,
         typer.Option(
             "--series/--no-series",
-            help="Show how the time grows with T and with H. Default: unless --task is given.",
+            help="Show how the time grows with T and with H, on one engine. Default: unless --task "
+            "is given, or several engines are.",
         ),
     ] = None,
     training: Annotated[
         bool | None,
         typer.Option(
             "--training/--no-training",
-            help="Compare the pace of 'rum train' with that of a bare step. Default: as --series.",
+            help="Compare the pace of 'rum train' with that of a bare step, on TensorFlow. "
+            "Default: as --series.",
         ),
     ] = None,
     memory: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--memory/--no-memory",
-            help="Measure peak memory, each in a process of its own of ten seconds.",
+            help="Measure peak memory, each in a process of its own of ten seconds. Default: on "
+            "one engine.",
         ),
-    ] = True,
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Picture to write: a .png, .svg or .pdf file.")
     ] = None,
@@ -76,95 +93,131 @@ def bench(
 ) -> None:
     """Time forward, backward and update of RUM and ARUM beside Keras's GRU and LSTM.
 
-    All take turns in one run; the ratio is to the faster GRU. Everything takes a quarter of an
-    hour on two cores, --task copying two minutes.
+    All take turns in one run; the ratio is to the faster GRU of the same engine. On torch,
+    PyTorch's own nn.GRU and nn.LSTM are measured too. Everything takes a quarter of an hour on two
+    cores, --task copying two minutes, each further engine as long again.
     """
     task = [options.choose("--task", "task", name, _cases()) for name in task or []]
     cell = [options.choose("--cell", "cell", name, _cells()) for name in cell or []]
     options.at_least("--rounds", 1, rounds)
     kind = pictures.check("--plot", plot, force) if plot is not None else ""
-    engine.start(debug)
-    from rumcli.benchmark.document import document
-    from rumcli.reporting import bench as tables
-    from rumcli.reporting import plots
+    names = _backends(backend or [])
+    is_alone = len(names) == 1
+    if series and not is_alone:
+        raise ConfigError("--series measures one engine; name one --backend, not several")
+    if training and names != ["tensorflow"]:
+        raise ConfigError("--training measures TensorFlow only; expected --backend tensorflow")
+    everything = not task and is_alone
+    series = everything if series is None else series
+    training = everything if training is None else training
+    from rumcli.benchmark.document import Point, document
+    from rumcli.benchmark.engines import measure
 
-    points: list[Point] = []
-    paces: list[Pace] = []
-    with output.status() as report:
-        for case, axis, chosen in _plan(task, cell, not task if series is None else series):
-            points.append(_measure(case, axis, chosen, rounds, memory, report))
+    with output.status() as report, _started(names, report, debug) as engines:
+        machines = [one.machine() for one in engines]
+        points = []
+        for case, axis, chosen in _plan(task, cell, names, series):
+            points.append(Point(case, measure(case, engines, chosen, rounds, report), axis))
+            if is_alone if memory is None else memory:
+                _measure_memory(points[-1], report)
             if axis is None and not as_json:
-                output.show(tables.case(document(points)["cases"][-1]))
-        if not task if training is None else training:
-            paces = _paces(task, cell, rounds, report)
-    content = document(points, paces)
+                _show_case(document(points, machines)["cases"][-1], is_alone)
+        paces = _paces(task, cell, engines[0], rounds) if training else []
+    content = document(points, machines, paces)
     if as_json:
         output.show_json("bench", content)
     else:
-        for axis in dict.fromkeys(point["axis"] for point in content["series"]):
-            output.show(tables.series([p for p in content["series"] if p["axis"] == axis]))
-        if paces:
-            output.show(tables.training(content["training"]))
+        _show_rest(content)
     if plot is not None:
+        from rumcli.reporting import plots
+
         with output.new_file(plot, force) as file:
             plots.bench(content, file, kind)
         output.note(f"wrote {plot}")
 
 
-def _plan(
-    tasks: list[str] | None, asked: list[str] | None, with_series: bool
-) -> list[tuple[Case, str | None, list[Subject]]]:
-    import keras
+def _backends(named: list[str]) -> list[str]:
+    """Return the backends to measure, which exist and are installed; the first is the reference."""
+    if not named:
+        return [backends.require()]
+    named = [options.choose("--backend", "backend", name, backends.TITLES) for name in named]
+    for name in named:
+        backends.require_installed(name)
+    return list(dict.fromkeys(named))
 
+
+@contextlib.contextmanager
+def _started(
+    names: list[str], report: Callable[[str], None], debug: bool
+) -> Iterator[list[Engine]]:
+    """Start a process for each backend, side by side; end them after the block."""
+    from rumcli.benchmark.engines import Engine
+
+    report(f"starting {', '.join(names)}")
+    with contextlib.ExitStack() as stack:
+        engines = []
+        for name in names:
+            engines.append(Engine(name, len(names) == 1, report, debug))
+            stack.callback(engines[-1].close)
+        yield engines
+
+
+def _plan(
+    tasks: list[str], asked: list[str], names: list[str], with_series: bool
+) -> list[tuple[Case, str | None, dict[str, list[Subject]]]]:
+    """Return each size, its axis if it belongs to a series, and its subjects by backend."""
     from rumcli.benchmark import cases
 
-    backend = keras.backend.backend()
     found: list[Any] = []
     for name in dict.fromkeys(tasks or cases.CASES):
         case = cases.CASES[name]
-        chosen = asked or cases.default_cells(case)
-        found.append((case, None, cases.subjects(case, chosen, backend)))
+        chosen = {
+            backend: cases.subjects(case, asked or cases.default_cells(case, backend), backend)
+            for backend in names
+        }
+        found.append((case, None, chosen))
     if with_series:
-        chosen = asked or ["rum", "arum"]
-        found += [(case, axis, who) for axis, case, who in cases.series(chosen, backend)]
+        (backend,) = names
+        points = cases.series(asked or ["rum", "arum"], backend)
+        found += [(case, axis, {backend: chosen}) for axis, case, chosen in points]
     return found
 
 
-def _measure(
-    case: Case, axis: str | None, chosen: list[Subject], rounds: int, memory: bool, report: Any
-) -> Point:
-    from rumcli.benchmark.document import Point
-    from rumcli.benchmark.measure import measure
+def _measure_memory(point: Point, report: Callable[[str], None]) -> None:
     from rumcli.benchmark.memory import peak
 
-    what = f", {axis} = {getattr(case, axis)}" if axis else ""
-    timings = measure(case, chosen, rounds, lambda text: report(text + what))
     # In a series: of ours, over T, which is what their memory depends on.
-    for timing in timings if memory and axis != "units" else []:
-        if axis is None or timing.subject.cell not in ("gru", "lstm"):
-            report(f"{case.name}{what}: memory of {timing.subject.label}")
-            timing.peak_memory = peak(case, timing.subject)
-    return Point(case, timings, axis)
+    for timing in point.timings if point.axis != "units" else []:
+        if point.axis is None or timing.subject.cell not in ("gru", "lstm"):
+            report(f"{point.case.name}: memory of {timing.subject.label} on {timing.backend}")
+            timing.peak_memory = peak(point.case, timing.subject, timing.backend)
 
 
-def _paces(
-    tasks: list[str] | None, cells: list[str] | None, rounds: int, report: Any
-) -> list[Pace]:
-    import keras
+def _paces(tasks: list[str], cells: list[str], on: Engine, rounds: int) -> list[Pace]:
+    from rumcli.benchmark.cases import TRAINED
+    from rumcli.benchmark.timing import Pace
 
-    from rumcli.benchmark.training import TASKS, measure_pace
-    from rumcli.reporting import progress
-
-    if keras.backend.backend() != "tensorflow":
+    if on.backend != "tensorflow":
         return []
-    # As in a terminal, with all that is drawn there; but nobody looks.
-    console = output.nowhere()
-    trained = [name for name in TASKS if name in (tasks or TASKS)]
     chosen = [name for name in dict.fromkeys(cells or ["rum"]) if name in options.cells()]
     return [
-        measure_pace(
-            name, cell, rounds, lambda: progress.listener(console, quiet=False, live=True), report
-        )
-        for name in trained
+        Pace(**on.pace(name, cell, rounds))
+        for name in TRAINED
+        if name in (tasks or TRAINED)
         for cell in chosen
     ]
+
+
+def _show_case(point: dict[str, Any], is_alone: bool) -> None:
+    from rumcli.reporting import bench as tables
+
+    output.show(tables.case(point) if is_alone else tables.engines(point))
+
+
+def _show_rest(content: dict[str, Any]) -> None:
+    from rumcli.reporting import bench as tables
+
+    for axis in dict.fromkeys(point["axis"] for point in content["series"]):
+        output.show(tables.series([p for p in content["series"] if p["axis"] == axis]))
+    if content["training"]:
+        output.show(tables.training(content["training"]))

@@ -1,4 +1,4 @@
-"""Tables of a benchmark: a size with all that was compared at it, and a series of sizes."""
+"""Tables of a benchmark: a size on one engine or several, and a series of sizes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,7 @@ def case(point: dict[str, Any]) -> Table:
     Args:
         point: One of the document's `cases`.
     """
-    size = point["case"]
-    title = (
-        f"{size['name']}: T = {size['steps']}, B = {size['batch']}, H = {size['units']}, "
-        f"{size['features']} inputs"
-    )
-    table = Table(title=title, title_justify="left", caption_justify="left")
+    table = Table(title=_title(point), title_justify="left", caption_justify="left")
     table.caption = f"ratio to {point['yardstick']}; ± half the distance of the quartiles"
     table.add_column("cell", overflow="fold")
     for column in ("weights", "ms per step", "±", "ratio", "memory", "first step"):
@@ -36,6 +31,41 @@ def case(point: dict[str, Any]) -> Table:
             _ratio(result["ratio"]),
             _memory(result["peak_memory_bytes"]),
             f"{result['first_step_seconds']:.1f} s",
+        )
+    return table
+
+
+def engines(point: dict[str, Any]) -> Table:
+    """Show one size on several engines: a cell's rows together, the ratios in two columns.
+
+    Args:
+        point: One of the document's `cases`.
+    """
+    results = point["results"]
+    first = results[0]["backend"]
+    with_memory = any(result["peak_memory_bytes"] for result in results)
+    table = Table(title=_title(point), title_justify="left", caption_justify="left")
+    table.caption = (
+        f"ratio to the faster {point['case']['yardstick']} of the same engine, and to "
+        f"{point['yardstick']} on {first}; ± half the distance of the quartiles"
+    )
+    table.add_column("cell", overflow="fold")
+    table.add_column("engine", no_wrap=True)
+    for column in ("ms per step", "±", "ratio", f"to {first}"):
+        table.add_column(column, justify="right")
+    if with_memory:
+        table.add_column("memory", justify="right", no_wrap=True)
+    # Sorting is stable: cells stay in the order in which they were first measured.
+    order = {subject: n for n, subject in enumerate(dict.fromkeys(r["subject"] for r in results))}
+    for result in sorted(results, key=lambda one: order[one["subject"]]):
+        table.add_row(
+            result["subject"],
+            result["backend"],
+            _milliseconds(result["median_seconds"]),
+            f"{50 * result['spread']:.0f}%",
+            _ratio(result["ratio"]),
+            _ratio(result["reference_ratio"]),
+            *([_memory(result["peak_memory_bytes"])] if with_memory else []),
         )
     return table
 
@@ -91,6 +121,14 @@ def training(paces: Sequence[dict[str, Any]]) -> Table:
         times = [_milliseconds(statistics.median(pace[key])) for key in ("bare", "runs")]
         table.add_row(pace["task"], pace["cell"], *times, f"{pace['ratio']:.2f}")
     return table
+
+
+def _title(point: dict[str, Any]) -> str:
+    size = point["case"]
+    return (
+        f"{size['name']}: T = {size['steps']}, B = {size['batch']}, H = {size['units']}, "
+        f"{size['features']} inputs"
+    )
 
 
 def _milliseconds(seconds: float) -> str:

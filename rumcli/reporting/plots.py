@@ -59,15 +59,18 @@ def bench(document: dict[str, Any], file: IO[bytes], kind: str) -> None:
 
 def _bars(place: Any, point: dict[str, Any]) -> None:
     results = point["results"][::-1]
-    ratios = [result["ratio"] for result in results]
+    ratios = [result["reference_ratio"] for result in results]
     colors = [_COLORS.get(result["cell"]) for result in results]
-    bars = place.barh([result["subject"] for result in results], ratios, color=colors)
+    has_several = len(point["yardsticks"]) > 1
+    labels = [f"{r['subject']} ({r['backend']})" if has_several else r["subject"] for r in results]
+    bars = place.barh(labels, ratios, color=colors)
     place.bar_label(bars, fmt="%.2f", padding=3)
     place.axvline(1.0, color="black", linewidth=0.8, linestyle=":")
     place.margins(x=0.18)
     size = point["case"]
     place.set_title(f"{size['name']}: T = {size['steps']}, H = {size['units']}")
-    place.set_xlabel("time of a training step, GRU = 1")
+    of = f" on {next(iter(point['yardsticks']))}" if has_several else ""
+    place.set_xlabel(f"time of a training step, GRU{of} = 1")
     place.spines[["top", "right"]].set_visible(False)
 
 

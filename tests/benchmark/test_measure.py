@@ -1,19 +1,24 @@
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
-from rumcli.benchmark import cases, measure
+from rumcli.benchmark import cases, environment, measure
 from rumcli.benchmark.cases import CASES, Case, Subject
 from rumcli.benchmark.document import Point, document
-from rumcli.benchmark.measure import Timing
 from rumcli.benchmark.memory import peak
+from rumcli.benchmark.timing import Timing, yardstick
 from rumcli.errors import RunError
 
 TINY = Case("copying", steps=5, batch=4, features=10, units=6, classes=9)
 
 
-def timing(label, cell, samples):
-    made = Timing(Subject(label, cell), parameters=1, first_step=1.0)
+TENSORFLOW = {"backend": "tensorflow", "tensorflow": "2.21", "accelerators": []}
+JAX = {"backend": "jax", "jax": "0.10", "accelerators": []}
+
+
+def timing(label, cell, samples, backend="tensorflow"):
+    made = Timing(Subject(label, cell), backend, parameters=1, first_step=1.0)
     made.samples = samples
     return made
 
@@ -21,17 +26,15 @@ def timing(label, cell, samples):
 @pytest.mark.e2e
 def test_every_round_measures_every_subject_and_the_yardstick():
     chosen = cases.subjects(TINY, ["rum"], "tensorflow")
-    heard = []
     assert [subject.label for subject in chosen] == ["rum", "rum, plain", "gru", "gru, jit"]
     on_jax = cases.subjects(TINY, ["rum"], "jax")
     assert [subject.label for subject in on_jax] == ["rum", "rum, plain", "gru"]
     uncompiled = chosen[1:3]  # XLA would compile the others for seconds
-    found = measure.measure(TINY, uncompiled, rounds=3, report=heard.append)
+    found = measure.measure(TINY, uncompiled, rounds=3)
     assert [t.subject for t in found] == uncompiled
     assert all(len(t.samples) == 3 and min(t.samples) > 0 for t in found)
     # The first step contains compilation.
     assert all(t.first_step > t.median for t in found)
-    assert heard[-1] == "copying: round 3 of 3"
 
 
 def test_plain_and_fused_cells_share_weights():
@@ -45,10 +48,57 @@ def test_plain_and_fused_cells_share_weights():
 def test_the_yardstick_is_the_faster_gru():
     slow, fast = timing("gru", "gru", [2.0, 2.0]), timing("gru, jit", "gru", [1.0, 1.0])
     ours = timing("rum", "rum", [0.5, 0.5])
-    assert measure.yardstick(TINY, [ours, slow, fast]) is fast
-    results = document([Point(TINY, [ours, slow, fast])])["cases"][0]
+    assert yardstick(TINY, [ours, slow, fast], "tensorflow") is fast
+    results = document([Point(TINY, [ours, slow, fast])], [TENSORFLOW])["cases"][0]
     assert results["yardstick"] == "gru, jit"
     assert [r["ratio"] for r in results["results"]] == [0.5, 2.0, 1.0]
+
+
+def test_ratios_are_to_the_gru_of_the_same_engine_and_of_the_first_engine():
+    timings = [
+        timing("rum", "rum", [1.0]),
+        timing("gru", "gru", [3.0]),
+        timing("gru, jit", "gru", [2.0]),
+        timing("rum", "rum", [3.0], "jax"),
+        timing("gru", "gru", [4.0], "jax"),
+    ]
+    content = document([Point(TINY, timings)], [TENSORFLOW, JAX])
+    (case,) = content["cases"]
+    assert [engine["version"] for engine in content["engines"]] == ["2.21", "0.10"]
+    assert case["yardsticks"] == {"tensorflow": "gru, jit", "jax": "gru"}
+    assert [r["ratio"] for r in case["results"]] == [0.5, 1.5, 1.0, 0.75, 1.0]
+    assert [r["reference_ratio"] for r in case["results"]] == [0.5, 1.5, 1.0, 1.5, 2.0]
+
+
+def test_pytorchs_own_modules_are_measured_on_torch_only():
+    case = CASES["copying"]
+    on_torch = cases.subjects(case, cases.default_cells(case, "torch"), "torch")
+    assert [s.label for s in on_torch] == ["rum", "gru", "lstm", "torch nn.GRU", "torch nn.LSTM"]
+    assert not any("torch" in s.label for s in cases.subjects(case, ["rum"], "jax"))
+    # A Fast-Slow RNN has no counterpart among them.
+    stacked = cases.subjects(CASES["fast-slow"], ["fsrnn"], "torch")
+    assert {s.cell for s in stacked} == {"fsrnn"}
+
+
+def test_slow_steps_that_are_not_compiled_get_fewer_samples(monkeypatch):
+    now, steps = [0.0], []
+
+    def prepare(case, subject):
+        def step():
+            steps.append(subject.label)
+            now[0] += 20.0 if subject.label == "slow" else 0.05
+
+        step.parameters = 1
+        return step
+
+    monkeypatch.setattr(measure, "prepare", prepare)
+    monkeypatch.setattr(measure, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(measure.keras.backend, "backend", lambda: "torch")
+    subjects = [Subject("slow", "rum"), Subject("fast", "gru")]
+    slow, fast = measure.measure(TINY, subjects, rounds=5)
+    assert slow.samples == [20.0]
+    assert fast.samples == pytest.approx([0.05] * 5)
+    assert steps.count("slow") == 3  # one to prepare, one before the sample
 
 
 def test_a_fast_slow_rnn_is_compared_with_its_own_plain_loop():
@@ -56,7 +106,7 @@ def test_a_fast_slow_rnn_is_compared_with_its_own_plain_loop():
     chosen = cases.subjects(case, ["fsrnn"], "tensorflow")
     assert [subject.label for subject in chosen] == ["fsrnn", "fsrnn, plain"]
     ours, plain = timing("fsrnn", "fsrnn", [1.0]), timing("fsrnn, plain", "fsrnn", [2.0])
-    assert measure.yardstick(case, [ours, plain]) is plain
+    assert yardstick(case, [ours, plain], "tensorflow") is plain
 
 
 def test_spread_is_the_interquartile_range():
@@ -75,7 +125,7 @@ def test_sizes_match_the_tasks():
     }
     labels = [s.label for s in cases.subjects(CASES["characters"], ["rum"], "tensorflow")]
     assert "rum, layer norm and zoneout" in labels
-    assert "arum" not in cases.default_cells(CASES["characters"])
+    assert "arum" not in cases.default_cells(CASES["characters"], "tensorflow")
 
 
 def test_a_series_grows_along_one_axis_at_a_time():
@@ -87,7 +137,8 @@ def test_a_series_grows_along_one_axis_at_a_time():
 
 
 def test_document_separates_machine_series_and_cases():
-    content = document([Point(TINY, [timing("gru", "gru", [1.0])], axis="steps")])
+    point = Point(TINY, [timing("gru", "gru", [1.0])], axis="steps")
+    content = document([point], [environment.describe()])
     assert content["machine"]["cores"] >= 1
     assert content["cases"] == []
     assert content["series"][0]["axis"] == "steps"
@@ -95,8 +146,8 @@ def test_document_separates_machine_series_and_cases():
 
 @pytest.mark.slow
 def test_memory_is_measured_in_a_separate_process():
-    small = peak(TINY, Subject("rnn", "rnn"))
-    large = peak(dataclasses.replace(TINY, batch=40_000), Subject("rnn", "rnn"))
+    small = peak(TINY, Subject("rnn", "rnn"), "tensorflow")
+    large = peak(dataclasses.replace(TINY, batch=40_000), Subject("rnn", "rnn"), "tensorflow")
     # Inputs alone: 40,000 × 5 × 10 numbers; several arrays of 40,000 × 5 × 6.
     assert 50e6 < small < large - 20e6
 
@@ -104,4 +155,4 @@ def test_memory_is_measured_in_a_separate_process():
 @pytest.mark.e2e
 def test_failed_measurement_reports_subject_and_cause():
     with pytest.raises(RunError, match="measuring the memory of x at copying failed: ValueError"):
-        peak(TINY, Subject("x", "bogus"))
+        peak(TINY, Subject("x", "bogus"), "tensorflow")

@@ -4,7 +4,7 @@ import keras
 
 from rumcli.benchmark import quick
 from rumcli.benchmark.cases import Subject
-from rumcli.benchmark.measure import Timing
+from rumcli.benchmark.timing import Timing
 
 
 def test_backend_is_described_with_its_devices_and_threads():
@@ -27,7 +27,7 @@ def test_fused_loops_are_listed_for_every_cell_with_a_reason_where_there_is_none
 def test_speed_has_the_median_and_the_spread_of_each_cell(monkeypatch):
     def measure(case, subjects, rounds):
         assert [subject.cell for subject in subjects] == ["rum", "gru"]
-        timing = Timing(Subject("rum", "rum"), parameters=1, first_step=0.5)
+        timing = Timing(Subject("rum", "rum"), "tensorflow", parameters=1, first_step=0.5)
         timing.samples = [0.1, 0.2, 0.25, 0.3, 0.5][:rounds]
         return [timing]
 

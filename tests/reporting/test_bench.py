@@ -9,6 +9,7 @@ from tests.rendering import render
 RESULTS = [
     {
         "subject": subject,
+        "backend": "tensorflow",
         "cell": subject.split(",")[0],
         "options": {},
         "jit": None,
@@ -18,6 +19,7 @@ RESULTS = [
         "median_seconds": seconds,
         "spread": 0.05,
         "ratio": seconds / 0.1,
+        "reference_ratio": seconds / 0.1,
         "peak_memory_bytes": memory,
     }
     for subject, seconds, memory in (
@@ -26,8 +28,28 @@ RESULTS = [
         ("gru", 0.1, None),
     )
 ]
-CASE = {"name": "copying", "steps": 220, "batch": 128, "features": 10, "units": 100}
-POINT = {"case": CASE, "yardstick": "gru", "results": RESULTS}
+CASE = {
+    "name": "copying",
+    "steps": 220,
+    "batch": 128,
+    "features": 10,
+    "units": 100,
+    "yardstick": "gru",
+}
+POINT = {
+    "case": CASE,
+    "yardstick": "gru",
+    "yardsticks": {"tensorflow": "gru"},
+    "results": RESULTS,
+}
+ON_JAX = [
+    {**result, "backend": "jax", "ratio": 0.5, "reference_ratio": 2.25} for result in RESULTS[:1]
+]
+ENGINES = {
+    **POINT,
+    "yardsticks": {"tensorflow": "gru", "jax": "gru"},
+    "results": [*RESULTS, *ON_JAX],
+}
 SERIES = [{"axis": "steps", **POINT, "case": {**CASE, "steps": steps}} for steps in (100, 200, 500)]
 DOCUMENT = {"cases": [POINT] * 3, "series": SERIES}
 
@@ -50,6 +72,22 @@ def test_a_narrow_terminal_breaks_names_but_not_numbers():
     assert "1.07 GB" in text
 
 
+def test_engines_are_shown_in_one_table_that_fits_a_narrow_terminal():
+    without_memory = [{**result, "peak_memory_bytes": None} for result in ENGINES["results"]]
+    text = render(bench.engines({**ENGINES, "results": without_memory}), 60)
+    assert max(map(len, text.splitlines())) <= 60
+    rows = [[p.strip() for p in line.split("│")[1:-1]] for line in text.splitlines()]
+    named = [row for row in rows if len(row) == 6 and row[1]]
+    # The rows of a cell stand together.
+    assert named[:2] == [
+        ["rum", "tensorflow", "52.0", "2%", "0.52", "0.52"],
+        ["rum", "jax", "52.0", "2%", "0.50", "2.25"],
+    ]
+    assert named[2][2:] == ["1,500", "2%", "15.00", "15.00"]
+    assert "GB" not in text
+    assert "1.07 GB" in render(bench.engines(ENGINES), 100)
+
+
 def test_a_series_is_shown_over_its_axis():
     text = render(bench.series(SERIES), 100)
     assert "ms per step over T, at H = 100, B = 128" in text
@@ -69,9 +107,10 @@ def test_a_run_is_shown_beside_its_bare_step():
 
 @pytest.mark.parametrize(("kind", "begin"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
 def test_plot_writes_an_image(kind, begin):
-    file = io.BytesIO()
-    plots.bench(DOCUMENT, file, kind)
-    assert file.getvalue().startswith(begin)
+    for document in (DOCUMENT, {"cases": [ENGINES], "series": []}):
+        file = io.BytesIO()
+        plots.bench(document, file, kind)
+        assert file.getvalue().startswith(begin)
 
 
 def test_missing_matplotlib_names_the_extra_to_install(monkeypatch):

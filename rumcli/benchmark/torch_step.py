@@ -1,0 +1,50 @@
+"""A training step of PyTorch's own recurrent modules, without Keras: the yardstick on torch.
+
+The model, loss and update rule are those of the Keras step in `measure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rumcli.benchmark.cases import TORCH_MODULES, Case
+
+MODULES = TORCH_MODULES
+
+
+def prepare(case: Case, name: str, inputs: Any, targets: Any) -> Callable[[], float]:
+    """Make a model and return a function that does one training step.
+
+    Args:
+        case: The size.
+        name: One of `MODULES`.
+        inputs: Float tensor `[B, T, D]`, on the device to compute on.
+        targets: Integer tensor of classes, `[B, T]`, or `[B]` without `return_sequences`.
+
+    Returns:
+        A function that waits for the step to end and returns the loss; its attribute `parameters`
+        is the number of trainable weights.
+    """
+    import torch
+    from torch import nn
+
+    recurrent = getattr(nn, name.removeprefix("nn."))(case.features, case.units, batch_first=True)
+    model = nn.ModuleList([recurrent, nn.Linear(case.units, case.classes)]).to(inputs.device)
+    # Keras's RMSprop: PyTorch's defaults are 0.99 and 1e-8.
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3, alpha=0.9, eps=1e-7)
+    loss_of = nn.CrossEntropyLoss()
+    targets = targets.long().flatten()
+
+    def step() -> float:
+        recurrent, linear = model
+        optimizer.zero_grad()
+        states, _ = recurrent(inputs)
+        logits = linear(states if case.return_sequences else states[:, -1])
+        loss = loss_of(logits.flatten(0, -2), targets)
+        loss.backward()
+        optimizer.step()
+        return float(loss.item())
+
+    step.parameters = sum(p.numel() for p in model.parameters())  # type: ignore[attr-defined]
+    return step
