@@ -37,11 +37,14 @@ assert "tensorflow" not in sys.modules
 LAYERS = """
 import keras, numpy, sys
 from rumcli.cells import ARUM, EUNN, FSRNN, GORU, LNLSTM, RUM, LNLSTMCell, RUMCell, rotate
-fast_slow = FSRNN([LNLSTMCell(4), LNLSTMCell(4)], RUMCell(4), return_sequences=True)
-layers = [cell(4, return_sequences=True) for cell in (RUM, ARUM, LNLSTM, EUNN, GORU)]
-model = keras.Sequential([keras.Input((3, 4)), *layers, fast_slow, keras.layers.Dense(1)])
+fast_slow = FSRNN([LNLSTMCell(4), LNLSTMCell(4)], RUMCell(4))
+ones = numpy.ones((2, 3, 4), "float32")
+for layer in (ARUM(4), LNLSTM(4), EUNN(4), GORU(4), fast_slow):
+    assert layer(ones).shape == (2, 4)
+assert rotate(ones, ones, ones).shape == ones.shape
+model = keras.Sequential([keras.Input((3, 4)), RUM(4), keras.layers.Dense(1)])
 model.compile("sgd", "mse")
-model.fit(numpy.ones((2, 3, 4)), numpy.ones((2, 3, 1)), verbose=0)
+model.fit(ones, ones[:, 0, :1], verbose=0)
 print(keras.backend.backend(), "tensorflow" in sys.modules)
 """
 
