@@ -101,6 +101,23 @@ def per_block(initializer: initializers.Initializer, blocks: int) -> Callable[..
     return initialize
 
 
+def scaled(initializer: initializers.Initializer, factor: float) -> Callable[..., Tensor]:
+    """Make an initializer that multiplies what another draws.
+
+    Args:
+        initializer: Draws the values.
+        factor: Factor of each.
+
+    Returns:
+        A function of `shape` and `dtype`, as `Layer.add_weight` takes it.
+    """
+
+    def initialize(shape: tuple[int, ...], dtype: str | None = None) -> Tensor:
+        return factor * initializer(shape, dtype=dtype)
+
+    return initialize
+
+
 def _reseeded(initializer: initializers.Initializer, offset: int) -> initializers.Initializer:
     # A Keras initializer draws the same values each time it is called. A plain function of shape
     # and dtype, which Keras takes too, has no seed to change.

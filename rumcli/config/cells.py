@@ -32,6 +32,9 @@ class _RotationalOptions(Section):
     update_gate: bool = True
     kernel_initializer: Initializer = "orthogonal"
     bias_initializer: Literal["zeros", "ones"] | None = None
+    initial_rotation: Annotated[
+        Literal["identity"] | None, Field(description="identity starts r along the embedded input")
+    ] = None
 
 
 class FastRUMConfig(_RotationalOptions):

@@ -125,6 +125,7 @@ ARGUMENTS = {
         "update_gate": False,
         "kernel_initializer": "glorot_uniform",
         "bias_initializer": "zeros",
+        "initial_rotation": "identity",
         "seed": 3,
     },
     LNLSTM: {

@@ -148,6 +148,24 @@ def test_the_initial_weights_are_the_published_ones(layer_class):
     assert set(weights) == {"gate_kernel", "gate_bias", "candidate_kernel"}
 
 
+@pytest.mark.parametrize("options", [{}, {"update_gate": False}, {"bias_initializer": "ones"}])
+@pytest.mark.parametrize("layer_class", [RUM, ARUM])
+def test_identity_start_makes_every_rotation_the_identity(layer_class, options):
+    layer = layer_class(UNITS, initial_rotation="identity", **options)
+    cell, inputs = layer.cell, random_inputs(steps=2)
+    layer.build(inputs.shape)
+    embedded = inputs @ to_numpy(cell.candidate_kernel)
+    state = np.random.default_rng(3).standard_normal((*inputs.shape[:2], UNITS))
+    gates = np.concatenate([inputs, state], axis=-1) @ to_numpy(cell.gate_kernel)
+    target = (gates + to_numpy(cell.gate_bias))[..., :UNITS]
+    np.testing.assert_allclose(target, 10 * embedded, rtol=1e-5, atol=1e-6)
+    if cell.candidate_bias is not None:
+        np.testing.assert_array_equal(cell.candidate_bias, np.zeros(UNITS))
+    if cell.update_gate:  # starts as without the option
+        np.testing.assert_array_equal(to_numpy(cell.gate_bias)[UNITS:], np.ones(UNITS))
+        assert np.abs(to_numpy(cell.gate_kernel)[:, UNITS:]).min() > 0
+
+
 def test_without_update_gate_the_gate_weights_are_half_as_many():
     layer = RUM(UNITS, update_gate=False)
     layer.build((None, None, FEATURES))
