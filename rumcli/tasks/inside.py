@@ -61,7 +61,8 @@ def look(task: Task, model: keras.Model, split: Split, example: int) -> Seen:
     recurrent = [layer for layer in model.layers if _inner(layer) is not None]
     batch, row = _find(task, model, split, example, carries=_carries(recurrent))
     states = [_states(layer, batch, row) for layer in recurrent]
-    ends = model.inputs if len(model.inputs) > 1 else model.inputs[0]
+    is_one = not isinstance(batch[0], (list, tuple, dict))  # Keras warns of another structure
+    ends = model.inputs[0] if is_one else model.inputs
     feeds = keras.Model(ends, [_only(layer.input) for layer in recurrent])
     inputs: Any = feeds.predict_on_batch(batch[0]) if recurrent else []
     inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
