@@ -4,7 +4,7 @@ import tomllib
 from rumcli.benchmark import versions
 
 PROJECT = pathlib.Path(__file__).parent.parent.parent / "pyproject.toml"
-FOR_DEVELOPERS = {"dev", "docs"}
+FOR_DEVELOPERS = {"dev", "docs", "test"}
 
 
 def test_every_extra_is_listed_with_a_package():
