@@ -1,4 +1,4 @@
-"""Measure how the pace of a training step scales from one process to two, on this machine.
+"""Measure the time of a training step on one and two devices and processes of this machine.
 
 From the root of the repository: `python -m docs.scaling`. Each round runs each case once, so that
 what else the machine does falls on all of them. The first span, with everything that is compiled in
@@ -10,31 +10,75 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from rumcli.reporting import output
 
 _SPAN = 20
-_CASES = {
-    "one process, one core": ([], 1),
-    "one process, two cores": ([], 2),
-    "two processes, one core each": (["--workers=2"], 2),
-}
 
 
-def milliseconds(options: list[str], cores: int, steps: int, place: Path) -> float:
-    """Return the mean time of a step of a run, in milliseconds."""
-    command = [sys.executable, "-m", "rumcli", "train", "copying", "--quiet", f"--out={place}"]
-    settings = ["train.checkpoint_every=1000000", f"train.eval_every={_SPAN}"]
-    settings += ["task.validation_examples=2", "task.test_examples=2"]
-    command += [f"--steps={steps}", *(f"--set={one}" for one in settings), *options]
-    usable = sorted(os.sched_getaffinity(0))[:cores]
-    subprocess.run(command, check=True, preexec_fn=lambda: os.sched_setaffinity(0, usable))
-    lines = (place / "metrics.jsonl").read_text().splitlines()
+@dataclass(frozen=True)
+class Case:
+    """A way to use the machine.
+
+    Attributes:
+        name: Description of the case.
+        cores: Number of cores of each process.
+        devices: Number of devices of each process.
+        processes: Number of processes.
+    """
+
+    name: str
+    cores: int
+    devices: int = 1
+    processes: int = 1
+
+
+_CASES = (
+    Case("one device, one core", 1),
+    Case("one device, two cores", 2),
+    Case("two devices of one process, two cores", 2, devices=2),
+    Case("two processes, one core each", 1, processes=2),
+)
+
+
+def milliseconds(case: Case, options: list[str], place: Path) -> float:
+    """Return the mean time of a step of a run, in milliseconds.
+
+    Args:
+        case: Devices and processes.
+        options: Options of `rum train`.
+        place: Run folder to create.
+    """
+    command = [sys.executable, "-m", "rumcli", "train", "copying", "--quiet", *options]
+    command += ["--set=train.checkpoint_every=1000000", f"--set=train.eval_every={_SPAN}"]
+    command += ["--set=task.validation_examples=2", "--set=task.test_examples=2"]
+    if case.devices > 1:
+        command.append(f"--devices={case.devices}")
+    if case.processes > 1:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        command += [f"--coordinator={address}", f"--processes={case.processes}"]
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    usable = sorted(os.sched_getaffinity(0))
+    running = []
+    for number in range(case.processes):
+        own = [f"--process={number}"] if case.processes > 1 else []
+        own += [f"--out={place}"] if number == 0 else []
+        cores = usable[number * case.cores : (number + 1) * case.cores]
+        start = ["taskset", "--cpu-list", ",".join(map(str, cores))]
+        running.append(subprocess.Popen([*start, *command, *own], env=environment))
+    codes = [process.wait() for process in running]
+    if any(codes):
+        sys.exit(f"{case.name}: failed")
+    lines = (place / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     ends = [json.loads(line) for line in lines]
     return 1000 * (ends[-1]["seconds"] - ends[0]["seconds"]) / (ends[-1]["step"] - ends[0]["step"])
 
@@ -42,21 +86,23 @@ def milliseconds(options: list[str], cores: int, steps: int, place: Path) -> flo
 def main() -> None:
     """Print the median of each case, with the lowest and the highest."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--delay", type=int, default=200)
+    parser.add_argument("--delay", type=int, default=50)
     parser.add_argument("--cell", default="rum")
     asked = parser.parse_args()
-    found: dict[str, list[float]] = {name: [] for name in _CASES}
+    options = [f"--steps={asked.steps}", f"--delay={asked.delay}", f"--cell={asked.cell}"]
+    found: dict[Case, list[float]] = {case: [] for case in _CASES}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(asked.rounds):
-            for name, (options, cores) in _CASES.items():
-                place = Path(folder) / f"{number}-{len(found[name])}-{cores}-{len(options)}"
-                options = [*options, f"--delay={asked.delay}", f"--cell={asked.cell}"]
-                found[name].append(milliseconds(options, cores, asked.steps, place))
-    for name, times in found.items():
+            for position, case in enumerate(_CASES):
+                place = Path(folder) / f"{number}-{position}"
+                found[case].append(milliseconds(case, options, place))
+    for case, times in found.items():
         middle = statistics.median(times)
-        output.show_text(f"{name}: {middle:.1f} ms a step ({min(times):.1f} to {max(times):.1f})")
+        output.show_text(
+            f"{case.name}: {middle:.1f} ms a step ({min(times):.1f} to {max(times):.1f})"
+        )
 
 
 if __name__ == "__main__":

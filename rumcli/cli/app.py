@@ -149,11 +149,11 @@ def run() -> None:
             stream.reconfigure(errors=output.UNENCODABLE)
     code = _flush(main())
     signals.uninstall()
+    distribution = sys.modules.get("rumcli.training.distribution")
+    if distribution is not None and distribution.has_joined():
+        os._exit(code)  # JAX would wait for other processes, which may be gone
     if code > _SIGNALS:  # TensorFlow may take many seconds to free its memory
         atexit._run_exitfuncs()
-        os._exit(code)
-    if "rumcli.training.collectives" in sys.modules:
-        # TensorFlow would go on to wait for the other processes, which are gone.
         os._exit(code)
     sys.exit(code)
 

@@ -40,7 +40,7 @@ def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = F
 
             first()
             keras.ops.zeros(1)  # the search for devices prints too
-    except (ImportError, ValueError) as error:
+    except (ImportError, ValueError, RuntimeError) as error:
         raise ConfigError(f"can't start Keras on the backend '{name}': {error}") from error
     if not debug and keras.backend.backend() == "tensorflow":
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -70,28 +70,3 @@ def _held_back_stderr() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
-
-
-@contextlib.contextmanager
-def stderr_at_hand() -> Iterator[Callable[[], None]]:
-    """Yield what brings the stderr of now back to file descriptor 2, also while it is held back.
-
-    For another thread that has a last word to say, and ends the process with it.
-    """
-    try:
-        saved = os.dup(2)
-    except OSError:  # closed, as daemons have it
-        yield lambda: None
-        return
-    is_over = False
-
-    def bring_back() -> None:
-        if not is_over:  # afterwards nothing is held back, and the number may be another file's
-            with contextlib.suppress(OSError):
-                os.dup2(saved, 2)
-
-    try:
-        yield bring_back
-    finally:
-        is_over = True
-        os.close(saved)

@@ -6,14 +6,14 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rumcli.cli import code, engine, workers
+from rumcli.cli import code, distributed, engine
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
     from rumcli.cli.showing import Showing
-    from rumcli.cli.workers import Joining, Team
     from rumcli.config import RunConfig
     from rumcli.tasks.material import Material
+    from rumcli.training.distribution import Placement, Runtime
     from rumcli.training.requirements import Requirement
     from rumcli.training.run_folder import RunFolder
     from rumcli.training.stopping import StopRequest
@@ -25,7 +25,7 @@ def run(
     resume: Path | None,
     required: list[Requirement],
     showing: Showing,
-    team: Team | None,
+    placement: Placement | None = None,
     from_scratch: bool = False,
 ) -> None:
     """Train, or go on with a run, and show its summary.
@@ -36,7 +36,7 @@ def run(
         resume: The folder of the run that goes on; None: it is a new one.
         required: What is asked of the summary.
         showing: How it is shown.
-        team: The processes that train together; None: this one alone.
+        placement: Devices and processes, of which this is process 0; None for one device.
         from_scratch: Whether a resumed run begins again, without its checkpoints and record.
     """
     from rumcli.training import material as materials
@@ -44,15 +44,9 @@ def run(
     from rumcli.training.run_folder import RunFolder
 
     if resume is not None:
-        folder = RunFolder.open(resume)
-        if (finished := folder.finished(run)) and not from_scratch:
-            finished = {**finished, "folder": str(folder.path)}  # it may have been moved
-            requirements.check_names(required, requirements.figures_in(finished))
-            if not showing.quiet:
-                output.note(f"{resume} is finished at step {_end(finished)}")
-            workers.dismiss(team, showing)
-            _show_summary(finished, required, showing)
+        if show_finished(run, resume, required, showing, from_scratch, placement):
             return
+        folder = RunFolder.open(resume)
         requirements.check_early(required, run, requirements.OF_TRAINING)
         material = materials.for_training(run, None if from_scratch else folder)
     else:
@@ -65,15 +59,44 @@ def run(
         if folder is None:
             folder = stack.enter_context(RunFolder.claim(out, run))
         else:
-            _take(folder, run, from_scratch, showing, stack)
-        joining = stack.enter_context(workers.gathered(team, run, folder, request, showing))
-        engine.start(showing.debug, joining.join, showing.quiet)
-        code.admit(run)
-        summary = _follow(run, folder, material, request, required, showing, joining)
-    _show_summary(summary, required, showing)
+            take(folder, run, from_scratch, showing, stack)
+        hint = f"; to go on: {folder.resume_command}"
+        joined = distributed.runtime(placement, request, showing, hint)
+        engine.start(showing.debug, joined.start, showing.quiet)
+        with joined.group.watched():
+            if placement is not None:
+                distributed.agree(placement, run, joined.group)
+            code.admit(run)
+            summary = _follow(run, folder, material, request, required, showing, joined)
+    show_summary(summary, required, showing)
 
 
-def _take(
+def show_finished(
+    run: RunConfig,
+    resume: Path,
+    required: list[Requirement],
+    showing: Showing,
+    from_scratch: bool,
+    placement: Placement | None = None,
+) -> bool:
+    """Show the summary of a run of which nothing is left; tell whether there is nothing left."""
+    from rumcli.training import requirements
+    from rumcli.training.run_folder import RunFolder
+
+    folder = RunFolder.open(resume)
+    finished = folder.finished(run)
+    if not finished or from_scratch:
+        return False
+    finished = {**finished, "folder": str(folder.path)}  # it may have been moved
+    requirements.check_names(required, requirements.figures_in(finished))
+    if not showing.quiet:
+        output.note(f"{resume} is finished at step {_end(finished)}")
+    distributed.dismiss(placement, showing)
+    show_summary(finished, required, showing)
+    return True
+
+
+def take(
     folder: RunFolder,
     run: RunConfig,
     from_scratch: bool,
@@ -100,25 +123,33 @@ def _follow(
     request: StopRequest,
     required: list[Requirement],
     showing: Showing,
-    joining: Joining,
+    joined: Runtime,
 ) -> dict[str, Any]:
     from rumcli.reporting import progress
     from rumcli.training.callback import RunStopped
     from rumcli.training.trainer import train as train_run
 
     listener = progress.listener(output.stderr(), showing.quiet, live=output.is_live())
-    if request.signal is not None:  # while the backend started
+    # While the backend started. Several processes agree on it before their first step.
+    if request.signal is not None and joined.group.count == 1:
         output.note(f"stopped before the first step; to go on: {folder.resume_command}")
         raise SystemExit(128 + request.signal)
     try:
-        return train_run(run, folder, listener, request, material, required, joining.group)
+        summary = train_run(run, folder, listener, request, material, required, joined.group)
     except RunStopped as stopped:
-        output.note(
-            f"stopped; saved at step {stopped.step} of {run.train.steps}; "
-            f"to go on: {folder.resume_command}"
-        )
+        joined.finish()
+        note_stop(folder, run, stopped.step)
         # Not `typer.Exit`, which cannot be told from an interrupted command.
         raise SystemExit(128 + stopped.signal) from None
+    joined.finish()
+    return summary
+
+
+def note_stop(folder: RunFolder, run: RunConfig, step: int) -> None:
+    """Print how to continue a run that was stopped and saved at a step."""
+    output.note(
+        f"stopped; saved at step {step} of {run.train.steps}; to go on: {folder.resume_command}"
+    )
 
 
 def _end(finished: dict[str, Any]) -> str:
@@ -127,7 +158,8 @@ def _end(finished: dict[str, Any]) -> str:
     return f"{finished['steps']}{hint}"
 
 
-def _show_summary(summary: dict[str, Any], required: list[Requirement], showing: Showing) -> None:
+def show_summary(summary: dict[str, Any], required: list[Requirement], showing: Showing) -> None:
+    """Show the summary of a run, and enforce what is required of it."""
     from rumcli.reporting import tables
     from rumcli.training import requirements
 

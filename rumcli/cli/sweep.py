@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PICTURE = "sweep.png"
 # To a signal before the runs begin: Ray's processes take their time to end.
-_ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
+ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
 # Which files a task reads.
 _OF_DATA = ("task.data", "task.subtask", "task.language")
 
@@ -212,7 +212,7 @@ def _run(
     if not showing.quiet:
         output.note("starting Ray")
     try:
-        with signals.responding(_ENDING_RAY):
+        with signals.responding(ENDING_RAY):
             ending = tune.run(plan, folder, listener, start, cores, address, showing.debug)
     except tune.BrokenOffError as error:
         raise RunError(f"{error}; to go on: {command}") from error

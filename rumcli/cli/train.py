@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli.cli import code, options, running, subtasks, workers
+from rumcli.cli import code, distributed, options, ray_run, running, subtasks
 from rumcli.cli.showing import Showing
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
@@ -130,27 +130,53 @@ def train(
             help="With --resume: delete the run's checkpoints and record, and begin again.",
         ),
     ] = False,
-    workers_: Annotated[
-        int | None,
-        options.integer(
-            "Number of processes that train the model together, each on an equal part of every "
-            "batch. Without --worker all are started here. Default: 1.",
-            "--workers",
-        ),
-    ] = None,
-    worker: Annotated[
-        int | None,
-        options.integer(
-            "Number of this process, from 0, where each is started by hand; 0 is the chief, who "
-            "has the run folder. Needs --address."
-        ),
-    ] = None,
-    address: Annotated[
+    devices: Annotated[
         str | None,
         typer.Option(
-            metavar="HOST:PORT",
-            help="Where worker 0 waits for the others; only in a network that is yours alone.",
+            metavar="<int>|all",
+            help="Number of devices that share every batch, in each process. Needs the engine JAX; "
+            "on a CPU, JAX makes as many. Default: one, and all with --coordinator.",
         ),
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT|auto",
+            envvar=["KERAS_DISTRIBUTION_JOB_ADDRESSES", "JAX_COORDINATOR_ADDRESS"],
+            help="Address at which process 0 waits for the others, for a run on several hosts; "
+            "auto: from Slurm, Open MPI or Kubernetes.",
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="<int>",
+            envvar="KERAS_DISTRIBUTION_NUM_PROCESSES",
+            help="Number of processes of the run, each started with the same command.",
+        ),
+    ] = None,
+    process: Annotated[
+        int | None,
+        typer.Option(
+            metavar="<int>",
+            envvar="KERAS_DISTRIBUTION_PROCESS_ID",
+            help="Number of this process, from 0; process 0 owns the run folder.",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        options.real("Seconds in which all processes must have joined. Default: 300."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|auto|HOST:PORT",
+            help="Train on a Ray cluster, with --workers: one of this machine, the one that the "
+            "environment names, or the one at an address.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, options.integer("Number of processes on the Ray cluster. Needs --ray.")
     ] = None,
     require: options.Require = None,
     trust_code: code.Trust = False,
@@ -170,14 +196,13 @@ def train(
     from rumcli.training import requirements
 
     required = requirements.parse(require or [])
-    team = workers.asked(workers_, worker, address)
+    placement = distributed.asked(devices, coordinator, processes, process, timeout)
     typed = [task, cell, *(set_ or [])]
-    if team is not None and team.rank > 0:
-        if dry_run:
-            raise ConfigError(
-                f"--dry-run and --worker {team.rank} exclude each other: worker 0 has the settings"
-            )
-        workers.follow(team, data, trust_code, typed, Showing(as_json, quiet, debug))
+    showing = Showing(as_json, quiet, debug)
+    if placement is not None and placement.rank > 0 and resume is not None:
+        # The folder is on the host of process 0.
+        distributed.check(placement, None)
+        distributed.follow(placement, None, data, trust_code, typed, showing)
         return
     flags = {
         **code.flags("task", task),
@@ -211,19 +236,26 @@ def train(
         _show_config(run, as_json)
         return
     code.check(run, trust_code, typed)
-    workers.check(team, run)
-    showing = Showing(as_json, quiet, debug)
-    if not _has_all_subtasks(run):
-        running.run(run, out, resume, required, showing, team, from_scratch)
+    distributed.check(placement, run)
+    ray_run.check(ray, workers, placement)
+    if _has_all_subtasks(run) and (placement is not None or ray is not None):
+        flag = (
+            "--ray" if ray is not None else "--devices" if coordinator is None else "--coordinator"
+        )
+        raise ConfigError(f"{flag} and --subtask all exclude each other; train one subtask")
+    if placement is not None and placement.rank > 0:
+        distributed.follow(placement, run, data, trust_code, typed, showing)
+    elif ray is not None and workers is not None:
+        ray_run.run(run, out, resume, required, showing, ray, workers, from_scratch)
+    elif not _has_all_subtasks(run):
+        running.run(run, out, resume, required, showing, placement, from_scratch)
     elif from_scratch:
         raise ConfigError(
             f"--from-scratch: {resume} has a run for each subtask; name the one that is to begin "
             f"again, as in --resume {resume}/qa1"
         )
-    elif team is None:
-        subtasks.run_all(run, out, resume, required, showing)
     else:
-        raise ConfigError("--workers and --subtask all exclude each other; train one subtask")
+        subtasks.run_all(run, out, resume, required, showing)
 
 
 def _has_all_subtasks(run: RunConfig) -> bool:

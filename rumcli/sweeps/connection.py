@@ -20,13 +20,14 @@ _STORE = 80 * 2**20  # bytes: the least that Ray takes; nothing large goes throu
 
 
 @contextlib.contextmanager
-def ray(address: str | None, cores: int, debug: bool) -> Iterator[None]:
+def ray(address: str | None, cores: int, debug: bool, flag: str = "--address") -> Iterator[None]:
     """Connect to a cluster, or be one, while the block runs.
 
     Args:
         address: Of a cluster that is running; None: on this machine.
         cores: Of this machine, for the runs; not of a cluster.
         debug: Whether to show what Ray and its processes print.
+        flag: Option that names the cluster.
 
     Raises:
         ConfigError: If there is no cluster, or Ray does not start.
@@ -48,7 +49,7 @@ def ray(address: str | None, cores: int, debug: bool) -> Iterator[None]:
         common["address"] = address
     with _sigterm_given_back():
         try:
-            _start(address, common)
+            _start(address and f"{flag} {address}: ", common)
             for name in ("ray", "ray.tune", "ray.train", "ray.data"):
                 logging.getLogger(name).setLevel(level)
             yield
@@ -58,7 +59,7 @@ def ray(address: str | None, cores: int, debug: bool) -> Iterator[None]:
                 shutil.rmtree(place, ignore_errors=True)
 
 
-def _start(address: str | None, options: dict[str, Any]) -> None:
+def _start(where: str | None, options: dict[str, Any]) -> None:
     import ray
 
     try:
@@ -66,11 +67,10 @@ def _start(address: str | None, options: dict[str, Any]) -> None:
     except SystemExit:  # its answer to SIGTERM, with 1 or 15, as it takes the signal for itself
         raise SystemExit(128 + signal.SIGTERM) from None
     except Exception as error:  # bare ones too, as where its processes do not come up in time
-        where = f"--address {address}: " if address else ""
         line = " ".join(str(error).split())[:300]
         if isinstance(error, UnicodeEncodeError):
             line = f"the name of {Path.cwd()} is not valid Unicode; start from another folder"
-        raise ConfigError(f"{where}can't start on Ray: {line}") from error
+        raise ConfigError(f"{where or ''}can't start on Ray: {line}") from error
     if _is_main() and signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
         signal.signal(signal.SIGTERM, _end)
 

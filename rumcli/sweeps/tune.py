@@ -62,8 +62,12 @@ def require(plan: Plan) -> None:
         )
 
 
-def check_address(address: str) -> None:
+def check_address(address: str, flag: str = "--address") -> None:
     """Make sure that something answers there; Ray would try for minutes.
+
+    Args:
+        address: HOST:PORT, or auto.
+        flag: Option that names it.
 
     Raises:
         ConfigError: If it is no address of a cluster, or nothing answers.
@@ -72,12 +76,12 @@ def check_address(address: str) -> None:
         return
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal() or int(port) > _LARGEST_PORT:
-        raise ConfigError(f"--address {address}: expected HOST:PORT, as 'ray start' shows, or auto")
+        raise ConfigError(f"{flag} {address}: expected HOST:PORT, as 'ray start' shows, or auto")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_TO_ANSWER).close()
     except OSError as error:
         raise ConfigError(
-            f"--address {address}: nothing answers there: {error.strerror or error}; to start a "
+            f"{flag} {address}: nothing answers there: {error.strerror or error}; to start a "
             "cluster: ray start --head"
         ) from error
 
@@ -128,7 +132,7 @@ def run(
         if state.is_symlink():
             state.unlink()
         shutil.rmtree(state, ignore_errors=True)
-        stack.enter_context(_stdout_kept_clean(debug))
+        stack.enter_context(stdout_kept_clean(debug))
         stack.enter_context(connection.ray(address, cores, debug))
         slots = _slots(plan.description)
         # After Ray, which takes SIGTERM for itself.
@@ -251,7 +255,7 @@ def _source(plan: Plan) -> Any:
 
 
 @contextlib.contextmanager
-def _stdout_kept_clean(debug: bool) -> Iterator[None]:
+def stdout_kept_clean(debug: bool) -> Iterator[None]:
     """Keep off stdout what Ray prints there about processes that died: a result may follow."""
     with contextlib.ExitStack() as stack:
         if debug and sys.stderr is not None:

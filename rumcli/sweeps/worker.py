@@ -141,7 +141,7 @@ class Training:
         self._reporter.news.put(end)
 
     def _train(self) -> End:
-        with _held(self._folder, self._request):
+        with held(self._folder, self._request):
             run = self._folder.config
             if self._folder.finished(run):
                 return End(FINISHED)
@@ -188,8 +188,16 @@ class _Reporter(Listener):
         return Standing(self._step, plan.steps, plan.monitor, value, higher)
 
 
-def _held(folder: RunFolder, request: StopRequest) -> contextlib.AbstractContextManager[Any]:
-    """Hold a run folder, once whoever had it before is gone."""
+def held(folder: RunFolder, request: StopRequest) -> contextlib.AbstractContextManager[Any]:
+    """Hold a run folder, once whoever had it before is gone.
+
+    Args:
+        folder: The folder.
+        request: Asks for a stop, which ends the wait.
+
+    Raises:
+        RunError: If another process keeps it.
+    """
     give_up = time.monotonic() + _PATIENCE
     while True:
         stack = contextlib.ExitStack()

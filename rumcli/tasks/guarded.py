@@ -6,7 +6,7 @@ such a gradient stays in its moments for the rest of the run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -27,11 +27,7 @@ class Guarded:
     Attributes:
         gradient_norms: The Euclidean norms of the last step's gradients, before they are clipped,
             in the order of the trainable weights: `[W]`.
-        mean_gradients: Makes, of the gradients of this process and the weights that they are of,
-            those of all that train the model together; None: it is the only one.
     """
-
-    mean_gradients: Callable[[Sequence[Tensor], Sequence[Any]], Sequence[Tensor]] | None = None
 
     def __init__(self, *args: Any, skip_bad_steps: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,9 +51,6 @@ class Guarded:
         """Note the norms, and update the weights."""
         if not self.built:
             self.build(list(trainable_variables))
-        if self.mean_gradients is not None:
-            weights = trainable_variables or self._trainable_variables
-            grads = self.mean_gradients(grads, list(weights))
         norms = _norms(grads, self.gradient_norms.dtype)
         self.gradient_norms.assign(norms)
         update = super().apply

@@ -15,8 +15,9 @@ import numpy as np
 
 from rumcli import bounds
 from rumcli.config import TrainConfig
+from rumcli.errors import RunError
 from rumcli.tasks.base import Task
-from rumcli.training import not_finite, session, sharing, state
+from rumcli.training import not_finite, session, state
 from rumcli.training.checkpoint import Checkpoint
 from rumcli.training.group import Group
 from rumcli.training.listener import Listener
@@ -84,8 +85,7 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the step; save and stop if it is time to."""
-        mine = {name: float(value) for name, value in (logs or {}).items()}
-        means, agreed = self._group.agree(mine, self._request.signal)
+        means = {name: float(value) for name, value in (logs or {}).items()}
         self._progress.advance(time.monotonic())
         step = self._progress.step
         if not_finite.is_bad(means["loss"], not_finite.gradient_norms(self.model)):
@@ -97,10 +97,9 @@ class RunCallback(keras.callbacks.Callback):
             self._listener.stepped(step, self._task.complete(self._running.latest(means)))
         if step == self._settings.steps or step % self._settings.eval_every == 0:
             return  # the end of a span: `on_epoch_end` does the rest
-        signal = self._group.latest(agreed, self._request.signal)
+        signal = self._group.agree(self._request.signal)
         if signal is not None or self._is_time_to_save(step):
-            arrays = sharing.capture(self.model, self._group)
-            self._save({**arrays, **sharing.capture_metrics(self.model, self._group)})
+            self._save({**state.capture(self.model), **state.capture_metrics(self.model)})
         if signal is not None:
             raise RunStopped(step, signal)
 
@@ -117,17 +116,15 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the evaluation; save; keep the best."""
-        mine = {name: float(value) for name, value in (logs or {}).items()}
-        found = {name: value for name, value in mine.items() if name.startswith("val_")}
-        means = self._group.mean({name: mine[name] for name in mine if name not in found})
-        sharing.check_equal(self.model, self._group)
-        arrays = sharing.capture(self.model, self._group)
-        if self._group.rank == 0:
-            self._evaluated(self._task.complete({**means, **found}), arrays)
-        reached = {"reached": float(self._progress.reached)}  # the chief alone knows
-        shares, signal = self._group.agree(reached, self._request.signal)
-        if shares["reached"] > 0:
-            self._progress.reached = self.model.stop_training = True
+        arrays = state.capture(self.model)
+        # Of the same operations other kinds of processors make other digits, and more in time.
+        advice = "; expected the same kind of processor on every host"
+        self._group.check_equal(list(arrays.values()), "the model", advice, RunError)
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        self._evaluated(self._task.complete(values), arrays)
+        if self._progress.reached:
+            self.model.stop_training = True
+        signal = self._group.agree(self._request.signal)
         step = self._progress.step
         last = step == self._settings.steps or self._progress.reached
         if last or signal is not None or self._is_time_to_save(step):

@@ -34,6 +34,11 @@ def describe(seed: int) -> dict[str, Any]:
     }
 
 
+def versions() -> dict[str, str | None]:
+    """Return the versions on which the digits of a run depend, as far as they are installed."""
+    return {"rum": __version__, **{name: _version(name) for name in ("keras", "jax", "numpy")}}
+
+
 def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)

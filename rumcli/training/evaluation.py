@@ -16,13 +16,17 @@ from rumcli.training import material as materials
 from rumcli.training import requirements, session, state, weights
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
 from rumcli.training.dataset import evaluation_batches
+from rumcli.training.group import ALONE, Group
 from rumcli.training.requirements import Requirement
 from rumcli.training.run_folder import RunFolder
 
 
-def evaluate(task: Task, model: keras.Model, split: Split) -> dict[str, float]:
+def evaluate(
+    task: Task, model: keras.Model, split: Split, group: Group = ALONE
+) -> dict[str, float]:
     """Return loss and metric over all of a split."""
-    values = model.evaluate(evaluation_batches(task, split), return_dict=True, verbose=0)
+    batches = evaluation_batches(task, split, group)
+    values = model.evaluate(batches, return_dict=True, verbose=0)
     return task.complete({name: float(value) for name, value in values.items()})
 
 

@@ -1,158 +1,183 @@
-"""The processes that train one model together, as the trainer sees them.
+"""The processes that train one model, as the trainer sees them.
 
-`Group` is a process that trains alone. `collectives.Together` is one of several; both do the same,
-so that nobody need ask which it is. NumPy only.
+All of them run the same program on JAX's global arrays: weights, losses and metrics are equal
+everywhere. What is left to do between processes is here; neither Keras nor JAX at import.
 """
 
 from __future__ import annotations
 
 import contextlib
-import signal
+import io
+import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from rumcli import json_parser
 from rumcli.config import RunConfig
-from rumcli.errors import ConfigError, RunError
-
-Tensor = Any
-# Takes gradients of one process, and the weights that they are of.
-MeanGradients = Callable[[Sequence[Tensor], Sequence[Any]], Sequence[Tensor]]
-
-# Those that may ask for a stop, in the order in which they count; Windows has no SIGHUP.
-_SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
-_SEED_STEP = 0x9E3779B1  # between the seeds of two workers; odd, so that no two are the same
+from rumcli.errors import ConfigError, RumError, RunError
+from rumcli.training.checkpoint import Checkpoint
 
 
+class LostError(RunError):
+    """Another process of the run ended or cannot be reached."""
+
+
+@dataclass(frozen=True)
 class Group:
-    """A process that trains alone; base of one that has others beside it.
+    """A process and its place among those that train one model.
 
     Attributes:
-        count: Number of processes, N.
-        rank: Number of this one, from 0; the first one is the chief, who has the run folder.
+        rank: Number of this process, from 0; process 0 owns the run folder.
+        count: Number of processes.
+        devices: Number of devices of all processes together.
+        loss: Returns the message of a loss of another process, from which an exception follows;
+            None if it follows from none.
+        lay_out: Called with whether the next batch is replicated instead of split.
     """
 
-    count = 1
-    rank = 0
+    rank: int = 0
+    count: int = 1
+    devices: int = 1
+    loss: Callable[[Exception], str | None] = lambda error: None
+    lay_out: Callable[[bool], None] = lambda replicated: None
 
-    def sum(self, values: np.ndarray) -> np.ndarray:
-        """Return the sum over all processes, in float64; all have to ask, in the same order."""
-        return np.asarray(values, "float64")
+    def part(self, batch: Any, replicated: bool = False) -> Any:
+        """Return the rows of a batch that this process feeds to its devices.
 
-    def mean_gradients(self) -> MeanGradients | None:
-        """Return what makes the gradients' means over all processes of one's own; None: nothing."""
-        return None
-
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """Turn what the block raises because another process is gone into one line.
-
-        Raises:
-            RunError: If one is gone.
+        Args:
+            batch: Nested arrays `[B, ...]`.
+            replicated: Whether every device gets the whole batch.
         """
-        yield
+        from keras import tree
+
+        self.lay_out(replicated)
+        if self.count == 1 or replicated:
+            return batch
+        return tree.map_structure(lambda rows: rows[self.share(len(rows))], batch)
 
     def share(self, size: int) -> slice:
-        """Return which rows of `size`, of a whole batch, are this process's."""
+        """Return the rows of this process, out of `size` rows."""
         part = size // self.count
         return slice(self.rank * part, (self.rank + 1) * part)
 
-    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Return the mean of each value over all processes."""
-        if self.count == 1:
-            return dict(values)
-        total = self.sum(np.array(list(values.values())))
-        return dict(zip(values, (total / self.count).tolist(), strict=True))
-
-    def agree(
-        self, values: Mapping[str, float], asked: int | None
-    ) -> tuple[dict[str, float], int | None]:
-        """Return the means, and the signal that asked any of the processes for a stop.
+    def agree(self, signal: int | None) -> int | None:
+        """Return the signal that asks any of the processes to stop; None if there is none.
 
         Args:
-            values: Of this process.
-            asked: The signal that asked this process, or None.
+            signal: Number of the signal that this process received.
         """
         if self.count == 1:
-            return dict(values), asked
-        flags = {str(number): float(asked == number) for number in _SIGNALS}
-        found = self.mean({**values, **flags})
-        asking = [number for number in _SIGNALS if found[str(number)] > 0]
-        means = {name: found[name] for name in values}
-        return means, int(asking[0]) if asking else None
+            return signal
+        return next((number for number in self.gather(signal or 0) if number), None)
 
-    def latest(self, agreed: int | None, asked: int | None) -> int | None:
-        """Return the signal to obey: that agreed on, or for a process alone, also a later one."""
-        return asked if self.count == 1 else agreed
-
-    def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Put the rows of all processes together again, in their order."""
+    def gather(self, number: int) -> list[int]:
+        """Return the numbers of all processes, by rank; each below 2³²."""
         if self.count == 1:
-            return rows
-        whole = np.zeros((len(rows) * self.count, *rows.shape[1:]))
-        whole[self.share(len(whole))] = rows
-        return self.sum(whole).astype(rows.dtype)
+            return [number]
+        from jax.experimental import multihost_utils
 
-    def from_chief(self, array: np.ndarray) -> np.ndarray:
-        """Return the chief's array; the others give one of the same shape and type."""
+        gathered = multihost_utils.process_allgather(np.array([number], "uint32"))
+        return [int(one) for one in np.ravel(gathered)]
+
+    def broadcast(self, content: bytes) -> bytes:
+        """Return the bytes of process 0; those of the others are ignored."""
         if self.count == 1:
-            return array
-        mine = array if self.rank == 0 else np.zeros_like(array)
-        return self.sum(mine).astype(array.dtype)
+            return content
+        from jax.experimental import multihost_utils
 
-    def check_equal(self, arrays: Sequence[np.ndarray], what: str) -> None:
-        """Make sure that all processes have the same arrays, to the last bit.
+        size = self.gather(len(content))[0]
+        mine = np.zeros(size, "uint8")
+        if self.rank == 0:
+            mine[:] = np.frombuffer(content, "uint8")
+        return multihost_utils.broadcast_one_to_all(mine).tobytes()
+
+    def broadcast_checkpoint(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
+        """Return the checkpoint of process 0; None if it has none."""
+        if self.count == 1:
+            return checkpoint
+        header = checkpoint and {"step": checkpoint.step, "progress": dict(checkpoint.progress)}
+        arrays = io.BytesIO()
+        np.savez(arrays, **(checkpoint.arrays if checkpoint else {}))
+        sent = self.broadcast(json.dumps(header).encode())
+        header = json_parser.parse(sent.decode(), allow_nan=True)
+        with np.load(io.BytesIO(self.broadcast(arrays.getvalue())), allow_pickle=False) as found:
+            if header is None:
+                return None
+            return Checkpoint(header["step"], dict(found), header["progress"])
+
+    def check_equal(
+        self, content: Sequence[np.ndarray] | bytes, what: str, advice: str, kind: type[Exception]
+    ) -> None:
+        """Check that all processes have the same content, to the last bit.
 
         Args:
-            arrays: Of this process.
-            what: They are, in the plural.
+            content: Arrays or bytes of this process.
+            what: Name of the content.
+            advice: Text that follows: what differs, what was expected, what to do.
+            kind: Exception to raise.
 
         Raises:
-            RunError: If they differ.
+            kind: If they differ.
         """
         if self.count == 1:
             return
         digest = 0
-        for array in arrays:
-            digest = zlib.crc32(np.ascontiguousarray(array).tobytes(), digest)
-        digests = self.gather(np.array([float(digest)]))
-        differing = [str(rank) for rank, other in enumerate(digests) if other != digests[0]]
+        for part in [content] if isinstance(content, bytes) else content:
+            data = part if isinstance(part, bytes) else np.ascontiguousarray(part).tobytes()
+            digest = zlib.crc32(data, digest)
+        digests = self.gather(digest)
+        differing = [str(rank) for rank, one in enumerate(digests) if one != digests[0]]
         if differing:
-            raise RunError(
-                f"the {what} of worker {', '.join(differing)} are not those of worker 0; all need "
-                "the same data, versions and kind of processor"
-            )
+            numbers = ", ".join(differing)
+            raise kind(f"{what} of process {numbers} differs from that of process 0{advice}")
 
-    def seed(self, state: np.ndarray) -> np.ndarray:
-        """Return the state of a random generator of this process, from that of the chief's."""
-        moved = state.astype("uint64")
-        moved[0] += self.rank * _SEED_STEP
-        return (moved % 2**32).astype(state.dtype)
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Turn an exception that follows from the loss of another process into one line.
+
+        Raises:
+            LostError: If another process ended or cannot be reached.
+        """
+        try:
+            yield
+        except RumError:  # has its own line
+            raise
+        except Exception as error:
+            if self.count > 1 and (reason := self.loss(error)):
+                raise LostError(reason) from error
+            raise
 
 
 ALONE = Group()
 
 
-def check(run: RunConfig, count: int) -> None:
-    """Make sure that `count` processes can share a run.
+def check_batch(run: RunConfig, devices: int, flag: str) -> None:
+    """Check that devices can share the batches of a run.
+
+    Args:
+        run: Configuration of the run.
+        devices: Number of devices of all processes together.
+        flag: Option that asks for them, as typed.
 
     Raises:
-        ConfigError: If they can't.
+        ConfigError: If they cannot.
     """
     batch_size = run.train.batch_size
-    if batch_size % count:
-        lower = batch_size - batch_size % count
-        near = [str(size) for size in (lower, lower + count) if size > 0]
+    if batch_size % devices:
+        lower = batch_size - batch_size % devices
+        near = [str(size) for size in (lower, lower + devices) if size > 0]
         raise ConfigError(
-            f"--workers {count}: a batch of {batch_size} can't be shared evenly; try --batch-size "
-            f"{' or '.join(near)}, or another number of workers"
+            f"{flag}: a batch of {batch_size} cannot be split evenly over {devices} devices; try "
+            f"--batch-size {' or '.join(near)}, or another number of devices"
         )
-    # Keras leaves a step out where its scaled gradient overflows, before the others' are added.
-    if run.precision == "mixed_float16":
-        raise ConfigError(
-            f"--workers {count}: precision mixed_float16 can't be shared; mixed_bfloat16 can"
-        )
+
+
+def settings(run: RunConfig) -> Mapping[str, Any]:
+    """Return the settings that all processes of a run must share: all but the place of its data."""
+    found = run.model_dump(mode="json")
+    found["task"].pop("data", None)
+    return found

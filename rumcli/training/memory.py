@@ -18,8 +18,8 @@ _GIGABYTE = 1e9
 _SPARSE = ("eunn", "fsrnn", "custom")  # cells that need no weight from each unit to each
 
 
-def at_least(task: Task, model: keras.Model) -> int:
-    """Return a lower bound of what a training step needs, in bytes.
+def at_least(task: Task, model: keras.Model, processes: int = 1) -> int:
+    """Return a lower bound of what a training step needs in one process, in bytes.
 
     Counted are the weights, their gradients and the optimizer's variables, and of the activations
     what each layer returns: the gradient needs them all at once. What a cell keeps of its time
@@ -29,7 +29,7 @@ def at_least(task: Task, model: keras.Model) -> int:
     weights += sum(map(_size, model.optimizer.variables))
     outputs = [output for layer in model.layers for output in tree.flatten(layer.output)]
     activations = sum(math.prod(output.shape[1:]) * _width(output.dtype) for output in outputs)
-    return weights + task.config.train.batch_size * activations
+    return weights + task.config.train.batch_size // processes * activations
 
 
 def at_least_of_units(task: Task) -> int:
@@ -44,7 +44,7 @@ def at_least_of_units(task: Task) -> int:
     return 2 * cell.units**2 * _width(keras.config.dtype_policy().variable_dtype)
 
 
-def check(task: Task, model: keras.Model | None) -> None:
+def check(task: Task, model: keras.Model | None, processes: int = 1) -> None:
     """Make sure that a training step is not larger than this machine.
 
     A process that takes more than there is may be killed without a word.
@@ -52,11 +52,12 @@ def check(task: Task, model: keras.Model | None) -> None:
     Args:
         task: What is trained.
         model: Of the task; None: it is yet to be made.
+        processes: Number of processes that share a batch.
 
     Raises:
         ConfigError: If a step can't be computed here.
     """
-    needed = _known(task, model)
+    needed = _known(task, model, processes)
     found = machine.memory()
     limits = [limit for limit in (found["total"], found["limit"]) if limit is not None]
     if limits and needed > min(limits):
@@ -90,8 +91,8 @@ def explained(task: Task, model: keras.Model | None) -> Iterator[None]:
         ) from error
 
 
-def _known(task: Task, model: keras.Model | None) -> int:
-    return at_least_of_units(task) if model is None else at_least(task, model)
+def _known(task: Task, model: keras.Model | None, processes: int = 1) -> int:
+    return at_least_of_units(task) if model is None else at_least(task, model, processes)
 
 
 def _advice(task: Task) -> str:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+from keras import tree
 
 from rumcli import bounds, documents
 from rumcli.config import RunConfig, Split
+from rumcli.errors import ConfigError
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.material import Material
@@ -23,7 +25,6 @@ from rumcli.training import (
     requirements,
     resume,
     session,
-    sharing,
     state,
     tensorboard,
 )
@@ -61,11 +62,11 @@ def train(
         material: What `material.for_training` read for this run; None: it is read, if there is any.
         required: What the caller will ask of the summary; that it has such figures is checked
             before the first step.
-        group: The processes that train the model together. All but the chief have a folder
-            `elsewhere`, and evaluate nothing.
+        group: The processes that train the model together; those other than process 0 have a
+            `NoFolder`.
 
     Returns:
-        The summary, as in `summary.json`; of the chief alone.
+        The summary, as in `summary.json`.
 
     Raises:
         RunStopped: If a signal asked for it; all is saved.
@@ -82,32 +83,31 @@ def train(
     if run.train.until is not None:
         known = requirements.validated(task)
         requirements.check_names([bounds.read(run.train.until)], known, "train.until")
-    mine = sharing.task_of_mine(task, material, group)
-    memory.check(mine, None)
-    with memory.explained(mine, None):
-        model = mine.model()
-    sharing.prepare(model, group)
-    memory.check(mine, model)
+    memory.check(task, None)
+    with memory.explained(task, None):
+        model = task.model()
+    memory.check(task, model, group.count)
     if group.rank == 0:
         listener = tensorboard.beside(listener, folder.path)
     try:
         progress = _resume(task, model, folder, listener, group)
         with folder.writing():
             is_done = progress.reached or progress.step == run.train.steps
-            made_with = {**environment.describe(run.seed), "workers": group.count}
+            made_with = environment.describe(run.seed)
+            made_with |= {"devices": group.devices, "processes": group.count}
             folder.begin(made_with, finished=is_done)
             folder.write_json("plan.json", _known(task, model))
             materials.remember(material, folder)
         listener.started(_plan(task, model, progress, folder))
         callback = RunCallback(task, folder, progress, listener, request, group)
-        validation = evaluation_batches(task, Split.VALIDATION) if group.rank == 0 else None
+        validation = evaluation_batches(task, Split.VALIDATION, group)
         for part in _parts(progress.step, run.train.steps, run.train.eval_every):
             if progress.reached:
                 break
-            _, signal = group.agree({}, request.signal)
+            signal = group.agree(request.signal)
             if signal is not None:  # before the first step
                 raise RunStopped(progress.step, signal)
-            with group.watched(), memory.explained(mine, model):
+            with memory.explained(task, model):
                 model.fit(
                     training_batches(task, part.first_step, group),
                     steps_per_epoch=part.span,
@@ -117,8 +117,6 @@ def train(
                     shuffle=False,
                     verbose=0,
                 )
-        if group.rank > 0:
-            return {}
         listener.testing()
         return _finish(task, model, folder, progress, listener, group)
     finally:
@@ -154,13 +152,17 @@ def _resume(
     for warning in warnings:
         listener.warned(warning)
     backups = None if checkpoint is None else checkpoint.records
-    checkpoint = sharing.spread(task, model, checkpoint, group)
+    checkpoint = group.broadcast_checkpoint(checkpoint)
+    if group.count > 1:
+        first = tree.flatten(task.training_batch(checkpoint.step if checkpoint else 0))
+        advice = "; expected the same files on every host"
+        group.check_equal(first, "the training data", advice, ConfigError)
     if checkpoint is None:
         with folder.writing():
             folder.rewind_records(0)
         return Progress()
     # Keras makes a metric's variables at its first batch; they must be there to be restored.
-    sharing.use_metrics(task, model)
+    model.evaluate(evaluation_batches(task, Split.VALIDATION, group), steps=1, verbose=0)
     state.restore(model, checkpoint.arrays)
     with folder.writing():
         for warning in folder.rewind_records(checkpoint.step, backups):
@@ -222,10 +224,11 @@ def _finish(
     except DamagedError as error:
         listener.warned(f"{error}; the test is done with the last weights instead")
         best = None
+    best = group.broadcast_checkpoint(best)
     if best is not None:
-        state.restore_weights(model, sharing.of_mine(model, best.arrays, group))
+        state.restore_weights(model, best.arrays)
         weights_of = best.step
-    values = evaluate(task, model, Split.TEST)
+    values = evaluate(task, model, Split.TEST, group)
     summary = {
         "schema": documents.schema("train"),
         "task": task.config.task.name,

@@ -84,9 +84,9 @@ def python(code, cwd, env=None):
     )
 
 
-def start(*arguments, cwd, fresh=False):
+def start(*arguments, cwd, fresh=False, env=None):
     """Start `rum` in a session of its own and return the process."""
-    arguments, env = list(map(str, arguments)), environment()
+    arguments, env = list(map(str, arguments)), environment(env)
     if not fresh and can_be_forked(env):
         return ForkedProcess(arguments, cwd, env)
     return subprocess.Popen(

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from keras import tree
 
+from rumcli.config import Split
 from rumcli.tasks import registry
 from rumcli.training import dataset
+from rumcli.training.group import Group
 from tests import small
 
 
@@ -87,3 +89,13 @@ def test_evaluation_batches_have_one_size_if_possible(examples, size, expected):
         len(made.evaluation_batch("test", number)[0]) for number in range(made.batches_in("test"))
     ]
     assert sizes == expected
+
+
+@pytest.mark.parametrize(("examples", "rows"), [(16, [4, 4]), (11, [8, 3])])
+def test_evaluation_is_split_over_devices_if_all_its_batches_divide(examples, rows):
+    run = small.run_config(settings=[f"task.validation_examples={examples}"])
+    replicated = []
+    group = Group(1, 2, 2, lay_out=replicated.append)
+    batches = dataset._Evaluation(small.task(run), Split.VALIDATION, group)
+    assert [len(batches[number][0]) for number in range(len(batches))] == rows
+    assert set(replicated) == {examples == 11}

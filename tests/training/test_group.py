@@ -1,4 +1,5 @@
 import signal
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -7,89 +8,122 @@ from hypothesis import strategies as st
 
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import group
-from rumcli.training.group import ALONE, Group
+from rumcli.training.checkpoint import Checkpoint
+from rumcli.training.group import ALONE, Group, LostError
 from tests import small
-from tests.training.together import together
+
+
+@dataclass(frozen=True)
+class Among(Group):
+    """A process among others that exist only as the numbers that they send."""
+
+    sent: tuple = (0, 0)
+
+    def gather(self, number):
+        found = list(self.sent)
+        found[self.rank] = number
+        return found
 
 
 @given(st.integers(1, 6), st.integers(1, 5))
-def test_shards_are_equal_and_cover_the_batch(count, rows):
+def test_shares_are_equal_and_cover_the_batch(count, rows):
     whole = np.arange(count * rows)
-    members = [Group() for _ in range(count)]
-    for rank, member in enumerate(members):
-        member.rank, member.count = rank, count
-    shares = [whole[member.share(len(whole))] for member in members]
+    shares = [Group(rank, count).part((whole,))[0] for rank in range(count)]
     assert {len(share) for share in shares} == {rows}
     np.testing.assert_array_equal(np.concatenate(shares), whole)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint32"])
-def test_gathered_rows_match_bit_exactly(dtype):
-    whole = np.random.default_rng(0).uniform(0, 1e6, (6, 3)).astype(dtype)
-    found = together(3, lambda member: member.gather(whole[member.share(6)]))
-    for one in found:
-        assert one.dtype == whole.dtype
-        np.testing.assert_array_equal(one, whole)
+def test_replicated_batch_stays_whole_and_its_layout_is_announced():
+    layouts = []
+    one = Group(1, 2, 2, lay_out=layouts.append)
+    assert len(one.part(np.arange(3), replicated=True)) == 3
+    assert len(one.part(np.arange(4))) == 2
+    assert layouts == [True, False]
 
 
-def test_array_of_the_chief_is_broadcast():
-    arrays = [np.array([1.5, -2.0], "float32"), np.array([7.0, 8.0], "float32")]
-    for one in together(2, lambda member: member.from_chief(arrays[member.rank])):
-        np.testing.assert_array_equal(one, arrays[0])
+def test_signal_of_one_process_stops_all():
+    sent = (0, int(signal.SIGTERM), int(signal.SIGINT))
+    assert [Among(rank, 3, sent=sent).agree(sent[rank] or None) for rank in range(3)] == [
+        signal.SIGTERM
+    ] * 3
+    assert Among(0, 2).agree(None) is None
 
 
-def test_means_are_synchronized_and_one_stop_stops_all():
-    def member_of(member):
-        asked = signal.SIGTERM if member.rank == 2 else None
-        return member.agree({"loss": float(member.rank)}, asked)
-
-    assert together(4, member_of) == [({"loss": 1.5}, signal.SIGTERM)] * 4
-    assert together(2, lambda member: member.agree({}, None)) == [({}, None)] * 2
-
-
-def test_all_workers_take_the_same_of_two_signals():
-    signals = [signal.SIGTERM, signal.SIGINT]
-    found = together(2, lambda member: member.agree({}, signals[member.rank])[1])
-    assert found == [signal.SIGINT] * 2
+def test_single_process_needs_no_other():
+    checkpoint = Checkpoint(3, {}, {})
+    assert ALONE.agree(signal.SIGTERM) == signal.SIGTERM
+    assert ALONE.agree(None) is None
+    assert ALONE.broadcast(b"settings") == b"settings"
+    assert ALONE.broadcast_checkpoint(checkpoint) is checkpoint
+    assert ALONE.gather(7) == [7]
+    ALONE.check_equal([np.zeros(2)], "the model", "", RunError)
 
 
-def test_non_finite_loss_is_shared_by_all_workers():
-    losses = [1.0, float("nan")]
-    found = together(2, lambda member: member.mean({"loss": losses[member.rank]}))
-    assert all(np.isnan(one["loss"]) for one in found)
+def test_checkpoint_of_process_0_is_broadcast_bit_exactly(monkeypatch):
+    arrays = {"weights": np.array([1.5, np.nan], "float32"), "seed": np.array([2**31], "uint32")}
+    parts = []
+    monkeypatch.setattr(Group, "broadcast", lambda self, mine: parts.append(mine) or mine)
+    found = Among(0, 2).broadcast_checkpoint(Checkpoint(3, arrays, {"best": None}))
+    monkeypatch.setattr(Group, "broadcast", lambda self, mine: parts.pop(0))
+    other = Among(1, 2).broadcast_checkpoint(None)
+    for one in (found, other):
+        assert (one.step, one.progress) == (3, {"best": None})
+        assert {name: array.tobytes() for name, array in one.arrays.items()} == {
+            name: array.tobytes() for name, array in arrays.items()
+        }
 
 
-def test_arrays_that_differ_in_one_bit_raise_an_error_with_the_workers():
-    def check(member, differing):
-        array = np.ones(5, "float32")
-        if member.rank == differing:
-            array[3] = np.nextafter(array[3], 2)
-        try:
-            member.check_equal([np.zeros(2), array], "weights")
-        except RunError as error:
-            return str(error)
-        return None
-
-    assert together(3, lambda member: check(member, None)) == [None] * 3
-    for message in together(3, lambda member: check(member, 1)):
-        assert message.startswith("the weights of worker 1 are not those of worker 0; ")
+def test_missing_checkpoint_of_process_0_is_missing_everywhere(monkeypatch):
+    monkeypatch.setattr(Group, "broadcast", lambda self, mine: mine)
+    assert Among(0, 2).broadcast_checkpoint(None) is None
 
 
-def test_seeds_differ_between_workers_and_the_chief_keeps_the_run_seed():
-    state = np.array([2**32 - 5, 17], "uint32")
-    seeds = together(3, lambda member: member.seed(state))
-    np.testing.assert_array_equal(seeds[0], state)
-    assert len({int(seed[0]) for seed in seeds}) == 3
-    assert {int(seed[1]) for seed in seeds} == {17}
+def test_one_differing_bit_raises_an_error_that_names_the_process():
+    arrays = [np.zeros(3, "float32")]
+    sent = []
+
+    @dataclass(frozen=True)
+    class Sending(Among):
+        def gather(self, number):
+            sent.append(number)
+            return super().gather(number)
+
+    with pytest.raises(RunError):
+        Sending(0, 2).check_equal(arrays, "the model", "", RunError)
+    same = Among(0, 2, sent=(0, sent[0]))
+    same.check_equal(arrays, "the model", "", RunError)
+    arrays[0] = np.array([0, 0, np.finfo("float32").smallest_subnormal])
+    message = "the model of process 1 differs from that of process 0; try again"
+    with pytest.raises(ConfigError, match=message):
+        same.check_equal(arrays, "the model", "; try again", ConfigError)
 
 
-def test_single_process_handles_a_signal_after_the_step():
-    assert ALONE.latest(None, signal.SIGINT) == signal.SIGINT
-    assert together(2, lambda member: member.latest(None, signal.SIGINT)) == [None] * 2
+def test_loss_of_a_process_replaces_the_exception_that_follows_from_it():
+    def watch(one, error):
+        with one.watched():
+            raise error
+
+    lost = Group(0, 2, loss=lambda error: "process 1 ended" if "Gloo" in str(error) else None)
+    with pytest.raises(LostError, match="process 1 ended"):
+        watch(lost, ValueError("UNKNOWN: Gloo AllGather failed"))
+    with pytest.raises(ValueError, match="a bug"):
+        watch(lost, ValueError("a bug"))
+    with pytest.raises(ValueError, match="Gloo"):
+        watch(ALONE, ValueError("Gloo"))
 
 
 @pytest.mark.parametrize(("count", "near"), [(3, "6 or 9"), (16, "16")])
 def test_indivisible_batch_raises_an_error_with_valid_sizes(count, near):
-    with pytest.raises(ConfigError, match=f"a batch of 8 can't be shared .*--batch-size {near},"):
-        group.check(small.run_config(), count)
-    group.check(small.run_config(), 4)
+    run = small.run_config()
+    message = f"--devices {count}: a batch of 8 cannot be split .* --batch-size {near}, or another"
+    with pytest.raises(ConfigError, match=message):
+        group.check_batch(run, count, f"--devices {count}")
+    group.check_batch(run, 4, "--devices 4")
+
+
+def test_place_of_the_data_is_no_shared_setting():
+    run = small.run_config()
+    assert group.settings(run) == group.settings(small.run_config())
+    assert group.settings(run) != group.settings(small.run_config(settings=["seed=2"]))
+    text = run.model_copy(update={"task": run.task.model_copy(update={"data": "/here"})})
+    assert group.settings(text) == group.settings(run)

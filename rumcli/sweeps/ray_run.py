@@ -1,0 +1,349 @@
+"""One run on several workers of a Ray cluster, through Ray Train.
+
+Ray starts the workers and starts them again where one died; the run continues from the newest
+checkpoint of its own folder. What Ray keeps is thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rumcli.config import RunConfig
+from rumcli.errors import ConfigError, RumError, RunError
+from rumcli.sweeps import connection, tune, worker
+from rumcli.training import stopping
+from rumcli.training.listener import Listener
+from rumcli.training.run_folder import RunFolder
+from rumcli.training.stopping import StopRequest
+
+LOCAL = "local"
+_RESTARTS = 3  # after the loss of a worker or a node
+_BETWEEN = 0.5  # seconds between two exchanges of news
+_PASSED_ON = ("JAX_PLATFORMS",)
+_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_V2_ENABLED": "1"}
+
+# Brings up Keras and the user's code in a worker: the run, and what starts JAX's runtime.
+Start = Callable[[RunConfig, Callable[[], None]], None]
+
+
+class Mailbox:
+    """An actor between the worker of process 0 and whoever started the run."""
+
+    def __init__(self) -> None:
+        self._news: list[tuple[str, Any]] = []
+        self._signal: int | None = None
+
+    def exchange(self, news: list[tuple[str, Any]]) -> int | None:
+        """Add news; return the signal that asks for a stop."""
+        self._news += news
+        return self._signal
+
+    def take(self, signal: int | None) -> list[tuple[str, Any]]:
+        """Return the news since the last call.
+
+        Args:
+            signal: Number of the signal that asks for a stop.
+        """
+        self._signal = signal
+        news, self._news = self._news, []
+        return news
+
+
+def run(
+    run: RunConfig,
+    folder: RunFolder,
+    address: str,
+    workers: int,
+    listener: Listener,
+    start: Start,
+    debug: bool,
+) -> tuple[str, Any]:
+    """Train on a cluster; a signal asks for a stop.
+
+    Args:
+        run: Configuration of the run.
+        folder: Run folder, which all nodes must see under the same path.
+        address: `"local"`, `"auto"` or HOST:PORT of a cluster that is running.
+        workers: Number of processes.
+        listener: Receives the progress of process 0.
+        start: Brings up what a worker needs.
+        debug: Whether to show what Ray and its processes print.
+
+    Returns:
+        `("finished", summary)`, or `("stopped", (step, signal))`.
+
+    Raises:
+        ConfigError: If the cluster cannot be used, or the run is wrong.
+        RunError: If the run failed.
+    """
+    os.environ.update(_ENVIRONMENT)
+    cores = max(workers, os.cpu_count() or 1)
+    place = None if address == LOCAL else address
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(tune.stdout_kept_clean(debug))
+        stack.enter_context(connection.ray(place, cores, debug, "--ray"))
+        storage = stack.enter_context(_storage(folder))
+        request = stack.enter_context(stopping.listening())  # after Ray, which takes SIGTERM
+        import ray
+
+        resources = _resources(workers)
+        mailbox = ray.remote(num_cpus=0)(Mailbox).remote()
+        settings = {
+            "run": run,
+            "folder": str(folder.path.resolve()),
+            "mailbox": mailbox,
+            "host": "127.0.0.1" if address == LOCAL else None,
+            "place": str(Path.cwd()),
+            "environment": _environment(),
+            "start": start,
+        }
+        ended: queue.Queue[Exception | None] = queue.Queue()
+        arguments = (settings, workers, resources, storage, ended)
+        # In a thread: else Ray takes Ctrl-C for itself.
+        threading.Thread(target=_fit, args=arguments, daemon=True).start()
+        return _follow(mailbox, listener, request, ended)
+
+
+def _follow(
+    mailbox: Any,
+    listener: Listener,
+    request: StopRequest,
+    ended: queue.Queue[Exception | None],
+) -> tuple[str, Any]:
+    import ray
+
+    outcome: tuple[str, Any] | None = None
+    error: Exception | None = None
+    is_over = False
+    try:
+        while not is_over:
+            with contextlib.suppress(queue.Empty):
+                error = ended.get(timeout=_BETWEEN)
+                is_over = True
+            for kind, content in ray.get(mailbox.take.remote(request.signal)):
+                if kind in ("finished", "stopped", "failed"):
+                    outcome = (kind, content)
+                else:
+                    getattr(listener, kind)(*content)
+    finally:
+        listener.ended()
+    if outcome is not None and outcome[0] == "failed":
+        message, exit_code = outcome[1]
+        raise ConfigError(message) if exit_code == ConfigError.exit_code else RunError(message)
+    if outcome is None:
+        lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
+        reason = lines[-1][:300] if lines else "it does not say why"
+        raise RunError(f"Ray Train ended the run, after {_RESTARTS} restarts at most: {reason}")
+    return outcome
+
+
+def _fit(
+    settings: dict[str, Any],
+    workers: int,
+    resources: dict[str, float],
+    storage: str,
+    ended: queue.Queue[Exception | None],
+) -> None:
+    error: Exception | None = None
+    try:
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.v2.jax import JaxConfig, JaxTrainer
+
+        JaxTrainer(
+            _work,
+            train_loop_config=settings,
+            # JAX's runtime is started by the run itself, as without Ray.
+            jax_config=JaxConfig(),
+            scaling_config=ScalingConfig(
+                num_workers=workers,
+                use_gpu="GPU" in resources,
+                resources_per_worker=resources,
+                placement_strategy="SPREAD",
+            ),
+            run_config=RunConfig(
+                name="train",
+                storage_path=storage,
+                failure_config=FailureConfig(max_failures=_RESTARTS),
+            ),
+        ).fit()
+    except Exception as found:  # of a thread it would be lost
+        error = found
+    ended.put(error)
+
+
+def _work(settings: dict[str, Any]) -> None:
+    """Train in one worker of Ray's."""
+    import ray
+    import ray.train
+
+    context = ray.train.get_context()
+    rank, count = context.get_world_rank(), context.get_world_size()
+    os.environ.update(settings["environment"])
+    with contextlib.suppress(OSError):  # where own code is found; another machine may lack it
+        os.chdir(settings["place"])
+    address = _agree_on_address(rank, settings["host"])
+    request = StopRequest()
+    sender = _Sender(settings["mailbox"], request, rank == 0)
+    try:
+        outcome = _train(settings, rank, count, address, sender, request)
+    except RumError as error:
+        from rumcli.training.group import LostError
+
+        if isinstance(error, LostError):
+            raise  # Ray starts all workers again
+        outcome = ("failed", (str(error), error.exit_code))
+    sender.end(outcome)
+
+
+def _train(
+    settings: dict[str, Any],
+    rank: int,
+    count: int,
+    address: str,
+    sender: _Sender,
+    request: StopRequest,
+) -> tuple[str, Any]:
+    from rumcli.training import material
+    from rumcli.training.callback import RunStopped
+    from rumcli.training.distribution import Placement, Runtime
+    from rumcli.training.no_folder import NoFolder
+    from rumcli.training.trainer import train
+
+    run = settings["run"]
+    place = RunFolder(Path(settings["folder"]))
+    if rank == 0 and not place.path.is_dir():
+        raise ConfigError(
+            f"{place.path}: not on this node; expected a run folder that all nodes see, as in "
+            "--out /shared/runs/1"
+        )
+    runtime = Runtime(Placement("all", address, count, rank), lambda message: None)
+    with contextlib.ExitStack() as stack:
+        if rank == 0:
+            stack.enter_context(worker.held(place, request))
+        texts = material.for_training(run, place if rank == 0 else None)
+        settings["start"](run, runtime.start)
+        group = runtime.group
+        folder = place if rank == 0 else NoFolder()
+        try:
+            with group.watched():
+                summary = train(run, folder, sender, request, texts, (), group)
+        except RunStopped as stopped:
+            return "stopped", (stopped.step, stopped.signal)
+        runtime.finish()
+        return "finished", summary
+
+
+class _Sender(Listener):
+    """Sends the progress of process 0 to the mailbox, from a thread; others only take the signal.
+
+    Args:
+        mailbox: The actor.
+        request: Notes the signal that asks for a stop.
+        is_first: Whether this is process 0.
+    """
+
+    def __init__(self, mailbox: Any, request: StopRequest, is_first: bool) -> None:
+        self._mailbox = mailbox
+        self._request = request
+        self._is_first = is_first
+        self._lock = threading.Lock()
+        self._news: list[tuple[str, Any]] = []
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._exchange, daemon=True)
+        self._thread.start()
+
+    def started(self, plan: Any) -> None:
+        self._add("started", plan)
+
+    def stepped(self, step: int, logs: dict[str, float]) -> None:
+        with self._lock:
+            if self._news and self._news[-1][0] == "stepped":
+                self._news.pop()  # only the latest one is shown
+        self._add("stepped", step, logs)
+
+    def evaluated(self, record: dict[str, Any]) -> None:
+        self._add("evaluated", record)
+
+    def warned(self, message: str) -> None:
+        self._add("warned", message)
+
+    def testing(self) -> None:
+        self._add("testing")
+
+    def end(self, outcome: tuple[str, Any]) -> None:
+        """Send how the run ended."""
+        kind, content = outcome
+        if self._is_first or kind == "failed":
+            self._news.append((kind, content))
+        self._ending.set()
+        self._thread.join()
+
+    def _add(self, kind: str, *content: Any) -> None:
+        if self._is_first:
+            with self._lock:
+                self._news.append((kind, content))
+
+    def _exchange(self) -> None:
+        import ray
+
+        is_last = False
+        while not is_last:
+            is_last = self._ending.wait(_BETWEEN)
+            with self._lock:
+                news, self._news = self._news, []
+            signal = ray.get(self._mailbox.exchange.remote(news if self._is_first or news else []))
+            if signal is not None:
+                self._request.note(signal)
+
+
+def _agree_on_address(rank: int, host: str | None) -> str:
+    """Return where the worker of process 0 waits for the others, of this start of the workers."""
+    import ray
+    from ray.train.collective import broadcast_from_rank_zero
+
+    found = None
+    if rank == 0:
+        host = host or ray.util.get_node_ip_address()
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            found = f"{host}:{probe.getsockname()[1]}"
+    return str(broadcast_from_rank_zero(found))
+
+
+def _resources(workers: int) -> dict[str, float]:
+    """Return what each worker takes: a GPU if there are enough, else a core."""
+    import ray
+
+    total = ray.cluster_resources()
+    if total.get("GPU", 0) >= workers:
+        return {"CPU": 1, "GPU": 1}
+    if total.get("CPU", 0) < workers:
+        raise ConfigError(
+            f"--workers {workers}: the cluster has {total.get('CPU', 0):g} cores; expected at "
+            "least one for each worker"
+        )
+    return {"CPU": 1}
+
+
+def _environment() -> dict[str, str]:
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {**worker.environment(), **passed}
+
+
+@contextlib.contextmanager
+def _storage(folder: RunFolder) -> Iterator[str]:
+    """Give Ray a directory for what it keeps; all nodes must see it, as they do the run folder."""
+    path = folder.path.resolve() / "ray"
+    shutil.rmtree(path, ignore_errors=True)
+    try:
+        yield str(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)

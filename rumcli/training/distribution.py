@@ -1,0 +1,291 @@
+"""Several devices and processes for one run: JAX's runtime, and Keras's `DataParallel` on it.
+
+Every device holds all weights and gets an equal part of each batch. The processes find each other
+through `jax.distributed`; nothing of it is ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rumcli.errors import ConfigError
+from rumcli.training.group import Group
+from rumcli.training.peers import Peers
+
+AUTO = "auto"  # JAX finds the coordinator in the environment of the cluster
+ALL = "all"
+_HEARTBEAT = 30  # seconds without a sign of life after which a process counts as gone
+_SHUTDOWN = 30  # seconds in which all must have ended, once the run is over
+_LATE = 60.0  # seconds by which JAX's own deadlines lie after ours
+_BIND = "JAX_COORDINATOR_BIND_ADDRESS"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Devices and processes of a run.
+
+    Attributes:
+        devices: Number of devices of each process, `"all"`, or None for all of several processes
+            and the first one of a single process.
+        coordinator: HOST:PORT at which process 0 listens, or `"auto"`; None for one process.
+        count: Number of processes; None if the cluster knows it.
+        rank: Number of this process, from 0.
+        timeout: Seconds in which all processes must have joined.
+    """
+
+    devices: int | str | None = None
+    coordinator: str | None = None
+    count: int | None = 1
+    rank: int = 0
+    timeout: float = 300.0
+
+
+class Runtime:
+    """JAX's runtime for a placement, from its start to the end of the process.
+
+    Args:
+        placement: Devices and processes.
+        report: Prints the line of an error; called where the main thread cannot.
+        go_on: Called again and again while other processes are awaited; may raise to stop.
+        hint: Text that follows the message of a loss of another process.
+        debug: Whether native messages stay visible.
+    """
+
+    def __init__(
+        self,
+        placement: Placement,
+        report: Callable[[str], None],
+        go_on: Callable[[], None] = lambda: None,
+        hint: str = "",
+        debug: bool = False,
+    ) -> None:
+        self._placement = placement
+        self._go_on = go_on
+        self._peers = Peers(report, hint, debug)
+        self.group = Group()
+
+    def watch(self) -> None:
+        """Hold back the reports of JAX on other processes, where there are any."""
+        if self._placement.coordinator is not None:
+            self._peers.watch()
+
+    def start(self) -> None:
+        """Start JAX, join the other processes, and distribute what Keras makes from here on.
+
+        Raises:
+            ConfigError: If the processes do not come together, or lack devices.
+        """
+        placement = self._placement
+        if placement == Placement():
+            return
+        import jax
+
+        if isinstance(placement.devices, int):
+            # Of a CPU JAX makes as many devices as it is told to; of others there are so many.
+            jax.config.update("jax_num_cpu_devices", placement.devices)
+        if placement.coordinator is not None:
+            global _joined  # JAX's runtime is the process's, not an object's
+            _joined = True
+            self._join()
+        self._distribute()
+
+    def finish(self) -> None:
+        """Leave the group once the run is over; JAX waits until all processes do."""
+        self._peers.is_over = True
+        if self.group.count > 1 and self._peers.error is None:
+            import jax
+
+            with contextlib.suppress(
+                Exception
+            ):  # another one is gone: the run is over all the same
+                jax.distributed.shutdown()
+
+    def _join(self) -> None:
+        import jax
+
+        # It takes SIGTERM for itself, and the run does not save.
+        jax.config.update("jax_enable_preemption_service", False)
+        placement = self._placement
+        options: dict[str, Any] = {
+            "heartbeat_timeout_seconds": _HEARTBEAT,
+            "shutdown_timeout_seconds": _SHUTDOWN,
+            "initialization_timeout": math.ceil(placement.timeout + _LATE),
+        }
+        if placement.coordinator != AUTO:
+            options["coordinator_address"] = placement.coordinator
+            options["num_processes"], options["process_id"] = placement.count, placement.rank
+            options["cluster_detection_method"] = "deactivate"
+            if placement.rank == 0 and _BIND not in os.environ:
+                options["coordinator_bind_address"] = placement.coordinator
+                check_free(str(placement.coordinator))
+        failures: list[Exception] = []
+
+        def initialize() -> None:
+            try:
+                jax.distributed.initialize(**options)
+            except Exception as error:
+                failures.append(error)
+
+        # In a thread: it waits without end for a process that does not come, and then aborts.
+        thread = threading.Thread(target=initialize, name="join", daemon=True)
+        thread.start()
+        deadline = time.monotonic() + placement.timeout
+        while thread.is_alive():
+            self._go_on()
+            if self._peers.error is not None:
+                raise self._peers.error
+            if time.monotonic() > deadline:
+                raise ConfigError(_late(placement))
+            thread.join(0.05)
+        if failures:
+            line = " ".join(str(failures[0]).split())[:300]
+            raise ConfigError(f"--coordinator {placement.coordinator}: {line}") from failures[0]
+        _listen_at(_own_address(_coordinator_of(jax, placement)))
+
+    def _distribute(self) -> None:
+        import jax
+        import keras
+
+        devices = self._chosen(jax)
+        if len(devices) == 1:
+            return
+        names = [f"{device.platform}:{device.id}" for device in devices]
+        rows = _rows(keras)(devices=names, auto_shard_dataset=False)
+        keras.distribution.set_distribution(rows)
+        self.group = Group(
+            rank=jax.process_index(),
+            count=jax.process_count(),
+            devices=len(devices),
+            loss=self._peers.reason,
+            lay_out=functools.partial(setattr, rows, "is_replicated"),
+        )
+
+    def _chosen(self, jax: Any) -> list[Any]:
+        """Return the devices of all processes, in the order of the batch's rows."""
+        wanted, count = self._placement.devices, jax.process_count()
+        found = [[d for d in jax.devices() if d.process_index == rank] for rank in range(count)]
+        if wanted is None and count == 1:
+            return jax.devices()[:1]
+        fewest = min(map(len, found))
+        number = wanted if isinstance(wanted, int) else fewest
+        if number > fewest:
+            kind = jax.devices()[0].platform.upper()
+            raise ConfigError(
+                f"--devices {number}: a process has {fewest} of them ({kind}); expected at most "
+                "that, or --devices all"
+            )
+        if any(len(local) != fewest for local in found):
+            numbers = ", ".join(str(len(local)) for local in found)
+            raise ConfigError(
+                f"the processes have {numbers} devices; expected as many in each: set "
+                "CUDA_VISIBLE_DEVICES, or run one process on each device"
+            )
+        return [device for local in found for device in local[:number]]
+
+
+_joined = False
+
+
+def has_joined() -> bool:
+    """Tell whether this process has joined others, for which JAX would wait at its end."""
+    return _joined
+
+
+def _rows(keras: Any) -> type:
+    class Rows(keras.distribution.DataParallel):
+        """Splits batches by rows, or replicates those that do not divide."""
+
+        is_replicated = False
+
+        def get_data_layout(self, data_shape: Any) -> Any:
+            if not self.is_replicated:
+                return super().get_data_layout(data_shape)
+            return keras.distribution.TensorLayout([None] * len(data_shape), self.device_mesh)
+
+    return Rows
+
+
+def check_free(address: str) -> None:
+    """Check that a port of this machine is free.
+
+    Args:
+        address: HOST:PORT.
+
+    Raises:
+        ConfigError: If another process listens there, or HOST is not this machine.
+    """
+    host, port = split(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        # JAX shares a port with another coordinator, and both wait in vain.
+        with socket.socket(family) as probe:
+            probe.bind((host, port))
+    except OSError as error:
+        raise ConfigError(
+            f"--coordinator {address}: process 0 cannot listen there: "
+            f"{error.strerror or error}; expected a free port at an address of this machine"
+        ) from error
+
+
+def split(address: str) -> tuple[str, int]:
+    """Return the host, without brackets, and the port of HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _late(placement: Placement) -> str:
+    where = f"--coordinator {placement.coordinator}"
+    number = "all" if placement.count is None else f"all {placement.count}"
+    advice = "start the same command for every process, or raise --timeout"
+    if placement.rank == 0:
+        return f"{where}: not {number} processes joined in {placement.timeout:g} seconds; {advice}"
+    return (
+        f"{where}: process 0 cannot be reached there, or not {number} processes joined, in "
+        f"{placement.timeout:g} seconds; {advice}"
+    )
+
+
+def _coordinator_of(jax: Any, placement: Placement) -> str | None:
+    if placement.coordinator != AUTO:
+        return placement.coordinator
+    with contextlib.suppress(Exception):  # private: without it the default is as good as it gets
+        from jax._src import distributed
+
+        return distributed.global_state.coordinator_address
+    return None
+
+
+def _own_address(coordinator: str | None) -> str | None:
+    """Return the address by which this machine reaches the coordinator; None if not known."""
+    if coordinator is None:
+        return None
+    with contextlib.suppress(OSError):
+        host, port = split(coordinator)
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(place)
+            return str(probe.getsockname()[0])
+    return None
+
+
+def _listen_at(address: str | None) -> None:
+    """Have the collectives of CPUs listen at one address, instead of that of the host's name.
+
+    The host's name may stand for all of a network, or for the loopback interface of each machine.
+    """
+    if address is None:
+        return
+    with contextlib.suppress(Exception):  # private: JAX has no option for it
+        from jax._src.lib import _jax
+
+        make = _jax.make_gloo_tcp_collectives
+        _jax.make_gloo_tcp_collectives = functools.partial(make, hostname=address)
