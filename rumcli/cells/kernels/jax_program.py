@@ -9,7 +9,6 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
-import keras
 
 from rumcli.cells.kernels.columns import COLUMNS
 from rumcli.cells.kernels.layout import Layout
@@ -25,8 +24,7 @@ def layout() -> Layout:
     Neighboring threads of an accelerator sum a row. Where samples are split among devices, XLA
     would gather those that lie as columns, for the products after the loop.
     """
-    is_split = keras.distribution.distribution() is not None
-    return ROWS if is_split or jax.default_backend() != "cpu" else COLUMNS
+    return COLUMNS if jax.default_backend() == "cpu" and jax.device_count() == 1 else ROWS
 
 
 def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
