@@ -117,8 +117,9 @@ def run(
     from rumcli.jobs import execution
 
     start = functools.partial(_start, chosen.debug)
+    response = _ENDING_RAY if chosen.address else signals.ENDING
     try:
-        with signals.responding(_ENDING_RAY if chosen.address else signals.ENDING):
+        with signals.responding(response):
             return execution.run(folder, queue, resources, chosen, listener, start, halving)
     except RunError as error:
         raise RunError(f"{error}; to go on: {command}") from error

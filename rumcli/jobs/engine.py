@@ -54,7 +54,7 @@ class JobQueue(Protocol):
         """Return the configuration of a run."""
 
     def shares(self) -> Sequence[Share]:
-        """Return the shares of the runs that are left; it may leave out some of very many."""
+        """Return the shares of the runs that are left; none where only time limits them."""
 
 
 class Executor(Protocol):

@@ -105,12 +105,10 @@ class Queue:
         return self._plan.run(dict(run.settings), run.seed)
 
     def shares(self) -> list[Share]:
-        """Return the shares of the runs that are left; one of a search without an end."""
+        """Return the shares of the runs that are left, as far as their number is known."""
         most = self._plan.most_points
-        points = 1 if most is None else max(0, most - len(self._points))
-        if self.gave_up is not None:
-            points = 0
-        new = points * len(self._plan.description.seeds)
+        more = 0 if most is None or self.gave_up else max(0, most - len(self._points))
+        new = more * len(self._plan.description.seeds)
         return [*map(self._folder.share, self._waiting), *[Share()] * new]
 
     @property
