@@ -272,6 +272,8 @@ def _main(
     ended = worker.train(RunFolder(Path(folder)), start, control, report, debug)
     with contextlib.suppress(OSError):
         connection.send(ended)
+    # All is saved, and TensorFlow takes more than a second to be torn down.
+    os._exit(0)
 
 
 def _keep_stdout_clean(debug: bool) -> None:
