@@ -74,6 +74,8 @@ def connected(address: str, debug: bool) -> Iterator[None]:
         SystemExit: With 143 at SIGTERM while it connects.
     """
     os.environ.update(_ENVIRONMENT)
+    if not debug:
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else it prints each attempt
     import ray
 
     level = logging.WARNING if debug else logging.CRITICAL
@@ -91,7 +93,10 @@ def connected(address: str, debug: bool) -> Iterator[None]:
             line = " ".join(str(error).split())[:300]
             if isinstance(error, UnicodeEncodeError):
                 line = f"the name of {Path.cwd()} is not valid Unicode; start from another folder"
-            raise ConfigError(f"--address {address}: can't connect to Ray: {line}") from error
+            raise ConfigError(
+                f"--address {address}: can't connect to Ray: {line}; expected a running cluster, "
+                "and here its token, if it has one: ~/.ray/auth_token"
+            ) from error
         finally:
             if threading.current_thread() is threading.main_thread() and before is not None:
                 signal.signal(signal.SIGTERM, before)

@@ -31,18 +31,15 @@ from rumcli.training.stopping import StopRequest
 
 
 class JobQueue(Protocol):
-    """The runs of a set in their order.
-
-    Attributes:
-        planned: Number of runs; None if only time limits them.
-        done_before: Number of these runs that were done before.
-    """
+    """The runs of a set in their order."""
 
     @property
-    def planned(self) -> int | None: ...  # noqa: D102
+    def planned(self) -> int | None:
+        """Number of runs; None if only time limits them."""
 
     @property
-    def done_before(self) -> int: ...  # noqa: D102
+    def done_before(self) -> int:
+        """Number of these runs that were done before."""
 
     def next(self) -> Job | None:
         """Return the next run that is to start; None if there is none left."""
