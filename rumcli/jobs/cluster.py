@@ -74,8 +74,6 @@ def connected(address: str, debug: bool) -> Iterator[None]:
         SystemExit: With 143 at SIGTERM while it connects.
     """
     os.environ.update(_ENVIRONMENT)
-    if not debug:
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else it prints each attempt
     import ray
 
     level = logging.WARNING if debug else logging.CRITICAL
@@ -86,7 +84,8 @@ def connected(address: str, debug: bool) -> Iterator[None]:
         stack.callback(ray.shutdown)
         before = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(address, logging_level=level, log_to_driver=debug)
+            with contextlib.nullcontext() if debug else _without_stderr():
+                ray.init(address, logging_level=level, log_to_driver=debug)
         except SystemExit:  # its answer to SIGTERM, with 1 or 15, as it takes the signal for itself
             raise SystemExit(128 + signal.SIGTERM) from None
         except Exception as error:  # bare ones too, as where its processes do not come up in time
@@ -103,6 +102,24 @@ def connected(address: str, debug: bool) -> Iterator[None]:
         for name in ("ray", "ray.tune", "ray.train", "ray.data"):
             logging.getLogger(name).setLevel(level)
         yield
+
+
+@contextlib.contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Hide what Ray's native library prints of each attempt to connect."""
+    try:
+        saved = os.dup(2)
+    except OSError:  # closed, as daemons have it
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
 
 
 def slots(cores: int, gpus: float) -> int:
