@@ -6,7 +6,7 @@ An executor asks for them and reports the events; it decides nothing itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,8 +50,8 @@ class JobQueue(Protocol):
     def config(self, job: Job) -> RunConfig:
         """Return the configuration of a run."""
 
-    def shares(self) -> Sequence[Share]:
-        """Return the shares of the runs that are left; none where only time limits them."""
+    def shares(self) -> Iterator[Share]:
+        """Yield the shares of the runs that are left; none where only time limits them."""
 
 
 class Executor(Protocol):
@@ -136,7 +136,8 @@ class Engine:
         now, ends = time.monotonic(), self._limit.end
         if self._limit.is_shared:
             others = [one.ends for name, one in self._running.items() if name != job]
-            rest = self._again_shares() if job in self._repeated else self._queue.shares()
+            again = map(self._folder.share, self._again)
+            rest = again if job in self._repeated else self._queue.shares()
             waiting = [self._folder.share(job), *rest]
             ends = self._limit.until(now, others, waiting, self._test_seconds)
         self._running[job] = _Running(ends)
@@ -166,7 +167,7 @@ class Engine:
             return self._close(self._limit.why, self._limit.how, now)
         found = {job: SAVE for job in self._early if job in self._running}
         over = [job for job, one in self._running.items() if now >= one.ends]
-        if over and self._queue.shares():  # else no other run needs the place
+        if over and any(True for _ in self._queue.shares()):  # else no other run needs the place
             found |= dict.fromkeys(over, self._limit.how)
         return self._asked(found, now)
 
@@ -220,9 +221,6 @@ class Engine:
         for job in found:
             self._running[job].asked = self._running[job].asked or now
         return found
-
-    def _again_shares(self) -> list[Share]:
-        return [self._folder.share(job) for job in self._again]
 
     @property
     def _test_seconds(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rumcli.config import RunConfig
 from rumcli.jobs.budget import Share
@@ -41,6 +41,6 @@ class Queue:
         """Return the configuration of a run."""
         return run.config
 
-    def shares(self) -> list[Share]:
-        """Return the shares of the runs that are left."""
-        return [self._folder.share(run) for run in self._waiting]
+    def shares(self) -> Iterator[Share]:
+        """Yield the shares of the runs that are left."""
+        return map(self._folder.share, self._waiting)

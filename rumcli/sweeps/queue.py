@@ -104,12 +104,13 @@ class Queue:
         """Return the configuration of a run."""
         return self._plan.run(dict(run.settings), run.seed)
 
-    def shares(self) -> list[Share]:
-        """Return the shares of the runs that are left, as far as their number is known."""
+    def shares(self) -> Iterator[Share]:
+        """Yield the shares of the runs that are left, as far as their number is known."""
         most = self._plan.most_points
         more = 0 if most is None or self.gave_up else max(0, most - len(self._points))
         new = more * len(self._plan.description.seeds)
-        return [*map(self._folder.share, self._waiting), *[Share()] * new]
+        yield from map(self._folder.share, self._waiting)
+        yield from [Share()] * new
 
     @property
     def planned(self) -> int | None:

@@ -201,6 +201,6 @@ def test_more_seeds_of_known_points_come_first(tmp_path):
     write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
     more = made.plan(seeds=2)
     queue = Queue(more, made, Source(more.points()), JobListener())
-    assert len(queue.shares()) == 3
+    assert len(list(queue.shares())) == 3
     assert names(queue) == ["point-1-seed-2", "point-2-seed-1", "point-2-seed-2"]
-    assert queue.shares() == []
+    assert list(queue.shares()) == []
