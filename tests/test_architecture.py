@@ -53,9 +53,19 @@ MAY_IMPORT = {
         "json_parser",
         "machine",
     },
-    "sweeps": {"training", "config", "errors", "files", "folders", "json_parser", "suggest"},
+    "jobs": {"training", "config", "errors", "files", "folders", "machine"},
+    "sweeps": {
+        "jobs",
+        "training",
+        "config",
+        "errors",
+        "files",
+        "folders",
+        "json_parser",
+        "suggest",
+    },
     "reproduction": {
-        "sweeps",
+        "jobs",
         "training",
         "bounds",
         "config",
@@ -69,6 +79,7 @@ MAY_IMPORT = {
     "reporting": {
         "reproduction",
         "sweeps",
+        "jobs",
         "training",
         "tasks",
         "config",
@@ -82,6 +93,7 @@ MAY_IMPORT = {
         "reporting",
         "reproduction",
         "sweeps",
+        "jobs",
         "files",
         "json_parser",
         "benchmark",
@@ -186,7 +198,7 @@ _WRITING = re.compile(
 _NO_MATTER = re.compile(r"""\bfiles\.|open\("xb"\)|os\.devnull""")
 
 
-@pytest.mark.parametrize("room", ["training", "sweeps", "reproduction"])
+@pytest.mark.parametrize("room", ["training", "jobs", "sweeps", "reproduction"])
 def test_runs_sweeps_and_tables_are_written_through_one_module(room):
     """Other writes do not survive a power cut, or follow links."""
     for path in (PACKAGE / room).rglob("*.py"):

@@ -18,6 +18,7 @@ _EXTRAS = {
     "tensorboard": "tensorboard",
     "onnx": "tf2onnx",
     "cluster": "ray",
+    "sweep": "optuna",
     **{backend: backend for backend in backends.TITLES},
 }
 

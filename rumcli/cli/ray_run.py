@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from rumcli import signals
 from rumcli.cli import code, distributed, engine, running
-from rumcli.cli.sweep import ENDING_RAY
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from rumcli.cli.showing import Showing
     from rumcli.config import RunConfig
     from rumcli.training.requirements import Requirement
+
+# To a signal before the runs begin: Ray's processes take their time to end.
+_ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
 
 
 def check(address: str | None, workers: int | None, placement: Any) -> None:
@@ -50,10 +52,10 @@ def check(address: str | None, workers: int | None, placement: Any) -> None:
         raise ConfigError(
             f"{flag}: needs ray, which is not installed: pip install 'rumcli[cluster]'"
         )
-    from rumcli.sweeps import ray_run, tune
+    from rumcli.jobs import cluster
 
-    if address != ray_run.LOCAL:
-        tune.check_address(address, "--ray")
+    if address != cluster.LOCAL:
+        cluster.check_address(address, "--ray")
 
 
 def run(
@@ -78,8 +80,8 @@ def run(
         workers: Number of processes.
         from_scratch: Whether a resumed run begins again.
     """
+    from rumcli.jobs import ray_train
     from rumcli.reporting import progress
-    from rumcli.sweeps import ray_run
     from rumcli.training import group, material, requirements
     from rumcli.training.run_folder import RunFolder
 
@@ -98,8 +100,8 @@ def run(
         output.note("starting Ray")
     listener = progress.listener(output.stderr(), showing.quiet, live=output.is_live())
     start = functools.partial(_start, showing.debug)
-    with signals.responding(ENDING_RAY):
-        kind, content = ray_run.run(run, folder, address, workers, listener, start, showing.debug)
+    with signals.responding(_ENDING_RAY):
+        kind, content = ray_train.run(run, folder, address, workers, listener, start, showing.debug)
     if kind == "stopped":
         step, signal = content
         running.note_stop(folder, run, step)

@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
-import functools
-import shlex
-import time
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli import own_code
-from rumcli.cli import code, engine, options
+from rumcli.cli import code, job_sets, options
 from rumcli.cli.showing import Showing
-from rumcli.errors import RunError
+from rumcli.errors import ConfigError
 from rumcli.reporting import output, wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rumcli.config import RunConfig
-    from rumcli.reproduction.folder import TableFolder
+    from rumcli.jobs.execution import Ending, Options
+    from rumcli.reproduction.folder import Chosen, TableFolder
     from rumcli.reproduction.plan import Run
     from rumcli.reproduction.results import Results
     from rumcli.reproduction.table import Table
-    from rumcli.training.stopping import StopRequest
 
 
 def reproduce(
     table: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="TABLE",
-            help="copying, recall, recall_lengths, babi, babi_equal, ptb, or a YAML file of yours.",
+            help="copying, recall, recall_lengths, babi, babi_equal, ptb, or a YAML file of yours. "
+            "May be left out with --resume.",
             autocompletion=options.completing(options.tables),
         ),
-    ],
-    budget: Annotated[
-        str | None,
+    ] = None,
+    out: Annotated[
+        Path | None,
         typer.Option(
-            metavar="TIME",
-            help="Time for all, as in 30m or 2h, shared out among the runs; what is not done then "
-            "is saved and tested. Default: until all are done.",
+            help="Folder of the runs; what is there is continued. Default: reproductions/TABLE."
         ),
     ] = None,
+    resume: job_sets.Resume = None,
     seeds: Annotated[
         int | None, options.integer("Runs of each model, with seeds 1, 2, … Default: the table's.")
     ] = None,
@@ -62,19 +58,13 @@ def reproduce(
             help="Run the rows under this condition alone: 'T = 200' or t-200. May be repeated.",
         ),
     ] = None,
-    jobs: Annotated[
-        int | None, options.integer("Runs at the same time. Default: one for each core.")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of the runs; what is there is gone on with. Default: reproductions/TABLE."
-        ),
-    ] = None,
     data: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="Text of ptb, or stories of babi, as for 'rum train'."),
     ] = None,
+    budget: job_sets.Budget = None,
+    jobs: job_sets.Jobs = None,
+    address: job_sets.Address = None,
     trust_code: code.Trust = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the runs with their commands and stop.")
@@ -85,29 +75,37 @@ def reproduce(
 ) -> None:
     """Run the models of a published table, and show our figures beside those of the paper.
 
-    The same command again goes on with what is not finished. Ctrl-C saves all runs.
+    Ctrl-C saves all runs and prints the command that continues.
     """
-    from rumcli.reproduction import budget as budgets
+    from rumcli.jobs import execution
     from rumcli.reproduction import plan
-    from rumcli.reproduction import table as tables
+    from rumcli.reproduction.folder import Chosen
 
-    seconds = None if budget is None else budgets.parse(budget)
-    for flag, number in (("--seeds", seeds), ("--jobs", jobs)):
-        if number is not None:
-            options.at_least(flag, 1, number)
-    read = tables.read(table, data)
-    count = seeds or read.description.seeds
-    runs = plan.runs(read, count, only or [], condition or [])
-    place = out or _default(read)
+    where = job_sets.parse(jobs, address, budget, seeds, debug)
+    chosen = Chosen(table=table, seeds=seeds, only=only or [], condition=condition or [], data=data)
+    if resume is not None:
+        job_sets.exclude("--resume", out=out)
+        chosen = _continued(resume, chosen)
+    elif table is None:
+        raise ConfigError("which table? Give a TABLE, or --resume with the folder of one")
+    read = _read(chosen, resume if table is None else None)
+    chosen = chosen.kept_for(read)
+    count = chosen.seeds or read.description.seeds
+    runs = plan.runs(read, count, chosen.only, chosen.condition)
+    place = resume or out or _default(read)
     if dry_run:
         _show_plan(read, runs, place, as_json)
         return
-    chosen = {"--seeds": seeds, "--jobs": jobs, "--budget": budget, "--data": data, "--out": out}
-    repeated = {"--only": only or [], "--condition": condition or []}
-    command = _command(table, chosen, repeated, trust_code)
     showing = Showing(as_json, quiet, debug)
+    execution.check(where)
     folder = _prepare(read, runs, place, trust_code)
-    _run(read, runs, folder, count, seconds, jobs, command, showing)
+    command = job_sets.command("reproduce", place, where, budget, trust_code)
+    ending, found, done = _run(read, runs, folder, chosen, where, command, showing)
+    job_sets.tell(ending, done, len(runs), command, showing)
+    if not showing.quiet:
+        output.note(f"wrote {folder.path / 'results.md'}")
+    _show(found, showing)
+    job_sets.end(ending, found.failures)
 
 
 def _default(table: Table) -> Path:
@@ -116,18 +114,24 @@ def _default(table: Table) -> Path:
     return FOLDER / table.name
 
 
-def _command(
-    table: str, chosen: dict[str, Any], repeated: dict[str, list[str]], trusted: bool
-) -> str:
-    words = ["rum", "reproduce", table]
-    for flag, value in chosen.items():
-        if value is not None:
-            words += [flag, str(value)]
-    for flag, values in repeated.items():
-        words += [word for value in values for word in (flag, value)]
-    if trusted:
-        words.append(own_code.TRUST)
-    return shlex.join(words)
+def _continued(place: Path, chosen: Chosen) -> Chosen:
+    """Return the options of the earlier command in a folder, changed by those that were given."""
+    from rumcli.reproduction.folder import TableFolder
+
+    given = {key: value for key, value in chosen if value}
+    return TableFolder.open(place).chosen.model_copy(update=given)
+
+
+def _read(chosen: Chosen, place: Path | None) -> Table:
+    """Read the table, as a folder has it if it was not named."""
+    from rumcli.reproduction import table as tables
+    from rumcli.reproduction.folder import TABLE
+
+    if place is None:
+        assert chosen.table is not None
+        return tables.read(chosen.table, chosen.data)
+    read = tables.read(str(place / TABLE), chosen.data)
+    return dataclasses.replace(read, name=chosen.table or place.name)
 
 
 def _prepare(table: Table, runs: Sequence[Run], place: Path, trusted: bool) -> TableFolder:
@@ -135,16 +139,8 @@ def _prepare(table: Table, runs: Sequence[Run], place: Path, trusted: bool) -> T
     from rumcli.reproduction.folder import TableFolder
     from rumcli.training import material
 
-    for cell in table.cells:
-        for run in cell.runs:
-            code.check(run, trusted)
-    checked = set()
-    for run in runs:  # a text or stories that are missing are told of before anything starts
-        task = run.config.task
-        has_data = task.name == "ptb" or getattr(task, "data", None) is not None
-        if has_data and repr(task) not in checked:
-            checked.add(repr(task))
-            material.for_training(run.config, None)
+    all_runs = (run for cell in table.cells for run in cell.runs)
+    job_sets.check_runs(all_runs, (run.config for run in runs), trusted)
     folder = TableFolder.prepare(place, table)
     folder.check(runs)
     for same in folder.with_other_data(runs):
@@ -156,67 +152,31 @@ def _run(
     table: Table,
     runs: Sequence[Run],
     folder: TableFolder,
-    seeds: int,
-    seconds: float | None,
-    jobs: int | None,
+    chosen: Chosen,
+    where: Options,
     command: str,
     showing: Showing,
-) -> None:
-    from rumcli import machine
-    from rumcli.reproduction import results, runner
-    from rumcli.training import lock, stopping
+) -> tuple[Ending, Results, int]:
+    """Run what is left; return the end, the results and the number of finished runs."""
+    from rumcli.jobs.execution import Ending, Resources
+    from rumcli.reporting.sweep_progress import Kind
+    from rumcli.reproduction import results
+    from rumcli.reproduction.queue import Queue
+    from rumcli.training import lock
 
-    found = machine.cores()
-    cores = max(1, int(min(found["usable"] or 1, found["quota"] or float("inf"))))
-    with lock.held(folder.path), stopping.listening(stopping.MANY_RUNS) as request:
-        folder.keep(table)
-        left = runner.left(folder, runs)
-        slots = min(jobs or cores, max(1, len(left)))
-        if left:
-            _work(table, runs, left, folder, seconds, slots, cores, request, showing)
-        came = results.read(table, folder, seeds, runs)
-        _write(came, folder)
-    _tell(came, runner.left(folder, runs), command, request.signal, showing)
-    _show(came, showing)
-    if request.signal is not None:
-        raise SystemExit(128 + request.signal)
-    if failed := came.failures:
-        count = wording.counted(len(failed), "run")
-        raise RunError(f"{count} failed; {failed[0].run.name}: {failed[0].message}")
-
-
-def _work(
-    table: Table,
-    runs: Sequence[Run],
-    left: Sequence[Run],
-    folder: TableFolder,
-    seconds: float | None,
-    slots: int,
-    cores: int,
-    request: StopRequest,
-    showing: Showing,
-) -> None:
-    """Run what is left, and show how it goes on."""
-    from rumcli.reporting import sweep_progress
-    from rumcli.reproduction import runner
-    from rumcli.reproduction.budget import Budget
-
-    kind = sweep_progress.Kind(f"table {table.name}", ranks=False, seconds=seconds)
-    listener = sweep_progress.listener(output.stderr(), showing.quiet, output.is_live(), kind)
-    start = functools.partial(_start, showing.debug)
-    launch = runner.launching(start, max(1, cores // slots), showing.debug)
-    budget = None if seconds is None else Budget.of(seconds, time.monotonic(), slots)
-    listener.started(str(folder.path), len(runs), len(runs) - len(left), slots)
-    try:
-        runner.Runner(folder, left, launch, slots, budget, listener, request).run()
-    finally:
-        listener.finished()
-
-
-def _start(debug: bool, run: RunConfig) -> None:
-    """Bring up Keras, and the user's code, in the process of a run."""
-    engine.start(debug, quiet=True)
-    code.admit(run)
+    ending, described = Ending(), table.description
+    with lock.held(folder.path):
+        folder.keep(table, chosen)
+        queue = Queue(folder, runs)
+        if queue.done_before < queue.planned:
+            kind = Kind(f"table {table.name}", ranks=False, seconds=where.budget)
+            listener = job_sets.listener(kind, showing)
+            resources = Resources(described.cores_per_run, described.gpus_per_run)
+            ending = job_sets.run(folder, queue, resources, where, listener, command)
+        found = results.read(table, folder, chosen.seeds or described.seeds, runs)
+        _write(found, folder)
+        done = Queue(folder, runs).done_before
+    return ending, found, done
 
 
 def _write(found: Results, folder: TableFolder) -> None:
@@ -225,17 +185,6 @@ def _write(found: Results, folder: TableFolder) -> None:
 
     document = {"schema": documents.schema("reproduce"), **found.to_json()}
     folder.write(document, reproduction.markdown(found))
-
-
-def _tell(
-    found: Results, left: Sequence[Run], command: str, signal: int | None, showing: Showing
-) -> None:
-    """Say what is left, and how to go on with it."""
-    if signal is not None or (left and not showing.quiet):
-        why = "stopped; " if signal is not None else ""
-        output.note(f"{why}{wording.counted(len(left), 'run')} not finished; to go on: {command}")
-    if not showing.quiet:
-        output.note(f"wrote {found.folder.path / 'results.md'}")
 
 
 def _show(found: Results, showing: Showing) -> None:

@@ -10,10 +10,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from rumcli.jobs.events import FAILED, FINISHED, UNFINISHED, WAITING
 from rumcli.reporting import forms, wording
-from rumcli.reproduction.folder import FAILED
 from rumcli.reproduction.results import Figure, Outcome, Results
-from rumcli.sweeps.results import FINISHED, UNFINISHED, WAITING
 
 _NOTHING = "–"
 _UNITS = {"percent": "%", "bits": "bits", "nats": "nats", "none": ""}

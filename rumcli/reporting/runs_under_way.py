@@ -9,9 +9,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
+from rumcli.jobs.events import Job, RunProgress
 from rumcli.reporting import forms, wording
 from rumcli.reporting.sweep import settings
-from rumcli.sweeps.listener import Run, Standing
 
 _NOTHING = "–"
 _MOST_IN_TABLE, _MOST_OF_TWO_LINES = 12, 6  # runs, so that the last line stays on the screen
@@ -28,9 +28,9 @@ class Line:
         machine: Where it is; empty if that is not known.
     """
 
-    run: Run
-    standing: Standing | None
-    latest: Standing | None
+    run: Job
+    standing: RunProgress | None
+    latest: RunProgress | None
     machine: str
 
     @property
@@ -99,7 +99,7 @@ class RunsUnderWay:
         return [Text(f"and {more} more")] if more > 0 else []
 
 
-def figure(standing: Standing) -> str:
+def figure(standing: RunProgress) -> str:
     """Write the latest validation of a run, which there is."""
     assert standing.value is not None
     name = wording.metric_name(standing.metric)

@@ -10,8 +10,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from rumcli.jobs.events import FINISHED
+from rumcli.jobs.folder import spread
 from rumcli.reporting import forms, wording
-from rumcli.sweeps import results
 from rumcli.sweeps.results import Outcome, Point, Results
 
 _NOTHING = "–"
@@ -86,7 +87,7 @@ class SweepTable:
         ]
 
     def _spread(self, values: Sequence[float], seeds: int) -> str:
-        found = results.spread(values)
+        found = spread(values)
         if found is None:
             return _NOTHING
         name = self._found.metric or ""
@@ -123,6 +124,6 @@ def setting(value: Any) -> str:
 
 def _states(outcomes: Sequence[Outcome]) -> str:
     counts = Counter(one.state for one in outcomes)
-    if set(counts) == {results.FINISHED}:
-        return results.FINISHED
+    if set(counts) == {FINISHED}:
+        return FINISHED
     return ", ".join(f"{count} {state}" for state, count in counts.items())

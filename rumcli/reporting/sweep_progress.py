@@ -10,17 +10,23 @@ from pathlib import Path
 
 from rich.console import Console
 
+from rumcli.jobs.events import (
+    FAILED,
+    STOPPED,
+    STOPPED_EARLY,
+    UNFINISHED,
+    WAITING,
+    Job,
+    JobListener,
+    RunProgress,
+)
 from rumcli.reporting import wording
 from rumcli.reporting.runs_under_way import Line, RunsUnderWay, figure
 from rumcli.reporting.screen import Lines, Picture
 from rumcli.reporting.sweep import settings
-from rumcli.reproduction.folder import STOPPED
-from rumcli.sweeps import results
-from rumcli.sweeps.folder import FAILED, STOPPED_EARLY
-from rumcli.sweeps.listener import Run, Standing, SweepListener
 from rumcli.training.run_folder import RunFolder
 
-_TO_GO_ON = (results.UNFINISHED, STOPPED)
+_TO_GO_ON = (UNFINISHED, STOPPED)
 _SECONDS_BETWEEN_LINES = 30.0
 
 
@@ -42,7 +48,7 @@ class Kind:
 _SWEEP = Kind()
 
 
-def listener(console: Console, quiet: bool, live: bool, kind: Kind = _SWEEP) -> SweepListener:
+def listener(console: Console, quiet: bool, live: bool, kind: Kind = _SWEEP) -> JobListener:
     """Choose how to follow many runs.
 
     Args:
@@ -56,22 +62,22 @@ def listener(console: Console, quiet: bool, live: bool, kind: Kind = _SWEEP) -> 
     return LiveSweep(console, kind) if live else PlainSweep(console, kind)
 
 
-class QuietSweep(Lines, SweepListener):
-    """Only what went wrong."""
+class QuietSweep(Lines, JobListener):
+    """Shows only what went wrong."""
 
-    def refused(self, runs: Sequence[Run], message: str) -> None:
-        """Say it once for all seeds."""
-        others = f" and {wording.counted(len(runs) - 1, 'other')} of its point" if runs[1:] else ""
-        self._warn(f"{runs[0].name}{others} can't be run: {message}")
+    def refused(self, jobs: Sequence[Job], message: str) -> None:
+        """Show it once for all seeds."""
+        others = f" and {wording.counted(len(jobs) - 1, 'other')} of its point" if jobs[1:] else ""
+        self._warn(f"{jobs[0].name}{others} can't be run: {message}")
 
-    def retried(self, run: Run, message: str) -> None:
-        """Say what died."""
-        self._warn(f"{run.name}: {message}; going on from its last checkpoint")
+    def retried(self, job: Job, message: str) -> None:
+        """Show what died."""
+        self._warn(f"{job.name}: {message}; going on from its last checkpoint")
 
-    def ended(self, run: Run, state: str, message: str) -> None:
-        """Say what failed."""
+    def ended(self, job: Job, state: str, message: str) -> None:
+        """Show what failed."""
         if state == FAILED:
-            self._warn(f"{run.name} failed: {message}")
+            self._warn(f"{job.name} failed: {message}")
 
 
 class PlainSweep(QuietSweep):
@@ -83,13 +89,13 @@ class PlainSweep(QuietSweep):
         self._folder = Path()
         self._planned: int | None = None
         self._done: Counter[str] = Counter()
-        self._running: dict[Run, tuple[Standing | None, str]] = {}
-        self._latest: dict[Run, Standing] = {}  # with a value
-        self._best: tuple[Run, Standing] | None = None
+        self._running: dict[Job, tuple[RunProgress | None, str]] = {}
+        self._latest: dict[Job, RunProgress] = {}  # with a value
+        self._best: tuple[Job, RunProgress] | None = None
         self._began = self._last_line = time.monotonic()
 
     def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
-        """Say what will be done."""
+        """Show what will be done."""
         self._folder = Path(folder)
         self._planned = planned
         self._done["done before"] = done
@@ -101,57 +107,63 @@ class PlainSweep(QuietSweep):
             f"{self._kind.what} of {count}{before}; {slots} at the same time; folder {folder}"
         )
 
-    def refused(self, runs: Sequence[Run], message: str) -> None:
-        """Say it once for all seeds, and count them."""
-        self._done[FAILED] += len(runs)
-        super().refused(runs, message)
+    def refused(self, jobs: Sequence[Job], message: str) -> None:
+        """Show it once for all seeds, and count them."""
+        self._done[FAILED] += len(jobs)
+        super().refused(jobs, message)
+        self._changed()
 
-    def began(self, run: Run) -> None:
-        """Say which run begins."""
-        self._running[run] = (None, "")
-        self._say(f"{run.name} begins" + (f": {settings(run.settings)}" if run.settings else ""))
+    def began(self, job: Job) -> None:
+        """Show which run begins."""
+        self._running[job] = (None, "")
+        self._announce(job)
+        self._changed()
 
-    def progressed(self, run: Run, standing: Standing, machine: str) -> None:
-        """Keep it, and say it from time to time."""
-        self._note(run, standing, machine)
-        if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            self._say(self._headline)
+    def progressed(self, job: Job, progress: RunProgress, machine: str) -> None:
+        """Keep it for the line about all."""
+        self._running[job] = (progress, machine)
+        if progress.value is not None:
+            self._latest[job] = progress
+            best = self._best[1].value if self._best else None
+            sign = -1 if progress.higher_is_better else 1
+            if self._kind.ranks and (best is None or sign * progress.value < sign * best):
+                self._best = (job, progress)
+        self._changed()
 
-    def retried(self, run: Run, message: str) -> None:
-        """Say what died."""
-        self._running.pop(run, None)
-        super().retried(run, message)
+    def retried(self, job: Job, message: str) -> None:
+        """Show what died."""
+        self._running.pop(job, None)
+        super().retried(job, message)
+        self._changed()
 
-    def ended(self, run: Run, state: str, message: str) -> None:
-        """Say how a run ended."""
-        self._running.pop(run, None)
+    def ended(self, job: Job, state: str, message: str) -> None:
+        """Show how a run ended."""
+        self._running.pop(job, None)
         self._done[state] += 1
-        super().ended(run, state, message)
-        if state == FAILED:
-            return
-        latest = self._latest.get(run)
-        value = f", validation {figure(latest)}" if latest else ""
-        how = state
-        if state == results.UNFINISHED:
-            # One that is stopped before it trains has saved nothing, unless in an earlier part.
-            has_saved = bool(RunFolder(self._folder / run.name).checkpoints.numbered())
-            how = "saved" if has_saved else results.WAITING
-        self._say(f"{run.name} {how}{f' {message}' if message else ''}{value}")
+        super().ended(job, state, message)
+        if state != FAILED:
+            latest = self._latest.get(job)
+            value = f", validation {figure(latest)}" if latest else ""
+            how = state
+            if state == UNFINISHED:
+                # One that is stopped before it trains has saved nothing, unless in an earlier part.
+                has_saved = bool(RunFolder(self._folder / job.name).checkpoints.numbered())
+                how = "saved" if has_saved else WAITING
+            self._say(f"{job.name} {how}{f' {message}' if message else ''}{value}")
+        self._changed()
 
     def stopping(self, why: str) -> None:
-        """Say that all is being saved."""
+        """Show that all is being saved."""
         self._say(f"{why}; the runs save and stop")
 
-    def _note(self, run: Run, standing: Standing, machine: str) -> None:
-        self._running[run] = (standing, machine)
-        if standing.value is None:
-            return
-        self._latest[run] = standing
-        best = self._best[1].value if self._best else None
-        sign = -1 if standing.higher_is_better else 1
-        if self._kind.ranks and (best is None or sign * standing.value < sign * best):
-            self._best = (run, standing)
+    def _announce(self, job: Job) -> None:
+        self._say(f"{job.name} begins" + (f": {settings(job.settings)}" if job.settings else ""))
+
+    def _changed(self) -> None:
+        """Show how far all runs are, from time to time."""
+        if self._running and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            self._say(self._headline)
 
     @property
     def _headline(self) -> str:
@@ -169,54 +181,32 @@ class PlainSweep(QuietSweep):
 
 
 class LiveSweep(PlainSweep):
-    """A table of the runs under way at the bottom, what has happened above."""
+    """A table of the runs under way at the bottom, with the lines of events above."""
 
     def __init__(self, console: Console, kind: Kind = _SWEEP) -> None:
         super().__init__(console, kind)
-        # What Ray prints is not to stand above the table: `tune` sees to it.
+        # What Ray prints is not to stand above the table: `cluster` sees to it.
         self._bottom = Picture(console, redirect_stdout=False)
 
     def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
         """Show the table."""
         super().started(folder, planned, done, slots)
-        self._draw()
+        self._changed()
         self._bottom.start()
-
-    def refused(self, runs: Sequence[Run], message: str) -> None:
-        """Say it once for all seeds, and count them."""
-        super().refused(runs, message)
-        self._draw()
-
-    def began(self, run: Run) -> None:
-        """Show it in the table."""
-        self._running[run] = (None, "")
-        self._draw()
-
-    def progressed(self, run: Run, standing: Standing, machine: str) -> None:
-        """Show it in the table."""
-        self._note(run, standing, machine)
-        self._draw()
-
-    def retried(self, run: Run, message: str) -> None:
-        """Say what died."""
-        super().retried(run, message)
-        self._draw()
-
-    def ended(self, run: Run, state: str, message: str) -> None:
-        """Say how a run ended."""
-        super().ended(run, state, message)
-        self._draw()
 
     def finished(self) -> None:
         """Take the table away."""
         self._bottom.remove()
 
-    def _draw(self) -> None:
+    def _announce(self, job: Job) -> None:
+        """Print nothing: the table shows it."""
+
+    def _changed(self) -> None:
         self._bottom.change(self._picture())
 
     def _picture(self) -> RunsUnderWay:
         lines = [
-            Line(run, standing, self._latest.get(run), machine)
-            for run, (standing, machine) in self._running.items()
+            Line(job, progress, self._latest.get(job), machine)
+            for job, (progress, machine) in self._running.items()
         ]
         return RunsUnderWay(lines, self._headline)

@@ -1,4 +1,4 @@
-"""Tables of figures that were published, and ours beside them: the runs, their order and time.
+"""Tables of published results, and ours beside them. How their runs run is in `jobs`.
 
-A table is a YAML file; what comes of it is a folder of ordinary run folders.
+A table is a YAML file; its results are a directory of ordinary run directories.
 """

@@ -1,59 +1,84 @@
-"""The folder of a table: readable without this code.
+"""The directory of a table: readable without this code.
 
-`table.yaml` (the table), a run folder for each run, with a `reproduction.json` in it where the
-command ended that run itself; `results.json` and `results.md`.
+`table.yaml` (the table), `options.json` (the options with which it is run), the run directories
+(see `jobs.folder`), `results.json` and `results.md`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from rumcli import config, files, folders
+from pydantic import Field, ValidationError
+
+from rumcli import files, folders
+from rumcli.config.sections import Section
 from rumcli.errors import ConfigError, RunError
+from rumcli.jobs.folder import JobFolder, refuse_earlier
 from rumcli.reproduction import table as tables
-from rumcli.reproduction.budget import Share
 from rumcli.reproduction.plan import Run
 from rumcli.reproduction.table import Table
-from rumcli.training.run_folder import RunFolder
+from rumcli.training import records
 
 FOLDER = Path("reproductions")
 TABLE = "table.yaml"
-_MARK = "reproduction.json"
-# What may be otherwise when a run goes on.
-_CHANGEABLE = (("task", "data"),)
-
-FAILED = "failed"
-STOPPED = "stopped"  # its time was over
+_OPTIONS = "options.json"
 
 
-@dataclass(frozen=True)
-class Mark:
-    """What the command itself did to a run.
+class Chosen(Section):
+    """The options that say which runs of a table are run.
 
     Attributes:
-        state: `FAILED` or `STOPPED`.
-        message: Why; one line.
-        step: At which it was stopped.
-        figures: Of the test of a stopped run, which may have failed later.
-        seconds: Of training, until then.
+        table: Name of the table; None: that of the directory.
+        seeds: Number of seeds; None: that of the table.
+        only: Rows; empty: those that are run by default.
+        condition: Conditions; empty: all.
+        data: Path of the text or the stories; None: that of the table.
     """
 
-    state: str
-    message: str = ""
-    step: int = 0
-    figures: dict[str, Any] | None = None
-    seconds: float = 0.0
+    table: str | None = None
+    seeds: Annotated[int, Field(ge=1)] | None = None
+    only: list[str] = Field(default_factory=list)
+    condition: list[str] = Field(default_factory=list)
+    data: str | None = None
+
+    def kept_for(self, table: Table) -> Chosen:
+        """Return the options as they are kept, independent of the working directory."""
+        data = None if self.data is None else str(Path(self.data).absolute())
+        return self.model_copy(update={"table": table.name, "data": data})
 
 
-class TableFolder:
+class TableFolder(JobFolder):
     """The files of a table."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    @classmethod
+    def open(cls, path: Path) -> TableFolder:
+        """Open the directory of an earlier command.
+
+        Raises:
+            ConfigError: If it is missing, or not of a table.
+        """
+        if not (path / TABLE).is_file():
+            raise ConfigError(f"{path} has no {TABLE}; expected a folder that 'rum reproduce' made")
+        refuse_earlier(path, "rum reproduce")
+        return cls(path)
+
+    @property
+    def chosen(self) -> Chosen:
+        """The options of the latest command.
+
+        Raises:
+            ConfigError: If they can't be read.
+        """
+        path = self.path / _OPTIONS
+        try:
+            content = records.parse(files.read_regular(path, records.LARGEST))
+            return Chosen.model_validate(content)
+        except (OSError, ValidationError) as error:
+            raise ConfigError(
+                f"can't read {path}; to continue: rum reproduce TABLE --out {self.path}"
+            ) from error
 
     @classmethod
     def prepare(cls, path: Path, table: Table) -> TableFolder:
@@ -69,8 +94,8 @@ class TableFolder:
             raise ConfigError(f"--out {path}: {error.strerror or error}") from error
         return cls(path)
 
-    def keep(self, table: Table) -> None:
-        """Write `table.yaml`; the folder is locked, and is checked again.
+    def keep(self, table: Table, chosen: Chosen | None = None) -> None:
+        """Write what is run; the directory is locked, and is checked again.
 
         Raises:
             ConfigError: If another process has made something else of the folder since `prepare`.
@@ -79,6 +104,8 @@ class TableFolder:
         try:
             _check_usable(self.path, table)
             files.remove_unfinished(self.path)
+            if chosen is not None:
+                files.write_text(self.path / _OPTIONS, chosen.model_dump_json(indent=2) + "\n")
             files.write_text(self.path / TABLE, table.text)
         except OSError as error:
             raise RunError(files.cannot_write(self.path, error)) from error
@@ -94,7 +121,7 @@ class TableFolder:
             place = self.run_folder(run)
             if place.path.exists() and not place.path.is_dir():
                 raise ConfigError(f"{place.path} is not a folder; expected that of a run, or none")
-            if changed := self.changed(run):
+            if changed := self.changed(run, run.config):
                 others.append((run, changed))
         if others:
             (run, changed), more = others[0], len(others) - 1
@@ -119,64 +146,6 @@ class TableFolder:
                 found.setdefault((repr(task), run.seed), []).append(run)
         return list(found.values())
 
-    def run_folder(self, run: Run) -> RunFolder:
-        """Return the folder of a run, which may not be there yet."""
-        return RunFolder(self.path / run.name)
-
-    def begin(self, run: Run) -> RunFolder:
-        """Make the folder of a run, or open it for the run to go on."""
-        place = self.run_folder(run)
-        folders.check_own(place.path, "a table keeps its runs")
-        if not (place.path / "config.yaml").exists():
-            return RunFolder.create(place.path, run.config)
-        found = RunFolder.open(place.path)
-        if found.config != run.config:
-            found.write_config(run.config)
-        mark = self.mark_of(run)
-        if mark is not None and mark.state == FAILED:
-            if mark.figures:
-                self.mark(run, dataclasses.replace(mark, state=STOPPED, message=""))
-            else:
-                files.remove(place.path / _MARK)
-        return found
-
-    def mark(self, run: Run, mark: Mark) -> None:
-        """Note that the command ended a run."""
-        self.run_folder(run).write_json(_MARK, vars(mark))
-
-    def mark_failed(self, run: Run, message: str) -> None:
-        """Note that a run failed; the test of a time when it was stopped stays its figure."""
-        before = self.mark_of(run) or Mark(FAILED)
-        self.mark(run, dataclasses.replace(before, state=FAILED, message=message))
-
-    def mark_of(self, run: Run) -> Mark | None:
-        """Return what was noted of a run; None if nothing was, or it is something else."""
-        found = self.run_folder(run).read_json(_MARK)
-        if not isinstance(found, dict) or found.get("state") not in (FAILED, STOPPED):
-            return None
-        step, figures, seconds = (found.get(key) for key in ("step", "figures", "seconds"))
-        is_time = type(seconds) in (int, float) and 0 <= seconds < 1e12
-        return Mark(
-            found["state"],
-            str(found.get("message", ""))[:2000],
-            step if type(step) is int and step >= 0 else 0,
-            figures if isinstance(figures, dict) else None,
-            float(seconds) if is_time else 0.0,
-        )
-
-    def records(self, run: Run) -> list[dict[str, Any]]:
-        """Return the evaluations of a run; none of one that can't be read."""
-        try:
-            return self.run_folder(run).records()
-        except RunError:  # one that can't be read must not hide all the others
-            return []
-
-    def share(self, run: Run) -> Share:
-        """Return what a run is due, with the time that it had so far."""
-        mark, records = self.mark_of(run), self.records(run)
-        noted = 0.0 if mark is None else mark.seconds
-        return Share(run.cell.share, max(noted, records[-1].get("seconds", 0.0) if records else 0))
-
     def write(self, document: dict[str, Any], markdown: str) -> None:
         """Write `results.json` and `results.md`.
 
@@ -190,24 +159,17 @@ class TableFolder:
         except OSError as error:
             raise RunError(files.cannot_write(self.path, error)) from error
 
-    def changed(self, run: Run) -> list[str]:
-        """Return the keys in which the folder of a run, if it is there, is of another run."""
-        place = self.run_folder(run)
-        if not (place.path / "config.yaml").exists():
-            return []
-        keys = config.differences(place.config, run.config)
-        return [".".join(key) for key in keys if key not in _CHANGEABLE]
-
 
 def _check_usable(path: Path, table: Table) -> None:
     """Check that a folder is new, or was made for this table."""
-    if not path.exists() or folders.is_unbegun(path, [TABLE]):
+    if not path.exists() or folders.is_unbegun(path, [_OPTIONS, TABLE]):
         return
     if not (path / TABLE).is_file():
         raise ConfigError(
             f"--out {path}: it exists, and is no folder that 'rum reproduce' made; choose "
             "another place"
         )
+    refuse_earlier(path, "rum reproduce")
     _check_same(path / TABLE, table)
 
 

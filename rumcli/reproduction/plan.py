@@ -34,6 +34,11 @@ class Run:
     settings: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
+    def budget_weight(self) -> float:
+        """Its part of a budget relative to those of the other runs."""
+        return self.cell.share
+
+    @property
     def config(self) -> RunConfig:
         """What is run."""
         return self.cell.runs[self.part].model_copy(update={"seed": self.seed})

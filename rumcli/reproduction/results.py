@@ -5,68 +5,57 @@ The figure of a run is its test with the weights of its best validation.
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rumcli.errors import ConfigError
+from rumcli.jobs.events import FAILED, FINISHED, STATES, WAITING
+from rumcli.jobs.folder import Outcome as JobOutcome
+from rumcli.jobs.folder import finite, spread
 from rumcli.reproduction import plan, setting
-from rumcli.reproduction.folder import FAILED, STOPPED, TableFolder
+from rumcli.reproduction.folder import TableFolder
 from rumcli.reproduction.plan import Run
 from rumcli.reproduction.table import Cell, Table
-from rumcli.sweeps.results import FINISHED, UNFINISHED, WAITING, spread
 
-STATES = (FINISHED, STOPPED, UNFINISHED, FAILED, WAITING)
 _PERCENT = 100.0
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of one run.
+class Outcome(JobOutcome):
+    """The outcome of one run of a table.
 
     Attributes:
-        run: The run.
-        folder: Its run folder.
-        state: `FINISHED`, `STOPPED` (its time was over; it is tested), `UNFINISHED`, `FAILED` or
-            `WAITING`.
-        message: Why it failed, or why its folder does not count; empty otherwise.
-        step: Training steps of the figure; without one those done, as far as is recorded.
         value: The figure, in the table's unit; None if there is none.
-        reached: Whether it ended because a validation was good enough.
-        seconds: Of training, for these steps.
-        data: Where its text or stories were from; empty if there are none.
     """
 
-    run: Run
-    folder: str
-    state: str
-    message: str
-    step: int
-    value: float | None
-    reached: bool
-    seconds: float
-    data: str
+    value: float | None = None
 
     @property
     def steps(self) -> int:
         """Training steps that the run can have."""
-        return self.run.config.train.steps
+        steps: int = self.run.config.train.steps
+        return steps
+
+    @property
+    def reached(self) -> bool:
+        """Whether it ended because a validation was good enough."""
+        return self.state == FINISHED and bool((self.figures or {}).get("reached"))
+
+    @property
+    def data(self) -> str:
+        """Where its text or stories were from; empty if there are none."""
+        return str((self.figures or {}).get("data") or "")
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return {
-            "seed": self.run.seed,
+            **super().to_json(),
             "part": self.run.part + 1,
-            "folder": self.folder,
-            "state": self.state,
-            "message": self.message,
-            "step": self.step,
             "of_steps": self.steps,
             "reached": self.reached,
             "value": self.value,
-            "seconds": self.seconds,
             "data": self.data or None,
         }
 
@@ -203,52 +192,25 @@ def read(table: Table, folder: TableFolder, seeds: int, asked: Iterable[Run]) ->
 
 
 def outcome(table: Table, folder: TableFolder, run: Run) -> Outcome:
-    """Read what came of one run."""
+    """Read the outcome of one run."""
     place = folder.run_folder(run)
     if message := _reason_to_leave_out(folder, run):
-        return Outcome(run, str(place.path), WAITING, message, 0, None, False, 0.0, "")
-    summary, mark = place.finished(run.config), folder.mark_of(run)
-    records = [] if summary else folder.records(run)
-    last = records[-1] if records else {}
-    message, figures = "", summary
-    step, seconds = int(last.get("step", 0)), last.get("seconds")
-    if summary:
-        state, step, seconds = FINISHED, summary["steps"], summary["seconds"]
-    elif mark is not None:
-        state, message, figures = mark.state, mark.message, mark.figures
-        if figures:  # the run may have gone on since, untested
-            step, seconds = mark.step, mark.seconds or seconds
-    else:
-        state = UNFINISHED if records or place.checkpoints.numbered() else WAITING
+        return Outcome(run, str(place.path), WAITING, message)
+    found = folder.outcome(run, place.finished(run.config))
     name = table.description.figure
-    value = _number((figures or {}).get(name))
-    if figures and value is None:
-        what = "its test has no finite" if name in figures else "a test has no figure"
-        state, message = FAILED, f"{what} '{name}'"
+    value = finite((found.figures or {}).get(name))
+    if found.figures and value is None:
+        what = "its test has no finite" if name in found.figures else "a test has no figure"
+        found = replace(found, state=FAILED, message=f"{what} '{name}'")
     if value is not None and table.description.unit == "percent":
         value *= _PERCENT
-    return Outcome(
-        run,
-        str(place.path),
-        state,
-        message,
-        step,
-        value,
-        bool(summary and summary.get("reached")),
-        _number(seconds) or 0.0,
-        str((figures or {}).get("data") or ""),
-    )
+    return Outcome(**vars(found), value=value)
 
 
 def _reason_to_leave_out(folder: TableFolder, run: Run) -> str:
     """Say why a run folder is not that of the table's run; nothing if it is, or is not there."""
     try:
-        changed = folder.changed(run)
+        changed = folder.changed(run, run.config)
     except ConfigError as error:
         return str(error)
     return f"its folder has another {', '.join(changed)}" if changed else ""
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None

@@ -58,6 +58,8 @@ class Description(Section):
     rows: Annotated[dict[str, Row], Field(min_length=1)]
     mean: Mean | None = None
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
+    cores_per_run: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    gpus_per_run: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] | None = None
 
 
 @dataclass(frozen=True)

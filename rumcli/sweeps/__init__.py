@@ -1,4 +1,4 @@
-"""Many runs out of one description: the points of a search, each with several seeds, on Ray Tune.
+"""Many runs out of one description: the points of a search, each with several seeds.
 
-What is to be run and what came of it needs no Ray; only `trial` and `tune` import it.
+How they run is in `jobs`.
 """

@@ -10,11 +10,12 @@ import optuna
 from rumcli.sweeps import points
 from rumcli.sweeps.plan import Plan
 from rumcli.sweeps.points import Parameter, Range, Settings
+from rumcli.sweeps.queue import Source
 
 _PATIENCE = 50  # proposals in a row of points that are there already
 
 
-class Bayesian:
+class Bayesian(Source):
     """A source of points for a search of the lowest score.
 
     Args:

@@ -1,8 +1,8 @@
 """The folder of a sweep, from which it is shown and gone on with: readable without this code.
 
 `sweep.yaml` (the description), `base.yaml` (the configuration that the points change),
-`points.jsonl` (the points as they were drawn), a run folder `point-N-seed-S` for each run, with a
-`sweep.json` in it where the sweep ended that run itself; and at the end `results.json`.
+`points.jsonl` (the points as they were drawn), a run folder `point-N-seed-S` for each run (see
+`jobs.folder`), and at the end `results.json`.
 """
 
 from __future__ import annotations
@@ -19,20 +19,15 @@ from typing import Any
 from rumcli import config, files, folders, json_parser
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
+from rumcli.jobs.folder import JobFolder, refuse_earlier
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps.plan import Plan
 from rumcli.sweeps.points import Settings
 from rumcli.training import lock
-from rumcli.training.run_folder import RunFolder
 
 SWEEPS = Path("sweeps")
 _LARGEST = 2**26  # bytes of a file of ours
 _DESCRIBING = ("base.yaml", "sweep.yaml")  # in the order in which they are written
-_MARK = "sweep.json"
-_STOP = "stop"
-
-STOPPED_EARLY = "stopped early"
-FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -54,26 +49,14 @@ class Run:
         """The name of its folder."""
         return f"point-{self.point}-seed-{self.seed}"
 
-
-@dataclass(frozen=True)
-class Mark:
-    """What the sweep itself did to a run.
-
-    Attributes:
-        state: `STOPPED_EARLY` or `FAILED`.
-        message: Why; one line.
-    """
-
-    state: str
-    message: str
+    @property
+    def budget_weight(self) -> float:
+        """The runs of a sweep have equal parts of a budget."""
+        return 1.0
 
 
-class SweepFolder:
+class SweepFolder(JobFolder):
     """The files of a sweep."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._unwritten: dict[str, Mark] = {}  # marks, by name of the run
 
     @classmethod
     @contextlib.contextmanager
@@ -128,6 +111,7 @@ class SweepFolder:
         for name in _DESCRIBING:
             if not (path / name).is_file():
                 raise ConfigError(f"{path} has no {name}; expected a folder that 'rum sweep' made")
+        refuse_earlier(path, "rum sweep")
         return cls(path)
 
     @property
@@ -135,9 +119,9 @@ class SweepFolder:
         """The configuration that the points change."""
         return config.from_file(self.path / "base.yaml")
 
-    def plan(self, runs: int | None = None) -> Plan:
-        """Return what the sweep is, as its files have it; `runs` in place of its limit."""
-        return plans.read(self.path / "sweep.yaml", runs, self.base)
+    def plan(self, runs: int | None = None, seeds: int | None = None) -> Plan:
+        """Return the sweep as its files describe it, with another limit or number of seeds."""
+        return plans.read(self.path / "sweep.yaml", runs, self.base, seeds)
 
     def write_description(self, plan: Plan) -> None:
         """Write `sweep.yaml`."""
@@ -171,56 +155,3 @@ class SweepFolder:
         """Write `points.jsonl`."""
         lines = "".join(json.dumps(point) + "\n" for point in points)
         files.write_text(self.path / "points.jsonl", lines)
-
-    def run_folder(self, run: Run) -> RunFolder:
-        """Return the folder of a run, which may not be there yet."""
-        return RunFolder(self.path / run.name)
-
-    def begin(self, run: Run, plan: Plan) -> RunFolder:
-        """Make the folder of a run, or open it for the run to go on.
-
-        Raises:
-            ConfigError: If it can't be run, or what is there is of another configuration.
-            RunError: If it can't be made.
-        """
-        asked, place = plan.run(dict(run.settings), run.seed), self.run_folder(run)
-        self._unwritten.pop(run.name, None)
-        folders.check_own(place.path, "a sweep keeps its runs")
-        if not (place.path / "config.yaml").exists():
-            try:
-                return RunFolder.create(place.path, asked)
-            except ConfigError as error:  # of a disk that is full by now nothing was asked for
-                raise RunError(str(error)) from error
-        found = RunFolder.open(place.path)
-        if changed := config.differences(found.config, asked):
-            names = ", ".join(".".join(key) for key in changed)
-            raise ConfigError(
-                f"{place.path}: its configuration differs from the sweep's in {names}"
-            )
-        files.remove(place.path / _MARK)
-        return found
-
-    def mark(self, run: Run, state: str, message: str) -> None:
-        """Note that the sweep ended a run.
-
-        What the disk does not take is kept for as long as the sweep goes on. Without the note the
-        run counts as unfinished afterwards, and may be gone on with: no reason to end the others.
-        """
-        try:
-            self.run_folder(run).write_json(_MARK, {"state": state, "message": message})
-        except OSError:
-            self._unwritten[run.name] = Mark(state, message)
-
-    def mark_of(self, run: Run) -> Mark | None:
-        """Return what was noted of a run; None if nothing was."""
-        if run.name in self._unwritten:
-            return self._unwritten[run.name]
-        found = self.run_folder(run).read_json(_MARK)
-        if not isinstance(found, dict) or found.get("state") not in (STOPPED_EARLY, FAILED):
-            return None
-        return Mark(found["state"], str(found.get("message", "")))
-
-    @property
-    def stop_file(self) -> Path:
-        """A file that asks all runs, wherever they are, to stop and save."""
-        return self.path / _STOP

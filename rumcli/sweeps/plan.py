@@ -1,4 +1,4 @@
-"""What a sweep is: the description in a YAML file, checked before anything starts. No Ray."""
+"""What a sweep is: the description in a YAML file, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -123,13 +123,16 @@ class Plan:
         return None if source is None or most is None else list(itertools.islice(source, most))
 
 
-def read(path: Path, runs: int | None = None, base: RunConfig | None = None) -> Plan:
+def read(
+    path: Path, runs: int | None = None, base: RunConfig | None = None, seeds: int | None = None
+) -> Plan:
     """Read and check a description.
 
     Args:
         path: The file.
         runs: A limit of runs in place of the file's.
         base: The configuration that the points change; None: that which the file names.
+        seeds: Number of seeds, from 1, in place of the file's.
 
     Raises:
         ConfigError: If something in it is wrong: a key, a value, or a point that can't be run.
@@ -138,6 +141,10 @@ def read(path: Path, runs: int | None = None, base: RunConfig | None = None) -> 
     description = described.validated(document, Description)
     if runs is not None:
         description = description.model_copy(update={"runs": runs})
+    if seeds is not None:
+        if seeds > _MOST_RUNS:
+            raise ConfigError(f"--seeds {seeds}: expected at most {_MOST_RUNS:,}")
+        description = description.model_copy(update={"seeds": list(range(1, seeds + 1))})
     parameters = {key: _parameter(document, key, description) for key in description.parameters}
     if not parameters:
         raise ConfigError(f"{document.locate(('parameters',))}: parameters: there are none to vary")

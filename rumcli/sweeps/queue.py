@@ -4,61 +4,40 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
 
+from rumcli.config import RunConfig
 from rumcli.errors import RunError
+from rumcli.jobs.budget import Share
+from rumcli.jobs.events import FINISHED, STOPPED_EARLY, JobListener
 from rumcli.sweeps import points, results
-from rumcli.sweeps.folder import STOPPED_EARLY, Run, SweepFolder
+from rumcli.sweeps.folder import Run, SweepFolder
 from rumcli.sweeps.plan import Plan
 from rumcli.sweeps.points import Settings
 
-_DONE = (results.FINISHED, STOPPED_EARLY)
+_DONE = (FINISHED, STOPPED_EARLY)
 _MOST_REFUSED = 100  # points in a row that can't be run, after which no more are drawn
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A point that can't be run.
+class Source:
+    """Where new points come from; this one yields given points.
 
-    Attributes:
-        runs: Those that it would have.
-        message: Why.
+    Args:
+        points: The points, in an order that depends only on the plan.
     """
-
-    runs: list[Run]
-    message: str
-
-
-class Source(Protocol):
-    """Where new points come from."""
-
-    def known(self, number: int, settings: Settings) -> None:
-        """Hear of a point that was drawn before the sweep was interrupted."""
-
-    def next(self, number: int) -> Settings | None:
-        """Return a new point, of that number; None if there is none."""
-
-    def ended(self, number: int, score: float | None) -> None:
-        """Hear the mean figure of a point, of which less is better; None if no seed has one."""
-
-
-class Fixed:
-    """Points that do not depend on what came of others."""
 
     def __init__(self, points: Iterator[Settings]) -> None:
         self._points = points
 
     def known(self, number: int, settings: Settings) -> None:
-        """Pass over it: it comes again in the same order."""
-        next(self._points, None)
+        """Take note of a point that was drawn before the sweep was interrupted."""
+        next(self._points, None)  # it comes again in the same order
 
     def next(self, number: int) -> Settings | None:
-        """Return the next one."""
+        """Return a new point, of that number; None if there is none."""
         return next(self._points, None)
 
     def ended(self, number: int, score: float | None) -> None:
-        """Need nothing of it."""
+        """Take note of a point's mean score, of which less is better; None if no seed has one."""
 
 
 class Queue:
@@ -72,25 +51,28 @@ class Queue:
         plan: What the sweep is.
         folder: Where; what is there already is gone on with.
         source: Where new points come from.
+        listener: Receives the points that can't be run.
 
     Attributes:
         earlier: The runs that were done before.
-        refused: The points that can't be run, until somebody has taken them out.
 
     Raises:
         RunError: If a point that is there is none of this sweep.
     """
 
-    def __init__(self, plan: Plan, folder: SweepFolder, source: Source) -> None:
+    def __init__(
+        self, plan: Plan, folder: SweepFolder, source: Source, listener: JobListener
+    ) -> None:
         self._plan = plan
         self._folder = folder
         self._source = source
+        self._listener = listener
         self._points = folder.points()
         self._open: dict[int, set[int]] = {}  # seeds without an end, by point
         self._waiting: deque[Run] = deque()
         self._refused_in_a_row = 0
+        self._refused: list[tuple[list[Run], str]] = []  # not reported yet
         self.earlier: list[Run] = []
-        self.refused: deque[Refusal] = deque()
         for number, settings in enumerate(self._points, 1):
             if not points.is_one(plan.parameters, settings):
                 raise RunError(
@@ -110,11 +92,30 @@ class Queue:
         """Return the next run; None if there is none left."""
         while not self._waiting and self._draw():
             pass
+        while self._refused:
+            self._listener.refused(*self._refused.pop(0))
         return self._waiting.popleft() if self._waiting else None
 
     def ended(self, run: Run) -> None:
         """Hear that a run is over, so that the search can learn of it."""
         self._ended(run)
+
+    def config(self, run: Run) -> RunConfig:
+        """Return the configuration of a run."""
+        return self._plan.run(dict(run.settings), run.seed)
+
+    def shares(self) -> Iterator[Share]:
+        """Yield the shares of the runs that are left, as far as their number is known."""
+        most = self._plan.most_points
+        more = 0 if most is None or self.gave_up else max(0, most - len(self._points))
+        new = more * len(self._plan.description.seeds)
+        yield from map(self._folder.share, self._waiting)
+        yield from [Share()] * new
+
+    @property
+    def planned(self) -> int | None:
+        """Number of runs; None if only time limits them."""
+        return self._plan.most_runs
 
     @property
     def done_before(self) -> int:
@@ -152,7 +153,7 @@ class Queue:
         if fault is None:
             self._waiting.extend(runs)
             return True
-        self.refused.append(Refusal(runs, fault))
+        self._refused.append((runs, fault))
         for run in runs:
             self._ended(run)
         return False
@@ -173,4 +174,4 @@ class Queue:
             self._source.ended(run.point, mean)
 
     def _state(self, run: Run) -> str:
-        return results.outcome(self._folder, run, None, higher=False).state
+        return self._folder.outcome(run, self._folder.run_folder(run).summary()).state

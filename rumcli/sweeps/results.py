@@ -12,38 +12,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rumcli.errors import RunError
-from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run, SweepFolder
+from rumcli.jobs.events import FAILED, FINISHED, STATES, STOPPED_EARLY, WAITING
+from rumcli.jobs.folder import Outcome as JobOutcome
+from rumcli.jobs.folder import finite, spread
+from rumcli.sweeps.folder import Run, SweepFolder
 from rumcli.sweeps.plan import Plan
 from rumcli.sweeps.points import Settings, is_one
 from rumcli.training.run_folder import RunFolder
 
-FINISHED = "finished"
-UNFINISHED = "unfinished"
-WAITING = "not begun"
-
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of one run.
+class Outcome(JobOutcome):
+    """The outcome of one run of a sweep.
 
     Attributes:
-        run: The run.
-        state: `FINISHED`, `STOPPED_EARLY`, `FAILED`, `UNFINISHED` or `WAITING`.
-        message: Why it failed or was stopped; empty otherwise.
-        step: Training steps at the last evaluation.
         value: The best validation of the monitored metric; None if there is none.
-        test: The test of the same metric; None if it is not finished.
-        seconds: Of training.
+        test: The test of the same metric; None if there is none.
     """
 
-    run: Run
-    state: str
-    message: str
-    step: int
-    value: float | None
-    test: float | None
-    seconds: float
+    value: float | None = None
+    test: float | None = None
 
 
 @dataclass(frozen=True)
@@ -123,13 +111,17 @@ class Results:
         return sum(one.state in (FINISHED, STOPPED_EARLY) for one in self.due)
 
     @property
+    def failures(self) -> list[Outcome]:
+        """The failed runs within the limit."""
+        return [one for one in self.due if one.state == FAILED]
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing is left to be run."""
         return self.done == self.planned
 
     def to_json(self) -> dict[str, Any]:
         """Return them as JSON has them."""
-        states = (FINISHED, STOPPED_EARLY, FAILED, UNFINISHED, WAITING)
         return {
             "folder": str(self.folder.path),
             "task": self.task,
@@ -138,7 +130,7 @@ class Results:
             "higher_is_better": self.higher_is_better,
             "parameters": self.parameters,
             "runs_planned": self.planned,
-            "runs": {state.replace(" ", "_"): self.count(state) for state in states},
+            "runs": {state.replace(" ", "_"): self.count(state) for state in STATES},
             "points": [self._point(point) for point in self.points],
         }
 
@@ -149,27 +141,10 @@ class Results:
             "validation": spread(point.values),
             "test": spread(point.tests),
             "runs": [
-                {
-                    "seed": one.run.seed,
-                    "folder": str(self.folder.run_folder(one.run).path),
-                    "state": one.state,
-                    "message": one.message,
-                    "step": one.step,
-                    "validation": one.value,
-                    "test": one.test,
-                    "seconds": one.seconds,
-                }
+                {**one.to_json(), "validation": one.value, "test": one.test}
                 for one in point.outcomes
             ],
         }
-
-
-def spread(values: Sequence[float]) -> dict[str, Any] | None:
-    """Return mean and standard deviation of a sample; None of nothing, no deviation of one."""
-    if not values:
-        return None
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return {"mean": statistics.fmean(values), "deviation": deviation, "of": len(values)}
 
 
 def read(folder: SweepFolder, plan: Plan | None = None) -> Results:
@@ -223,40 +198,26 @@ def _refused(plan: Plan, outcomes: list[Outcome]) -> list[Outcome]:
 
 
 def outcome(folder: SweepFolder, run: Run, metric: str | None, higher: bool) -> Outcome:
-    """Read what came of one run.
+    """Read the outcome of one run.
 
     Args:
-        folder: Of the sweep.
+        folder: Directory of the sweep.
         run: The run.
-        metric: What it is judged by; None if that is not known.
-        higher: Whether a higher one is better.
+        metric: Name of the monitored metric; None if that is not known.
+        higher: Whether a higher value is better.
     """
-    place = folder.run_folder(run)
-    mark, summary, records = folder.mark_of(run), place.summary(), _records(place)
-    values = [v for r in records if (v := _number(r.get(f"val_{metric}"))) is not None]
-    last = records[-1] if records else {}
-    if summary:
-        state = FINISHED
-    elif mark:
-        state = mark.state
-    else:
-        state = UNFINISHED if records or place.checkpoints.numbered() else WAITING
-    return Outcome(
-        run,
-        state,
-        mark.message if mark and not summary else "",
-        int(last.get("step", 0)),
-        (max(values) if higher else min(values)) if values else None,
-        _number(summary.get(metric)) if summary and metric else None,
-        _number(last.get("seconds")) or 0.0,
-    )
+    found = folder.outcome(run, folder.run_folder(run).summary())
+    values = [v for r in found.records if (v := finite(r.get(f"val_{metric}"))) is not None]
+    value = (max(values) if higher else min(values)) if values else None
+    test = finite(found.figures.get(metric)) if found.figures and metric else None
+    return Outcome(**vars(found), value=value, test=test)
 
 
 def curve(folder: SweepFolder, run: Run) -> list[tuple[int, float]]:
     """Return step and figure of each evaluation of a run; less is better."""
     place = folder.run_folder(run)
     metric, higher = _metric([place])
-    values = [(r["step"], _number(r.get(f"val_{metric}"))) for r in _records(place)]
+    values = [(r["step"], finite(r.get(f"val_{metric}"))) for r in folder.records(run)]
     return [(step, -v if higher else v) for step, v in values if v is not None]
 
 
@@ -270,17 +231,10 @@ def score(folder: SweepFolder, run: Run) -> float | None:
 def _metric(folders: Sequence[RunFolder]) -> tuple[str | None, bool]:
     for place in folders:
         found = place.reference or {}
-        level, solved = _number(found.get("level")), _number(found.get("solved"))
+        level, solved = finite(found.get("level")), finite(found.get("solved"))
         if level is not None and solved is not None and isinstance(found.get("of"), str):
             return found["of"], solved > level
     return None, False
-
-
-def _records(place: RunFolder) -> list[dict[str, Any]]:
-    try:
-        return place.records()
-    except RunError:  # one that can't be read must not hide all the others
-        return []
 
 
 def _rank(point: Point, higher: bool) -> tuple[bool, float, int]:
@@ -288,8 +242,3 @@ def _rank(point: Point, higher: bool) -> tuple[bool, float, int]:
         return True, math.inf, point.number
     mean = statistics.fmean(point.values)
     return not point.is_whole, -mean if higher else mean, point.number
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None

@@ -7,8 +7,10 @@ import signal
 import pytest
 
 from rumcli.cli.app import main
+from rumcli.jobs.events import STOPPED
+from rumcli.jobs.folder import Mark
 from rumcli.reproduction import table as tables
-from rumcli.reproduction.folder import STOPPED, Mark, TableFolder
+from rumcli.reproduction.folder import TableFolder
 from rumcli.training import material
 from tests import babi
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
@@ -48,6 +50,10 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        ([], "which table? Give a TABLE, or --resume with the folder of one"),
+        (["--resume=nowhere"], "nowhere has no table.yaml; expected a folder that 'rum repro"),
+        (["small.yaml", "--resume=a", "--out=b"], "--resume and --out exclude each other"),
+        (["small.yaml", "--address=here"], "--address here"),
         (["recal"], "unknown table 'recal'; did you mean 'recall'"),
         (["nowhere.yaml"], "can't read nowhere.yaml: No such file"),
         (["small.yaml", "--budget=30"], "--budget 30: expected a time such as 30m, 2h"),
@@ -135,7 +141,7 @@ def test_different_data_are_reported_before_any_change(here, capsys):
     folder = TableFolder.prepare(here / "out", read)
     folder.keep(read)
     run = runs(read)["gru-seed-1"]
-    place = folder.begin(run)
+    place = folder.begin(run, run.config)
     material.remember(material.for_training(run.config, None), place)
     folder.mark(run, Mark(STOPPED, "", 12, {"accuracy": 0.5}, 3.5))
     before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
@@ -160,12 +166,16 @@ def test_resume_command_keeps_the_trusted_code(here, capsys):
     (here / "mine.py").write_text("class Cell: pass\n")
 
     # when: too little time for anything to begin
-    code = main(["reproduce", "own.yaml", "--trust-code", "--budget=1s"])
+    code = main(["reproduce", "own.yaml", "--trust-code", "--budget=1s", "--jobs=3", "--seeds=2"])
 
     # then
     assert code == 0
-    again = "to go on: rum reproduce own.yaml --budget 1s --trust-code"
+    again = "to go on: rum reproduce --resume reproductions/own --jobs 3 --budget 1s --trust-code"
     assert again in capsys.readouterr().err
+    # and the folder has the others
+    assert main(["reproduce", "--resume=reproductions/own", "--dry-run", "--json"]) == 0
+    found = validated(capsys.readouterr().out, "reproduce-dry-run")
+    assert (found["table"], len(found["runs"])) == ("own", 4)
 
 
 @pytest.mark.e2e
@@ -204,38 +214,6 @@ def test_table_continues_after_a_failed_run(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_same_command_continues_after_a_budget(tmp_path):
-    # given
-    write_table(tmp_path, conditions=ONE, rows={"GRU": PLAIN["GRU"], "endless": ENDLESS}, seeds=1)
-    seconds, steps = 45, []
-
-    # when: until it was stopped twice; a busy machine may need a whole budget to start up
-    while len(steps) < 2 and seconds < 200:
-        command = ["reproduce", "small.yaml", f"--budget={seconds}s", "--jobs=2", "--json"]
-        result = rum(*command, cwd=tmp_path)
-        assert result.returncode == 0, result.stderr
-        found = validated(result.stdout, "reproduce")
-        gru, endless = (figure["runs"][0] for figure in found["figures"])
-        states = (gru["state"], endless["state"])
-        if states == ("finished", "stopped") and endless["step"] not in steps:
-            steps.append(endless["step"])
-        else:
-            seconds *= 2
-
-    # then
-    assert len(steps) == 2
-    again = f"rum reproduce small.yaml --jobs 2 --budget {seconds}s"
-    assert f"1 run not finished; to go on: {again}" in result.stderr
-    assert "1 of them done before" in result.stderr
-    assert endless["value"] is not None
-    assert endless["of_steps"] == 10**8
-    assert steps[0] < steps[1]
-    page = (tmp_path / "reproductions" / "small" / "results.md").read_text("utf-8")
-    assert f"{endless['step']:,} of 100,000,000" in page
-
-
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_saves_all_runs_and_prints_the_resume_command(tmp_path, number):
@@ -257,9 +235,10 @@ def test_ctrl_c_saves_all_runs_and_prints_the_resume_command(tmp_path, number):
 
     # then
     assert code == 128 + number, err
-    assert "stopped; 2 runs not finished; to go on: rum reproduce small.yaml" in err
+    again = "to go on: rum reproduce --resume reproductions/small"
+    assert f"stopped; 0 of 2 runs done; {again}" in err
     assert "Traceback" not in err
     assert "no test yet" in out
-    assert not list(place.glob("*/reproduction.json"))
+    assert not list(place.glob("*/ended.json"))
     assert not list(place.glob("*/lock"))
     assert all(list(one.glob("step-*")) for one in begun)

@@ -1,9 +1,12 @@
-"""`rum sweep` without Ray: checks, lists and output."""
+"""`rum sweep`: checks, lists and output."""
+
+import importlib.util
 
 import pytest
 
+from rumcli.cli.app import main
 from rumcli.sweeps.folder import Run
-from tests.cli.commands import assert_one_line, python, rum
+from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
 from tests.sweeps.files import SMALL, sweep, write_run, write_sweep
 
@@ -30,6 +33,9 @@ def test_a_dry_run_lists_the_points(tmp_path):
         ([], "which sweep? Give a FILE, or --resume"),
         (["nowhere.yaml"], "can't read nowhere.yaml: No such file"),
         (["wrong.yaml"], "column 3: cell.units: expected at least 1, got 0"),
+        (["sweep.yaml", "--jobs=0"], "--jobs 0: expected at least 1"),
+        (["sweep.yaml", "--seeds=20000"], "--seeds 20000: expected at most 10,000"),
+        (["sweep.yaml", "--budget=30"], "--budget 30: expected a time such as 30m, 2h"),
         (["sweep.yaml", "--runs=0"], "--runs 0: expected at least 1"),
         (["sweep.yaml", "--runs=1"], "runs: 1 are too few for one point with 2 seeds"),
         (["--resume=nowhere"], "there is no folder nowhere"),
@@ -68,38 +74,35 @@ def test_results_are_read_from_the_run_directories_alone(tmp_path):
     assert found["runs"]["finished"] == 4
 
 
-@pytest.mark.e2e
-def test_missing_ray_is_reported_with_the_install_command(tmp_path):
-    write_sweep(tmp_path)
-    code = (
-        "import sys; sys.modules['ray'] = None\n"
-        "from rumcli.cli.app import main; sys.exit(main(['sweep', 'sweep.yaml']))"
+@pytest.mark.parametrize(
+    ("missing", "arguments", "expected"),
+    [
+        ("ray", ["--address=auto"], "--address auto needs ray: pip install 'rumcli[cluster]'"),
+        ("optuna", [], "search: bayesian needs optuna: pip install 'rumcli[sweep]'"),
+    ],
+)
+def test_missing_package_is_reported_with_the_install_command(
+    tmp_path, monkeypatch, capsys, missing, arguments, expected
+):
+    # given
+    monkeypatch.chdir(tmp_path)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == missing else find(name)
     )
-    result = python(code, cwd=tmp_path)
-    assert_one_line(result, 2, "a sweep needs ray: pip install 'rumcli[cluster]'")
+    write_sweep(tmp_path, search="bayesian" if missing == "optuna" else "grid", runs=4)
+
+    # when
+    code = main(["sweep", "sweep.yaml", *arguments])
+
+    # then
+    out, err = capsys.readouterr()
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert expected in err
     assert not (tmp_path / "sweeps").exists()
 
 
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        ("127.0.0.1:1", "nothing answers there: Connection refused; to start a cluster: ray start"),
-        ("ray://here:1", "expected HOST:PORT, as 'ray start' shows, or auto"),
-        ("here", "expected HOST:PORT"),
-    ],
-)
-def test_unreachable_cluster_is_reported_at_once(address, expected):
-    from rumcli.errors import ConfigError
-    from rumcli.sweeps import tune
-
-    with pytest.raises(ConfigError) as error:
-        tune.check_address(address)
-    assert str(error.value).startswith(f"--address {address}: ")
-    assert expected in str(error.value)
-
-
 def test_unavailable_resources_are_reported_without_leaving_files(tmp_path):
-    pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
     write_sweep(tmp_path, cores_per_run=1000)
     result = rum("sweep", "sweep.yaml", cwd=tmp_path)
     assert_one_line(result, 2, "cores_per_run: 1000, but no machine has as many; the largest has")
@@ -117,7 +120,6 @@ def test_finished_sweep_is_shown(tmp_path):
 
 
 def test_code_named_by_a_sweep_file_runs_only_if_trusted(tmp_path):
-    pytest.importorskip("ray", reason="needs Ray: pip install 'rumcli[cluster]'")
     own = {**SMALL_SET, "cell.name": "custom", "cell.factory": "mine:Cell"}
     write_sweep(tmp_path, set=own)
     result = rum("sweep", "sweep.yaml", cwd=tmp_path)

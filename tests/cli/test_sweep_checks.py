@@ -1,4 +1,4 @@
-"""Checks of `rum sweep` before Ray starts and its output after Ray ends, without Ray."""
+"""Checks of `rum sweep` before the first run starts and its output after the last one."""
 
 import sys
 from pathlib import Path
@@ -7,28 +7,30 @@ import pytest
 
 from rumcli.cli import sweep as command
 from rumcli.errors import ConfigError, RunError
-from rumcli.sweeps import tune
-from rumcli.sweeps.folder import FAILED, Run, SweepFolder
+from rumcli.jobs import execution
+from rumcli.jobs.events import FAILED
+from rumcli.jobs.execution import Ending
+from rumcli.jobs.folder import Mark
+from rumcli.sweeps.folder import Run, SweepFolder
 from rumcli.sweeps.plan import Plan
-from rumcli.sweeps.tune import Ending
+from rumcli.sweeps.queue import Queue
 from rumcli.training import lock
 from tests.sweeps.files import SMALL, sweep, write_run, write_sweep
 
 
-class ReachedRayError(Exception):
-    """A sweep came as far as Ray."""
+class ReachedRunsError(Exception):
+    """A sweep came as far as its runs."""
 
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A working directory with all that a sweep needs but Ray."""
+    """A working directory with all that a sweep needs."""
 
     def run(*arguments):
-        raise ReachedRayError
+        raise ReachedRunsError
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tune, "require", lambda plan: None)
-    monkeypatch.setattr(tune, "run", run)
+    monkeypatch.setattr(execution, "run", run)
     return tmp_path
 
 
@@ -61,7 +63,7 @@ def made(monkeypatch):
 @pytest.mark.usefixtures("made")
 def test_search_over_many_lists_starts_at_once(here):
     write_sweep(here, search="random", runs=2, parameters={**MANY, "cell.units": TEN})
-    with pytest.raises(ReachedRayError):
+    with pytest.raises(ReachedRunsError):
         command.sweep(here / "sweep.yaml", quiet=True)
 
 
@@ -78,7 +80,7 @@ def test_code_is_found_among_many_lists(here, parameters):
     write_sweep(here, search="random", runs=2, parameters={**parameters, **MANY})
     with pytest.raises(ConfigError, match="names code, mine:Cell"):
         command.sweep(here / "sweep.yaml", quiet=True)
-    with pytest.raises(ReachedRayError):
+    with pytest.raises(ReachedRunsError):
         command.sweep(here / "sweep.yaml", trust_code=True, quiet=True)
 
 
@@ -87,7 +89,7 @@ def test_every_code_path_is_checked(here, monkeypatch):
     write_sweep(here, set=own, parameters={"cell.factory": ["mine:A", "mine:B", "mine:C"]})
     seen = []
     monkeypatch.setattr(command.code, "check", lambda run, trusted: seen.append(run.cell.factory))
-    with pytest.raises(ReachedRayError):
+    with pytest.raises(ReachedRunsError):
         command.sweep(here / "sweep.yaml", quiet=True)
     assert set(seen) == {"mine:A", "mine:B", "mine:C"}
 
@@ -102,7 +104,7 @@ def test_every_text_path_is_checked(here, missing):
         command.sweep(here / "sweep.yaml", quiet=True)
     assert not (here / "sweeps").exists()
     (here / texts[missing]).write_text("the lazy dog " * 100)
-    with pytest.raises(ReachedRayError):
+    with pytest.raises(ReachedRunsError):
         command.sweep(here / "sweep.yaml", quiet=True)
 
 
@@ -111,7 +113,7 @@ A, B = ({"optimizer.learning_rate": rate} for rate in (0.01, 0.001))
 
 @pytest.fixture
 def left(here, monkeypatch):
-    """A sweep of two points and one seed, with a function that says how Ray ends it."""
+    """A sweep of two points and one seed, with a function that pretends to run it."""
     folder, plan = sweep(here, [A, B], seeds=[1])
 
     def ends(out_of_time=False, failed=(), saved=(), tested=(), **options):
@@ -121,38 +123,42 @@ def left(here, monkeypatch):
                     test = 0.5 if number in tested else None
                     write_run(folder, plan, Run(number, 1, settings), test=test)
                 if number in failed:
-                    folder.mark(Run(number, 1, settings), FAILED, f"loss {number} is not finite")
+                    folder.mark(
+                        Run(number, 1, settings), Mark(FAILED, f"loss {number} is not finite")
+                    )
             return Ending(None, out_of_time)
 
-        monkeypatch.setattr(tune, "run", run_them)
+        monkeypatch.setattr(execution, "run", run_them)
         command.sweep(resume=folder.path.relative_to(here), **options)
 
     return ends
 
 
 def test_time_limit_before_the_first_validation_is_no_failure(left, capsys):
-    left(out_of_time=True, failed=[1], saved=[2])
-    assert "the limit of hours is reached" in capsys.readouterr().err
+    left(out_of_time=True, saved=[2])
+    assert "the time is over; 0 of 2 runs done; to go on: " in capsys.readouterr().err
 
 
-def test_search_with_a_failed_run_is_finished(left, capsys):
-    left(failed=[2], saved=[1])
-    assert "1 failed" in capsys.readouterr().out
-
-
-def test_sweep_fails_if_every_run_failed(left, capsys):
+@pytest.mark.parametrize(
+    ("failed", "expected"),
+    [
+        ([2], "1 run failed; point-2-seed-1: loss 2"),
+        ([1, 2], "2 runs failed; point-1-seed-1: loss 1"),
+    ],
+)
+def test_sweep_with_a_failed_run_shows_its_results_and_fails(left, capsys, failed, expected):
     with pytest.raises(RunError) as error:
-        left(failed=[1, 2])
-    assert str(error.value) == "every run failed; point-1-seed-1: loss 1 is not finite"
+        left(failed=failed, saved=[1])
+    assert str(error.value) == f"{expected} is not finite"
     assert "1 failed" in capsys.readouterr().out
 
 
 def test_sweep_at_its_limit_is_finished_and_shows_points_beyond_it(left, capsys):
-    left(failed=[2], saved=[1])
+    with pytest.raises(RunError):
+        left(failed=[2], saved=[1])
     capsys.readouterr()
     left(out_of_time=True, tested=[1], runs=1)
     told = capsys.readouterr()
-    assert "1 of 1 run done, the others saved" in told.err
     assert "failed" not in told.err
     assert "failed" in told.out
     left(runs=1)
@@ -160,18 +166,20 @@ def test_sweep_at_its_limit_is_finished_and_shows_points_beyond_it(left, capsys)
 
 
 def test_resume_command_has_the_options_not_stored_in_the_directory(left, capsys, monkeypatch):
-    monkeypatch.setattr(tune, "check_address", lambda address: None)
-    left(out_of_time=True, saved=[1], address="here:6379", trust_code=True)
-    told = capsys.readouterr().err
-    assert "to go on: rum sweep --resume out --address here:6379 --trust-code\n" in told
-    left(failed=[1], address="auto")
-    expected = "1 run failed; to try them again: rum sweep --resume out --address auto\n"
+    monkeypatch.setattr(execution, "check", lambda options: None)
+    options = {"address": "here:6379", "jobs": 3, "budget": "1h", "trust_code": True}
+    left(out_of_time=True, saved=[1], **options)
+    expected = (
+        "the time is over; 0 of 2 runs done; to go on: rum sweep --resume out --jobs 3 "
+        "--address here:6379 --budget 1h --trust-code\n"
+    )
     assert expected in capsys.readouterr().err
 
 
 def test_exhausted_search_shows_its_results_and_fails(here, monkeypatch, capsys):
     why = "the last 100 points that were drawn can't be run; point-101: cell.units: expected 1"
-    monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False, why))
+    monkeypatch.setattr(execution, "run", lambda *arguments: Ending())
+    monkeypatch.setattr(Queue, "gave_up", why)
     write_sweep(here)
     with pytest.raises(RunError) as error:
         command.sweep(here / "sweep.yaml", out=here / "new")
@@ -183,20 +191,20 @@ def test_aborted_sweep_prints_the_resume_command(here, monkeypatch):
     sweep(here, [A])
 
     def break_off(*arguments):
-        raise tune.BrokenOffError("can't write to out: No space left on device")
+        raise RunError("can't write to out: No space left on device")
 
-    monkeypatch.setattr(tune, "run", break_off)
+    monkeypatch.setattr(execution, "run", break_off)
     with pytest.raises(RunError) as error:
         command.sweep(resume=Path("out"))
     expected = "can't write to out: No space left on device; to go on: rum sweep --resume out"
     assert str(error.value) == expected
 
 
-def test_ray_error_leaves_no_directory(here, monkeypatch):
+def test_error_before_the_first_run_leaves_no_directory(here, monkeypatch):
     def refuse(*arguments):
         raise ConfigError("no machine has as many cores")
 
-    monkeypatch.setattr(tune, "run", refuse)
+    monkeypatch.setattr(execution, "run", refuse)
     write_sweep(here)
     with pytest.raises(ConfigError, match="no machine"):
         command.sweep(here / "sweep.yaml", out=here / "new", quiet=True)
@@ -204,11 +212,11 @@ def test_ray_error_leaves_no_directory(here, monkeypatch):
 
 
 def test_error_after_a_drawn_point_deletes_nothing(here, monkeypatch):
-    def draw(plan, folder, *arguments):
+    def draw(folder, *arguments):
         folder.write_points([A])
         raise ConfigError("can't write to new/point-1-seed-1: No space left on device")
 
-    monkeypatch.setattr(tune, "run", draw)
+    monkeypatch.setattr(execution, "run", draw)
     write_sweep(here)
     with pytest.raises(ConfigError, match="No space left"):
         command.sweep(here / "sweep.yaml", out=here / "new", quiet=True)
@@ -216,7 +224,7 @@ def test_error_after_a_drawn_point_deletes_nothing(here, monkeypatch):
 
 
 def test_sweep_with_lost_output_can_still_be_shown(here, monkeypatch):
-    monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False))
+    monkeypatch.setattr(execution, "run", lambda *arguments: Ending(None, False))
     monkeypatch.setattr(sys, "stdout", None)  # as `>&-` has it
     write_sweep(here)
     with pytest.raises(ConfigError, match="stdout is closed"):
@@ -235,7 +243,7 @@ def test_limits_of_a_running_sweep_cannot_change(left, here):
 
 
 def test_sweep_killed_during_creation_restarts_from_its_file(here, monkeypatch):
-    monkeypatch.setattr(tune, "run", lambda *arguments: Ending(None, False))
+    monkeypatch.setattr(execution, "run", lambda *arguments: Ending(None, False))
     write_sweep(here)
     (here / "new").mkdir()
     for name in ("lock", "base.yaml"):

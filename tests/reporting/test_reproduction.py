@@ -2,9 +2,10 @@ import json
 
 import pytest
 
+from rumcli.jobs.events import FAILED, STOPPED
+from rumcli.jobs.folder import Mark
 from rumcli.reporting.reproduction import ReproductionTable, markdown
 from rumcli.reproduction import results
-from rumcli.reproduction.folder import FAILED, STOPPED, Mark
 from tests.rendering import render
 from tests.reproduction.files import PLAIN, finish_run, runs, table, write_record
 
@@ -30,10 +31,10 @@ def filled(tmp_path):
     finish_run(folder, by_name["gru-t-4-seed-1"], 0.2, seconds=60)
     folder.run_folder(by_name["gru-t-4-seed-1"]).write_json("environment.json", NOTED)
     finish_run(folder, by_name["gru-t-4-seed-2"], 0.4, steps=10, reached="loss<0.5", seconds=120)
-    folder.begin(by_name["gru-t-6-seed-1"])
+    folder.begin(by_name["gru-t-6-seed-1"], by_name["gru-t-6-seed-1"].config)
     folder.mark(by_name["gru-t-6-seed-1"], Mark(STOPPED, "", 12, {"loss": 0.1}, 30.0))
     write_record(folder, by_name["lstm-t-4-seed-1"], 10, 0.9)
-    folder.begin(by_name["lstm-t-6-seed-1"])
+    folder.begin(by_name["lstm-t-6-seed-1"], by_name["lstm-t-6-seed-1"].config)
     folder.mark(by_name["lstm-t-6-seed-1"], Mark(FAILED, "it is [broken]"))
     return read, folder
 

@@ -5,11 +5,12 @@ import io
 import pytest
 from rich.console import Console
 
+from rumcli.jobs.events import FAILED, FINISHED, STOPPED_EARLY, UNFINISHED, RunProgress
+from rumcli.jobs.folder import Mark
 from rumcli.reporting import sweep as reporting
 from rumcli.reporting import sweep_progress
 from rumcli.sweeps import results
-from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run
-from rumcli.sweeps.listener import Standing
+from rumcli.sweeps.folder import Run
 from tests.rendering import render
 from tests.sweeps.files import sweep, write_run
 
@@ -23,7 +24,7 @@ def made(tmp_path):
     for seed, value in ((1, 0.5), (2, 0.4)):
         write_run(folder, plan, Run(1, seed, A), [value], test=value)
     write_run(folder, plan, Run(2, 1, B), [0.3])
-    folder.mark(Run(2, 1, B), FAILED, "the loss is not finite")
+    folder.mark(Run(2, 1, B), Mark(FAILED, "the loss is not finite"))
     return folder, plan
 
 
@@ -41,7 +42,7 @@ def test_mean_over_some_seeds_is_marked(tmp_path):
     for seed, value in ((1, 0.5), (2, 0.4), (3, 0.6)):
         write_run(folder, plan, Run(1, seed, A), [value], test=value)
         write_run(folder, plan, Run(2, seed, B), [value + 1], test=value + 1 if seed == 1 else None)
-        folder.mark(Run(2, seed, B), STOPPED_EARLY, "at step 10")
+        folder.mark(Run(2, seed, B), Mark(STOPPED_EARLY, "at step 10"))
     found = render(reporting.SweepTable(results.read(folder)), 160)
     whole, part = (line for line in found.splitlines() if "gru" in line)
     assert [cell.strip() for cell in whole.split("│")[4:6]] == ["0.5000 ± 0.1000"] * 2
@@ -68,10 +69,10 @@ def test_progress_lines_report_each_event():
     one = Run(1, 1, A)
     listener.started("out", 4, 1, 2)
     listener.began(one)
-    listener.progressed(one, Standing(10, 20, "loss", 0.5, False), "here")
+    listener.progressed(one, RunProgress(10, 20, "loss", 0.5, False), "here")
     listener.retried(one, "its process or machine died")
     listener.began(one)
-    listener.ended(one, results.FINISHED, "")
+    listener.ended(one, FINISHED, "")
     listener.ended(Run(1, 2, A), FAILED, "the loss is not finite")
     assert console.file.getvalue().splitlines() == [
         "sweep of 4 runs, 1 of them done before; 2 at the same time; folder out",
@@ -89,7 +90,7 @@ def test_terminal_shows_running_runs_with_their_machines():
     listener.started("out", None, 0, 2)
     for seed, machine in ((1, "left"), (2, "right")):
         listener.began(Run(1, seed, A))
-        standing = Standing(10, 20, "accuracy", seed / 10, True)
+        standing = RunProgress(10, 20, "accuracy", seed / 10, True)
         listener.progressed(Run(1, seed, A), standing, machine)
     picture = render(listener._picture(), 100)
     listener.finished()
@@ -104,7 +105,7 @@ def test_run_stopped_before_training_is_reported_as_not_begun(tmp_path):
     listener = sweep_progress.listener(console, quiet=False, live=False)
     listener.started(str(tmp_path), 2, 0, 2)
     for seed in (1, 2):
-        listener.ended(Run(1, seed, A), results.UNFINISHED, "")
+        listener.ended(Run(1, seed, A), UNFINISHED, "")
     said = console.file.getvalue().splitlines()
     assert said[-2:] == ["point-1-seed-1 saved", "point-1-seed-2 not begun"]
 
@@ -123,7 +124,7 @@ def test_narrow_terminal_truncates_no_run(width, settings, height):
     given = A if settings in (None, SETTINGS) else {**A, "cell.units": 100}
     for point in (1, 2):
         listener.began(Run(point, 1, given))
-    standing = Standing(1200, 5000, "symbol_accuracy", 0.123, True)
+    standing = RunProgress(1200, 5000, "symbol_accuracy", 0.123, True)
     listener.progressed(Run(1, 1, given), standing, "")
     picture = render(listener._picture(), width)
     listener.finished()
@@ -159,7 +160,7 @@ def test_table_runs_have_no_best_run_and_an_optional_time_limit():
     listener.started("out", 4, 1, 2)
     for seed in (1, 2):
         listener.began(Run(1, seed, {}))
-        listener.progressed(Run(1, seed, {}), Standing(10, 20, "accuracy", 0.5, True), "")
+        listener.progressed(Run(1, seed, {}), RunProgress(10, 20, "accuracy", 0.5, True), "")
     listener.ended(Run(1, 1, {}), "stopped", "at step 12")
     picture = render(listener._picture(), 100)
     listener.finished()
@@ -194,7 +195,7 @@ def test_quiet_prints_errors_only():
     listener = sweep_progress.listener(console, quiet=True, live=True)
     listener.started("out", 4, 0, 2)
     listener.began(Run(1, 1, A))
-    listener.ended(Run(1, 1, A), results.FINISHED, "")
+    listener.ended(Run(1, 1, A), FINISHED, "")
     assert console.file.getvalue() == ""
     listener.ended(Run(1, 2, A), FAILED, "why")
     assert console.file.getvalue() == "warning: point-1-seed-2 failed: why\n"

@@ -57,11 +57,11 @@ def runs(read, seeds=2, only=()):
 
 def finish_run(folder, run, value, metric="loss", **changes):
     """Write the summary of a finished run of a table; see `runs.write_summary`."""
-    write_summary(folder.begin(run), value, metric, **changes)
+    write_summary(folder.begin(run, run.config), value, metric, **changes)
 
 
 def write_record(folder, run, step, value, metric="loss"):
     """Write the record of one evaluation of a run."""
-    place = folder.begin(run)
+    place = folder.begin(run, run.config)
     line = json.dumps({"step": step, f"val_{metric}": value, "seconds": 1.0})
     (place.path / "metrics.jsonl").write_text(f"{line}\n")

@@ -29,14 +29,3 @@ def test_directory_taken_by_another_table_is_unchanged(tmp_path):
 
     # then
     assert (place.path / TABLE).read_text() == read.text
-
-
-def test_a_run_that_is_a_link_to_elsewhere_is_rejected(tmp_path):
-    read, place = files.table(tmp_path)
-    name, run = next(iter(files.runs(read).items()))
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (place.path / name).symlink_to(elsewhere)
-    with pytest.raises(ConfigError, match="is a link; a table keeps its runs in its own folder"):
-        place.begin(run)
-    assert list(elsewhere.iterdir()) == []

@@ -1,8 +1,10 @@
 import pytest
 
 from rumcli.errors import ConfigError
+from rumcli.jobs.events import FAILED, STOPPED
+from rumcli.jobs.folder import Mark
 from rumcli.reproduction import results
-from rumcli.reproduction.folder import FAILED, STOPPED, Mark, TableFolder
+from rumcli.reproduction.folder import TableFolder
 from tests.reproduction.files import PLAIN, finish_run, runs, table, write_record, write_table
 
 
@@ -73,11 +75,11 @@ def test_run_that_reached_its_threshold_is_finished(tmp_path):
 def test_failed_run_has_its_reason_until_it_restarts(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    folder.begin(run)
+    folder.begin(run, run.config)
     folder.mark(run, Mark(FAILED, "the loss is not finite"))
     outcome = results.outcome(read, folder, run)
     assert (outcome.state, outcome.message) == (FAILED, "the loss is not finite")
-    folder.begin(run)
+    folder.begin(run, run.config)
     assert results.outcome(read, folder, run).state == "not begun"
 
 
@@ -91,7 +93,7 @@ def test_metric_missing_in_a_test_is_reported(tmp_path):
 def test_a_stopped_run_whose_test_is_not_finite_has_failed(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    folder.begin(run)
+    folder.begin(run, run.config)
     folder.mark(run, Mark(STOPPED, "", 12, {"loss": float("nan")}, 3.5))
     outcome = results.outcome(read, folder, run)
     assert (outcome.state, outcome.value) == (FAILED, None)
@@ -104,7 +106,7 @@ def test_a_stopped_run_whose_test_is_not_finite_has_failed(tmp_path):
 def test_invalid_mark_is_ignored(tmp_path, content):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    (folder.begin(run).path / "reproduction.json").write_text(content)
+    (folder.begin(run, run.config).path / "ended.json").write_text(content)
     outcome = results.outcome(read, folder, run)
     assert (outcome.step, outcome.value) == (0, None)
 
@@ -120,12 +122,12 @@ def test_directory_of_another_kind_is_unchanged(tmp_path):
 def test_runs_of_another_table_are_rejected(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    folder.begin(run)
+    folder.begin(run, run.config)
     folder.check(runs(read).values())
     other, again = table(tmp_path, rows={"GRU": {"set": {"cell.name": "gru", "cell.units": 9}}})
     with pytest.raises(ConfigError, match=r"gru-t-4-seed-1: the configuration .* in cell.units"):
         again.check(runs(other).values())
-    folder.begin(runs(read)["gru-t-6-seed-2"])
+    folder.begin(runs(read)["gru-t-6-seed-2"], runs(read)["gru-t-6-seed-2"].config)
     with pytest.raises(ConfigError, match=r"gru-t-4-seed-1 and 1 more: the configuration "):
         again.check(runs(other).values())
 
@@ -147,7 +149,7 @@ def test_unrequested_runs_are_neither_failed_nor_pending(tmp_path):
     # given
     read, folder = table(tmp_path)
     by_name = runs(read)
-    folder.begin(by_name["lstm-t-4-seed-1"])
+    folder.begin(by_name["lstm-t-4-seed-1"], by_name["lstm-t-4-seed-1"].config)
     folder.mark(by_name["lstm-t-4-seed-1"], Mark(FAILED, "it is broken"))
     asked = [run for name, run in by_name.items() if name.startswith("gru")]
     finish_run(folder, asked[0], 0.1)

@@ -44,7 +44,7 @@ def sweep(folder, points, **changes):
 
 def write_run(made, plan, run, values=(), test=None, metric="loss", higher=False):
     """Write the records of a run of a sweep, and the summary of a finished one."""
-    place = made.begin(run, plan)
+    place = made.begin(run, plan.run(dict(run.settings), run.seed))
     levels = (0.1, 1.0) if higher else (1.0, 0.0)
     reference = {"of": metric, "label": "chance", "level": levels[0], "solved": levels[1]}
     place.write_json("plan.json", {"reference": reference})

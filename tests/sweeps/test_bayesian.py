@@ -6,7 +6,7 @@ from rumcli.sweeps import plan as plans
 from rumcli.sweeps import points
 from tests.sweeps.files import write_sweep
 
-pytest.importorskip("optuna", reason="needs optuna: pip install 'rumcli[cluster]'")
+pytest.importorskip("optuna", reason="needs optuna: pip install 'rumcli[sweep]'")
 
 PARAMETERS = {
     "optimizer.learning_rate": {"low": 1e-5, "high": 1e-0, "log": True},

@@ -3,8 +3,10 @@ import errno
 import pytest
 
 from rumcli.errors import ConfigError, RunError
+from rumcli.jobs.events import FAILED
+from rumcli.jobs.folder import Mark
 from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import FAILED, Mark, Run, SweepFolder
+from rumcli.sweeps.folder import Run, SweepFolder
 
 from . import files
 
@@ -54,16 +56,6 @@ def test_base_file_of_the_user_is_no_leftover(tmp_path):
     assert (tmp_path / "base.yaml").read_text() == "mine"
 
 
-def test_a_run_that_is_a_link_to_elsewhere_is_rejected(tmp_path):
-    made, plan = files.sweep(tmp_path, [A])
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (made.path / "point-1-seed-1").symlink_to(elsewhere)
-    with pytest.raises(ConfigError, match="point-1-seed-1 is a link"):
-        made.begin(Run(1, 1, A), plan)
-    assert list(elsewhere.iterdir()) == []
-
-
 @pytest.mark.parametrize("line", ["[" * 100_000, "9" * 5000, "\x00", "[]"])
 def test_points_after_an_invalid_line_are_drawn_again(tmp_path, line):
     made, _ = files.sweep(tmp_path, [A])
@@ -89,14 +81,14 @@ def full(tmp_path, monkeypatch):
 def test_disk_error_at_the_end_of_a_run_ends_no_other(full):
     made, plan = full
     one = Run(1, 1, A)
-    made.mark(one, FAILED, "the loss is not finite")
+    made.mark(one, Mark(FAILED, "the loss is not finite"))
     assert made.mark_of(one) == Mark(FAILED, "the loss is not finite")
     assert SweepFolder.open(made.path).mark_of(one) is None
-    made.begin(one, plan)
+    made.begin(one, plan.run(A, 1))
     assert made.mark_of(one) is None
 
 
 def test_run_that_cannot_start_is_no_usage_error(full):
     made, plan = full
     with pytest.raises(RunError, match=r"can't write to .*point-1-seed-2: No space left"):
-        made.begin(Run(1, 2, A), plan)
+        made.begin(Run(1, 2, A), plan.run(A, 2))

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from rumcli.errors import ConfigError, RunError
+from rumcli.jobs.events import FAILED, STOPPED_EARLY, JobListener
+from rumcli.jobs.folder import Mark
 from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run
-from rumcli.sweeps.queue import Fixed, Queue
+from rumcli.sweeps.folder import Run
+from rumcli.sweeps.queue import Queue, Source
 from tests.sweeps.files import sweep, write_run, write_sweep
 
 A, B = ({"optimizer.learning_rate": rate} for rate in (0.01, 0.001))
@@ -19,7 +21,7 @@ def names(queue):
 
 def test_the_seeds_of_a_point_follow_each_other(tmp_path):
     made, plan = sweep(tmp_path, [])
-    found = names(Queue(plan, made, Fixed(plan.points())))
+    found = names(Queue(plan, made, Source(plan.points()), JobListener()))
     assert found == [f"point-{point}-seed-{seed}" for point in (1, 2) for seed in (1, 2)]
     assert made.points() == [A, B]
 
@@ -27,7 +29,7 @@ def test_the_seeds_of_a_point_follow_each_other(tmp_path):
 def test_sweep_resumes_with_unfinished_runs_before_new_points(tmp_path):
     made, plan = sweep(tmp_path, [A])
     write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
-    queue = Queue(plan, made, Fixed(plan.points()))
+    queue = Queue(plan, made, Source(plan.points()), JobListener())
     assert [one.name for one in queue.earlier] == ["point-1-seed-1"]
     assert names(queue) == ["point-1-seed-2", "point-2-seed-1", "point-2-seed-2"]
     assert made.points() == [A, B]
@@ -37,8 +39,8 @@ def test_failed_runs_are_retried_and_early_stopped_runs_are_not(tmp_path):
     made, plan = sweep(tmp_path, [A])
     for seed, state in ((1, FAILED), (2, STOPPED_EARLY)):
         write_run(made, plan, Run(1, seed, A), [0.5])
-        made.mark(Run(1, seed, A), state, "")
-    assert names(Queue(plan, made, Fixed(plan.points())))[0] == "point-1-seed-1"
+        made.mark(Run(1, seed, A), Mark(state, ""))
+    assert names(Queue(plan, made, Source(plan.points()), JobListener()))[0] == "point-1-seed-1"
 
 
 def test_points_beyond_a_lowered_limit_are_kept(tmp_path):
@@ -51,17 +53,17 @@ def test_points_beyond_a_lowered_limit_are_kept(tmp_path):
     write_run(made, plan, Run(2, 2, B), [0.4])
     told = []
 
-    class Source(Fixed):
+    class Recorder(Source):
         def known(self, number, settings):
             told.append(number)
 
-    queue = Queue(plan, made, Source(plan.points()))
+    queue = Queue(plan, made, Recorder(plan.points()), JobListener())
     assert names(queue) == ["point-1-seed-2"]
     assert [one.name for one in queue.earlier] == ["point-1-seed-1", "point-2-seed-1"]
     assert queue.done_before == 1
     assert told == [1, 2, 3]
     assert made.points() == [A, B, c]
-    again = Queue(made.plan(runs=6), made, Fixed(plan.points()))
+    again = Queue(made.plan(runs=6), made, Source(plan.points()), JobListener())
     assert names(again) == ["point-1-seed-2", "point-2-seed-2", "point-3-seed-1", "point-3-seed-2"]
 
 
@@ -74,19 +76,19 @@ def test_resumed_random_search_draws_the_same_points(tmp_path):
     plan = plans.read(write_sweep(tmp_path, **changes))
     whole = plan.listed()
     made, plan = sweep(tmp_path, whole[:2], **changes)
-    names(Queue(plan, made, Fixed(plan.points())))
+    names(Queue(plan, made, Source(plan.points()), JobListener()))
     assert made.points() == whole
 
 
 def test_the_search_learns_the_mean_of_all_seeds(tmp_path):
     told = []
 
-    class Source(Fixed):
+    class Recorder(Source):
         def ended(self, number, score):
             told.append((number, score))
 
     made, plan = sweep(tmp_path, [])
-    queue = Queue(plan, made, Source(plan.points()))
+    queue = Queue(plan, made, Recorder(plan.points()), JobListener())
     first, second = queue.next(), queue.next()
     write_run(made, plan, first, [0.6, 0.4])
     queue.ended(first)
@@ -99,14 +101,14 @@ def test_the_search_learns_the_mean_of_all_seeds(tmp_path):
 def test_a_point_of_another_sweep_is_rejected(tmp_path):
     made, plan = sweep(tmp_path, [{"optimizer.learning_rate": 5.0}])
     with pytest.raises(RunError, match=r"points.jsonl: line 1 is no point of the sweep"):
-        Queue(plan, made, Fixed(plan.points()))
+        Queue(plan, made, Source(plan.points()), JobListener())
 
 
 def test_a_run_folder_of_another_configuration_is_rejected(tmp_path):
     made, plan = sweep(tmp_path, [A])
     write_run(made, plan, Run(1, 1, B), [0.5])
-    with pytest.raises(ConfigError, match=r"differs from the sweep's in optimizer.learning_rate"):
-        made.begin(Run(1, 1, A), plan)
+    with pytest.raises(ConfigError, match=r"to be run in optimizer.learning_rate"):
+        made.begin(Run(1, 1, A), plan.run(A, 1))
 
 
 def delays(folder, drawn, **changes):
@@ -121,6 +123,16 @@ def delays(folder, drawn, **changes):
         folder, parameters={"task.delay": between}, **{**changes, "search": "bayesian"}
     )
     return made, plans.read(path, base=right.base)
+
+
+class Refusals(JobListener):
+    """Records the points that can't be run."""
+
+    def __init__(self):
+        self.received = []
+
+    def refused(self, jobs, message):
+        self.received.append(([one.name for one in jobs], message))
 
 
 class Known:
@@ -144,32 +156,34 @@ class Known:
 def test_invalid_point_is_skipped_with_a_warning(tmp_path):
     made, plan = delays(tmp_path, [])
     source = Known(21, 22)
-    queue = Queue(plan, made, source)
+    refusals = Refusals()
+    queue = Queue(plan, made, source, refusals)
     assert names(queue) == ["point-2-seed-1", "point-2-seed-2"]
-    (refusal,) = queue.refused
-    assert [one.name for one in refusal.runs] == ["point-1-seed-1", "point-1-seed-2"]
-    assert "task.delay: expected an even integer, got 21" in refusal.message
+    ((refused, message),) = refusals.received
+    assert refused == ["point-1-seed-1", "point-1-seed-2"]
+    assert "task.delay: expected an even integer, got 21" in message
     assert source.heard == [(1, None)]
     assert queue.gave_up is None
 
 
 def test_sweep_continues_after_an_invalid_point(tmp_path):
     made, plan = delays(tmp_path, [{"task.delay": 21}])
-    queue = Queue(plan, made, Known(22))
+    refusals = Refusals()
+    queue = Queue(plan, made, Known(22), refusals)
     assert names(queue) == ["point-2-seed-1", "point-2-seed-2"]
-    assert len(queue.refused) == 1
+    assert len(refusals.received) == 1
 
 
 def test_invalid_points_count_toward_the_limit_of_runs(tmp_path):
     made, plan = delays(tmp_path, [], runs=4)
-    assert names(Queue(plan, made, Known(21, 23, 22))) == []
+    assert names(Queue(plan, made, Known(21, 23, 22), JobListener())) == []
     assert [one["task.delay"] for one in made.points()] == [21, 23]
 
 
 def test_search_that_draws_only_invalid_points_ends(tmp_path):
     made, plan = delays(tmp_path, [])
     odd = range(21, 999, 2)
-    queue = Queue(plan, made, Known(20, *odd))
+    queue = Queue(plan, made, Known(20, *odd), JobListener())
     assert names(queue) == ["point-1-seed-1", "point-1-seed-2"]
     assert len(made.points()) == 101
     assert queue.gave_up.startswith("the last 100 points that were drawn can't be run; point-101: ")
@@ -180,3 +194,13 @@ def test_points_are_stored_as_json_lines(tmp_path):
     made, _ = sweep(tmp_path, [A, B])
     lines = (made.path / "points.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [A, B]
+
+
+def test_more_seeds_of_known_points_come_first(tmp_path):
+    made, plan = sweep(tmp_path, [A], seeds=[1])
+    write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
+    more = made.plan(seeds=2)
+    queue = Queue(more, made, Source(more.points()), JobListener())
+    assert len(list(queue.shares())) == 3
+    assert names(queue) == ["point-1-seed-2", "point-2-seed-1", "point-2-seed-2"]
+    assert list(queue.shares()) == []

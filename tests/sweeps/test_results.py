@@ -4,9 +4,11 @@ import statistics
 
 import pytest
 
+from rumcli.jobs.events import FAILED, FINISHED, STOPPED_EARLY, UNFINISHED, WAITING
+from rumcli.jobs.folder import Mark
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps import results
-from rumcli.sweeps.folder import FAILED, STOPPED_EARLY, Run, SweepFolder
+from rumcli.sweeps.folder import Run, SweepFolder
 from tests.sweeps.files import sweep, write_run, write_sweep
 
 A, B, C = ({"optimizer.learning_rate": rate} for rate in (0.1, 0.01, 0.001))
@@ -25,7 +27,7 @@ def test_points_have_mean_and_deviation_over_seeds_the_best_first(tmp_path):
     assert best["validation"]["mean"] == pytest.approx(0.25)
     assert best["validation"]["deviation"] == pytest.approx(statistics.stdev([0.3, 0.2]))
     assert best["test"]["mean"] == pytest.approx(0.3)
-    assert found.count(results.FINISHED) == 4
+    assert found.count(FINISHED) == 4
     assert found.planned == 6
 
 
@@ -53,7 +55,7 @@ def test_a_point_with_a_seed_that_failed_comes_after_all_whole_ones(tmp_path):
         write_run(made, plan, Run(1, seed, A), [value], test=value)
     write_run(made, plan, Run(2, 1, B), [0.1], test=0.1)
     write_run(made, plan, Run(2, 2, B), [0.1])
-    made.mark(Run(2, 2, B), FAILED, "the loss is not finite")
+    made.mark(Run(2, 2, B), Mark(FAILED, "the loss is not finite"))
     found = results.read(made)
     assert [point.number for point in found.points] == [1, 2, 3]
     states = [one.state for point in found.points for one in point.outcomes]
@@ -64,10 +66,10 @@ def test_a_point_with_a_seed_that_failed_comes_after_all_whole_ones(tmp_path):
 def test_resumed_run_is_no_longer_marked(tmp_path):
     made, plan = sweep(tmp_path, [A], parameters=RATES, seeds=[1])
     write_run(made, plan, Run(1, 1, A), [0.5])
-    made.mark(Run(1, 1, A), STOPPED_EARLY, "at step 10")
+    made.mark(Run(1, 1, A), Mark(STOPPED_EARLY, "at step 10"))
     assert results.read(made).count(STOPPED_EARLY) == 1
-    made.begin(Run(1, 1, A), plan)
-    assert results.read(made).count(results.UNFINISHED) == 1
+    made.begin(Run(1, 1, A), plan.run(A, 1))
+    assert results.read(made).count(UNFINISHED) == 1
 
 
 def test_invalid_record_does_not_hide_the_others(tmp_path):
@@ -76,7 +78,7 @@ def test_invalid_record_does_not_hide_the_others(tmp_path):
     other = write_run(made, plan, Run(2, 1, B), [0.4])
     (other.path / "metrics.jsonl").unlink()
     (other.path / "metrics.jsonl").mkdir()
-    (other.path / "sweep.json").write_text('{"state": ["failed"]}')
+    (other.path / "ended.json").write_text('{"state": ["failed"]}')
     with (made.path / "points.jsonl").open("a") as file:
         file.write('{"optimizer.lear')
     found = results.read(SweepFolder.open(made.path))
@@ -111,7 +113,7 @@ def test_runs_of_an_invalid_point_have_failed(tmp_path):
     found = results.read(made, plans.read(path, base=right.base))
     assert [(one.state, one.run.point) for one in found.due] == [
         *[(FAILED, 1)] * 2,
-        *[(results.WAITING, 2)] * 2,
+        *[(WAITING, 2)] * 2,
     ]
     assert "task.delay: expected an even integer, got 21" in found.due[0].message
 
@@ -119,4 +121,4 @@ def test_runs_of_an_invalid_point_have_failed(tmp_path):
 def test_unrecognized_points_can_be_shown(tmp_path):
     strange = [{"cell": 1, "cell.name": [{}]}, {"": None}]
     made, _ = sweep(tmp_path, strange, parameters=RATES)
-    assert {one.state for one in results.read(made).due} == {results.WAITING}
+    assert {one.state for one in results.read(made).due} == {WAITING}

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rumcli.errors import ConfigError
-from rumcli.reproduction import budget
-from rumcli.reproduction.budget import Budget, Share
+from rumcli.jobs import budget
+from rumcli.jobs.budget import Budget, Share
 
 TIMES = st.floats(1.0, 1e6)
 SHARES = st.lists(

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from rumcli.errors import ConfigError, RunError
-from rumcli.sweeps import ray_run
-from rumcli.sweeps.ray_run import Mailbox
+from rumcli.jobs import ray_train
+from rumcli.jobs.ray_train import Mailbox
 from rumcli.training.listener import Listener
 from rumcli.training.stopping import StopRequest
 
@@ -41,7 +41,7 @@ def mailbox(monkeypatch):
     resources = {"CPU": 4.0, "GPU": 2.0}
     ray = SimpleNamespace(get=lambda value: value, cluster_resources=lambda: resources)
     monkeypatch.setitem(sys.modules, "ray", ray)
-    monkeypatch.setattr(ray_run, "_BETWEEN", 0.01)
+    monkeypatch.setattr(ray_train, "_BETWEEN", 0.01)
     return Mailbox()
 
 
@@ -49,13 +49,13 @@ def follow(mailbox, request, error=None):
     ended = queue.Queue()
     ended.put(error)
     listener = Recorder()
-    return ray_run._follow(Actor(mailbox), listener, request, ended), listener.heard
+    return ray_train._follow(Actor(mailbox), listener, request, ended), listener.heard
 
 
 def test_progress_of_process_0_reaches_the_command_and_its_signal_all_processes(mailbox):
     requests = [StopRequest(), StopRequest()]
     first, second = (
-        ray_run._Sender(Actor(mailbox), request, number == 0)
+        ray_train._Sender(Actor(mailbox), request, number == 0)
         for number, request in enumerate(requests)
     )
     first.stepped(1, {})
@@ -73,7 +73,7 @@ def test_progress_of_process_0_reaches_the_command_and_its_signal_all_processes(
 
 
 def test_latest_step_and_every_evaluation_are_sent(mailbox):
-    sender = ray_run._Sender(Actor(mailbox), StopRequest(), True)
+    sender = ray_train._Sender(Actor(mailbox), StopRequest(), True)
     sender._ending.set()
     sender._thread.join()
     for step in (1, 2, 3):
@@ -104,16 +104,16 @@ def test_failure_of_the_cluster_is_one_line(mailbox):
     ("workers", "expected"), [(2, {"CPU": 1, "GPU": 1}), (3, {"CPU": 1}), (4, {"CPU": 1})]
 )
 def test_worker_takes_a_gpu_if_there_are_enough(mailbox, workers, expected):
-    assert ray_run._resources(workers) == expected
+    assert ray_train._resources(workers) == expected
 
 
 def test_more_workers_than_cores_raise_an_error(mailbox):
     with pytest.raises(ConfigError, match="--workers 5: the cluster has 4 cores; expected at"):
-        ray_run._resources(5)
+        ray_train._resources(5)
 
 
 def test_engine_of_the_command_is_that_of_the_workers(monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.delenv("JAX_ENABLE_X64", raising=False)
-    assert ray_run._environment() == {"JAX_PLATFORMS": "cpu", "KERAS_BACKEND": "jax"}
+    assert ray_train._environment() == {"JAX_PLATFORMS": "cpu", "KERAS_BACKEND": "jax"}

@@ -24,4 +24,4 @@ def crash(run):
 def wait(run):
     """Take long, then fail, so that no process is left."""
     time.sleep(60)
-    raise RunError("nobody ended it")
+    raise RunError("no process ended it")

@@ -1,18 +1,31 @@
-"""Starts, stops and resumes of the runs of a table, with processes that only pretend to train."""
+"""Starts, stops and resumes of the runs of a set, with processes that only pretend to train."""
 
+import errno
 import time
 from multiprocessing import Pipe
 
 import pytest
 
-from rumcli.reproduction import budget as budgets
-from rumcli.reproduction import child, results, runner
-from rumcli.reproduction.budget import Budget
-from rumcli.reproduction.child import Ended
-from rumcli.reproduction.folder import FAILED, STOPPED, Mark
-from rumcli.sweeps.listener import Standing, SweepListener
-from rumcli.sweeps.results import FINISHED, UNFINISHED
-from rumcli.sweeps.worker import End
+from rumcli.errors import RunError
+from rumcli.jobs import budget as budgets
+from rumcli.jobs import local
+from rumcli.jobs.budget import SAVE, SAVE_AND_TEST, Budget, Deadline
+from rumcli.jobs.engine import Engine
+from rumcli.jobs.events import (
+    FAILED,
+    FINISHED,
+    STOPPED,
+    STOPPED_EARLY,
+    UNFINISHED,
+    JobListener,
+    RunProgress,
+    RunResult,
+)
+from rumcli.jobs.folder import Mark
+from rumcli.jobs.halving import Halving
+from rumcli.jobs.local import Gpus, LocalExecutor
+from rumcli.reproduction import results
+from rumcli.reproduction.queue import Queue
 from rumcli.training.stopping import StopRequest
 from tests.reproduction.files import PLAIN, finish_run, runs, table, write_summary
 
@@ -43,18 +56,19 @@ class Pretender:
 
     def news(self):
         self.steps += 1
-        if self.asked == child.SAVE_AND_TEST:
-            return [Ended(End(UNFINISHED), {"loss": 0.5}, self.steps, self._spent)]
-        if self.asked == child.SAVE:
-            return [Ended(End(UNFINISHED), None, self.steps, self._spent)]
+        if self.asked == SAVE_AND_TEST:
+            return [RunResult(UNFINISHED, "", {"loss": 0.5}, self.steps, self._spent)]
+        if self.asked == SAVE:
+            return [RunResult(UNFINISHED, "", None, self.steps, self._spent)]
         if time.monotonic() >= self._ends:
-            if self.end.state == FINISHED:
+            if self.end == RunResult(FINISHED):
                 write_summary(self.place, self.value)
-            return [Ended(self.end, None)]
-        return [Standing(self.steps, 20, "loss", None, False)]
+            return [self.end]
+        value = 0.9 if "lstm" in self.place.path.name else 0.1
+        return [RunProgress(self.steps, 20, "loss", value, False)]
 
 
-class Recorder(SweepListener):
+class Recorder(JobListener):
     """Records its events."""
 
     def __init__(self, action=None):
@@ -69,6 +83,9 @@ class Recorder(SweepListener):
     def progressed(self, run, standing, machine):
         self._action(run)
 
+    def retried(self, run, message):
+        self.began_runs.append(f"{run.name} again: {message}")
+
     def ended(self, run, state, message):
         self._running.discard(run.name)
         self.ends.append((run.name, state))
@@ -76,30 +93,35 @@ class Recorder(SweepListener):
 
 @pytest.fixture
 def small_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "_LOOK", 0.005)
+    monkeypatch.setattr(local, "LOOK", 0.005)
     monkeypatch.setattr(budgets, "LEAST", 0.01)
     monkeypatch.setattr(budgets, "LEAST_AGAIN", 0.05)
     monkeypatch.setattr(budgets, "LEAST_LEFT", 0.01)
     return table(tmp_path, conditions={"A": {"task.delay": 4}}, rows=PLAIN)
 
 
-def run_table(small_table, seconds, budget=None, slots=1, request=None, listener=None, ends=None):
+def execute(folder, todo, launch, slots=1, limit=None, listener=None, request=None, halving=None):
+    """Run some runs of a table."""
+    listener, request = listener or Recorder(), request or StopRequest()
+    engine = Engine(folder, Queue(folder, todo), listener, request, limit, halving)
+    LocalExecutor(launch, slots, Gpus([], 0), retries=1).run(engine)
+    return listener
+
+
+def run_table(small_table, seconds, budget=None, slots=1, ends=None, **others):
     """Run a small table; `seconds` is what each run takes, by a part of its name."""
     read, folder = small_table
     made = []
 
-    def launch(place):
+    def launch(place, variables):
         took = next((s for part, s in seconds.items() if part in place.path.name), 0.01)
         end = next((e for part, e in (ends or {}).items() if part in place.path.name), None)
-        made.append(Pretender(place, took, end or End(FINISHED)))
+        made.append(Pretender(place, took, end or RunResult(FINISHED)))
         return made[-1]
 
-    listener = listener or Recorder()
     limit = None if budget is None else Budget.of(budget, time.monotonic(), slots)
     todo = list(runs(read).values())
-    run = runner.Runner(folder, todo, launch, slots, limit, listener, request or StopRequest())
-    run.run()
-    return listener, made
+    return execute(folder, todo, launch, slots, others.pop("limit", limit), **others), made
 
 
 NAMES = ["gru-a-seed-1", "lstm-a-seed-1", "gru-a-seed-2", "lstm-a-seed-2"]
@@ -151,11 +173,13 @@ def test_a_run_with_a_larger_share_is_stopped_later(tmp_path, small_table):
 def test_run_past_its_share_continues_without_waiting_runs(small_table):
     listener, made = run_table(small_table, {"seed-1": 1000}, budget=0.8, slots=4)
     assert listener.began_runs == NAMES
-    assert [one.asked for one in made] == [child.SAVE_AND_TEST] * 2 + [None] * 2
+    assert [one.asked for one in made] == [SAVE_AND_TEST] * 2 + [None] * 2
 
 
 def test_failed_run_is_recorded_and_the_others_continue(small_table):
-    listener, _ = run_table(small_table, {}, ends={"lstm-a-seed-1": End(FAILED, "it is broken")})
+    listener, _ = run_table(
+        small_table, {}, ends={"lstm-a-seed-1": RunResult(FAILED, "it is broken")}
+    )
     assert dict(listener.ends) == {**dict.fromkeys(NAMES, FINISHED), "lstm-a-seed-1": FAILED}
     read, folder = small_table
     (failure,) = results.read(read, folder, 2, runs(read).values()).failures
@@ -166,12 +190,12 @@ def test_failed_run_keeps_its_earlier_test(small_table):
     # given
     read, folder = small_table
     todo = list(runs(read).values())
-    folder.begin(todo[0])
+    folder.begin(todo[0], todo[0].config)
     folder.mark(todo[0], Mark(STOPPED, "", 12, {"loss": 0.25}, 3.5))
 
     # when: twice, so that it is tried again after it has failed
     for _ in range(2):
-        run_table(small_table, {}, ends={NAMES[0]: End(FAILED, "no memory")})
+        run_table(small_table, {}, ends={NAMES[0]: RunResult(FAILED, "no memory")})
 
     # then
     found = results.read(read, folder, 2, todo)
@@ -179,7 +203,7 @@ def test_failed_run_keeps_its_earlier_test(small_table):
     assert (failure.run.name, failure.message) == (NAMES[0], "no memory")
     assert (failure.value, failure.step, failure.seconds) == (0.25, 12, 3.5)
     assert folder.mark_of(todo[0]).state == FAILED
-    folder.begin(todo[0])
+    folder.begin(todo[0], todo[0].config)
     assert results.outcome(read, folder, todo[0]).state == STOPPED
 
 
@@ -188,12 +212,11 @@ def test_a_run_whose_test_is_not_finite_has_failed(small_table):
     read, folder = small_table
     todo = list(runs(read).values())[:1]
 
-    def launch(place):
-        return Pretender(place, 0.01, End(FINISHED), value=float("nan"))
+    def launch(place, variables):
+        return Pretender(place, 0.01, RunResult(FINISHED), value=float("nan"))
 
     # when
-    listener = Recorder()
-    runner.Runner(folder, todo, launch, 1, None, listener, StopRequest()).run()
+    listener = execute(folder, todo, launch)
 
     # then
     assert listener.ends == [(NAMES[0], FAILED)]
@@ -215,7 +238,7 @@ def test_stop_request_saves_all_runs_without_testing(small_table):
 
     # then
     assert listener.began_runs == NAMES[:2]
-    assert [one.asked for one in made] == [child.SAVE] * 2
+    assert [one.asked for one in made] == [SAVE] * 2
     assert listener.ends == [(name, UNFINISHED) for name in NAMES[:2]]
     read, folder = small_table
     assert all(folder.mark_of(run) is None for run in runs(read).values())
@@ -229,13 +252,13 @@ def test_internal_error_leaves_no_process(small_table):
 
     read, folder = small_table
 
-    def launch(place):
+    def launch(place, variables):
         made.append(Pretender(place, 1000, None))
         return made[-1]
 
     todo = list(runs(read).values())
     with pytest.raises(KeyboardInterrupt):
-        runner.Runner(folder, todo, launch, 2, None, Recorder(interrupted), StopRequest()).run()
+        execute(folder, todo, launch, 2, listener=Recorder(interrupted))
     assert [one.killed for one in made] == [True, True]
 
 
@@ -245,18 +268,19 @@ def test_finished_runs_are_skipped_and_least_trained_runs_come_first(small_table
     todo = list(runs(read).values())
     finish_run(folder, todo[1], 0.5)
     for run, seconds in ((todo[0], 20.0), (todo[3], 10.0)):
-        folder.begin(run)
+        folder.begin(run, run.config)
         folder.mark(run, Mark(STOPPED, step=10, seconds=seconds))
 
     # then
-    assert [run.name for run in runner.left(folder, todo)] == [NAMES[2], NAMES[3], NAMES[0]]
+    queue = Queue(folder, todo)
+    assert [run.name for run in iter(queue.next, None)] == [NAMES[2], NAMES[3], NAMES[0]]
 
 
 def test_earlier_training_time_counts(small_table):
     # given
     read, folder = small_table
     todo = list(runs(read).values())
-    folder.begin(todo[0])
+    folder.begin(todo[0], todo[0].config)
     folder.mark(todo[0], Mark(STOPPED, step=10, seconds=5.0))
 
     # when: the others come to as much as it had
@@ -272,6 +296,82 @@ def test_earlier_training_time_counts(small_table):
 def test_invalid_time_counts_as_zero(small_table, noted):
     read, folder = small_table
     run = next(iter(runs(read).values()))
-    folder.begin(run)
-    folder.run_folder(run).write_json("reproduction.json", {"state": STOPPED, "seconds": noted})
+    folder.begin(run, run.config)
+    folder.run_folder(run).write_json("ended.json", {"state": STOPPED, "seconds": noted})
     assert folder.share(run).had == 0.0
+
+
+def test_run_whose_process_died_is_started_again_and_fails_the_second_time(small_table):
+    # when: each process reports its death
+    listener, _ = run_table(small_table, {}, ends={NAMES[0]: "its process ended by signal 9"})
+
+    # then
+    assert listener.began_runs[:3] == [
+        NAMES[0],
+        f"{NAMES[0]} again: its process ended by signal 9",
+        NAMES[0],
+    ]
+    assert dict(listener.ends) == {**dict.fromkeys(NAMES, FINISHED), NAMES[0]: FAILED}
+    read, folder = small_table
+    message = folder.mark_of(runs(read)[NAMES[0]]).message
+    assert message == "its process ended by signal 9; its checkpoints are intact"
+
+
+def test_deadline_saves_all_runs_without_testing(small_table):
+    limit = Deadline(time.monotonic() + 0.1)
+    listener, made = run_table(small_table, {"seed": 1000}, slots=2, limit=limit)
+    assert listener.began_runs == NAMES[:2]
+    assert [one.asked for one in made] == [SAVE] * 2
+
+
+def test_worse_runs_of_a_search_are_stopped_early(small_table):
+    halving = Halving(first=1, factor=2.0, steps=20)
+    listener, _ = run_table(small_table, {"lstm": 1000}, halving=halving)
+    assert dict(listener.ends) == {
+        name: STOPPED_EARLY if "lstm" in name else FINISHED for name in NAMES
+    }
+    read, folder = small_table
+    assert folder.mark_of(runs(read)[NAMES[1]]).state == STOPPED_EARLY
+
+
+def test_full_disk_at_the_start_of_a_run_saves_the_others(small_table, monkeypatch):
+    # given
+    read, folder = small_table
+    begin = type(folder).begin
+    made = []
+
+    def launch(place, variables):
+        made.append(Pretender(place, 1000, None))
+        return made[-1]
+
+    def refuse(self, run, asked):
+        if run.name != NAMES[0]:
+            raise RunError("No space left on device")
+        return begin(self, run, asked)
+
+    monkeypatch.setattr(type(folder), "begin", refuse)
+
+    # when
+    with pytest.raises(RunError, match="No space left"):
+        execute(folder, list(runs(read).values()), launch, 2)
+
+    # then
+    assert [one.asked for one in made] == [SAVE]
+
+
+def test_process_that_cannot_start_is_reported(small_table):
+    read, folder = small_table
+
+    def launch(place, variables):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with pytest.raises(RunError, match=r"can't start the process of .*gru-a-seed-1: Resource temp"):
+        execute(folder, list(runs(read).values()), launch)
+
+
+def test_run_folder_that_is_a_link_fails_and_the_others_continue(small_table, tmp_path):
+    _, folder = small_table
+    (tmp_path / "elsewhere").mkdir()
+    (folder.path / NAMES[0]).symlink_to(tmp_path / "elsewhere")
+    listener, _ = run_table(small_table, {})
+    assert dict(listener.ends) == {**dict.fromkeys(NAMES, FINISHED), NAMES[0]: FAILED}

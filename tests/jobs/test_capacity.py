@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rumcli.errors import ConfigError
-from rumcli.sweeps import capacity
-from rumcli.sweeps.capacity import Machine
+from rumcli.jobs import capacity
+from rumcli.jobs.capacity import Machine
 
 MACHINES = st.lists(st.builds(Machine, st.integers(0, 64), st.integers(0, 8)), max_size=5)
 

@@ -1,15 +1,17 @@
 """Effects of Ray on this process, with a stand-in for Ray."""
 
+import errno
 import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from rumcli.errors import ConfigError
-from rumcli.sweeps import connection
+from rumcli.errors import ConfigError, RunError
+from rumcli.jobs import cluster
 
 TERMINATED = 128 + signal.SIGTERM
 
@@ -33,7 +35,7 @@ def stand_in(monkeypatch, starts=lambda: None):
     """Replace Ray by an object that handles SIGTERM as Ray does; return its recorded calls."""
     told = []
 
-    def init(**options):
+    def init(address, **options):
         told.append("init")
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
         starts()
@@ -49,24 +51,16 @@ def terminate():
 
 def test_sigterm_handler_is_restored_after_ray(before, monkeypatch):
     told = stand_in(monkeypatch)
-    with connection.ray("here:6379", 1, debug=False):
+    with cluster.connected("here:6379", debug=False):
         assert told == ["init"]
+        assert signal.getsignal(signal.SIGTERM) is before
     assert told == ["init", "shutdown"]
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-@pytest.mark.usefixtures("before")
-def test_sigterm_ends_ray_and_keeps_its_exit_code(monkeypatch):
-    told = stand_in(monkeypatch)
-    with pytest.raises(SystemExit) as ended, connection.ray("here:6379", 1, debug=False):
-        terminate()
-    assert ended.value.code == TERMINATED
-    assert told == ["init", "shutdown"]
-
-
 def test_sigterm_while_ray_starts_ends_with_its_own_code(before, monkeypatch):
     stand_in(monkeypatch, starts=terminate)
-    with pytest.raises(SystemExit) as ended, connection.ray("here:6379", 1, debug=False):
+    with pytest.raises(SystemExit) as ended, cluster.connected("here:6379", debug=False):
         pytest.fail("Ray has started")
     assert ended.value.code == TERMINATED
     assert signal.getsignal(signal.SIGTERM) is before
@@ -80,8 +74,8 @@ def test_cluster_that_rejects_the_connection_is_reported_in_one_line(monkeypatch
 
     stand_in(monkeypatch, starts=refuse)
     with (
-        pytest.raises(ConfigError, match="--address here:6379: can't start on Ray: there is no c"),
-        connection.ray("here:6379", 1, debug=False),
+        pytest.raises(ConfigError, match="--address here:6379: can't connect to Ray: there is"),
+        cluster.connected("here:6379", debug=False),
     ):
         pytest.fail("Ray has started")
 
@@ -93,6 +87,48 @@ def test_a_current_folder_that_ray_cannot_take_is_named(before, monkeypatch):
     stand_in(monkeypatch, fail)
     with (
         pytest.raises(ConfigError, match="is not valid Unicode; start from another folder"),
-        connection.ray(None, 1, False),
+        cluster.connected("auto", debug=False),
     ):
         pass
+
+
+class TheirError(Exception):
+    """As Ray Tune's, of which the text is a traceback."""
+
+
+TRACEBACK = """Traceback (most recent call last):
+  File "tune_controller.py", line 1227, in _on_result
+    on_result(trial, *args, **kwargs)
+OSError: [Errno 28] No space left on device
+"""
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (TheirError(TRACEBACK), "Ray Tune stopped: OSError: [Errno 28] No space left on"),
+        (TheirError(), "Ray Tune stopped: it does not say why"),
+        (OSError(errno.ENOSPC, "No space left on device"), "can't write to out: No space left"),
+        (RunError("can't write to out/point-1-seed-2: No space"), "can't write to out/point-1-s"),
+    ],
+)
+def test_aborted_set_reports_its_cause_in_one_line(raised, expected):
+    with pytest.raises(RunError) as error, cluster.breaking_off(Path("out"), TheirError):
+        raise raised
+    assert str(error.value).startswith(expected)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1:1", "nothing answers there: Connection refused; to start a cluster: ray start"),
+        ("ray://here:1", "expected HOST:PORT, as 'ray start' shows, or auto"),
+        ("here", "expected HOST:PORT"),
+    ],
+)
+def test_unreachable_cluster_is_reported_at_once(address, expected):
+    with pytest.raises(ConfigError) as error:
+        cluster.check_address(address)
+    assert str(error.value).startswith(f"--address {address}: ")
+    assert expected in str(error.value)

@@ -18,13 +18,12 @@ from typing import Any
 
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RumError, RunError
-from rumcli.sweeps import connection, tune, worker
+from rumcli.jobs import cluster, worker
 from rumcli.training import stopping
 from rumcli.training.listener import Listener
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
 
-LOCAL = "local"
 _RESTARTS = 3  # after the loss of a worker or a node
 _BETWEEN = 0.5  # seconds between two exchanges of news
 _PASSED_ON = ("JAX_PLATFORMS",)
@@ -86,10 +85,8 @@ def run(
     """
     os.environ.update(_ENVIRONMENT)
     cores = max(workers, os.cpu_count() or 1)
-    place = None if address == LOCAL else address
     with contextlib.ExitStack() as stack:
-        stack.enter_context(tune.stdout_kept_clean(debug))
-        stack.enter_context(connection.ray(place, cores, debug, "--ray"))
+        stack.enter_context(cluster.connected(address, debug, "--ray", cores))
         storage = stack.enter_context(_storage(folder))
         request = stack.enter_context(stopping.listening())  # after Ray, which takes SIGTERM
         import ray
@@ -100,7 +97,7 @@ def run(
             "run": run,
             "folder": str(folder.path.resolve()),
             "mailbox": mailbox,
-            "host": "127.0.0.1" if address == LOCAL else None,
+            "host": "127.0.0.1" if address == cluster.LOCAL else None,
             "place": str(Path.cwd()),
             "environment": _environment(),
             "start": start,
@@ -227,7 +224,7 @@ def _train(
     runtime = Runtime(Placement("all", address, count, rank), lambda message: None)
     with contextlib.ExitStack() as stack:
         if rank == 0:
-            stack.enter_context(worker.held(place, request))
+            stack.enter_context(worker.held(place, lambda: request.signal is not None))
         texts = material.for_training(run, place if rank == 0 else None)
         settings["start"](run, runtime.start)
         group = runtime.group

@@ -1,0 +1,191 @@
+"""Options, checks and closing lines of the commands that run a set of runs."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rumcli import own_code, signals
+from rumcli.cli import code, engine, options
+from rumcli.cli.showing import Showing
+from rumcli.errors import ConfigError, RunError
+from rumcli.reporting import output, wording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rumcli.config import RunConfig
+    from rumcli.jobs.engine import JobQueue
+    from rumcli.jobs.events import JobListener
+    from rumcli.jobs.execution import Ending, Options, Resources
+    from rumcli.jobs.folder import JobFolder, Outcome
+    from rumcli.jobs.halving import Halving
+    from rumcli.reporting.sweep_progress import Kind
+
+Jobs = Annotated[
+    int | None,
+    options.integer("Runs at the same time. Default: as many as the machines have room for."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT|auto",
+        help="Ray cluster that is running. Default: this machine, without Ray.",
+    ),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Time for all, as in 30m or 2h, shared out among the runs; what is not done then is "
+        "saved and tested. Default: until all are done.",
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(help="Continue what is in this folder; runs that failed are tried again."),
+]
+
+# To a signal before the runs begin: Ray's processes take their time to end.
+_ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
+
+
+def parse(
+    jobs: int | None,
+    address: str | None,
+    budget: str | None,
+    seeds: int | None,
+    debug: bool,
+) -> Options:
+    """Check the values of the common options.
+
+    Raises:
+        ConfigError: If one is wrong.
+    """
+    from rumcli.jobs import budget as budgets
+    from rumcli.jobs.execution import Options
+
+    for flag, number in (("--jobs", jobs), ("--seeds", seeds)):
+        if number is not None:
+            options.at_least(flag, 1, number)
+    seconds = None if budget is None else budgets.parse(budget)
+    return Options(jobs, address, seconds, None, debug)
+
+
+def command(name: str, place: Path, chosen: Options, budget: str | None, trusted: bool) -> str:
+    """Return the command that continues a set: what its directory does not have is repeated."""
+    found = {"--jobs": chosen.jobs, "--address": chosen.address, "--budget": budget}
+    words = [word for flag, v in found.items() if v is not None for word in (flag, str(v))]
+    trust = [own_code.TRUST] if trusted else []
+    return shlex.join(["rum", name, "--resume", str(place), *words, *trust])
+
+
+def listener(kind: Kind, showing: Showing) -> JobListener:
+    """Return a listener that shows the progress of a set."""
+    from rumcli.reporting import sweep_progress
+
+    return sweep_progress.listener(output.stderr(), showing.quiet, output.is_live(), kind)
+
+
+def run(
+    folder: JobFolder,
+    queue: JobQueue,
+    resources: Resources,
+    chosen: Options,
+    listener: JobListener,
+    command: str,
+    halving: Halving | None = None,
+) -> Ending:
+    """Run what is left of a set; see `jobs.execution.run`.
+
+    Args:
+        folder: Directory of the set.
+        queue: The runs in their order.
+        resources: Resources of each run.
+        chosen: Where, and within which time.
+        listener: Shows the progress.
+        command: The command that continues the set.
+        halving: Stops runs early; None: none.
+
+    Raises:
+        RunError: If it ended before its time; it names the command.
+    """
+    from rumcli.jobs import execution
+
+    start = functools.partial(_start, chosen.debug)
+    response = _ENDING_RAY if chosen.address else signals.ENDING
+    try:
+        with signals.responding(response):
+            return execution.run(folder, queue, resources, chosen, listener, start, halving)
+    except RunError as error:
+        raise RunError(f"{error}; to go on: {command}") from error
+
+
+def check_runs(names: Iterable[RunConfig], data: Iterable[RunConfig], trusted: bool) -> None:
+    """Check the code and the data of runs before anything starts.
+
+    Args:
+        names: Runs that name all code of the set.
+        data: Runs that name all its texts and stories.
+        trusted: Whether the user trusts the code.
+
+    Raises:
+        ConfigError: If code is not trusted or not found, or data are missing.
+    """
+    from rumcli.training import material
+
+    for run in names:
+        code.check(run, trusted)
+    checked = set()
+    for run in data:
+        task = run.task
+        has_data = task.name == "ptb" or getattr(task, "data", None) is not None
+        if has_data and repr(task) not in checked:
+            checked.add(repr(task))
+            material.for_training(run, None)
+
+
+def _start(debug: bool, run: RunConfig) -> None:
+    """Import Keras, and the user's code, in the process of a run."""
+    engine.start(debug, quiet=True)
+    code.admit(run)
+
+
+def tell(ending: Ending, done: int, planned: int | None, command: str, showing: Showing) -> None:
+    """Print how many runs are left, and the command that continues."""
+    if ending.signal is not None or (done != planned and not showing.quiet):
+        why = "stopped; " if ending.signal is not None else ""
+        if ending.signal is None and ending.out_of_time:
+            why = "the time is over; "
+        count = wording.counted_of(done, planned, "run")
+        output.note(f"{why}{count} done; to go on: {command}")
+
+
+def end(ending: Ending, failed: Sequence[Outcome]) -> None:
+    """End with the code of a signal, or with 1 if runs failed.
+
+    Raises:
+        SystemExit: With 128 and the signal's number.
+        RunError: If runs failed.
+    """
+    if ending.signal is not None:
+        raise SystemExit(128 + ending.signal)
+    if failed:
+        count = wording.counted(len(failed), "run")
+        raise RunError(f"{count} failed; {failed[0].run.name}: {failed[0].message}")
+
+
+def exclude(flag: str, **others: object) -> None:
+    """Refuse options that make no sense beside another one.
+
+    Raises:
+        ConfigError: If one of them was given.
+    """
+    for name, value in others.items():
+        if value is not None and value != []:
+            shown = name if name.isupper() else f"--{name}"
+            raise ConfigError(f"{flag} and {shown} exclude each other")

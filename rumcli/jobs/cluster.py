@@ -1,0 +1,277 @@
+"""The executor of a Ray cluster: every run is a trial of Ray Tune.
+
+Ray keeps no state of a run: a process or machine may die at any time, and another one continues
+from the last checkpoint in the run directory, which all machines see under the same path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rumcli import files
+from rumcli.errors import ConfigError, RunError
+from rumcli.jobs import capacity, worker
+from rumcli.jobs.capacity import Machine
+from rumcli.jobs.engine import Engine
+from rumcli.jobs.events import RunProgress
+from rumcli.jobs.folder import STOP
+from rumcli.jobs.worker import Start
+from rumcli.training.run_folder import RunFolder
+
+LOCAL = "local"
+_LARGEST_PORT = 65535
+_STORE = 80 * 2**20  # bytes: the least that Ray takes; nothing large goes through it
+_SECONDS_TO_ANSWER = 5.0
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # `StopRequest` handles it
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+}
+
+
+def check_address(address: str, flag: str = "--address") -> None:
+    """Make sure that something listens at an address; Ray would try for minutes.
+
+    Args:
+        address: HOST:PORT, or auto.
+        flag: Option that names it.
+
+    Raises:
+        ConfigError: If it is not the address of a cluster, or nothing listens there.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or int(port) > _LARGEST_PORT:
+        raise ConfigError(f"{flag} {address}: expected HOST:PORT, as 'ray start' shows, or auto")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise ConfigError(
+            f"{flag} {address}: nothing answers there: {error.strerror or error}; to start a "
+            "cluster: ray start --head"
+        ) from error
+
+
+@contextlib.contextmanager
+def connected(
+    address: str, debug: bool, flag: str = "--address", cores: int | None = None
+) -> Iterator[None]:
+    """Connect to a cluster, or be one, while the block runs.
+
+    Args:
+        address: Address of a running cluster, or `"auto"`; `"local"` starts one on this machine.
+        debug: Whether to show what Ray and its processes print.
+        flag: Option that names the cluster.
+        cores: Number of cores of a cluster on this machine.
+
+    Raises:
+        ConfigError: If the connection fails.
+        SystemExit: With 143 at SIGTERM while it connects.
+    """
+    os.environ.update(_ENVIRONMENT)
+    import ray
+
+    level = logging.WARNING if debug else logging.CRITICAL
+    with contextlib.ExitStack() as stack:
+        # Ray prints on stdout about processes that died; a result may follow there.
+        place = sys.stderr if debug else stack.enter_context(Path(os.devnull).open("w"))
+        stack.enter_context(contextlib.redirect_stdout(place))
+        options: dict[str, Any] = {"logging_level": level, "log_to_driver": debug}
+        if address == LOCAL:
+            # Short: the names of sockets may have 107 bytes.
+            short = "/tmp" if os.name == "posix" else None
+            state = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="rum-", dir=short, ignore_cleanup_errors=True)
+            )
+            options |= {"num_cpus": cores, "object_store_memory": _STORE, "_temp_dir": state}
+            options["include_dashboard"] = False
+        stack.callback(ray.shutdown)
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            with contextlib.nullcontext() if debug else _without_stderr():
+                ray.init(address, **options)
+        except SystemExit:  # its answer to SIGTERM, with 1 or 15, as it takes the signal for itself
+            raise SystemExit(128 + signal.SIGTERM) from None
+        except Exception as error:  # bare ones too, as where its processes do not come up in time
+            line = " ".join(str(error).split())[:300]
+            if isinstance(error, UnicodeEncodeError):
+                line = f"the name of {Path.cwd()} is not valid Unicode; start from another folder"
+            raise ConfigError(
+                f"{flag} {address}: can't connect to Ray: {line}; expected a running cluster, "
+                "and here its token, if it has one: ~/.ray/auth_token"
+            ) from error
+        finally:
+            if threading.current_thread() is threading.main_thread() and before is not None:
+                signal.signal(signal.SIGTERM, before)
+        for name in ("ray", "ray.tune", "ray.train", "ray.data"):
+            logging.getLogger(name).setLevel(level)
+        yield
+
+
+@contextlib.contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Hide what Ray's native library prints of each attempt to connect."""
+    try:
+        saved = os.dup(2)
+    except OSError:  # closed, as daemons have it
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def slots(cores: int, gpus: float) -> int:
+    """Return how many runs with so many cores and GPUs the cluster has room for.
+
+    Raises:
+        ConfigError: If no machine has room for one.
+    """
+    import ray
+
+    machines = [
+        Machine(int(node["Resources"].get("CPU", 0)), int(node["Resources"].get("GPU", 0)))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+    return capacity.slots(machines, cores, gpus)
+
+
+class RayExecutor:
+    """Runs a set on the cluster to which this process is connected.
+
+    Args:
+        folder: Directory of the set, on a file system that all machines see.
+        start: Imports what a run needs.
+        cores: Number of cores of each run.
+        gpus: Number of GPUs of each run.
+        retries: How often a run whose process or machine died is started again.
+        jobs: Largest number of runs at the same time; None: as many as there is room for.
+    """
+
+    def __init__(
+        self, folder: Path, start: Start, cores: int, gpus: float, retries: int, jobs: int | None
+    ) -> None:
+        self._folder = folder
+        self._start = start
+        self._cores = cores
+        self._gpus = gpus
+        self._retries = retries
+        self._jobs = jobs
+
+    def run(self, engine: Engine) -> None:
+        """Run what the engine starts, until it starts no more.
+
+        Raises:
+            RunError: If Ray Tune ended before that.
+        """
+        from ray import tune
+
+        from rumcli.jobs.ray_tune import Runs, Watch
+
+        given = {
+            "place": str(Path.cwd()),
+            "command": sys.argv,
+            "cores": self._cores,
+            "environment": worker.environment() | worker.gpu_environment(self._gpus),
+            "start": self._start,
+        }
+        runs = Runs(engine, given)
+        watch = Watch(engine, runs)
+        with files.reachable(self._folder.resolve()) as place:
+            state = place / "ray"
+            _remove(state)
+            tuner = tune.Tuner(
+                tune.with_resources(trial, {"cpu": self._cores, "gpu": self._gpus}),
+                tune_config=tune.TuneConfig(
+                    search_alg=runs,
+                    num_samples=-1,
+                    max_concurrent_trials=self._jobs,
+                    reuse_actors=False,  # each run in a process of its own
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    name="tune",
+                    storage_path=str(state),
+                    verbose=0,
+                    callbacks=[watch],
+                    stop=watch.stopper,
+                    failure_config=tune.FailureConfig(max_failures=self._retries),
+                ),
+            )
+            try:
+                with breaking_off(self._folder, tune.TuneError):
+                    tuner.fit()
+            finally:
+                _remove(state)
+
+
+def trial(config: dict[str, Any]) -> dict[str, Any]:
+    """Train a run in a process of Ray's, on any machine of the cluster."""
+    from ray import tune
+
+    worker.prepare(config["cores"], config["environment"])
+    sys.argv = config["command"]  # for the provenance; those of Ray's processes are its own
+    with contextlib.suppress(OSError):  # where own code is found; another machine may lack it
+        os.chdir(config["place"])
+    folder = Path(config["folder"])
+
+    def control() -> str:
+        """Return the request in the file `stop` of the run directory."""
+        try:
+            return files.read_regular(folder / STOP, 100).decode()
+        except OSError:
+            return ""
+
+    def report(progress: RunProgress) -> None:
+        tune.report({"progress": progress})
+
+    return {"end": worker.train(RunFolder(folder), config["start"], control, report)}
+
+
+@contextlib.contextmanager
+def breaking_off(place: Path, kind: type[Exception]) -> Iterator[None]:
+    """Turn what ends Ray Tune's loop into one line.
+
+    Args:
+        place: Directory of the set.
+        kind: The exception into which Ray Tune turns another one, with the whole traceback.
+
+    Raises:
+        RunError: If the block raised one.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(files.cannot_write(place, error)) from error
+    except kind as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        line = lines[-1][:300] if lines else "it does not say why"
+        raise RunError(f"Ray Tune stopped: {line}") from error
+
+
+def _remove(state: Path) -> None:
+    if state.is_symlink():
+        state.unlink()
+    shutil.rmtree(state, ignore_errors=True)

@@ -1,0 +1,228 @@
+"""The decisions over a set of runs: which one starts, continues, or stops, and what is recorded.
+
+An executor asks for them and reports the events; it decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from rumcli.config import RunConfig
+from rumcli.errors import ConfigError
+from rumcli.jobs.budget import SAVE, Deadline, Share
+from rumcli.jobs.events import (
+    FAILED,
+    FINISHED,
+    STOPPED,
+    STOPPED_EARLY,
+    UNFINISHED,
+    Job,
+    JobListener,
+    RunProgress,
+    RunResult,
+)
+from rumcli.jobs.folder import JobFolder, Mark
+from rumcli.jobs.halving import Halving
+from rumcli.training.run_folder import RunFolder
+from rumcli.training.stopping import StopRequest
+
+
+class JobQueue(Protocol):
+    """The runs of a set in their order."""
+
+    @property
+    def planned(self) -> int | None:
+        """Number of runs; None if only time limits them."""
+
+    @property
+    def done_before(self) -> int:
+        """Number of these runs that were done before."""
+
+    def next(self) -> Job | None:
+        """Return the next run that is to start; None if there is none left."""
+
+    def ended(self, job: Job) -> None:
+        """Take note of a run that is over."""
+
+    def config(self, job: Job) -> RunConfig:
+        """Return the configuration of a run."""
+
+    def shares(self) -> Iterator[Share]:
+        """Yield the shares of the runs that are left; none where only time limits them."""
+
+
+class Executor(Protocol):
+    """A place where runs run."""
+
+    def run(self, engine: Engine) -> None:
+        """Run what the engine starts, until it starts no more.
+
+        It calls `next` for a run, `began` once that has a process, `progressed`, `retried` and
+        `ended` with its reports, and `stops` several times a second.
+        """
+
+
+@dataclass
+class _Running:
+    ends: float  # end of its share, in seconds of the monotonic clock
+    asked: float | None = None  # when it was requested to stop
+
+
+class Engine:
+    """Brings all runs of a set to their end, or to that of their time.
+
+    Args:
+        folder: Directory of the set.
+        queue: The runs in their order.
+        listener: Receives the events.
+        request: Requests a stop.
+        limit: Time limit.
+        halving: Stops runs of a search early; None: none.
+
+    Attributes:
+        is_closed: Whether all runs were requested to stop.
+        is_out_of_time: Whether the limit was the reason.
+    """
+
+    def __init__(
+        self,
+        folder: JobFolder,
+        queue: JobQueue,
+        listener: JobListener,
+        request: StopRequest,
+        limit: Deadline | None = None,
+        halving: Halving | None = None,
+    ) -> None:
+        self._folder = folder
+        self._queue = queue
+        self._listener = listener
+        self._request = request
+        self._limit = limit or Deadline()
+        self._halving = halving
+        self._running: dict[Job, _Running] = {}
+        self._again: list[Job] = []  # stopped before their end, while others were waiting
+        self._repeated: set[Job] = set()
+        self._early: dict[Job, str] = {}  # to be stopped by halving, with the reason
+        self._tests: list[float] = []  # seconds from the request to stop to the end
+        self.is_closed = False
+        self.is_out_of_time = False
+
+    def next(self) -> tuple[Job, RunFolder] | None:
+        """Return a run that can start now, with its directory; None if there is none.
+
+        Raises:
+            RunError: If its directory can't be written.
+        """
+        while self._request.signal is None and not self.is_closed:
+            if (job := self._choose(time.monotonic())) is None:
+                return None
+            try:
+                return job, self._folder.begin(job, self._queue.config(job))
+            except ConfigError as error:
+                self._listener.began(job)
+                self.ended(job, RunResult(FAILED, str(error)))
+        return None
+
+    @property
+    def may_continue(self) -> bool:
+        """Whether a run may still start, once another one has stopped."""
+        return bool(self._running) and self._limit.is_shared and not self.is_closed
+
+    def began(self, job: Job) -> None:
+        """Handle the start of a run's process."""
+        now, ends = time.monotonic(), self._limit.end
+        if self._limit.is_shared:
+            others = [one.ends for name, one in self._running.items() if name != job]
+            again = map(self._folder.share, self._again)
+            rest = again if job in self._repeated else self._queue.shares()
+            waiting = [self._folder.share(job), *rest]
+            ends = self._limit.until(now, others, waiting, self._test_seconds)
+        self._running[job] = _Running(ends)
+        self._listener.began(job)
+
+    def progressed(self, job: Job, progress: RunProgress, machine: str) -> None:
+        """Handle a report of a run."""
+        self._listener.progressed(job, progress, machine)
+        value = progress.value
+        if self._halving is None or value is None or job in self._early:
+            return
+        score = -value if progress.higher_is_better else value
+        if not self._halving.allows(job.name, progress.step, score):
+            self._early[job] = f"at step {progress.step}"
+
+    def retried(self, job: Job, message: str) -> None:
+        """Handle the death of a run's process; it is started again."""
+        self._listener.retried(job, message)
+
+    def stops(self) -> dict[Job, str]:
+        """Return the running runs that are to stop now, and how."""
+        now = time.monotonic()
+        if self._request.signal is not None:
+            return self._close("asked to stop", SAVE, now)
+        if self._limit.is_over(now):
+            self.is_out_of_time = True
+            return self._close(self._limit.why, self._limit.how, now)
+        found = {job: SAVE for job in self._early if job in self._running}
+        over = [job for job, one in self._running.items() if now >= one.ends]
+        if over and any(True for _ in self._queue.shares()):  # else no other run needs the place
+            found |= dict.fromkeys(over, self._limit.how)
+        return self._asked(found, now)
+
+    def ended(self, job: Job, result: RunResult) -> None:
+        """Handle the end of a run, or of a part of it."""
+        one = self._running.pop(job, None)
+        if one is not None and one.asked is not None:
+            self._tests.append(time.monotonic() - one.asked)
+        state, message = result.state, result.message
+        early = self._early.pop(job, None)
+        if state == FINISHED:
+            summary = self._folder.run_folder(job).finished(self._queue.config(job))
+            if summary is None:
+                state, message = FAILED, "its summary.json has no finite figure of the test"
+        elif state == UNFINISHED and early:
+            state, message = STOPPED_EARLY, early
+            self._folder.mark(job, Mark(state, message, result.step, None, result.seconds))
+        elif state == UNFINISHED and result.figures is not None:
+            state, message = STOPPED, f"at step {result.step}"
+            seconds = round(result.seconds, 3)
+            self._folder.mark(job, Mark(state, "", result.step, result.figures, seconds))
+        if state == FAILED:
+            self._folder.mark_failed(job, message)
+        if state in (STOPPED, UNFINISHED) and not self.is_closed:
+            self._again.append(job)
+        else:
+            self._queue.ended(job)
+        self._listener.ended(job, state, message)
+
+    def _choose(self, now: float) -> Job | None:
+        """Return the next run: a new one, or the one that has trained least."""
+        if not self._limit.may_begin(now, again=False):
+            return None
+        if (job := self._queue.next()) is not None:
+            return job
+        if not self._again or not self._limit.may_begin(now, again=True):
+            return None
+        job = min(self._again, key=lambda one: self._folder.share(one).level)
+        self._again.remove(job)
+        self._repeated.add(job)
+        return job
+
+    def _close(self, why: str, how: str, now: float) -> dict[Job, str]:
+        self._again.clear()
+        if not self.is_closed:
+            self.is_closed = True
+            self._listener.stopping(why)
+        return self._asked(dict.fromkeys(self._running, how), now)
+
+    def _asked(self, found: dict[Job, str], now: float) -> dict[Job, str]:
+        for job in found:
+            self._running[job].asked = self._running[job].asked or now
+        return found
+
+    @property
+    def _test_seconds(self) -> float:
+        """How long a run that is stopped takes to save and to be tested, as far as is known."""
+        return sum(self._tests) / len(self._tests) if self._tests else 0.0

@@ -1,0 +1,159 @@
+"""Run a set: choose the executor and the limit of time, and run the engine on them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import time
+from dataclasses import dataclass
+
+from rumcli import files, machine
+from rumcli.errors import ConfigError, RunError
+from rumcli.jobs import capacity, cluster, local
+from rumcli.jobs.budget import Budget, Deadline
+from rumcli.jobs.capacity import Machine
+from rumcli.jobs.engine import Engine, Executor, JobQueue
+from rumcli.jobs.events import JobListener
+from rumcli.jobs.folder import JobFolder
+from rumcli.jobs.halving import Halving
+from rumcli.jobs.worker import Start
+from rumcli.training import stopping
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The resources of each run.
+
+    Attributes:
+        cores: Number of cores; None: those of this machine are divided, on a cluster one.
+        gpus: Number of GPUs; None: the runs share all of this machine, on a cluster none.
+        retries: How often a run whose process or machine died is started again.
+    """
+
+    cores: int | None = None
+    gpus: float | None = None
+    retries: int = 3
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of every command that runs a set.
+
+    Attributes:
+        jobs: Largest number of runs at the same time; None: as many as there is room for.
+        address: Address of a Ray cluster; None: this machine.
+        budget: Seconds that the runs share; None: no limit.
+        hours: Time limit without shares, if there is no budget; None: none.
+        debug: Whether to show what the processes print.
+    """
+
+    jobs: int | None = None
+    address: str | None = None
+    budget: float | None = None
+    hours: float | None = None
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of a set of runs.
+
+    Attributes:
+        signal: Number of the signal that requested it; None if none did.
+        out_of_time: Whether the limit of time was reached.
+    """
+
+    signal: int | None = None
+    out_of_time: bool = False
+
+
+def check(options: Options) -> None:
+    """Check that a set can be run where the options say, before anything starts.
+
+    Raises:
+        ConfigError: If Ray is missing, or nothing listens at the address.
+    """
+    if options.address is not None:
+        if importlib.util.find_spec("ray") is None:
+            raise ConfigError(
+                f"--address {options.address} needs ray: pip install 'rumcli[cluster]' (without "
+                "--address the runs use this machine)"
+            )
+        cluster.check_address(options.address)
+
+
+def run(
+    folder: JobFolder,
+    queue: JobQueue,
+    resources: Resources,
+    options: Options,
+    listener: JobListener,
+    start: Start,
+    halving: Halving | None = None,
+) -> Ending:
+    """Run what is left of a set.
+
+    Args:
+        folder: Its directory, which this process has locked.
+        queue: The runs in their order.
+        resources: Resources of each run.
+        options: Where, and within which time.
+        listener: Receives the events.
+        start: Imports what a run needs, in its process.
+        halving: Stops runs early; None: none.
+
+    Raises:
+        ConfigError: If the cluster does not answer, or no machine has the resources of a run.
+        RunError: If it ended before its time, as with a full disk.
+    """
+    left = None if queue.planned is None else max(1, queue.planned - queue.done_before)
+    with contextlib.ExitStack() as stack:
+        if options.address is None:
+            executor, slots = _local(resources, options, left, start)
+        else:
+            stack.enter_context(cluster.connected(options.address, options.debug))
+            executor, slots = _on_ray(resources, options, left, start, folder)
+        # After Ray, which takes SIGTERM for itself.
+        request = stack.enter_context(stopping.listening(stopping.MANY_RUNS))
+        limit, now = Deadline(), time.monotonic()
+        if options.budget is not None:
+            limit = Budget.of(options.budget, now, slots)
+        elif options.hours is not None:
+            limit = Deadline(now + 3600 * options.hours)
+        engine = Engine(folder, queue, listener, request, limit, halving)
+        listener.started(str(folder.path), queue.planned, queue.done_before, slots)
+        try:
+            executor.run(engine)
+        except OSError as error:
+            raise RunError(files.cannot_write(folder.path, error)) from error
+        finally:
+            listener.finished()
+    return Ending(request.signal, engine.is_out_of_time)
+
+
+def _local(
+    wanted: Resources, options: Options, left: int | None, start: Start
+) -> tuple[Executor, int]:
+    found = machine.cores()
+    cores = max(1, int(min(found["usable"] or 1, found["quota"] or float("inf"))))
+    gpus = local.visible_gpus() if wanted.gpus else []
+    each, jobs = wanted.cores or 1, options.jobs
+    # With --jobs the runs may share cores, but never a GPU that is not to be shared.
+    here = Machine(cores if jobs is None else jobs * each, len(gpus))
+    slots = _least(capacity.slots([here], each, wanted.gpus or 0.0), jobs, left)
+    used = wanted.cores or max(1, cores // slots)
+    launch = functools.partial(local.Child, start=start, cores=used, debug=options.debug)
+    return local.LocalExecutor(launch, slots, local.Gpus(gpus, wanted.gpus), wanted.retries), slots
+
+
+def _on_ray(
+    wanted: Resources, options: Options, left: int | None, start: Start, folder: JobFolder
+) -> tuple[Executor, int]:
+    cores, gpus, jobs = wanted.cores or 1, wanted.gpus or 0.0, options.jobs
+    slots = _least(cluster.slots(cores, gpus), jobs, left)
+    return cluster.RayExecutor(folder.path, start, cores, gpus, wanted.retries, jobs), slots
+
+
+def _least(slots: int, *limits: int | None) -> int:
+    return min([slots, *(limit for limit in limits if limit is not None)])

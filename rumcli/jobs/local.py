@@ -1,0 +1,286 @@
+"""The executor of this machine: each run in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from rumcli.errors import RunError
+from rumcli.jobs import worker
+from rumcli.jobs.budget import SAVE
+from rumcli.jobs.engine import Engine
+from rumcli.jobs.events import FAILED, UNFINISHED, Job, RunProgress, RunResult
+from rumcli.jobs.worker import Start
+from rumcli.training.run_folder import RunFolder
+
+LOOK = 0.25  # seconds between two looks at the clock and at signals
+
+
+Launch = Callable[[RunFolder, Mapping[str, str]], "Child"]
+
+
+class Gpus:
+    """The GPUs of this machine, assigned to runs.
+
+    Args:
+        names: Values for `CUDA_VISIBLE_DEVICES`.
+        each: GPUs of each run, below 1 a part of one; None: all runs see all GPUs.
+    """
+
+    def __init__(self, names: Sequence[str], each: float | None) -> None:
+        per_gpu = int(1 / each + 1e-9) if each and each < 1 else 1
+        self._free = list(names) * per_gpu  # runs spread over all GPUs before they share one
+        self._each = each
+
+    def take(self) -> list[str]:
+        """Return the GPUs of the next run."""
+        count = max(1, int(self._each)) if self._each else 0
+        taken, self._free = self._free[:count], self._free[count:]
+        return taken
+
+    def give_back(self, names: Sequence[str]) -> None:
+        """Take back the GPUs of a run that has ended."""
+        self._free += names
+
+    def environment(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the variables of a run with these GPUs."""
+        return worker.gpu_environment(self._each, names if self._each else None)
+
+
+def visible_gpus() -> list[str]:
+    """Return the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name for name in chosen.split(",") if name.strip()]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return [str(number) for number in range(count)]
+
+
+@dataclass
+class _Running:
+    process: Child
+    folder: RunFolder
+    gpus: list[str]
+    deaths: int = 0
+
+
+class LocalExecutor:
+    """Runs a set in processes of this machine.
+
+    Args:
+        launch: Starts the process of a run on some GPUs.
+        slots: Number of runs at the same time.
+        gpus: Assigns the GPUs.
+        retries: How often a run whose process died is started again.
+    """
+
+    def __init__(self, launch: Launch, slots: int, gpus: Gpus, retries: int) -> None:
+        self._launch = launch
+        self._slots = slots
+        self._gpus = gpus
+        self._retries = retries
+        self._running: dict[Job, _Running] = {}
+
+    def run(self, engine: Engine) -> None:
+        """Run what the engine starts, until it starts no more."""
+        try:
+            while True:
+                while len(self._running) < self._slots and (found := engine.next()):
+                    self._begin(engine, *found)
+                if not self._running:
+                    return
+                wait([one.process.connection for one in self._running.values()], LOOK)
+                for job in list(self._running):
+                    self._receive(engine, job)
+                for job, how in engine.stops().items():
+                    self._running[job].process.stop(how)
+        except KeyboardInterrupt:  # the second Ctrl-C, which ends all at once
+            for one in self._running.values():
+                one.process.kill()
+            raise
+        except Exception:
+            for one in self._running.values():
+                one.process.stop(SAVE)
+            for one in self._running.values():
+                one.process.join()
+            raise
+
+    def _begin(self, engine: Engine, job: Job, folder: RunFolder) -> None:
+        gpus = self._gpus.take()
+        self._running[job] = _Running(self._start(folder, gpus), folder, gpus)
+        engine.began(job)
+
+    def _start(self, folder: RunFolder, gpus: list[str]) -> Child:
+        try:
+            return self._launch(folder, self._gpus.environment(gpus))
+        except OSError as error:
+            raise RunError(
+                f"can't start the process of {folder.path}: {error.strerror or error}"
+            ) from error
+
+    def _receive(self, engine: Engine, job: Job) -> None:
+        one = self._running[job]
+        for news in one.process.news():
+            if isinstance(news, RunProgress):
+                engine.progressed(job, news, "")
+                continue
+            one.process.join()
+            if isinstance(news, str):
+                if one.deaths < self._retries and not engine.is_closed:
+                    one.deaths += 1
+                    engine.retried(job, news)
+                    one.process = self._start(one.folder, one.gpus)
+                    engine.began(job)
+                    return
+                news = RunResult(FAILED, f"{news}; its checkpoints are intact")
+            del self._running[job]
+            self._gpus.give_back(one.gpus)
+            engine.ended(job, news)
+            return
+
+
+class Child:
+    """The process of a run, in the process that started it.
+
+    Args:
+        folder: Directory of the run.
+        variables: Environment variables of the run.
+        start: Imports what the run needs.
+        cores: Number of cores of the run.
+        debug: Whether to show what the process prints.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        variables: Mapping[str, str],
+        start: Start,
+        cores: int,
+        debug: bool,
+    ) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        arguments = (theirs, str(folder.path), start, cores, dict(variables), debug)
+        self._process = context.Process(target=_main, args=arguments, daemon=True)
+        with _without_signals_of_the_terminal():
+            self._process.start()
+        theirs.close()
+        self._asked: str | None = None
+        self._trains = False
+
+    def stop(self, how: str) -> None:
+        """Request that it saves and ends.
+
+        A run that has not begun to train has nothing to save and is killed.
+        """
+        if self._asked != how:
+            self._asked = how
+            if not self._trains:
+                self.kill()
+            with contextlib.suppress(OSError):  # it may be gone
+                self.connection.send(how)
+
+    def news(self) -> list[RunProgress | RunResult | str]:
+        """Return its reports since the last call; a string is the reason of its death."""
+        found: list[Any] = []
+        try:
+            while self.connection.poll():
+                found.append(self.connection.recv())
+                self._trains = True
+        except (EOFError, OSError):
+            if not any(isinstance(one, RunResult) for one in found):
+                found.append(self._death())
+        return found
+
+    def join(self) -> None:
+        """Wait until the process is gone."""
+        self._process.join()
+        self.connection.close()
+
+    def kill(self) -> None:
+        """End the process at once; checkpoints are kept."""
+        self._process.kill()
+
+    def _death(self) -> RunResult | str:
+        self._process.join(10)
+        code = self._process.exitcode
+        if self._asked is not None and code is not None and code < 0:
+            return RunResult(UNFINISHED)
+        how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
+        return f"its process ended {how}"
+
+
+@contextlib.contextmanager
+def _without_signals_of_the_terminal() -> Iterator[None]:
+    """Start processes that Ctrl-C and a closed terminal do not reach: their parent stops them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Else it would be started within, and take the signals out of the mask.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _main(
+    connection: Connection,
+    folder: str,
+    start: Start,
+    cores: int,
+    variables: Mapping[str, str],
+    debug: bool,
+) -> None:
+    """Run in the process of a run."""
+    terminated: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: terminated.append(number))
+    worker.prepare(cores, variables)
+    _keep_stdout_clean(debug)
+
+    def control() -> str:
+        """Return the last request; a process whose parent is gone saves and ends."""
+        asked = SAVE if terminated else ""
+        try:
+            while connection.poll():
+                asked = connection.recv()
+        except (EOFError, OSError):
+            return SAVE
+        return asked
+
+    def report(progress: RunProgress) -> None:
+        with contextlib.suppress(OSError):  # the parent may be gone
+            connection.send(progress)
+
+    ended = worker.train(RunFolder(Path(folder)), start, control, report, debug)
+    with contextlib.suppress(OSError):
+        connection.send(ended)
+    # All is saved, and TensorFlow takes more than a second to be torn down.
+    os._exit(0)
+
+
+def _keep_stdout_clean(debug: bool) -> None:
+    """Send what libraries print to nowhere, or in debugging to stderr; a result may follow."""
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(2 if debug else nowhere, 1)
+        if not debug:
+            os.dup2(nowhere, 2)
+        os.close(nowhere)

@@ -1,0 +1,143 @@
+"""What Ray Tune calls while it runs a set: it asks the engine, and reports to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.search import Searcher
+
+from rumcli import files
+from rumcli.jobs.engine import Engine
+from rumcli.jobs.events import FAILED, UNFINISHED, Job, RunResult
+from rumcli.jobs.folder import STOP
+
+
+class _Unkept:
+    """An object that Ray wants to pickle into its own directory, which nobody reads."""
+
+    def __reduce__(self) -> tuple[type[object], tuple[()]]:
+        return object, ()
+
+
+class Runs(_Unkept, Searcher):
+    """Gives Ray the runs that the engine starts, one after the other.
+
+    Args:
+        engine: Chooses the runs.
+        given: What every trial receives.
+    """
+
+    def __init__(self, engine: Engine, given: dict[str, Any]) -> None:
+        super().__init__()
+        self._engine = engine
+        self._given = given
+        self._jobs: dict[str, Job] = {}
+        self._folders: dict[Job, Path] = {}
+
+    def of(self, trial: Any) -> Job:
+        """Return the run that a trial of Ray's is."""
+        return self._jobs[trial.trial_id]
+
+    def folder(self, job: Job) -> Path:
+        """Return the directory of a run that was given to Ray."""
+        return self._folders[job]
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return the configuration of the next trial; None: there may be another one later."""
+        found = self._engine.next()
+        if found is None:
+            return None if self._engine.may_continue else Searcher.FINISHED
+        job, place = found
+        self._jobs[trial_id] = job
+        self._folders[job] = place.path.resolve()
+        return {**self._given, "folder": str(self._folders[job])}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Do nothing: `Watch` reports it."""
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Save nothing: the directory of the set has it."""
+
+
+class Watch(_Unkept, tune.Callback):
+    """Reports the events of trials to the engine, and passes its requests to stop to the runs.
+
+    Args:
+        engine: Handles the events.
+        runs: Knows the runs.
+    """
+
+    def __init__(self, engine: Engine, runs: Runs) -> None:
+        self._engine = engine
+        self._runs = runs
+        self._asked: dict[Job, str] = {}
+        self.stopper = _Stopper()
+
+    def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Report the start of a run."""
+        self._engine.began(self._runs.of(trial))
+
+    def on_trial_result(
+        self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Report the progress of a run."""
+        if "progress" in result and "end" not in result:
+            machine = result.get("hostname", "")
+            self._engine.progressed(self._runs.of(trial), result["progress"], machine)
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Report the end of a run."""
+        self._ended(trial, trial.last_result.get("end", RunResult(UNFINISHED)))
+
+    def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Report that a run is started again."""
+        self._engine.retried(self._runs.of(trial), _reason(trial))
+
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Report that a run died for the last time."""
+        self._ended(trial, RunResult(FAILED, _reason(trial)))
+
+    def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
+        """Pass on the requests to stop; end once all runs have saved."""
+        for job, how in self._engine.stops().items():
+            if self._asked.get(job) != how:
+                self._asked[job] = how
+                files.write_text(self._runs.folder(job) / STOP, how)
+        if self._engine.is_closed:
+            self.stopper.is_over = all(trial.status != "RUNNING" for trial in trials)
+
+    def _ended(self, trial: Any, result: RunResult) -> None:
+        job = self._runs.of(trial)
+        if self._asked.pop(job, None):
+            files.remove(self._runs.folder(job) / STOP)
+        self._engine.ended(job, result)
+
+
+class _Stopper(_Unkept, tune.Stopper):
+    """Ends the trials that have not begun, once all others are over."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self.is_over
+
+
+def _reason(trial: Any) -> str:
+    """Return in one line why a trial of Ray's died."""
+    try:
+        text = Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
+    except (OSError, TypeError):
+        text = ""
+    latest = text.rpartition("Failure # ")[2].splitlines()[1:]  # without the time
+    lines = [line.strip() for line in latest if line.strip()]
+    # Of an exception in the run Ray writes the traceback; else a story about processes.
+    is_exception = bool(lines) and lines[0].startswith("ray::")
+    return lines[-1][:300] if is_exception else "its process or machine died"

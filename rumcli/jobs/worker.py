@@ -1,0 +1,212 @@
+"""One run in the process of its own, under either executor."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rumcli.config import RunConfig, Split
+from rumcli.errors import RumError, RunError
+from rumcli.jobs.budget import SAVE_AND_TEST
+from rumcli.jobs.events import FAILED, FINISHED, UNFINISHED, RunProgress, RunResult
+from rumcli.training import resume
+from rumcli.training.listener import Listener, Plan
+from rumcli.training.run_folder import RunFolder
+from rumcli.training.stopping import StopRequest
+
+Start = Callable[[RunConfig], None]  # imports what a run needs, such as Keras; can be pickled
+Control = Callable[[], str]  # returns SAVE or SAVE_AND_TEST once the run is to stop, "" until then
+
+# The lock of a machine that died is released after a minute; see `training.lock`.
+_PATIENCE = 90.0  # seconds
+_BETWEEN_TRIES = 1.0
+_LOOK = 0.25  # seconds between two calls of the control
+_BEAT = 1.0  # seconds between two reports of the progress
+# Variables that decide how a run computes and are no part of its configuration.
+_PASSED_ON = ("KERAS_BACKEND", "JAX_ENABLE_X64")
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+# Allocate GPU memory as it is needed; the user's own values are kept.
+_SHARING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
+
+def environment() -> dict[str, str]:
+    """Return the variables that the runs inherit from this process.
+
+    The processes of a cluster have the environment of `ray start`.
+    """
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+
+
+def gpu_environment(gpus: float | None, names: Sequence[str] | None = None) -> dict[str, str]:
+    """Return the variables with which a run uses its GPUs alone.
+
+    Without a limit TensorFlow and JAX allocate nearly all memory of a GPU at once.
+
+    Args:
+        gpus: Number of GPUs of the run; below 1 it shares one with others, 0 hides all; None: it
+            shares all with the other runs.
+        names: The GPUs; None: those that are visible.
+    """
+    if gpus == 0:
+        return {_VISIBLE: ""}
+    found = {} if names is None else {_VISIBLE: ",".join(names)}
+    return found if gpus is not None and gpus >= 1 else {**found, **_SHARING}
+
+
+def prepare(cores: int, variables: Mapping[str, str]) -> None:
+    """Set the variables of this process, and the cores that libraries use, before Keras starts."""
+    for variable, value in variables.items():
+        if variable not in _SHARING or variable not in os.environ:
+            os.environ[variable] = value
+    for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ[variable] = str(cores)
+
+
+def train(
+    folder: RunFolder,
+    start: Start,
+    control: Control,
+    report: Callable[[RunProgress], None],
+    debug: bool = False,
+) -> RunResult:
+    """Train a run from where its directory left off, to its end or until it is to stop.
+
+    Args:
+        folder: Directory of the run.
+        start: Imports what the run needs.
+        control: Returns whether, and how, the run is to stop.
+        report: Receives each evaluation, and about once a second the progress.
+        debug: Whether to print the traceback of an unexpected error.
+
+    Returns:
+        Its end, also that of a run that failed.
+    """
+    request = _Request(control)
+    try:
+        return _train(folder, start, request, report)
+    except RumError as error:
+        return RunResult(FAILED, str(error))
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        line = " ".join(str(error).split())[:300]
+        return RunResult(FAILED, f"{type(error).__name__}: {line}")
+
+
+def _train(
+    folder: RunFolder, start: Start, request: _Request, report: Callable[[RunProgress], None]
+) -> RunResult:
+    with held(folder, request.is_made):
+        run = folder.config
+        if folder.finished(run):
+            return RunResult(FINISHED)
+        if request.is_made():
+            return RunResult(UNFINISHED)
+        resume.check(folder)
+        start(run)
+        from rumcli.training.callback import RunStopped
+        from rumcli.training.trainer import train as train_run
+
+        try:
+            train_run(run, folder, _Reporter(request, report), request)
+        except RunStopped:
+            pass
+        else:
+            return RunResult(FINISHED)
+    request.is_made()  # it may be in a hurry by now
+    figures = _test(folder) if request.how == SAVE_AND_TEST else None
+    saved, _ = folder.checkpoints.load_newest()
+    step, seconds = (saved.step, saved.progress["seconds"]) if saved else (0, 0.0)
+    return RunResult(UNFINISHED, "", figures, step, seconds)
+
+
+def _test(folder: RunFolder) -> dict[str, Any] | None:
+    """Test the best weights, or the last ones of a run without a validation."""
+    from rumcli.training.evaluation import evaluate_run
+
+    which = "best" if folder.checkpoints.load_best() is not None else "last"
+    if which == "last" and not folder.checkpoints.numbered():
+        return None
+    return evaluate_run(folder, Split.TEST, which)
+
+
+class _Request(StopRequest):
+    """A stop request that a control makes."""
+
+    def __init__(self, control: Control) -> None:
+        super().__init__()
+        self.how = ""
+        self._control = control
+        self._looked = 0.0
+
+    def is_made(self, between: float = 0.0) -> bool:
+        """Call the control, unless that was done in the last seconds; return whether to stop."""
+        if time.monotonic() - self._looked >= between:
+            self._looked = time.monotonic()
+            self.how = self._control() or self.how
+            if self.how:
+                self.signal = signal.SIGTERM
+        return bool(self.how)
+
+
+class _Reporter(Listener):
+    """Reports the progress of a run, and looks for requests between its steps."""
+
+    def __init__(self, request: _Request, report: Callable[[RunProgress], None]) -> None:
+        self._request = request
+        self._report = report
+        self._plan: Plan | None = None
+        self._reported = 0.0
+
+    def started(self, plan: Plan) -> None:
+        self._plan = plan
+        self._send(plan.first_step, None)
+        self._request.is_made()
+
+    def stepped(self, step: int, logs: dict[str, float]) -> None:
+        if time.monotonic() - self._reported >= _BEAT:
+            self._send(step, None)
+        self._request.is_made(_LOOK)
+
+    def evaluated(self, record: dict[str, Any]) -> None:
+        assert self._plan is not None
+        self._send(record["step"], record[f"val_{self._plan.monitor}"])
+        self._request.is_made()
+
+    def warned(self, message: str) -> None:
+        self._request.is_made(_LOOK)  # a step that is skipped calls nothing else
+
+    def _send(self, step: int, value: float | None) -> None:
+        assert self._plan is not None
+        plan, self._reported = self._plan, time.monotonic()
+        higher = plan.reference.solved > plan.reference.baseline
+        self._report(RunProgress(step, plan.steps, plan.monitor, value, higher))
+
+
+@contextlib.contextmanager
+def held(folder: RunFolder, is_stopped: Callable[[], bool]) -> Iterator[None]:
+    """Lock a run directory, once the process that had it before is gone.
+
+    Args:
+        folder: The run directory.
+        is_stopped: Returns whether a stop is requested, which ends the wait.
+
+    Raises:
+        RunError: If another process keeps it.
+    """
+    give_up = time.monotonic() + _PATIENCE
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(folder.held())
+                break
+            except RunError:
+                if time.monotonic() > give_up or is_stopped():
+                    raise
+                time.sleep(_BETWEEN_TRIES)
+        yield

@@ -1,0 +1,112 @@
+"""Real sets of runs on this machine: killed, interrupted, out of time, resumed."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from rumcli.training.run_folder import RunFolder
+from tests.cli.commands import rum, start, wait_until
+from tests.jobs.interruptions import LONG, has_checkpoint, train_uninterrupted
+from tests.reproduction.files import PLAIN, write_table
+from tests.runs import read_records
+from tests.sweeps.files import SMALL, write_sweep
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def process_of(folder):
+    """Return the number of the process that has locked a run directory; None if none has."""
+    try:
+        return json.loads((folder / "lock").read_text())["process"]
+    except (OSError, ValueError):
+        return None
+
+
+@pytest.mark.e2e
+def test_sweep_survives_a_killed_process_and_reports_its_results(tmp_path):
+    # given
+    given = {"task.delay": 4, "train.steps": 300, "train.checkpoint_every": 5}
+    write_sweep(tmp_path, set={**SMALL["set"], **given}, seeds=[1])
+    process = start("sweep", "sweep.yaml", "--out=out", "--json", cwd=tmp_path, fresh=True)
+    first = tmp_path / "out" / "point-1-seed-1"
+
+    # when
+    wait_until(lambda: has_checkpoint(first), process)
+    os.kill(process_of(first), signal.SIGKILL)
+    out, err = process.communicate(timeout=600)
+
+    # then
+    assert process.returncode == 0, err
+    assert err.count("its process ended by signal 9; going on from its last checkpoint") == 1
+    found = json.loads(out)
+    assert found["runs"]["finished"] == found["runs_planned"] == 2
+    means = [point["validation"]["mean"] for point in found["points"]]
+    assert means == sorted(means)
+    assert "resumed" in json.loads((first / "environment.json").read_text())
+    assert read_records(first) == train_uninterrupted(first, tmp_path)
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_file()} - {
+        "sweep.png"
+    } == {"base.yaml", "points.jsonl", "results.json", "sweep.yaml"}
+    assert rum("sweep", "--resume=out", cwd=tmp_path).stderr == "out is finished\n"
+
+
+@pytest.mark.e2e
+def test_set_whose_process_was_killed_twice_resumes_bit_exactly(tmp_path):
+    # given
+    rows = {"GRU": PLAIN["GRU"]}
+    changes = {"set": LONG, "conditions": None, "seeds": 2}
+    write_table(tmp_path, rows=rows, **changes)
+    folders = [tmp_path / "reproductions" / "small" / f"gru-seed-{seed}" for seed in (1, 2)]
+    command = ["reproduce", "small.yaml"]
+
+    # when
+    for _ in range(2):
+        process = start(*command, cwd=tmp_path, fresh=True)
+        before = [RunFolder(folder).checkpoints.numbered()[-1:] for folder in folders]
+
+        def is_further(before=before):
+            now = [RunFolder(folder).checkpoints.numbered()[-1:] for folder in folders]
+            return all(one and one > other for one, other in zip(now, before, strict=True))
+
+        wait_until(is_further, process)
+        process.kill()
+        process.communicate()
+        # then: the runs save and end by themselves
+        wait_until(lambda: not any((folder / "lock").exists() for folder in folders))
+        command = ["reproduce", "--resume=reproductions/small", "--json"]
+    result = subprocess.CompletedProcess(
+        command, 0, *start(*command, cwd=tmp_path, fresh=True).communicate(timeout=600)
+    )
+
+    # then
+    assert json.loads(result.stdout)["runs"]["finished"] == 2, result.stderr
+    assert read_records(folders[0]) == train_uninterrupted(folders[0], tmp_path)
+
+
+@pytest.mark.slow
+def test_sweep_stops_at_its_time_limit_and_resumes_within_a_budget(tmp_path):
+    # when
+    write_sweep(tmp_path, set={**LONG, "train.steps": 10**7}, seeds=[1], hours=0.012)
+    first = rum("sweep", "sweep.yaml", "--out=out", cwd=tmp_path)
+
+    # then
+    assert first.returncode == 0, first.stderr
+    assert "the time is over; 0 of 2 runs done; to go on: rum sweep --resume out" in first.stderr
+    folders = [tmp_path / "out" / f"point-{point}-seed-1" for point in (1, 2)]
+    done = [RunFolder(folder).checkpoints.numbered()[-1] for folder in folders]
+    assert not any((folder / "summary.json").exists() for folder in folders)
+    assert not any((folder / "ended.json").exists() for folder in folders)
+
+    # when
+    again = rum("sweep", "--resume=out", "--budget=50s", "--json", cwd=tmp_path)
+
+    # then
+    assert again.returncode == 0, again.stderr
+    later = [RunFolder(folder).checkpoints.numbered()[-1] for folder in folders]
+    assert all(one > other for one, other in zip(later, done, strict=True))
+    found = json.loads(again.stdout)
+    assert found["runs"]["stopped"] == 2
+    assert all(point["test"]["of"] == 1 for point in found["points"])
