@@ -40,8 +40,12 @@ def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = F
 
             first()
             keras.ops.zeros(1)  # the search for devices prints too
-    except (ImportError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"can't start Keras on the backend '{name}': {error}") from error
+    except (ImportError, ValueError, RuntimeError, AssertionError) as error:
+        # JAX's assertion that there is a device at all has no message.
+        platforms = os.environ.get("JAX_PLATFORMS")
+        named = f"; JAX_PLATFORMS={platforms}" if name == "jax" and platforms else ""
+        reason = str(error) or "it finds no device"
+        raise ConfigError(f"can't start Keras on the backend '{name}': {reason}{named}") from error
     if not debug and keras.backend.backend() == "tensorflow":
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
 

@@ -189,6 +189,20 @@ def test_devices_that_cannot_share_a_batch_are_found_once_all_have_joined():
         agree(run, config.to_yaml(run))
 
 
+def test_engine_without_its_device_is_one_line(monkeypatch):
+    import keras
+
+    def fail(*arguments):
+        raise AssertionError
+
+    monkeypatch.setattr(backends, "require", lambda: "jax")
+    monkeypatch.setattr(keras.ops, "zeros", fail)
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    message = "on the backend 'jax': it finds no device; JAX_PLATFORMS=cuda"
+    with pytest.raises(ConfigError, match=message):
+        engine.start(debug=True, quiet=True)
+
+
 @pytest.fixture
 def second(monkeypatch):
     """Return a function that follows a process 0 which sent a text, and returns what it trains."""
