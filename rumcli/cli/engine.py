@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import sys
@@ -40,6 +41,9 @@ def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = F
 
             first()
             keras.ops.zeros(1)  # the search for devices prints too
+            if name != "tensorflow":
+                with contextlib.suppress(ImportError):
+                    importlib.import_module("tensorflow")  # Keras seeds it where it is installed
     except (ImportError, ValueError, RuntimeError, AssertionError) as error:
         # JAX's assertion that there is a device at all has no message.
         platforms = os.environ.get("JAX_PLATFORMS")

@@ -147,9 +147,8 @@ def _follow(
 
 def note_stop(folder: RunFolder, run: RunConfig, step: int) -> None:
     """Print how to continue a run that was stopped and saved at a step."""
-    output.note(
-        f"stopped; saved at step {step} of {run.train.steps}; to go on: {folder.resume_command}"
-    )
+    where = f"; saved at step {step} of {run.train.steps}" if step else " before the first step"
+    output.note(f"stopped{where}; to go on: {folder.resume_command}")
 
 
 def _end(finished: dict[str, Any]) -> str:

@@ -90,8 +90,10 @@ class Runtime:
         import jax
 
         if isinstance(placement.devices, int):
-            # Of a CPU JAX makes as many devices as it is told to; of others there are so many.
-            jax.config.update("jax_num_cpu_devices", placement.devices)
+            # JAX makes as many devices of a CPU as it is told to, each with its own threads: here
+            # one for each core, or two.
+            most = max(2, os.cpu_count() or 1)
+            jax.config.update("jax_num_cpu_devices", min(placement.devices, most))
         if placement.coordinator is not None:
             global _joined  # JAX's runtime is the process's, not an object's
             _joined = True

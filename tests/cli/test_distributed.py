@@ -377,6 +377,7 @@ def test_two_processes_and_then_two_devices_match_one_device(tmp_path, one_proce
     shorten(two, steps)
     result = rum_process("train", "--resume=two", "--devices=2", "--json", cwd=tmp_path, env=JAX)
     assert result.returncode == 0, result.stderr
+    assert "oneDNN" not in result.stderr  # TensorFlow's, which Keras imports to seed it
     made = json.loads((two / "environment.json").read_text())["resumed"][0]
     assert (made["devices"], made["processes"]) == (2, 1)
     # then the losses are those of one process.
@@ -467,6 +468,14 @@ def test_half_precision_trains_on_two_devices(tmp_path):
         assert result.returncode == 0, result.stderr
     one, two = (read_records(tmp_path / name)[0]["loss"] for name in ("1", "2"))
     assert two == pytest.approx(one, rel=0.05)  # of numbers with 8 bits
+
+
+@pytest.mark.e2e
+@needs_jax
+def test_more_devices_than_a_cpu_has_cores_are_rejected(tmp_path):
+    many = "--devices=100000", "--batch-size=100000"
+    result = rum_process(*COPYING, *many, "--quiet", cwd=tmp_path, env=JAX)
+    assert_one_line(result, 2, "of them (CPU); expected at most")
 
 
 @pytest.mark.slow
