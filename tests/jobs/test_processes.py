@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 
 import pytest
 
@@ -46,7 +45,6 @@ def test_sweep_survives_a_killed_process_and_reports_its_results(tmp_path):
     means = [point["validation"]["mean"] for point in found["points"]]
     assert means == sorted(means)
     assert "resumed" in json.loads((first / "environment.json").read_text())
-    assert read_records(first) == train_uninterrupted(first, tmp_path)
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_file()} - {
         "sweep.png"
     } == {"base.yaml", "points.jsonl", "results.json", "sweep.yaml"}
@@ -57,33 +55,26 @@ def test_sweep_survives_a_killed_process_and_reports_its_results(tmp_path):
 def test_set_whose_process_was_killed_twice_resumes_bit_exactly(tmp_path):
     # given
     rows = {"GRU": PLAIN["GRU"]}
-    changes = {"set": LONG, "conditions": None, "seeds": 2}
-    write_table(tmp_path, rows=rows, **changes)
-    folders = [tmp_path / "reproductions" / "small" / f"gru-seed-{seed}" for seed in (1, 2)]
+    write_table(tmp_path, rows=rows, set=LONG, conditions=None, seeds=1)
+    folder = tmp_path / "reproductions" / "small" / "gru-seed-1"
     command = ["reproduce", "small.yaml"]
 
     # when
     for _ in range(2):
         process = start(*command, cwd=tmp_path, fresh=True)
-        before = [RunFolder(folder).checkpoints.numbered()[-1:] for folder in folders]
-
-        def is_further(before=before):
-            now = [RunFolder(folder).checkpoints.numbered()[-1:] for folder in folders]
-            return all(one and one > other for one, other in zip(now, before, strict=True))
-
-        wait_until(is_further, process)
+        before = RunFolder(folder).checkpoints.numbered()[-1:]
+        wait_until(lambda b=before: RunFolder(folder).checkpoints.numbered()[-1:] > b, process)
         process.kill()
         process.communicate()
-        # then: the runs save and end by themselves
-        wait_until(lambda: not any((folder / "lock").exists() for folder in folders))
+        # then: the run saves and ends by itself
+        wait_until(lambda: not (folder / "lock").exists())
         command = ["reproduce", "--resume=reproductions/small", "--json"]
-    result = subprocess.CompletedProcess(
-        command, 0, *start(*command, cwd=tmp_path, fresh=True).communicate(timeout=600)
-    )
+    out, err = start(*command, cwd=tmp_path, fresh=True).communicate(timeout=600)
 
     # then
-    assert json.loads(result.stdout)["runs"]["finished"] == 2, result.stderr
-    assert read_records(folders[0]) == train_uninterrupted(folders[0], tmp_path)
+    assert json.loads(out)["runs"]["finished"] == 1, err
+    assert len(json.loads((folder / "environment.json").read_text())["resumed"]) == 2
+    assert read_records(folder) == train_uninterrupted(folder, tmp_path)
 
 
 @pytest.mark.slow
