@@ -96,7 +96,7 @@ def test_run_waits_for_an_ending_process(folder, monkeypatch):
     holder.start()
     holds.wait()
     threading.Timer(0.3, release.set).start()
-    assert train(folder, control=lambda: SAVE if release.is_set() else "").state == UNFINISHED
+    assert train(folder, control=lambda: "" if holder.is_alive() else SAVE).state == UNFINISHED
     holder.join()
 
 
