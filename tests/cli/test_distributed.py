@@ -196,6 +196,7 @@ def test_engine_without_its_device_is_one_line(monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr(backends, "require", lambda: "jax")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")  # which it sets, for the processes that it starts
     monkeypatch.setattr(keras.ops, "zeros", fail)
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     message = "on the backend 'jax': it finds no device; JAX_PLATFORMS=cuda"
