@@ -1,6 +1,6 @@
 """The JSON documents that commands print, each with a kind and a version.
 
-What is in them is told by docs/json.md and the files in docs/schemas.
+docs/runs.md and the files in docs/schemas describe their content.
 """
 
 from __future__ import annotations
