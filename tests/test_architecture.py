@@ -38,6 +38,7 @@ MAY_IMPORT = {
         "folders",
         "json_parser",
         "machine",
+        "own_code",
         "signals",
         "suggest",
         "",

@@ -58,13 +58,13 @@ def generate(
     from rumcli.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    code.check(folder.config, trust_code)
+    code.check(folder.config, trust_code, training=False)
     text = text_of(folder)
     weights.require(folder, checkpoint)
     given = os.fsencode(prompt)  # the very bytes that were typed
     read = text.vocabulary.encode(np.frombuffer(given, dtype=np.uint8), "--prompt")
     engine.start(debug)
-    code.admit(folder.config)
+    code.admit(folder.config, training=False)
     from rumcli.training.generation import Writer
 
     writer = Writer(folder, checkpoint, text)

@@ -91,7 +91,7 @@ def inspect(
     places = _places(picture, folders)
     kinds = [pictures.check("--out", place, force) for place in places if place]
     for folder in folders:
-        code.check(folder.config, trust_code)
+        code.check(folder.config, trust_code, training=False)
     plans = [
         (
             folder,
@@ -102,7 +102,7 @@ def inspect(
     ]
     engine.start(debug)
     for folder in folders:
-        code.admit(folder.config)
+        code.admit(folder.config, training=False)
     from rumcli.training.inspection import Request, inspect_run
 
     for place, (folder, chosen, material) in zip(places, plans, strict=True):

@@ -152,8 +152,12 @@ def note_stop(folder: RunFolder, run: RunConfig, step: int) -> None:
 
 
 def _end(finished: dict[str, Any]) -> str:
-    reached = finished.get("reached")
-    hint = f", where it reached {reached}" if reached else "; --steps makes it longer"
+    if reached := finished.get("reached"):
+        hint = f", where it reached {reached}"
+    elif callback := finished.get("stopped_by"):
+        hint = f", where callback {callback} stopped it"
+    else:
+        hint = "; --steps makes it longer"
     return f"{finished['steps']}{hint}"
 
 

@@ -127,6 +127,9 @@ class Summary(_Result):
         description="The requirement of train.until that a validation met, so that the run ended; "
         "null if none did."
     )
+    stopped_by: str | None = Field(
+        None, description="The user's callback that stopped the run; null if none did."
+    )
     skipped_steps: Count = Field(
         description="Number of steps skipped for a loss or gradient that is not finite."
     )

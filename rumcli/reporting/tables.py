@@ -54,6 +54,8 @@ def result(summary: dict[str, Any]) -> Table:
     table.add_row("weights of step", str(summary["weights_of_step"]))
     if "steps" in summary:
         table.add_row("steps", f"{summary['steps']} in {wording.duration(summary['seconds'])}")
+        if summary.get("stopped_by"):
+            table.add_row("stopped by", summary["stopped_by"])
         table.add_row("trainable weights", f"{summary['parameters']:,}")
     table.add_row("run folder", Text(files.readable(summary["folder"])))  # may look like markup
     return table

@@ -59,7 +59,7 @@ def evaluate_run(
         ConfigError: If the task's material is missing or wrong, or a figure is unknown.
     """
     task, model, step = restore_run(folder, split, which, material)
-    check_outcome(task, folder)
+    check_outcome(task, folder, split)
     requirements.check_names(required, requirements.figures(task))
     report(f"evaluating the {split} split")
     values = evaluate(task, model, split)
@@ -127,15 +127,15 @@ def levels(task: Task) -> dict[str, Any]:
     }
 
 
-def check_outcome(task: Task, folder: RunFolder) -> None:
-    """Check that the keys of a user's own task fit into the documents, before the first step.
+def check_outcome(task: Task, folder: RunFolder, split: Split) -> None:
+    """Check that the keys of a user's own task fit into the documents, before the work begins.
 
     Raises:
         ConfigError: If a value of the task has another type than its key has in the documents.
     """
     values = task.complete({"loss": 1.0, task.metric: 1.0})
     try:
-        Evaluation.read(outcome(task, folder, Split.TEST, 0, values))
+        Evaluation.read(outcome(task, folder, split, 0, values))
     except ValidationError as error:
         finding = error.errors()[0]
         key = ".".join(map(str, finding["loc"]))

@@ -59,6 +59,7 @@ class _Summary(Summary):
     data: _Text | Absent = None
     subtask_name: _Name | Absent = None
     reached: _Name | None
+    stopped_by: _Name | None = None
 
 
 class _Best(_Ours):
@@ -72,6 +73,7 @@ class _Progress(_Ours):
     skipped: _Step = 0
     skipped_in_a_row: _Step = 0
     reached: bool = False
+    stopped_by: _Text | None = None
 
 
 class _Backup(_Ours):

@@ -28,6 +28,7 @@ from rumcli.training import (
     session,
     state,
     tensorboard,
+    user_callbacks,
 )
 from rumcli.training import material as materials
 from rumcli.training.callback import RunCallback, RunStopped
@@ -40,6 +41,7 @@ from rumcli.training.progress import Progress
 from rumcli.training.requirements import Requirement
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
+from rumcli.training.user_callbacks import UserCallback
 
 
 def train(
@@ -80,11 +82,12 @@ def train(
     material = material or materials.for_training(run, folder)
     session.prepare(run)
     task = registry.make(run, material)
-    check_outcome(task, folder)
+    check_outcome(task, folder, Split.TEST)
     requirements.check_names(required, [*requirements.figures(task), *requirements.OF_TRAINING])
     if run.train.until is not None:
         known = requirements.validated(task)
         requirements.check_names([bounds.read(run.train.until)], known, "train.until")
+    made = user_callbacks.make(run.train.callbacks)
     memory.check(task, None)
     with memory.explained(task, None):
         model = task.model()
@@ -94,7 +97,7 @@ def train(
     try:
         progress = _resume(task, model, folder, listener, group)
         with folder.writing():
-            is_done = progress.reached or progress.step == run.train.steps
+            is_done = progress.is_over or progress.step == run.train.steps
             made_with = environment.describe(run.seed)
             made_with |= {"devices": group.devices, "processes": group.count}
             folder.begin(made_with, finished=is_done)
@@ -102,23 +105,29 @@ def train(
             materials.remember(material, folder)
         listener.started(_plan(task, model, progress, folder))
         callback = RunCallback(task, folder, progress, listener, request, group)
+        # Before ours, so that a checkpoint has all that they change.
+        own = [UserCallback(*one, progress, folder) for one in made]
         validation = evaluation_batches(task, Split.VALIDATION, group)
         for part in _parts(progress.step, run.train.steps, run.train.eval_every):
-            if progress.reached:
+            if progress.is_over:
                 break
             signal = group.agree(request.signal)
             if signal is not None:  # before the first step
                 raise RunStopped(progress.step, signal)
+            epoch = part.first_step // run.train.eval_every
             with memory.explained(task, model):
                 model.fit(
                     training_batches(task, part.first_step, group),
                     steps_per_epoch=part.span,
-                    epochs=part.spans,
+                    initial_epoch=epoch,
+                    epochs=epoch + part.spans,
                     validation_data=validation,
-                    callbacks=[callback],
+                    callbacks=[*own, callback],
                     shuffle=False,
                     verbose=0,
                 )
+        for one in own:
+            one.finish()
         listener.testing()
         return _finish(task, model, folder, progress, listener, group)
     finally:
@@ -176,6 +185,7 @@ def _resume(
         skipped=checkpoint.progress.get("skipped", 0),
         skipped_in_a_row=checkpoint.progress.get("skipped_in_a_row", 0),
         reached=checkpoint.progress.get("reached", False),
+        stopped_by=checkpoint.progress.get("stopped_by"),
         running_metrics=state.metrics_among(checkpoint.arrays),
     )
 
@@ -238,6 +248,7 @@ def _finish(
             "steps": progress.step,
             "seconds": round(progress.seconds, 3),
             "reached": task.config.train.until if progress.reached else None,
+            "stopped_by": progress.stopped_by,
             "skipped_steps": progress.skipped,
         }
     ).to_dict()
