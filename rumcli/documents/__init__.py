@@ -1,7 +1,7 @@
 """The JSON documents that commands print and run directories hold, as pydantic models.
 
-`docs/schemas` is generated from them. Import their modules inside functions: pydantic takes longer
-to import than `rum --help` may.
+`docs/schemas` is generated from them. `rumcli.cli` and `rumcli.reporting.output` import them inside
+functions: `rum --help` does not wait for pydantic.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def check_outcome(task: Task, folder: RunFolder, split: Split) -> None:
         Evaluation.read(outcome(task, folder, split, 0, values))
     except ValidationError as error:
         finding = error.errors()[0]
-        key = ".".join(map(str, finding["loc"]))
+        key = finding["loc"][0]
         given = suggest.shown(finding["input"])
         raise ConfigError(
             f"{type(task).__name__}: {key}: expected {expected(finding)}, got {given}"

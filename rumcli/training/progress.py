@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from rumcli.training.records import SavedProgress
+
 
 @dataclass
 class Progress:
@@ -57,11 +59,4 @@ class Progress:
 
     def to_json(self) -> dict[str, Any]:
         """Return what a later process needs to go on."""
-        return {
-            "seconds": self.seconds,
-            "best": self.best,
-            "skipped": self.skipped,
-            "skipped_in_a_row": self.skipped_in_a_row,
-            "reached": self.reached,
-            "stopped_by": self.stopped_by,
-        }
+        return SavedProgress.model_validate(self, from_attributes=True).model_dump()

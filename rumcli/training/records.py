@@ -67,7 +67,11 @@ class _Best(_Ours):
     value: float  # that is not finite where the first evaluation was not
 
 
-class _Progress(_Ours):
+class SavedProgress(_Ours):
+    """The progress of a run in a checkpoint."""
+
+    model_config = ConfigDict(extra="ignore")
+
     seconds: _Seconds
     best: _Best | None
     skipped: _Step = 0
@@ -81,9 +85,12 @@ class _Backup(_Ours):
     newest: list[str]
 
 
-class _Manifest(_Ours):
+class Manifest(_Ours):
+    """The contents of a checkpoint besides arrays and digest."""
+
+    format: int
     step: _Step
-    progress: _Progress
+    progress: SavedProgress
     records: dict[str, _Backup] = {}
 
 
@@ -135,7 +142,7 @@ def is_reference(content: Any) -> bool:
 
 def is_manifest(content: Any) -> bool:
     """Tell whether something is what a checkpoint says of itself: its step and its progress."""
-    return _fits(_Manifest, content)
+    return _fits(Manifest, content)
 
 
 def is_owner(content: Any) -> bool:

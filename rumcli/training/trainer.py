@@ -38,6 +38,7 @@ from rumcli.training.evaluation import check_outcome, evaluate, levels, outcome
 from rumcli.training.group import ALONE, Group
 from rumcli.training.listener import Listener, Plan
 from rumcli.training.progress import Progress
+from rumcli.training.records import SavedProgress
 from rumcli.training.requirements import Requirement
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
@@ -180,12 +181,7 @@ def _resume(
             listener.warned(warning)
     return Progress(
         step=checkpoint.step,
-        seconds=checkpoint.progress["seconds"],
-        best=checkpoint.progress["best"],
-        skipped=checkpoint.progress.get("skipped", 0),
-        skipped_in_a_row=checkpoint.progress.get("skipped_in_a_row", 0),
-        reached=checkpoint.progress.get("reached", False),
-        stopped_by=checkpoint.progress.get("stopped_by"),
+        **SavedProgress.model_validate(checkpoint.progress).model_dump(),
         running_metrics=state.metrics_among(checkpoint.arrays),
     )
 
