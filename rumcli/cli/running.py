@@ -181,9 +181,10 @@ def show_summary(
     validations: Sequence[float] = (),
 ) -> None:
     """Show the summary of a run with its validations, and enforce what is required of it."""
+    from rumcli.documents.results import Summary
     from rumcli.reporting import tables
     from rumcli.training import requirements
 
     summary = requirements.judged(required, summary)
-    showing.show("train", summary, lambda shown: tables.result(shown, validations))
+    showing.show(Summary.read(summary), lambda shown: tables.result(shown, validations))
     requirements.enforce(summary)

@@ -188,12 +188,12 @@ def _step(path: Path) -> int:
 
 
 def _write(path: Path, checkpoint: Checkpoint) -> None:
-    manifest: dict[str, Any] = {
-        "format": _FORMAT,
-        "step": checkpoint.step,
-        "progress": dict(checkpoint.progress),
-        "records": dict(checkpoint.records),
-    }
+    manifest = records.Manifest(
+        format=_FORMAT,
+        step=checkpoint.step,
+        progress=checkpoint.progress,
+        records=checkpoint.records,
+    ).model_dump(exclude_unset=True)
     manifest["sha256"] = _digest(checkpoint.arrays, manifest)
     encoded = np.frombuffer(json.dumps(manifest).encode(), dtype=np.uint8)
     members: dict[str, Any] = {_MANIFEST: encoded, **checkpoint.arrays}
