@@ -6,13 +6,11 @@ An executor asks for them and reports the events; it decides nothing itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from rumcli.config import RunConfig
 from rumcli.errors import ConfigError
-from rumcli.jobs.budget import SAVE, Deadline, Share
+from rumcli.jobs.budget import SAVE, Deadline
 from rumcli.jobs.events import (
     FAILED,
     FINISHED,
@@ -24,34 +22,11 @@ from rumcli.jobs.events import (
     RunProgress,
     RunResult,
 )
-from rumcli.jobs.folder import JobFolder, Mark
+from rumcli.jobs.folder import JobFolder
 from rumcli.jobs.halving import Halving
+from rumcli.jobs.queue import JobQueue
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
-
-
-class JobQueue(Protocol):
-    """The runs of a set in their order."""
-
-    @property
-    def planned(self) -> int | None:
-        """Number of runs; None if only time limits them."""
-
-    @property
-    def done_before(self) -> int:
-        """Number of these runs that were done before."""
-
-    def next(self) -> Job | None:
-        """Return the next run that is to start; None if there is none left."""
-
-    def ended(self, job: Job) -> None:
-        """Take note of a run that is over."""
-
-    def config(self, job: Job) -> RunConfig:
-        """Return the configuration of a run."""
-
-    def shares(self) -> Iterator[Share]:
-        """Yield the shares of the runs that are left; none where only time limits them."""
 
 
 class Executor(Protocol):
@@ -120,7 +95,7 @@ class Engine:
             if (job := self._choose(time.monotonic())) is None:
                 return None
             try:
-                return job, self._folder.begin(job, self._queue.config(job))
+                return job, self._folder.begin(job)
             except ConfigError as error:
                 self._listener.began(job)
                 self.ended(job, RunResult(FAILED, str(error)))
@@ -176,26 +151,25 @@ class Engine:
         one = self._running.pop(job, None)
         if one is not None and one.asked is not None:
             self._tests.append(time.monotonic() - one.asked)
-        state, message = result.state, result.message
         early = self._early.pop(job, None)
-        if state == FINISHED:
-            summary = self._folder.run_folder(job).finished(self._queue.config(job))
-            if summary is None:
-                state, message = FAILED, "its summary.json has no finite figure of the test"
-        elif state == UNFINISHED and early:
-            state, message = STOPPED_EARLY, early
-            self._folder.mark(job, Mark(state, message, result.step, None, result.seconds))
-        elif state == UNFINISHED and result.figures is not None:
-            state, message = STOPPED, f"at step {result.step}"
-            seconds = round(result.seconds, 3)
-            self._folder.mark(job, Mark(state, "", result.step, result.figures, seconds))
-        if state == FAILED:
-            self._folder.mark_failed(job, message)
-        if state in (STOPPED, UNFINISHED) and not self.is_closed:
+        if result.state == FINISHED:
+            assert job.config is not None
+            if self._folder.run_folder(job).finished(job.config) is None:
+                result = RunResult(FAILED, "its summary.json has no finite test metrics")
+        elif result.state == UNFINISHED and early:
+            result = replace(result, state=STOPPED_EARLY, message=early, metrics=None)
+            self._folder.mark(job, result)
+        elif result.state == UNFINISHED and result.metrics is not None:
+            result = replace(result, state=STOPPED, seconds=round(result.seconds, 3))
+            self._folder.mark(job, result)
+            result = replace(result, message=f"at step {result.step}")
+        if result.state == FAILED:
+            self._folder.mark_failed(job, result.message)
+        if result.state in (STOPPED, UNFINISHED) and not self.is_closed:
             self._again.append(job)
         else:
             self._queue.ended(job)
-        self._listener.ended(job, state, message)
+        self._listener.ended(job, result.state, result.message)
 
     def _choose(self, now: float) -> Job | None:
         """Return the next run: a new one, or the one that has trained least."""

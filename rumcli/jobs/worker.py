@@ -119,10 +119,10 @@ def _train(
         else:
             return RunResult(FINISHED)
     request.is_made()  # it may be in a hurry by now
-    figures = _test(folder) if request.how == SAVE_AND_TEST else None
+    metrics = _test(folder) if request.how == SAVE_AND_TEST else None
     saved, _ = folder.checkpoints.load_newest()
     step, seconds = (saved.step, saved.progress["seconds"]) if saved else (0, 0.0)
-    return RunResult(UNFINISHED, "", figures, step, seconds)
+    return RunResult(UNFINISHED, "", metrics, step, seconds)
 
 
 def _test(folder: RunFolder) -> dict[str, Any] | None:

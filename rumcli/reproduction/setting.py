@@ -1,4 +1,4 @@
-"""With what the runs of a table were made, as each of them noted it in its folder."""
+"""Provenance of the runs of a table, from the environment that each has recorded."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rumcli import files
-from rumcli.reproduction.folder import TableFolder
-from rumcli.reproduction.plan import Run
+from rumcli.jobs.events import Job
+from rumcli.jobs.folder import JobFolder
 
 _VERSIONS = ("rum", "python", "keras", "numpy")
-_LONGEST = 500  # characters of what somebody else may have written
+_LONGEST = 500  # characters of text that may come from elsewhere
 _ENVIRONMENT = "environment.json"
 
 
-def of(folder: TableFolder, runs: Iterable[Run]) -> dict[str, Any]:
-    """Return the commands that made runs, in their order, and machines with what was installed.
+def of(folder: JobFolder, jobs: Iterable[Job]) -> dict[str, Any]:
+    """Return the commands that made runs, in their order, and the machines with their versions.
 
-    A run that was gone on with has several. One that noted nothing, or something else, has none.
+    A run that was resumed has several. One with an invalid record, or without one, has none.
     """
-    noted = [_parts(folder.run_folder(run).read_json(_ENVIRONMENT)) for run in runs]
+    noted = [_parts(folder.run_folder(job).read_json(_ENVIRONMENT)) for job in jobs]
     rounds = [part for at_once in itertools.zip_longest(*noted) for part in at_once if part]
     return {
         "commands": _distinct(map(_command, rounds)),

@@ -23,7 +23,7 @@ def noted(tmp_path):
     todo = list(runs(read).values())
 
     def note(number, content):
-        folder.begin(todo[number], todo[number].config).write_json("environment.json", content)
+        folder.begin(todo[number]).write_json("environment.json", content)
 
     return note, lambda: setting.of(folder, todo)
 
