@@ -1,12 +1,13 @@
-"""Write the pages that are made of the package itself: `cli.md` and `presets.md`.
+"""Write the files generated from the package: `cli.md`, `presets.md` and the JSON schemas.
 
-From the root of the repository: `python -m docs.generate`. A test fails when a page is not what
-this makes of the commands and presets at hand.
+From the root of the repository: `python -m docs.generate`. A test fails when a file differs from
+the commands, presets and documents of the package.
 """
 
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import typer
 from rich.text import Text
 
+from rumcli import documents
 from rumcli.cli.app import app
 from rumcli.config import presets, yaml_file
 
@@ -23,8 +25,19 @@ _NOTE = "<!-- Made by `python -m docs.generate`; changes by hand are lost. -->"
 
 
 def pages() -> dict[str, str]:
-    """Return the text of each page by its file name."""
-    return {"cli.md": commands_page(), "presets.md": presets_page()}
+    """Return the text of each file by its path in this directory."""
+    return {"cli.md": commands_page(), "presets.md": presets_page(), **schemas()}
+
+
+def schemas() -> dict[str, str]:
+    """Return the JSON schema of each document by its path in this directory."""
+    return {
+        f"schemas/{model.file_name()}": json.dumps(
+            model.json_schema(), indent=2, ensure_ascii=False
+        )
+        + "\n"
+        for model in documents.models().values()
+    }
 
 
 def commands_page() -> str:

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "cells": set(),
     "data": {"errors"},
     "config": {"bounds", "errors", "lenient", "suggest", "files"},
-    "tasks": {"cells", "data", "config", "errors", "own_code"},
+    "tasks": {"cells", "data", "config", "documents", "errors", "own_code"},
     "training": {
         "tasks",
         "cells",
@@ -49,6 +49,7 @@ MAY_IMPORT = {
         "cells",
         "backends",
         "config",
+        "documents",
         "errors",
         "json_parser",
         "machine",

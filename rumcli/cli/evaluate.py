@@ -64,6 +64,7 @@ def evaluate(
     weights.require(folder, checkpoint)
     engine.start(debug)
     code.admit(folder.config)
+    from rumcli.documents.results import Evaluation
     from rumcli.reporting import tables
     from rumcli.training.evaluation import evaluate_run
 
@@ -73,7 +74,7 @@ def evaluate(
         outcome = evaluate_run(folder, Split(split), checkpoint, material, look, required, report)
     outcome = requirements.judged(required, outcome)
     if as_json:
-        output.show_json("eval", outcome)
+        output.show_document(Evaluation.read(outcome))
     else:
         output.show(tables.result(outcome))
         if is_babi:

@@ -77,7 +77,7 @@ def export(
     except OSError as error:
         raise ConfigError(f"can't write {path}: {error.strerror or error}") from error
     if as_json:
-        output.show_json("export", found)
+        output.show_document(found)
     else:
         output.show(tables.exported(found))
 

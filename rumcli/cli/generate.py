@@ -72,18 +72,19 @@ def generate(
     if not as_json:
         _stream(given, symbols, text.vocabulary)
         return
+    from rumcli.documents.runs import GeneratedText
+
     written = list(symbols)
-    output.show_json(
-        "generate",
-        {
-            "prompt": given.decode(errors="replace"),
-            "text": text.vocabulary.decode(s.number for s in written).decode(errors="replace"),
-            "length": length,
-            "seed": seed,
-            "temperature": temperature,
-            "bits_per_character": sum(symbol.bits for symbol in written) / length,
-            "folder": str(folder.path),
-        },
+    output.show_document(
+        GeneratedText(
+            prompt=given.decode(errors="replace"),
+            text=text.vocabulary.decode(s.number for s in written).decode(errors="replace"),
+            length=length,
+            seed=seed,
+            temperature=temperature,
+            bits_per_character=sum(symbol.bits for symbol in written) / length,
+            folder=str(folder.path),
+        )
     )
 
 

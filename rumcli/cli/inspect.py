@@ -114,7 +114,7 @@ def inspect(
             _draw(found, place, kinds[0], force)
             output.note(f"wrote {place}{_cost(found, time.monotonic() - began)}")
         if as_json:
-            output.show_json("inspect", found.to_json())
+            output.show_document(found.document())
 
 
 def _folders(run: Path, checkpoint: str) -> list[RunFolder]:

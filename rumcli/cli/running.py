@@ -159,9 +159,10 @@ def _end(finished: dict[str, Any]) -> str:
 
 def show_summary(summary: dict[str, Any], required: list[Requirement], showing: Showing) -> None:
     """Show the summary of a run, and enforce what is required of it."""
+    from rumcli.documents.results import Summary
     from rumcli.reporting import tables
     from rumcli.training import requirements
 
     summary = requirements.judged(required, summary)
-    showing.show("train", summary, tables.result)
+    showing.show(Summary.read(summary), tables.result)
     requirements.enforce(summary)

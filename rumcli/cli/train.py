@@ -304,8 +304,9 @@ def _resumed(
 
 def _show_config(run: RunConfig, as_json: bool) -> None:
     from rumcli import config
+    from rumcli.documents.configurations import DryRun
 
     if as_json:
-        output.show_json("train-dry-run", {"config": run.model_dump(mode="json")})
+        output.show_document(DryRun(config=run.model_dump(mode="json")))
     else:
         output.show_text(config.to_yaml(run))

@@ -12,8 +12,9 @@ from typing import Any
 import keras
 from keras import tree
 
-from rumcli import bounds, documents
+from rumcli import bounds
 from rumcli.config import RunConfig, Split
+from rumcli.documents.results import Summary
 from rumcli.errors import ConfigError
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
@@ -32,7 +33,7 @@ from rumcli.training import material as materials
 from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
 from rumcli.training.dataset import evaluation_batches, training_batches
-from rumcli.training.evaluation import evaluate, levels, outcome
+from rumcli.training.evaluation import check_outcome, evaluate, levels, outcome
 from rumcli.training.group import ALONE, Group
 from rumcli.training.listener import Listener, Plan
 from rumcli.training.progress import Progress
@@ -79,6 +80,7 @@ def train(
     material = material or materials.for_training(run, folder)
     session.prepare(run)
     task = registry.make(run, material)
+    check_outcome(task, folder)
     requirements.check_names(required, [*requirements.figures(task), *requirements.OF_TRAINING])
     if run.train.until is not None:
         known = requirements.validated(task)
@@ -229,18 +231,16 @@ def _finish(
         state.restore_weights(model, best.arrays)
         weights_of = best.step
     values = evaluate(task, model, Split.TEST, group)
-    summary = {
-        "schema": documents.schema("train"),
-        "task": task.config.task.name,
-        "cell": task.config.cell.name,
-        "parameters": count_weights(model),
-        "steps": progress.step,
-        "seconds": round(progress.seconds, 3),
-        "reached": task.config.train.until if progress.reached else None,
-        "skipped_steps": progress.skipped,
-        **outcome(task, Split.TEST, weights_of, values),
-        "folder": str(folder.path),
-    }
+    summary = Summary.read(
+        {
+            **outcome(task, folder, Split.TEST, weights_of, values),
+            "parameters": count_weights(model),
+            "steps": progress.step,
+            "seconds": round(progress.seconds, 3),
+            "reached": task.config.train.until if progress.reached else None,
+            "skipped_steps": progress.skipped,
+        }
+    ).to_dict()
     with folder.writing():
         folder.write_json("summary.json", summary)
     return summary
