@@ -106,7 +106,7 @@ def reproduce(
     job_sets.summarize(ending, found, command, showing)
     if not showing.quiet:
         output.note(f"wrote {folder.path / 'results.md'}")
-    showing.show("reproduce", found.to_json(), lambda _: reporting.results_table(found))
+    showing.show(found.document, lambda _: reporting.results_table(found))
     job_sets.end(ending, found)
 
 
@@ -171,30 +171,31 @@ def _run(
         jobs = JobSet(folder, source, table.spec.resources)
         ending = job_sets.run(jobs, where, title, command, showing)
         found = results.read(table, folder, groups, chosen.seeds or table.spec.seeds)
-        found.write("reproduce")
+        found.write()
         folder.write("results.md", reporting.markdown(found))
     return ending, found
 
 
 def _show_plan(table: Table, groups: Sequence[JobGroup], place: Path, showing: Showing) -> None:
+    from rumcli.documents.job_sets import PlannedRun, TableDryRun
     from rumcli.reproduction import plan
 
     due = plan.due(groups)
     commands = [plan.command(entry, job, place) for entry, job in due]
     if showing.as_json:
         listed = [
-            {
-                "row": entry.row,
-                "condition": entry.condition or None,
-                "part": job.part + 1,
-                "seed": job.seed,
-                "steps": entry.runs[job.part].train.steps,
-                "folder": str(place / job.name),
-                "command": command,
-            }
+            PlannedRun(
+                row=entry.row,
+                condition=entry.condition or None,
+                part=job.part + 1,
+                seed=job.seed,
+                steps=entry.runs[job.part].train.steps,
+                folder=str(place / job.name),
+                command=command,
+            )
             for (entry, job), command in zip(due, commands, strict=True)
         ]
-        output.show_json("reproduce-dry-run", {"table": table.name, "runs": listed})
+        output.show_document(TableDryRun(table=table.name, runs=listed))
     else:
         output.show_text("\n".join(commands))
         output.note(f"{wording.counted(len(due), 'run')} of table {table.name}, in this order")

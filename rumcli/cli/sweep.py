@@ -193,7 +193,7 @@ def _write(found: SweepResults) -> None:
     """Write `results.json`, and a plot if matplotlib is installed."""
     from rumcli import files
 
-    found.write("sweep")
+    found.write()
     has_values = any(point.values for point in found.groups)
     if has_values and importlib.util.find_spec("matplotlib") is not None:
         from rumcli.reporting import sweep_plot
@@ -205,16 +205,17 @@ def _write(found: SweepResults) -> None:
 def _show(found: SweepResults, showing: Showing) -> None:
     from rumcli.reporting import sweep as reporting
 
-    showing.show("sweep", found.to_json(), lambda _: reporting.results_table(found))
+    showing.show(found.document, lambda _: reporting.results_table(found))
 
 
 def _show_points(plan: SweepPlan, showing: Showing) -> None:
+    from rumcli.documents.job_sets import SweepDryRun
     from rumcli.reporting import sweep as reporting
 
     listed, spec = plan.listed(), plan.spec
     if showing.as_json:
         content = {"search": spec.search, "seeds": spec.seeds, "runs": plan.most_runs}
-        output.show_json("sweep-dry-run", {**content, "points": listed})
+        output.show_document(SweepDryRun(**content, points=listed))
     elif listed is None:
         most = plan.most_points
         limit = wording.counted(most, "point") if most else f"{spec.hours:g} hours"

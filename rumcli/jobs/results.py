@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rumcli import documents, files
+from rumcli import files
+from rumcli.documents.base import Document
+from rumcli.documents.job_sets import StateCounts, Statistics
 from rumcli.errors import ConfigError
 from rumcli.jobs.events import (
     DONE,
@@ -41,16 +43,11 @@ class JobResult(RunResult):
     value: float | None = None
     test: float | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields that the documents of all sets have."""
-        return {
-            "seed": self.job.seed,
-            "folder": self.folder,
-            "state": self.state,
-            "message": self.message,
-            "step": self.step,
-            "seconds": self.seconds,
-        }
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of a run in every document."""
+        names = ("folder", "state", "message", "step", "seconds")
+        return {"seed": self.job.seed, **{name: getattr(self, name) for name in names}}
 
 
 @dataclass(frozen=True)
@@ -146,23 +143,24 @@ class SetResults:
         """Return the number of runs in a state."""
         return sum(group.count(state) for group in self.groups)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the document of the command's `--json`."""
+    @property
+    def states(self) -> StateCounts:
+        """The number of runs in each state."""
+        return StateCounts(**{state.replace(" ", "_"): self.count(state) for state in STATES})
+
+    @property
+    def document(self) -> Document:
+        """The document of the command."""
         raise NotImplementedError
 
-    def write(self, kind: str) -> None:
-        """Write `results.json`, a document of this kind.
+    def write(self) -> None:
+        """Write `results.json`.
 
         Raises:
             RunError: If it can't be written.
         """
-        document = {"schema": documents.schema(kind), **self.to_json()}
-        self.folder.write("results.json", files.to_json(document, indent=2) + "\n")
-
-    @property
-    def states(self) -> dict[str, int]:
-        """The number of runs in each state."""
-        return {state.replace(" ", "_"): self.count(state) for state in STATES}
+        text = files.to_json(self.document.to_dict(), indent=2)
+        self.folder.write("results.json", f"{text}\n")
 
 
 Measure = Callable[[JobResult], JobResult]
@@ -210,9 +208,9 @@ def read_run(folder: JobFolder, job: Job) -> JobResult:
     return JobResult(**vars(found), job=job, folder=str(place.path), records=records)
 
 
-def statistics_of(values: Sequence[float]) -> dict[str, Any] | None:
+def statistics_of(values: Sequence[float]) -> Statistics | None:
     """Return mean and standard deviation of a sample; None of nothing, no deviation of one."""
     if not values:
         return None
     deviation = statistics.stdev(values) if len(values) > 1 else None
-    return {"mean": statistics.fmean(values), "deviation": deviation, "of": len(values)}
+    return Statistics(mean=statistics.fmean(values), deviation=deviation, of=len(values))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from rich.console import Group
 from rich.text import Text
 
+from rumcli.documents.job_sets import RunMachine
 from rumcli.jobs.events import FAILED, FINISHED, UNFINISHED, WAITING
 from rumcli.jobs.results import GroupResult, JobResult, statistics_of
 from rumcli.reporting import wording
@@ -30,21 +31,21 @@ def results_table(found: TableResults) -> Group:
     columns: dict[str, Literal["left", "right"]] = {
         name: "left" if name in ("model", "condition") else "right" for name in _columns(found)
     }
-    setting = found.setting
-    lines = [*_notes(found), *map(_machine, setting["machines"])]
-    lines += [f"command: {command}" for command in setting["commands"]]
+    made = found.provenance
+    lines = [*_notes(found), *map(_machine, made.machines)]
+    lines += [f"command: {command}" for command in made.commands]
     return Group(responsive_table(_title(found), columns, _sections(found)), *map(Text, lines))
 
 
 def markdown(found: TableResults) -> str:
     """Return the table as Markdown, with its commands and machines, for a page."""
-    names, setting = _columns(found), found.setting
+    names, made = _columns(found), found.provenance
     rows = [row for section in _sections(found) for row in section]
     lines = [names, ["---"] * len(names), *rows]
     table = "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
-    notes = [*_notes(found), *map(_machine, setting["machines"])]
+    notes = [*_notes(found), *map(_machine, made.machines)]
     listed = "\n".join(f"- {_escaped(line)}" for line in notes)
-    commands = "\n".join(f"    {command}" for command in setting["commands"])
+    commands = "\n".join(f"    {command}" for command in made.commands)
     parts = [_escaped(_title(found)), table, listed, *([commands] if commands else [])]
     return "\n\n".join(parts) + "\n"
 
@@ -86,9 +87,9 @@ def _ours(entry: GroupResult, decimals: int) -> str:
         if entry.count(FAILED):
             return "failed"
         return "no test yet" if entry.count(UNFINISHED) else "not run"
-    text = f"{spread['mean']:.{decimals}f}"
-    if spread["deviation"] is not None:
-        text += f" ± {spread['deviation']:.{decimals}f}"
+    text = f"{spread.mean:.{decimals}f}"
+    if spread.deviation is not None:
+        text += f" ± {spread.deviation:.{decimals}f}"
     return text if entry.has_all_parts else text + _PART
 
 
@@ -138,14 +139,13 @@ def _data_notes(done: Sequence[JobResult]) -> Iterator[str]:
         yield f"{have(filled)} generated training stories, for want of the official file"
 
 
-def _machine(machine: dict[str, Any]) -> str:
-    cores = machine["cores"]
+def _machine(machine: RunMachine) -> str:
     where = [
-        machine["processor"],
-        wording.counted(cores, "core") if cores else None,
-        *wording.each_once(machine["accelerators"]),
+        machine.processor,
+        wording.counted(machine.cores, "core") if machine.cores else None,
+        *wording.each_once(machine.accelerators),
     ]
-    versions = ", ".join(f"{name} {text}" for name, text in machine["versions"].items())
+    versions = ", ".join(f"{name} {text}" for name, text in machine.versions.items())
     return "; ".join(filter(None, [", ".join(filter(None, where)), versions]))
 
 

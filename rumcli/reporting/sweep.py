@@ -67,9 +67,9 @@ def _statistics(found: SweepResults, values: Sequence[float], seeds: int) -> str
     spread, name = statistics_of(values), found.metric or ""
     if spread is None:
         return "–"
-    text = wording.value(name, spread["mean"])
-    if spread["deviation"] is not None:
-        text += f" ± {wording.deviation(name, spread['mean'], spread['deviation'])}"
+    text = wording.value(name, spread.mean)
+    if spread.deviation is not None:
+        text += f" ± {wording.deviation(name, spread.mean, spread.deviation)}"
     return text if len(values) == seeds else f"{text} ({len(values)} of {seeds})"
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
+from rumcli.documents.job_sets import EntryResult, EntryRun, Provenance, TableReport
 from rumcli.jobs import results as job_results
 from rumcli.jobs.events import FAILED, FINISHED, JobGroup
 from rumcli.jobs.folder import JobFolder, finite
-from rumcli.jobs.results import GroupResult, JobResult, Measure, SetResults
-from rumcli.reproduction import setting
+from rumcli.jobs.results import GroupResult, JobResult, Measure, SetResults, statistics_of
+from rumcli.reproduction import provenance
 from rumcli.reproduction.table import Table
 
 
@@ -30,27 +30,29 @@ class TableResults(SetResults):
     seeds: int
 
     @property
-    def setting(self) -> dict[str, Any]:
+    def provenance(self) -> Provenance:
         """The commands and machines that made the runs."""
-        jobs = [one.job for one in self.runs if one.value is not None or not one.message]
-        return setting.of(self.folder, jobs)
+        return provenance.of(
+            self.folder, [o.job for o in self.runs if o.value is not None or not o.message]
+        )
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the document of `rum reproduce --json`."""
+    @property
+    def document(self) -> TableReport:
+        """The document of `rum reproduce --json`."""
         spec = self.table.spec
-        return {
-            "table": self.table.name,
-            "description": spec.description,
-            "source": spec.source,
-            "task": self.table.task,
-            "metric": spec.metric,
-            "unit": spec.unit,
-            "seeds": self.seeds,
-            "folder": str(self.folder.path),
-            "setting": self.setting,
-            "runs": self.states,
-            "entries": [_entry_to_json(one) for one in self.groups],
-        }
+        return TableReport(
+            table=self.table.name,
+            description=spec.description,
+            source=spec.source,
+            task=self.table.task,
+            metric=spec.metric,
+            unit=spec.unit,
+            seeds=self.seeds,
+            folder=str(self.folder.path),
+            setting=self.provenance,
+            runs=self.states,
+            entries=[_entry(one) for one in self.groups],
+        )
 
 
 def read(table: Table, folder: JobFolder, groups: Iterable[JobGroup], seeds: int) -> TableResults:
@@ -99,23 +101,23 @@ def planned_steps(found: JobResult) -> int:
     return found.job.config.train.steps
 
 
-def _entry_to_json(found: GroupResult) -> dict[str, Any]:
-    return {
-        "row": found.key.row,
-        "condition": found.key.condition or None,
-        "published": found.key.published,
-        "skip_reason": found.key.skip_reason,
-        "ours": job_results.statistics_of(found.values),
-        "whole": found.has_all_parts,
-        "runs": [
-            {
-                **one.to_json(),
-                "part": one.job.part + 1,
-                "of_steps": planned_steps(one),
-                "reached": reached_threshold(one),
-                "value": one.value,
-                "data": data_of(one) or None,
-            }
+def _entry(found: GroupResult) -> EntryResult:
+    return EntryResult(
+        row=found.key.row,
+        condition=found.key.condition or None,
+        published=found.key.published,
+        skip_reason=found.key.skip_reason,
+        ours=statistics_of(found.values),
+        whole=found.has_all_parts,
+        runs=[
+            EntryRun(
+                **one.fields,
+                part=one.job.part + 1,
+                of_steps=planned_steps(one),
+                reached=reached_threshold(one),
+                value=one.value,
+                data=data_of(one) or None,
+            )
             for one in found.runs
         ],
-    }
+    )

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rumcli.documents.job_sets import PointResult, PointRun, SweepReport
 from rumcli.jobs import results as job_results
 from rumcli.jobs.events import Job
 from rumcli.jobs.folder import finite
-from rumcli.jobs.results import GroupResult, JobResult, Measure, SetResults
+from rumcli.jobs.results import GroupResult, JobResult, Measure, SetResults, statistics_of
 from rumcli.sweeps.folder import SweepFolder
 from rumcli.sweeps.plan import SweepPlan
 from rumcli.training.run_folder import RunFolder
@@ -46,31 +47,32 @@ class SweepResults(SetResults):
 
         return sorted(self.groups, key=rank)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the document of `rum sweep --json`."""
-        return {
-            "folder": str(self.folder.path),
-            "task": self.plan.base.task.name,
-            "search": self.plan.spec.search,
-            "metric": self.metric,
-            "higher_is_better": self.higher_is_better,
-            "parameters": list(self.plan.parameters),
-            "runs_planned": self.planned,
-            "runs": self.states,
-            "points": [
-                {
-                    "point": point.key,
-                    "settings": settings_of(point),
-                    "validation": job_results.statistics_of(point.values),
-                    "test": job_results.statistics_of(point.tests),
-                    "runs": [
-                        {**one.to_json(), "validation": one.value, "test": one.test}
+    @property
+    def document(self) -> SweepReport:
+        """The document of `rum sweep --json`."""
+        return SweepReport(
+            folder=str(self.folder.path),
+            task=self.plan.base.task.name,
+            search=self.plan.spec.search,
+            metric=self.metric,
+            higher_is_better=self.higher_is_better,
+            parameters=list(self.plan.parameters),
+            runs_planned=self.planned,
+            runs=self.states,
+            points=[
+                PointResult(
+                    point=point.key,
+                    settings=settings_of(point),
+                    validation=statistics_of(point.values),
+                    test=statistics_of(point.tests),
+                    runs=[
+                        PointRun(**one.fields, validation=one.value, test=one.test)
                         for one in point.runs
                     ],
-                }
+                )
                 for point in self.points
             ],
-        }
+        )
 
 
 def read(folder: SweepFolder, plan: SweepPlan | None = None) -> SweepResults:

@@ -34,8 +34,8 @@ def test_result_is_the_mean_test_value_over_seeds(tmp_path):
 
     # then
     spread = statistics_of(found["GRU", "T = 4"].values)
-    assert spread["mean"] == pytest.approx(0.3)
-    assert spread["deviation"] == pytest.approx(0.1 * 2**0.5)
+    assert spread.mean == pytest.approx(0.3)
+    assert spread.deviation == pytest.approx(0.1 * 2**0.5)
     assert found["LSTM", "T = 4"].values == []
     assert (whole.count("finished"), whole.count("not begun")) == (2, 6)
 

@@ -4,6 +4,7 @@ import statistics
 
 import pytest
 
+from rumcli.documents.job_sets import Statistics
 from rumcli.jobs.events import FAILED, FINISHED, STOPPED_EARLY, UNFINISHED, WAITING, RunResult
 from rumcli.jobs.results import statistics_of
 from rumcli.sweeps import plan as plans
@@ -23,10 +24,10 @@ def test_points_have_mean_and_deviation_over_seeds_the_best_first(tmp_path):
     write_run(made, run_of(plan, 2, 2, B), [0.4, 0.2], test=0.25)
     found = results.read(made)
     assert [point.key for point in found.points] == [2, 1]
-    best = found.to_json()["points"][0]
-    assert best["validation"]["mean"] == pytest.approx(0.25)
-    assert best["validation"]["deviation"] == pytest.approx(statistics.stdev([0.3, 0.2]))
-    assert best["test"]["mean"] == pytest.approx(0.3)
+    best = found.document.points[0]
+    assert best.validation.mean == pytest.approx(0.25)
+    assert best.validation.deviation == pytest.approx(statistics.stdev([0.3, 0.2]))
+    assert best.test.mean == pytest.approx(0.3)
     assert found.count(FINISHED) == 4
     assert found.planned == 6
 
@@ -85,7 +86,7 @@ def test_invalid_record_does_not_hide_the_others(tmp_path):
 
 
 def test_one_value_has_no_deviation():
-    assert statistics_of([2.0]) == {"mean": 2.0, "deviation": None, "of": 1}
+    assert statistics_of([2.0]) == Statistics(mean=2.0, deviation=None, of=1)
     assert statistics_of([]) is None
 
 
