@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rumcli.errors import ConfigError
-from rumcli.jobs.budget import SAVE, Deadline
+from rumcli.jobs.budget import SAVE, TimeLimit
 from rumcli.jobs.events import (
     FAILED,
     FINISHED,
@@ -68,14 +68,14 @@ class Engine:
         queue: JobQueue,
         listener: JobListener,
         request: StopRequest,
-        limit: Deadline | None = None,
+        limit: TimeLimit | None = None,
         halving: Halving | None = None,
     ) -> None:
         self._folder = folder
         self._queue = queue
         self._listener = listener
         self._request = request
-        self._limit = limit or Deadline()
+        self._limit = limit or TimeLimit()
         self._halving = halving
         self._running: dict[Job, _Running] = {}
         self._again: list[Job] = []  # stopped before their end, while others were waiting
@@ -108,7 +108,7 @@ class Engine:
 
     def began(self, job: Job) -> None:
         """Handle the start of a run's process."""
-        now, ends = time.monotonic(), self._limit.end
+        now, ends = time.monotonic(), self._limit.last
         if self._limit.is_shared:
             others = [one.ends for name, one in self._running.items() if name != job]
             again = map(self._folder.share, self._again)
@@ -139,7 +139,7 @@ class Engine:
             return self._close("asked to stop", SAVE, now)
         if self._limit.is_over(now):
             self.is_out_of_time = True
-            return self._close(self._limit.why, self._limit.how, now)
+            return self._close("the time is over", self._limit.how, now)
         found = {job: SAVE for job in self._early if job in self._running}
         over = [job for job, one in self._running.items() if now >= one.ends]
         if over and any(True for _ in self._queue.shares()):  # else no other run needs the place

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from rumcli.config import RunConfig
 
@@ -90,8 +92,8 @@ class RunResult:
     state: str
     message: str = ""
     metrics: dict[str, Any] | None = None
-    step: int = 0
-    seconds: float = 0.0
+    step: Annotated[int, Field(ge=0, strict=True)] = 0
+    seconds: Annotated[float, Field(ge=0, lt=1e12, strict=True)] = 0.0
 
 
 class JobListener:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rumcli import files, machine
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs import capacity, cluster, local
-from rumcli.jobs.budget import Budget, Deadline
+from rumcli.jobs.budget import TimeLimit
 from rumcli.jobs.capacity import Machine
 from rumcli.jobs.engine import Engine, Executor
 from rumcli.jobs.events import JobListener
@@ -113,11 +113,11 @@ def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> 
             executor, slots = _on_ray(jobs.resources, options, left, start, jobs.folder)
         # After Ray, which takes SIGTERM for itself.
         request = stack.enter_context(stopping.listening(stopping.MANY_RUNS))
-        limit, now = Deadline(), time.monotonic()
+        limit, now = TimeLimit(), time.monotonic()
         if options.budget is not None:
-            limit = Budget.of(options.budget, now, slots)
+            limit = TimeLimit.budget(options.budget, now, slots)
         elif hours is not None:
-            limit = Deadline(now + 3600 * hours)
+            limit = TimeLimit(now + 3600 * hours)
         engine = Engine(jobs.folder, queue, listener, request, limit, jobs.halving)
         listener.started(str(jobs.folder.path), queue.planned, queue.done_before, slots)
         try:

@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from pydantic import TypeAdapter, ValidationError
+
 from rumcli import config, files, folders
 from rumcli.config import KeyPath
 from rumcli.errors import ConfigError, RunError
@@ -20,6 +22,7 @@ from rumcli.jobs.budget import Share
 from rumcli.jobs.events import FAILED, STOPPED, STOPPED_EARLY, Job, RunResult
 from rumcli.training.run_folder import CONFIG, RunFolder
 
+_RESULTS = TypeAdapter(RunResult)
 STOP = "stop"  # a file that requests a run on another machine to stop
 _RESULT = "result.json"
 _EARLIER = ("sweep.json", "reproduction.json", "ended.json")  # its names in earlier versions
@@ -180,19 +183,11 @@ class JobFolder:
         """Return the recorded result of a run; None if there is none, or the file is invalid."""
         if job.name in self._unwritten:
             return self._unwritten[job.name]
-        found = self.run_folder(job).read_json(_RESULT)
-        states = (FAILED, STOPPED, STOPPED_EARLY)
-        if not isinstance(found, dict) or found.get("state") not in states:
+        try:
+            found = _RESULTS.validate_python(self.run_folder(job).read_json(_RESULT))
+        except ValidationError:
             return None
-        step, metrics, seconds = (found.get(key) for key in ("step", "metrics", "seconds"))
-        is_time = type(seconds) in (int, float) and 0 <= seconds < 1e12
-        return RunResult(
-            found["state"],
-            str(found.get("message", ""))[:2000],
-            metrics if isinstance(metrics, dict) else None,
-            step if type(step) is int and step >= 0 else 0,
-            float(seconds) if is_time else 0.0,
-        )
+        return found if found.state in (FAILED, STOPPED, STOPPED_EARLY) else None
 
     def records(self, job: Job) -> list[dict[str, Any]]:
         """Return the evaluations of a run; none if the file can't be read."""

@@ -9,7 +9,7 @@ import pytest
 from rumcli.errors import RunError
 from rumcli.jobs import budget as budgets
 from rumcli.jobs import local
-from rumcli.jobs.budget import SAVE, SAVE_AND_TEST, Budget, Deadline
+from rumcli.jobs.budget import SAVE, SAVE_AND_TEST, TimeLimit
 from rumcli.jobs.engine import Engine
 from rumcli.jobs.events import (
     FAILED,
@@ -67,12 +67,13 @@ class Pretender:
             return [RunResult(UNFINISHED, "", {"loss": 0.5}, self.steps, self._spent)]
         if self.asked == SAVE:
             return [RunResult(UNFINISHED, "", None, self.steps, self._spent)]
-        if time.monotonic() >= self._ends:
-            if self.end == RunResult(FINISHED):
-                write_summary(self.place, self.value)
-            return [self.end]
         value = 0.9 if "lstm" in self.place.path.name else 0.1
-        return [RunProgress(self.steps, 20, "loss", value, False)]
+        progress = RunProgress(self.steps, 20, "loss", value, False)
+        if time.monotonic() < self._ends:
+            return [progress]
+        if self.end == RunResult(FINISHED):
+            write_summary(self.place, self.value)
+        return [progress, self.end]  # so that a short run has a validation, too
 
 
 class Recorder(JobListener):
@@ -131,7 +132,7 @@ def run_table(small_table, seconds, budget=None, slots=1, ends=None, **others):
         made.append(Pretender(place, took, end or RunResult(FINISHED)))
         return made[-1]
 
-    limit = None if budget is None else Budget.of(budget, time.monotonic(), slots)
+    limit = None if budget is None else TimeLimit.budget(budget, time.monotonic(), slots)
     todo = list(runs(read).values())
     return execute(folder, todo, launch, slots, others.pop("limit", limit), **others), made
 
@@ -328,7 +329,7 @@ def test_run_whose_process_died_is_started_again_and_fails_the_second_time(small
 
 
 def test_deadline_saves_all_runs_without_testing(small_table):
-    limit = Deadline(time.monotonic() + 1.5)
+    limit = TimeLimit(time.monotonic() + 1.5)
     listener, made = run_table(small_table, {"seed": 1000}, slots=2, limit=limit)
     assert listener.began_runs == NAMES[:2]
     assert [one.asked for one in made] == [SAVE] * 2
