@@ -83,7 +83,7 @@ def command(name: str, place: Path, chosen: Options, budget: str | None, trusted
 
 
 def run(jobs: JobSet, chosen: Options, title: Title, command: str, showing: Showing) -> Ending:
-    """Run what is left of a set; see `jobs.execution.run`.
+    """Run the remaining runs of a set; see `jobs.execution.run`.
 
     Args:
         jobs: The set, whose directory this process has locked.

@@ -155,7 +155,7 @@ def _run(
     command: str,
     showing: Showing,
 ) -> tuple[Ending, TableResults]:
-    """Run what is left, and write the results."""
+    """Run the remaining runs, and write the results."""
     from rumcli.jobs.events import JobGroup
     from rumcli.jobs.execution import JobSet
     from rumcli.jobs.queue import JobSource

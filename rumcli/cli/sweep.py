@@ -169,7 +169,7 @@ def _folder(
 def _run(
     plan: SweepPlan, folder: SweepFolder, chosen: Options, command: str, showing: Showing
 ) -> tuple[Ending, str | None]:
-    """Run what is left; also return why the search gave up, if it did."""
+    """Run the remaining runs; also return why the search gave up, if it did."""
     from rumcli.jobs.execution import JobSet
     from rumcli.reporting.job_progress import Title
     from rumcli.sweeps import search

@@ -1,4 +1,4 @@
-"""The decisions over a set of runs: which one starts, continues, or stops, and what is recorded.
+"""The decisions over a set of runs: which one starts, continues, or stops, and how it is recorded.
 
 An executor asks for them and reports the events; it decides nothing itself.
 """
@@ -33,7 +33,7 @@ class Executor(Protocol):
     """A place where runs run."""
 
     def run(self, engine: Engine) -> None:
-        """Run what the engine starts, until it starts no more.
+        """Run the jobs that the engine starts, until it starts no more.
 
         It calls `next` for a run, `began` once that has a process, `progressed`, `retried` and
         `ended` with its reports, and `stops` several times a second.

@@ -50,7 +50,7 @@ class Options:
         jobs: Largest number of runs at the same time; None: as many as there is room for.
         address: Address of a Ray cluster; None: this machine.
         budget: Seconds that the runs share; None: no limit.
-        debug: Whether to show what the processes print.
+        debug: Whether to show the output of the processes.
     """
 
     jobs: int | None = None
@@ -88,7 +88,7 @@ def check(options: Options) -> None:
 
 
 def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> Ending:
-    """Run what is left of a set.
+    """Run the remaining runs of a set.
 
     Args:
         jobs: The set, whose directory this process has locked.

@@ -150,7 +150,7 @@ class JobFolder:
             also = f" and {len(others) - 1} more" if others[1:] else ""
             raise ConfigError(
                 f"{place}{also}: the configuration differs from the one to be run in "
-                f"{', '.join(changed)}; choose another --out, or remove what differs"
+                f"{', '.join(changed)}; choose another --out, or remove that folder"
             )
 
     def mark(self, job: Job, result: RunResult) -> None:

@@ -88,7 +88,7 @@ def _names(parameter: Parameter) -> list[str]:
 
 
 def _spans(parameter: Parameter) -> bool:
-    """Tell whether a list of numbers goes over factors, as 0.1, 0.01, 0.001."""
+    """Return whether a list of numbers spans orders of magnitude, as 0.1, 0.01, 0.001."""
     if isinstance(parameter, Range):
         return False
     return min(parameter) > 0 and max(parameter) >= 10 * min(parameter)

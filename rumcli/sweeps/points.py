@@ -130,9 +130,8 @@ def one_at_a_time(parameters: Mapping[str, Parameter], keys: Iterable[str]) -> I
     of every range it is the high end.
 
     Args:
-        parameters: What is varied.
-        keys: Of the parameters whose values are all to come; those that are not there are passed
-            over.
+        parameters: The search space.
+        keys: Parameters of which all values are yielded; unknown ones are ignored.
     """
     first = next(corners(parameters))
     yield first
@@ -166,7 +165,7 @@ def size(parameters: Mapping[str, Parameter]) -> int | None:
 
 
 def is_one(parameters: Mapping[str, Parameter], point: Mapping[str, Any]) -> bool:
-    """Tell whether a point is one of those that there can be."""
+    """Return whether a point is in the search space."""
     return set(point) == set(parameters) and all(
         _is_value(value, point[key]) for key, value in parameters.items()
     )

@@ -233,6 +233,21 @@ def test_sweep_with_lost_output_can_still_be_shown(here, monkeypatch):
     command.sweep(results=here / "new", quiet=True)
 
 
+def test_run_folder_of_another_configuration_is_rejected_before_any_change(here, capsys):
+    # given: a sweep whose first run has the configuration of the second point
+    folder, plan = sweep(here, [A, B], seeds=[1])
+    write_run(folder, run_of(plan, 1, 1, A), [0.5])
+    folder.run_folder(run_of(plan, 1, 1, A)).write_config(run_of(plan, 2, 1, B).config)
+    before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
+
+    # when
+    with pytest.raises(ConfigError, match=r"point-1-seed-1: .* in optimizer.learning_rate; choose"):
+        command.sweep(resume=Path("out"), runs=2)
+
+    # then
+    assert before == {f: f.read_bytes() for f in folder.path.rglob("*") if f.is_file()}
+
+
 def test_limits_of_a_running_sweep_cannot_change(left, here):
     description = here / "out" / "sweep.yaml"
     before = description.read_text()
