@@ -5,6 +5,7 @@ The value of a run is its test with the weights of its best validation.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -29,14 +30,13 @@ class TableResults(SetResults):
     table: Table
     seeds: int
 
-    @property
+    @functools.cached_property
     def provenance(self) -> Provenance:
         """The commands and machines that made the runs."""
-        return provenance.of(
-            self.folder, [o.job for o in self.runs if o.value is not None or not o.message]
-        )
+        jobs = [one.job for one in self.runs if one.value is not None or not one.message]
+        return provenance.of(self.folder, jobs)
 
-    @property
+    @functools.cached_property
     def document(self) -> TableReport:
         """The document of `rum reproduce --json`."""
         spec = self.table.spec

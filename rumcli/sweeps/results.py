@@ -6,6 +6,7 @@ the test worthless. The test is beside it.
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
 from collections.abc import Iterable
@@ -36,7 +37,7 @@ class SweepResults(SetResults):
     metric: str | None
     higher_is_better: bool
 
-    @property
+    @functools.cached_property
     def points(self) -> list[GroupResult]:
         """The points, the best first; those with a run without a value last."""
         sign = -1 if self.higher_is_better else 1
@@ -47,7 +48,7 @@ class SweepResults(SetResults):
 
         return sorted(self.groups, key=rank)
 
-    @property
+    @functools.cached_property
     def document(self) -> SweepReport:
         """The document of `rum sweep --json`."""
         return SweepReport(
