@@ -1,4 +1,4 @@
-"""Options, checks and closing lines of the commands that run a set of runs."""
+"""Options, checks and the common course of the commands that run a set of runs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,12 @@ from rumcli.errors import ConfigError, RunError
 from rumcli.reporting import output, wording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from rumcli.config import RunConfig
-    from rumcli.jobs.engine import JobQueue
-    from rumcli.jobs.events import JobListener
-    from rumcli.jobs.execution import Ending, Options, Resources
-    from rumcli.jobs.folder import JobFolder, Outcome
-    from rumcli.jobs.halving import Halving
-    from rumcli.reporting.sweep_progress import Kind
+    from rumcli.jobs.execution import Ending, JobSet, Options
+    from rumcli.jobs.results import SetResults
+    from rumcli.reporting.job_progress import Title
 
 Jobs = Annotated[
     int | None,
@@ -41,14 +38,15 @@ Budget = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="Time for all, as in 30m or 2h, shared out among the runs; what is not done then is "
-        "saved and tested. Default: until all are done.",
+        help="Time for all, as in 30m or 2h, shared out among the runs; a run that is not finished "
+        "then is saved and tested. Default: until all are done.",
     ),
 ]
 Resume = Annotated[
     Path | None,
-    typer.Option(help="Continue what is in this folder; runs that failed are tried again."),
+    typer.Option(help="Continue the set in this folder; runs that failed are tried again."),
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")]
 
 # To a signal before the runs begin: Ray's processes take their time to end.
 _ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
@@ -64,7 +62,7 @@ def parse(
     """Check the values of the common options.
 
     Raises:
-        ConfigError: If one is wrong.
+        ConfigError: If one is invalid.
     """
     from rumcli.jobs import budget as budgets
     from rumcli.jobs.execution import Options
@@ -73,54 +71,39 @@ def parse(
         if number is not None:
             options.at_least(flag, 1, number)
     seconds = None if budget is None else budgets.parse(budget)
-    return Options(jobs, address, seconds, None, debug)
+    return Options(jobs, address, seconds, debug)
 
 
 def command(name: str, place: Path, chosen: Options, budget: str | None, trusted: bool) -> str:
-    """Return the command that continues a set: what its directory does not have is repeated."""
+    """Return the command that continues a set, with the options that its directory lacks."""
     found = {"--jobs": chosen.jobs, "--address": chosen.address, "--budget": budget}
     words = [word for flag, v in found.items() if v is not None for word in (flag, str(v))]
     trust = [own_code.TRUST] if trusted else []
     return shlex.join(["rum", name, "--resume", str(place), *words, *trust])
 
 
-def listener(kind: Kind, showing: Showing) -> JobListener:
-    """Return a listener that shows the progress of a set."""
-    from rumcli.reporting import sweep_progress
-
-    return sweep_progress.listener(output.stderr(), showing.quiet, output.is_live(), kind)
-
-
-def run(
-    folder: JobFolder,
-    queue: JobQueue,
-    resources: Resources,
-    chosen: Options,
-    listener: JobListener,
-    command: str,
-    halving: Halving | None = None,
-) -> Ending:
-    """Run what is left of a set; see `jobs.execution.run`.
+def run(jobs: JobSet, chosen: Options, title: Title, command: str, showing: Showing) -> Ending:
+    """Run the remaining runs of a set; see `jobs.execution.run`.
 
     Args:
-        folder: Directory of the set.
-        queue: The runs in their order.
-        resources: Resources of each run.
+        jobs: The set, whose directory this process has locked.
         chosen: Where, and within which time.
-        listener: Shows the progress.
+        title: Name of the set, for the progress.
         command: The command that continues the set.
-        halving: Stops runs early; None: none.
+        showing: How to show the progress.
 
     Raises:
-        RunError: If it ended before its time; it names the command.
+        RunError: If it ended before its time; the error names the command.
     """
     from rumcli.jobs import execution
+    from rumcli.reporting import job_progress
 
+    listener = job_progress.listener(output.stderr(), showing.quiet, output.is_live(), title)
     start = functools.partial(_start, chosen.debug)
     response = _ENDING_RAY if chosen.address else signals.ENDING
     try:
         with signals.responding(response):
-            return execution.run(folder, queue, resources, chosen, listener, start, halving)
+            return execution.run(jobs, chosen, listener, start)
     except RunError as error:
         raise RunError(f"{error}; to go on: {command}") from error
 
@@ -155,32 +138,33 @@ def _start(debug: bool, run: RunConfig) -> None:
     code.admit(run)
 
 
-def tell(ending: Ending, done: int, planned: int | None, command: str, showing: Showing) -> None:
+def summarize(ending: Ending, found: SetResults, command: str, showing: Showing) -> None:
     """Print how many runs are left, and the command that continues."""
-    if ending.signal is not None or (done != planned and not showing.quiet):
-        why = "stopped; " if ending.signal is not None else ""
-        if ending.signal is None and ending.out_of_time:
-            why = "the time is over; "
-        count = wording.counted_of(done, planned, "run")
+    is_stopped = ending.signal is not None
+    if is_stopped or (not found.is_complete and not showing.quiet):
+        why = "stopped; " if is_stopped else "the time is over; " if ending.out_of_time else ""
+        count = wording.counted_of(found.done, found.planned, "run")
         output.note(f"{why}{count} done; to go on: {command}")
 
 
-def end(ending: Ending, failed: Sequence[Outcome]) -> None:
-    """End with the code of a signal, or with 1 if runs failed.
+def end(ending: Ending, found: SetResults, gave_up: str | None = None) -> None:
+    """End with the code of a signal, or with 1 if runs failed or the search gave up.
 
     Raises:
         SystemExit: With 128 and the signal's number.
-        RunError: If runs failed.
+        RunError: If runs failed, or the search gave up.
     """
     if ending.signal is not None:
         raise SystemExit(128 + ending.signal)
-    if failed:
+    if gave_up is not None:
+        raise RunError(gave_up)
+    if failed := found.failures:
         count = wording.counted(len(failed), "run")
-        raise RunError(f"{count} failed; {failed[0].run.name}: {failed[0].message}")
+        raise RunError(f"{count} failed; {failed[0].job.name}: {failed[0].message}")
 
 
 def exclude(flag: str, **others: object) -> None:
-    """Refuse options that make no sense beside another one.
+    """Reject options that make no sense beside another one.
 
     Raises:
         ConfigError: If one of them was given.

@@ -1,4 +1,4 @@
-"""`rum reproduce`: the runs of a published table, and ours beside its figures."""
+"""`rum reproduce`: the runs of a published table, and our results beside it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from rumcli.reporting import output, wording
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rumcli.jobs.events import JobGroup
     from rumcli.jobs.execution import Ending, Options
-    from rumcli.reproduction.folder import Chosen, TableFolder
-    from rumcli.reproduction.plan import Run
-    from rumcli.reproduction.results import Results
+    from rumcli.reproduction.folder import TableFolder, TableOptions
+    from rumcli.reproduction.results import TableResults
     from rumcli.reproduction.table import Table
 
 
@@ -36,7 +36,7 @@ def reproduce(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the runs; what is there is continued. Default: reproductions/TABLE."
+            help="Folder of the runs, continued if it exists. Default: reproductions/TABLE."
         ),
     ] = None,
     resume: job_sets.Resume = None,
@@ -70,19 +70,23 @@ def reproduce(
         bool, typer.Option("--dry-run", help="List the runs with their commands and stop.")
     ] = False,
     as_json: options.Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")] = False,
+    quiet: job_sets.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Run the models of a published table, and show our figures beside those of the paper.
+    """Run the models of a published table, and show our results beside those of the paper.
 
     Ctrl-C saves all runs and prints the command that continues.
     """
     from rumcli.jobs import execution
+    from rumcli.reporting import reproduction as reporting
     from rumcli.reproduction import plan
-    from rumcli.reproduction.folder import Chosen
+    from rumcli.reproduction.folder import FOLDER, TableOptions
 
+    showing = Showing(as_json, quiet, debug)
     where = job_sets.parse(jobs, address, budget, seeds, debug)
-    chosen = Chosen(table=table, seeds=seeds, only=only or [], condition=condition or [], data=data)
+    chosen = TableOptions(
+        table=table, seeds=seeds, only=only or [], condition=condition or [], data=data
+    )
     if resume is not None:
         job_sets.exclude("--resume", out=out)
         chosen = _continued(resume, chosen)
@@ -90,40 +94,32 @@ def reproduce(
         raise ConfigError("which table? Give a TABLE, or --resume with the folder of one")
     read = _read(chosen, resume if table is None else None)
     chosen = chosen.kept_for(read)
-    count = chosen.seeds or read.description.seeds
-    runs = plan.runs(read, count, chosen.only, chosen.condition)
-    place = resume or out or _default(read)
+    groups = plan.groups(read, chosen.seeds or read.spec.seeds, chosen.only, chosen.condition)
+    place = resume or out or FOLDER / read.name
     if dry_run:
-        _show_plan(read, runs, place, as_json)
+        _show_plan(read, groups, place, showing)
         return
-    showing = Showing(as_json, quiet, debug)
     execution.check(where)
-    folder = _prepare(read, runs, place, trust_code)
+    folder = _prepare(read, groups, place, trust_code)
     command = job_sets.command("reproduce", place, where, budget, trust_code)
-    ending, found, done = _run(read, runs, folder, chosen, where, command, showing)
-    job_sets.tell(ending, done, len(runs), command, showing)
+    ending, found = _run(read, groups, folder, chosen, where, command, showing)
+    job_sets.summarize(ending, found, command, showing)
     if not showing.quiet:
         output.note(f"wrote {folder.path / 'results.md'}")
-    _show(found, showing)
-    job_sets.end(ending, found.failures)
+    showing.show(found.document, lambda _: reporting.results_table(found))
+    job_sets.end(ending, found)
 
 
-def _default(table: Table) -> Path:
-    from rumcli.reproduction.folder import FOLDER
-
-    return FOLDER / table.name
-
-
-def _continued(place: Path, chosen: Chosen) -> Chosen:
-    """Return the options of the earlier command in a folder, changed by those that were given."""
+def _continued(place: Path, chosen: TableOptions) -> TableOptions:
+    """Return the options of the earlier command in a directory, with those given replaced."""
     from rumcli.reproduction.folder import TableFolder
 
     given = {key: value for key, value in chosen if value}
-    return TableFolder.open(place).chosen.model_copy(update=given)
+    return TableFolder.open(place).options.model_copy(update=given)
 
 
-def _read(chosen: Chosen, place: Path | None) -> Table:
-    """Read the table, as a folder has it if it was not named."""
+def _read(chosen: TableOptions, place: Path | None) -> Table:
+    """Read the table, from a directory if it was not named."""
     from rumcli.reproduction import table as tables
     from rumcli.reproduction.folder import TABLE
 
@@ -134,84 +130,72 @@ def _read(chosen: Chosen, place: Path | None) -> Table:
     return dataclasses.replace(read, name=chosen.table or place.name)
 
 
-def _prepare(table: Table, runs: Sequence[Run], place: Path, trusted: bool) -> TableFolder:
-    """Check what the runs need, and make or open the folder."""
+def _prepare(table: Table, groups: Sequence[JobGroup], place: Path, trusted: bool) -> TableFolder:
+    """Check the code and the data, and create or open the directory."""
+    from rumcli.reproduction import plan
     from rumcli.reproduction.folder import TableFolder
     from rumcli.training import material
 
-    all_runs = (run for cell in table.cells for run in cell.runs)
-    job_sets.check_runs(all_runs, (run.config for run in runs), trusted)
+    all_runs = (run for entry in table.entries for run in entry.runs)
+    due = [job for _, job in plan.due(groups)]
+    job_sets.check_runs(all_runs, (job.config for job in due if job.config), trusted)
     folder = TableFolder.prepare(place, table)
-    folder.check(runs)
-    for same in folder.with_other_data(runs):
-        material.check_going_on(same[0].config, map(folder.run_folder, same))
+    folder.check(due)
+    for run, jobs in folder.with_other_data(due):
+        material.check_going_on(run, map(folder.run_folder, jobs))
     return folder
 
 
 def _run(
     table: Table,
-    runs: Sequence[Run],
+    groups: Sequence[JobGroup],
     folder: TableFolder,
-    chosen: Chosen,
+    chosen: TableOptions,
     where: Options,
     command: str,
     showing: Showing,
-) -> tuple[Ending, Results, int]:
-    """Run what is left; return the end, the results and the number of finished runs."""
-    from rumcli.jobs.execution import Ending, Resources
-    from rumcli.reporting.sweep_progress import Kind
-    from rumcli.reproduction import results
-    from rumcli.reproduction.queue import Queue
+) -> tuple[Ending, TableResults]:
+    """Run the remaining runs, and write the results."""
+    from rumcli.jobs.events import JobGroup
+    from rumcli.jobs.execution import JobSet
+    from rumcli.jobs.queue import JobSource
+    from rumcli.reporting import reproduction as reporting
+    from rumcli.reporting.job_progress import Title
+    from rumcli.reproduction import plan, results
     from rumcli.training import lock
 
-    ending, described = Ending(), table.description
     with lock.held(folder.path):
-        folder.keep(table, chosen)
-        queue = Queue(folder, runs)
-        if queue.done_before < queue.planned:
-            kind = Kind(f"table {table.name}", ranks=False, seconds=where.budget)
-            listener = job_sets.listener(kind, showing)
-            resources = Resources(described.cores_per_run, described.gpus_per_run)
-            ending = job_sets.run(folder, queue, resources, where, listener, command)
-        found = results.read(table, folder, chosen.seeds or described.seeds, runs)
-        _write(found, folder)
-        done = Queue(folder, runs).done_before
-    return ending, found, done
+        folder.describe(table, chosen)
+        source = JobSource([JobGroup(None, tuple(job for _, job in plan.due(groups)))])
+        title = Title(f"table {table.name}", ranks=False, seconds=where.budget)
+        jobs = JobSet(folder, source, table.spec.resources)
+        ending = job_sets.run(jobs, where, title, command, showing)
+        found = results.read(table, folder, groups, chosen.seeds or table.spec.seeds)
+        found.write()
+        folder.write("results.md", reporting.markdown(found))
+    return ending, found
 
 
-def _write(found: Results, folder: TableFolder) -> None:
-    from rumcli import documents
-    from rumcli.reporting import reproduction
+def _show_plan(table: Table, groups: Sequence[JobGroup], place: Path, showing: Showing) -> None:
+    from rumcli.documents.job_sets import PlannedRun, TableDryRun
+    from rumcli.reproduction import plan
 
-    document = {"schema": documents.schema("reproduce"), **found.to_json()}
-    folder.write(document, reproduction.markdown(found))
-
-
-def _show(found: Results, showing: Showing) -> None:
-    from rumcli.reporting.reproduction import ReproductionTable
-
+    due = plan.due(groups)
+    commands = [plan.command(entry, job, place) for entry, job in due]
     if showing.as_json:
-        output.show_json("reproduce", found.to_json())
-    elif not showing.quiet:
-        output.show(ReproductionTable(found))
-
-
-def _show_plan(table: Table, runs: Sequence[Run], place: Path, as_json: bool) -> None:
-    commands = [run.command(place) for run in runs]
-    if as_json:
         listed = [
-            {
-                "row": run.cell.row,
-                "condition": run.cell.condition or None,
-                "part": run.part + 1,
-                "seed": run.seed,
-                "steps": run.config.train.steps,
-                "folder": str(place / run.name),
-                "command": command,
-            }
-            for run, command in zip(runs, commands, strict=True)
+            PlannedRun(
+                row=entry.row,
+                condition=entry.condition or None,
+                part=job.part + 1,
+                seed=job.seed,
+                steps=entry.runs[job.part].train.steps,
+                folder=str(place / job.name),
+                command=command,
+            )
+            for (entry, job), command in zip(due, commands, strict=True)
         ]
-        output.show_json("reproduce-dry-run", {"table": table.name, "runs": listed})
+        output.show_document(TableDryRun(table=table.name, runs=listed))
     else:
         output.show_text("\n".join(commands))
-        output.note(f"{wording.counted(len(runs), 'run')} of table {table.name}, in this order")
+        output.note(f"{wording.counted(len(due), 'run')} of table {table.name}, in this order")

@@ -1,9 +1,8 @@
-"""`rum sweep`: many runs out of one file, on this machine or on a Ray cluster."""
+"""`rum sweep`: a search over hyperparameters, on this machine or on a Ray cluster."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,17 +11,17 @@ import typer
 
 from rumcli.cli import code, job_sets, options
 from rumcli.cli.showing import Showing
-from rumcli.errors import ConfigError, RunError
+from rumcli.errors import ConfigError
 from rumcli.reporting import output, wording
 
 if TYPE_CHECKING:
     from rumcli.jobs.execution import Ending, Options
     from rumcli.sweeps.folder import SweepFolder
-    from rumcli.sweeps.plan import Plan
-    from rumcli.sweeps.results import Results
+    from rumcli.sweeps.plan import SweepPlan
+    from rumcli.sweeps.results import SweepResults
 
 _PICTURE = "sweep.png"
-# Which files a task reads.
+# Keys that select the files of a task.
 _OF_DATA = ("task.data", "task.subtask", "task.language")
 
 
@@ -33,7 +32,7 @@ def sweep(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder to make. Default: sweeps/FILE-1, or the next free number."),
+        typer.Option(help="Folder to create. Default: sweeps/FILE-1, or the next free number."),
     ] = None,
     resume: job_sets.Resume = None,
     results: Annotated[
@@ -54,7 +53,7 @@ def sweep(
         bool, typer.Option("--dry-run", help="Check the file, list the points and stop.")
     ] = False,
     as_json: options.Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")] = False,
+    quiet: job_sets.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
     """Train at every point of a grid, or of a random or Bayesian search, with several seeds.
@@ -90,24 +89,21 @@ def sweep(
         command = job_sets.command("sweep", folder.path, chosen, budget, trust_code)
         ending, gave_up = _run(plan, folder, chosen, command, showing)
         found = _results(folder.path, plan, folder)
-        _write(found, plan, folder)
-    job_sets.tell(ending, found.done, found.planned, command, showing)
+        _write(found)
+    job_sets.summarize(ending, found, command, showing)
     if (folder.path / _PICTURE).exists() and not showing.quiet:
         output.note(f"wrote {folder.path / _PICTURE}")
     _show(found, showing)
-    if gave_up is not None and ending.signal is None:
-        raise RunError(gave_up)
-    job_sets.end(ending, found.failures)
+    job_sets.end(ending, found, gave_up)
 
 
 def _is_unbegun(path: Path) -> bool:
-    """Return whether the process that created a folder ended before the sweep had begun."""
     from rumcli.sweeps.folder import SweepFolder
 
     return SweepFolder.is_unbegun(path)
 
 
-def _plan(resume: Path | None, file: Path | None, runs: int | None, seeds: int | None) -> Plan:
+def _plan(resume: Path | None, file: Path | None, runs: int | None, seeds: int | None) -> SweepPlan:
     """Return the plan of a new or an earlier sweep; for that a file may only have other limits."""
     from rumcli import config
     from rumcli.sweeps import plan as plans
@@ -116,12 +112,11 @@ def _plan(resume: Path | None, file: Path | None, runs: int | None, seeds: int |
     if resume is None:
         assert file is not None
         return plans.read(file, runs, seeds=seeds)
-    folder = SweepFolder.open(resume)
-    before = folder.plan(runs, seeds)
+    before = SweepFolder.open(resume).plan(runs, seeds)
     if file is None:
         return before
     asked = plans.read(file, runs, seeds=seeds)
-    changed = plans.differences(before.description, asked.description)
+    changed = plans.differences(before.spec, asked.spec)
     if not changed:
         keys = config.differences(before.base, asked.base)
         changed = [f"preset: {'.'.join(key)}" for key in keys]
@@ -135,7 +130,7 @@ def _plan(resume: Path | None, file: Path | None, runs: int | None, seeds: int |
 
 
 def _folder(
-    plan: Plan,
+    plan: SweepPlan,
     file: Path | None,
     out: Path | None,
     resume: Path | None,
@@ -143,16 +138,16 @@ def _folder(
     trusted: bool,
     stack: contextlib.ExitStack,
 ) -> SweepFolder:
-    """Check what is needed besides the file; create or open the folder, and keep others out."""
+    """Check the code and the data; create or open the directory, and lock it."""
     from rumcli.jobs import execution
     from rumcli.sweeps import points
     from rumcli.sweeps.folder import SweepFolder
     from rumcli.training import lock
 
-    if plan.description.search == "bayesian" and importlib.util.find_spec("optuna") is None:
+    if plan.spec.search == "bayesian" and importlib.util.find_spec("optuna") is None:
         raise ConfigError("search: bayesian needs optuna: pip install 'rumcli[sweep]'")
     execution.check(chosen)
-    seed = plan.description.seeds[0]
+    seed = plan.spec.seeds[0]
     # Whatever else varies, a run names the code that one of these names: a cell of ours has no
     # factory, so a sweep that varies both names and factories has no other cells.
     names, data = (
@@ -160,85 +155,74 @@ def _folder(
         for keys in (code.DECIDING, _OF_DATA)
     )
     job_sets.check_runs(names, data if resume is None else [], trusted)
-    if resume is not None:
-        folder = SweepFolder.open(resume)
-        stack.enter_context(lock.held(folder.path))
-        return folder
-    assert file is not None
-    return stack.enter_context(SweepFolder.claim(out, file.stem, plan))
+    if resume is None:
+        assert file is not None
+        return stack.enter_context(SweepFolder.claim(out, file.stem, plan))
+    folder = SweepFolder.open(resume)
+    stack.enter_context(lock.held(folder.path))
+    groups = (plan.group(*point) for point in enumerate(folder.points(), 1))
+    folder.check(job for group in groups for job in group.jobs if job.is_due)
+    folder.write_spec(plan)  # its limits may be others than before
+    return folder
 
 
 def _run(
-    plan: Plan, folder: SweepFolder, chosen: Options, command: str, showing: Showing
+    plan: SweepPlan, folder: SweepFolder, chosen: Options, command: str, showing: Showing
 ) -> tuple[Ending, str | None]:
-    """Run what is left; also return why the search gave up, if it did."""
-    from rumcli.jobs.execution import Resources
-    from rumcli.reporting.sweep_progress import Kind
+    """Run the remaining runs; also return why the search gave up, if it did."""
+    from rumcli.jobs.execution import JobSet
+    from rumcli.reporting.job_progress import Title
     from rumcli.sweeps import search
 
-    folder.write_description(plan)  # its limits may be others than before
-    listener = job_sets.listener(Kind(seconds=chosen.budget), showing)
-    queue = search.queue(plan, folder, listener)
-    described = plan.description
-    resources = Resources(described.cores_per_run, described.gpus_per_run, described.retries)
-    chosen = dataclasses.replace(chosen, hours=described.hours)
-    halving = search.halving(plan, folder)
-    ending = job_sets.run(folder, queue, resources, chosen, listener, command, halving)
-    return ending, queue.gave_up
+    source, halving = search.Search(plan, folder), search.halving(plan, folder)
+    jobs = JobSet(folder, source, plan.spec.resources, plan.spec.hours, halving)
+    ending = job_sets.run(jobs, chosen, Title(seconds=chosen.budget), command, showing)
+    return ending, source.gave_up
 
 
-def _results(path: Path, plan: Plan | None = None, folder: SweepFolder | None = None) -> Results:
+def _results(
+    path: Path, plan: SweepPlan | None = None, folder: SweepFolder | None = None
+) -> SweepResults:
     from rumcli.sweeps import results
     from rumcli.sweeps.folder import SweepFolder
 
     return results.read(folder or SweepFolder.open(path), plan)
 
 
-def _write(found: Results, plan: Plan, folder: SweepFolder) -> None:
-    """Write `results.json`, and a picture if matplotlib is there."""
-    from rumcli import documents, files
+def _write(found: SweepResults) -> None:
+    """Write `results.json`, and a plot if matplotlib is installed."""
+    from rumcli import files
 
-    document = {"schema": documents.schema("sweep"), **found.to_json()}
-    text = files.to_json(document, indent=2)
-    files.write_text(folder.path / "results.json", text + "\n")
-    has_figure = any(point.values for point in found.points)
-    if has_figure and importlib.util.find_spec("matplotlib") is not None:
+    found.write()
+    has_values = any(point.values for point in found.groups)
+    if has_values and importlib.util.find_spec("matplotlib") is not None:
         from rumcli.reporting import sweep_plot
 
-        with files.replacing(folder.path / _PICTURE) as file:
-            sweep_plot.draw(found, plan.parameters, file, "png")
+        with files.replacing(found.folder.path / _PICTURE) as file:
+            sweep_plot.draw(found, file, "png")
 
 
-def _show(found: Results, showing: Showing) -> None:
-    from rumcli.reporting.sweep import SweepTable
-
-    if showing.as_json:
-        output.show_json("sweep", found.to_json())
-    elif not showing.quiet:
-        output.show(SweepTable(found))
-
-
-def _show_points(plan: Plan, showing: Showing) -> None:
+def _show(found: SweepResults, showing: Showing) -> None:
     from rumcli.reporting import sweep as reporting
 
-    listed, described = plan.listed(), plan.description
+    showing.show(found.document, lambda _: reporting.results_table(found))
+
+
+def _show_points(plan: SweepPlan, showing: Showing) -> None:
+    from rumcli.documents.job_sets import SweepDryRun
+    from rumcli.reporting import sweep as reporting
+
+    listed, spec = plan.listed(), plan.spec
     if showing.as_json:
-        output.show_json(
-            "sweep-dry-run",
-            {
-                "search": described.search,
-                "seeds": described.seeds,
-                "runs": plan.most_runs,
-                "points": listed,
-            },
-        )
+        content = {"search": spec.search, "seeds": spec.seeds, "runs": plan.most_runs}
+        output.show_document(SweepDryRun(**content, points=listed))
     elif listed is None:
-        most, hours = plan.most_points, described.hours
-        limit = wording.counted(most, "point") if most else f"{hours:g} hours"
-        seeds = wording.counted(len(described.seeds), "seed")
+        most = plan.most_points
+        limit = wording.counted(most, "point") if most else f"{spec.hours:g} hours"
+        seeds = wording.counted(len(spec.seeds), "seed")
         output.show_text(
-            f"{described.search} search, at most {limit}, {seeds} each; the file is right, and the "
-            "points follow as it goes"
+            f"{spec.search} search, at most {limit}, {seeds} each; the file is valid, and the "
+            "points depend on the results"
         )
     else:
-        output.show(reporting.points(listed, list(plan.parameters), len(described.seeds)))
+        output.show(reporting.points(listed, list(plan.parameters), len(spec.seeds)))

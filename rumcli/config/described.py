@@ -17,22 +17,26 @@ from rumcli.errors import ConfigError
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def validated(document: Document, model: type[_Model]) -> _Model:
-    """Read what a document says.
+def validated(document: Document, model: type[_Model], place: KeyPath = ()) -> _Model:
+    """Read a document, or a section of one.
 
     Args:
         document: The file.
-        model: Of its keys.
+        model: Model of its keys.
+        place: Place of the section.
 
     Raises:
         ConfigError: If a key or a value is wrong, or a key is missing.
     """
+    values: Any = document.values
+    for key in place:
+        values = values[key]
     try:
-        return model.model_validate(schema.normalized(model, document.values))
+        return model.model_validate(schema.normalized(model, values))
     except ValidationError as error:
-        finding = first(error)
-    path = _path(finding["loc"], document.values)
-    where = f"{document.locate(path)}: "
+        finding = _first(error)
+    path = _path(finding["loc"], values)
+    where = f"{document.locate((*place, *path))}: "
     if finding["type"] == "extra_forbidden":
         known = _model_at(model, path[:-1])
         raise ConfigError(where + suggest.unknown("key", path[-1], known.model_fields))
@@ -40,10 +44,11 @@ def validated(document: Document, model: type[_Model]) -> _Model:
         name = ".".join(map(str, finding["loc"]))
         raise ConfigError(f"{where}'{name}' is missing")
     given = suggest.shown(finding["input"])
-    raise ConfigError(f"{where}{'.'.join(path)}: expected {expected(finding)}, got {given}")
+    name = ".".join((*place, *path))
+    raise ConfigError(f"{where}{name}: expected {expected(finding)}, got {given}")
 
 
-def first(error: ValidationError) -> Any:
+def _first(error: ValidationError) -> Any:
     """Return what is to be told: a key that is misspelled before one that is missing for that."""
     found = error.errors()
     return next((one for one in found if one["type"] == "extra_forbidden"), found[0])
@@ -85,21 +90,20 @@ def check_apart(document: Document, place: KeyPath, keys: Collection[str]) -> No
             raise ConfigError(f"{where}: {key}: it is a part of '{above}', which is there too")
 
 
-def check_key(document: Document, place: KeyPath, key: str, seeds: str) -> None:
+def check_key(document: Document, place: KeyPath, key: str) -> None:
     """Make sure that a key path is one, and none of what a description has keys of its own for.
 
     Args:
         document: The file.
         place: Of the section in it.
         key: The key path.
-        seeds: How the seeds are given, as in `"seeds: [1, 2, 3]"`.
 
     Raises:
         ConfigError: If it is not.
     """
     where = f"{document.locate((*place, key))}: {key}: "
     if key == "seed":
-        raise ConfigError(f"{where}expected the seeds under 'seeds', as in '{seeds}'")
+        raise ConfigError(f"{where}expected the seeds under 'seeds'")
     if key in ("task", "task.name"):
         raise ConfigError(f"{where}the task is the same for all; give it as 'task: NAME'")
     if not all(key.split(".")):

@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rumcli.documents.base import Document
 
-# Not models yet: their schema files are written by hand.
-PLAIN = {"sweep": 1, "sweep-dry-run": 1, "reproduce": 1, "reproduce-dry-run": 1}
-
 
 def models() -> dict[str, type[Document]]:
     """Return every document's model by its kind."""
@@ -31,8 +28,3 @@ def _below(model: type[Document]) -> Iterator[type[Document]]:
     for inner in model.__subclasses__():
         yield inner
         yield from _below(inner)
-
-
-def schema(kind: str) -> str:
-    """Return the `schema` of a document that is not a model yet, as in `"rum/sweep/1"`."""
-    return f"rum/{kind}/{PLAIN[kind]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from rumcli.errors import ConfigError
 
@@ -56,57 +57,32 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Deadline:
-    """A time at which all runs save and stop; until then each may take as long as it needs.
+class TimeLimit:
+    """A time at which all runs save and stop.
 
     Attributes:
-        end: Seconds of the monotonic clock; infinite: no limit.
+        last: Time of the last training step, in seconds of the monotonic clock; infinite: no limit.
+        slots: Number of runs at the same time, if all share the time in proportion to their
+            weights and are tested when they are stopped; 0: each may take as long as it needs.
     """
 
-    end: float = float("inf")
-    how = SAVE
-    why = "the limit of hours is reached"
-    is_shared = False
-
-    def is_over(self, now: float) -> bool:
-        """Return whether all runs have to stop."""
-        return now >= self.end
-
-    def may_begin(self, now: float, again: bool) -> bool:
-        """Return whether a run may start; `again`: one that was stopped before."""
-        return not self.is_over(now)
-
-    def until(
-        self, now: float, running: Sequence[float], waiting: Sequence[Share], test: float = 0.0
-    ) -> float:
-        """Return the time at which a run that starts now gives way to others: never."""
-        return float("inf")
-
-
-@dataclass(frozen=True)
-class Budget(Deadline):
-    """A time that the runs share equally, or by their weights; whoever is stopped is tested.
-
-    Attributes:
-        reserve: Seconds before the end that are kept for these tests.
-        slots: Number of runs at the same time.
-    """
-
-    reserve: float = 0.0
-    slots: int = 1
-    how = SAVE_AND_TEST
-    why = "the time is over"
-    is_shared = True
+    last: float = float("inf")
+    slots: int = 0
 
     @classmethod
-    def of(cls, seconds: float, now: float, slots: int) -> Budget:
-        """Start a budget of which a tenth, at most a minute, is reserved for the tests."""
-        return cls(now + seconds, min(seconds / 10, 60.0), slots)
+    def budget(cls, seconds: float, now: float, slots: int) -> Self:
+        """Return a limit of which a tenth, at most a minute, is reserved for the tests."""
+        return cls(now + seconds - min(seconds / 10, 60.0), slots)
 
     @property
-    def last(self) -> float:
-        """The time of the last training step."""
-        return self.end - self.reserve
+    def is_shared(self) -> bool:
+        """Whether a run that has used its share gives way to others."""
+        return self.slots > 0
+
+    @property
+    def how(self) -> str:
+        """How runs are stopped."""
+        return SAVE_AND_TEST if self.is_shared else SAVE
 
     def is_over(self, now: float) -> bool:
         """Return whether all runs have to stop."""
@@ -114,7 +90,8 @@ class Budget(Deadline):
 
     def may_begin(self, now: float, again: bool) -> bool:
         """Return whether a run may start; `again`: one that was stopped before."""
-        return self.last - now >= (LEAST_AGAIN if again else LEAST_LEFT)
+        least = (LEAST_AGAIN if again else LEAST_LEFT) if self.is_shared else 0.0
+        return not self.is_over(now) and self.last - now >= least
 
     def until(
         self, now: float, running: Sequence[float], waiting: Sequence[Share], test: float = 0.0

@@ -1,4 +1,4 @@
-"""The decisions over a set of runs: which one starts, continues, or stops, and what is recorded.
+"""The decisions over a set of runs: which one starts, continues, or stops, and how it is recorded.
 
 An executor asks for them and reports the events; it decides nothing itself.
 """
@@ -6,13 +6,11 @@ An executor asks for them and reports the events; it decides nothing itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from rumcli.config import RunConfig
 from rumcli.errors import ConfigError
-from rumcli.jobs.budget import SAVE, Deadline, Share
+from rumcli.jobs.budget import SAVE, TimeLimit
 from rumcli.jobs.events import (
     FAILED,
     FINISHED,
@@ -24,41 +22,18 @@ from rumcli.jobs.events import (
     RunProgress,
     RunResult,
 )
-from rumcli.jobs.folder import JobFolder, Mark
+from rumcli.jobs.folder import JobFolder
 from rumcli.jobs.halving import Halving
+from rumcli.jobs.queue import JobQueue
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
-
-
-class JobQueue(Protocol):
-    """The runs of a set in their order."""
-
-    @property
-    def planned(self) -> int | None:
-        """Number of runs; None if only time limits them."""
-
-    @property
-    def done_before(self) -> int:
-        """Number of these runs that were done before."""
-
-    def next(self) -> Job | None:
-        """Return the next run that is to start; None if there is none left."""
-
-    def ended(self, job: Job) -> None:
-        """Take note of a run that is over."""
-
-    def config(self, job: Job) -> RunConfig:
-        """Return the configuration of a run."""
-
-    def shares(self) -> Iterator[Share]:
-        """Yield the shares of the runs that are left; none where only time limits them."""
 
 
 class Executor(Protocol):
     """A place where runs run."""
 
     def run(self, engine: Engine) -> None:
-        """Run what the engine starts, until it starts no more.
+        """Run the jobs that the engine starts, until it starts no more.
 
         It calls `next` for a run, `began` once that has a process, `progressed`, `retried` and
         `ended` with its reports, and `stops` several times a second.
@@ -93,14 +68,14 @@ class Engine:
         queue: JobQueue,
         listener: JobListener,
         request: StopRequest,
-        limit: Deadline | None = None,
+        limit: TimeLimit | None = None,
         halving: Halving | None = None,
     ) -> None:
         self._folder = folder
         self._queue = queue
         self._listener = listener
         self._request = request
-        self._limit = limit or Deadline()
+        self._limit = limit or TimeLimit()
         self._halving = halving
         self._running: dict[Job, _Running] = {}
         self._again: list[Job] = []  # stopped before their end, while others were waiting
@@ -120,7 +95,7 @@ class Engine:
             if (job := self._choose(time.monotonic())) is None:
                 return None
             try:
-                return job, self._folder.begin(job, self._queue.config(job))
+                return job, self._folder.begin(job)
             except ConfigError as error:
                 self._listener.began(job)
                 self.ended(job, RunResult(FAILED, str(error)))
@@ -133,7 +108,7 @@ class Engine:
 
     def began(self, job: Job) -> None:
         """Handle the start of a run's process."""
-        now, ends = time.monotonic(), self._limit.end
+        now, ends = time.monotonic(), self._limit.last
         if self._limit.is_shared:
             others = [one.ends for name, one in self._running.items() if name != job]
             again = map(self._folder.share, self._again)
@@ -164,7 +139,7 @@ class Engine:
             return self._close("asked to stop", SAVE, now)
         if self._limit.is_over(now):
             self.is_out_of_time = True
-            return self._close(self._limit.why, self._limit.how, now)
+            return self._close("the time is over", self._limit.how, now)
         found = {job: SAVE for job in self._early if job in self._running}
         over = [job for job, one in self._running.items() if now >= one.ends]
         if over and any(True for _ in self._queue.shares()):  # else no other run needs the place
@@ -176,26 +151,25 @@ class Engine:
         one = self._running.pop(job, None)
         if one is not None and one.asked is not None:
             self._tests.append(time.monotonic() - one.asked)
-        state, message = result.state, result.message
         early = self._early.pop(job, None)
-        if state == FINISHED:
-            summary = self._folder.run_folder(job).finished(self._queue.config(job))
-            if summary is None:
-                state, message = FAILED, "its summary.json has no finite figure of the test"
-        elif state == UNFINISHED and early:
-            state, message = STOPPED_EARLY, early
-            self._folder.mark(job, Mark(state, message, result.step, None, result.seconds))
-        elif state == UNFINISHED and result.figures is not None:
-            state, message = STOPPED, f"at step {result.step}"
-            seconds = round(result.seconds, 3)
-            self._folder.mark(job, Mark(state, "", result.step, result.figures, seconds))
-        if state == FAILED:
-            self._folder.mark_failed(job, message)
-        if state in (STOPPED, UNFINISHED) and not self.is_closed:
+        if result.state == FINISHED:
+            assert job.config is not None
+            if self._folder.run_folder(job).finished(job.config) is None:
+                result = RunResult(FAILED, "its summary.json has no finite test metrics")
+        elif result.state == UNFINISHED and early:
+            result = replace(result, state=STOPPED_EARLY, message=early, metrics=None)
+            self._folder.mark(job, result)
+        elif result.state == UNFINISHED and result.metrics is not None:
+            result = replace(result, state=STOPPED, seconds=round(result.seconds, 3))
+            self._folder.mark(job, result)
+            result = replace(result, message=f"at step {result.step}")
+        if result.state == FAILED:
+            self._folder.mark_failed(job, result.message)
+        if result.state in (STOPPED, UNFINISHED) and not self.is_closed:
             self._again.append(job)
         else:
             self._queue.ended(job)
-        self._listener.ended(job, state, message)
+        self._listener.ended(job, result.state, result.message)
 
     def _choose(self, now: float) -> Job | None:
         """Return the next run: a new one, or the one that has trained least."""

@@ -1,10 +1,14 @@
-"""A run of a set, its progress, and the listener that follows a set."""
+"""A run of a set, its progress and result, and the listener that follows a set."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from rumcli.config import RunConfig
 
 FINISHED = "finished"
 STOPPED = "stopped"  # its share of a budget is used up, and it was tested
@@ -13,26 +17,45 @@ FAILED = "failed"
 UNFINISHED = "unfinished"
 WAITING = "not begun"
 STATES = (FINISHED, STOPPED, STOPPED_EARLY, UNFINISHED, FAILED, WAITING)
+DONE = (FINISHED, STOPPED_EARLY)  # is not started again
 
 
-class Job(Protocol):
-    """One run of a set; hashable."""
+@dataclass(frozen=True)
+class Job:
+    """One run of a set, which its name identifies.
 
-    @property
-    def name(self) -> str:
-        """Name of the run directory."""
+    Attributes:
+        name: Name of the run directory.
+        seed: Seed of the run.
+        config: Configuration of the run; None if it is invalid.
+        error: Why the configuration is invalid; empty otherwise.
+        settings: Settings that distinguish it from the others, by key path; may be empty.
+        part: Index among the runs of one seed over which a result is averaged.
+        budget_weight: Its part of a budget relative to those of the other runs.
+        is_due: Whether it is to be run; a set may have results of more runs.
+    """
 
-    @property
-    def seed(self) -> int:
-        """Seed of the run."""
+    name: str
+    seed: int = field(compare=False)
+    config: RunConfig | None = field(default=None, compare=False, repr=False)
+    error: str = field(default="", compare=False)
+    settings: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    part: int = field(default=0, compare=False)
+    budget_weight: float = field(default=1.0, compare=False)
+    is_due: bool = field(default=True, compare=False)
 
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """Settings that distinguish it from the others, by key path; may be empty."""
 
-    @property
-    def budget_weight(self) -> float:
-        """Its part of a budget relative to those of the other runs."""
+@dataclass(frozen=True)
+class JobGroup:
+    """Runs with one common result: a point of a search with all its seeds, an entry of a table.
+
+    Attributes:
+        key: Number of the point, or the entry.
+        jobs: The runs.
+    """
+
+    key: Any
+    jobs: tuple[Job, ...]
 
 
 @dataclass(frozen=True)
@@ -56,21 +79,21 @@ class RunProgress:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The end of a run, or of a part of it.
+    """The end of a run, or of a part of it: as an executor reports it, and as a file records it.
 
     Attributes:
-        state: `FINISHED`, `FAILED`, or `UNFINISHED` if it was stopped; it is saved then.
-        message: Reason for a failure, in one line.
-        figures: Test metrics of a run that was stopped and tested; None without a test.
-        step: Number of training steps done.
-        seconds: Training time of this part and those before it.
+        state: One of `STATES`; a run that an executor reports as `UNFINISHED` is saved.
+        message: Why it failed or was stopped, in one line; may be empty.
+        metrics: Test metrics; None without a test.
+        step: Number of training steps done; with a test, those of the test.
+        seconds: Training time of these steps.
     """
 
     state: str
     message: str = ""
-    figures: dict[str, Any] | None = None
-    step: int = 0
-    seconds: float = 0.0
+    metrics: dict[str, Any] | None = None
+    step: Annotated[int, Field(ge=0, strict=True)] = 0
+    seconds: Annotated[float, Field(ge=0, lt=1e12, strict=True)] = 0.0
 
 
 class JobListener:
@@ -87,7 +110,7 @@ class JobListener:
         """
 
     def refused(self, jobs: Sequence[Job], message: str) -> None:
-        """Handle a point of which no run can start, for the reason in `message`."""
+        """Handle a group of which no run can start, for the reason in `message`."""
 
     def began(self, job: Job) -> None:
         """Handle the start or the continuation of a run."""

@@ -11,29 +11,35 @@ from dataclasses import dataclass
 from rumcli import files, machine
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs import capacity, cluster, local
-from rumcli.jobs.budget import Budget, Deadline
+from rumcli.jobs.budget import TimeLimit
 from rumcli.jobs.capacity import Machine
-from rumcli.jobs.engine import Engine, Executor, JobQueue
+from rumcli.jobs.engine import Engine, Executor
 from rumcli.jobs.events import JobListener
 from rumcli.jobs.folder import JobFolder
 from rumcli.jobs.halving import Halving
+from rumcli.jobs.queue import JobQueue, JobSource
+from rumcli.jobs.spec import Resources
 from rumcli.jobs.worker import Start
 from rumcli.training import stopping
 
 
 @dataclass(frozen=True)
-class Resources:
-    """The resources of each run.
+class JobSet:
+    """A set of runs, and how they run.
 
     Attributes:
-        cores: Number of cores; None: those of this machine are divided, on a cluster one.
-        gpus: Number of GPUs; None: the runs share all of this machine, on a cluster none.
-        retries: How often a run whose process or machine died is started again.
+        folder: Directory of the set.
+        source: The runs.
+        resources: Resources of each run.
+        hours: Time limit without shares, if there is no budget; None: none.
+        halving: Stops runs early; None: none.
     """
 
-    cores: int | None = None
-    gpus: float | None = None
-    retries: int = 3
+    folder: JobFolder
+    source: JobSource
+    resources: Resources
+    hours: float | None = None
+    halving: Halving | None = None
 
 
 @dataclass(frozen=True)
@@ -44,14 +50,12 @@ class Options:
         jobs: Largest number of runs at the same time; None: as many as there is room for.
         address: Address of a Ray cluster; None: this machine.
         budget: Seconds that the runs share; None: no limit.
-        hours: Time limit without shares, if there is no budget; None: none.
-        debug: Whether to show what the processes print.
+        debug: Whether to show the output of the processes.
     """
 
     jobs: int | None = None
     address: str | None = None
     budget: float | None = None
-    hours: float | None = None
     debug: bool = False
 
 
@@ -83,50 +87,43 @@ def check(options: Options) -> None:
         cluster.check_address(options.address)
 
 
-def run(
-    folder: JobFolder,
-    queue: JobQueue,
-    resources: Resources,
-    options: Options,
-    listener: JobListener,
-    start: Start,
-    halving: Halving | None = None,
-) -> Ending:
-    """Run what is left of a set.
+def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> Ending:
+    """Run the remaining runs of a set.
 
     Args:
-        folder: Its directory, which this process has locked.
-        queue: The runs in their order.
-        resources: Resources of each run.
+        jobs: The set, whose directory this process has locked.
         options: Where, and within which time.
         listener: Receives the events.
-        start: Imports what a run needs, in its process.
-        halving: Stops runs early; None: none.
+        start: Imports the dependencies of a run, in its process.
 
     Raises:
         ConfigError: If the cluster does not answer, or no machine has the resources of a run.
         RunError: If it ended before its time, as with a full disk.
     """
-    left = None if queue.planned is None else max(1, queue.planned - queue.done_before)
+    is_shared, hours = options.budget is not None, jobs.hours
+    queue = JobQueue(jobs.folder, jobs.source, listener, is_shared)
+    if queue.done_before == queue.planned:
+        return Ending()
+    left = None if queue.planned is None else queue.planned - queue.done_before
     with contextlib.ExitStack() as stack:
         if options.address is None:
-            executor, slots = _local(resources, options, left, start)
+            executor, slots = _local(jobs.resources, options, left, start)
         else:
             stack.enter_context(cluster.connected(options.address, options.debug))
-            executor, slots = _on_ray(resources, options, left, start, folder)
+            executor, slots = _on_ray(jobs.resources, options, left, start, jobs.folder)
         # After Ray, which takes SIGTERM for itself.
         request = stack.enter_context(stopping.listening(stopping.MANY_RUNS))
-        limit, now = Deadline(), time.monotonic()
+        limit, now = TimeLimit(), time.monotonic()
         if options.budget is not None:
-            limit = Budget.of(options.budget, now, slots)
-        elif options.hours is not None:
-            limit = Deadline(now + 3600 * options.hours)
-        engine = Engine(folder, queue, listener, request, limit, halving)
-        listener.started(str(folder.path), queue.planned, queue.done_before, slots)
+            limit = TimeLimit.budget(options.budget, now, slots)
+        elif hours is not None:
+            limit = TimeLimit(now + 3600 * hours)
+        engine = Engine(jobs.folder, queue, listener, request, limit, jobs.halving)
+        listener.started(str(jobs.folder.path), queue.planned, queue.done_before, slots)
         try:
             executor.run(engine)
         except OSError as error:
-            raise RunError(files.cannot_write(folder.path, error)) from error
+            raise RunError(files.cannot_write(jobs.folder.path, error)) from error
         finally:
             listener.finished()
     return Ending(request.signal, engine.is_out_of_time)

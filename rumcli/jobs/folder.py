@@ -1,181 +1,193 @@
 """The directory of a set of runs: ordinary run directories, each readable without this code.
 
-Where the command ended a run itself, its directory has an `ended.json`. What describes the set is
-in `sweeps.folder` and `reproduction.folder`.
+Where the command ended a run itself, its directory has a `result.json`. The files that describe
+the set are those of `sweeps.folder` and `reproduction.folder`.
 """
 
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
+
+from pydantic import TypeAdapter, ValidationError
 
 from rumcli import config, files, folders
-from rumcli.config import KeyPath, RunConfig
+from rumcli.config import KeyPath
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs.budget import Share
-from rumcli.jobs.events import FAILED, FINISHED, STOPPED, STOPPED_EARLY, UNFINISHED, WAITING, Job
-from rumcli.training.run_folder import RunFolder
+from rumcli.jobs.events import FAILED, STOPPED, STOPPED_EARLY, Job, RunResult
+from rumcli.training.run_folder import CONFIG, RunFolder
 
+_RESULTS = TypeAdapter(RunResult)
 STOP = "stop"  # a file that requests a run on another machine to stop
-_ENDED = "ended.json"
-_EARLIER = ("sweep.json", "reproduction.json")  # names of `ended.json` in earlier versions
+_RESULT = "result.json"
+_EARLIER = ("sweep.json", "reproduction.json", "ended.json")  # its names in earlier versions
 # Keys in which a run that continues may differ from its directory.
 _CHANGEABLE: tuple[KeyPath, ...] = (("task", "data"),)
 
 
-@dataclass(frozen=True)
-class Mark:
-    """The end of a run through the command, as `ended.json` has it.
-
-    Attributes:
-        state: `FAILED`, `STOPPED` or `STOPPED_EARLY`.
-        message: Reason, in one line.
-        step: Number of training steps at which it was stopped.
-        figures: Test metrics of a run that was stopped, and may have failed later.
-        seconds: Training time until then.
-    """
-
-    state: str
-    message: str = ""
-    step: int = 0
-    figures: dict[str, Any] | None = None
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of one run, from its directory alone.
-
-    Attributes:
-        run: The run.
-        folder: Its directory.
-        state: One of `events.STATES`.
-        message: Why it failed or was stopped, or why its directory does not count; may be empty.
-        step: Number of training steps of the test; without a test those of the last evaluation.
-        seconds: Training time of these steps.
-        figures: Its summary or, of a run that was stopped, its test; None if there is neither.
-        records: Its evaluations.
-    """
-
-    run: Any
-    folder: str
-    state: str
-    message: str = ""
-    step: int = 0
-    seconds: float = 0.0
-    figures: dict[str, Any] | None = None
-    records: Sequence[dict[str, Any]] = field(default=(), compare=False)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields that the documents of all commands have."""
-        return {
-            "seed": self.run.seed,
-            "folder": self.folder,
-            "state": self.state,
-            "message": self.message,
-            "step": self.step,
-            "seconds": self.seconds,
-        }
-
-
 class JobFolder:
-    """The run directories of a set."""
+    """The files of a set of runs; a subclass adds those that describe it.
+
+    Attributes:
+        command: The command that creates such a directory.
+        described_by: Names of the files that describe the set, in the order in which they are
+            written.
+    """
+
+    command: ClassVar[str]
+    described_by: ClassVar[Sequence[str]]
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._unwritten: dict[str, Mark] = {}
+        self._unwritten: dict[str, RunResult] = {}
+
+    @classmethod
+    def is_unbegun(cls, path: Path) -> bool:
+        """Return whether a directory has only the leftovers of a set that was being created."""
+        try:
+            return any(path.iterdir()) and folders.is_unbegun(path, cls.described_by)
+        except OSError:
+            return False
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the directory of an earlier set.
+
+        Raises:
+            ConfigError: If it is missing, of another kind, or of an earlier version.
+        """
+        if not path.is_dir():
+            raise ConfigError(f"there is no folder {path}; expected one that '{cls.command}' made")
+        if cls.is_unbegun(path):
+            raise ConfigError(
+                f"{path} has no {cls.described_by[-1]}: the process that created it ended before "
+                f"the first run began; start it there: {cls.command} FILE --out "
+                f"{shlex.quote(str(path))}"
+            )
+        for name in cls.described_by:
+            if not (path / name).is_file():
+                raise ConfigError(
+                    f"{path} has no {name}; expected a folder that '{cls.command}' made"
+                )
+        cls.refuse_earlier(path)
+        return cls(path)
+
+    @classmethod
+    def refuse_earlier(cls, path: Path) -> None:
+        """Reject a directory of an earlier version, whose results would be ignored.
+
+        Raises:
+            ConfigError: If it is one.
+        """
+        for name in _EARLIER:
+            if found := next(path.glob(f"*/{name}"), None):
+                raise ConfigError(
+                    f"{found} is of an earlier version of '{cls.command}'; continue {path} with "
+                    "that version, or start in a new folder"
+                )
 
     def run_folder(self, job: Job) -> RunFolder:
         """Return the directory of a run, which may not exist yet."""
         return RunFolder(self.path / job.name)
 
-    def begin(self, job: Job, asked: RunConfig) -> RunFolder:
+    def begin(self, job: Job) -> RunFolder:
         """Create the directory of a run, or open it to continue.
 
         Raises:
-            ConfigError: If a link, a file, or the directory of another run is there.
+            ConfigError: If the configuration is invalid, or a link, a file, or the directory of
+                another run is there.
             RunError: If it can't be written.
         """
+        if job.config is None:
+            raise ConfigError(job.error)
         place = self.run_folder(job)
         folders.check_own(place.path, "a set of runs keeps its runs")
         try:
-            if not (place.path / "config.yaml").exists():
-                folders.check_free(place.path, ["config.yaml"])
+            if not (place.path / CONFIG).exists():
+                folders.check_free(place.path, [CONFIG])
                 try:
-                    return RunFolder.create(place.path, asked)
+                    return RunFolder.create(place.path, job.config)
                 except ConfigError as error:  # the user has not typed this path
                     raise RunError(str(error)) from error
-            if changed := self.changed(job, asked):
-                raise ConfigError(
-                    f"{place.path}: its configuration differs from the one to be run in "
-                    f"{', '.join(changed)}"
-                )
+            self.check([job])
             found = RunFolder.open(place.path)
-            if found.config != asked:
-                found.write_config(asked)
+            if found.config != job.config:
+                found.write_config(job.config)
             files.remove(place.path / STOP)
             self._unmark(job)
         except OSError as error:
             raise RunError(files.cannot_write(place.path, error)) from error
         return found
 
-    def changed(self, job: Job, asked: RunConfig) -> list[str]:
+    def changed(self, job: Job) -> list[str]:
         """Return the keys in which an existing directory of a run has another configuration."""
         place = self.run_folder(job)
-        if not (place.path / "config.yaml").exists():
+        if job.config is None or not (place.path / CONFIG).exists():
             return []
-        keys = config.differences(place.config, asked)
+        keys = config.differences(place.config, job.config)
         return [".".join(key) for key in keys if key not in _CHANGEABLE]
 
-    def mark(self, job: Job, mark: Mark) -> None:
+    def check(self, jobs: Iterable[Job]) -> None:
+        """Check that the existing directories are those of the runs.
+
+        Raises:
+            ConfigError: If some are not.
+        """
+        others: list[tuple[Path, list[str]]] = []
+        for job in jobs:
+            place = self.run_folder(job).path
+            if place.exists() and not place.is_dir():
+                raise ConfigError(f"{place} is not a folder; expected that of a run, or none")
+            if changed := self.changed(job):
+                others.append((place, changed))
+        if others:
+            place, changed = others[0]
+            also = f" and {len(others) - 1} more" if others[1:] else ""
+            raise ConfigError(
+                f"{place}{also}: the configuration differs from the one to be run in "
+                f"{', '.join(changed)}; choose another --out, or remove that folder"
+            )
+
+    def mark(self, job: Job, result: RunResult) -> None:
         """Record that the command ended a run.
 
-        A mark that can't be written, as to a full disk, is kept in memory. Without it the run
+        A result that can't be written, as to a full disk, is kept in memory. Without it the run
         counts as unfinished the next time and may continue: no reason to end the others.
         """
         try:
-            self.run_folder(job).write_json(_ENDED, vars(mark))
+            self.run_folder(job).write_json(_RESULT, vars(result))
         except OSError:
-            self._unwritten[job.name] = mark
+            self._unwritten[job.name] = result
 
     def mark_failed(self, job: Job, message: str) -> None:
         """Record that a run failed; the test of an earlier stop remains its result."""
-        self.mark(job, replace(self.mark_of(job) or Mark(FAILED), state=FAILED, message=message))
+        before = self.mark_of(job) or RunResult(FAILED)
+        self.mark(job, replace(before, state=FAILED, message=message))
 
     def _unmark(self, job: Job) -> None:
-        """Remove the mark of a run that continues, unless it has the test of an earlier stop."""
-        mark = self.mark_of(job)
+        """Remove the result of a run that continues, unless it has the test of an earlier stop."""
+        before = self.mark_of(job)
         self._unwritten.pop(job.name, None)
-        if mark is not None and mark.figures and mark.state != STOPPED_EARLY:
-            if mark.state == FAILED:
-                self.mark(job, replace(mark, state=STOPPED, message=""))
+        if before is not None and before.metrics and before.state != STOPPED_EARLY:
+            if before.state == FAILED:
+                self.mark(job, replace(before, state=STOPPED, message=""))
         else:
-            files.remove(self.run_folder(job).path / _ENDED)
+            files.remove(self.run_folder(job).path / _RESULT)
 
-    def mark_of(self, job: Job) -> Mark | None:
-        """Return the mark of a run; None if there is none, or the file has something else."""
+    def mark_of(self, job: Job) -> RunResult | None:
+        """Return the recorded result of a run; None if there is none, or the file is invalid."""
         if job.name in self._unwritten:
             return self._unwritten[job.name]
-        found = self.run_folder(job).read_json(_ENDED)
-        if not isinstance(found, dict) or found.get("state") not in (
-            FAILED,
-            STOPPED,
-            STOPPED_EARLY,
-        ):
+        try:
+            found = _RESULTS.validate_python(self.run_folder(job).read_json(_RESULT))
+        except ValidationError:
             return None
-        step, figures, seconds = (found.get(key) for key in ("step", "figures", "seconds"))
-        is_time = type(seconds) in (int, float) and 0 <= seconds < 1e12
-        return Mark(
-            found["state"],
-            str(found.get("message", ""))[:2000],
-            step if type(step) is int and step >= 0 else 0,
-            figures if isinstance(figures, dict) else None,
-            float(seconds) if is_time else 0.0,
-        )
+        return found if found.state in (FAILED, STOPPED, STOPPED_EARLY) else None
 
     def records(self, job: Job) -> list[dict[str, Any]]:
         """Return the evaluations of a run; none if the file can't be read."""
@@ -191,50 +203,16 @@ class JobFolder:
         last = finite(records[-1].get("seconds")) if records else None
         return Share(job.budget_weight, max(noted, last or 0.0))
 
-    def outcome(self, job: Job, summary: dict[str, Any] | None) -> Outcome:
-        """Read the outcome of a run.
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the set.
 
-        Args:
-            job: The run.
-            summary: The summary of one that is finished; None of another.
+        Raises:
+            RunError: If it can't be written.
         """
-        place, mark, records = self.run_folder(job), self.mark_of(job), self.records(job)
-        last = records[-1] if records else {}
-        step, seconds, message = int(last.get("step", 0)), finite(last.get("seconds")), ""
-        figures = summary
-        if summary:
-            state, step, seconds = FINISHED, summary["steps"], summary["seconds"]
-        elif mark:
-            state, message, figures = mark.state, mark.message, mark.figures
-            if figures:  # the run may have continued since, untested
-                step, seconds = mark.step, mark.seconds or seconds
-        else:
-            state = UNFINISHED if records or place.checkpoints.numbered() else WAITING
-        return Outcome(
-            job, str(place.path), state, message, step, finite(seconds) or 0.0, figures, records
-        )
-
-
-def refuse_earlier(path: Path, command: str) -> None:
-    """Make sure that a directory is not of an earlier version, whose marks are not read.
-
-    Raises:
-        ConfigError: If it is.
-    """
-    for name in _EARLIER:
-        if found := next(path.glob(f"*/{name}"), None):
-            raise ConfigError(
-                f"{found} is of an earlier version of '{command}'; continue {path} with that "
-                "version, or start in a new folder"
-            )
-
-
-def spread(values: Sequence[float]) -> dict[str, Any] | None:
-    """Return mean and standard deviation of a sample; None of nothing, no deviation of one."""
-    if not values:
-        return None
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return {"mean": statistics.fmean(values), "deviation": deviation, "of": len(values)}
+        try:
+            files.write_text(self.path / name, text)
+        except OSError as error:
+            raise RunError(files.cannot_write(self.path, error)) from error
 
 
 def finite(value: Any) -> float | None:

@@ -98,7 +98,7 @@ class LocalExecutor:
         self._running: dict[Job, _Running] = {}
 
     def run(self, engine: Engine) -> None:
-        """Run what the engine starts, until it starts no more."""
+        """Run the jobs that the engine starts, until it starts no more."""
         try:
             while True:
                 while len(self._running) < self._slots and (found := engine.next()):
@@ -161,9 +161,9 @@ class Child:
     Args:
         folder: Directory of the run.
         variables: Environment variables of the run.
-        start: Imports what the run needs.
+        start: Imports the dependencies of the run.
         cores: Number of cores of the run.
-        debug: Whether to show what the process prints.
+        debug: Whether to show the output of the process.
     """
 
     def __init__(
@@ -277,7 +277,7 @@ def _main(
 
 
 def _keep_stdout_clean(debug: bool) -> None:
-    """Send what libraries print to nowhere, or in debugging to stderr; a result may follow."""
+    """Discard the output of libraries, or send it to stderr with --debug; a result may follow."""
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(2 if debug else nowhere, 1)

@@ -1,4 +1,4 @@
-"""What Ray Tune calls while it runs a set: it asks the engine, and reports to it."""
+"""Callbacks of Ray Tune, which connect it to the engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rumcli.jobs.folder import STOP
 
 
 class _Unkept:
-    """An object that Ray wants to pickle into its own directory, which nobody reads."""
+    """An object that Ray pickles into its own directory, where nothing reads it."""
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
         return object, ()
@@ -26,7 +26,7 @@ class Runs(_Unkept, Searcher):
 
     Args:
         engine: Chooses the runs.
-        given: What every trial receives.
+        given: Arguments of every trial.
     """
 
     def __init__(self, engine: Engine, given: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ class Watch(_Unkept, tune.Callback):
 
     Args:
         engine: Handles the events.
-        runs: Knows the runs.
+        runs: The runs by trial.
     """
 
     def __init__(self, engine: Engine, runs: Runs) -> None:

@@ -19,7 +19,7 @@ from rumcli.training.listener import Listener, Plan
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
 
-Start = Callable[[RunConfig], None]  # imports what a run needs, such as Keras; can be pickled
+Start = Callable[[RunConfig], None]  # imports dependencies, such as Keras; can be pickled
 Control = Callable[[], str]  # returns SAVE or SAVE_AND_TEST once the run is to stop, "" until then
 
 # The lock of a machine that died is released after a minute; see `training.lock`.
@@ -78,7 +78,7 @@ def train(
 
     Args:
         folder: Directory of the run.
-        start: Imports what the run needs.
+        start: Imports the dependencies of the run.
         control: Returns whether, and how, the run is to stop.
         report: Receives each evaluation, and about once a second the progress.
         debug: Whether to print the traceback of an unexpected error.
@@ -119,10 +119,10 @@ def _train(
         else:
             return RunResult(FINISHED)
     request.is_made()  # it may be in a hurry by now
-    figures = _test(folder) if request.how == SAVE_AND_TEST else None
+    metrics = _test(folder) if request.how == SAVE_AND_TEST else None
     saved, _ = folder.checkpoints.load_newest()
     step, seconds = (saved.step, saved.progress["seconds"]) if saved else (0, 0.0)
-    return RunResult(UNFINISHED, "", figures, step, seconds)
+    return RunResult(UNFINISHED, "", metrics, step, seconds)
 
 
 def _test(folder: RunFolder) -> dict[str, Any] | None:

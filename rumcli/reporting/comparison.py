@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from rumcli.documents.runs import ComparedRun, ComparedRuns
-from rumcli.reporting import forms, wording
+from rumcli.reporting import wording
+from rumcli.reporting.responsive_table import responsive_table
 
 _NOTHING = "–"
 
@@ -28,28 +28,13 @@ class ComparisonTable:
         self._labels = labels
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Choose the form."""
-        yield forms.fitting(console, options, self._wide(), self._long)
-
-    def _wide(self) -> Table:
-        table = Table(title=self._title, title_justify="left", caption_justify="left")
-        figures = {"seconds", "steps", "weights", "value"}
-        names = self._names()
-        for key, name in names.items():
-            table.add_column(Text(name), justify="right" if key in figures else "left")
-        for cells in self._cells():
-            table.add_row(*(cells[key] for key in names))
-        return table
-
-    def _long(self) -> Table:
-        table = Table(title=self._title, title_justify="left", show_header=False)
-        table.add_column(overflow="fold")
-        table.add_column(overflow="fold")
-        names = self._names()
-        for cells in self._cells():
-            for key, name in names.items():
-                table.add_row(Text(name), cells[key], end_section=key == list(names)[-1])
-        return table
+        """Return the table in the form that fits."""
+        right, names = {"seconds", "steps", "weights", "value"}, self._names()
+        columns: dict[str, Literal["left", "right"]] = {
+            name: "right" if key in right else "left" for key, name in names.items()
+        }
+        rows = [[cells[key] for key in names] for cells in self._cells()]
+        yield responsive_table(self._title, columns, [rows])
 
     @property
     def _title(self) -> str:

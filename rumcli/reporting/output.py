@@ -9,14 +9,14 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.text import Text
 
-from rumcli import documents, files, signals
+from rumcli import files, signals
 from rumcli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -76,18 +76,6 @@ def show(renderable: RenderableType) -> None:
 def show_document(document: Document) -> None:
     """Print a JSON document to stdout."""
     _stdout().write(files.to_json(document.to_dict(), indent=2) + "\n")
-
-
-def show_json(kind: str, content: Mapping[str, Any]) -> None:
-    """Print one JSON document to stdout.
-
-    Args:
-        kind: A kind without a model; with its version it becomes the first key, `schema`.
-        content: All else. A `schema` in it, as a summary has that was read from a file, is not
-            taken over.
-    """
-    schema = {"schema": documents.schema(kind)}
-    _stdout().write(files.to_json({**schema, **content, **schema}, indent=2) + "\n")
 
 
 def show_text(text: str) -> None:

@@ -1,104 +1,44 @@
-"""The points of a sweep as tables: before it begins, and what came of them."""
+"""The points of a sweep as tables: before it begins, and its results."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from rumcli.jobs.events import FINISHED
-from rumcli.jobs.folder import spread
-from rumcli.reporting import forms, wording
-from rumcli.sweeps.results import Outcome, Point, Results
+from rumcli.jobs.results import GroupResult, statistics_of
+from rumcli.reporting import wording
+from rumcli.reporting.job_progress import setting
+from rumcli.reporting.responsive_table import FirstThatFits, responsive_table
+from rumcli.sweeps.results import SweepResults, settings_of
 
-_NOTHING = "–"
 
-
-class SweepTable:
-    """The points of a sweep, best first: mean ± deviation over the seeds.
-
-    Args:
-        found: The results.
-    """
-
-    def __init__(self, found: Results) -> None:
-        self._found = found
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Choose the form that the width allows."""
-        yield forms.fitting(console, options, self._wide(), self._long)
-
-    def _wide(self) -> Table:
-        table = Table(title=self._title, caption=self._caption, title_justify="left")
-        table.caption_justify = "left"
-        for name in self._names:
-            is_figure = name in ("point", "test") or name == self._names[-3]
-            table.add_column(Text(name), justify="right" if is_figure else "left")
-        for point in self._found.points:
-            table.add_row(*self._cells(point))
-        return table
-
-    def _long(self) -> Table:
-        table = Table(title=self._title, caption=self._caption, title_justify="left")
-        table.caption_justify = "left"
-        table.show_header = False
-        table.add_column(overflow="fold")
-        table.add_column(overflow="fold")
-        names = self._names
-        for point in self._found.points:
-            for number, (name, cell) in enumerate(zip(names, self._cells(point), strict=True)):
-                table.add_row(Text(name), cell, end_section=number == len(names) - 1)
-        return table
-
-    @property
-    def _title(self) -> Text:
-        if self._found.metric is None:
-            return Text(f"{self._found.task}: {self._found.search} search")
-        best = "highest" if self._found.higher_is_better else "lowest"
-        metric = wording.metric_name(self._found.metric)
-        return Text(f"{self._found.task}, {self._found.search} search: {best} {metric} first")
-
-    @property
-    def _caption(self) -> str:
-        points = self._found.points
-        seeds = max((len(point.outcomes) for point in points), default=1)
-        over = f"; mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
-        figures = [found for point in points for found in (point.values, point.tests)]
-        if over and any(0 < len(found) < seeds for found in figures):
-            over += ", or as many as the brackets say"
-        return f"best validation of each run, test of each finished run{over}"
-
-    @property
-    def _names(self) -> list[str]:
-        metric = wording.metric_name(self._found.metric or "figure")
-        return ["point", *self._found.parameters, f"validation {metric}", "test", "runs"]
-
-    def _cells(self, point: Point) -> list[Text]:
-        return [
-            Text(str(point.number), style="bold"),
-            *(Text(setting(point.settings.get(key))) for key in self._found.parameters),
-            Text(self._spread(point.values, len(point.outcomes))),
-            Text(self._spread(point.tests, len(point.outcomes))),
-            Text(_states(point.outcomes)),
-        ]
-
-    def _spread(self, values: Sequence[float], seeds: int) -> str:
-        found = spread(values)
-        if found is None:
-            return _NOTHING
-        name = self._found.metric or ""
-        text = wording.value(name, found["mean"])
-        if found["deviation"] is not None:
-            text += f" ± {wording.deviation(name, found['mean'], found['deviation'])}"
-        return text if len(values) == seeds else f"{text} ({len(values)} of {seeds})"
+def results_table(found: SweepResults) -> FirstThatFits:
+    """Return the points of a sweep, best first: mean ± deviation over the seeds."""
+    search = f"{found.plan.spec.search} search"
+    title = f"{found.plan.base.task.name}: {search}"
+    if found.metric is not None:
+        best = "highest" if found.higher_is_better else "lowest"
+        metric = wording.metric_name(found.metric)
+        title = f"{found.plan.base.task.name}, {search}: {best} {metric} first"
+    parameters: dict[str, Literal["left", "right"]] = dict.fromkeys(found.plan.parameters, "left")
+    columns: dict[str, Literal["left", "right"]] = {
+        "point": "right",
+        **parameters,
+        f"validation {wording.metric_name(found.metric or 'metric')}": "right",
+        "test": "right",
+        "runs": "left",
+    }
+    rows = [_row(found, point) for point in found.points]
+    return responsive_table(Text(title), columns, [rows], _caption(found))
 
 
 def points(listed: Sequence[Mapping[str, Any]], parameters: Sequence[str], seeds: int) -> Table:
-    """Show the points of a search before it begins."""
+    """Return the points of a search before it begins."""
     counts = (len(listed), "point"), (seeds, "seed"), (len(listed) * seeds, "run")
     title = "{}, {} each: {}".format(*(wording.counted(*one) for one in counts))
     table = Table(title=title, title_justify="left")
@@ -110,20 +50,33 @@ def points(listed: Sequence[Mapping[str, Any]], parameters: Sequence[str], seeds
     return table
 
 
-def settings(values: Mapping[str, Any]) -> str:
-    """Write the settings of a point in one line."""
-    return ", ".join(f"{key}={setting(value)}" for key, value in values.items())
+def _row(found: SweepResults, point: GroupResult) -> list[Text | str]:
+    settings, states = settings_of(point), Counter(one.state for one in point.runs)
+    return [
+        Text(str(point.key), style="bold"),
+        *(setting(settings.get(key)) for key in found.plan.parameters),
+        _statistics(found, point.values, len(point.runs)),
+        _statistics(found, point.tests, len(point.runs)),
+        FINISHED
+        if set(states) == {FINISHED}
+        else ", ".join(f"{count} {state}" for state, count in states.items()),
+    ]
 
 
-def setting(value: Any) -> str:
-    """Write one value as a YAML file would have it."""
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _statistics(found: SweepResults, values: Sequence[float], seeds: int) -> str:
+    spread, name = statistics_of(values), found.metric or ""
+    if spread is None:
+        return "–"
+    text = wording.value(name, spread.mean)
+    if spread.deviation is not None:
+        text += f" ± {wording.deviation(name, spread.mean, spread.deviation)}"
+    return text if len(values) == seeds else f"{text} ({len(values)} of {seeds})"
 
 
-def _states(outcomes: Sequence[Outcome]) -> str:
-    counts = Counter(one.state for one in outcomes)
-    if set(counts) == {FINISHED}:
-        return FINISHED
-    return ", ".join(f"{count} {state}" for state, count in counts.items())
+def _caption(found: SweepResults) -> str:
+    seeds = max((len(point.runs) for point in found.groups), default=1)
+    over = f"; mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
+    counts = [len(one) for point in found.groups for one in (point.values, point.tests)]
+    if over and any(0 < count < seeds for count in counts):
+        over += ", or as many as in brackets"
+    return f"best validation of each run, test of each finished run{over}"

@@ -1,4 +1,4 @@
-"""The results of a sweep as a picture: the figure over each parameter that was varied."""
+"""The results of a sweep as a plot: the metric over each parameter."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import statistics
 from collections.abc import Sequence
 from typing import IO, Any
 
+from rumcli.jobs.results import GroupResult
 from rumcli.reporting import plots, wording
-from rumcli.reporting.sweep import setting
+from rumcli.reporting.job_progress import setting
 from rumcli.sweeps.points import Parameter, Range
-from rumcli.sweeps.results import Point, Results
+from rumcli.sweeps.results import SweepResults, settings_of
 
 _COLUMNS = 3
 _POINT, _RUN = "#0072B2", "#999999"  # of color-blind-safe colors: Okabe and Ito 2008
 
 
-def draw(found: Results, parameters: dict[str, Parameter], file: IO[bytes], kind: str) -> None:
+def draw(found: SweepResults, file: IO[bytes], kind: str) -> None:
     """Draw the best validation of each run, and mean and deviation of each point.
 
     Args:
-        found: The results; at least one point has a figure.
-        parameters: What was varied.
-        file: Where to.
-        kind: `"png"`, or what else matplotlib writes.
+        found: The results; at least one point has a value.
+        file: File to write to.
+        kind: `"png"`, or another format of matplotlib.
     """
     from matplotlib.figure import Figure
 
-    points = [point for point in found.points if point.values]
+    points, parameters = [one for one in found.points if one.values], found.plan.parameters
     columns = min(len(parameters), _COLUMNS)
     rows = -(-len(parameters) // columns)
     figure = Figure(figsize=(4.6 * columns, 3.8 * rows), layout="constrained")
@@ -38,18 +38,19 @@ def draw(found: Results, parameters: dict[str, Parameter], file: IO[bytes], kind
     metric = wording.metric_name(found.metric or "")
     for place in places[::columns]:
         place.set_ylabel(f"{metric}, best validation")
-    seeds = max(len(point.outcomes) for point in points)
+    seeds = max(len(point.runs) for point in points)
     over = f"\ndots: runs; bars: mean ± deviation over {seeds} seeds" if seeds > 1 else ""
     if over and any(len(point.values) < seeds for point in points):
-        over += ", or over those that have a figure"
-    figure.suptitle(f"{found.task}, {found.search} search{over}", fontsize="medium")
+        over += ", or over those that have a value"
+    title = f"{found.plan.base.task.name}, {found.plan.spec.search} search"
+    figure.suptitle(f"{title}{over}", fontsize="medium")
     figure.savefig(file, format=kind, dpi=150)
 
 
-def _panel(place: Any, key: str, parameter: Parameter, points: Sequence[Point]) -> None:
+def _panel(place: Any, key: str, parameter: Parameter, points: Sequence[GroupResult]) -> None:
     names = _names(parameter)
     for point in points:
-        value = point.settings[key]
+        value = settings_of(point)[key]
         x = names.index(setting(value)) if names else value
         place.plot([x] * len(point.values), point.values, "o", color=_RUN, markersize=4, zorder=3)
         deviation = statistics.stdev(point.values) if len(point.values) > 1 else 0.0
@@ -87,7 +88,7 @@ def _names(parameter: Parameter) -> list[str]:
 
 
 def _spans(parameter: Parameter) -> bool:
-    """Tell whether a list of numbers goes over factors, as 0.1, 0.01, 0.001."""
+    """Return whether a list of numbers spans orders of magnitude, as 0.1, 0.01, 0.001."""
     if isinstance(parameter, Range):
         return False
     return min(parameter) > 0 and max(parameter) >= 10 * min(parameter)

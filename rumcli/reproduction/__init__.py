@@ -1,4 +1,4 @@
-"""Tables of published results, and ours beside them. How their runs run is in `jobs`.
+"""Tables of published results with ours beside them. `jobs` runs their runs.
 
 A table is a YAML file; its results are a directory of ordinary run directories.
 """

@@ -1,6 +1,6 @@
 """The directory of a table: readable without this code.
 
-`table.yaml` (the table), `options.json` (the options with which it is run), the run directories
+`options.json` (the options with which it is run), `table.yaml` (the table), the run directories
 (see `jobs.folder`), `results.json` and `results.md`.
 """
 
@@ -8,26 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
 
 from rumcli import files, folders
+from rumcli.config import RunConfig
 from rumcli.config.sections import Section
 from rumcli.errors import ConfigError, RunError
-from rumcli.jobs.folder import JobFolder, refuse_earlier
+from rumcli.jobs.events import Job
+from rumcli.jobs.folder import JobFolder
 from rumcli.reproduction import table as tables
-from rumcli.reproduction.plan import Run
 from rumcli.reproduction.table import Table
 from rumcli.training import records
+from rumcli.training.run_folder import CONFIG
 
 FOLDER = Path("reproductions")
 TABLE = "table.yaml"
 _OPTIONS = "options.json"
 
 
-class Chosen(Section):
-    """The options that say which runs of a table are run.
+class TableOptions(Section):
+    """The options that select the runs of a table.
 
     Attributes:
         table: Name of the table; None: that of the directory.
@@ -43,8 +45,8 @@ class Chosen(Section):
     condition: list[str] = Field(default_factory=list)
     data: str | None = None
 
-    def kept_for(self, table: Table) -> Chosen:
-        """Return the options as they are kept, independent of the working directory."""
+    def kept_for(self, table: Table) -> TableOptions:
+        """Return the options as they are stored, independent of the working directory."""
         data = None if self.data is None else str(Path(self.data).absolute())
         return self.model_copy(update={"table": table.name, "data": data})
 
@@ -52,20 +54,11 @@ class Chosen(Section):
 class TableFolder(JobFolder):
     """The files of a table."""
 
-    @classmethod
-    def open(cls, path: Path) -> TableFolder:
-        """Open the directory of an earlier command.
-
-        Raises:
-            ConfigError: If it is missing, or not of a table.
-        """
-        if not (path / TABLE).is_file():
-            raise ConfigError(f"{path} has no {TABLE}; expected a folder that 'rum reproduce' made")
-        refuse_earlier(path, "rum reproduce")
-        return cls(path)
+    command = "rum reproduce"
+    described_by = (_OPTIONS, TABLE)
 
     @property
-    def chosen(self) -> Chosen:
+    def options(self) -> TableOptions:
         """The options of the latest command.
 
         Raises:
@@ -74,115 +67,76 @@ class TableFolder(JobFolder):
         path = self.path / _OPTIONS
         try:
             content = records.parse(files.read_regular(path, records.LARGEST))
-            return Chosen.model_validate(content)
+            return TableOptions.model_validate(content)
         except (OSError, ValidationError) as error:
             raise ConfigError(
                 f"can't read {path}; to continue: rum reproduce TABLE --out {self.path}"
             ) from error
 
     @classmethod
-    def prepare(cls, path: Path, table: Table) -> TableFolder:
-        """Make the folder, or open one that is there, of which nothing is changed yet.
+    def prepare(cls, path: Path, table: Table) -> Self:
+        """Create the directory, or open an existing one without changing it.
 
         Raises:
             ConfigError: If something else is there, or the place can't be written.
         """
         try:
-            _check_usable(path, table)
+            cls._check_usable(path, table)
             files.make_directory(path, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"--out {path}: {error.strerror or error}") from error
         return cls(path)
 
-    def keep(self, table: Table, chosen: Chosen | None = None) -> None:
-        """Write what is run; the directory is locked, and is checked again.
+    def describe(self, table: Table, options: TableOptions) -> None:
+        """Write the table and the options; the directory is locked, and is checked again.
 
         Raises:
-            ConfigError: If another process has made something else of the folder since `prepare`.
+            ConfigError: If another process has used the directory otherwise since `prepare`.
             RunError: If it can't be written.
         """
         try:
-            _check_usable(self.path, table)
+            self._check_usable(self.path, table)
             files.remove_unfinished(self.path)
-            if chosen is not None:
-                files.write_text(self.path / _OPTIONS, chosen.model_dump_json(indent=2) + "\n")
-            files.write_text(self.path / TABLE, table.text)
         except OSError as error:
             raise RunError(files.cannot_write(self.path, error)) from error
+        self.write(_OPTIONS, options.model_dump_json(indent=2) + "\n")
+        self.write(TABLE, table.text)
 
-    def check(self, runs: Iterable[Run]) -> None:
-        """Make sure that the runs that are there are those of the table.
+    def with_other_data(self, jobs: Iterable[Job]) -> list[tuple[RunConfig, list[Job]]]:
+        """Return the unfinished runs that began with other data, grouped by their data now.
 
-        Raises:
-            ConfigError: If some are not.
+        Returns:
+            The configuration of the first run of each group, and the group.
         """
-        others: list[tuple[Run, list[str]]] = []
-        for run in runs:
-            place = self.run_folder(run)
-            if place.path.exists() and not place.path.is_dir():
-                raise ConfigError(f"{place.path} is not a folder; expected that of a run, or none")
-            if changed := self.changed(run, run.config):
-                others.append((run, changed))
-        if others:
-            (run, changed), more = others[0], len(others) - 1
-            also = f" and {more} more" if more else ""
-            raise ConfigError(
-                f"{self.run_folder(run).path}{also}: the configuration differs from the table's in "
-                f"{', '.join(changed)}; choose another --out, or remove what differs"
-            )
-
-    def with_other_data(self, runs: Iterable[Run]) -> list[list[Run]]:
-        """Return the unfinished runs that began with data elsewhere, or with none.
-
-        Those that are together are of the same stories or text now.
-        """
-        found: dict[Any, list[Run]] = {}
-        for run in runs:
-            place, task = self.run_folder(run), run.config.task
-            if not (place.path / "config.yaml").exists() or place.finished(run.config):
+        found: dict[Any, tuple[RunConfig, list[Job]]] = {}
+        for job in jobs:
+            place, run = self.run_folder(job), job.config
+            if run is None or not (place.path / CONFIG).exists() or place.finished(run):
                 continue
-            if getattr(place.config.task, "data", None) != getattr(task, "data", None):
-                # Stories that are generated, for want of a file too, are of the seed.
-                found.setdefault((repr(task), run.seed), []).append(run)
+            if getattr(place.config.task, "data", None) != getattr(run.task, "data", None):
+                # Generated stories, also those for a missing file, depend on the seed.
+                found.setdefault((repr(run.task), run.seed), (run, []))[1].append(job)
         return list(found.values())
 
-    def write(self, document: dict[str, Any], markdown: str) -> None:
-        """Write `results.json` and `results.md`.
-
-        Raises:
-            RunError: If they can't be written.
-        """
+    @classmethod
+    def _check_usable(cls, path: Path, table: Table) -> None:
+        """Check that a directory is new, or was made for this table."""
+        if not path.exists() or folders.is_unbegun(path, cls.described_by):
+            return
+        if not (path / TABLE).is_file():
+            raise ConfigError(
+                f"--out {path}: it exists, and is no folder that 'rum reproduce' made; choose "
+                "another place"
+            )
+        cls.refuse_earlier(path)
         try:
-            text = files.to_json(document, indent=2)
-            files.write_text(self.path / "results.json", text + "\n")
-            files.write_text(self.path / "results.md", markdown)
-        except OSError as error:
-            raise RunError(files.cannot_write(self.path, error)) from error
-
-
-def _check_usable(path: Path, table: Table) -> None:
-    """Check that a folder is new, or was made for this table."""
-    if not path.exists() or folders.is_unbegun(path, [_OPTIONS, TABLE]):
-        return
-    if not (path / TABLE).is_file():
-        raise ConfigError(
-            f"--out {path}: it exists, and is no folder that 'rum reproduce' made; choose "
-            "another place"
-        )
-    refuse_earlier(path, "rum reproduce")
-    _check_same(path / TABLE, table)
-
-
-def _check_same(file: Path, table: Table) -> None:
-    """Make sure that a folder was made for this table, or for what it was before."""
-    try:
-        before = tables.read(str(file))
-    except ConfigError:  # of another version, or damaged: its runs are checked one by one
-        return
-    told = [(one.task, one.description.figure) for one in (before, table)]
-    cells = [{cell.slug for cell in one.cells} for one in (before, table)]
-    if told[0] != told[1] or not cells[0] & cells[1]:
-        raise ConfigError(
-            f"--out {file.parent}: it is of another table, '{before.description.description}'; "
-            "choose another place"
-        )
+            before = tables.read(str(path / TABLE))
+        except ConfigError:  # of another version, or damaged: its runs are checked one by one
+            return
+        metrics = [(one.task, one.spec.metric) for one in (before, table)]
+        slugs = [{entry.slug for entry in one.entries} for one in (before, table)]
+        if metrics[0] != metrics[1] or not slugs[0] & slugs[1]:
+            raise ConfigError(
+                f"--out {path}: it is of another table, '{before.spec.description}'; choose "
+                "another place"
+            )

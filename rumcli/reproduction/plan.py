@@ -1,115 +1,100 @@
-"""Which runs a table has, in their order, and the command that makes each by itself."""
+"""The runs of a table in their order, and the command that repeats each alone."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from rumcli import own_code, suggest
-from rumcli.config import RunConfig, yaml_file
+from rumcli.config import yaml_file
 from rumcli.errors import ConfigError
+from rumcli.jobs.events import Job, JobGroup
+from rumcli.jobs.spec import MAX_RUNS
 from rumcli.reproduction import table as tables
-from rumcli.reproduction.table import Cell, Table
+from rumcli.reproduction.table import Table, TableEntry
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of a table.
-
-    Attributes:
-        name: Of its folder.
-        cell: Where in the table its figure belongs.
-        part: Which of the runs of which a figure is the mean, from 0.
-        seed: Its seed.
-        settings: For those who list runs; all that matters is in the name.
-    """
-
-    name: str
-    cell: Cell = field(compare=False, repr=False)
-    part: int = field(compare=False)
-    seed: int = field(compare=False)
-    settings: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
-
-    @property
-    def budget_weight(self) -> float:
-        """Its part of a budget relative to those of the other runs."""
-        return self.cell.share
-
-    @property
-    def config(self) -> RunConfig:
-        """What is run."""
-        return self.cell.runs[self.part].model_copy(update={"seed": self.seed})
-
-    def command(self, folder: Path) -> str:
-        """Return what makes this run by itself.
-
-        Args:
-            folder: That of the table.
-        """
-        settings = {**self.cell.settings[self.part], "seed": self.seed}
-        preset = [] if self.cell.preset is None else ["--preset", self.cell.preset]
-        words = ["rum", "train", self.config.task.name, *preset]
-        words += [
-            f"--set={key}={yaml_file.dump(value, one_line=True)}" for key, value in settings.items()
-        ]
-        sections = (self.config.task, self.config.cell)
-        trust = [own_code.TRUST] if any(hasattr(one, "factory") for one in sections) else []
-        return shlex.join([*words, *trust, "--out", str(folder / self.name)])
-
-
-def runs(
+def groups(
     table: Table, seeds: int, only: Sequence[str] = (), conditions: Sequence[str] = ()
-) -> list[Run]:
-    """Return the runs of a table: first those of seed 1, so that a part of them is a whole table.
+) -> list[JobGroup]:
+    """Return the runs of all entries of a table; those that are selected are due.
 
     Args:
         table: The table.
-        seeds: How many of them.
-        only: Labels of rows, or what they are called in the names of folders; empty: all rows,
-            but for what is not run unless it is asked for.
+        seeds: Number of seeds.
+        only: Labels of rows, or their names in those of directories; empty: all rows, except the
+            ones that the table skips.
         conditions: Labels of conditions, as of rows; empty: all.
 
     Raises:
-        ConfigError: If there is no such row or condition, or nothing is to be run.
+        ConfigError: If a row or condition is unknown, or no run is selected.
     """
-    chosen = {_labelled("--only", "row", label, table.rows) for label in only}
+    rows = {_labelled("--only", "row", label, table.rows) for label in only}
     under = {
-        _labelled("--condition", "condition", label, table.description.conditions)
-        for label in conditions
+        _labelled("--condition", "condition", label, table.spec.conditions) for label in conditions
     }
-    cells = [
-        cell
-        for cell in table.cells
-        if (cell.row in chosen if chosen else cell.not_run is None)
-        and (not under or cell.condition in under)
+    selected = [
+        entry
+        for entry in table.entries
+        if (entry.row in rows if rows else entry.skip_reason is None)
+        and (not under or entry.condition in under)
     ]
-    if not cells:
+    if not selected:
         raise ConfigError(f"table '{table.name}': no row is run by itself; choose some by --only")
-    count = seeds * sum(len(cell.runs) for cell in cells)
-    if count > tables.MOST_RUNS:
-        raise ConfigError(f"--seeds {seeds}: {count:,} runs are more than {tables.MOST_RUNS:,}")
+    count = seeds * sum(len(entry.runs) for entry in selected)
+    if count > MAX_RUNS:
+        raise ConfigError(f"--seeds {seeds}: {count:,} runs are more than {MAX_RUNS:,}")
     return [
-        Run(_name(table, cell, part, seed), cell, part, seed)
-        for seed in range(1, seeds + 1)
-        for cell in cells
-        for part in range(len(cell.runs))
+        JobGroup(entry, tuple(_jobs(table, entry, seeds, entry in selected)))
+        for entry in table.entries
     ]
 
 
-def all_runs(table: Table, cell: Cell, seeds: int) -> list[Run]:
-    """Return the runs that a figure of the table is made of."""
-    return [
-        Run(_name(table, cell, part, seed), cell, part, seed)
-        for seed in range(1, seeds + 1)
-        for part in range(len(cell.runs))
+def due(found: Iterable[JobGroup]) -> list[tuple[TableEntry, Job]]:
+    """Return the due runs: first those of seed 1, so that a part of them is a whole table."""
+    runs = [(group.key, job) for group in found for job in group.jobs if job.is_due]
+    return sorted(runs, key=lambda one: one[1].seed)
+
+
+def command(entry: TableEntry, job: Job, folder: Path) -> str:
+    """Return the command that repeats a run alone.
+
+    Args:
+        entry: Its entry.
+        job: The run.
+        folder: Directory of the table.
+    """
+    run = entry.runs[job.part]
+    settings = {**entry.settings[job.part], "seed": job.seed}
+    preset = [] if entry.preset is None else ["--preset", entry.preset]
+    words = ["rum", "train", run.task.name, *preset]
+    words += [
+        f"--set={key}={yaml_file.dump(value, one_line=True)}" for key, value in settings.items()
     ]
+    trust = [own_code.TRUST] if any(hasattr(one, "factory") for one in (run.task, run.cell)) else []
+    return shlex.join([*words, *trust, "--out", str(folder / job.name)])
+
+
+def _jobs(table: Table, entry: TableEntry, seeds: int, is_due: bool) -> Iterable[Job]:
+    average = table.spec.average
+    for seed in range(1, seeds + 1):
+        for part, run in enumerate(entry.runs):
+            words = [entry.slug]
+            if average is not None:
+                words.append(f"{tables.slug(average.over.rpartition('.')[2])}-{part + 1}")
+            yield Job(
+                "-".join([*words, f"seed-{seed}"]),
+                seed,
+                run.model_copy(update={"seed": seed}),
+                part=part,
+                budget_weight=entry.budget_weight,
+                is_due=is_due,
+            )
 
 
 def _labelled(option: str, kind: str, label: str, known: Collection[str]) -> str:
-    """Return the label that is meant, as it is or as in the names of folders."""
+    """Return the label that is meant, typed as it is or as in the names of directories."""
     for one in known:
         if label == one or tables.slug(label) == tables.slug(one):
             return one
@@ -117,14 +102,6 @@ def _labelled(option: str, kind: str, label: str, known: Collection[str]) -> str
         raise ConfigError(
             f"{option} {suggest.clipped(label)}: the table has no {suggest.plural(kind)}"
         )
-    # Labels have commas and Greek letters; what their folders are called can be listed and typed.
+    # Labels have commas and Greek letters; the names of their directories can be listed and typed.
     unknown = suggest.unknown(kind, tables.slug(label) or label, map(tables.slug, known))
     raise ConfigError(f"{option} {suggest.clipped(label)}: {unknown}")
-
-
-def _name(table: Table, cell: Cell, part: int, seed: int) -> str:
-    words = [cell.slug]
-    if table.description.mean is not None:
-        key = table.description.mean.over.rpartition(".")[2]
-        words.append(f"{tables.slug(key)}-{part + 1}")
-    return "-".join([*words, f"seed-{seed}"])

@@ -1,4 +1,4 @@
-"""What a table is: a YAML file with its rows, its conditions and the published figures."""
+"""The specification of a table: a YAML file with its rows, conditions and published values."""
 
 from __future__ import annotations
 
@@ -10,85 +10,79 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rumcli import bounds, config, lenient, suggest
+from rumcli import bounds, lenient, suggest
 from rumcli.config import RunConfig, described, presets, yaml_file
 from rumcli.config.sections import Section
 from rumcli.config.yaml_file import Document, KeyPath
 from rumcli.errors import ConfigError
+from rumcli.jobs import spec as specs
+from rumcli.jobs.spec import MAX_RUNS, JobSetSpec, Settings
 
-_SEEDS = "seeds: 3"
-MOST_RUNS = 10_000
 _GREEK = {"η": "eta", "λ": "lambda"}
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
-Share = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+Weight = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 Published = str | int | float
-Settings = dict[str, Any]
 
 
-class Row(Section):
-    """One model of a table; docs/sweeps.md describes each key."""
+class TableRow(Section):
+    """One model of a table; docs/sweeps.md documents the keys."""
 
     preset: Text | None = None
     set: Settings = Field(default_factory=dict)
     published: dict[str, Published] | Published | None = None
-    not_run: dict[str, Text] | Text | None = None
-    share: Share | dict[str, Share] = 1.0
+    skip_reason: dict[str, Text] | Text | None = None
+    budget_weight: Weight | dict[str, Weight] = 1.0
 
 
-class Mean(Section):
-    """Runs of which a figure is the mean."""
+class Average(Section):
+    """The runs over which a result is averaged."""
 
     over: Text
     of: Annotated[list[Any], Field(min_length=1)]
 
 
-class Description(Section):
-    """A table, as the file has it; docs/sweeps.md describes each key."""
+class TableSpec(JobSetSpec):
+    """A table, as its file has it; docs/sweeps.md documents the keys."""
 
     description: Text
     source: Text
-    task: Text | None = None
-    preset: Text | None = None
-    set: Settings = Field(default_factory=dict)
-    figure: Text
+    metric: Text
     unit: Literal["percent", "bits", "nats", "none"]
     decimals: Annotated[int, Field(ge=0, le=9)] = 1
     conditions: dict[str, Settings] = Field(default_factory=dict)
-    rows: Annotated[dict[str, Row], Field(min_length=1)]
-    mean: Mean | None = None
+    rows: Annotated[dict[str, TableRow], Field(min_length=1)]
+    average: Average | None = None
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
-    cores_per_run: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    gpus_per_run: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] | None = None
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A row under a condition; its runs share the beginning of their folders' names.
+class TableEntry:
+    """A row under a condition; the names of the directories of its runs have a common beginning.
 
     Attributes:
-        row: The row's label.
-        condition: The condition's label; empty in a table without conditions.
-        published: The published figure as it is printed; None if there is none.
-        not_run: Why it is not run unless it is asked for by name; None if it is.
-        runs: Configurations for seed 1, one for each of those of which the figure is the mean.
-        settings: What each of them sets, by key path.
-        preset: The preset's name or file; None: the task's.
-        share: How much of a budget each of its runs has, beside those of the other cells.
+        row: Label of the row.
+        condition: Label of the condition; empty in a table without conditions.
+        published: The published value as it is printed; None if there is none.
+        skip_reason: Why it is run only if it is selected; None if it is run by default.
+        runs: Configurations for seed 1, one for each part of the average.
+        settings: Settings of each of them, by key path.
+        preset: Name or file of the preset; None: the task's.
+        budget_weight: Part of a budget of each of its runs, relative to those of other entries.
     """
 
     row: str
     condition: str
     published: str | None
-    not_run: str | None
+    skip_reason: str | None
     runs: tuple[RunConfig, ...]
     settings: tuple[Settings, ...]
     preset: str | None
-    share: float = 1.0
+    budget_weight: float = 1.0
 
     @property
     def slug(self) -> str:
-        """What it is called in the names of folders."""
+        """Its name in those of directories."""
         return "-".join(filter(None, (slug(self.row), slug(self.condition))))
 
 
@@ -97,35 +91,35 @@ class Table:
     """A table that can be run.
 
     Attributes:
-        name: What it is called.
-        description: What the file says.
+        name: Name of the table.
+        spec: Content of the file.
         text: The file.
-        cells: Row by row, and for each row the conditions in their order.
+        entries: Row by row, and for each row the conditions in their order.
     """
 
     name: str
-    description: Description
+    spec: TableSpec
     text: str
-    cells: tuple[Cell, ...]
+    entries: tuple[TableEntry, ...]
 
     @property
     def conditions(self) -> list[str]:
         """The labels of the conditions; one that is empty if there are none."""
-        return list(self.description.conditions) or [""]
+        return list(self.spec.conditions) or [""]
 
     @property
     def rows(self) -> list[str]:
         """The labels of the rows."""
-        return list(self.description.rows)
+        return list(self.spec.rows)
 
     @property
     def task(self) -> str:
         """The task of all runs."""
-        return self.cells[0].runs[0].task.name
+        return self.entries[0].runs[0].task.name
 
 
 def folder() -> Path:
-    """Return the folder of the tables that come with the package."""
+    """Return the directory of the tables that come with the package."""
     return presets.folder() / "tables"
 
 
@@ -139,63 +133,41 @@ def read(name_or_file: str, data: str | None = None) -> Table:
 
     Args:
         name_or_file: One of `names()`, or a YAML file.
-        data: Where the text or the stories are, in place of what the file says.
+        data: Path of the text or the stories, in place of the file's.
 
     Raises:
-        ConfigError: If there is no such table, or something in it is wrong.
+        ConfigError: If the table is unknown, or something in it is invalid.
     """
     path = _path(name_or_file)
     document = yaml_file.read(path)
-    description = described.validated(document, Description)
-    for label in description.rows:
-        _check_row(document, description, label)
-    check_names(document, ("rows",), description.rows)
-    check_names(document, ("conditions",), description.conditions)
-    cells = tuple(
-        _cell(document, description, label, condition, data)
-        for label in description.rows
-        for condition in description.conditions or [""]
+    spec = described.validated(document, TableSpec)
+    _check_names(document, ("rows",), spec.rows)
+    _check_names(document, ("conditions",), spec.conditions)
+    entries = tuple(
+        _entry(document, spec, label, condition, data)
+        for label in spec.rows
+        for condition in spec.conditions or [""]
     )
-    _check_cells(document, description, cells)
-    _check_folders(document, cells)
+    _check_entries(document, spec, entries)
     # A pipe can't be read twice.
-    return Table(path.stem, description, document.text, cells)
+    return Table(path.stem, spec, document.text, entries)
 
 
 def slug(label: str) -> str:
-    """Return what a label is called in the name of a folder: `ARUM, η = 0.1` → `arum-eta-0.1`."""
+    """Return a label as in the name of a directory: `ARUM, η = 0.1` → `arum-eta-0.1`."""
     spelled = "".join(_GREEK.get(letter, letter) for letter in label.lower())
     return re.sub(r"[^a-z0-9.]+", "-", spelled).strip("-.")
 
 
-def check_names(document: Document, place: KeyPath, labels: Mapping[str, Any]) -> None:
-    """Make sure that each label makes the name of a folder of its own.
-
-    Raises:
-        ConfigError: If one does not.
-    """
+def _check_names(document: Document, place: KeyPath, labels: Mapping[str, Any]) -> None:
+    """Check that each label makes the name of a directory of its own."""
     known: dict[str, str] = {}
     for label in labels:
-        where = document.locate((*place, label))
-        name = slug(label)
+        where, name = document.locate((*place, label)), slug(label)
         if not name or len(name) > 100:
             raise ConfigError(f"{where}: {suggest.clipped(label)}: expected letters or digits")
-        if name in known:
+        if known.setdefault(name, label) != label:
             raise ConfigError(f"{where}: '{label}' and '{known[name]}' would have the same folder")
-        known[name] = label
-
-
-def _check_folders(document: Document, cells: Sequence[Cell]) -> None:
-    """Make sure that no two cells share a folder, as RUM × 'tall wide' and RUM tall × 'wide' do."""
-    known: dict[str, Cell] = {}
-    for cell in cells:
-        other = known.setdefault(cell.slug, cell)
-        if other is not cell:
-            where = document.locate(("rows", cell.row))
-            raise ConfigError(
-                f"{where}: '{cell.row}' under '{cell.condition}' and '{other.row}' under "
-                f"'{other.condition}' would have the same folder"
-            )
 
 
 def _path(name_or_file: str) -> Path:
@@ -209,109 +181,81 @@ def _path(name_or_file: str) -> Path:
     return folder() / f"{name_or_file}.yaml"
 
 
-def _check_row(document: Document, table: Description, label: str) -> None:
-    """Make sure that what a row says of conditions is of those that there are."""
-    row = table.rows[label]
-    for key in ("published", "not_run", "share"):
-        found = getattr(row, key)
-        for condition in found if isinstance(found, dict) else ():
-            if condition not in table.conditions:
-                where = document.locate(("rows", label, key, condition))
-                unknown = suggest.unknown("condition", condition, table.conditions)
-                raise ConfigError(f"{where}: {unknown}")
-
-
-def _cell(
-    document: Document, table: Description, label: str, condition: str, data: str | None
-) -> Cell:
-    row = table.rows[label]
-    preset = row.preset or table.preset
-    base = _base(document, table.task, preset)
-    sections = _sections(document, table, label, condition)
+def _entry(
+    document: Document, spec: TableSpec, label: str, condition: str, data: str | None
+) -> TableEntry:
+    row = spec.rows[label]
+    preset = row.preset or spec.preset
+    base = specs.base_config(document, spec.task, preset)
+    sections: list[tuple[KeyPath, Settings]] = [  # the last is the strongest
+        (("set",), spec.set),
+        (("conditions", condition), spec.conditions.get(condition, {})),
+        (("rows", label, "set"), row.set),
+    ]
+    parts: list[Settings] = [{}]
+    if spec.average is not None:
+        parts = [{spec.average.over: value} for value in spec.average.of]
+    for section in (*sections, (("average",), parts[0])):
+        specs.check_settings(document, *section)
     if data is not None:
         if not hasattr(base.task, "data"):
             name = base.task.name
             raise ConfigError(f"--data {data}: the task of this table, '{name}', has none")
         sections.append(((), {"task.data": str(Path(data).absolute())}))
-    runs, settings = [], []
-    for part in _parts(document, table):
-        layers = [*sections, (("mean",), part)]
-        run = config.changed(base, described.layer(document, *layers))
-        if getattr(run.task, "subtask", None) == config.ALL:
-            raise ConfigError(f"{document.source}: task.subtask: a run can't have all; see 'mean'")
-        runs.append(run)
-        settings.append({key: value for _, section in layers for key, value in section.items()})
-    return Cell(
+    layers = [[*sections, (("average",), part)] for part in parts]
+    published, skip_reason, weight = (
+        _under(document, spec, label, key, condition)
+        for key in ("published", "skip_reason", "budget_weight")
+    )
+    return TableEntry(
         label,
         condition,
-        _shown(_of(row.published, condition)),
-        _shown(_of(row.not_run, condition)),
-        tuple(runs),
-        tuple(settings),
+        None if published is None else str(published),
+        skip_reason,
+        tuple(specs.changed(base, document, *one) for one in layers),
+        tuple({key: value for _, part in one for key, value in part.items()} for one in layers),
         preset,
-        _of(row.share, condition) or 1.0,
+        weight or 1.0,
     )
 
 
-def _sections(
-    document: Document, table: Description, label: str, condition: str
-) -> list[tuple[KeyPath, Settings]]:
-    """Return what a cell's runs set, with its places in the file; the last is the strongest."""
-    sections: list[tuple[KeyPath, Settings]] = [
-        (("set",), table.set),
-        (("conditions", condition), table.conditions.get(condition, {})),
-        (("rows", label, "set"), table.rows[label].set),
-    ]
-    for place, settings in sections:
-        for key in settings:
-            described.check_key(document, place, key, _SEEDS)
-        described.check_apart(document, place, settings)
-    return sections
+def _under(document: Document, spec: TableSpec, label: str, key: str, condition: str) -> Any:
+    """Return the value of a key of a row under a condition, which it may give by condition."""
+    found, known = getattr(spec.rows[label], key), list(spec.conditions) or [""]
+    if not isinstance(found, dict):
+        return found
+    for name in found:
+        if name not in known:
+            where = document.locate(("rows", label, key, name))
+            raise ConfigError(f"{where}: {suggest.unknown('condition', name, known)}")
+    return found.get(condition)
 
 
-def _parts(document: Document, table: Description) -> list[Settings]:
-    """Return what each of the runs sets of which a figure is the mean."""
-    if table.mean is None:
-        return [{}]
-    described.check_key(document, ("mean",), table.mean.over, _SEEDS)
-    return [{table.mean.over: value} for value in table.mean.of]
-
-
-def _base(document: Document, task: str | None, preset: str | None) -> RunConfig:
-    if task is None and preset is None:
-        raise ConfigError(f"{document.source}: expected 'preset' or 'task', as in 'task: recall'")
-    try:
-        return config.build(preset, (), {("task", "name"): task})
-    except ConfigError as error:
-        raise ConfigError(f"{document.source}: {error}") from error
-
-
-def _check_cells(document: Document, table: Description, cells: tuple[Cell, ...]) -> None:
-    tasks = {run.task.name for cell in cells for run in cell.runs}
+def _check_entries(document: Document, spec: TableSpec, entries: Sequence[TableEntry]) -> None:
+    tasks = {run.task.name for entry in entries for run in entry.runs}
     if len(tasks) > 1:
         raise ConfigError(
             f"{document.source}: the runs are of several tasks, {', '.join(sorted(tasks))}; "
             "expected one"
         )
-    runs = sum(len(cell.runs) for cell in cells) * table.seeds
-    if runs > MOST_RUNS:
-        raise ConfigError(f"{document.source}: {runs:,} runs are more than {MOST_RUNS:,}")
-    for cell in cells:
-        for run in cell.runs:
-            if run.task.figures and table.figure not in run.task.figures:
-                unknown = suggest.unknown("figure", table.figure, run.task.figures)
-                raise ConfigError(f"{document.locate(('figure',))}: {unknown}")
-            until = run.train.until
-            if until is not None and bounds.read(until).name != table.figure:
+    runs = sum(len(entry.runs) for entry in entries) * spec.seeds
+    if runs > MAX_RUNS:
+        raise ConfigError(f"{document.source}: {runs:,} runs are more than {MAX_RUNS:,}")
+    known: dict[str, TableEntry] = {}
+    for entry in entries:
+        other = known.setdefault(entry.slug, entry)
+        if other is not entry:  # as RUM under 'tall wide', and RUM tall under 'wide'
+            raise ConfigError(
+                f"{document.locate(('rows', entry.row))}: '{entry.row}' under '{entry.condition}' "
+                f"and '{other.row}' under '{other.condition}' would have the same folder"
+            )
+        for run in entry.runs:
+            if run.task.figures and spec.metric not in run.task.figures:
+                unknown = suggest.unknown("metric", spec.metric, run.task.figures)
+                raise ConfigError(f"{document.locate(('metric',))}: {unknown}")
+            until = run.train.until and bounds.read(run.train.until).name
+            if until and until != spec.metric:
                 raise ConfigError(
-                    f"{document.source}: {cell.row}: train.until is on "
-                    f"'{bounds.read(until).name}'; expected the table's figure, '{table.figure}'"
+                    f"{document.source}: {entry.row}: train.until is on '{until}'; expected the "
+                    f"table's metric, '{spec.metric}'"
                 )
-
-
-def _of(value: Any, condition: str) -> Any:
-    return value.get(condition) if isinstance(value, dict) else value
-
-
-def _shown(value: Any) -> str | None:
-    return None if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Many runs out of one description: the points of a search, each with several seeds.
+"""Searches over hyperparameters: their points, each with several seeds, and their results.
 
-How they run is in `jobs`.
+`jobs` runs them.
 """

@@ -1,4 +1,4 @@
-"""Points that learn from earlier ones: the tree-structured Parzen estimator of Optuna."""
+"""Bayesian search: the tree-structured Parzen estimator of Optuna."""
 
 from __future__ import annotations
 
@@ -7,38 +7,36 @@ from typing import Any
 
 import optuna
 
+from rumcli.jobs.spec import Settings
 from rumcli.sweeps import points
-from rumcli.sweeps.plan import Plan
-from rumcli.sweeps.points import Parameter, Range, Settings
-from rumcli.sweeps.queue import Source
+from rumcli.sweeps.plan import SweepPlan
+from rumcli.sweeps.points import Parameter, PointSource, Range
 
 _PATIENCE = 50  # proposals in a row of points that are there already
 
 
-class Bayesian(Source):
-    """A source of points for a search of the lowest score.
+class Bayesian(PointSource):
+    """A source of points that searches for the lowest score.
 
     Args:
-        plan: What the sweep is.
+        plan: The sweep.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SweepPlan) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._parameters = plan.parameters
         self._space = {key: _space(value) for key, value in plan.parameters.items()}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that `constant_liar` is an experiment of theirs
             # It takes points under way for bad ones, so that those beside each other differ.
-            sampler = optuna.samplers.TPESampler(
-                seed=plan.description.search_seed, constant_liar=True
-            )
+            sampler = optuna.samplers.TPESampler(seed=plan.spec.search_seed, constant_liar=True)
         self._study = optuna.create_study(sampler=sampler, direction="minimize")
         self._trials: dict[int, Any] = {}
         self._known: dict[int, Settings] = {}
         self._scores: dict[str, float | None] = {}
 
     def known(self, number: int, settings: Settings) -> None:
-        """Keep a point until its figure is there."""
+        """Receive a point of an earlier command, whose score may follow."""
         self._known[number] = settings
         self._scores[points.identity(settings)] = None
 
@@ -61,7 +59,7 @@ class Bayesian(Source):
         return None
 
     def ended(self, number: int, score: float | None) -> None:
-        """Learn a point's figure."""
+        """Receive the score of a point."""
         settings = self._known[number]
         self._scores[points.identity(settings)] = score
         if number in self._trials:

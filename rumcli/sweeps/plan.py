@@ -1,4 +1,4 @@
-"""What a sweep is: the description in a YAML file, checked before anything starts."""
+"""The specification of a sweep: a YAML file, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from rumcli import config, suggest
-from rumcli.config import RunConfig, described, explain, yaml_file
+from rumcli.config import RunConfig, described, yaml_file
 from rumcli.config.sections import Positive, Section
 from rumcli.config.yaml_file import Document
 from rumcli.errors import ConfigError
+from rumcli.jobs import spec
+from rumcli.jobs.events import Job, JobGroup
+from rumcli.jobs.spec import MAX_RUNS, JobSetSpec, Settings
 from rumcli.sweeps import points
-from rumcli.sweeps.points import Parameter, Range, Settings
+from rumcli.sweeps.points import Parameter, Range
 
-_MOST_RUNS = 10_000
-_SEEDS = "seeds: [1, 2, 3]"
-_MOST_CORNERS = 200  # combinations that are tried out before the start
-# What a sweep that goes on may have otherwise than before.
-CHANGEABLE = ("runs", "hours", "retries")
+_MAX_CORNERS = 200  # combinations that are checked before the start
+CHANGEABLE = ("runs", "hours", "retries")  # keys in which a resumed sweep may differ
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
@@ -31,45 +31,41 @@ class EarlyStopping(Section):
     """Asynchronous successive halving (ASHA), arXiv:1810.05934.
 
     Attributes:
-        first: Training steps before a run can be stopped; the next times are `factor` times later
-            each.
-        factor: At each of these times one in so many runs goes on.
+        first: Number of training steps before a run can be stopped; each later decision is at
+            `factor` times as many steps.
+        factor: At each decision one in so many runs continues.
     """
 
     first: Positive
     factor: Annotated[float, Field(ge=2, le=100)] = 3.0
 
 
-class Description(Section):
-    """A sweep, as the file has it; docs/sweeps.md describes each key."""
+class SweepSpec(JobSetSpec):
+    """A sweep, as its file has it; docs/sweeps.md documents the keys."""
 
-    preset: str | None = None
-    task: str | None = None
-    set: dict[str, Any] = Field(default_factory=dict)
     search: Literal["grid", "random", "bayesian"] = "grid"
     parameters: dict[str, Any]
     seeds: Annotated[list[Seed], Field(min_length=1)]
-    runs: Annotated[int, Field(ge=1, le=_MOST_RUNS)] | None = None
+    runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] | None = None
     hours: Annotated[float, Field(gt=0, le=100_000)] | None = None
     early_stopping: EarlyStopping | None = None
     cores_per_run: Annotated[int, Field(ge=1, le=10_000)] = 1
     gpus_per_run: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 0.0
-    retries: Annotated[int, Field(ge=0, le=1000)] = 3
     search_seed: Seed = 1
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """A sweep that can be run.
 
     Attributes:
-        description: What the file says.
-        document: The file, for the places of mistakes.
+        spec: Content of the file.
+        document: The file, for the positions of errors.
         base: The configuration that the points change.
-        parameters: What is varied, by key path.
+        parameters: Search space, by key path.
     """
 
-    description: Description
+    spec: SweepSpec
     document: Document
     base: RunConfig
     parameters: dict[str, Parameter]
@@ -78,115 +74,117 @@ class Plan:
         """Return the configuration of one run.
 
         Raises:
-            ConfigError: If a setting is wrong, or wrong beside the others.
+            ConfigError: If a setting is invalid, alone or beside the others.
         """
-        layer = described.layer(self.document, (("parameters",), settings))
-        return config.changed(self.base, layer).model_copy(update={"seed": seed})
+        run = spec.changed(self.base, self.document, (("parameters",), settings))
+        return run.model_copy(update={"seed": seed})
 
-    def fault(self, settings: Settings) -> str | None:
-        """Return why a point can't be run; None if it can."""
+    def group(self, number: int, settings: Settings) -> JobGroup:
+        """Return the runs of a point, which may be invalid.
+
+        Args:
+            number: Number of the point, from 1.
+            settings: The point.
+        """
+        seeds, run, error = self.spec.seeds, None, ""
         try:
-            self.run(settings, self.description.seeds[0])
-        except ConfigError as error:
-            return str(error)
-        return None
+            if not points.is_one(self.parameters, settings):
+                raise ConfigError("it is no point of the sweep")
+            run = self.run(settings, seeds[0])
+        except ConfigError as found:
+            error = str(found)
+        configs = [run and run.model_copy(update={"seed": seed}) for seed in seeds]
+        most = self.most_points
+        is_due = most is None or number <= most
+        jobs = (
+            Job(f"point-{number}-seed-{seed}", seed, config, error, settings, is_due=is_due)
+            for seed, config in zip(seeds, configs, strict=True)
+        )
+        return JobGroup(number, tuple(jobs))
 
     def points(self) -> Iterator[Settings] | None:
         """Return the points of a grid or a random search, without a limit; None if Bayesian."""
-        if self.description.search == "grid":
+        if self.spec.search == "grid":
             return points.grid(self.parameters)
-        if self.description.search == "random":
-            return points.random_points(self.parameters, self.description.search_seed)
+        if self.spec.search == "random":
+            return points.random_points(self.parameters, self.spec.search_seed)
         return None
 
     @property
     def most_points(self) -> int | None:
-        """How many points there can be; None if only time limits them."""
-        size, runs = points.size(self.parameters), self.description.runs
-        limits = [] if runs is None else [runs // len(self.description.seeds)]
+        """The largest number of points; None if only time limits them."""
+        size, runs = points.size(self.parameters), self.spec.runs
+        limits = [] if runs is None else [runs // len(self.spec.seeds)]
         return min([*limits, *([] if size is None else [size])], default=None)
 
     @property
     def most_runs(self) -> int | None:
-        """How many runs there can be; None if only time limits them."""
+        """The largest number of runs; None if only time limits them."""
         most = self.most_points
-        return None if most is None else most * len(self.description.seeds)
-
-    def includes(self, number: int) -> bool:
-        """Tell whether the point drawn as that number, from 1, is within the limit of runs."""
-        most = self.most_points
-        return most is None or number <= most
+        return None if most is None else most * len(self.spec.seeds)
 
     def listed(self) -> list[Settings] | None:
-        """Return all points, of a search that knows them beforehand; else None."""
+        """Return all points, of a search in which they do not depend on results; else None."""
         source, most = self.points(), self.most_points
         return None if source is None or most is None else list(itertools.islice(source, most))
 
 
 def read(
     path: Path, runs: int | None = None, base: RunConfig | None = None, seeds: int | None = None
-) -> Plan:
-    """Read and check a description.
+) -> SweepPlan:
+    """Read and check the file of a sweep.
 
     Args:
         path: The file.
-        runs: A limit of runs in place of the file's.
-        base: The configuration that the points change; None: that which the file names.
+        runs: Limit of runs in place of the file's.
+        base: The configuration that the points change; None: the one that the file names.
         seeds: Number of seeds, from 1, in place of the file's.
 
     Raises:
-        ConfigError: If something in it is wrong: a key, a value, or a point that can't be run.
+        ConfigError: If a key, a value, or a point is invalid.
     """
     document = yaml_file.read(path)
-    description = described.validated(document, Description)
+    found = described.validated(document, SweepSpec)
     if runs is not None:
-        description = description.model_copy(update={"runs": runs})
+        found = found.model_copy(update={"runs": runs})
     if seeds is not None:
-        if seeds > _MOST_RUNS:
-            raise ConfigError(f"--seeds {seeds}: expected at most {_MOST_RUNS:,}")
-        description = description.model_copy(update={"seeds": list(range(1, seeds + 1))})
-    parameters = {key: _parameter(document, key, description) for key in description.parameters}
-    if not parameters:
-        raise ConfigError(f"{document.locate(('parameters',))}: parameters: there are none to vary")
-    described.check_apart(document, ("parameters",), parameters)
-    plan = Plan(description, document, base or _base(document, description), parameters)
+        if seeds > MAX_RUNS:
+            raise ConfigError(f"--seeds {seeds}: expected at most {MAX_RUNS:,}")
+        found = found.model_copy(update={"seeds": list(range(1, seeds + 1))})
+    place = ("parameters",)
+    if not found.parameters:
+        raise ConfigError(f"{document.locate(place)}: parameters: there are none to vary")
+    spec.check_settings(document, place, found.parameters)
+    parameters = {key: _parameter(document, key, found) for key in found.parameters}
+    plan = SweepPlan(found, document, base or _base(document, found), parameters)
     _check_limits(plan)
-    # What a sweep that is there has drawn can be shown and gone on with, whatever it may draw yet.
+    # The points of a sweep that exists can be shown and resumed, whatever it may draw yet.
     _check_points(plan, one_by_one=base is None)
     return plan
 
 
-def to_yaml(description: Description) -> str:
-    """Write a description, complete."""
-    return yaml_file.dump(description.model_dump())
+def to_yaml(found: SweepSpec) -> str:
+    """Write a specification, complete."""
+    return yaml_file.dump(found.model_dump())
 
 
-def differences(one: Description, other: Description) -> list[str]:
-    """Return the keys in which two descriptions differ, apart from those that may change."""
-    left, right = one.model_dump(), other.model_dump()
+def differences(one: SweepSpec, other: SweepSpec) -> list[str]:
+    """Return the keys in which two specifications differ, apart from those that may change."""
+    left, right = one.model_dump(exclude=set(CHANGEABLE)), other.model_dump()
     found = []
-    for key in left:
-        if key in CHANGEABLE or left[key] == right[key]:
-            continue
-        if isinstance(left[key], dict) and isinstance(right[key], dict):
-            inner = dict.fromkeys([*left[key], *right[key]])
-            found += [f"{key}: {k}" for k in inner if left[key].get(k) != right[key].get(k)]
-        else:
+    for key, value in left.items():
+        if isinstance(value, dict) and isinstance(right[key], dict):
+            inner = dict.fromkeys([*value, *right[key]])
+            found += [f"{key}: {k}" for k in inner if value.get(k) != right[key].get(k)]
+        elif value != right[key]:
             found.append(key)
     return found
 
 
-def _base(document: Document, description: Description) -> RunConfig:
-    if description.preset is None and description.task is None:
-        raise ConfigError(f"{document.source}: expected 'preset' or 'task', as in 'task: copying'")
-    try:
-        base = config.build(description.preset, (), {("task", "name"): description.task})
-    except ConfigError as error:
-        raise ConfigError(f"{document.source}: {error}") from error
-    for key in description.set:
-        described.check_key(document, ("set",), key, _SEEDS)
-    described.check_apart(document, ("set",), description.set)
-    base = config.changed(base, described.layer(document, (("set",), description.set)))
+def _base(document: Document, found: SweepSpec) -> RunConfig:
+    base = spec.base_config(document, found.task, found.preset)
+    spec.check_settings(document, ("set",), found.set)
+    base = config.changed(base, described.layer(document, (("set",), found.set)))
     data = getattr(base.task, "data", None)
     if data is not None:  # the runs may be in other folders, and on other machines
         task = base.task.model_copy(update={"data": str(Path(data).resolve())})
@@ -194,87 +192,74 @@ def _base(document: Document, description: Description) -> RunConfig:
     return base
 
 
-def _parameter(document: Document, key: str, description: Description) -> Parameter:
-    described.check_key(document, ("parameters",), key, _SEEDS)
-    value, where = description.parameters[key], document.locate(("parameters", key))
+def _parameter(document: Document, key: str, found: SweepSpec) -> Parameter:
+    value, place = found.parameters[key], ("parameters", key)
+    where = f"{document.locate(place)}: {key}: "
     if isinstance(value, list) and value:
         if any(value.count(one) > 1 for one in value):
-            raise ConfigError(f"{where}: {key}: a value is there twice")
+            raise ConfigError(f"{where}a value is there twice")
         return value
     if not isinstance(value, dict):
         raise ConfigError(
-            f"{where}: {key}: expected a list of values, or a range such as "
+            f"{where}expected a list of values, or a range such as "
             f"{{low: 0.001, high: 0.1, log: true}}, got {suggest.shown(value)}"
         )
-    if description.search == "grid":
+    if found.search == "grid":
         raise ConfigError(
-            f"{where}: {key}: a grid takes lists of values; for a range: 'search: random' or "
+            f"{where}a grid takes lists of values; for a range: 'search: random' or "
             "'search: bayesian'"
         )
-    try:
-        return Range.model_validate(value)
-    except ValidationError as error:
-        finding = described.first(error)
-    inner = str(finding["loc"][0]) if finding["loc"] else ""
-    if finding["type"] == "extra_forbidden":
-        raise ConfigError(f"{where}: {key}: {suggest.unknown('key', inner, Range.model_fields)}")
-    if finding["type"] == "missing":
-        raise ConfigError(f"{where}: {key}: '{inner}' is missing")
-    expected = explain.expected(finding)
-    raise ConfigError(f"{where}: {key}: {f'{inner}: ' if inner else ''}expected {expected}")
+    return described.validated(document, Range, place)
 
 
-def _check_limits(plan: Plan) -> None:
-    found, where = plan.description, plan.document.source
-    seeds = len(found.seeds)
-    if len(set(found.seeds)) < seeds:
-        raise ConfigError(f"{where}: seeds: a seed is there twice")
-    if found.runs is not None and found.runs < seeds:
-        raise ConfigError(
-            f"{where}: runs: {found.runs} are too few for one point with {seeds} seeds"
-        )
-    if found.gpus_per_run > 1 and not found.gpus_per_run.is_integer():
-        raise ConfigError(
-            f"{where}: gpus_per_run: {found.gpus_per_run:g}; above 1 expected a whole number"
-        )
-    most = plan.most_points
-    if most is None and found.hours is None:
-        raise ConfigError(
-            f"{where}: a {found.search} search needs a limit: 'runs', such as {10 * seeds}, or "
-            "'hours'"
-        )
-    if most is not None and most * seeds > _MOST_RUNS:
-        raise ConfigError(
-            f"{where}: {most:,} points with {seeds} seeds each are more than {_MOST_RUNS:,} runs; "
-            "expected fewer values, or a limit: 'runs'"
-        )
-    if found.early_stopping and "train.steps" in plan.parameters:
-        raise ConfigError(
-            f"{where}: early_stopping compares runs at the same step; it can't go with a varied "
-            "train.steps"
-        )
-    if found.early_stopping and found.early_stopping.first >= plan.base.train.steps:
-        raise ConfigError(
-            f"{where}: early_stopping.first: expected less than train.steps, "
-            f"{plan.base.train.steps}, got {found.early_stopping.first}"
-        )
+def _check_limits(plan: SweepPlan) -> None:
+    found, where = plan.spec, plan.document.source
+    seeds, most, steps = len(found.seeds), plan.most_points, plan.base.train.steps
+    early = found.early_stopping
+    problems = [
+        (len(set(found.seeds)) < seeds, "seeds: a seed is there twice"),
+        (
+            found.runs is not None and found.runs < seeds,
+            f"runs: {found.runs} are too few for one point with {seeds} seeds",
+        ),
+        (
+            found.gpus_per_run > 1 and not found.gpus_per_run.is_integer(),
+            f"gpus_per_run: {found.gpus_per_run:g}; above 1 expected a whole number",
+        ),
+        (
+            most is None and found.hours is None,
+            f"a {found.search} search needs a limit: 'runs', such as {10 * seeds}, or 'hours'",
+        ),
+        (
+            most is not None and most * seeds > MAX_RUNS,
+            f"{most or 0:,} points with {seeds} seeds each are more than {MAX_RUNS:,} runs; "
+            "expected fewer values, or a limit: 'runs'",
+        ),
+        (
+            early is not None and "train.steps" in plan.parameters,
+            "early_stopping compares runs at the same step; it can't go with a varied train.steps",
+        ),
+        (
+            early is not None and early.first >= steps,
+            f"early_stopping.first: expected less than train.steps, {steps}, "
+            f"got {early.first if early else None}",
+        ),
+    ]
+    for is_wrong, problem in problems:
+        if is_wrong:
+            raise ConfigError(f"{where}: {problem}")
 
 
-def _check_points(plan: Plan, one_by_one: bool) -> None:
-    """Make sure that every point can be run, or of very many, those at the ends of the ranges.
+def _check_points(plan: SweepPlan, one_by_one: bool) -> None:
+    """Check that every point is valid, or of very many, those at the ends of the ranges.
 
     Args:
-        plan: What is checked.
-        one_by_one: Whether to look at each single value too, of which the first combinations of
-            very many do not have all.
+        plan: The sweep.
+        one_by_one: Whether to check each single value too, some of which the first combinations
+            of very many lack.
     """
-    found = [*itertools.islice(points.corners(plan.parameters), _MOST_CORNERS)]
+    found = [*itertools.islice(points.corners(plan.parameters), _MAX_CORNERS)]
     if one_by_one:
         found += points.one_at_a_time(plan.parameters, plan.parameters)
     for settings in [*found, *(plan.listed() or [])]:
-        run = plan.run(settings, plan.description.seeds[0])
-        if getattr(run.task, "subtask", None) == config.ALL:
-            raise ConfigError(
-                f"{plan.document.source}: task.subtask: a sweep can't have all; expected a number, "
-                "or several under 'parameters'"
-            )
+        plan.run(settings, plan.spec.seeds[0])

@@ -1,4 +1,4 @@
-"""The points of a search: pure functions of what is varied, and of a seed."""
+"""The points of a search: pure functions of its space and of a seed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from rumcli import suggest
 from rumcli.config.sections import Section
+from rumcli.jobs.spec import Settings
 
 _DIGITS = 6  # significant ones of a drawn number: enough, and it can be read
 _PATIENCE = 10_000  # draws in a row that are there already
 _MOST_WHOLE = 200  # whole numbers of a range that are looked at one by one
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Settings = dict[str, Any]  # values by key path
 
 
 class Range(Section):
@@ -38,14 +37,13 @@ class Range(Section):
     integer: bool = False
 
     @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        got = f"got {suggest.number(self.low)} and {suggest.number(self.high)}"
+    def _check(self) -> Self:
         if not self.low < self.high:
-            raise ValueError(f"low less than high, {got}")
+            raise ValueError("low less than high")
         if self.log and self.low <= 0:
-            raise ValueError(f"low above 0 for log, got {suggest.number(self.low)}")
+            raise ValueError("low above 0 for log")
         if self.integer and not (self.low.is_integer() and self.high.is_integer()):
-            raise ValueError(f"whole low and high, {got}")
+            raise ValueError("whole low and high for integer")
         return self
 
     def number(self, value: float) -> float | int:
@@ -66,6 +64,28 @@ class Range(Section):
 
 
 Parameter = list[Any] | Range
+
+
+class PointSource:
+    """A source of points; this one yields given points.
+
+    Args:
+        points: The points, in an order that depends only on the plan.
+    """
+
+    def __init__(self, points: Iterator[Settings]) -> None:
+        self._points = points
+
+    def known(self, number: int, settings: Settings) -> None:
+        """Receive a point that was drawn before the sweep was interrupted."""
+        next(self._points, None)  # it comes again in the same order
+
+    def next(self, number: int) -> Settings | None:
+        """Return a new point, of that number; None if there is none."""
+        return next(self._points, None)
+
+    def ended(self, number: int, score: float | None) -> None:
+        """Receive the mean score of a point, of which less is better; None if no seed has one."""
 
 
 def grid(parameters: Mapping[str, Parameter]) -> Iterator[Settings]:
@@ -110,9 +130,8 @@ def one_at_a_time(parameters: Mapping[str, Parameter], keys: Iterable[str]) -> I
     of every range it is the high end.
 
     Args:
-        parameters: What is varied.
-        keys: Of the parameters whose values are all to come; those that are not there are passed
-            over.
+        parameters: The search space.
+        keys: Parameters of which all values are yielded; unknown ones are ignored.
     """
     first = next(corners(parameters))
     yield first
@@ -146,7 +165,7 @@ def size(parameters: Mapping[str, Parameter]) -> int | None:
 
 
 def is_one(parameters: Mapping[str, Parameter], point: Mapping[str, Any]) -> bool:
-    """Tell whether a point is one of those that there can be."""
+    """Return whether a point is in the search space."""
     return set(point) == set(parameters) and all(
         _is_value(value, point[key]) for key, value in parameters.items()
     )

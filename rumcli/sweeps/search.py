@@ -1,40 +1,112 @@
-"""The search of a sweep: its queue of runs, its source of points, and its early stopping."""
+"""The search of a sweep: its points in their order, and its early stopping."""
 
 from __future__ import annotations
 
-from rumcli.jobs.events import JobListener
+import statistics
+
+from rumcli.errors import RunError
+from rumcli.jobs.events import JobGroup
 from rumcli.jobs.halving import Halving
-from rumcli.sweeps import results
-from rumcli.sweeps.folder import Run, SweepFolder
-from rumcli.sweeps.plan import Plan
-from rumcli.sweeps.queue import Queue, Source
+from rumcli.jobs.queue import JobSource
+from rumcli.sweeps import points, results
+from rumcli.sweeps.folder import SweepFolder
+from rumcli.sweeps.plan import SweepPlan
+from rumcli.sweeps.points import PointSource
+
+_MAX_REFUSED = 100  # invalid points in a row, after which no more are drawn
 
 
-def queue(plan: Plan, folder: SweepFolder, listener: JobListener) -> Queue:
-    """Return the runs of a sweep that are left.
-
-    Args:
-        plan: What the sweep is.
-        folder: Its directory.
-        listener: Receives the points that can't be run.
-    """
-    fixed = plan.points()
-    if fixed is not None:
-        return Queue(plan, folder, Source(fixed), listener)
+def point_source(plan: SweepPlan) -> PointSource:
+    """Return the source of the points of a sweep."""
+    if (fixed := plan.points()) is not None:
+        return PointSource(fixed)
     from rumcli.sweeps.bayesian import Bayesian  # needs Optuna
 
-    return Queue(plan, folder, Bayesian(plan), listener)
+    return Bayesian(plan)
 
 
-def halving(plan: Plan, folder: SweepFolder) -> Halving | None:
+class Search(JobSource):
+    """Draws the points of a sweep one after the other, and writes `points.jsonl`.
+
+    Points beyond the limit, which may have been higher when they were drawn, are not due; their
+    results still count for the search and for early stopping.
+
+    Args:
+        plan: The sweep.
+        folder: Its directory, of which the points are kept.
+        source: Yields new points; None: that of the plan.
+
+    Raises:
+        RunError: If a point in the directory is not one of the sweep.
+    """
+
+    def __init__(
+        self, plan: SweepPlan, folder: SweepFolder, source: PointSource | None = None
+    ) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._source = source or point_source(plan)
+        self._points = folder.points()
+        self._refused: list[str] = []  # why the latest points in a row are invalid
+        for number, settings in enumerate(self._points, 1):
+            if not points.is_one(plan.parameters, settings):
+                raise RunError(
+                    f"{folder.path}/points.jsonl: line {number} is no point of the sweep"
+                )
+            self._source.known(number, settings)
+        super().__init__([plan.group(*one) for one in enumerate(self._points, 1)])
+
+    @property
+    def planned(self) -> int | None:
+        """Number of runs that are due; None if only time limits them."""
+        return self._plan.most_runs
+
+    @property
+    def left(self) -> int:
+        """Number of runs that may still be drawn, as far as it is known."""
+        most = self._plan.most_points
+        more = 0 if most is None or self.gave_up else max(0, most - len(self._points))
+        return more * len(self._plan.spec.seeds)
+
+    @property
+    def gave_up(self) -> str | None:
+        """Why no more points are drawn, if it is that none of the last ones is valid."""
+        if len(self._refused) < _MAX_REFUSED:
+            return None
+        return (
+            f"the last {_MAX_REFUSED} points that were drawn can't be run; "
+            f"point-{len(self._points)}: {self._refused[-1]}"
+        )
+
+    def draw(self) -> JobGroup | None:
+        """Return the runs of a new point; None if there is none."""
+        number, most = len(self._points) + 1, self._plan.most_points
+        if (most is not None and number > most) or self.gave_up is not None:
+            return None
+        if (settings := self._source.next(number)) is None:
+            return None
+        self._points.append(settings)
+        self._folder.write_points(self._points)
+        group = self._plan.group(number, settings)
+        error = group.jobs[0].error
+        self._refused = [*self._refused, error] if error else []
+        return group
+
+    def ended(self, group: JobGroup) -> None:
+        """Pass the mean score of a point to the source of points."""
+        curves = [results.curve(self._folder, job) for job in group.jobs]
+        scores = [min(score for _, score in curve) for curve in curves if curve]
+        self._source.ended(group.key, statistics.fmean(scores) if scores else None)
+
+
+def halving(plan: SweepPlan, folder: SweepFolder) -> Halving | None:
     """Return the early stopping of a sweep, with all validations so far; None without one."""
-    settings = plan.description.early_stopping
+    settings = plan.spec.early_stopping
     if settings is None:
         return None
     found = Halving(settings.first, settings.factor, plan.base.train.steps)
     for number, point in enumerate(folder.points(), 1):
-        for seed in plan.description.seeds:
-            run = Run(number, seed, point)
-            for step, score in results.curve(folder, run):
-                found.allows(run.name, step, score)
+        for job in plan.group(number, point).jobs:
+            for step, score in results.curve(folder, job):
+                found.allows(job.name, step, score)
     return found

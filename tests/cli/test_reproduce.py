@@ -7,10 +7,9 @@ import signal
 import pytest
 
 from rumcli.cli.app import main
-from rumcli.jobs.events import STOPPED
-from rumcli.jobs.folder import Mark
+from rumcli.jobs.events import STOPPED, RunResult
 from rumcli.reproduction import table as tables
-from rumcli.reproduction.folder import TableFolder
+from rumcli.reproduction.folder import TableFolder, TableOptions
 from rumcli.training import material
 from tests import babi
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
@@ -51,7 +50,7 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
     ("arguments", "expected"),
     [
         ([], "which table? Give a TABLE, or --resume with the folder of one"),
-        (["--resume=nowhere"], "nowhere has no table.yaml; expected a folder that 'rum repro"),
+        (["--resume=nowhere"], "there is no folder nowhere; expected one that 'rum repro"),
         (["small.yaml", "--resume=a", "--out=b"], "--resume and --out exclude each other"),
         (["small.yaml", "--address=here"], "--address here"),
         (["recal"], "unknown table 'recal'; did you mean 'recall'"),
@@ -113,13 +112,13 @@ def test_finished_table_is_shown(here, capsys):
 
     # then
     assert found["runs"]["finished"] == 8
-    first = found["figures"][0]
+    first = found["entries"][0]
     assert (first["row"], first["condition"], first["published"]) == ("GRU", "T = 4", "0.25")
     assert first["ours"]["mean"] == pytest.approx(0.2)
     assert "0.200 ± 0.283" in shown.out
     assert shown.err == "wrote out/results.md\n"
     written = json.loads((folder.path / "results.json").read_text())
-    assert written["figures"] == found["figures"]
+    assert written["entries"] == found["entries"]
     assert "| GRU | T = 4 | 0.200 ± 0.283 | 0.25 | 2 | 20 | 2 s |" in (
         folder.path / "results.md"
     ).read_text("utf-8")
@@ -130,7 +129,7 @@ def test_different_data_are_reported_before_any_change(here, capsys):
     path = write_table(
         here,
         task="babi",
-        figure="accuracy",
+        metric="accuracy",
         set={"task.subtask": 1, "train.steps": 20},
         rows=PLAIN,
         conditions=None,
@@ -139,11 +138,11 @@ def test_different_data_are_reported_before_any_change(here, capsys):
     here_is = str(babi.write_subtasks(here / "one"))
     read = tables.read(str(path), here_is)
     folder = TableFolder.prepare(here / "out", read)
-    folder.keep(read)
+    folder.describe(read, TableOptions())
     run = runs(read)["gru-seed-1"]
-    place = folder.begin(run, run.config)
+    place = folder.begin(run)
     material.remember(material.for_training(run.config, None), place)
-    folder.mark(run, Mark(STOPPED, "", 12, {"accuracy": 0.5}, 3.5))
+    folder.mark(run, RunResult(STOPPED, "", {"accuracy": 0.5}, 12, 3.5))
     before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
     babi.write_subtasks(here / "two", train=41)
 
@@ -185,7 +184,7 @@ def test_table_continues_after_a_failed_run(tmp_path):
         "GRU": {"set": {"cell.name": "gru"}, "published": 0.5},
         "easy": {"set": {"cell.name": "gru", "train.until": "loss<1000"}},
         "broken": {"set": {"cell.name": "gru", "optimizer.learning_rate": 1e38}},
-        "large": {"not_run": "too large"},
+        "large": {"skip_reason": "too large"},
     }
     write_table(tmp_path, conditions=ONE, rows=rows, seeds=1)
 
@@ -197,7 +196,7 @@ def test_table_continues_after_a_failed_run(tmp_path):
     assert "rum: error: 1 run failed; broken-t-4-seed-1: " in result.stderr
     assert "large-t-4-seed-1" not in result.stderr
     found = validated(result.stdout, "reproduce")
-    gru, easy, broken, large = (one["runs"][0] for one in found["figures"])
+    gru, easy, broken, large = (one["runs"][0] for one in found["entries"])
     assert (gru["state"], gru["step"], gru["reached"]) == ("finished", 20, False)
     assert (easy["state"], easy["step"], easy["reached"]) == ("finished", 10, True)
     assert (broken["state"], broken["value"]) == ("failed", None)
@@ -206,7 +205,7 @@ def test_table_continues_after_a_failed_run(tmp_path):
     place = tmp_path / "reproductions" / "small"
     page = (place / "results.md").read_text("utf-8")
     assert "| GRU | T = 4 | " in page
-    assert "- a run ends once its validation has loss<1000" in page
+    assert "- a run stops at the first validation with loss<1000" in page
     assert "- not run: large: too large" in page
     assert "- failed: broken-t-4-seed-1: " in page
     summary = json.loads((place / "gru-t-4-seed-1" / "summary.json").read_text())
@@ -239,6 +238,6 @@ def test_ctrl_c_saves_all_runs_and_prints_the_resume_command(tmp_path, number):
     assert f"stopped; 0 of 2 runs done; {again}" in err
     assert "Traceback" not in err
     assert "no test yet" in out
-    assert not list(place.glob("*/ended.json"))
+    assert not list(place.glob("*/result.json"))
     assert not list(place.glob("*/lock"))
     assert all(list(one.glob("step-*")) for one in begun)

@@ -5,10 +5,9 @@ import importlib.util
 import pytest
 
 from rumcli.cli.app import main
-from rumcli.sweeps.folder import Run
 from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
-from tests.sweeps.files import SMALL, sweep, write_run, write_sweep
+from tests.sweeps.files import SMALL, run_of, sweep, write_run, write_sweep
 
 RATES = [0.01, 0.001]
 SMALL_SET = SMALL["set"]
@@ -63,7 +62,7 @@ def test_results_are_read_from_the_run_directories_alone(tmp_path):
     for number, point in enumerate(points, 1):
         for seed in (1, 2):
             value = number / 10 + seed / 100
-            write_run(made, plan, Run(number, seed, point), [value], test=value)
+            write_run(made, run_of(plan, number, seed, point), [value], test=value)
     result = rum("sweep", "--results=out", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "0.1150 ± 0.0071" in result.stdout
@@ -113,7 +112,7 @@ def test_finished_sweep_is_shown(tmp_path):
     points = [{"optimizer.learning_rate": rate} for rate in RATES]
     made, plan = sweep(tmp_path, points, seeds=[1])
     for number, point in enumerate(points, 1):
-        write_run(made, plan, Run(number, 1, point), [0.5], test=0.5)
+        write_run(made, run_of(plan, number, 1, point), [0.5], test=0.5)
     result = rum("sweep", "--resume=out", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "out is finished\n")
     assert "0.001" in result.stdout

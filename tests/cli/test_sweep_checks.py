@@ -8,14 +8,13 @@ import pytest
 from rumcli.cli import sweep as command
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs import execution
-from rumcli.jobs.events import FAILED
+from rumcli.jobs.events import FAILED, RunResult
 from rumcli.jobs.execution import Ending
-from rumcli.jobs.folder import Mark
-from rumcli.sweeps.folder import Run, SweepFolder
-from rumcli.sweeps.plan import Plan
-from rumcli.sweeps.queue import Queue
+from rumcli.sweeps.folder import SweepFolder
+from rumcli.sweeps.plan import SweepPlan
+from rumcli.sweeps.search import Search
 from rumcli.training import lock
-from tests.sweeps.files import SMALL, sweep, write_run, write_sweep
+from tests.sweeps.files import SMALL, run_of, sweep, write_run, write_sweep
 
 
 class ReachedRunsError(Exception):
@@ -49,14 +48,14 @@ MANY = {
 @pytest.fixture
 def made(monkeypatch):
     """Collect the configurations that a sweep builds; over 2,000 of them fail the test."""
-    found, make = [], Plan.run
+    found, make = [], SweepPlan.run
 
     def counted(plan, settings, seed):
         found.append(settings)
         assert len(found) < 2000
         return make(plan, settings, seed)
 
-    monkeypatch.setattr(Plan, "run", counted)
+    monkeypatch.setattr(SweepPlan, "run", counted)
     return found
 
 
@@ -119,12 +118,14 @@ def left(here, monkeypatch):
     def ends(out_of_time=False, failed=(), saved=(), tested=(), **options):
         def run_them(*arguments):
             for number, settings in enumerate((A, B), 1):
+                run = run_of(plan, number, 1, settings)
                 if number in (*failed, *saved, *tested):
                     test = 0.5 if number in tested else None
-                    write_run(folder, plan, Run(number, 1, settings), test=test)
+                    write_run(folder, run, test=test)
                 if number in failed:
                     folder.mark(
-                        Run(number, 1, settings), Mark(FAILED, f"loss {number} is not finite")
+                        run_of(plan, number, 1, settings),
+                        RunResult(FAILED, f"loss {number} is not finite"),
                     )
             return Ending(None, out_of_time)
 
@@ -179,7 +180,7 @@ def test_resume_command_has_the_options_not_stored_in_the_directory(left, capsys
 def test_exhausted_search_shows_its_results_and_fails(here, monkeypatch, capsys):
     why = "the last 100 points that were drawn can't be run; point-101: cell.units: expected 1"
     monkeypatch.setattr(execution, "run", lambda *arguments: Ending())
-    monkeypatch.setattr(Queue, "gave_up", why)
+    monkeypatch.setattr(Search, "gave_up", why)
     write_sweep(here)
     with pytest.raises(RunError) as error:
         command.sweep(here / "sweep.yaml", out=here / "new")
@@ -212,8 +213,8 @@ def test_error_before_the_first_run_leaves_no_directory(here, monkeypatch):
 
 
 def test_error_after_a_drawn_point_deletes_nothing(here, monkeypatch):
-    def draw(folder, *arguments):
-        folder.write_points([A])
+    def draw(jobs, *arguments):
+        jobs.folder.write_points([A])
         raise ConfigError("can't write to new/point-1-seed-1: No space left on device")
 
     monkeypatch.setattr(execution, "run", draw)
@@ -230,6 +231,21 @@ def test_sweep_with_lost_output_can_still_be_shown(here, monkeypatch):
     with pytest.raises(ConfigError, match="stdout is closed"):
         command.sweep(here / "sweep.yaml", out=here / "new")
     command.sweep(results=here / "new", quiet=True)
+
+
+def test_run_folder_of_another_configuration_is_rejected_before_any_change(here, capsys):
+    # given: a sweep whose first run has the configuration of the second point
+    folder, plan = sweep(here, [A, B], seeds=[1])
+    write_run(folder, run_of(plan, 1, 1, A), [0.5])
+    folder.run_folder(run_of(plan, 1, 1, A)).write_config(run_of(plan, 2, 1, B).config)
+    before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
+
+    # when
+    with pytest.raises(ConfigError, match=r"point-1-seed-1: .* in optimizer.learning_rate; choose"):
+        command.sweep(resume=Path("out"), runs=2)
+
+    # then
+    assert before == {f: f.read_bytes() for f in folder.path.rglob("*") if f.is_file()}
 
 
 def test_limits_of_a_running_sweep_cannot_change(left, here):
@@ -251,4 +267,4 @@ def test_sweep_killed_during_creation_restarts_from_its_file(here, monkeypatch):
     with pytest.raises(ConfigError, match="start it there: rum sweep FILE --out"):
         command.sweep(resume=here / "new", quiet=True)
     command.sweep(here / "sweep.yaml", resume=here / "new", quiet=True)
-    assert SweepFolder.open(here / "new").plan().description.search == "grid"
+    assert SweepFolder.open(here / "new").plan().spec.search == "grid"

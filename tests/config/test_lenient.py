@@ -64,9 +64,9 @@ def test_descriptions_of_many_runs_accept_the_same(tmp_path):
         "parameters: {cell.name: [GRU, lstm]}\n"
     )
     read = plan.read(file)
-    assert read.description.search == "grid"
-    assert read.description.seeds == [1, 2]
-    assert read.description.early_stopping.first == 100
+    assert read.spec.search == "grid"
+    assert read.spec.seeds == [1, 2]
+    assert read.spec.early_stopping.first == 100
     assert [read.run(point, 1).cell.name for point in read.points()] == ["gru", "lstm"]
 
 

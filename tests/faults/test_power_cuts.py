@@ -16,10 +16,9 @@ import pytest
 
 from rumcli import files
 from rumcli.errors import ConfigError
-from rumcli.jobs.events import FAILED
-from rumcli.jobs.folder import Mark
+from rumcli.jobs.events import FAILED, RunResult
 from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import Run, SweepFolder
+from rumcli.sweeps.folder import SweepFolder
 from rumcli.training import resume
 from rumcli.training.callback import RunCallback
 from rumcli.training.group import ALONE
@@ -123,15 +122,15 @@ def test_a_sweep_keeps_its_points_and_marks_through_a_power_cut(disk, tmp_path):
     plan = plans.read(sweeps.write_sweep(tmp_path))
     with SweepFolder.claim(disk.root / "out", "sweep", plan) as made:
         made.write_points([point])
-        one = Run(1, 1, point)
-        made.begin(one, plan.run(point, 1))
-        made.mark(one, Mark(FAILED, "why"))
+        one = sweeps.run_of(plan, 1, 1, point)
+        made.begin(one)
+        made.mark(one, RunResult(FAILED, "why"))
         disk.cut_power(tmp_path / "left")
     left = SweepFolder.open(tmp_path / "left" / "out")
-    assert left.plan().description == plan.description
+    assert left.plan().spec == plan.spec
     assert left.points() == [point]
-    assert left.mark_of(one) == Mark(FAILED, "why")
-    assert left.begin(one, plan.run(point, 1)).config == plan.run(point, 1)
+    assert left.mark_of(one) == RunResult(FAILED, "why")
+    assert left.begin(one).config == plan.run(point, 1)
     with pytest.raises(ConfigError, match="not empty"), SweepFolder.claim(left.path, "x", plan):
         pass
 

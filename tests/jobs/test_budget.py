@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from rumcli.errors import ConfigError
 from rumcli.jobs import budget
-from rumcli.jobs.budget import Budget, Share
+from rumcli.jobs.budget import Share, TimeLimit
 
 TIMES = st.floats(1.0, 1e6)
 SHARES = st.lists(
@@ -40,16 +40,16 @@ def test_hours_minutes_and_seconds_are_added(hours, minutes, seconds):
 
 @given(TIMES, st.integers(1, 8), st.lists(TIMES, max_size=8), SHARES, TIMES)
 def test_no_share_goes_beyond_the_end_or_into_the_past(seconds, slots, running, waiting, now):
-    given_to = Budget.of(seconds, now, slots)
+    given_to = TimeLimit.budget(seconds, now, slots)
     end = given_to.until(now, [now + one for one in running], waiting)
     assert now <= end <= given_to.last + 1e-6
-    assert given_to.last < given_to.end
+    assert given_to.last < now + seconds
 
 
 @given(st.floats(600, 1e6), st.integers(1, 8), st.integers(1, 40))
 def test_runs_that_use_their_full_shares_get_equal_times(seconds, slots, runs):
     # given
-    whole = Budget.of(seconds, 0.0, slots)
+    whole = TimeLimit.budget(seconds, 0.0, slots)
     times = []
     running = []
 
@@ -70,20 +70,20 @@ def test_runs_that_use_their_full_shares_get_equal_times(seconds, slots, runs):
 
 
 def test_unused_time_goes_to_waiting_runs():
-    whole = Budget.of(1000.0, 0.0, 1)
+    whole = TimeLimit.budget(1000.0, 0.0, 1)
     assert whole.until(0.0, [], new_shares(1, 1, 1)) == pytest.approx(940 / 3)
     assert whole.until(40.0, [], new_shares(1, 1)) - 40 == pytest.approx(450)
 
 
 def test_a_run_with_three_shares_has_three_times_as_much():
-    whole = Budget.of(1000.0, 0.0, 1)
+    whole = TimeLimit.budget(1000.0, 0.0, 1)
     assert whole.until(0.0, [], new_shares(3, 1)) == pytest.approx(940 * 3 / 4)
     assert whole.until(0.0, [], new_shares(1, 3)) == pytest.approx(940 / 4)
 
 
 def test_run_with_more_of_an_earlier_budget_gets_less():
     # given: 940 seconds; the last one had more than all will have, and neither gets nor loses
-    whole = Budget.of(1000.0, 0.0, 1)
+    whole = TimeLimit.budget(1000.0, 0.0, 1)
     waiting = [Share(1), Share(1, 60.0), Share(2, 200.0), Share(1, 5000.0)]
 
     # when
@@ -103,7 +103,7 @@ def test_budget_is_fully_used_and_runs_behind_catch_up(waiting, slots, seconds):
     waiting.sort(key=lambda share: share.level)
 
     # when
-    whole = Budget.of(seconds, 0.0, slots)
+    whole = TimeLimit.budget(seconds, 0.0, slots)
     level = budget._level(slots * whole.last, waiting)
 
     # then
@@ -113,18 +113,18 @@ def test_budget_is_fully_used_and_runs_behind_catch_up(waiting, slots, seconds):
 
 
 def test_the_time_of_all_tests_is_kept_apart():
-    whole = Budget.of(1000.0, 0.0, 1)
+    whole = TimeLimit.budget(1000.0, 0.0, 1)
     assert whole.until(0.0, [], new_shares(1, 1, 1), test=20.0) == pytest.approx((940 - 60) / 3)
     assert whole.until(700.0, [800.0], new_shares(1), test=20.0) == pytest.approx(700 + 100)
 
 
 def test_last_run_gets_the_remaining_time():
-    whole = Budget.of(1000.0, 0.0, 2)
+    whole = TimeLimit.budget(1000.0, 0.0, 2)
     assert whole.until(500.0, [900.0], new_shares(2)) == whole.last
 
 
 def test_stopped_run_is_not_restarted_for_a_few_seconds():
-    whole = Budget.of(1000.0, 0.0, 1)
+    whole = TimeLimit.budget(1000.0, 0.0, 1)
     assert whole.may_begin(930.0, again=False)
     assert not whole.may_begin(930.0, again=True)
     assert not whole.may_begin(937.0, again=False)

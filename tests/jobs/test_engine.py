@@ -9,7 +9,7 @@ import pytest
 from rumcli.errors import RunError
 from rumcli.jobs import budget as budgets
 from rumcli.jobs import local
-from rumcli.jobs.budget import SAVE, SAVE_AND_TEST, Budget, Deadline
+from rumcli.jobs.budget import SAVE, SAVE_AND_TEST, TimeLimit
 from rumcli.jobs.engine import Engine
 from rumcli.jobs.events import (
     FAILED,
@@ -17,17 +17,24 @@ from rumcli.jobs.events import (
     STOPPED,
     STOPPED_EARLY,
     UNFINISHED,
+    JobGroup,
     JobListener,
     RunProgress,
     RunResult,
 )
-from rumcli.jobs.folder import Mark
 from rumcli.jobs.halving import Halving
 from rumcli.jobs.local import Gpus, LocalExecutor
-from rumcli.reproduction import results
-from rumcli.reproduction.queue import Queue
+from rumcli.jobs.queue import JobQueue, JobSource
 from rumcli.training.stopping import StopRequest
-from tests.reproduction.files import PLAIN, finish_run, runs, table, write_summary
+from tests.reproduction.files import (
+    PLAIN,
+    finish_run,
+    result_of,
+    results_of,
+    runs,
+    table,
+    write_summary,
+)
 
 
 class Pretender:
@@ -60,12 +67,13 @@ class Pretender:
             return [RunResult(UNFINISHED, "", {"loss": 0.5}, self.steps, self._spent)]
         if self.asked == SAVE:
             return [RunResult(UNFINISHED, "", None, self.steps, self._spent)]
-        if time.monotonic() >= self._ends:
-            if self.end == RunResult(FINISHED):
-                write_summary(self.place, self.value)
-            return [self.end]
         value = 0.9 if "lstm" in self.place.path.name else 0.1
-        return [RunProgress(self.steps, 20, "loss", value, False)]
+        progress = RunProgress(self.steps, 20, "loss", value, False)
+        if time.monotonic() < self._ends:
+            return [progress]
+        if self.end == RunResult(FINISHED):
+            write_summary(self.place, self.value)
+        return [progress, self.end]  # so that a short run has a validation, too
 
 
 class Recorder(JobListener):
@@ -100,10 +108,15 @@ def small_table(tmp_path, monkeypatch):
     return table(tmp_path, conditions={"A": {"task.delay": 4}}, rows=PLAIN)
 
 
+def queue_of(folder, todo, is_shared):
+    return JobQueue(folder, JobSource([JobGroup(None, tuple(todo))]), JobListener(), is_shared)
+
+
 def execute(folder, todo, launch, slots=1, limit=None, listener=None, request=None, halving=None):
     """Run some runs of a table."""
     listener, request = listener or Recorder(), request or StopRequest()
-    engine = Engine(folder, Queue(folder, todo), listener, request, limit, halving)
+    is_shared = limit is not None and limit.is_shared
+    engine = Engine(folder, queue_of(folder, todo, is_shared), listener, request, limit, halving)
     LocalExecutor(launch, slots, Gpus([], 0), retries=1).run(engine)
     return listener
 
@@ -119,7 +132,7 @@ def run_table(small_table, seconds, budget=None, slots=1, ends=None, **others):
         made.append(Pretender(place, took, end or RunResult(FINISHED)))
         return made[-1]
 
-    limit = None if budget is None else Budget.of(budget, time.monotonic(), slots)
+    limit = None if budget is None else TimeLimit.budget(budget, time.monotonic(), slots)
     todo = list(runs(read).values())
     return execute(folder, todo, launch, slots, others.pop("limit", limit), **others), made
 
@@ -146,8 +159,7 @@ def test_unfinished_runs_share_the_time_and_are_tested(small_table):
     assert listener.began_runs[:4] == NAMES
     assert {state for _, state in listener.ends} == {STOPPED}
     read, folder = small_table
-    found = results.read(read, folder, 2, runs(read).values())
-    assert [one.value for figure in found.figures for one in figure.outcomes] == [0.5] * 4
+    assert [one.value for one in results_of(read, folder).runs] == [0.5] * 4
 
 
 def test_run_past_its_share_continues_if_time_is_left(small_table):
@@ -158,7 +170,7 @@ def test_run_past_its_share_continues_if_time_is_left(small_table):
 
 def test_a_run_with_a_larger_share_is_stopped_later(tmp_path, small_table):
     # given
-    rows = {**PLAIN, "LSTM": {**PLAIN["LSTM"], "share": 4}}
+    rows = {**PLAIN, "LSTM": {**PLAIN["LSTM"], "budget_weight": 4}}
     (tmp_path / "uneven").mkdir()
     uneven = table(tmp_path / "uneven", conditions={"A": {"task.delay": 4}}, rows=rows)
 
@@ -182,29 +194,28 @@ def test_failed_run_is_recorded_and_the_others_continue(small_table):
     )
     assert dict(listener.ends) == {**dict.fromkeys(NAMES, FINISHED), "lstm-a-seed-1": FAILED}
     read, folder = small_table
-    (failure,) = results.read(read, folder, 2, runs(read).values()).failures
-    assert (failure.run.name, failure.message) == ("lstm-a-seed-1", "it is broken")
+    (failure,) = results_of(read, folder).failures
+    assert (failure.job.name, failure.message) == ("lstm-a-seed-1", "it is broken")
 
 
 def test_failed_run_keeps_its_earlier_test(small_table):
     # given
     read, folder = small_table
     todo = list(runs(read).values())
-    folder.begin(todo[0], todo[0].config)
-    folder.mark(todo[0], Mark(STOPPED, "", 12, {"loss": 0.25}, 3.5))
+    folder.begin(todo[0])
+    folder.mark(todo[0], RunResult(STOPPED, "", {"loss": 0.25}, 12, 3.5))
 
     # when: twice, so that it is tried again after it has failed
     for _ in range(2):
         run_table(small_table, {}, ends={NAMES[0]: RunResult(FAILED, "no memory")})
 
     # then
-    found = results.read(read, folder, 2, todo)
-    (failure,) = found.failures
-    assert (failure.run.name, failure.message) == (NAMES[0], "no memory")
+    (failure,) = results_of(read, folder).failures
+    assert (failure.job.name, failure.message) == (NAMES[0], "no memory")
     assert (failure.value, failure.step, failure.seconds) == (0.25, 12, 3.5)
     assert folder.mark_of(todo[0]).state == FAILED
-    folder.begin(todo[0], todo[0].config)
-    assert results.outcome(read, folder, todo[0]).state == STOPPED
+    folder.begin(todo[0])
+    assert result_of(read, folder, todo[0]).state == STOPPED
 
 
 def test_a_run_whose_test_is_not_finite_has_failed(small_table):
@@ -220,8 +231,8 @@ def test_a_run_whose_test_is_not_finite_has_failed(small_table):
 
     # then
     assert listener.ends == [(NAMES[0], FAILED)]
-    (failure,) = results.read(read, folder, 1, todo).failures
-    assert failure.message == "its summary.json has no finite figure of the test"
+    (failure,) = results_of(read, folder, 1).failures
+    assert failure.message == "its summary.json has no finite test metrics"
 
 
 def test_stop_request_saves_all_runs_without_testing(small_table):
@@ -268,11 +279,11 @@ def test_finished_runs_are_skipped_and_least_trained_runs_come_first(small_table
     todo = list(runs(read).values())
     finish_run(folder, todo[1], 0.5)
     for run, seconds in ((todo[0], 20.0), (todo[3], 10.0)):
-        folder.begin(run, run.config)
-        folder.mark(run, Mark(STOPPED, step=10, seconds=seconds))
+        folder.begin(run)
+        folder.mark(run, RunResult(STOPPED, step=10, seconds=seconds))
 
     # then
-    queue = Queue(folder, todo)
+    queue = queue_of(folder, todo, is_shared=True)
     assert [run.name for run in iter(queue.next, None)] == [NAMES[2], NAMES[3], NAMES[0]]
 
 
@@ -280,8 +291,8 @@ def test_earlier_training_time_counts(small_table):
     # given
     read, folder = small_table
     todo = list(runs(read).values())
-    folder.begin(todo[0], todo[0].config)
-    folder.mark(todo[0], Mark(STOPPED, step=10, seconds=5.0))
+    folder.begin(todo[0])
+    folder.mark(todo[0], RunResult(STOPPED, step=10, seconds=5.0))
 
     # when: the others come to as much as it had
     run_table(small_table, {"seed": 1000}, budget=1.2)
@@ -296,8 +307,8 @@ def test_earlier_training_time_counts(small_table):
 def test_invalid_time_counts_as_zero(small_table, noted):
     read, folder = small_table
     run = next(iter(runs(read).values()))
-    folder.begin(run, run.config)
-    folder.run_folder(run).write_json("ended.json", {"state": STOPPED, "seconds": noted})
+    folder.begin(run)
+    folder.run_folder(run).write_json("result.json", {"state": STOPPED, "seconds": noted})
     assert folder.share(run).had == 0.0
 
 
@@ -318,7 +329,7 @@ def test_run_whose_process_died_is_started_again_and_fails_the_second_time(small
 
 
 def test_deadline_saves_all_runs_without_testing(small_table):
-    limit = Deadline(time.monotonic() + 1.5)
+    limit = TimeLimit(time.monotonic() + 1.5)
     listener, made = run_table(small_table, {"seed": 1000}, slots=2, limit=limit)
     assert listener.began_runs == NAMES[:2]
     assert [one.asked for one in made] == [SAVE] * 2
@@ -344,10 +355,10 @@ def test_full_disk_at_the_start_of_a_run_saves_the_others(small_table, monkeypat
         made.append(Pretender(place, 1000, None))
         return made[-1]
 
-    def refuse(self, run, asked):
+    def refuse(self, run):
         if run.name != NAMES[0]:
             raise RunError("No space left on device")
-        return begin(self, run, asked)
+        return begin(self, run)
 
     monkeypatch.setattr(type(folder), "begin", refuse)
 

@@ -1,11 +1,9 @@
 """Early stopping by the best score so far, also after an interruption."""
 
-from rumcli.jobs.events import STOPPED_EARLY
-from rumcli.jobs.folder import Mark
+from rumcli.jobs.events import STOPPED_EARLY, RunResult
 from rumcli.jobs.halving import Halving
 from rumcli.sweeps import search
-from rumcli.sweeps.folder import Run
-from tests.sweeps.files import sweep, write_run
+from tests.sweeps.files import run_of, sweep, write_run
 
 RATES = [0.1, 0.01, 0.001]
 POINTS = [{"optimizer.learning_rate": rate} for rate in RATES]
@@ -56,11 +54,11 @@ def test_resumed_search_compares_with_the_earlier_validations(tmp_path):
     early = {"first": 10, "factor": 2}
     changes = {"parameters": {"optimizer.learning_rate": RATES}, "seeds": [1]}
     made, plan = sweep(tmp_path, POINTS, early_stopping=early, **changes)
-    runs = [Run(number, 1, point) for number, point in enumerate(POINTS, 1)]
-    write_run(made, plan, runs[0], [0.2, 0.1], test=0.1)
-    write_run(made, plan, runs[1], [0.9])
-    made.mark(runs[1], Mark(STOPPED_EARLY, "at step 10"))
-    write_run(made, plan, runs[2], [0.15])
+    runs = [run_of(plan, number, 1, point) for number, point in enumerate(POINTS, 1)]
+    write_run(made, runs[0], [0.2, 0.1], test=0.1)
+    write_run(made, runs[1], [0.9])
+    made.mark(runs[1], RunResult(STOPPED_EARLY, "at step 10"))
+    write_run(made, runs[2], [0.15])
 
     # when
     halving = search.halving(plan, made)

@@ -89,7 +89,7 @@ def test_sweep_stops_at_its_time_limit_and_resumes_within_a_budget(tmp_path):
     folders = [tmp_path / "out" / f"point-{point}-seed-1" for point in (1, 2)]
     done = [RunFolder(folder).checkpoints.numbered()[-1] for folder in folders]
     assert not any((folder / "summary.json").exists() for folder in folders)
-    assert not any((folder / "ended.json").exists() for folder in folders)
+    assert not any((folder / "result.json").exists() for folder in folders)
 
     # when
     again = rum("sweep", "--resume=out", "--budget=50s", "--json", cwd=tmp_path)

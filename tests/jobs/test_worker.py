@@ -53,7 +53,7 @@ def test_stopped_run_saves_and_resumes_bit_exactly(folder, tmp_path, how):
 
     # then
     assert (found.state, found.step) == (UNFINISHED, 10)
-    assert (found.figures is not None) == (how == SAVE_AND_TEST)
+    assert (found.metrics is not None) == (how == SAVE_AND_TEST)
     assert folder.checkpoints.numbered()
     assert folder.summary() is None
     train(folder)

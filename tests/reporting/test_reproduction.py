@@ -2,12 +2,10 @@ import json
 
 import pytest
 
-from rumcli.jobs.events import FAILED, STOPPED
-from rumcli.jobs.folder import Mark
-from rumcli.reporting.reproduction import ReproductionTable, markdown
-from rumcli.reproduction import results
+from rumcli.jobs.events import FAILED, STOPPED, RunResult
+from rumcli.reporting.reproduction import markdown, results_table
 from tests.rendering import render
-from tests.reproduction.files import PLAIN, finish_run, runs, table, write_record
+from tests.reproduction.files import PLAIN, finish_run, results_of, runs, table, write_record
 
 NOTED = {
     "rum": "1.0",
@@ -20,8 +18,8 @@ NOTED = {
 
 def render_table(read, folder, width, seeds=2):
     """Return the text of a table in the terminal, and of its page."""
-    found = results.read(read, folder, seeds, runs(read).values())
-    return render(ReproductionTable(found), width), markdown(found)
+    found = results_of(read, folder, seeds)
+    return render(results_table(found), width), markdown(found)
 
 
 @pytest.fixture
@@ -31,11 +29,11 @@ def filled(tmp_path):
     finish_run(folder, by_name["gru-t-4-seed-1"], 0.2, seconds=60)
     folder.run_folder(by_name["gru-t-4-seed-1"]).write_json("environment.json", NOTED)
     finish_run(folder, by_name["gru-t-4-seed-2"], 0.4, steps=10, reached="loss<0.5", seconds=120)
-    folder.begin(by_name["gru-t-6-seed-1"], by_name["gru-t-6-seed-1"].config)
-    folder.mark(by_name["gru-t-6-seed-1"], Mark(STOPPED, "", 12, {"loss": 0.1}, 30.0))
+    folder.begin(by_name["gru-t-6-seed-1"])
+    folder.mark(by_name["gru-t-6-seed-1"], RunResult(STOPPED, "", {"loss": 0.1}, 12, 30.0))
     write_record(folder, by_name["lstm-t-4-seed-1"], 10, 0.9)
-    folder.begin(by_name["lstm-t-6-seed-1"], by_name["lstm-t-6-seed-1"].config)
-    folder.mark(by_name["lstm-t-6-seed-1"], Mark(FAILED, "it is [broken]"))
+    folder.begin(by_name["lstm-t-6-seed-1"])
+    folder.mark(by_name["lstm-t-6-seed-1"], RunResult(FAILED, "it is [broken]"))
     return read, folder
 
 
@@ -82,8 +80,8 @@ def test_table_fits_sixty_columns(filled):
 
 
 def test_a_mean_over_a_part_is_marked(tmp_path):
-    mean = {"over": "task.delay", "of": [4, 5]}
-    read, folder = table(tmp_path, mean=mean, conditions=None, rows=PLAIN)
+    average = {"over": "task.delay", "of": [4, 5]}
+    read, folder = table(tmp_path, average=average, conditions=None, rows=PLAIN)
     finish_run(folder, runs(read)["gru-delay-1-seed-1"], 0.2)
     text, page = render_table(read, folder, 200, seeds=1)
     assert "0.200*" in text
@@ -103,7 +101,7 @@ def test_a_mean_over_a_part_is_marked(tmp_path):
 def test_unofficial_stories_are_marked(tmp_path, data, expected):
     # given
     read, folder = table(
-        tmp_path, task="babi", set={}, conditions=None, rows=PLAIN, figure="accuracy"
+        tmp_path, task="babi", set={}, conditions=None, rows=PLAIN, metric="accuracy"
     )
     run = runs(read)["gru-seed-1"]
     finish_run(folder, run, 0.2, "accuracy")

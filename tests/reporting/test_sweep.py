@@ -5,14 +5,20 @@ import io
 import pytest
 from rich.console import Console
 
-from rumcli.jobs.events import FAILED, FINISHED, STOPPED_EARLY, UNFINISHED, RunProgress
-from rumcli.jobs.folder import Mark
+from rumcli.jobs.events import (
+    FAILED,
+    FINISHED,
+    STOPPED_EARLY,
+    UNFINISHED,
+    Job,
+    RunProgress,
+    RunResult,
+)
+from rumcli.reporting import job_progress
 from rumcli.reporting import sweep as reporting
-from rumcli.reporting import sweep_progress
 from rumcli.sweeps import results
-from rumcli.sweeps.folder import Run
 from tests.rendering import render
-from tests.sweeps.files import sweep, write_run
+from tests.sweeps.files import run_of, sweep, write_run
 
 A, B = ({"optimizer.learning_rate": rate, "cell.name": "gru"} for rate in (0.01, 0.001))
 PARAMETERS = {"optimizer.learning_rate": [0.01, 0.001], "cell.name": ["gru"]}
@@ -22,15 +28,15 @@ PARAMETERS = {"optimizer.learning_rate": [0.01, 0.001], "cell.name": ["gru"]}
 def made(tmp_path):
     folder, plan = sweep(tmp_path, [A, B], parameters=PARAMETERS)
     for seed, value in ((1, 0.5), (2, 0.4)):
-        write_run(folder, plan, Run(1, seed, A), [value], test=value)
-    write_run(folder, plan, Run(2, 1, B), [0.3])
-    folder.mark(Run(2, 1, B), Mark(FAILED, "the loss is not finite"))
+        write_run(folder, run_of(plan, 1, seed, A), [value], test=value)
+    write_run(folder, run_of(plan, 2, 1, B), [0.3])
+    folder.mark(run_of(plan, 2, 1, B), RunResult(FAILED, "the loss is not finite"))
     return folder, plan
 
 
 @pytest.mark.parametrize("width", [120, 60, 40])
 def test_table_is_complete_at_any_width(made, width):
-    found = render(reporting.SweepTable(results.read(made[0])), width)
+    found = render(reporting.results_table(results.read(made[0])), width)
     whole = "".join(found.split())
     for part in ("0.4500±0.0707", "1failed,1not", "validationloss", "0.001", "lowestloss"):
         assert part in whole
@@ -40,16 +46,18 @@ def test_table_is_complete_at_any_width(made, width):
 def test_mean_over_some_seeds_is_marked(tmp_path):
     folder, plan = sweep(tmp_path, [A, B], parameters=PARAMETERS, seeds=[1, 2, 3])
     for seed, value in ((1, 0.5), (2, 0.4), (3, 0.6)):
-        write_run(folder, plan, Run(1, seed, A), [value], test=value)
-        write_run(folder, plan, Run(2, seed, B), [value + 1], test=value + 1 if seed == 1 else None)
-        folder.mark(Run(2, seed, B), Mark(STOPPED_EARLY, "at step 10"))
-    found = render(reporting.SweepTable(results.read(folder)), 160)
+        write_run(folder, run_of(plan, 1, seed, A), [value], test=value)
+        write_run(
+            folder, run_of(plan, 2, seed, B), [value + 1], test=value + 1 if seed == 1 else None
+        )
+        folder.mark(run_of(plan, 2, seed, B), RunResult(STOPPED_EARLY, "at step 10"))
+    found = render(reporting.results_table(results.read(folder)), 160)
     whole, part = (line for line in found.splitlines() if "gru" in line)
     assert [cell.strip() for cell in whole.split("│")[4:6]] == ["0.5000 ± 0.1000"] * 2
     assert [cell.strip() for cell in part.split("│")[4:6]] == ["1.500 ± 0.100", "1.500 (1 of 3)"]
     caption = " ".join(found.split())
     assert (
-        "test of each finished run; mean ± standard deviation over 3 seeds, or as many as the"
+        "test of each finished run; mean ± standard deviation over 3 seeds, or as many as in"
         in caption
     )
 
@@ -57,23 +65,30 @@ def test_mean_over_some_seeds_is_marked(tmp_path):
 def test_caption_omits_the_mark_if_all_seeds_have_results(tmp_path):
     folder, plan = sweep(tmp_path, [A], parameters=PARAMETERS)
     for seed in (1, 2):
-        write_run(folder, plan, Run(1, seed, A), [0.5], test=0.5)
-    found = " ".join(render(reporting.SweepTable(results.read(folder)), 160).split())
+        write_run(folder, run_of(plan, 1, seed, A), [0.5], test=0.5)
+    found = " ".join(render(reporting.results_table(results.read(folder)), 160).split())
     assert found.endswith("over 2 seeds")
     assert " of 2)" not in found
 
 
+SWEEP = job_progress.Title()
+
+
+def job(point, seed, settings):
+    return Job(f"point-{point}-seed-{seed}", seed, settings=settings)
+
+
 def test_progress_lines_report_each_event():
     console = Console(file=io.StringIO(), width=60)
-    listener = sweep_progress.listener(console, quiet=False, live=False)
-    one = Run(1, 1, A)
+    listener = job_progress.listener(console, quiet=False, live=False, title=SWEEP)
+    one = job(1, 1, A)
     listener.started("out", 4, 1, 2)
     listener.began(one)
     listener.progressed(one, RunProgress(10, 20, "loss", 0.5, False), "here")
     listener.retried(one, "its process or machine died")
     listener.began(one)
     listener.ended(one, FINISHED, "")
-    listener.ended(Run(1, 2, A), FAILED, "the loss is not finite")
+    listener.ended(job(1, 2, A), FAILED, "the loss is not finite")
     assert console.file.getvalue().splitlines() == [
         "sweep of 4 runs, 1 of them done before; 2 at the same time; folder out",
         "point-1-seed-1 begins: optimizer.learning_rate=0.01, cell.name=gru",
@@ -86,12 +101,12 @@ def test_progress_lines_report_each_event():
 
 def test_terminal_shows_running_runs_with_their_machines():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
-    listener = sweep_progress.listener(console, quiet=False, live=True)
+    listener = job_progress.listener(console, quiet=False, live=True, title=SWEEP)
     listener.started("out", None, 0, 2)
     for seed, machine in ((1, "left"), (2, "right")):
-        listener.began(Run(1, seed, A))
+        listener.began(job(1, seed, A))
         standing = RunProgress(10, 20, "accuracy", seed / 10, True)
-        listener.progressed(Run(1, seed, A), standing, machine)
+        listener.progressed(job(1, seed, A), standing, machine)
     picture = render(listener._picture(), 100)
     listener.finished()
     for part in ("point-1-seed-2", "10/20", "left", "right", "2 running", "best accuracy 20.0%"):
@@ -102,10 +117,10 @@ def test_run_stopped_before_training_is_reported_as_not_begun(tmp_path):
     (tmp_path / "point-1-seed-1" / "checkpoints").mkdir(parents=True)
     (tmp_path / "point-1-seed-1" / "checkpoints" / "step-00000010.npz").touch()
     console = Console(file=io.StringIO(), width=60)
-    listener = sweep_progress.listener(console, quiet=False, live=False)
+    listener = job_progress.listener(console, quiet=False, live=False, title=SWEEP)
     listener.started(str(tmp_path), 2, 0, 2)
     for seed in (1, 2):
-        listener.ended(Run(1, seed, A), UNFINISHED, "")
+        listener.ended(job(1, seed, A), UNFINISHED, "")
     said = console.file.getvalue().splitlines()
     assert said[-2:] == ["point-1-seed-1 saved", "point-1-seed-2 not begun"]
 
@@ -119,13 +134,13 @@ SETTINGS = "optimizer.learning_rate=0.01, cell.name=gru"
 )
 def test_narrow_terminal_truncates_no_run(width, settings, height):
     console = Console(file=io.StringIO(), width=width, force_terminal=True)
-    listener = sweep_progress.listener(console, quiet=False, live=True)
+    listener = job_progress.listener(console, quiet=False, live=True, title=SWEEP)
     listener.started("out", 40, 0, 2)
     given = A if settings in (None, SETTINGS) else {**A, "cell.units": 100}
     for point in (1, 2):
-        listener.began(Run(point, 1, given))
+        listener.began(job(point, 1, given))
     standing = RunProgress(1200, 5000, "symbol_accuracy", 0.123, True)
-    listener.progressed(Run(1, 1, given), standing, "")
+    listener.progressed(job(1, 1, given), standing, "")
     picture = render(listener._picture(), width)
     listener.finished()
     lines = picture.splitlines()
@@ -141,10 +156,10 @@ def test_narrow_terminal_truncates_no_run(width, settings, height):
 
 def test_terminal_shows_as_many_runs_as_fit():
     console = Console(file=io.StringIO(), width=60, force_terminal=True)
-    listener = sweep_progress.listener(console, quiet=False, live=True)
+    listener = job_progress.listener(console, quiet=False, live=True, title=SWEEP)
     listener.started("out", 40, 0, 20)
     for point in range(1, 21):
-        listener.began(Run(point, 1, A))
+        listener.began(job(point, 1, A))
     wide, narrow = (render(listener._picture(), width).splitlines() for width in (100, 60))
     listener.finished()
     assert "and 8 more" in wide
@@ -155,13 +170,13 @@ def test_terminal_shows_as_many_runs_as_fit():
 
 def test_table_runs_have_no_best_run_and_an_optional_time_limit():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
-    kind = sweep_progress.Kind("table recall", ranks=False, seconds=1800)
-    listener = sweep_progress.listener(console, quiet=False, live=True, kind=kind)
+    title = job_progress.Title("table recall", ranks=False, seconds=1800)
+    listener = job_progress.listener(console, quiet=False, live=True, title=title)
     listener.started("out", 4, 1, 2)
     for seed in (1, 2):
-        listener.began(Run(1, seed, {}))
-        listener.progressed(Run(1, seed, {}), RunProgress(10, 20, "accuracy", 0.5, True), "")
-    listener.ended(Run(1, 1, {}), "stopped", "at step 12")
+        listener.began(job(1, seed, {}))
+        listener.progressed(job(1, seed, {}), RunProgress(10, 20, "accuracy", 0.5, True), "")
+    listener.ended(job(1, 1, {}), "stopped", "at step 12")
     picture = render(listener._picture(), 100)
     listener.finished()
     said = console.file.getvalue()
@@ -181,7 +196,7 @@ def test_table_runs_have_no_best_run_and_an_optional_time_limit():
 )
 def test_one_run_is_singular(number, expected):
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
-    listener = sweep_progress.listener(console, quiet=False, live=True)
+    listener = job_progress.listener(console, quiet=False, live=True, title=SWEEP)
     listener.started("out", number, 0, number)
     picture = render(listener._picture(), 100)
     listener.finished()
@@ -192,12 +207,12 @@ def test_one_run_is_singular(number, expected):
 
 def test_quiet_prints_errors_only():
     console = Console(file=io.StringIO(), width=60)
-    listener = sweep_progress.listener(console, quiet=True, live=True)
+    listener = job_progress.listener(console, quiet=True, live=True, title=SWEEP)
     listener.started("out", 4, 0, 2)
-    listener.began(Run(1, 1, A))
-    listener.ended(Run(1, 1, A), FINISHED, "")
+    listener.began(job(1, 1, A))
+    listener.ended(job(1, 1, A), FINISHED, "")
     assert console.file.getvalue() == ""
-    listener.ended(Run(1, 2, A), FAILED, "why")
+    listener.ended(job(1, 2, A), FAILED, "why")
     assert console.file.getvalue() == "warning: point-1-seed-2 failed: why\n"
 
 
@@ -205,20 +220,20 @@ def test_plot_has_a_panel_for_each_parameter(made):
     pytest.importorskip("matplotlib")
     from rumcli.reporting import sweep_plot
 
-    folder, plan = made
+    folder, _ = made
     file = io.BytesIO()
-    sweep_plot.draw(results.read(folder), plan.parameters, file, "svg")
+    sweep_plot.draw(results.read(folder), file, "svg")
     picture = file.getvalue().decode()
     assert "optimizer.learning_rate" in picture
     assert "cell.name" in picture
-    assert "bars: mean ± deviation over 2 seeds, or over those that have a figure" in picture
+    assert "bars: mean ± deviation over 2 seeds, or over those that have a value" in picture
 
 
 def test_invalid_point_is_reported_once_for_all_seeds_and_counted():
     console = Console(file=io.StringIO(), width=300)
-    listener = sweep_progress.listener(console, quiet=False, live=False)
+    listener = job_progress.listener(console, quiet=False, live=False, title=SWEEP)
     listener.started("out", 4, 0, 2)
-    listener.refused([Run(1, seed, A) for seed in (1, 2)], "expected an even integer, got 21")
+    listener.refused([job(1, seed, A) for seed in (1, 2)], "expected an even integer, got 21")
     listener.stopping("asked to stop")
     (line,) = (line for line in console.file.getvalue().splitlines() if "21" in line)
     assert line == (

@@ -3,9 +3,10 @@
 import json
 
 from rumcli.config import yaml_file
-from rumcli.reproduction import plan
+from rumcli.jobs.results import read_run
+from rumcli.reproduction import plan, results
 from rumcli.reproduction import table as tables
-from rumcli.reproduction.folder import TableFolder
+from rumcli.reproduction.folder import TableFolder, TableOptions
 from tests.runs import write_summary
 
 SMALL = {
@@ -21,7 +22,7 @@ SMALL = {
         "train.eval_every": 10,
         "train.checkpoint_every": 5,
     },
-    "figure": "loss",
+    "metric": "loss",
     "unit": "nats",
     "decimals": 3,
     "conditions": {"T = 4": {"task.delay": 4}, "T = 6": {"task.delay": 6}},
@@ -46,22 +47,32 @@ def table(folder, **changes):
     """Return a small table, and a folder for it."""
     read = tables.read(str(write_table(folder, **changes)))
     place = TableFolder.prepare(folder / "out", read)
-    place.keep(read)
+    place.describe(read, TableOptions())
     return read, place
 
 
-def runs(read, seeds=2, only=()):
-    """Return the runs of a table by their names."""
-    return {run.name: run for run in plan.runs(read, seeds, only)}
+def runs(read, seeds=2, only=(), conditions=()):
+    """Return the due runs of a table by their names."""
+    return {job.name: job for _, job in plan.due(plan.groups(read, seeds, only, conditions))}
+
+
+def result_of(read, folder, run):
+    """Return the result of a run of a table."""
+    return results.measure(read)(read_run(folder, run))
+
+
+def results_of(read, folder, seeds=2, only=()):
+    """Return the results of a table."""
+    return results.read(read, folder, plan.groups(read, seeds, only), seeds)
 
 
 def finish_run(folder, run, value, metric="loss", **changes):
     """Write the summary of a finished run of a table; see `runs.write_summary`."""
-    write_summary(folder.begin(run, run.config), value, metric, **changes)
+    write_summary(folder.begin(run), value, metric, **changes)
 
 
 def write_record(folder, run, step, value, metric="loss"):
     """Write the record of one evaluation of a run."""
-    place = folder.begin(run, run.config)
+    place = folder.begin(run)
     line = json.dumps({"step": step, f"val_{metric}": value, "seconds": 1.0})
     (place.path / "metrics.jsonl").write_text(f"{line}\n")

@@ -1,16 +1,25 @@
 import pytest
 
 from rumcli.errors import ConfigError
-from rumcli.jobs.events import FAILED, STOPPED
-from rumcli.jobs.folder import Mark
-from rumcli.reproduction import results
+from rumcli.jobs.events import FAILED, STOPPED, RunResult
+from rumcli.jobs.results import statistics_of
 from rumcli.reproduction.folder import TableFolder
-from tests.reproduction.files import PLAIN, finish_run, runs, table, write_record, write_table
+from rumcli.reproduction.results import reached_threshold
+from tests.reproduction.files import (
+    PLAIN,
+    finish_run,
+    result_of,
+    results_of,
+    runs,
+    table,
+    write_record,
+    write_table,
+)
 
 
-def read_figures(read, folder, seeds=2, asked=None):
-    found = results.read(read, folder, seeds, asked or runs(read).values())
-    return {(one.cell.row, one.cell.condition): one for one in found.figures}, found
+def read_entries(read, folder):
+    found = results_of(read, folder)
+    return {(one.key.row, one.key.condition): one for one in found.groups}, found
 
 
 def test_result_is_the_mean_test_value_over_seeds(tmp_path):
@@ -21,30 +30,30 @@ def test_result_is_the_mean_test_value_over_seeds(tmp_path):
         finish_run(folder, by_name[f"gru-t-4-seed-{seed}"], value)
 
     # when
-    found, whole = read_figures(read, folder)
+    found, whole = read_entries(read, folder)
 
     # then
-    spread = found["GRU", "T = 4"].spread
-    assert spread["mean"] == pytest.approx(0.3)
-    assert spread["deviation"] == pytest.approx(0.1 * 2**0.5)
-    assert found["LSTM", "T = 4"].spread is None
+    spread = statistics_of(found["GRU", "T = 4"].values)
+    assert spread.mean == pytest.approx(0.3)
+    assert spread.deviation == pytest.approx(0.1 * 2**0.5)
+    assert found["LSTM", "T = 4"].values == []
     assert (whole.count("finished"), whole.count("not begun")) == (2, 6)
 
 
 def test_percent_is_a_hundred_times_the_value(tmp_path):
-    read, folder = table(tmp_path, figure="symbol_accuracy", unit="percent")
+    read, folder = table(tmp_path, metric="symbol_accuracy", unit="percent")
     finish_run(folder, runs(read)["gru-t-4-seed-1"], 0.5, "symbol_accuracy")
-    assert read_figures(read, folder)[0]["GRU", "T = 4"].values == [50.0]
+    assert read_entries(read, folder)[0]["GRU", "T = 4"].values == [50.0]
 
 
 def test_mean_over_some_runs_is_marked(tmp_path):
-    mean = {"over": "task.delay", "of": [4, 5]}
-    read, folder = table(tmp_path, mean=mean, conditions=None, rows=PLAIN)
+    average = {"over": "task.delay", "of": [4, 5]}
+    read, folder = table(tmp_path, average=average, conditions=None, rows=PLAIN)
     by_name = runs(read)
     finish_run(folder, by_name["gru-delay-1-seed-1"], 0.2)
     finish_run(folder, by_name["gru-delay-2-seed-1"], 0.4)
     finish_run(folder, by_name["lstm-delay-1-seed-1"], 0.2)
-    found, _ = read_figures(read, folder)
+    found, _ = read_entries(read, folder)
     assert found["GRU", ""].values == [pytest.approx(0.3)]
     assert found["GRU", ""].has_all_parts
     assert not found["LSTM", ""].has_all_parts
@@ -54,50 +63,51 @@ def test_a_stopped_run_has_its_test_and_its_step(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
     write_record(folder, run, 10, 0.7)
-    folder.mark(run, Mark(STOPPED, "", 12, {"loss": 0.5}, 3.5))
-    outcome = results.outcome(read, folder, run)
-    assert (outcome.state, outcome.value) == (STOPPED, 0.5)
-    assert (outcome.step, outcome.steps, outcome.seconds) == (12, 20, 3.5)
+    folder.mark(run, RunResult(STOPPED, "", {"loss": 0.5}, 12, 3.5))
+    found = result_of(read, folder, run)
+    assert (found.state, found.value) == (STOPPED, 0.5)
+    assert (found.step, found.seconds) == (12, 3.5)
     write_record(folder, run, 15, 0.1)  # it resumed and was killed: the value is not of this step
-    assert results.outcome(read, folder, run) == outcome
+    assert result_of(read, folder, run) == found
     finish_run(folder, run, 0.4)  # it went on to its end
-    assert results.outcome(read, folder, run).value == 0.4
+    assert result_of(read, folder, run).value == 0.4
 
 
 def test_run_that_reached_its_threshold_is_finished(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
     finish_run(folder, run, 0.1, steps=10, reached="loss<0.2")
-    outcome = results.outcome(read, folder, run)
-    assert (outcome.state, outcome.step, outcome.reached) == ("finished", 10, True)
+    found = result_of(read, folder, run)
+    assert (found.state, found.step) == ("finished", 10)
+    assert reached_threshold(found)
 
 
 def test_failed_run_has_its_reason_until_it_restarts(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    folder.begin(run, run.config)
-    folder.mark(run, Mark(FAILED, "the loss is not finite"))
-    outcome = results.outcome(read, folder, run)
-    assert (outcome.state, outcome.message) == (FAILED, "the loss is not finite")
-    folder.begin(run, run.config)
-    assert results.outcome(read, folder, run).state == "not begun"
+    folder.begin(run)
+    folder.mark(run, RunResult(FAILED, "the loss is not finite"))
+    found = result_of(read, folder, run)
+    assert (found.state, found.message) == (FAILED, "the loss is not finite")
+    folder.begin(run)
+    assert result_of(read, folder, run).state == "not begun"
 
 
 def test_metric_missing_in_a_test_is_reported(tmp_path):
-    read, folder = table(tmp_path, figure="symbol_accuracy")
+    read, folder = table(tmp_path, metric="symbol_accuracy")
     run = runs(read)["gru-t-4-seed-1"]
     finish_run(folder, run, 0.1)
-    assert results.outcome(read, folder, run).message == "a test has no figure 'symbol_accuracy'"
+    assert result_of(read, folder, run).message == "its test has no 'symbol_accuracy'"
 
 
 def test_a_stopped_run_whose_test_is_not_finite_has_failed(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    folder.begin(run, run.config)
-    folder.mark(run, Mark(STOPPED, "", 12, {"loss": float("nan")}, 3.5))
-    outcome = results.outcome(read, folder, run)
-    assert (outcome.state, outcome.value) == (FAILED, None)
-    assert outcome.message == "its test has no finite 'loss'"
+    folder.begin(run)
+    folder.mark(run, RunResult(STOPPED, "", {"loss": float("nan")}, 12, 3.5))
+    found = result_of(read, folder, run)
+    assert (found.state, found.value) == (FAILED, None)
+    assert found.message == "its test has no finite 'loss'"
 
 
 @pytest.mark.parametrize(
@@ -106,9 +116,9 @@ def test_a_stopped_run_whose_test_is_not_finite_has_failed(tmp_path):
 def test_invalid_mark_is_ignored(tmp_path, content):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    (folder.begin(run, run.config).path / "ended.json").write_text(content)
-    outcome = results.outcome(read, folder, run)
-    assert (outcome.step, outcome.value) == (0, None)
+    (folder.begin(run).path / "result.json").write_text(content)
+    found = result_of(read, folder, run)
+    assert (found.step, found.value) == (0, None)
 
 
 def test_directory_of_another_kind_is_unchanged(tmp_path):
@@ -122,12 +132,12 @@ def test_directory_of_another_kind_is_unchanged(tmp_path):
 def test_runs_of_another_table_are_rejected(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    folder.begin(run, run.config)
+    folder.begin(run)
     folder.check(runs(read).values())
     other, again = table(tmp_path, rows={"GRU": {"set": {"cell.name": "gru", "cell.units": 9}}})
     with pytest.raises(ConfigError, match=r"gru-t-4-seed-1: the configuration .* in cell.units"):
         again.check(runs(other).values())
-    folder.begin(runs(read)["gru-t-6-seed-2"], runs(read)["gru-t-6-seed-2"].config)
+    folder.begin(runs(read)["gru-t-6-seed-2"])
     with pytest.raises(ConfigError, match=r"gru-t-4-seed-1 and 1 more: the configuration "):
         again.check(runs(other).values())
 
@@ -149,17 +159,17 @@ def test_unrequested_runs_are_neither_failed_nor_pending(tmp_path):
     # given
     read, folder = table(tmp_path)
     by_name = runs(read)
-    folder.begin(by_name["lstm-t-4-seed-1"], by_name["lstm-t-4-seed-1"].config)
-    folder.mark(by_name["lstm-t-4-seed-1"], Mark(FAILED, "it is broken"))
+    folder.begin(by_name["lstm-t-4-seed-1"])
+    folder.mark(by_name["lstm-t-4-seed-1"], RunResult(FAILED, "it is broken"))
     asked = [run for name, run in by_name.items() if name.startswith("gru")]
     finish_run(folder, asked[0], 0.1)
 
     # when
-    _, found = read_figures(read, folder, asked=asked)
+    found = results_of(read, folder, only=["gru"])
 
     # then
     assert found.failures == []
-    assert {one.run.name for one in found.waiting} == {run.name for run in asked[1:]}
+    assert {one.job.name for one in found.due} == {run.name for run in asked}
     assert found.count(FAILED) == 1
 
 
@@ -176,9 +186,9 @@ def test_directory_of_another_run_is_skipped_with_a_warning(tmp_path, content):
         (folder.run_folder(run).path / "config.yaml").write_text(content)
 
     # when
-    outcome = results.outcome(read, folder, run)
+    found = result_of(read, folder, run)
 
     # then
-    assert (outcome.state, outcome.value) == ("not begun", None)
-    assert outcome.message == "its folder has another seed" or content is not None
-    assert outcome.message
+    assert (found.state, found.value) == ("not begun", None)
+    assert found.message == "its folder has another seed" or content is not None
+    assert found.message

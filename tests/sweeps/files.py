@@ -42,9 +42,14 @@ def sweep(folder, points, **changes):
     return made, plan
 
 
-def write_run(made, plan, run, values=(), test=None, metric="loss", higher=False):
+def run_of(plan, number, seed, settings):
+    """Return a run of a sweep: that of a point with a seed."""
+    return next(job for job in plan.group(number, settings).jobs if job.seed == seed)
+
+
+def write_run(made, run, values=(), test=None, metric="loss", higher=False):
     """Write the records of a run of a sweep, and the summary of a finished one."""
-    place = made.begin(run, plan.run(dict(run.settings), run.seed))
+    place = made.begin(run)
     levels = (0.1, 1.0) if higher else (1.0, 0.0)
     reference = {"of": metric, "label": "chance", "level": levels[0], "solved": levels[1]}
     place.write_json("plan.json", {"reference": reference})

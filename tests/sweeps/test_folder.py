@@ -3,10 +3,9 @@ import errno
 import pytest
 
 from rumcli.errors import ConfigError, RunError
-from rumcli.jobs.events import FAILED
-from rumcli.jobs.folder import Mark
+from rumcli.jobs.events import FAILED, RunResult
 from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import Run, SweepFolder
+from rumcli.sweeps.folder import SweepFolder
 
 from . import files
 
@@ -18,7 +17,7 @@ def test_incompletely_written_directory_is_removed(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     plan = plans.read(files.write_sweep(tmp_path))
-    monkeypatch.setattr(SweepFolder, "write_description", refuse)
+    monkeypatch.setattr(SweepFolder, "write_spec", refuse)
     expected = r"can't write to .*out: No space left on device; free some space"
     with (
         pytest.raises(ConfigError, match=expected),
@@ -42,7 +41,7 @@ def test_a_sweep_killed_while_it_was_created_can_be_started_in_the_same_folder(t
 
     # when
     with SweepFolder.claim(out, "sweep", plan) as made:
-        assert SweepFolder.open(out).plan().description == plan.description
+        assert SweepFolder.open(out).plan().spec == plan.spec
 
     # then
     assert sorted(path.name for path in made.path.iterdir()) == ["base.yaml", "sweep.yaml"]
@@ -68,7 +67,7 @@ def test_points_after_an_invalid_line_are_drawn_again(tmp_path, line):
 def full(tmp_path, monkeypatch):
     """A sweep with a run under way, and nothing more to be written."""
     made, plan = files.sweep(tmp_path, [A])
-    files.write_run(made, plan, Run(1, 1, A), [0.5])
+    files.write_run(made, files.run_of(plan, 1, 1, A), [0.5])
 
     def refuse(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -80,15 +79,15 @@ def full(tmp_path, monkeypatch):
 
 def test_disk_error_at_the_end_of_a_run_ends_no_other(full):
     made, plan = full
-    one = Run(1, 1, A)
-    made.mark(one, Mark(FAILED, "the loss is not finite"))
-    assert made.mark_of(one) == Mark(FAILED, "the loss is not finite")
+    one = files.run_of(plan, 1, 1, A)
+    made.mark(one, RunResult(FAILED, "the loss is not finite"))
+    assert made.mark_of(one) == RunResult(FAILED, "the loss is not finite")
     assert SweepFolder.open(made.path).mark_of(one) is None
-    made.begin(one, plan.run(A, 1))
+    made.begin(one)
     assert made.mark_of(one) is None
 
 
 def test_run_that_cannot_start_is_no_usage_error(full):
     made, plan = full
     with pytest.raises(RunError, match=r"can't write to .*point-1-seed-2: No space left"):
-        made.begin(Run(1, 2, A), plan.run(A, 2))
+        made.begin(files.run_of(plan, 1, 2, A))

@@ -5,14 +5,18 @@ import json
 import pytest
 
 from rumcli.errors import ConfigError, RunError
-from rumcli.jobs.events import FAILED, STOPPED_EARLY, JobListener
-from rumcli.jobs.folder import Mark
+from rumcli.jobs.events import FAILED, STOPPED_EARLY, JobListener, RunResult
+from rumcli.jobs.queue import JobQueue
 from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import Run
-from rumcli.sweeps.queue import Queue, Source
-from tests.sweeps.files import sweep, write_run, write_sweep
+from rumcli.sweeps.points import PointSource
+from rumcli.sweeps.search import Search
+from tests.sweeps.files import run_of, sweep, write_run, write_sweep
 
 A, B = ({"optimizer.learning_rate": rate} for rate in (0.01, 0.001))
+
+
+def queue_of(plan, made, source=None, listener=None):
+    return JobQueue(made, Search(plan, made, source), listener or JobListener())
 
 
 def names(queue):
@@ -21,16 +25,16 @@ def names(queue):
 
 def test_the_seeds_of_a_point_follow_each_other(tmp_path):
     made, plan = sweep(tmp_path, [])
-    found = names(Queue(plan, made, Source(plan.points()), JobListener()))
+    found = names(queue_of(plan, made))
     assert found == [f"point-{point}-seed-{seed}" for point in (1, 2) for seed in (1, 2)]
     assert made.points() == [A, B]
 
 
 def test_sweep_resumes_with_unfinished_runs_before_new_points(tmp_path):
     made, plan = sweep(tmp_path, [A])
-    write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
-    queue = Queue(plan, made, Source(plan.points()), JobListener())
-    assert [one.name for one in queue.earlier] == ["point-1-seed-1"]
+    write_run(made, run_of(plan, 1, 1, A), [0.5], test=0.5)
+    queue = queue_of(plan, made)
+    assert queue.done_before == 1
     assert names(queue) == ["point-1-seed-2", "point-2-seed-1", "point-2-seed-2"]
     assert made.points() == [A, B]
 
@@ -38,9 +42,9 @@ def test_sweep_resumes_with_unfinished_runs_before_new_points(tmp_path):
 def test_failed_runs_are_retried_and_early_stopped_runs_are_not(tmp_path):
     made, plan = sweep(tmp_path, [A])
     for seed, state in ((1, FAILED), (2, STOPPED_EARLY)):
-        write_run(made, plan, Run(1, seed, A), [0.5])
-        made.mark(Run(1, seed, A), Mark(state, ""))
-    assert names(Queue(plan, made, Source(plan.points()), JobListener()))[0] == "point-1-seed-1"
+        write_run(made, run_of(plan, 1, seed, A), [0.5])
+        made.mark(run_of(plan, 1, seed, A), RunResult(state, ""))
+    assert names(queue_of(plan, made))[0] == "point-1-seed-1"
 
 
 def test_points_beyond_a_lowered_limit_are_kept(tmp_path):
@@ -48,22 +52,21 @@ def test_points_beyond_a_lowered_limit_are_kept(tmp_path):
     c = {"optimizer.learning_rate": 0.0001}
     made, _ = sweep(tmp_path, [A, B, c], parameters=rates)
     plan = made.plan(runs=3)
-    write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
-    write_run(made, plan, Run(2, 1, B), [0.4], test=0.4)
-    write_run(made, plan, Run(2, 2, B), [0.4])
+    write_run(made, run_of(plan, 1, 1, A), [0.5], test=0.5)
+    write_run(made, run_of(plan, 2, 1, B), [0.4], test=0.4)
+    write_run(made, run_of(plan, 2, 2, B), [0.4])
     told = []
 
-    class Recorder(Source):
+    class Recorder(PointSource):
         def known(self, number, settings):
             told.append(number)
 
-    queue = Queue(plan, made, Recorder(plan.points()), JobListener())
+    queue = queue_of(plan, made, Recorder(plan.points()))
     assert names(queue) == ["point-1-seed-2"]
-    assert [one.name for one in queue.earlier] == ["point-1-seed-1", "point-2-seed-1"]
     assert queue.done_before == 1
     assert told == [1, 2, 3]
     assert made.points() == [A, B, c]
-    again = Queue(made.plan(runs=6), made, Source(plan.points()), JobListener())
+    again = queue_of(made.plan(runs=6), made)
     assert names(again) == ["point-1-seed-2", "point-2-seed-2", "point-3-seed-1", "point-3-seed-2"]
 
 
@@ -76,24 +79,24 @@ def test_resumed_random_search_draws_the_same_points(tmp_path):
     plan = plans.read(write_sweep(tmp_path, **changes))
     whole = plan.listed()
     made, plan = sweep(tmp_path, whole[:2], **changes)
-    names(Queue(plan, made, Source(plan.points()), JobListener()))
+    names(queue_of(plan, made))
     assert made.points() == whole
 
 
 def test_the_search_learns_the_mean_of_all_seeds(tmp_path):
     told = []
 
-    class Recorder(Source):
+    class Recorder(PointSource):
         def ended(self, number, score):
             told.append((number, score))
 
     made, plan = sweep(tmp_path, [])
-    queue = Queue(plan, made, Recorder(plan.points()), JobListener())
+    queue = queue_of(plan, made, Recorder(plan.points()))
     first, second = queue.next(), queue.next()
-    write_run(made, plan, first, [0.6, 0.4])
+    write_run(made, first, [0.6, 0.4])
     queue.ended(first)
     assert told == []
-    write_run(made, plan, second, [0.2])
+    write_run(made, second, [0.2])
     queue.ended(second)
     assert told == [(1, pytest.approx(0.3))]
 
@@ -101,14 +104,14 @@ def test_the_search_learns_the_mean_of_all_seeds(tmp_path):
 def test_a_point_of_another_sweep_is_rejected(tmp_path):
     made, plan = sweep(tmp_path, [{"optimizer.learning_rate": 5.0}])
     with pytest.raises(RunError, match=r"points.jsonl: line 1 is no point of the sweep"):
-        Queue(plan, made, Source(plan.points()), JobListener())
+        queue_of(plan, made)
 
 
 def test_a_run_folder_of_another_configuration_is_rejected(tmp_path):
     made, plan = sweep(tmp_path, [A])
-    write_run(made, plan, Run(1, 1, B), [0.5])
+    write_run(made, run_of(plan, 1, 1, B), [0.5])
     with pytest.raises(ConfigError, match=r"to be run in optimizer.learning_rate"):
-        made.begin(Run(1, 1, A), plan.run(A, 1))
+        made.begin(run_of(plan, 1, 1, A))
 
 
 def delays(folder, drawn, **changes):
@@ -157,37 +160,39 @@ def test_invalid_point_is_skipped_with_a_warning(tmp_path):
     made, plan = delays(tmp_path, [])
     source = Known(21, 22)
     refusals = Refusals()
-    queue = Queue(plan, made, source, refusals)
+    queue = queue_of(plan, made, source, refusals)
     assert names(queue) == ["point-2-seed-1", "point-2-seed-2"]
     ((refused, message),) = refusals.received
     assert refused == ["point-1-seed-1", "point-1-seed-2"]
     assert "task.delay: expected an even integer, got 21" in message
     assert source.heard == [(1, None)]
-    assert queue.gave_up is None
 
 
 def test_sweep_continues_after_an_invalid_point(tmp_path):
     made, plan = delays(tmp_path, [{"task.delay": 21}])
     refusals = Refusals()
-    queue = Queue(plan, made, Known(22), refusals)
+    queue = queue_of(plan, made, Known(22), refusals)
     assert names(queue) == ["point-2-seed-1", "point-2-seed-2"]
     assert len(refusals.received) == 1
 
 
 def test_invalid_points_count_toward_the_limit_of_runs(tmp_path):
     made, plan = delays(tmp_path, [], runs=4)
-    assert names(Queue(plan, made, Known(21, 23, 22), JobListener())) == []
+    assert names(queue_of(plan, made, Known(21, 23, 22))) == []
     assert [one["task.delay"] for one in made.points()] == [21, 23]
 
 
 def test_search_that_draws_only_invalid_points_ends(tmp_path):
     made, plan = delays(tmp_path, [])
     odd = range(21, 999, 2)
-    queue = Queue(plan, made, Known(20, *odd), JobListener())
+    search = Search(plan, made, Known(20, *odd))
+    queue = JobQueue(made, search, JobListener())
     assert names(queue) == ["point-1-seed-1", "point-1-seed-2"]
     assert len(made.points()) == 101
-    assert queue.gave_up.startswith("the last 100 points that were drawn can't be run; point-101: ")
-    assert queue.gave_up.endswith("task.delay: expected an even integer, got 219")
+    assert search.gave_up.startswith(
+        "the last 100 points that were drawn can't be run; point-101: "
+    )
+    assert search.gave_up.endswith("task.delay: expected an even integer, got 219")
 
 
 def test_points_are_stored_as_json_lines(tmp_path):
@@ -198,9 +203,9 @@ def test_points_are_stored_as_json_lines(tmp_path):
 
 def test_more_seeds_of_known_points_come_first(tmp_path):
     made, plan = sweep(tmp_path, [A], seeds=[1])
-    write_run(made, plan, Run(1, 1, A), [0.5], test=0.5)
+    write_run(made, run_of(plan, 1, 1, A), [0.5], test=0.5)
     more = made.plan(seeds=2)
-    queue = Queue(more, made, Source(more.points()), JobListener())
+    queue = queue_of(more, made)
     assert len(list(queue.shares())) == 3
     assert names(queue) == ["point-1-seed-2", "point-2-seed-1", "point-2-seed-2"]
     assert list(queue.shares()) == []

@@ -1,6 +1,6 @@
 import pytest
 
-from rumcli.reproduction import setting
+from rumcli.reproduction import provenance
 from tests.reproduction.files import runs, table
 
 HERE = {
@@ -11,7 +11,7 @@ HERE = {
     "tensorflow": "2.21",
     "processor": "A processor",
     "cores": 2,
-    "accelerators": ["A GPU", 5, "A\nGPU"],
+    "accelerators": ["A GPU", "A\nGPU"],
     "command": ["/somewhere/rum", "reproduce", "small.yaml", "--condition", "T = 4"],
 }
 THERE = {**HERE, "processor": "Another", "command": ["rum", "reproduce", "small.yaml"]}
@@ -23,9 +23,9 @@ def noted(tmp_path):
     todo = list(runs(read).values())
 
     def note(number, content):
-        folder.begin(todo[number], todo[number].config).write_json("environment.json", content)
+        folder.begin(todo[number]).write_json("environment.json", content)
 
-    return note, lambda: setting.of(folder, todo)
+    return note, lambda: provenance.of(folder, todo).model_dump()
 
 
 def test_commands_and_machines_are_listed_once_in_order(noted):
@@ -51,7 +51,7 @@ def test_commands_and_machines_are_listed_once_in_order(noted):
     }
 
 
-def test_setting_is_empty_without_runs(noted):
+def test_provenance_is_empty_without_runs(noted):
     assert noted[1]() == {"commands": [], "machines": []}
 
 

@@ -1,0 +1,216 @@
+"""Results of a set of runs, read from its directories alone."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rumcli import files
+from rumcli.documents.base import Document
+from rumcli.documents.job_sets import StateCounts, Statistics
+from rumcli.errors import ConfigError
+from rumcli.jobs.events import (
+    DONE,
+    FAILED,
+    FINISHED,
+    STATES,
+    UNFINISHED,
+    WAITING,
+    Job,
+    JobGroup,
+    RunResult,
+)
+from rumcli.jobs.folder import JobFolder, finite
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobResult(RunResult):
+    """The result of one run, from its directory.
+
+    Attributes:
+        job: The run.
+        folder: Its directory.
+        records: Its evaluations.
+        value: The metric by which the set compares its runs; None if there is none.
+        test: Test value of the same metric; None without a test.
+    """
+
+    job: Job
+    folder: str
+    records: Sequence[dict[str, Any]] = field(default=(), compare=False)
+    value: float | None = None
+    test: float | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of a run in every document."""
+        names = ("folder", "state", "message", "step", "seconds")
+        return {"seed": self.job.seed, **{name: getattr(self, name) for name in names}}
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """The common result of a group of runs.
+
+    Attributes:
+        key: Key of the group.
+        runs: Results of its runs.
+    """
+
+    key: Any
+    runs: Sequence[JobResult]
+
+    @property
+    def done(self) -> list[JobResult]:
+        """The runs that have a value."""
+        return [one for one in self.runs if one.value is not None]
+
+    @property
+    def values(self) -> list[float]:
+        """The value of each seed that has one: the mean over its parts."""
+        return self._by_seed("value")
+
+    @property
+    def tests(self) -> list[float]:
+        """The test value of each seed that has one: the mean over its parts."""
+        return self._by_seed("test")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every run has a value and none failed."""
+        return len(self.done) == len(self.runs) and not self.count(FAILED)
+
+    @property
+    def has_all_parts(self) -> bool:
+        """Whether no seed that has a value lacks one of its parts."""
+        parts, seeds = {one.job.part for one in self.runs}, [one.job.seed for one in self.done]
+        return all(seeds.count(seed) == len(parts) for seed in seeds)
+
+    def count(self, state: str) -> int:
+        """Return the number of runs in a state."""
+        return sum(one.state == state for one in self.runs)
+
+    def _by_seed(self, name: str) -> list[float]:
+        by_seed: dict[int, list[float]] = {}
+        for one in self.runs:
+            if (value := getattr(one, name)) is not None:
+                by_seed.setdefault(one.job.seed, []).append(value)
+        return [statistics.fmean(values) for values in by_seed.values()]
+
+
+@dataclass(frozen=True)
+class SetResults:
+    """The results of a set of runs.
+
+    Attributes:
+        folder: Directory of the set.
+        groups: Results of its groups, in the order of the set.
+        planned: Number of runs that are due; None if only time limits them.
+    """
+
+    folder: JobFolder
+    groups: Sequence[GroupResult]
+    planned: int | None
+
+    @property
+    def runs(self) -> list[JobResult]:
+        """The results of all runs."""
+        return [one for group in self.groups for one in group.runs]
+
+    @property
+    def due(self) -> list[JobResult]:
+        """The results of the runs that are due."""
+        return [one for one in self.runs if one.job.is_due]
+
+    @property
+    def done(self) -> int:
+        """The number of due runs that are finished or were stopped early."""
+        return sum(one.state in DONE for one in self.due)
+
+    @property
+    def failures(self) -> list[JobResult]:
+        """The due runs that failed."""
+        return [one for one in self.due if one.state == FAILED]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no run is left."""
+        return self.done == self.planned
+
+    def count(self, state: str) -> int:
+        """Return the number of runs in a state."""
+        return sum(group.count(state) for group in self.groups)
+
+    @property
+    def states(self) -> StateCounts:
+        """The number of runs in each state."""
+        return StateCounts(**{state.replace(" ", "_"): self.count(state) for state in STATES})
+
+    @property
+    def document(self) -> Document:
+        """The document of the command."""
+        raise NotImplementedError
+
+    def write(self) -> None:
+        """Write `results.json`.
+
+        Raises:
+            RunError: If it can't be written.
+        """
+        text = files.to_json(self.document.to_dict(), indent=2)
+        self.folder.write("results.json", f"{text}\n")
+
+
+Measure = Callable[[JobResult], JobResult]
+
+
+def read(folder: JobFolder, groups: Iterable[JobGroup], measure: Measure) -> list[GroupResult]:
+    """Read the results of groups of runs.
+
+    Args:
+        folder: Directory of the set.
+        groups: The groups.
+        measure: Adds the value of a run to its result.
+    """
+    return [
+        GroupResult(group.key, [measure(read_run(folder, job)) for job in group.jobs])
+        for group in groups
+    ]
+
+
+def read_run(folder: JobFolder, job: Job) -> JobResult:
+    """Read the result of one run; of a directory with another configuration, only a message."""
+    place = folder.run_folder(job)
+    empty = JobResult(WAITING, job=job, folder=str(place.path))
+    try:
+        changed = folder.changed(job)
+    except ConfigError as error:
+        return replace(empty, message=str(error))
+    if changed:
+        return replace(empty, message=f"its folder has another {', '.join(changed)}")
+    summary = place.finished(job.config) if job.config else None
+    mark, records = folder.mark_of(job), folder.records(job)
+    last = records[-1] if records else {}
+    step, seconds = int(last.get("step", 0)), finite(last.get("seconds")) or 0.0
+    if summary:
+        seconds = finite(summary["seconds"]) or 0.0
+        found = RunResult(FINISHED, "", summary, summary["steps"], seconds)
+    elif mark and mark.metrics:  # the run may have continued since, untested
+        found = replace(mark, seconds=mark.seconds or seconds)
+    elif mark:
+        found = replace(mark, step=step, seconds=seconds)
+    elif records or place.checkpoints.numbered():
+        found = RunResult(UNFINISHED, step=step, seconds=seconds)
+    else:
+        found = RunResult(FAILED if job.error else WAITING, job.error)
+    return JobResult(**vars(found), job=job, folder=str(place.path), records=records)
+
+
+def statistics_of(values: Sequence[float]) -> Statistics | None:
+    """Return mean and standard deviation of a sample; None of nothing, no deviation of one."""
+    if not values:
+        return None
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Statistics(mean=statistics.fmean(values), deviation=deviation, of=len(values))

@@ -1,0 +1,265 @@
+"""Progress of a set of runs: live in a terminal, lines in a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from rumcli.jobs.events import (
+    FAILED,
+    STOPPED,
+    STOPPED_EARLY,
+    UNFINISHED,
+    WAITING,
+    Job,
+    JobListener,
+    RunProgress,
+)
+from rumcli.reporting import wording
+from rumcli.reporting.responsive_table import FirstThatFits
+from rumcli.reporting.screen import Lines, Picture
+from rumcli.training.run_folder import RunFolder
+
+_SECONDS_BETWEEN_LINES = 30.0
+_MAX_ROWS, _MAX_LISTED = 12, 6  # runs, so that the last line stays on the screen
+
+
+@dataclass(frozen=True)
+class Title:
+    """The name of a set, and the content of the line about it.
+
+    Attributes:
+        name: Name of the set.
+        ranks: Whether the best of its runs is shown.
+        seconds: Time budget; None: no limit.
+    """
+
+    name: str = "sweep"
+    ranks: bool = True
+    seconds: float | None = None
+
+
+def listener(console: Console, quiet: bool, live: bool, title: Title) -> JobListener:
+    """Return a listener that shows the progress of a set.
+
+    Args:
+        console: Console to write to.
+        quiet: Whether to show only warnings.
+        live: Whether the console is a terminal that can redraw lines.
+        title: Name of the set.
+    """
+    if quiet:
+        return QuietSetProgress(console)
+    return (LiveSetProgress if live else PlainSetProgress)(console, title)
+
+
+class QuietSetProgress(Lines, JobListener):
+    """Shows only warnings."""
+
+    def refused(self, jobs: Sequence[Job], message: str) -> None:
+        """Show the reason once for all seeds."""
+        others = f" and {wording.counted(len(jobs) - 1, 'other')} of its point" if jobs[1:] else ""
+        self._warn(f"{jobs[0].name}{others} can't be run: {message}")
+
+    def retried(self, job: Job, message: str) -> None:
+        """Show the death of a process."""
+        self._warn(f"{job.name}: {message}; going on from its last checkpoint")
+
+    def ended(self, job: Job, state: str, message: str) -> None:
+        """Show a failure."""
+        if state == FAILED:
+            self._warn(f"{job.name} failed: {message}")
+
+
+class PlainSetProgress(QuietSetProgress):
+    """Shows a line at the start and end of each run, and from time to time one about all."""
+
+    def __init__(self, console: Console, title: Title) -> None:
+        super().__init__(console)
+        self._title = title
+        self._folder = Path()
+        self._planned: int | None = None
+        self._done: Counter[str] = Counter()
+        self._running: dict[Job, tuple[RunProgress | None, str]] = {}
+        self._latest: dict[Job, RunProgress] = {}  # with a value
+        self._best: tuple[Job, RunProgress] | None = None
+        self._began = self._last_line = time.monotonic()
+
+    def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
+        """Show the size of the set."""
+        self._folder, self._planned = Path(folder), planned
+        self._done["done before"] = done
+        count = (
+            "runs until the time is over" if planned is None else wording.counted(planned, "run")
+        )
+        before = f", {done} of them done before" if done else ""
+        self._say(
+            f"{self._title.name} of {count}{before}; {slots} at the same time; folder {folder}"
+        )
+
+    def refused(self, jobs: Sequence[Job], message: str) -> None:
+        """Show the reason, and count the runs."""
+        self._done[FAILED] += len(jobs)
+        super().refused(jobs, message)
+        self._changed()
+
+    def began(self, job: Job) -> None:
+        """Show the start of a run."""
+        self._running[job] = (None, "")
+        self._announce(job)
+        self._changed()
+
+    def progressed(self, job: Job, progress: RunProgress, machine: str) -> None:
+        """Keep the progress for the line about all."""
+        self._running[job] = (progress, machine)
+        if progress.value is not None:
+            self._latest[job] = progress
+            best = self._best[1].value if self._best else None
+            sign = -1 if progress.higher_is_better else 1
+            if self._title.ranks and (best is None or sign * progress.value < sign * best):
+                self._best = (job, progress)
+        self._changed()
+
+    def retried(self, job: Job, message: str) -> None:
+        """Show the death of a process."""
+        self._running.pop(job, None)
+        super().retried(job, message)
+        self._changed()
+
+    def ended(self, job: Job, state: str, message: str) -> None:
+        """Show the end of a run."""
+        self._running.pop(job, None)
+        self._done[state] += 1
+        super().ended(job, state, message)
+        if state != FAILED:
+            latest = self._latest.get(job)
+            value = f", validation {_value(latest)}" if latest else ""
+            if state == UNFINISHED:
+                # One that is stopped before it trains has saved nothing, unless in an earlier part.
+                has_saved = bool(RunFolder(self._folder / job.name).checkpoints.numbered())
+                state = "saved" if has_saved else WAITING
+            self._say(f"{job.name} {state}{f' {message}' if message else ''}{value}")
+        self._changed()
+
+    def stopping(self, why: str) -> None:
+        """Show that all runs are being saved."""
+        self._say(f"{why}; the runs save and stop")
+
+    def _announce(self, job: Job) -> None:
+        self._say(f"{job.name} begins" + (f": {settings(job.settings)}" if job.settings else ""))
+
+    def _changed(self) -> None:
+        """Show the line about all, from time to time."""
+        if self._running and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            self._say(self._headline)
+
+    @property
+    def _headline(self) -> str:
+        left = (UNFINISHED, STOPPED)
+        ended = sum(count for state, count in self._done.items() if state not in left)
+        parts = [f"{wording.counted_of(ended, self._planned, 'run')} done"]
+        parts += [f"{len(self._running)} running"]
+        parts += [
+            f"{self._done[state]} {state}" for state in (STOPPED_EARLY, FAILED) if self._done[state]
+        ]
+        best = f"; best {_value(self._best[1])}, {self._best[0].name}" if self._best else ""
+        spent = wording.duration(time.monotonic() - self._began)
+        if self._title.seconds is not None:
+            spent += f" of {wording.duration(self._title.seconds)}"
+        return f"{', '.join(parts)}, {spent}{best}"
+
+
+class LiveSetProgress(PlainSetProgress):
+    """Shows a table of the running runs at the bottom, with the lines of events above."""
+
+    def __init__(self, console: Console, title: Title) -> None:
+        super().__init__(console, title)
+        # `cluster` keeps the output of Ray away from the table.
+        self._bottom = Picture(console, redirect_stdout=False)
+
+    def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
+        """Show the table."""
+        super().started(folder, planned, done, slots)
+        self._changed()
+        self._bottom.start()
+
+    def finished(self) -> None:
+        """Remove the table."""
+        self._bottom.remove()
+
+    def _announce(self, job: Job) -> None:
+        """Print nothing: the table shows it."""
+
+    def _changed(self) -> None:
+        self._bottom.change(self._picture())
+
+    def _picture(self) -> Group:
+        """Return the table and the line; it drops the settings before it truncates anything."""
+        has_settings = any(job.settings for job in self._running)
+        forms = [
+            form(is_shown)
+            for is_shown in ([True, False] if has_settings else [False])
+            for form in (self._table, self._list)
+        ]
+        return Group(FirstThatFits(*forms), Text(self._headline))
+
+    def _cells(self, job: Job, with_settings: bool) -> dict[str, str]:
+        progress, machine = self._running[job]
+        latest = self._latest.get(job)
+        is_shown = len({name for _, name in self._running.values() if name}) > 1
+        return {
+            "run": job.name,
+            **({"settings": settings(job.settings)} if with_settings else {}),
+            "step": f"{progress.step}/{progress.steps}" if progress else "starts",
+            "now": _value(latest) if latest else "",
+            **({"machine": machine} if is_shown else {}),
+        }
+
+    def _table(self, with_settings: bool) -> Group:
+        rows = [self._cells(job, with_settings) for job in self._running]
+        table = Table(*(rows[0] if rows else ["run", "step", "now"]))
+        for row in rows[:_MAX_ROWS]:
+            table.add_row(*(Text(cell or "–") for cell in row.values()))
+        return Group(table, *_more(rows, _MAX_ROWS))
+
+    def _list(self, with_settings: bool) -> Group:
+        rows = [self._cells(job, with_settings) for job in self._running]
+        lines = []
+        for row in rows[:_MAX_LISTED]:
+            first = Text(row.pop("run"), style="bold")
+            if with_settings:
+                first.append(f"  {row.pop('settings')}", style="not bold")
+            lines += [first, Text(f"  {', '.join(filter(None, row.values()))}")]
+        return Group(*lines, *_more(rows, _MAX_LISTED))
+
+
+def settings(values: Mapping[str, Any]) -> str:
+    """Return the settings of a run in one line."""
+    return ", ".join(f"{key}={setting(value)}" for key, value in values.items())
+
+
+def setting(value: Any) -> str:
+    """Return one value as in a YAML file."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _value(progress: RunProgress) -> str:
+    """Return the latest validation of a run that has one."""
+    assert progress.value is not None
+    name = wording.metric_name(progress.metric)
+    return f"{name} {wording.value(progress.metric, progress.value)}"
+
+
+def _more(rows: Sequence[Any], shown: int) -> list[Text]:
+    return [Text(f"and {len(rows) - shown} more")] if len(rows) > shown else []
