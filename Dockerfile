@@ -3,7 +3,7 @@
 FROM python:3.12-slim AS build
 COPY . /source
 # TensorFlow's headers, 430 MB, are for those who compile operations of their own.
-RUN python -m venv /opt/rum && /opt/rum/bin/pip install --no-cache-dir --no-compile '/source[plots,tensorflow]' \
+RUN python -m venv /opt/rum && /opt/rum/bin/pip install --no-cache-dir --no-compile '/source[tensorflow]' \
     && rm -r /opt/rum/lib/python3*/site-packages/tensorflow/include
 
 FROM python:3.12-slim

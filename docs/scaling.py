@@ -1,8 +1,8 @@
 """Measure the time of a training step on one and two devices and processes of this machine.
 
-From the root of the repository: `python -m docs.scaling`. Each round runs each case once, so that
-what else the machine does falls on all of them. The first span, with everything that is compiled in
-it, does not count.
+Run `python -m docs.scaling` in the root of the repository. Each round runs every case once, so that
+other load on the machine affects all of them. The first span, which includes compilation, is
+discarded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SPAN = 20
 
 @dataclass(frozen=True)
 class Case:
-    """A way to use the machine.
+    """Devices and processes to measure.
 
     Attributes:
         name: Description of the case.
@@ -54,7 +54,7 @@ def milliseconds(case: Case, options: list[str], place: Path) -> float:
     Args:
         case: Devices and processes.
         options: Options of `rum train`.
-        place: Run folder to create.
+        place: Run directory to create.
     """
     command = [sys.executable, "-m", "rumcli", "train", "copying", "--quiet", *options]
     command += ["--set=train.checkpoint_every=1000000", f"--set=train.eval_every={_SPAN}"]
@@ -84,7 +84,7 @@ def milliseconds(case: Case, options: list[str], place: Path) -> float:
 
 
 def main() -> None:
-    """Print the median of each case, with the lowest and the highest."""
+    """Print the median, minimum and maximum of each case."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=60)

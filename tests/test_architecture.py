@@ -1,4 +1,4 @@
-"""The rooms of the house import downwards only; see docs/architecture.md."""
+"""Packages import downward only; see docs/contributing.md."""
 
 import ast
 import pathlib

@@ -157,7 +157,7 @@ def made_by(commands, capsys):
 
 
 # On these the commands follow each other; other pages name runs that they do not make.
-TUTORIALS = [ROOT / "README.md", ROOT / "docs/index.md", ROOT / "docs/ci.md", *EXAMPLES]
+TUTORIALS = [ROOT / "README.md", ROOT / "docs/index.md", ROOT / "docs/runs.md", *EXAMPLES]
 
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.name)

@@ -44,6 +44,13 @@ def test_every_supported_python_is_tested():
     assert workflow("release.yml")["jobs"]["smoke"]["strategy"]["matrix"]["python"] == promised
 
 
+def test_a_bug_report_requires_the_output_of_doctor():
+    form = ROOT / ".github/ISSUE_TEMPLATE/bug_report.yml"
+    fields = {field["id"]: field for field in yaml.safe_load(form.read_text("utf-8"))["body"]}
+    assert "`rum doctor`" in fields["doctor"]["attributes"]["label"]
+    assert fields["doctor"]["validations"]["required"]
+
+
 def test_release_is_published_only_after_tests():
     jobs = workflow("release.yml")["jobs"]
     assert set(jobs["publish"]["needs"]) == {"suite", "smoke"}

@@ -104,5 +104,5 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tm
             r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=\"?(https?:[^\" >]+)", text
         )
         assert loaded == [], page
-    api = (tmp_path / "api" / "index.html").read_text(encoding="utf-8")
-    assert "Size of the state, H." in api
+    library = (tmp_path / "library" / "index.html").read_text(encoding="utf-8")
+    assert "Size of the state, H." in library

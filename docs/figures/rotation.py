@@ -1,4 +1,4 @@
-"""Draw `rotation.svg`: what Rotation(x̃ → r) does to a state.
+"""Draw `rotation.svg`: a state before and after Rotation(x̃ → r).
 
 From the root of the repository: `python -m docs.figures.rotation`. Needs matplotlib.
 """
@@ -14,17 +14,17 @@ from matplotlib.axes import Axes
 
 EMBEDDED, TARGET, STATE, MIRROR = "#1f77b4", "#d95f02", "#222222", "#7a7a7a"
 _X, _R = 15.0, 65.0  # directions of x̃ and r within their plane, in degrees
-_H = 85.0  # ... and of the shadow of h
+_H = 85.0  # ... and of the projection of h
 _SHADOW, _HEIGHT = 1.15, 1.0
 
 
 def at(degrees: float, length: float = 1.0) -> np.ndarray:
-    """Return the point of the plane in that direction."""
+    """Return the point of the plane in a direction, at a distance from the origin."""
     return length * np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
 
 
 def seen(point: np.ndarray, height: float = 0.0) -> np.ndarray:
-    """Project a point above the plane onto the paper, from the front and above."""
+    """Project a point above the plane onto the page, viewed from the front and above."""
     return np.array([point[0] - 0.42 * point[1], 0.42 * point[1] + 0.12 * point[0] + height])
 
 
@@ -35,12 +35,12 @@ def arrow(axes: Axes, start: np.ndarray, end: np.ndarray, color: str, **style: o
 
 
 def label(axes: Axes, place: np.ndarray, text: str, color: str = STATE) -> None:
-    """Write centred at a place."""
+    """Write text centered at a point."""
     axes.text(*place, text, color=color, ha="center", va="center", fontsize=11)
 
 
 def in_space(axes: Axes) -> None:
-    """Draw h, its shadow in the plane, and both after the rotation."""
+    """Draw h and its projection onto the plane, before and after the rotation."""
     corners = [seen(np.array(c)) for c in ((-1.1, -0.5), (1.6, -0.5), (1.6, 1.5), (-1.1, 1.5))]
     axes.add_patch(patches.Polygon(corners, color="#eef2f7", zorder=0))
     label(axes, seen(np.array([1.15, -0.3])), "plane of x̃ and r", MIRROR)
@@ -60,11 +60,11 @@ def in_space(axes: Axes) -> None:
         axes.plot(*arc[:-1].T, color=STATE, lw=1)
         arrow(axes, arc[-2], arc[-1], STATE, lw=1, mutation_scale=8)
         label(axes, seen(at(first + angle / 2, radius - 0.17)), "θ")
-    axes.set_title("The state in space: its shadow turns, its height stays", fontsize=10)
+    axes.set_title("In space: the projection rotates, the height is unchanged", fontsize=10)
 
 
 def in_plane(axes: Axes) -> None:
-    """Look at the plane from above: two reflections are one rotation by twice the angle."""
+    """Draw the plane from above: two reflections are a rotation by twice their angle."""
     middle = (_X + _R) / 2
     once, twice = 2 * _X - _H, _H + _R - _X
     for degrees, color, name in (
@@ -88,7 +88,7 @@ def in_plane(axes: Axes) -> None:
         arc = np.array([at(d, radius) for d in np.linspace(start, end, 60)])
         axes.plot(*arc[:-1].T, color=STATE, lw=0.9, linestyle=(0, (2, 2)))
         arrow(axes, arc[-2], arc[-1], STATE, lw=0.9, mutation_scale=8)
-    axes.set_title("The same in its plane: mirrored at a, then at w", fontsize=10)
+    axes.set_title("In the plane: reflected across a, then across w", fontsize=10)
 
 
 def figure() -> plt.Figure:

@@ -1,4 +1,4 @@
-"""Draw an example of each task, out of the generators that training uses, as `task-NAME.svg`.
+"""Draw an example of each task, from the generators used in training, as `task-NAME.svg`.
 
 From the root of the repository: `python -m docs.figures.tasks`. Needs matplotlib.
 """
@@ -24,7 +24,7 @@ _TEXT = "a rotation keeps the length of what it turns. "
 
 
 def row(axes: Axes, y: float, name: str, cells: Sequence[tuple[str, str]]) -> None:
-    """Draw one cell for each time step, as text on a color, with the row's name before it."""
+    """Draw one labeled row with a colored box of text per time step."""
     axes.text(-0.4, y + 0.5, name, ha="right", va="center", fontsize=9, color=INK)
     for x, (text, color) in enumerate(cells):
         box = patches.Rectangle((x, y), 1, 1, facecolor=color, edgecolor="white", lw=1)
@@ -33,12 +33,12 @@ def row(axes: Axes, y: float, name: str, cells: Sequence[tuple[str, str]]) -> No
 
 
 def note(axes: Axes, x: float, y: float, text: str, **options: object) -> None:
-    """Write a remark."""
+    """Write an annotation."""
     axes.text(x, y, text, fontsize=9, color=FAINT, va="center", **options)
 
 
 def blank(width: float, height: float, left: float = 4.5, inches: float = 0.23) -> plt.Figure:
-    """Make a figure in which a time step is a square."""
+    """Create a figure in which one time step is one square."""
     drawn, axes = plt.subplots(figsize=((width + left) * inches, height * inches))
     drawn.subplots_adjust(0, 0, 1, 1)
     axes.set(xlim=(-left, width), ylim=(0, height))
@@ -63,7 +63,7 @@ def copying_example(delay: int = 20) -> plt.Figure:
     note(axes, 5, 4.0, "ten symbols", ha="center")
     note(axes, 10 + (delay - 1) / 2, 4.0, f"T − 1 blanks (here T = {delay})", ha="center")
     note(axes, delay + 9.5, 4.0, "marker", ha="center")
-    note(axes, steps - 5, 0.6, "to be said again", ha="center")
+    note(axes, steps - 5, 0.6, "the symbols to repeat", ha="center")
     return drawn
 
 
@@ -89,7 +89,7 @@ def recall_example(delay: int = 20) -> plt.Figure:
         axes,
         delay / 2,
         2.8,
-        f"T/2 keys, each with its value behind it (here T = {delay})",
+        f"T/2 keys, each followed by its value (here T = {delay})",
         ha="center",
     )
     note(axes, len(symbols) - 0.5, 2.8, "query", ha="center")
@@ -101,7 +101,7 @@ def recall_example(delay: int = 20) -> plt.Figure:
 
 
 def babi_example(subtask: int = 2) -> plt.Figure:
-    """Draw a story up to its first question, with the lines that the answer follows from."""
+    """Draw a story up to its first question and mark its supporting lines."""
     stories = generator.stories(subtask, 1, "train", 200)
     story = min((s.until(1) for s in stories), key=lambda s: (len(s.lines) < 6, len(s.lines)))
     question = story.lines[-1]
@@ -117,7 +117,7 @@ def babi_example(subtask: int = 2) -> plt.Figure:
         axes.text(1.6, y + 0.55, line.text, fontsize=9, color=INK, va="center")
     axes.text(20.6, 0.95, f"→  {question.answer}", fontsize=11, va="center", color=INK)
     first = len(story.lines) - min(question.supporting)
-    note(axes, 20.6, 1.3 * first + 0.95, "the answer follows from these")
+    note(axes, 20.6, 1.3 * first + 0.95, "supporting lines")
     return drawn
 
 
@@ -125,7 +125,7 @@ def characters_example(streams: int = 3, length: int = 12) -> plt.Figure:
     """Draw two windows of a text in parallel streams, and the targets of one of them."""
     text = np.frombuffer((_TEXT * 2).encode(), dtype=np.uint8).astype(np.int32)
     windows = Windows(text, streams, length)
-    drawn = blank(2 * length + 1.5, 1.2 * streams + 3.4, left=6)
+    drawn = blank(2 * length + 1.5, 1.2 * streams + 3.4, left=7)
     axes = drawn.axes[0]
 
     def cells(codes: Sequence[int], color: str) -> list[tuple[str, str]]:
@@ -138,10 +138,10 @@ def characters_example(streams: int = 3, length: int = 12) -> plt.Figure:
             shown += cells(windows.training_window(number)[0][stream], color)
         row(axes, y, f"stream {stream + 1}", shown)
     targets = windows.training_window(0)[1][-1]
-    row(axes, 0.9, f"targets of {streams}", cells(targets, ASKED))
+    row(axes, 0.9, f"targets of stream {streams}", cells(targets, ASKED))
     note(axes, length / 2, 1.2 * streams + 2.7, f"window 1 (here {length} steps)", ha="center")
-    note(axes, 1.5 * length, 1.2 * streams + 2.7, "window 2: states go on", ha="center")
-    note(axes, length + 0.5, 1.4, "the character after each")
+    note(axes, 1.5 * length, 1.2 * streams + 2.7, "window 2: states carried over", ha="center")
+    note(axes, length + 0.5, 1.4, "the next character at each step")
     return drawn
 
 

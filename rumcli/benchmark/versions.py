@@ -12,9 +12,8 @@ from typing import Any
 from rumcli import backends
 
 _PACKAGES = ("keras", "numpy")
-# Packages of the extras, as in `pip install 'rumcli[plots]'`.
+# Packages of the extras, as in `pip install 'rumcli[sweep]'`.
 _EXTRAS = {
-    "plots": "matplotlib",
     "tensorboard": "tensorboard",
     "onnx": "tf2onnx",
     "cluster": "ray",

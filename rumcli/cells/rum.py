@@ -20,7 +20,7 @@ Tensor = Any
 
 _LAYER_NORM_ORDERS = ("before_sigmoid", "after_sigmoid")
 # Of the embedded input beside the target, where the rotation starts at the identity: the state
-# changes little at first. Measured on copying memory, docs/rum.md.
+# changes little at first. Measured on copying memory: docs/results.md.
 _IDENTITY_CANDIDATE_SCALE = 0.1
 
 

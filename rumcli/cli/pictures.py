@@ -19,14 +19,10 @@ def check(flag: str, path: Path, force: bool) -> str:
         force: Whether to replace a file that exists.
 
     Raises:
-        ConfigError: If its name does not end in a known format, it can't be written there, or
-            matplotlib is missing.
+        ConfigError: If its name does not end in a known format, or it can't be written there.
     """
     kind = path.suffix.removeprefix(".").lower()
     if kind not in KINDS:
         raise ConfigError(f"{flag} {path}: expected a name that ends in .{', .'.join(KINDS)}")
     output.check_new_file(path, force)
-    from rumcli.reporting import plots
-
-    plots.require()
     return kind

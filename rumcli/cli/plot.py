@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rumcli.training.run_folder import RunFolder
 
 _OVER = ["steps", "time"]
+_THEMES = ["light", "dark"]
 _DEFAULT = Path("curves.png")
 
 
@@ -46,12 +47,20 @@ def plot(
             autocompletion=options.completing(lambda: _OVER),
         ),
     ] = "steps",
+    theme: Annotated[
+        str,
+        typer.Option(
+            help="Colors of the picture: light, or dark with a transparent background.",
+            autocompletion=options.completing(lambda: _THEMES),
+        ),
+    ] = "light",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Draw the validations of one or more runs, with their task's reference level."""
     over = options.choose("--over", "axis", over, _OVER)
+    theme = options.choose("--theme", "theme", theme, _THEMES)
     picture = out or (None if as_json else _DEFAULT)
     kind = pictures.check("--out", picture, force) if picture else ""
     from rumcli.reporting import curves
@@ -77,10 +86,36 @@ def plot(
     levels = _levels(folders, key)
     if picture:
         with output.new_file(picture, force) as file:
-            curves.draw(drawn, levels, key, over, file, kind)
+            curves.draw(drawn, levels, key, over, file, kind, theme)
         output.note(f"wrote {picture}")
     if as_json:
         output.show_document(_document(paths, drawn, levels, key, picture))
+
+
+def save_curves(folder: RunFolder) -> list[float]:
+    """Draw the metric that a run monitors to `curves.svg` in its directory.
+
+    Args:
+        folder: Run directory of a finished run.
+
+    Returns:
+        The values of the metric, one for each validation; empty if there is none.
+
+    Raises:
+        OSError: If the picture can't be written.
+    """
+    from rumcli import files
+    from rumcli.reporting import curves
+
+    key = f"val_{_monitored([folder])}"
+    records = folder.records()
+    values = [record[key] for record in records if record.get(key) is not None]
+    if values:
+        curve = curves.Curve(folder.path.name, folder.config.task.name, records)
+        levels = _levels([folder], key)
+        with files.replacing(folder.path / "curves.svg") as file:
+            curves.draw([curve], levels, key, "steps", file, "svg")
+    return values
 
 
 def _document(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +70,22 @@ def run(
                 distributed.agree(placement, run, joined.group)
             code.admit(run)
             summary = _follow(run, folder, material, request, required, showing, joined)
-    show_summary(summary, required, showing)
+    validations = _draw(folder)
+    show_summary(summary, required, showing, validations)
+    if not (showing.quiet or showing.as_json) and output.is_live():
+        place = shlex.quote(str(folder.path))
+        output.note(f"curve: {place}/curves.svg; next: rum eval {place}, or rum compare runs")
+
+
+def _draw(folder: RunFolder) -> list[float]:
+    """Draw the learning curve of a run; a full disk does not make a finished run a failed one."""
+    from rumcli.cli import plot
+
+    try:
+        return plot.save_curves(folder)
+    except OSError as error:
+        output.note(f"warning: can't write {folder.path}/curves.svg: {error.strerror or error}")
+        return []
 
 
 def show_finished(
@@ -161,12 +178,17 @@ def _end(finished: dict[str, Any]) -> str:
     return f"{finished['steps']}{hint}"
 
 
-def show_summary(summary: dict[str, Any], required: list[Requirement], showing: Showing) -> None:
-    """Show the summary of a run, and enforce what is required of it."""
+def show_summary(
+    summary: dict[str, Any],
+    required: list[Requirement],
+    showing: Showing,
+    validations: Sequence[float] = (),
+) -> None:
+    """Show the summary of a run with its validations, and enforce what is required of it."""
     from rumcli.documents.results import Summary
     from rumcli.reporting import tables
     from rumcli.training import requirements
 
     summary = requirements.judged(required, summary)
-    showing.show(Summary.read(summary), tables.result)
+    showing.show(Summary.read(summary), lambda shown: tables.result(shown, validations))
     requirements.enforce(summary)

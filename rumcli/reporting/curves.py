@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +10,12 @@ from typing import IO, Any
 
 from rumcli.reporting import plots, wording
 
-# Of color-blind-safe colors, Okabe and Ito 2008, without yellow.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# Of color-blind-safe colors, Okabe and Ito 2008, without yellow and, as it is the text's, black.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _DASHES = ("-", "--", ":", "-.")
+# Colors of text and frame, of the grid, and of the background of a picture.
+_THEMES = {"light": ("#000000", "#DDDDDD", None), "dark": ("#E6EDF3", "#3D444D", "none")}
+THEMES = tuple(_THEMES)
 _AXES = {"steps": ("step", 1.0, "training steps"), "time": ("seconds", 60.0, "minutes")}
 OVER = tuple(_AXES)
 _HEIGHT = 0.045  # of a level's label, as a share of the axis
@@ -47,6 +51,7 @@ def draw(
     over: str,
     file: IO[bytes],
     kind: str,
+    theme: str = "light",
 ) -> None:
     """Draw a metric of one or more runs.
 
@@ -57,11 +62,31 @@ def draw(
         metric: Key of the records, as in `val_loss`.
         over: What goes to the right, one of `OVER`.
         file: Where to.
-        kind: `"png"`, `"svg"`, or what else matplotlib writes.
+        kind: `"png"`, `"svg"`, or another format that matplotlib writes.
+        theme: One of `THEMES`; `"dark"` has light text on a transparent background.
     """
+    import matplotlib
+
+    # Where there is no home directory, or at its first import, matplotlib logs a warning.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    ink, grid, background = _THEMES[theme]
+    colors = {
+        **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), ink),
+        **dict.fromkeys(("xtick.color", "ytick.color"), ink),
+        "grid.color": grid,
+        "axes.facecolor": background or "white",
+    }
+    with matplotlib.rc_context(colors):
+        figure = _figure(curves, levels, metric, over)
+        figure.savefig(file, format=kind, dpi=150, facecolor=background or "white")
+
+
+def _figure(curves: Sequence[Curve], levels: Sequence[Level], metric: str, over: str) -> Any:
+    import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+    ink = matplotlib.rcParams["text.color"]
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")
     axes = figure.subplots()
     key, scale, name = _AXES[over]
@@ -71,8 +96,8 @@ def draw(
             [x for x, _ in points],
             [y for _, y in points],
             label=plots.label(curve.label),
-            color=_COLORS[number % len(_COLORS)],
-            linestyle=_DASHES[number // len(_COLORS) % len(_DASHES)],
+            color=(*_COLORS, ink)[number % (len(_COLORS) + 1)],
+            linestyle=_DASHES[number // (len(_COLORS) + 1) % len(_DASHES)],
             marker="o" if len(points) <= 40 else None,
             markersize=3.5,
         )
@@ -85,24 +110,25 @@ def draw(
     axes.set_ylabel(_quantity(metric, {curve.task for curve in curves}))
     if metric.endswith("accuracy"):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+    axes.grid(axis="y", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, format=kind, dpi=150)
+    return figure
 
 
 def _draw_levels(axes: Any, levels: Sequence[Level], metric: str) -> None:
     """Draw each level with its label at the line; lines of several levels look the same."""
+    ink = axes.xaxis.label.get_color()
     bottom, top = axes.get_ylim()
     room = 0.6 * (top - bottom)
     near = [level for level in levels if bottom - room <= level.value <= top + room]
     for level in near:
-        axes.axhline(level.value, color="black", linewidth=0.8, linestyle=":")
+        axes.axhline(level.value, color=ink, linewidth=0.8, linestyle=":")
     for level in levels:
         if level not in near:  # only in the legend, with where it is
             label = f"{_label(level, metric)} ({'above' if level.value > top else 'below'})"
-            axes.plot([], [], color="black", linewidth=0.8, linestyle=":", label=label)
+            axes.plot([], [], color=ink, linewidth=0.8, linestyle=":", label=label)
     low, high = axes.get_ylim()
     end = -math.inf  # of the latest label
     for level in sorted(near, key=lambda one: one.value):

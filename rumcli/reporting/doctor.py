@@ -23,7 +23,7 @@ def examination(found: dict[str, Any]) -> Table:
         table.add_row(name, version or "[red]not installed[/]")
     for extra in found["extras"]:
         missing = f"not installed; optional: {extra['install']}"
-        # "rumcli[plots]" would be markup.
+        # "rumcli[sweep]" would be markup.
         table.add_row(extra["package"], Text(extra["version"] or missing))
     table.add_section()
     table.add_row("cores", _cores(found["cores"]))

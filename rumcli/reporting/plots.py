@@ -1,27 +1,14 @@
-"""Pictures, for which the extra `plots` brings matplotlib."""
+"""Pictures of benchmarks, and names as matplotlib draws them."""
 
 from __future__ import annotations
 
 from typing import IO, Any
 
 from rumcli import files
-from rumcli.errors import ConfigError
 
 # Of color-blind-safe colors: Okabe and Ito 2008.
 _COLORS = {"rum": "#0072B2", "arum": "#D55E00", "gru": "#666666", "lstm": "#AAAAAA"}
 _AXES = {"steps": "T, time steps", "units": "H, units"}
-
-
-def require() -> None:
-    """Make sure that matplotlib is there.
-
-    Raises:
-        ConfigError: If it is not.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ConfigError("a plot needs matplotlib: pip install 'rumcli[plots]'") from error
 
 
 def label(text: str) -> str:

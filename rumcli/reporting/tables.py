@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from rumcli.documents.runs import Export, ImportedCell
 
 
-def result(summary: dict[str, Any]) -> Table:
+def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
     """Show an evaluation beside its reference level.
 
     Args:
         summary: As `summary.json` has it, or as an evaluation of a run gives it.
+        validations: The monitored metric at each validation of the run, to be drawn as a line.
     """
     levels = summary["reference"]
     reference = Reference(
@@ -52,6 +54,11 @@ def result(summary: dict[str, Any]) -> Table:
     if "data" in summary:
         table.add_row("text", Text(files.readable(summary["data"])))
     table.add_row("weights of step", str(summary["weights_of_step"]))
+    finite = [number for number in validations if math.isfinite(number)]
+    if len(finite) > 1:
+        ends = " → ".join(wording.value(monitor, number) for number in (finite[0], finite[-1]))
+        name = f"validation {wording.metric_name(monitor)}"
+        table.add_row(name, f"{wording.sparkline(finite)} {ends}")
     if "steps" in summary:
         table.add_row("steps", f"{summary['steps']} in {wording.duration(summary['seconds'])}")
         if summary.get("stopped_by"):

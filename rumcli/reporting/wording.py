@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rumcli import suggest
 from rumcli.tasks.reference import Reference
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def metric_name(name: str) -> str:
@@ -66,6 +68,21 @@ def distance(reference: Reference, number: float) -> str:
     points = 100 * (number - reference.baseline)
     side = "above" if points >= 0 else "below"
     return f"{abs(points):.1f} points {side} {reference.label}"
+
+
+def sparkline(values: Sequence[float], width: int = 16) -> str:
+    """Draw a series as one line of block characters: `▁▁▂▅█`.
+
+    Args:
+        values: Finite numbers, one for each character; of more than `width`, evenly spaced ones.
+        width: Largest number of characters.
+    """
+    if len(values) > width:
+        last = len(values) - 1
+        values = [values[round(n * last / (width - 1))] for n in range(width)]
+    low, high = min(values), max(values)
+    scale = (len(_BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BLOCKS[round(scale * (value - low))] for value in values)
 
 
 def each_once(names: Iterable[str]) -> list[str]:

@@ -27,7 +27,7 @@ Settings = dict[str, Any]
 
 
 class Row(Section):
-    """One model of a table; docs/reproduce.md says what each key means."""
+    """One model of a table; docs/sweeps.md describes each key."""
 
     preset: Text | None = None
     set: Settings = Field(default_factory=dict)
@@ -44,7 +44,7 @@ class Mean(Section):
 
 
 class Description(Section):
-    """A table, as the file has it; docs/reproduce.md says what each key means."""
+    """A table, as the file has it; docs/sweeps.md describes each key."""
 
     description: Text
     source: Text

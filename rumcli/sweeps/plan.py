@@ -41,7 +41,7 @@ class EarlyStopping(Section):
 
 
 class Description(Section):
-    """A sweep, as the file has it; docs/sweeps.md says what each key means."""
+    """A sweep, as the file has it; docs/sweeps.md describes each key."""
 
     preset: str | None = None
     task: str | None = None

@@ -1,4 +1,4 @@
-"""The script and the workflow of docs/ci.md, as they stand there."""
+"""The script and the workflow of docs/runs.md, as printed there."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ from tests.cli.commands import SMALL_RUM, assert_one_line, environment, rum
 from tests.documents import validated
 from tests.marks import needs_posix
 
-PAGE = (Path(__file__).parents[2] / "docs/ci.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/runs.md").read_text(encoding="utf-8")
 (SCRIPT,) = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", PAGE, flags=re.DOTALL)
 (WORKFLOW,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
 

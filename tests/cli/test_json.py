@@ -22,7 +22,7 @@ from tests.documents import KINDS, OPEN, SCHEMAS, validated, validator
 from tests.marks import needs_posix
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "runs.md").read_text(encoding="utf-8")
 FILES = sorted(path.name for path in SCHEMAS.iterdir())
 
 
@@ -146,7 +146,7 @@ def test_an_error_leaves_stdout_empty(capsys, arguments):
 @pytest.mark.e2e
 @needs_posix
 def test_the_example_of_the_page_runs(tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    (code,) = re.findall(r"```python\n(import json\n.*?)```", PAGE, flags=re.DOTALL)
     command = tmp_path / "rum"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rumcli "$@"\n')
     command.chmod(0o755)

@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from rumcli.cli import running
+from rumcli.training.run_folder import RunFolder
 from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
 
@@ -12,6 +14,17 @@ def test_plot_draws_learning_curves(tmp_path, finished_run):
     result = rum("plot", finished_run, "--out=x.svg", "--over=time", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "wrote x.svg\n")
     assert "<svg" in (tmp_path / "x.svg").read_text()
+
+
+def test_finished_run_has_a_picture_of_its_learning_curve(tmp_path, finished_run, capsys):
+    assert "memoryless" in (finished_run / "curves.svg").read_text()
+    # A picture that can't be written does not make a finished run a failed one.
+    place = tmp_path / "run"
+    shutil.copytree(finished_run, place)
+    (place / "curves.svg").unlink()
+    (place / "curves.svg").mkdir()
+    assert running._draw(RunFolder(place)) == []
+    assert capsys.readouterr().err.startswith(f"warning: can't write {place}/curves.svg: ")
 
 
 def test_json_has_the_curves_and_writes_no_plot(tmp_path, finished_run):
@@ -76,6 +89,7 @@ def test_unfinished_run_has_its_baseline(tmp_path, finished_run):
             "--metric los: {run}: unknown metric 'los'; did you mean 'loss'",
         ),
         (["{run}", "--over=minutes"], "--over minutes: unknown axis 'minutes'"),
+        (["{run}", "--theme=sepia"], "--theme sepia: unknown theme 'sepia'"),
         (["{run}", "--out=x.gif"], "--out x.gif: expected a name that ends in .png, .svg, .pdf"),
         (["{run}", "--out=there.png"], "there.png exists; choose another name, or --force"),
         ([], "missing argument 'RUN...'"),

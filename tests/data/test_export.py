@@ -11,7 +11,7 @@ from rumcli.data import copying, export, recall
 from rumcli.data.babi import reader
 
 COUNT = 2500  # more than two chunks
-PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/tasks.md").read_text("utf-8")
 
 
 def exported(task, name, examples=None):
@@ -82,5 +82,5 @@ def test_the_documented_arrays_are_those_of_an_npz(task):
 
 def test_the_documented_story_is_read():
     lines = [line[4:] for line in PAGE.splitlines() if re.match(r"    \d+ (The|How) ", line)]
-    (story,) = reader.parse("\n".join(lines).encode(), "docs/data.md")
+    (story,) = reader.parse("\n".join(lines).encode(), "docs/tasks.md")
     assert story.questions == 1

@@ -2,7 +2,6 @@ import io
 
 import pytest
 
-from rumcli.errors import ConfigError
 from rumcli.reporting import bench, plots
 from tests.rendering import render
 
@@ -111,9 +110,3 @@ def test_plot_writes_an_image(kind, begin):
         file = io.BytesIO()
         plots.bench(document, file, kind)
         assert file.getvalue().startswith(begin)
-
-
-def test_missing_matplotlib_names_the_extra_to_install(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(ConfigError, match=r"pip install 'rumcli\[plots\]'"):
-        plots.require()

@@ -79,3 +79,15 @@ def test_accuracies_are_in_percent(figures):
     axes = draw_curves(figures, records, [curves.Level("chance", 0.1)], metric="val_accuracy")
     assert axes.yaxis.get_major_formatter()(0.25) in ("25%", "25.0%")
     assert [text.get_text() for text in axes.texts] == ["chance 10.0%"]
+
+
+def test_dark_theme_has_light_text_on_a_transparent_background(figures):
+    levels = [curves.Level("memoryless", 1.2)]
+    copies = {str(number): RECORDS["one"] for number in range(7)}
+    named = [curves.Curve(name, "copying", points) for name, points in copies.items()]
+    curves.draw(named, levels, "val_loss", "steps", io.BytesIO(), "svg", theme="dark")
+    axes = figures[-1].axes[0]
+    dark = {"#000000", "black", (0.0, 0.0, 0.0, 1.0)}
+    assert axes.xaxis.label.get_color() not in dark
+    assert [line.get_color() for line in axes.lines if line.get_color() in dark] == []
+    assert axes.get_facecolor()[3] == 0.0

@@ -10,7 +10,7 @@ FOUND = {
     "problem": None,
     "versions": {"rum": "0.1.0", "python": "3.11.7", "keras": None},
     "extras": [
-        {"extra": "plots", "package": "matplotlib", "version": None, "install": "X 'rumcli[plots]'"}
+        {"extra": "sweep", "package": "optuna", "version": None, "install": "X 'rumcli[sweep]'"}
     ],
     "cores": {"machine": 64, "usable": 8, "quota": 1.5},
     "memory": {"total": 64_000_000_000, "limit": 4_000_000_000, "available": None},
@@ -38,7 +38,7 @@ FOUND = {
     "expected",
     [
         "keras        │ not installed",
-        "not installed; optional: X 'rumcli[plots]'",
+        "not installed; optional: X 'rumcli[sweep]'",
         "8 of 64, time of 1.5",
         "64.0 GB in all, 4.0 GB allowed",
         "as the system does it: the environment sets MALLOC_ARENA_MAX",

@@ -73,3 +73,9 @@ def test_each_failed_check_has_a_row_and_passed_ones_show_the_worst_size():
     assert "5.0e-07" in rows[0]
     assert "ok" in rows[0]
     assert all("FAILED" in row and "nan" in row for row in rows[1:])
+
+
+def test_result_draws_the_validations_of_the_run():
+    text = render(tables.result(SUMMARY, [0.1, 0.2, float("nan"), 0.9]), 60)
+    assert "validation accuracy │ ▁▂█ 10.0% → 90.0%" in text
+    assert "validation" not in render(tables.result(SUMMARY, [0.1]), 60)

@@ -84,3 +84,16 @@ def test_the_plural_of_a_part_is_that_of_the_whole(number, whole, expected):
 def test_repeated_names_are_written_once():
     assert wording.each_once([]) == []
     assert wording.each_once(["a GPU", "another", "a GPU"]) == ["2 × a GPU", "another"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([1.0, 8.0], "▁█"), ([3.0, 3.0], "▁▁"), ([0.5], "▁"), (range(8), "▁▂▃▄▅▆▇█")],
+)
+def test_sparkline_spans_the_range_of_its_values(values, expected):
+    assert wording.sparkline(list(values)) == expected
+
+
+def test_sparkline_of_many_values_keeps_its_width_and_both_ends():
+    line = wording.sparkline([9.0, *[5.0] * 1000, 0.0], width=10)
+    assert (len(line), line[0], line[-1]) == (10, "█", "▁")

@@ -19,7 +19,8 @@ from rumcli.reproduction import table as tables
 from rumcli.reproduction.folder import TableFolder
 from tests.reproduction.files import PLAIN, SMALL, table, write_table
 
-MANUAL = Path(__file__).parents[2] / "docs" / "reproduce.md"
+_PAGE = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+MANUAL = _PAGE.partition("\n## The paper's tables\n")[2]
 
 
 @pytest.mark.parametrize("name", tables.names())
@@ -33,7 +34,7 @@ def test_packaged_tables_are_valid(name):
 
 def test_tables_match_the_manual():
     assert tables.names() == ["babi", "babi_equal", "copying", "ptb", "recall", "recall_lengths"]
-    rows = re.findall(r"^\| `(\w+)` \| .*\| .*\|$", MANUAL.read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| .*\| .*\|$", MANUAL, re.MULTILINE)
     assert sorted(rows[: len(tables.names())]) == tables.names()
 
 
@@ -48,7 +49,7 @@ def test_published_values_are_quoted_as_printed():
 
 
 def test_manual_example_is_valid(tmp_path):
-    (example,) = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text("utf-8"), flags=re.DOTALL)
+    (example,) = re.findall(r"```yaml\n(.*?)```", MANUAL, flags=re.DOTALL)
     (tmp_path / "manual.yaml").write_text(example, "utf-8")
     read = tables.read(str(tmp_path / "manual.yaml"))
     assert [(cell.row, cell.condition, cell.published) for cell in read.cells] == [
@@ -61,8 +62,7 @@ def test_manual_example_is_valid(tmp_path):
 
 @pytest.mark.parametrize("model", [tables.Description, tables.Row])
 def test_every_key_is_in_the_manual(model):
-    text = MANUAL.read_text("utf-8")
-    assert [key for key in model.model_fields if f"| `{key}` |" not in text] == []
+    assert [key for key in model.model_fields if f"| `{key}` |" not in MANUAL] == []
 
 
 def test_rows_are_over_conditions_and_these_over_the_table(tmp_path):

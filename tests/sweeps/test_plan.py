@@ -9,6 +9,8 @@ from rumcli.errors import ConfigError
 from rumcli.sweeps import plan as plans
 from tests.sweeps.files import write_sweep
 
+_PAGE = Path(__file__).parents[2] / "docs" / "sweeps.md"
+MANUAL = _PAGE.read_text(encoding="utf-8").partition("\n## The paper's tables\n")[0]
 RATE = {"optimizer.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}}
 
 
@@ -69,16 +71,13 @@ def test_a_path_of_a_text_is_made_absolute(tmp_path, monkeypatch):
 def test_examples_are_valid(tmp_path):
     root = Path(__file__).parent.parent.parent
     assert len(plans.read(root / "examples" / "sweep.yaml").listed()) == 8
-    manual = (root / "docs" / "sweeps.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```yaml\n(.*?)```", manual, flags=re.DOTALL)
+    (example,) = re.findall(r"```yaml\n(.*?)```", MANUAL, flags=re.DOTALL)
     (tmp_path / "manual.yaml").write_text(example)
     assert len(plans.read(tmp_path / "manual.yaml").listed()) == 8
 
 
 def test_every_key_is_in_the_manual():
-    manual = Path(__file__).parent.parent.parent / "docs" / "sweeps.md"
-    text = manual.read_text(encoding="utf-8")
-    assert [key for key in plans.Description.model_fields if f"| `{key}` |" not in text] == []
+    assert [key for key in plans.Description.model_fields if f"| `{key}` |" not in MANUAL] == []
 
 
 @pytest.mark.parametrize(
