@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from rumcli.documents.runs import ComparedRun, ComparedRuns
+from rumcli.documents.analysis import ComparedRun, ComparedRuns
 from rumcli.reporting import forms, wording
 
 _NOTHING = "–"
