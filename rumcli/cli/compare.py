@@ -22,7 +22,7 @@ def compare(
 
     A finished run has the figure of its test, another one that of its best validation.
     """
-    from rumcli.documents.runs import Comparison
+    from rumcli.documents.analysis import Comparison
     from rumcli.training import comparison
     from rumcli.training.run_folder import RunFolder
 

@@ -72,7 +72,7 @@ def generate(
     if not as_json:
         _stream(given, symbols, text.vocabulary)
         return
-    from rumcli.documents.runs import GeneratedText
+    from rumcli.documents.analysis import GeneratedText
 
     written = list(symbols)
     output.show_document(

@@ -121,7 +121,7 @@ def save_curves(folder: RunFolder) -> list[float]:
 def _document(
     runs: list[Path], drawn: list[Curve], levels: list[Level], key: str, picture: Path | None
 ) -> Document:
-    from rumcli.documents.runs import CurvePoint, LearningCurve, LearningCurves
+    from rumcli.documents.analysis import CurvePoint, LearningCurve, LearningCurves
 
     return LearningCurves(
         metric=key.removeprefix("val_"),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from rumcli.documents.runs import ComparedRun, ComparedRuns
+from rumcli.documents.analysis import ComparedRun, ComparedRuns
 from rumcli.reporting import wording
 from rumcli.reporting.responsive_table import responsive_table
 

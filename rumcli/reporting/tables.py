@@ -14,8 +14,8 @@ from rumcli.reporting import wording
 from rumcli.tasks.reference import Reference
 
 if TYPE_CHECKING:
+    from rumcli.documents.analysis import Export, ImportedCell
     from rumcli.documents.configurations import LayerSummary, ModelSummary, PresetRow
-    from rumcli.documents.runs import Export, ImportedCell
 
 
 def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:

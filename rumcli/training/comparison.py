@@ -9,7 +9,7 @@ from typing import Any
 
 from rumcli import config
 from rumcli.config import ALL, BabiConfig, RunConfig
-from rumcli.documents.runs import Baseline, ComparedRun, ComparedRuns
+from rumcli.documents.analysis import Baseline, ComparedRun, ComparedRuns
 from rumcli.training.run_folder import RunFolder
 
 # What the summary of all subtasks of bAbI has in place of a task's metric.

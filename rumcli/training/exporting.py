@@ -14,7 +14,7 @@ import numpy as np
 
 from rumcli import files
 from rumcli.config import Split
-from rumcli.documents.runs import Export, TensorSpec
+from rumcli.documents.analysis import Export, TensorSpec
 from rumcli.errors import RunError
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task

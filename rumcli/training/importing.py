@@ -13,7 +13,7 @@ import numpy as np
 
 from rumcli import files
 from rumcli.cells import make, original
-from rumcli.documents.runs import ImportedCell
+from rumcli.documents.analysis import ImportedCell
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import formats, prefix
 

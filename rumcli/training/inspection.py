@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rumcli.config import RunConfig, Split
-from rumcli.documents import runs as documents
+from rumcli.documents import analysis as documents
 from rumcli.tasks.inside import Seen, look
 from rumcli.tasks.material import Material
 from rumcli.training.evaluation import restore_run

@@ -1,6 +1,6 @@
 import pytest
 
-from rumcli.documents.runs import Baseline, ComparedRun, ComparedRuns
+from rumcli.documents.analysis import Baseline, ComparedRun, ComparedRuns
 from rumcli.reporting.comparison import ComparisonTable
 from tests.rendering import render
 
