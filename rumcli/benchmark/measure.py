@@ -6,6 +6,7 @@ many rounds, and medians are compared.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -17,21 +18,16 @@ import numpy as np
 from rumcli import cells
 from rumcli.benchmark import torch_step
 from rumcli.benchmark.cases import Case, Subject
-from rumcli.benchmark.timing import Timing
+from rumcli.benchmark.timing import Runner, Sample, Timing
 
 # A sample is as many steps as fit into this time, so that the clock's own noise does not count.
-_SAMPLE_SECONDS = 0.1
+_SAMPLE_SECONDS = 0.2
 # On a backend that compiles no steps, a subject that has taken this long gets no further sample.
 _PATIENCE_SECONDS = 30.0
 
 
-def prepare(case: Case, subject: Subject) -> Callable[[], float]:
-    """Make a model and data, and return a function that does one training step.
-
-    Returns:
-        A function that waits for the step to end and returns the loss; its attribute `parameters`
-        is the number of trainable weights.
-    """
+def prepare(case: Case, subject: Subject) -> Runner:
+    """Build a model and a batch that every step trains on."""
     keras.utils.set_random_seed(1)
     inputs, targets = map(keras.ops.convert_to_tensor, _data(case))
     if subject.cell in torch_step.MODULES:
@@ -52,11 +48,39 @@ def prepare(case: Case, subject: Subject) -> Callable[[], float]:
         **options,
     )
 
-    def step() -> float:
-        return float(model.train_on_batch(inputs, targets))
+    batches = _repeat(inputs, targets)
 
-    step.parameters = model.count_params()  # type: ignore[attr-defined]
-    return step
+    def run(count: int) -> Sample:
+        stopwatch = _Stopwatch()
+        model.fit(batches, steps_per_epoch=count, shuffle=False, verbose=0, callbacks=[stopwatch])
+        return stopwatch.sample
+
+    return Runner(model.count_params(), run)
+
+
+class _Stopwatch(keras.callbacks.Callback):
+    """Times the steps of one epoch of `fit`, without the preparations of `fit` itself."""
+
+    # Keras then starts a step without waiting for the one before it.
+    async_safe = True
+    sample: Sample
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if batch == 0:
+            self._begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        loss = float(logs["loss"])  # waits for the device
+        self.sample = Sample(time.perf_counter() - self._begin, loss)
+
+
+def _repeat(inputs: Any, targets: Any) -> Any:
+    """Return the same batch again and again, as `fit` takes it at the least cost."""
+    if keras.backend.backend() != "tensorflow":
+        return (batch for batch in itertools.repeat((inputs, targets)))
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensors((inputs, targets)).repeat()
 
 
 class Measurement:
@@ -99,32 +123,30 @@ class _Stepper:
 
     def __init__(self, case: Case, subject: Subject) -> None:
         backend = keras.backend.backend()
-        self._step = prepare(case, subject)
+        self._runner = prepare(case, subject)
         self._left = _PATIENCE_SECONDS if backend == "torch" else math.inf
-        first = seconds = self._seconds(1)
+        begin = time.perf_counter()
+        self._run(1)
+        first = seconds = time.perf_counter() - begin
         if first < self._left:  # a first step without compilation is like any other
-            seconds = self._seconds(1)
+            seconds = self._run(1)
         self._count = max(1, math.ceil(_SAMPLE_SECONDS / seconds))
-        parameters: int = self._step.parameters  # type: ignore[attr-defined]
-        self.timing = Timing(subject, backend, parameters, first)
+        self.timing = Timing(subject, backend, self._runner.parameters, first)
 
     def sample(self) -> float | None:
         if self._left <= 0 and self.timing.samples:
             return None
         # In a run a step follows one of its own kind: not into caches and memory that others
         # have just had.
-        self._seconds(1)
-        self.timing.samples.append(self._seconds(self._count))
+        self._run(1)
+        self.timing.samples.append(self._run(self._count))
         return self.timing.samples[-1]
 
-    def _seconds(self, count: int) -> float:
+    def _run(self, count: int) -> float:
         """Return the seconds that one of `count` steps takes."""
-        begin = time.perf_counter()
-        for _ in range(count):
-            self._step()
-        taken = time.perf_counter() - begin
-        self._left -= taken
-        return taken / count
+        seconds = self._runner.run(count).seconds
+        self._left -= seconds
+        return seconds / count
 
 
 def measure(case: Case, chosen: list[Subject], rounds: int) -> list[Timing]:

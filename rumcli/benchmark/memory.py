@@ -50,9 +50,7 @@ def _main() -> None:
     from rumcli.benchmark.measure import prepare
 
     case, subject = json_parser.parse(sys.stdin.read())
-    step = prepare(Case(**case), Subject(**subject))
-    for _ in range(_STEPS):
-        step()
+    prepare(Case(**case), Subject(**subject)).run(_STEPS)
     sys.stdout.write(f"{_largest_size()}\n")
 
 

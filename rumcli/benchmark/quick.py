@@ -1,4 +1,4 @@
-"""What Keras says of itself here, which cells take the fused loop, and a test of a second.
+"""What Keras says of itself here, which cells take the fused loop, and a test of two seconds.
 
 For `rum doctor`: what takes longer is `rum bench`.
 """
@@ -17,7 +17,7 @@ from rumcli.cells import fused
 from rumcli.training import accelerators
 
 CASE = Case(name="small", steps=50, batch=32, features=10, units=64, classes=9)
-_ROUNDS = 5  # of a tenth of a second for each of both
+_ROUNDS = 5  # of a fifth of a second for each of both
 _OURS = ("rum", "arum", "lnlstm", "fsrnn", "eunn", "goru")
 
 

@@ -3,9 +3,36 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rumcli.benchmark.cases import Case, Subject
+
+
+class Sample(NamedTuple):
+    """Consecutive training steps.
+
+    Attributes:
+        seconds: Wall time of all steps, until the last one has ended.
+        loss: Their mean loss, or that of the last step.
+    """
+
+    seconds: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A model with its data, ready to be trained.
+
+    Attributes:
+        parameters: Number of trainable weights.
+        run: Trains for a number of consecutive steps.
+    """
+
+    parameters: int
+    run: Callable[[int], Sample]
 
 
 @dataclass

@@ -1,30 +1,27 @@
-"""A training step of PyTorch's own recurrent modules, without Keras: the yardstick on torch.
+"""Training steps of PyTorch's own recurrent modules, without Keras: the yardstick on torch.
 
 The model, loss and update rule are those of the Keras step in `measure`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from typing import Any
 
 from rumcli.benchmark.cases import TORCH_MODULES, Case
+from rumcli.benchmark.timing import Runner, Sample
 
 MODULES = TORCH_MODULES
 
 
-def prepare(case: Case, name: str, inputs: Any, targets: Any) -> Callable[[], float]:
-    """Make a model and return a function that does one training step.
+def prepare(case: Case, name: str, inputs: Any, targets: Any) -> Runner:
+    """Build a model whose training steps wait for the device only after the last one.
 
     Args:
         case: The size.
         name: One of `MODULES`.
         inputs: Float tensor `[B, T, D]`, on the device to compute on.
         targets: Integer tensor of classes, `[B, T]`, or `[B]` without `return_sequences`.
-
-    Returns:
-        A function that waits for the step to end and returns the loss; its attribute `parameters`
-        is the number of trainable weights.
     """
     import torch
     from torch import nn
@@ -36,7 +33,7 @@ def prepare(case: Case, name: str, inputs: Any, targets: Any) -> Callable[[], fl
     loss_of = nn.CrossEntropyLoss()
     targets = targets.long().flatten()
 
-    def step() -> float:
+    def step() -> Any:
         recurrent, linear = model
         optimizer.zero_grad()
         states, _ = recurrent(inputs)
@@ -44,7 +41,13 @@ def prepare(case: Case, name: str, inputs: Any, targets: Any) -> Callable[[], fl
         loss = loss_of(logits.flatten(0, -2), targets)
         loss.backward()
         optimizer.step()
-        return float(loss.item())
+        return loss
 
-    step.parameters = sum(p.numel() for p in model.parameters())  # type: ignore[attr-defined]
-    return step
+    def run(count: int) -> Sample:
+        begin = time.perf_counter()
+        for _ in range(count):
+            loss = step()
+        value = float(loss.item())  # waits for the device
+        return Sample(time.perf_counter() - begin, value)
+
+    return Runner(sum(p.numel() for p in model.parameters()), run)

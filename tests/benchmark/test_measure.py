@@ -6,7 +6,7 @@ from rumcli.benchmark import cases, environment, measure
 from rumcli.benchmark.cases import CASES, Case, Subject
 from rumcli.benchmark.document import Point, document
 from rumcli.benchmark.memory import peak
-from rumcli.benchmark.timing import Timing, yardstick
+from rumcli.benchmark.timing import Runner, Sample, Timing, yardstick
 from rumcli.errors import RunError
 
 TINY = Case(name="copying", steps=5, batch=4, features=10, units=6, classes=9)
@@ -39,9 +39,16 @@ def test_every_round_measures_every_subject_and_the_yardstick():
 def test_plain_and_fused_cells_share_weights():
     case = TINY.model_copy(update={"return_sequences": False})
     for subject in cases.subjects(case, ["arum"], "jax")[:1]:
-        step = measure.prepare(case, subject)
-        assert step.parameters == 10 * 6 + 16 * 12 + 12 + 6 * 9 + 9
-        assert step() > 0
+        runner = measure.prepare(case, subject)
+        assert runner.parameters == 10 * 6 + 16 * 12 + 12 + 6 * 9 + 9
+        assert runner.run(1).loss > 0
+
+
+def test_a_run_trains_for_consecutive_steps_and_its_losses_fall():
+    runner = measure.prepare(TINY, Subject("rnn", "rnn", {}, jit=False))
+    samples = [runner.run(count) for count in (1, 40)]
+    assert samples[1].loss < samples[0].loss
+    assert all(sample.seconds > 0 for sample in samples)
 
 
 def test_the_yardstick_is_the_faster_gru():
@@ -83,12 +90,13 @@ def test_slow_steps_that_are_not_compiled_get_fewer_samples(monkeypatch):
     now, steps = [0.0], []
 
     def prepare(case, subject):
-        def step():
-            steps.append(subject.label)
-            now[0] += 20.0 if subject.label == "slow" else 0.05
+        def run(count):
+            steps.extend(count * [subject.label])
+            seconds = count * (20.0 if subject.label == "slow" else 0.05)
+            now[0] += seconds
+            return Sample(seconds, loss=1.0)
 
-        step.parameters = 1
-        return step
+        return Runner(1, run)
 
     monkeypatch.setattr(measure, "prepare", prepare)
     monkeypatch.setattr(measure, "time", SimpleNamespace(perf_counter=lambda: now[0]))

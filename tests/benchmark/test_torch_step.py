@@ -22,9 +22,9 @@ def data(return_sequences):
 @pytest.mark.parametrize(("name", "gates"), [("nn.GRU", 3), ("nn.LSTM", 4)])
 def test_step_trains_the_module(name, gates, return_sequences):
     case = Case(**{**vars(CASE), "return_sequences": return_sequences})
-    step = torch_step.prepare(case, name, *data(return_sequences))
-    assert step.parameters == gates * 6 * (10 + 6 + 2) + (6 + 1) * 9
-    losses = [step() for _ in range(30)]
+    runner = torch_step.prepare(case, name, *data(return_sequences))
+    assert runner.parameters == gates * 6 * (10 + 6 + 2) + (6 + 1) * 9
+    losses = [runner.run(count).loss for count in (1, 29)]
     assert losses[0] == pytest.approx(np.log(9), abs=0.4)
     assert losses[-1] < losses[0]
 
@@ -39,10 +39,10 @@ def test_update_is_that_of_kerass_rmsprop(monkeypatch):
             made.append(self)
 
     monkeypatch.setattr(torch.optim, "RMSprop", Recorded)
-    step = torch_step.prepare(CASE, "nn.GRU", *data(return_sequences=True))
+    runner = torch_step.prepare(CASE, "nn.GRU", *data(return_sequences=True))
     (optimizer,) = made
     before = [one.detach().clone() for one in optimizer.trained]
-    step()
+    runner.run(1)
     for old, new in zip(before, optimizer.trained, strict=True):
         matters = new.grad.abs() > 1e-3
         moved = (new.detach() - old).abs()[matters]

@@ -44,6 +44,11 @@ class TestGORU(LayerContract):
 
 class TestFSRNN(LayerContract):
     layer_class = FSRNN
+    # Layer norm over five units magnifies rounding. With the weights that JAX draws, the output
+    # after the first step differs from the one in float64, for the same weights, by 2.3e-6 in the
+    # plain loop and by 1.4e-6 to 3.8e-6 in the fused one, depending on the batch size. Two such
+    # results may differ by the sum of their errors.
+    same: ClassVar[dict[str, float]] = {"rtol": 0, "atol": 6e-6}
 
     def make(self, **kwargs: Any) -> Any:
         keras.utils.set_random_seed(7)
