@@ -5,6 +5,7 @@ The cluster is shared by the tests of this file, and listens at the loopback int
 
 import json
 import secrets
+import shlex
 from importlib.util import find_spec
 
 import pytest
@@ -122,4 +123,4 @@ def test_table_survives_a_killed_node(tmp_path, cluster):
     assert found["runs"]["finished"] == 2
     (resumed,) = (f for f in folders if "resumed" in (f / "environment.json").read_text())
     assert read_records(resumed) == train_uninterrupted(resumed, tmp_path)
-    assert found["setting"]["commands"] == [f"rum {' '.join(words)}"]
+    assert found["setting"]["commands"] == [shlex.join(["rum", *words])]
