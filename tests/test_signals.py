@@ -13,14 +13,18 @@ from tests.marks import needs_posix
 
 pytestmark = needs_posix
 
-# Native code that holds the main thread for minutes and lets other threads run, as a compiler does.
+# Native code that holds the main thread and lets other threads run, as a compiler does: it waits
+# for a lock that it holds itself, which takes no CPU time.
 STUCK = """
-import hashlib, sys, threading
+import ctypes, sys, threading
 from rumcli import signals
 from rumcli.training import stopping
 {setup}
     threading.Timer(0.2, lambda: print("ready", flush=True)).start()
-    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
+    native, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(128)
+    native.pthread_mutex_init(mutex, None)
+    native.pthread_mutex_lock(mutex)
+    native.pthread_mutex_lock(mutex)
 """
 OF_A_RUN = STUCK.format(setup="with stopping.listening() as request:")
 OF_A_COMMAND = STUCK.format(setup="signals.install()\nif True:")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -85,7 +86,12 @@ def connected(
         SystemExit: With 143 at SIGTERM while it connects.
     """
     os.environ.update(_ENVIRONMENT)
-    import ray
+    if address == LOCAL:
+        # A token of this command alone: else Ray writes one to the home directory.
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
+    else:  # something listens there: `check_address`; by default Ray tries twenty times
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "3")
+    import ray  # reads these variables
 
     level = logging.WARNING if debug else logging.CRITICAL
     with contextlib.ExitStack() as stack:
@@ -100,7 +106,7 @@ def connected(
                 tempfile.TemporaryDirectory(prefix="rum-", dir=short, ignore_cleanup_errors=True)
             )
             options |= {"num_cpus": cores, "object_store_memory": _STORE, "_temp_dir": state}
-            options["include_dashboard"] = False
+            options |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         stack.callback(ray.shutdown)
         before = signal.getsignal(signal.SIGTERM)
         try:
@@ -114,7 +120,8 @@ def connected(
                 line = f"the name of {Path.cwd()} is not valid Unicode; start from another folder"
             raise ConfigError(
                 f"{flag} {address}: can't connect to Ray: {line}; expected a running cluster, "
-                "and here its token, if it has one: ~/.ray/auth_token"
+                "and for one with token authentication RAY_AUTH_MODE=token and its token in "
+                "~/.ray/auth_token"
             ) from error
         finally:
             if threading.current_thread() is threading.main_thread() and before is not None:

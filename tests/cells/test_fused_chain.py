@@ -152,7 +152,7 @@ def test_masks_are_those_of_the_plain_loop(name, options):
         ("ln_lstm", False),
         ("ln_lstm", True),
         pytest.param("fs_rum", False, marks=pytest.mark.slow),
-        ("fs_rum", True),
+        pytest.param("fs_rum", True, marks=pytest.mark.slow),
     ],
 )
 def test_a_single_output_is_that_of_the_plain_loop(name, masked):
@@ -167,10 +167,17 @@ def test_a_single_output_is_that_of_the_plain_loop(name, masked):
 
 
 @needs_tensorflow
-@pytest.mark.parametrize("batch", [64, pytest.param(65, marks=pytest.mark.slow)])
-def test_shards_of_samples_change_nothing(batch, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "batch"),
+    [
+        ("ln_lstm", 64),
+        pytest.param("fs_rum", 64, marks=pytest.mark.slow),
+        pytest.param("fs_rum", 65, marks=pytest.mark.slow),
+    ],
+)
+def test_shards_of_samples_change_nothing(name, batch, monkeypatch):
     monkeypatch.setattr(program, "_cores", lambda: 2)
-    layers = pair(fs_rum, 5)
+    layers = pair(LAYERS[name], 5)
     inputs = random_inputs(3, "float64", batch)
 
     plain, other = (results(layer, inputs, training=True) for layer in layers)

@@ -7,13 +7,7 @@ from keras import ops
 from rumcli.cells.modrelu import EPSILON, complex_modrelu, modrelu
 
 from .contract import to_numpy
-from .gradients import (
-    compiled,
-    finite_differences,
-    gradients,
-    needs_float64,
-    relative_error,
-)
+from .gradients import gradient_errors, gradients, needs_float64
 
 BIAS = np.array([0.5, -0.5, 0.0, -2.0], "float32")
 
@@ -73,8 +67,5 @@ def test_the_gradient_is_that_of_finite_differences(function):
     def loss(z, bias):
         return ops.sum(function(z, bias) * cotangent)
 
-    found = gradients(loss, [z, bias])
-
-    expected = finite_differences(compiled(loss), [z, bias], step=1e-6)
-    for actual, wanted in zip(found, expected, strict=True):
-        assert relative_error(actual, wanted) < 1e-8  # eps/step and step² are both below
+    # eps/step and step² are both below
+    assert max(gradient_errors(loss, [z, bias])) < 1e-8

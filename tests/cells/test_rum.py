@@ -13,7 +13,7 @@ from .contract import (
     FEATURES,
     UNITS,
     compile_model,
-    gradient_errors,
+    layer_gradient_errors,
     random_inputs,
     random_states,
     to_numpy,
@@ -125,7 +125,7 @@ def test_gradients_are_those_of_finite_differences_with_every_option(layer_class
     keras.utils.set_random_seed(3)
     layer = layer_class(UNITS, return_sequences=True, return_state=True, dtype="float64", **options)
 
-    errors = gradient_errors(layer, steps=3)
+    errors = layer_gradient_errors(layer, steps=3)
 
     # Steps of 1e-6: eps/step and step² · curvature are both below 1e-9.
     assert max(errors.values()) < 1e-7, errors

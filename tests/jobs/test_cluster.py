@@ -74,7 +74,7 @@ def test_cluster_that_rejects_the_connection_is_reported_in_one_line(monkeypatch
 
     stand_in(monkeypatch, starts=refuse)
     with (
-        pytest.raises(ConfigError, match="--address here:6379: can't connect to Ray: there is"),
+        pytest.raises(ConfigError, match=r"can.t connect to Ray: there is .*_MODE=token"),
         cluster.connected("here:6379", debug=False),
     ):
         pytest.fail("Ray has started")
@@ -132,3 +132,20 @@ def test_unreachable_cluster_is_reported_at_once(address, expected):
         cluster.check_address(address)
     assert str(error.value).startswith(f"--address {address}: ")
     assert expected in str(error.value)
+
+
+def test_own_cluster_listens_on_the_loopback_interface_and_has_a_token(before, monkeypatch):
+    found = []
+
+    def init(address, **options):
+        found.append((address, options["_node_ip_address"], os.environ["RAY_AUTH_MODE"]))
+        found.append(os.environ["RAY_AUTH_TOKEN"])
+
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init, shutdown=lambda: None))
+    for _ in range(2):
+        with cluster.connected("local", debug=True, cores=2):
+            pass
+    assert found[0] == found[2] == ("local", "127.0.0.1", "token")
+    assert found[1] != found[3]
+    assert min(len(found[1]), len(found[3])) >= 32

@@ -80,7 +80,7 @@ def test_run_writes_its_record(tmp_path, task):
 
 
 def test_the_loss_falls(tmp_path):
-    run = small.run_config("copying", "rum", steps=60, optimizer__learning_rate=0.01)
+    run = small.run_config("copying", "gru", steps=60, optimizer__learning_rate=0.01)
     recorder = Recorder()
     train(run, RunFolder.create(tmp_path, run), recorder)
     assert recorder.losses[60] < 0.7 * recorder.losses[1]
