@@ -12,8 +12,16 @@ from rumcli.errors import RunError
 TINY = Case(name="copying", steps=5, batch=4, features=10, units=6, classes=9)
 
 
-TENSORFLOW = {"backend": "tensorflow", "tensorflow": "2.21", "accelerators": []}
-JAX = {"backend": "jax", "jax": "0.10", "accelerators": []}
+MACHINE = {
+    "processor": "x",
+    "cores": 2,
+    "accelerators": [],
+    "platform": "x",
+    "python": "3.11",
+    "keras": "3.10",
+}
+TENSORFLOW = {**MACHINE, "backend": "tensorflow", "tensorflow": "2.21"}
+JAX = {**MACHINE, "backend": "jax", "jax": "0.10"}
 
 
 def timing(label, cell, samples, backend="tensorflow"):
@@ -55,7 +63,7 @@ def test_the_yardstick_is_the_faster_gru():
     slow, fast = timing("gru", "gru", [2.0, 2.0]), timing("gru, jit", "gru", [1.0, 1.0])
     ours = timing("rum", "rum", [0.5, 0.5])
     assert yardstick(TINY, [ours, slow, fast], "tensorflow") is fast
-    results = document([Point(TINY, [ours, slow, fast])], [TENSORFLOW])["cases"][0]
+    results = document([Point(TINY, [ours, slow, fast])], [TENSORFLOW]).to_dict()["cases"][0]
     assert results["yardstick"] == "gru, jit"
     assert [r["ratio"] for r in results["results"]] == [0.5, 2.0, 1.0]
 
@@ -68,7 +76,7 @@ def test_ratios_are_to_the_gru_of_the_same_engine_and_of_the_first_engine():
         timing("rum", "rum", [3.0], "jax"),
         timing("gru", "gru", [4.0], "jax"),
     ]
-    content = document([Point(TINY, timings)], [TENSORFLOW, JAX])
+    content = document([Point(TINY, timings)], [TENSORFLOW, JAX]).to_dict()
     (case,) = content["cases"]
     assert [engine["version"] for engine in content["engines"]] == ["2.21", "0.10"]
     assert case["yardsticks"] == {"tensorflow": "gru, jit", "jax": "gru"}
@@ -145,7 +153,7 @@ def test_a_series_grows_along_one_axis_at_a_time():
 
 def test_document_separates_machine_series_and_cases():
     point = Point(TINY, [timing("gru", "gru", [1.0])], axis="steps")
-    content = document([point], [environment.describe()])
+    content = document([point], [environment.describe()]).to_dict()
     assert content["machine"]["cores"] >= 1
     assert content["cases"] == []
     assert content["series"][0]["axis"] == "steps"

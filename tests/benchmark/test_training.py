@@ -4,8 +4,7 @@ from rumcli.benchmark import training
 from rumcli.benchmark.document import document
 from rumcli.benchmark.timing import Pace
 from rumcli.training.listener import Listener
-
-MACHINE = {"backend": "tensorflow", "tensorflow": "2.21", "accelerators": []}
+from tests.benchmark.test_measure import TENSORFLOW
 
 
 class Heard(Listener):
@@ -53,4 +52,4 @@ def test_configuration_matches_the_task():
 def test_the_ratio_is_the_median_of_the_rounds():
     pace = Pace("recall", "rum", runs=[1.0, 1.2, 9.0], bare=[1.0, 1.0, 1.0])
     assert pace.ratio == 1.2
-    assert document([], [MACHINE], [pace])["training"][0]["ratio"] == 1.2
+    assert document([], [TENSORFLOW], [pace]).training[0].ratio == 1.2
