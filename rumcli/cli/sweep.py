@@ -190,12 +190,11 @@ def _results(
 
 
 def _write(found: SweepResults) -> None:
-    """Write `results.json`, and a plot if matplotlib is installed."""
+    """Write `results.json`, and a plot if there are results."""
     from rumcli import files
 
     found.write()
-    has_values = any(point.values for point in found.groups)
-    if has_values and importlib.util.find_spec("matplotlib") is not None:
+    if any(point.values for point in found.groups):
         from rumcli.reporting import sweep_plot
 
         with files.replacing(found.folder.path / _PICTURE) as file:

@@ -72,7 +72,7 @@ def command(entry: TableEntry, job: Job, folder: Path) -> str:
     words += [
         f"--set={key}={yaml_file.dump(value, one_line=True)}" for key, value in settings.items()
     ]
-    trust = [own_code.TRUST] if any(hasattr(one, "factory") for one in (run.task, run.cell)) else []
+    trust = [own_code.TRUST] if run.code() else []
     return shlex.join([*words, *trust, "--out", str(folder / job.name)])
 
 
