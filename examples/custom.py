@@ -1,6 +1,7 @@
-"""A cell and a task of your own, for `rum train`. From this folder:
+"""A cell, a task and a callback of your own, for `rum train`. From this folder:
 
     rum train custom:Parity --cell custom:minimal_gru --steps 500
+    rum train custom:Parity --cell rum --callback custom:WeightNorm
     rum train custom:Parity --cell rum --set task.options.length=30
     rum eval runs/custom-custom-1 --trust-code
 
@@ -88,3 +89,12 @@ class Parity(ExampleTask):
         accuracy = keras.metrics.SparseCategoricalAccuracy(name=self.metric)
         compile_model(model, self.config, [accuracy])
         return model
+
+
+class WeightNorm(keras.callbacks.Callback):
+    """Record the norm of all weights at each evaluation, in `metrics.jsonl`."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Add the norm to the metrics of the evaluation."""
+        squares = [ops.sum(ops.square(weight)) for weight in self.model.trainable_weights]
+        logs["weight_norm"] = float(ops.sqrt(sum(squares)))

@@ -23,10 +23,18 @@ TRUST = "--trust-code"
 _admitted: dict[str, Any] = {}
 
 
+_NAME = r"[^\W\d]\w*"
+_PATH = rf"{_NAME}(?:\.{_NAME})*:{_NAME}"
+
+
 def is_path(text: str) -> bool:
     """Tell whether a text has the form `package.module:Name`."""
-    name = r"[^\W\d]\w*"
-    return re.fullmatch(rf"{name}(\.{name})*:{name}", text) is not None
+    return re.fullmatch(_PATH, text) is not None
+
+
+def paths_in(text: str) -> list[str]:
+    """Return every `package.module:Name` in a text."""
+    return re.findall(_PATH, text)
 
 
 def admit(path: str) -> Any:
@@ -50,7 +58,7 @@ def admit(path: str) -> Any:
             f"{path}: there is no module {error.name}, neither installed nor in {here}"
         ) from error
     except Exception as error:
-        raise ConfigError(f"{path}: importing {module_name} fails: {_shown(error)}") from error
+        raise ConfigError(f"{path}: importing {module_name} fails: {shown(error)}") from error
     found = getattr(module, name, None)
     if found is None:
         raise ConfigError(f"{path}: {module_name} has no {name}")
@@ -96,7 +104,7 @@ def _require_name(path: str, module_name: str, name: str, file: Path) -> None:
         source = file.read_bytes()
         compile(source, str(file), "exec", dont_inherit=True)
     except SyntaxError as error:
-        raise ConfigError(f"{path}: importing {module_name} fails: {_shown(error)}") from error
+        raise ConfigError(f"{path}: importing {module_name} fails: {shown(error)}") from error
     except (OSError, ValueError):  # an import reports it
         return
     text = source.decode(errors="replace")
@@ -150,9 +158,10 @@ def make(path: str, what: str, *arguments: Any, **options: Any) -> Any:
         raise
     except Exception as error:
         given = ", ".join(["…"] * len(arguments) + [f"{key}={options[key]!r}" for key in options])
-        raise ConfigError(f"{what} {path}({given}) fails: {_shown(error)}") from error
+        raise ConfigError(f"{what} {path}({given}) fails: {shown(error)}") from error
 
 
-def _shown(error: Exception) -> str:
+def shown(error: Exception) -> str:
+    """Return the type and message of an error, for one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

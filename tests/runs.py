@@ -47,7 +47,15 @@ def write_summary(place, value, metric="loss", **changes):
         "parameters": 7,
         "weights_of_step": 10,
         "beaten": True,
-        "reference": {"of": metric, "label": "chance", "level": 1.0, "solved": 0.0},
+        "reference": {
+            "of": metric,
+            "label": "chance",
+            "level": 1.0,
+            "solved": 0.0,
+        },
+        "distance": value - 1.0,
+        "fraction_of_the_way": 1.0 - value,
+        "skipped_steps": 0,
         "folder": str(place.path),
     }
     place.write_json("summary.json", {**summary, **changes})

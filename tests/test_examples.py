@@ -1,5 +1,6 @@
 """The scripts in examples/ run, with small sizes."""
 
+import json
 import re
 import runpy
 import shutil
@@ -34,11 +35,14 @@ def test_rum_layer_trains_in_a_custom_model(tmp_path):
     assert error < 1 / 6  # of a model that always answers 1
 
 
-def test_custom_cell_and_task_are_trained_evaluated_and_exported(tmp_path):
+def test_custom_cell_task_and_callback_are_trained_evaluated_and_exported(tmp_path):
     shutil.copy(EXAMPLES / "custom.py", tmp_path)
     own = ["--cell=custom:minimal_gru", "--set=task.options.length=5", "--out=run"]
+    own.append("--callback=custom:WeightNorm")
     result = rum("train", "custom:Parity", *own, *CUSTOM, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
+    records = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert all(json.loads(record)["weight_norm"] > 0 for record in records)
     assert "chance accuracy" in result.stdout
     result = rum("eval", "run", cwd=tmp_path)
     assert result.returncode == 2

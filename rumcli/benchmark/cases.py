@@ -2,37 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Case:
-    """A size: a cell between inputs and one linear layer.
-
-    Args:
-        name: What it is called.
-        steps: T, time steps.
-        batch: B, samples.
-        features: D, inputs of the cell.
-        units: H, size of the state.
-        classes: Outputs of the linear layer.
-        return_sequences: Whether there is an answer at every step, or at the last.
-        one_hot: Whether the inputs are symbols, or numbers as of an embedding.
-        yardstick: Name of a cell, or label of a subject: the faster of these is what the others
-            are compared with.
-    """
-
-    name: str
-    steps: int
-    batch: int
-    features: int
-    units: int
-    classes: int
-    return_sequences: bool = True
-    one_hot: bool = True
-    yardstick: str = "gru"
+from rumcli.documents.measurements import Case
 
 
 @dataclass(frozen=True)
@@ -55,9 +28,9 @@ class Subject:
 CASES = {
     case.name: case
     for case in (
-        Case("copying", steps=220, batch=128, features=10, units=100, classes=9),
+        Case(name="copying", steps=220, batch=128, features=10, units=100, classes=9),
         Case(
-            "recall",
+            name="recall",
             steps=53,
             batch=128,
             features=36,
@@ -66,7 +39,7 @@ CASES = {
             return_sequences=False,
         ),
         Case(
-            "characters",
+            name="characters",
             steps=150,
             batch=128,
             features=128,
@@ -76,7 +49,7 @@ CASES = {
         ),
         # FS-RUM-2 as published: H is that of each fast cell.
         Case(
-            "fast-slow",
+            name="fast-slow",
             steps=150,
             batch=128,
             features=128,
@@ -112,7 +85,7 @@ _DEFAULTS = {
 TRAINED = ("copying", "recall")
 SERIES_STEPS = (100, 200, 500, 1000, 2000)
 SERIES_UNITS = (50, 100, 200, 400)
-_SERIES_CASE = Case("copying", steps=200, batch=128, features=10, units=100, classes=9)
+_SERIES_CASE = Case(name="copying", steps=200, batch=128, features=10, units=100, classes=9)
 
 
 def default_cells(case: Case, backend: str) -> list[str]:
@@ -171,7 +144,7 @@ def series(cells: list[str], backend: str) -> list[tuple[str, Case, list[Subject
     found = []
     for axis, values in (("steps", SERIES_STEPS), ("units", SERIES_UNITS)):
         for value in values:
-            case = dataclasses.replace(_SERIES_CASE, **{axis: value})
+            case = _SERIES_CASE.model_copy(update={axis: value})
             chosen = [
                 subject
                 for subject in subjects(case, cells, backend)

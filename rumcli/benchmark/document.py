@@ -6,8 +6,15 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from rumcli.benchmark.cases import Case
 from rumcli.benchmark.timing import Pace, Timing, yardstick
+from rumcli.documents.measurements import (
+    Benchmark,
+    Case,
+    CaseResults,
+    EngineInfo,
+    SeriesPoint,
+    SubjectResult,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +28,7 @@ class Point:
 
 def document(
     points: list[Point], machines: Sequence[dict[str, Any]], paces: Sequence[Pace] = ()
-) -> dict[str, Any]:
+) -> Benchmark:
     """Return everything that was measured, in seconds and bytes.
 
     Args:
@@ -29,48 +36,50 @@ def document(
         machines: The machine as each engine describes it; the first engine is the reference.
         paces: Those of whole runs.
     """
-    return {
-        "machine": machines[0],
-        "engines": [
-            {
-                "backend": machine["backend"],
-                "version": machine[machine["backend"]],
-                "accelerators": machine["accelerators"],
-            }
+    return Benchmark(
+        machine=machines[0],
+        engines=[
+            EngineInfo(
+                backend=machine["backend"],
+                version=machine[machine["backend"]],
+                accelerators=machine["accelerators"],
+            )
             for machine in machines
         ],
-        "cases": [_point(point) for point in points if point.axis is None],
-        "series": [
-            {"axis": point.axis, **_point(point)} for point in points if point.axis is not None
+        cases=[CaseResults(**_measured(point)) for point in points if point.axis is None],
+        series=[
+            SeriesPoint(axis=point.axis, **_measured(point))
+            for point in points
+            if point.axis is not None
         ],
-        "training": [{**dataclasses.asdict(pace), "ratio": pace.ratio} for pace in paces],
-    }
+        training=list(paces),
+    )
 
 
-def _point(point: Point) -> dict[str, Any]:
+def _measured(point: Point) -> dict[str, Any]:
     backends = dict.fromkeys(timing.backend for timing in point.timings)
     best = {backend: yardstick(point.case, point.timings, backend) for backend in backends}
     reference = next(iter(best.values()))
     return {
-        "case": dataclasses.asdict(point.case),
+        "case": point.case,
         "yardstick": reference.subject.label,
         "yardsticks": {backend: timing.subject.label for backend, timing in best.items()},
         "results": [
-            {
-                "subject": timing.subject.label,
-                "backend": timing.backend,
-                "cell": timing.subject.cell,
-                "options": timing.subject.options,
-                "jit": timing.subject.jit,
-                "parameters": timing.parameters,
-                "first_step_seconds": timing.first_step,
-                "samples_seconds": timing.samples,
-                "median_seconds": timing.median,
-                "spread": timing.spread,
-                "ratio": timing.median / best[timing.backend].median,
-                "reference_ratio": timing.median / reference.median,
-                "peak_memory_bytes": timing.peak_memory,
-            }
+            SubjectResult(
+                subject=timing.subject.label,
+                backend=timing.backend,
+                cell=timing.subject.cell,
+                options=timing.subject.options,
+                jit=timing.subject.jit,
+                parameters=timing.parameters,
+                first_step_seconds=timing.first_step,
+                samples_seconds=timing.samples,
+                median_seconds=timing.median,
+                spread=timing.spread,
+                ratio=timing.median / best[timing.backend].median,
+                reference_ratio=timing.median / reference.median,
+                peak_memory_bytes=timing.peak_memory,
+            )
             for timing in point.timings
         ],
     }

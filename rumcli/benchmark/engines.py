@@ -74,7 +74,7 @@ class Engine:
             A timing of each, without samples.
         """
         subjects = [dataclasses.asdict(subject) for subject in chosen]
-        found = self._request("prepare", case=dataclasses.asdict(case), subjects=subjects)
+        found = self._request("prepare", case=case.model_dump(), subjects=subjects)
         return [
             Timing(subject, self.backend, **one) for subject, one in zip(chosen, found, strict=True)
         ]

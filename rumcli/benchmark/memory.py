@@ -30,7 +30,7 @@ def peak(case: Case, subject: Subject, backend: str) -> int | None:
     """
     if sys.platform == "win32":
         return None
-    request = json.dumps([dataclasses.asdict(case), dataclasses.asdict(subject)])
+    request = json.dumps([case.model_dump(), dataclasses.asdict(subject)])
     result = subprocess.run(
         [sys.executable, "-m", "rumcli.benchmark.memory"],
         input=request,

@@ -16,7 +16,7 @@ from rumcli.benchmark.timing import Timing
 from rumcli.cells import fused
 from rumcli.training import accelerators
 
-CASE = Case("small", steps=50, batch=32, features=10, units=64, classes=9)
+CASE = Case(name="small", steps=50, batch=32, features=10, units=64, classes=9)
 _ROUNDS = 5  # of a tenth of a second for each of both
 _OURS = ("rum", "arum", "lnlstm", "fsrnn", "eunn", "goru")
 
@@ -83,7 +83,10 @@ def speed() -> dict[str, Any]:
         # To compile all of Keras's loop takes longer than the whole test.
         Subject("gru", "gru", jit=False if on_tensorflow else None),
     ]
-    return {"case": vars(CASE), "results": [_result(t) for t in measure(CASE, subjects, _ROUNDS)]}
+    return {
+        "case": CASE.model_dump(),
+        "results": [_result(t) for t in measure(CASE, subjects, _ROUNDS)],
+    }
 
 
 def _result(timing: Timing) -> dict[str, Any]:

@@ -32,14 +32,14 @@ class CheckResult:
     """One property of the rotation, for one size and dtype.
 
     Attributes:
-        name: What was checked.
+        check: The property.
         dim: Size of the vectors, H.
         dtype: `"float32"` or `"float64"`.
         error: The largest deviation found.
         tolerance: The largest that rounding explains.
     """
 
-    name: str
+    check: str
     dim: int
     dtype: str
     error: float

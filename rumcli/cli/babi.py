@@ -17,6 +17,8 @@ from rumcli.reporting import output
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rumcli.documents.data import BabiFile
+
 _ALL = "all"
 # As in the published files, which have none for validation.
 _PUBLISHED = ("train", "test")
@@ -64,6 +66,8 @@ def babi(
     debug: options.Debug = False,
 ) -> None:
     """Generate questions about stories as in bAbI; the same seed gives the same ones."""
+    from rumcli.documents.data import BabiFiles
+
     split = options.choose("--split", "split", split, [*options.splits(), _ALL])
     options.at_least("--seed", 0, seed)
     if count is not None:
@@ -74,7 +78,7 @@ def babi(
     names = f"{len(files)} files" if len(files) > 2 else " and ".join(f.path.name for f in files)
     output.note(f"wrote {names} to {out}")
     if as_json:
-        output.show_json("gen-data-babi", {"folder": str(out), "seed": seed, "files": written})
+        output.show_document(BabiFiles(folder=str(out), seed=seed, files=written))
 
 
 def _subtasks() -> list[str]:
@@ -113,7 +117,7 @@ def _check(files: list[_File], out: Path, force: bool) -> None:
         output.check_new_file(file.path, force)
 
 
-def _write(files: list[_File], seed: int, out: Path, force: bool) -> list[dict[str, Any]]:
+def _write(files: list[_File], seed: int, out: Path, force: bool) -> list[BabiFile]:
     """Write all files aside, then put them in their places; return what is in them."""
     written = []
     with contextlib.ExitStack() as stack:
@@ -127,8 +131,9 @@ def _write(files: list[_File], seed: int, out: Path, force: bool) -> list[dict[s
     return written
 
 
-def _write_stories(file: _File, seed: int, write: Callable[[bytes], Any]) -> dict[str, Any]:
+def _write_stories(file: _File, seed: int, write: Callable[[bytes], Any]) -> BabiFile:
     from rumcli.data.babi import generator
+    from rumcli.documents.data import BabiFile
 
     digest = hashlib.sha256()
     stories = size = 0
@@ -138,12 +143,12 @@ def _write_stories(file: _File, seed: int, write: Callable[[bytes], Any]) -> dic
         digest.update(text)
         stories += 1
         size += len(text)
-    return {
-        "path": str(file.path),
-        "subtask": file.subtask,
-        "split": file.split,
-        "questions": file.questions,
-        "stories": stories,
-        "bytes": size,
-        "sha256": digest.hexdigest(),
-    }
+    return BabiFile(
+        path=str(file.path),
+        subtask=file.subtask,
+        split=file.split,
+        questions=file.questions,
+        stories=stories,
+        bytes=size,
+        sha256=digest.hexdigest(),
+    )

@@ -121,11 +121,12 @@ def bench(
             if is_alone if memory is None else memory:
                 _measure_memory(points[-1], report)
             if axis is None and not as_json:
-                _show_case(document(points, machines)["cases"][-1], is_alone)
+                _show_case(document(points, machines).to_dict()["cases"][-1], is_alone)
         paces = _paces(task, cell, engines[0], rounds) if training else []
-    content = document(points, machines, paces)
+    found = document(points, machines, paces)
+    content = found.to_dict()
     if as_json:
-        output.show_json("bench", content)
+        output.show_document(found)
     else:
         _show_rest(content)
     if plot is not None:

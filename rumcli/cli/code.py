@@ -21,9 +21,9 @@ Trust = Annotated[
     typer.Option(own_code.TRUST, help="Run the code that the configuration names, if it does."),
 ]
 
-_KEYS = ("cell.factory", "task.factory")
+_KEYS = ("cell.factory", "task.factory", "train.callbacks")
 # Nothing else in a configuration says which code it names.
-DECIDING = ("cell", "cell.name", *_KEYS)
+DECIDING = ("cell", "cell.name", "train", *_KEYS)
 
 
 def flags(section: str, name: str | None) -> dict[KeyPath, Any]:
@@ -33,7 +33,9 @@ def flags(section: str, name: str | None) -> dict[KeyPath, Any]:
     return {(section, "name"): "custom", (section, "factory"): name}
 
 
-def check(run: RunConfig, trusted: bool, typed: Iterable[str | None] = ()) -> None:
+def check(
+    run: RunConfig, trusted: bool, typed: Iterable[str | None] = (), training: bool = True
+) -> None:
     """Make sure that all code that a run needs was typed, or is trusted, and can be found.
 
     Nothing is imported yet.
@@ -42,32 +44,32 @@ def check(run: RunConfig, trusted: bool, typed: Iterable[str | None] = ()) -> No
         run: The run.
         trusted: Whether the user trusts all that the configuration names.
         typed: Texts of the command line: the code itself, or as in `cell.factory=CODE`.
+        training: Whether the run is trained, with its callbacks.
 
     Raises:
         ConfigError: If the user may not know of it, or there is no such code.
     """
-    known = {_path_in(text) for text in typed if text}
-    for path in _named_by(run):
+    known = {path for text in typed if text for path in _paths_in(text)}
+    for path in run.code(training):
         if not trusted and path not in known:
             raise ConfigError(own_code.refusal(path))
         own_code.require(path)
 
 
-def admit(run: RunConfig) -> None:
+def admit(run: RunConfig, training: bool = True) -> None:
     """Import the code that a run needs, once Keras is there, and after `check`.
+
+    Args:
+        run: The run.
+        training: As for `check`.
 
     Raises:
         ConfigError: If it can't be imported.
     """
-    for path in _named_by(run):
+    for path in run.code(training):
         own_code.admit(path)
 
 
-def _path_in(text: str) -> str:
+def _paths_in(text: str) -> list[str]:
     key, equals, value = text.partition("=")
-    return value.strip() if equals and key.strip() in _KEYS else text
-
-
-def _named_by(run: RunConfig) -> list[str]:
-    sections = (run.task, run.cell)
-    return [section.factory for section in sections if hasattr(section, "factory")]
+    return own_code.paths_in(value) if equals and key.strip() in _KEYS else [text]

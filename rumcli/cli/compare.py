@@ -22,16 +22,17 @@ def compare(
 
     A finished run has the figure of its test, another one that of its best validation.
     """
+    from rumcli.documents.runs import Comparison
     from rumcli.training import comparison
     from rumcli.training.run_folder import RunFolder
 
     found = run_folders.find(runs, parts=False)
     groups = comparison.compare([RunFolder.open(run.path) for run in found])
     if as_json:
-        output.show_json("compare", {"groups": [group.to_json() for group in groups]})
+        output.show_document(Comparison(groups=groups))
         return
-    from rumcli.reporting.comparison import Comparison
+    from rumcli.reporting.comparison import ComparisonTable
 
     for group in groups:
-        names = options.labels([Path(row.folder) for row in group.rows])
-        output.show(Comparison(group, names))
+        names = options.labels([Path(run.folder) for run in group.runs])
+        output.show(ComparisonTable(group, names))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from rumcli import __version__
 from rumcli.cli import allocator, options, probe
 from rumcli.errors import RunError
 from rumcli.reporting import output
+
+if TYPE_CHECKING:
+    from rumcli.documents.measurements import Diagnosis
 
 
 def doctor(
@@ -29,16 +32,17 @@ def doctor(
         report(f"starting the backend{' and timing training steps' if speed else ''}")
         found = _examine(speed, debug)
     if as_json:
-        output.show_json("doctor", found)
+        output.show_document(found)
     else:
-        output.show(tables.examination(found))
-    if not found["works"]:
-        raise RunError(f"this installation does not work: {found['problem']}")
+        output.show(tables.examination(found.to_dict()))
+    if not found.works:
+        raise RunError(f"this installation does not work: {found.problem}")
 
 
-def _examine(speed: bool, debug: bool) -> dict[str, Any]:
+def _examine(speed: bool, debug: bool) -> Diagnosis:
     from rumcli import machine
     from rumcli.benchmark import versions
+    from rumcli.documents.measurements import Diagnosis
 
     asked: dict[str, Any] = {"backend": None, "fused": None, "speed": None}
     problem = None
@@ -47,13 +51,13 @@ def _examine(speed: bool, debug: bool) -> dict[str, Any]:
     except RunError as error:
         problem = str(error)
     needed = versions.versions(asked["backend"]["name"] if asked["backend"] else None)
-    return {
-        "works": problem is None,
-        "problem": problem,
-        "versions": {"rum": __version__, **needed},
-        "extras": [extra for extra in versions.extras() if extra["package"] not in needed],
-        "cores": machine.cores(),
-        "memory": machine.memory(),
-        "allocator": allocator.describe(),
+    return Diagnosis(
+        works=problem is None,
+        problem=problem,
+        versions={"rum": __version__, **needed},
+        extras=[extra for extra in versions.extras() if extra["package"] not in needed],
+        cores=machine.cores(),
+        memory=machine.memory(),
+        allocator=allocator.describe(),
         **asked,
-    }
+    )

@@ -20,7 +20,7 @@ def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = F
     """Import Keras and its backend, and find the devices.
 
     Args:
-        debug: Whether to show what the native libraries print.
+        debug: Whether to show what the native libraries print, and whole tracebacks.
         first: Called before anything is computed.
         quiet: Whether not to print that the backend starts, which takes seconds.
 
@@ -39,6 +39,8 @@ def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = F
         with contextlib.nullcontext() if debug else _held_back_stderr():
             import keras
 
+            if debug:
+                keras.config.disable_traceback_filtering()
             first()
             keras.ops.zeros(1)  # the search for devices prints too
             if name != "tensorflow":

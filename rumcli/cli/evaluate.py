@@ -56,14 +56,15 @@ def evaluate(
 
     required = requirements.parse(require or [])
     folder = RunFolder.open(run)
-    code.check(folder.config, trust_code)
+    code.check(folder.config, trust_code, training=False)
     requirements.check_early(required, folder.config)
     if examples and folder.config.task.name != "babi":
         raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
     material = materials.for_evaluation(folder, Split(split), data)
     weights.require(folder, checkpoint)
     engine.start(debug)
-    code.admit(folder.config)
+    code.admit(folder.config, training=False)
+    from rumcli.documents.results import Evaluation
     from rumcli.reporting import tables
     from rumcli.training.evaluation import evaluate_run
 
@@ -73,7 +74,7 @@ def evaluate(
         outcome = evaluate_run(folder, Split(split), checkpoint, material, look, required, report)
     outcome = requirements.judged(required, outcome)
     if as_json:
-        output.show_json("eval", outcome)
+        output.show_document(Evaluation.read(outcome))
     else:
         output.show(tables.result(outcome))
         if is_babi:

@@ -60,14 +60,14 @@ def export(
     from rumcli.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    code.check(folder.config, trust_code)
+    code.check(folder.config, trust_code, training=False)
     path = out or Path(run.resolve().name + (_SUFFIXES[kind] or "-savedmodel"))
     _check(path, kind, force)
     _require(kind)
     material = materials.for_evaluation(folder, Split.VALIDATION, data)
     weights.require(folder, checkpoint)
     engine.start(debug)
-    code.admit(folder.config)
+    code.admit(folder.config, training=False)
     from rumcli.reporting import tables
     from rumcli.training import exporting
 
@@ -77,7 +77,7 @@ def export(
     except OSError as error:
         raise ConfigError(f"can't write {path}: {error.strerror or error}") from error
     if as_json:
-        output.show_json("export", found)
+        output.show_document(found)
     else:
         output.show(tables.exported(found))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from rumcli.reporting import output
 
 if TYPE_CHECKING:
     from rumcli.data.export import Examples
+    from rumcli.documents.base import Document
 
 app = typer.Typer(
     cls=options.Group,
@@ -117,26 +118,29 @@ def _write_examples(
             export.write(examples, name, file)
         output.note(f"wrote {count} examples to {out}")
         if as_json:
-            output.show_json(f"gen-data-{task}", _describe(examples, name, out))
+            output.show_document(_describe(examples, name, out))
     elif name == "npz":
         raise ConfigError("--format npz needs a file: --out FILE.npz")
     else:
         export.write(examples, name, output.binary_stdout())
 
 
-def _describe(examples: Examples, name: str, path: Path) -> dict[str, Any]:
+def _describe(examples: Examples, name: str, path: Path) -> Document:
+    from rumcli.documents.data import CopyingExamples, RecallExamples
+
     with path.open("rb") as file:  # npz is not written from its beginning to its end
         digest = hashlib.file_digest(file, "sha256")
-    return {
-        "path": str(path),
-        "format": name,
-        "split": examples.split,
-        "seed": examples.seed,
-        "delay": examples.delay,
-        "count": examples.count,
-        "bytes": path.stat().st_size,
-        "sha256": digest.hexdigest(),
-    }
+    model = {"copying": CopyingExamples, "recall": RecallExamples}[examples.task]
+    return model(
+        path=str(path),
+        format=name,
+        split=examples.split,
+        seed=examples.seed,
+        delay=examples.delay,
+        count=examples.count,
+        bytes=path.stat().st_size,
+        sha256=digest.hexdigest(),
+    )
 
 
 def _format(asked: str | None, out: Path | None) -> str:

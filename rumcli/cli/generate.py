@@ -58,13 +58,13 @@ def generate(
     from rumcli.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    code.check(folder.config, trust_code)
+    code.check(folder.config, trust_code, training=False)
     text = text_of(folder)
     weights.require(folder, checkpoint)
     given = os.fsencode(prompt)  # the very bytes that were typed
     read = text.vocabulary.encode(np.frombuffer(given, dtype=np.uint8), "--prompt")
     engine.start(debug)
-    code.admit(folder.config)
+    code.admit(folder.config, training=False)
     from rumcli.training.generation import Writer
 
     writer = Writer(folder, checkpoint, text)
@@ -72,18 +72,19 @@ def generate(
     if not as_json:
         _stream(given, symbols, text.vocabulary)
         return
+    from rumcli.documents.runs import GeneratedText
+
     written = list(symbols)
-    output.show_json(
-        "generate",
-        {
-            "prompt": given.decode(errors="replace"),
-            "text": text.vocabulary.decode(s.number for s in written).decode(errors="replace"),
-            "length": length,
-            "seed": seed,
-            "temperature": temperature,
-            "bits_per_character": sum(symbol.bits for symbol in written) / length,
-            "folder": str(folder.path),
-        },
+    output.show_document(
+        GeneratedText(
+            prompt=given.decode(errors="replace"),
+            text=text.vocabulary.decode(s.number for s in written).decode(errors="replace"),
+            length=length,
+            seed=seed,
+            temperature=temperature,
+            bits_per_character=sum(symbol.bits for symbol in written) / length,
+            folder=str(folder.path),
+        )
     )
 
 

@@ -90,6 +90,6 @@ def import_checkpoint(
     except OSError as error:
         raise ConfigError(f"can't write {out}: {error.strerror or error}") from error
     if as_json:
-        output.show_json("import-checkpoint", document)
+        output.show_document(document)
     else:
         output.show(tables.imported(document))

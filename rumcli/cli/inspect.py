@@ -91,7 +91,7 @@ def inspect(
     places = _places(picture, folders)
     kinds = [pictures.check("--out", place, force) for place in places if place]
     for folder in folders:
-        code.check(folder.config, trust_code)
+        code.check(folder.config, trust_code, training=False)
     plans = [
         (
             folder,
@@ -102,7 +102,7 @@ def inspect(
     ]
     engine.start(debug)
     for folder in folders:
-        code.admit(folder.config)
+        code.admit(folder.config, training=False)
     from rumcli.training.inspection import Request, inspect_run
 
     for place, (folder, chosen, material) in zip(places, plans, strict=True):
@@ -114,7 +114,7 @@ def inspect(
             _draw(found, place, kinds[0], force)
             output.note(f"wrote {place}{_cost(found, time.monotonic() - began)}")
         if as_json:
-            output.show_json("inspect", found.to_json())
+            output.show_document(found.document())
 
 
 def _folders(run: Path, checkpoint: str) -> list[RunFolder]:

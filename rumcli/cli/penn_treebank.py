@@ -6,7 +6,7 @@ import contextlib
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from rumcli.reporting import output
 
 if TYPE_CHECKING:
     from rumcli.data.penn_treebank import TextFile
+    from rumcli.documents.base import Document
 
 
 def ptb(
@@ -53,7 +54,7 @@ def ptb(
     else:
         output.note(f"{out} has the three files already; they are the right ones")
     if as_json:
-        output.show_json("gen-data-ptb", _result(files, missing, out))
+        output.show_document(_result(files, missing, out))
 
 
 def _is_there(file: TextFile, folder: Path, force: bool) -> bool:
@@ -82,16 +83,18 @@ def _write(texts: Mapping[str, bytes], folder: Path, force: bool) -> None:
             file.flush()
 
 
-def _result(files: tuple[TextFile, ...], written: list[TextFile], folder: Path) -> dict[str, Any]:
-    return {
-        "folder": str(folder),
-        "files": [
-            {
-                "path": str(folder / file.name),
-                "bytes": file.size,
-                "sha256": file.sha256,
-                "written": file in written,
-            }
+def _result(files: tuple[TextFile, ...], written: list[TextFile], folder: Path) -> Document:
+    from rumcli.documents import data
+
+    return data.TextFiles(
+        folder=str(folder),
+        files=[
+            data.TextFile(
+                path=str(folder / file.name),
+                bytes=file.size,
+                sha256=file.sha256,
+                written=file in written,
+            )
             for file in files
         ],
-    }
+    )

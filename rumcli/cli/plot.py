@@ -13,6 +13,7 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
+    from rumcli.documents.base import Document
     from rumcli.reporting.curves import Curve, Level
     from rumcli.training.run_folder import RunFolder
 
@@ -88,7 +89,7 @@ def plot(
             curves.draw(drawn, levels, key, over, file, kind, theme)
         output.note(f"wrote {picture}")
     if as_json:
-        output.show_json("plot", _document(paths, drawn, levels, key, picture))
+        output.show_document(_document(paths, drawn, levels, key, picture))
 
 
 def save_curves(folder: RunFolder) -> list[float]:
@@ -119,27 +120,27 @@ def save_curves(folder: RunFolder) -> list[float]:
 
 def _document(
     runs: list[Path], drawn: list[Curve], levels: list[Level], key: str, picture: Path | None
-) -> dict[str, Any]:
-    return {
-        "metric": key.removeprefix("val_"),
-        "runs": [
-            {
-                "folder": str(path),
-                "label": curve.label,
-                "points": [
-                    {
-                        "step": record["step"],
-                        "seconds": record.get("seconds"),
-                        "value": record.get(key),
-                    }
+) -> Document:
+    from rumcli.documents.runs import CurvePoint, LearningCurve, LearningCurves
+
+    return LearningCurves(
+        metric=key.removeprefix("val_"),
+        runs=[
+            LearningCurve(
+                folder=str(path),
+                label=curve.label,
+                points=[
+                    CurvePoint(
+                        step=record["step"], seconds=record.get("seconds"), value=record.get(key)
+                    )
                     for record in curve.records
                 ],
-            }
+            )
             for path, curve in zip(runs, drawn, strict=True)
         ],
-        "levels": [{"label": level.label, "value": level.value} for level in levels],
-        "picture": None if picture is None else str(picture),
-    }
+        levels=levels,
+        picture=None if picture is None else str(picture),
+    )
 
 
 def _labels(runs: list[Path], folders: list[RunFolder]) -> list[str]:

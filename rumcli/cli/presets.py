@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rumcli.cli import engine, options
 from rumcli.reporting import output
+
+if TYPE_CHECKING:
+    from rumcli.documents.configurations import PresetRow
 
 app = typer.Typer(cls=options.Group, help="List, show or copy the presets.", no_args_is_help=True)
 
@@ -25,14 +27,15 @@ Name = Annotated[
 def list_presets(as_json: options.Json = False, debug: options.Debug = False) -> None:
     """List the presets."""
     from rumcli.config import presets
+    from rumcli.documents.configurations import PresetList
 
-    rows = [_row(name) for name in presets.names()]
+    found = PresetList(presets=[_row(name) for name in presets.names()])
     if as_json:
-        output.show_json("presets-list", {"presets": rows})
+        output.show_document(found)
         return
     from rumcli.reporting import tables
 
-    output.show(tables.presets(rows))
+    output.show(tables.presets(found.presets))
 
 
 @app.command("show", cls=options.Command)
@@ -46,12 +49,13 @@ def show(
 ) -> None:
     """Print a preset's YAML, or what its model is made of."""
     from rumcli.config import presets, yaml_file
+    from rumcli.documents.configurations import Preset
 
     path = presets.path_of(name)
     if summary:
         _summarize(name, as_json, debug)
     elif as_json:
-        output.show_json("presets-show", {"preset": name, "config": yaml_file.read(path).values})
+        output.show_document(Preset(preset=name, config=yaml_file.read(path).values))
     else:
         output.show_text(path.read_text(encoding="utf-8"))
 
@@ -66,11 +70,11 @@ def _summarize(name: str, as_json: bool, debug: bool) -> None:
 
     with output.status() as report:
         report("building the model")
-        found = summarize(run)
+        found = summarize(run, name)
     if as_json:
-        output.show_json("presets-show-summary", {"preset": name, **dataclasses.asdict(found)})
+        output.show_document(found)
     else:
-        output.show(tables.model(name, found))
+        output.show(tables.model(found))
 
 
 @app.command("copy", cls=options.Command)
@@ -85,6 +89,7 @@ def copy(
 ) -> None:
     """Copy a preset, to change it and to train with --preset FILE."""
     from rumcli.config import presets
+    from rumcli.documents.configurations import PresetCopy
 
     content = presets.path_of(name).read_bytes()
     path = destination or Path(f"{name}.yaml")
@@ -92,15 +97,12 @@ def copy(
         file.write(content)
     output.note(f"wrote {path}; to use it: rum train --preset {path}")
     if as_json:
-        output.show_json("presets-copy", {"preset": name, "path": str(path)})
+        output.show_document(PresetCopy(preset=name, path=str(path)))
 
 
-def _row(name: str) -> dict[str, str]:
+def _row(name: str) -> PresetRow:
     from rumcli.config import presets, yaml_file
+    from rumcli.documents.configurations import PresetRow
 
     values = yaml_file.read(presets.path_of(name)).values
-    return {
-        "name": name,
-        "task": values["task"]["name"],
-        "description": values["description"],
-    }
+    return PresetRow(name=name, task=values["task"]["name"], description=values["description"])

@@ -41,6 +41,7 @@ def rotation_check(
     engine.start(debug)
     from rumcli.cells import precision
     from rumcli.cells.rotation_check import check_rotation
+    from rumcli.documents.measurements import RotationCheck
     from rumcli.reporting import tables
 
     try:
@@ -53,23 +54,7 @@ def rotation_check(
         raise ConfigError(str(error)) from error
     failed = [result for result in results if not result.passed]
     if as_json:
-        output.show_json(
-            "rotation-check",
-            {
-                "passed": not failed,
-                "checks": [
-                    {
-                        "check": result.name,
-                        "dim": result.dim,
-                        "dtype": result.dtype,
-                        "error": result.error,
-                        "tolerance": result.tolerance,
-                        "passed": result.passed,
-                    }
-                    for result in results
-                ],
-            },
-        )
+        output.show_document(RotationCheck(passed=not failed, checks=results))
     else:
         output.show(tables.checks(results))
     if failed:

@@ -169,8 +169,12 @@ def note_stop(folder: RunFolder, run: RunConfig, step: int) -> None:
 
 
 def _end(finished: dict[str, Any]) -> str:
-    reached = finished.get("reached")
-    hint = f", where it reached {reached}" if reached else "; --steps makes it longer"
+    if reached := finished.get("reached"):
+        hint = f", where it reached {reached}"
+    elif callback := finished.get("stopped_by"):
+        hint = f", where callback {callback} stopped it"
+    else:
+        hint = "; --steps makes it longer"
     return f"{finished['steps']}{hint}"
 
 
@@ -181,9 +185,10 @@ def show_summary(
     validations: Sequence[float] = (),
 ) -> None:
     """Show the summary of a run with its validations, and enforce what is required of it."""
+    from rumcli.documents.results import Summary
     from rumcli.reporting import tables
     from rumcli.training import requirements
 
     summary = requirements.judged(required, summary)
-    showing.show("train", summary, lambda shown: tables.result(shown, validations))
+    showing.show(Summary.read(summary), lambda shown: tables.result(shown, validations))
     requirements.enforce(summary)

@@ -11,6 +11,7 @@ from rumcli.reporting import output
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from rumcli.documents.base import Document
     from rumcli.training.lock import Owner
 
 
@@ -28,23 +29,17 @@ class Showing:
     quiet: bool
     debug: bool
 
-    def show(
-        self,
-        kind: str,
-        result: dict[str, Any],
-        table: Callable[[dict[str, Any]], RenderableType],
-    ) -> None:
+    def show(self, document: Document, table: Callable[[dict[str, Any]], RenderableType]) -> None:
         """Print the result to stdout.
 
         Args:
-            kind: Of the document; see `output.show_json`.
-            result: What it is made of.
-            table: Makes what a person sees of it.
+            document: The result.
+            table: Returns the table of a result.
         """
         if self.as_json:
-            output.show_json(kind, result)
+            output.show_document(document)
         elif not self.quiet:
-            output.show(table(result))
+            output.show(table(document.to_dict()))
 
     def tell_of(self, owner: Owner | None) -> None:
         """Say that a run folder was left without a word, if it was."""

@@ -33,6 +33,7 @@ def run_all(
     with stopping.listening() as request:
         engine.start(showing.debug, quiet=showing.quiet)
         code.admit(run)
+        from rumcli.documents.results import SuiteSummary
         from rumcli.reporting import answers
         from rumcli.training import subtasks
 
@@ -47,7 +48,7 @@ def run_all(
                     folder.write_config(run)
             summary = _follow(run, folder, request, showing)
     summary = requirements.judged(required, summary)
-    showing.show("train-all", summary, answers.subtasks)
+    showing.show(SuiteSummary.read(summary), answers.subtasks)
     requirements.enforce(summary)
 
 

@@ -99,6 +99,14 @@ def train(
             autocompletion=options.completing(lambda: _ON_NAN),
         ),
     ] = None,
+    callbacks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--callback",
+            metavar="package.module:Class",
+            help="A Keras callback of your own. May be repeated.",
+        ),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -197,7 +205,7 @@ def train(
 
     required = requirements.parse(require or [])
     placement = distributed.asked(devices, coordinator, processes, process, timeout)
-    typed = [task, cell, *(set_ or [])]
+    typed = [task, cell, *(callbacks or []), *(set_ or [])]
     showing = Showing(as_json, quiet, debug)
     if placement is not None and placement.rank > 0 and resume is not None:
         # The folder is on the host of process 0.
@@ -217,6 +225,7 @@ def train(
         ("train", "until"): until,
         ("train", "batch_size"): batch_size,
         ("train", "on_nan"): on_nan,
+        ("train", "callbacks"): callbacks,
         ("seed",): seed,
     }
     if resume is not None:
@@ -304,8 +313,9 @@ def _resumed(
 
 def _show_config(run: RunConfig, as_json: bool) -> None:
     from rumcli import config
+    from rumcli.documents.configurations import DryRun
 
     if as_json:
-        output.show_json("train-dry-run", {"config": run.model_dump(mode="json")})
+        output.show_document(DryRun(config=run.model_dump(mode="json")))
     else:
         output.show_text(config.to_yaml(run))

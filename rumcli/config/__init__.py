@@ -14,7 +14,7 @@ from rumcli.config.cells import (
     RUMConfig,
 )
 from rumcli.config.optimizers import OptimizerConfig, ScheduleConfig
-from rumcli.config.schema import RMS, RunConfig, Split, TrainConfig, names
+from rumcli.config.schema import RMS, CallbackConfig, RunConfig, Split, TrainConfig, names
 from rumcli.config.tasks import (
     ALL,
     BabiConfig,
@@ -32,6 +32,7 @@ __all__ = [
     "RMS",
     "ARUMConfig",
     "BabiConfig",
+    "CallbackConfig",
     "CellConfig",
     "CharactersConfig",
     "CopyingConfig",

@@ -36,6 +36,7 @@ _FLAGS: dict[KeyPath, str] = {
     ("train", "until"): "--until",
     ("train", "batch_size"): "--batch-size",
     ("train", "on_nan"): "--on-nan",
+    ("train", "callbacks"): "--callback",
     ("seed",): "--seed",
 }
 
@@ -159,7 +160,8 @@ def _command_line(assignments: Sequence[str], flags: Mapping[KeyPath, Any]) -> D
         document.spellings[path] = f"--set {suggest.clipped(text)}"
     for path, value in flags.items():
         _assign(document.values, path, value)
-        typed = f" {suggest.clipped(str(value))}" if path != ("task", "name") else ""
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        typed = f" {suggest.clipped(text)}" if path != ("task", "name") else ""
         document.spellings[path] = _FLAGS[path] + typed
     return document
 

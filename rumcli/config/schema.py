@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from rumcli import bounds, lenient
 from rumcli.config.cells import CellConfig, RUMConfig
 from rumcli.config.optimizers import OptimizerConfig, RMSPropConfig
-from rumcli.config.sections import CUSTOM, LARGEST, Few, Fraction, Positive
+from rumcli.config.sections import CUSTOM, LARGEST, Code, Few, Fraction, Options, Positive
 from rumcli.config.sections import Section as _Section
 from rumcli.config.tasks import TaskConfig
 
@@ -62,6 +62,21 @@ def _bound(text: str) -> str:
     return "".join(text.split())
 
 
+class CallbackConfig(_Section):
+    """A Keras callback of the user's own: `factory(**options)` makes it."""
+
+    factory: Code
+    options: Options = Field(default={}, description="of the factory, by name")
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+        return f"{self.factory}({options})" if options else self.factory
+
+
+def _with_options(value: Any) -> Any:
+    return {"factory": value} if isinstance(value, str) else value
+
+
 class TrainConfig(_Section):
     """How long, and how often something is looked at or saved. Unit: training steps."""
 
@@ -82,6 +97,9 @@ class TrainConfig(_Section):
         ),
     ] = "stop"
     skip_at_most: Annotated[Positive, Field(description="skipped steps in a row")] = 10
+    callbacks: list[Annotated[CallbackConfig, BeforeValidator(_with_options)]] = Field(
+        default=[], description="Keras callbacks, package.module:Class or a factory with options"
+    )
 
 
 class RunConfig(_Section):
@@ -94,6 +112,15 @@ class RunConfig(_Section):
     train: TrainConfig = TrainConfig()
     seed: Annotated[int, Field(ge=0, le=_LARGEST_SEED)] = 1
     precision: Literal["float32", "float64", "mixed_bfloat16", "mixed_float16"] = "float32"
+
+    def code(self, training: bool = True) -> list[str]:
+        """Return the paths of all code of the user's own that the run needs.
+
+        Args:
+            training: Whether it is trained, which takes its callbacks too.
+        """
+        sections = (self.task, self.cell, *(self.train.callbacks if training else ()))
+        return [section.factory for section in sections if hasattr(section, "factory")]
 
 
 KeyPath = tuple[str, ...]

@@ -9,21 +9,21 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from rumcli.documents.runs import ComparedRun, ComparedRuns
 from rumcli.reporting import forms, wording
-from rumcli.training.comparison import Group, Row
 
 _NOTHING = "–"
 
 
-class Comparison:
+class ComparisonTable:
     """The table of a group of runs, in the form that the width of the terminal allows.
 
     Args:
         group: The runs.
-        labels: What each run is called, in the order of the group's rows.
+        labels: A label for each run, in the order of the group.
     """
 
-    def __init__(self, group: Group, labels: Sequence[str]) -> None:
+    def __init__(self, group: ComparedRuns, labels: Sequence[str]) -> None:
         self._group = group
         self._labels = labels
 
@@ -63,33 +63,34 @@ class Comparison:
     def _names(self) -> dict[str, str]:
         """Return the columns: a key and a name each."""
         names = {"run": "run", "value": self._metric, "split": "of"}
-        if any(row.reference for row in self._group.rows):
+        if any(run.reference for run in self._group.runs):
             names["distance"] = "distance"
         names |= {"steps": "steps", "seconds": "time", "weights": "weights"}
-        return names | {".".join(key): ".".join(key) for key in self._group.differences}
+        return names | {key: key for key in self._group.differences}
 
     def _cells(self) -> Iterator[dict[str, Text]]:
-        for label, row in zip(self._labels, self._group.rows, strict=True):
+        for label, run in zip(self._labels, self._group.runs, strict=True):
             yield {
                 "run": Text(label, style="bold"),
-                **{key: Text(text) for key, text in self._figures(row).items()},
-                **{".".join(key): Text(_shown(value)) for key, value in row.settings.items()},
+                **{key: Text(text) for key, text in self._figures(run).items()},
+                **{key: Text(_shown(value)) for key, value in run.settings.items()},
             }
 
-    def _figures(self, row: Row) -> dict[str, str]:
-        whole = row.config.train.steps
-        is_whole = row.finished or row.steps == whole  # `train.until` may end a run before
-        done = f"{row.steps:,}" if is_whole else f"{row.steps:,} of {whole:,}"
-        is_placed = row.reference is not None and row.value is not None
+    def _figures(self, run: ComparedRun) -> dict[str, str]:
+        # `train.until` may end a run early.
+        is_whole = run.finished or run.steps == run.of_steps
+        done = f"{run.steps:,}" if is_whole else f"{run.steps:,} of {run.of_steps:,}"
         return {
-            "value": _NOTHING if row.value is None else self._value(row.value),
+            "value": _NOTHING if run.value is None else self._value(run.value),
             "split": {"test": "test", "validation": "best validation"}.get(
-                row.split or "", "no evaluation yet"
+                run.split or "", "no evaluation yet"
             ),
-            "distance": wording.distance(row.reference, row.value) if is_placed else _NOTHING,
+            "distance": _NOTHING
+            if run.distance is None
+            else wording.distance(run.reference, run.value),
             "steps": done,
-            "seconds": _NOTHING if row.seconds is None else wording.duration(row.seconds),
-            "weights": _NOTHING if row.parameters is None else f"{row.parameters:,}",
+            "seconds": _NOTHING if run.seconds is None else wording.duration(run.seconds),
+            "weights": _NOTHING if run.parameters is None else f"{run.parameters:,}",
         }
 
     def _value(self, value: float) -> str:

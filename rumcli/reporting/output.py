@@ -11,13 +11,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.text import Text
 
 from rumcli import documents, files, signals
 from rumcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rumcli.documents.base import Document
 
 _LONGEST = 2000  # characters of a line about an error
 _SECONDS_BETWEEN_LINES = 10.0
@@ -70,11 +73,16 @@ def show(renderable: RenderableType) -> None:
     _Console(file=_stdout()).print(renderable)
 
 
+def show_document(document: Document) -> None:
+    """Print a JSON document to stdout."""
+    _stdout().write(files.to_json(document.to_dict(), indent=2) + "\n")
+
+
 def show_json(kind: str, content: Mapping[str, Any]) -> None:
     """Print one JSON document to stdout.
 
     Args:
-        kind: One of `documents.KINDS`; with its version it becomes the first key, `schema`.
+        kind: A kind without a model; with its version it becomes the first key, `schema`.
         content: All else. A `schema` in it, as a summary has that was read from a file, is not
             taken over.
     """

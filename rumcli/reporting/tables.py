@@ -14,7 +14,8 @@ from rumcli.reporting import wording
 from rumcli.tasks.reference import Reference
 
 if TYPE_CHECKING:
-    from rumcli.tasks.summary import LayerSummary, ModelSummary
+    from rumcli.documents.configurations import LayerSummary, ModelSummary, PresetRow
+    from rumcli.documents.runs import Export, ImportedCell
 
 
 def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
@@ -60,6 +61,8 @@ def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
         table.add_row(name, f"{wording.sparkline(finite)} {ends}")
     if "steps" in summary:
         table.add_row("steps", f"{summary['steps']} in {wording.duration(summary['seconds'])}")
+        if summary.get("stopped_by"):
+            table.add_row("stopped by", summary["stopped_by"])
         table.add_row("trainable weights", f"{summary['parameters']:,}")
     table.add_row("run folder", Text(files.readable(summary["folder"])))  # may look like markup
     return table
@@ -81,22 +84,24 @@ def checks(results: Sequence[Any]) -> Table:
     table.add_column("", no_wrap=True)
     groups: dict[tuple[str, str], list[Any]] = {}
     for result in results:
-        groups.setdefault((result.name, result.dtype), []).append(result)
+        groups.setdefault((result.check, result.dtype), []).append(result)
     for group in groups.values():
         nearest = max(group, key=lambda check: check.error / check.tolerance)
         for check in [check for check in group if not check.passed] or [nearest]:
             verdict = "[green]ok[/]" if check.passed else "[red]FAILED[/]"
             error, tolerance = f"{check.error:.1e}", f"{check.tolerance:.1e}"
-            table.add_row(check.name, check.dtype, str(check.dim), error, tolerance, verdict)
+            table.add_row(check.check, check.dtype, str(check.dim), error, tolerance, verdict)
     sizes = ", ".join(str(size) for size in sorted({result.dim for result in results}))
     table.caption = f"checked for H = {sizes}; a row is for the size nearest to its tolerance"
     table.caption_justify = "left"
     return table
 
 
-def model(name: str, summary: ModelSummary) -> Table:
+def model(summary: ModelSummary) -> Table:
     """Show the layers of a preset's model, cells that are part of one indented."""
-    table = Table(title=f"{name}: {summary.weights:,} trainable weights", title_justify="left")
+    table = Table(
+        title=f"{summary.preset}: {summary.weights:,} trainable weights", title_justify="left"
+    )
     table.add_column("layer", overflow="fold")
     table.add_column("kind", overflow="fold")
     table.add_column("output", overflow="fold")
@@ -118,51 +123,43 @@ def _add_layer(table: Table, layer: LayerSummary, indent: str) -> None:
     table.add_row(indent + layer.name, layer.kind, Text(shape), f"{layer.weights:,}")
 
 
-def exported(found: dict[str, Any]) -> Table:
-    """Show what an export wrote.
-
-    Args:
-        found: As `training.exporting.export` returns it.
-    """
-    title = f"{found['task']} with {found['cell']} as {found['format']}"
+def exported(found: Export) -> Table:
+    """Show the model that an export wrote."""
+    title = f"{found.task} with {found.cell} as {found.format}"
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column()
     table.add_column(overflow="fold")
-    table.add_row("written", Text(files.readable(found["path"])))
-    table.add_row("size", f"{found['bytes'] / 1e6:.2f} MB")
-    table.add_row("weights of step", str(found["weights_of_step"]))
-    for key in ("inputs", "outputs"):
-        for tensor in found[key]:
-            sizes = ", ".join("any" if size is None else str(size) for size in tensor["shape"])
-            table.add_row(key[:-1], Text(f"{tensor['name']} [{sizes}] {tensor['dtype']}"))
-    difference = f"{found['largest_difference']:.1e} at most, on {found['examples_compared']}"
+    table.add_row("written", Text(files.readable(found.path)))
+    table.add_row("size", f"{found.bytes / 1e6:.2f} MB")
+    table.add_row("weights of step", str(found.weights_of_step))
+    for name, tensors in (("input", found.inputs), ("output", found.outputs)):
+        for tensor in tensors:
+            sizes = ", ".join("any" if size is None else str(size) for size in tensor.shape)
+            table.add_row(name, Text(f"{tensor.name} [{sizes}] {tensor.dtype}"))
+    difference = f"{found.largest_difference:.1e} at most, on {found.examples_compared}"
     table.add_row("read again, differs by", f"{difference} examples")
     return table
 
 
-def imported(found: dict[str, Any]) -> Table:
-    """Show what was taken over from a checkpoint, and under which names.
-
-    Args:
-        found: As `training.importing.import_cell` returns it.
-    """
-    title = f"{found['cell']} of {found['scope'] or found['checkpoint']}"
+def imported(found: ImportedCell) -> Table:
+    """Show the weights imported from a checkpoint, with their names there."""
+    title = f"{found.cell} of {found.scope or found.checkpoint}"
     table = Table(title=Text(files.readable(title)), show_header=False, title_justify="left")
     table.add_column()
     table.add_column(overflow="fold")
-    table.add_row("written", Text(files.readable(found["path"])))
-    table.add_row("sizes", f"{found['features']} features, {found['units']} units")
-    for name, theirs in found["variables"].items():
+    table.add_row("written", Text(files.readable(found.path)))
+    table.add_row("sizes", f"{found.features} features, {found.units} units")
+    for name, theirs in found.variables.items():
         table.add_row(name, Text(", ".join(theirs)))
     return table
 
 
-def presets(rows: Iterable[dict[str, str]]) -> Table:
-    """Show the presets with task, cell and description."""
+def presets(rows: Iterable[PresetRow]) -> Table:
+    """Show the presets with task and description."""
     table = Table(title="presets", title_justify="left")
     table.add_column("name", no_wrap=True)
     table.add_column("task")
     table.add_column("description", overflow="fold")
     for row in rows:
-        table.add_row(row["name"], row["task"], row["description"])
+        table.add_row(row.name, row.task, row.description)
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,6 +10,7 @@ from rumcli.config import BabiConfig, RunConfig
 from rumcli.data.babi import generator
 from rumcli.data.corpus import Vocabulary
 from rumcli.data.splits import SPLITS
+from rumcli.documents.configurations import LayerSummary, ModelSummary
 from rumcli.tasks import registry
 from rumcli.tasks.carried import Carried
 from rumcli.tasks.material import Material
@@ -24,53 +24,24 @@ _SYMBOLS = 50
 _QUESTIONS = 200  # of a bAbI subtask: enough for all its words
 
 
-@dataclass(frozen=True)
-class LayerSummary:
-    """One layer.
+def summarize(config: RunConfig, preset: str) -> ModelSummary:
+    """Build the model of a configuration and describe it.
 
-    Attributes:
-        name: As the model has it.
-        kind: Its class.
-        output_shape: Of its outputs, `B` for the number of samples.
-        weights: Number of its trainable weights.
-        parts: The cells in it, if it is made of several.
-    """
-
-    name: str
-    kind: str
-    output_shape: tuple[int | str, ...]
-    weights: int
-    parts: tuple[LayerSummary, ...] = ()
-
-
-@dataclass(frozen=True)
-class ModelSummary:
-    """A model.
-
-    Attributes:
-        layers: From the input to the answer.
-        weights: Number of all trainable weights.
-        symbols: Different symbols of the text that was assumed; None if the task has no text.
-    """
-
-    layers: tuple[LayerSummary, ...]
-    weights: int
-    symbols: int | None
-
-
-def summarize(config: RunConfig) -> ModelSummary:
-    """Make the model of a configuration and describe it.
+    Args:
+        config: The configuration.
+        preset: The name of its preset.
 
     Raises:
         ConfigError: If a cell can't be what the configuration asks for on this backend.
     """
     material = _stand_in(config)
     model = registry.make(config, material).model()
-    layers = tuple(
-        _layer(layer) for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)
-    )
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     return ModelSummary(
-        layers, count_weights(model), _SYMBOLS if isinstance(material, Text) else None
+        preset=preset,
+        layers=[_layer(layer) for layer in layers],
+        weights=count_weights(model),
+        symbols=_SYMBOLS if isinstance(material, Text) else None,
     )
 
 
@@ -90,17 +61,20 @@ def _stand_in(config: RunConfig) -> Material | None:
 def _layer(layer: Any) -> LayerSummary:
     inner = layer.layer if isinstance(layer, Carried | Trimmed) else layer
     cells = getattr(getattr(inner, "cell", None), "cells", ())
+    shape = keras.tree.flatten(layer.output)[0].shape  # of attention: without its weights
     return LayerSummary(
-        layer.name,
-        type(inner).__name__,
-        _shape(keras.tree.flatten(layer.output)[0].shape),  # of attention: without its weights
-        count_weights(layer),
-        tuple(
-            LayerSummary(cell.name, type(cell).__name__, ("B", cell.units), count_weights(cell))
+        name=layer.name,
+        kind=type(inner).__name__,
+        output_shape=["B" if size is None else size for size in shape],
+        weights=count_weights(layer),
+        parts=[
+            LayerSummary(
+                name=cell.name,
+                kind=type(cell).__name__,
+                output_shape=["B", cell.units],
+                weights=count_weights(cell),
+                parts=[],
+            )
             for cell in cells
-        ),
+        ],
     )
-
-
-def _shape(shape: tuple[int | None, ...]) -> tuple[int | str, ...]:
-    return tuple("B" if size is None else size for size in shape)

@@ -95,7 +95,7 @@ class RunCallback(keras.callbacks.Callback):
             if self._settings.on_nan == "skip":
                 self._good_metrics = state.capture_metrics(self.model)
             self._listener.stepped(step, self._task.complete(self._running.latest(means)))
-        if step == self._settings.steps or step % self._settings.eval_every == 0:
+        if self._progress.is_over or self._is_end_of_span(step):
             return  # the end of a span: `on_epoch_end` does the rest
         signal = self._group.agree(self._request.signal)
         if signal is not None or self._is_time_to_save(step):
@@ -120,17 +120,22 @@ class RunCallback(keras.callbacks.Callback):
         # Of the same operations other kinds of processors make other digits, and more in time.
         advice = "; expected the same kind of processor on every host"
         self._group.check_equal(list(arrays.values()), "the model", advice, RunError)
-        values = {name: float(value) for name, value in (logs or {}).items()}
+        # A callback of the user's own may add anything, such as the learning rate.
+        numbers = {k: v for k, v in (logs or {}).items() if isinstance(v, (int, float, np.number))}
+        values = {name: float(value) for name, value in numbers.items()}
         self._evaluated(self._task.complete(values), arrays)
         if self._progress.reached:
             self.model.stop_training = True
         signal = self._group.agree(self._request.signal)
         step = self._progress.step
-        last = step == self._settings.steps or self._progress.reached
+        last = step == self._settings.steps or self._progress.is_over
         if last or signal is not None or self._is_time_to_save(step):
             self._save(arrays)
         if signal is not None and not last:
             raise RunStopped(step, signal)
+
+    def _is_end_of_span(self, step: int) -> bool:
+        return step == self._settings.steps or step % self._settings.eval_every == 0
 
     def _evaluated(self, values: dict[str, float], arrays: dict[str, Any]) -> None:
         step = self._progress.step

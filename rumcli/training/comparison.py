@@ -8,96 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from rumcli import config
-from rumcli.config import ALL, BabiConfig, KeyPath, RunConfig
-from rumcli.tasks.reference import Reference
+from rumcli.config import ALL, BabiConfig, RunConfig
+from rumcli.documents.runs import Baseline, ComparedRun, ComparedRuns
 from rumcli.training.run_folder import RunFolder
 
 # What the summary of all subtasks of bAbI has in place of a task's metric.
 _MEAN = "mean_accuracy"
 
 
-@dataclass(frozen=True)
-class Row:
-    """A run and its figure.
-
-    Attributes:
-        folder: Its folder, as it was named.
-        config: Its configuration.
-        finished: Whether it has a summary.
-        steps: Steps done, as far as is recorded.
-        seconds: Of training; None if there is no evaluation yet.
-        parameters: Number of trainable weights; None if it is not known.
-        value: Of the monitored metric: the test of a finished run, else the best validation; None
-            if there is no evaluation yet.
-        split: Of the value: "test" or "validation"; None without one.
-        weights_of_step: The step at which the model had it.
-        reference: The reference levels; None if they are not known.
-        settings: The values of the keys in which the runs differ, None for one it does not have.
-    """
-
-    folder: str
-    config: RunConfig
-    finished: bool
-    steps: int
-    seconds: float | None
-    parameters: int | None
-    value: float | None
-    split: str | None
-    weights_of_step: int | None
-    reference: Reference | None
-    settings: Mapping[KeyPath, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        reference, value = self.reference, self.value
-        is_placed = reference is not None and value is not None
-        return {
-            "folder": self.folder,
-            "cell": self.config.cell.name,
-            "finished": self.finished,
-            "steps": self.steps,
-            "of_steps": self.config.train.steps,
-            "seconds": self.seconds,
-            "parameters": self.parameters,
-            "value": value,
-            "split": self.split,
-            "weights_of_step": self.weights_of_step,
-            "reference": None if reference is None else dict(vars(reference)),
-            "distance": value - reference.baseline if is_placed else None,
-            "settings": {".".join(key): setting for key, setting in self.settings.items()},
-        }
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs of one task.
-
-    Attributes:
-        task: Its name.
-        metric: What they are compared by.
-        higher_is_better: Its direction.
-        differences: The keys in which the configurations differ.
-        rows: The runs, the best first, those without a figure last.
-    """
-
-    task: str
-    metric: str
-    higher_is_better: bool
-    differences: list[KeyPath]
-    rows: list[Row]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return {
-            "task": self.task,
-            "metric": self.metric,
-            "higher_is_better": self.higher_is_better,
-            "differences": [".".join(key) for key in self.differences],
-            "runs": [row.to_json() for row in self.rows],
-        }
-
-
-def compare(folders: Sequence[RunFolder]) -> list[Group]:
+def compare(folders: Sequence[RunFolder]) -> list[ComparedRuns]:
     """Put runs side by side: a group for each task, in the order in which they were named.
 
     Raises:
@@ -138,13 +57,18 @@ class _Run:
         return f"{task.name}, all subtasks" if is_all else task.name
 
     @property
-    def reference(self) -> tuple[str, Reference] | None:
+    def reference(self) -> tuple[str, Baseline] | None:
         """The monitored metric and its levels; None if they are not known."""
         found = self.folder.reference
         try:
             levels = [float(found[name]) for name in ("level", "solved")] if found else []
             if found and levels[0] != levels[1]:
-                return str(found["of"]), Reference(str(found["label"]), *levels)
+                return str(found["of"]), Baseline(
+                    label=str(found["label"]),
+                    baseline=levels[0],
+                    solved=levels[1],
+                    published=None,
+                )
         except (KeyError, TypeError, ValueError):
             pass
         return None
@@ -165,36 +89,47 @@ class _Run:
         return best[0], "validation", best[1]
 
 
-def _group(kind: str, runs: list[_Run]) -> Group:
+def _group(kind: str, runs: list[_Run]) -> ComparedRuns:
     references = [run.reference for run in runs]
     metric, known = next((found for found in references if found), (_guess(runs), None))
     higher = known.solved > known.baseline if known else metric.endswith("accuracy")
     varying = config.varying([run.config for run in runs])
-    rows = [
-        _row(run, metric, higher, {key: values[number] for key, values in varying.items()})
+    varying = {".".join(key): values for key, values in varying.items()}
+    compared = [
+        _compared(run, metric, higher, {key: values[number] for key, values in varying.items()})
         for number, run in enumerate(runs)
     ]
-    rows.sort(key=lambda row: _rank(row.value, higher))
-    return Group(kind, metric, higher, list(varying), rows)
+    compared.sort(key=lambda run: _rank(run.value, higher))
+    return ComparedRuns(
+        task=kind,
+        metric=metric,
+        higher_is_better=higher,
+        differences=list(varying),
+        runs=compared,
+    )
 
 
-def _row(run: _Run, metric: str, higher: bool, settings: dict[KeyPath, Any]) -> Row:
+def _compared(run: _Run, metric: str, higher: bool, settings: dict[str, Any]) -> ComparedRun:
     value, split, step = run.best(metric, higher)
     last = run.records[-1] if run.records else {}
-    reference = run.reference
+    monitored, reference = run.reference or (None, None)
+    if monitored != metric:
+        reference = None
     done = run.summary.get("steps", last.get("step"))
     parameters = run.summary.get("parameters", run.plan.get("parameters"))
-    return Row(
+    return ComparedRun(
         folder=str(run.folder.path),
-        config=run.config,
+        cell=run.config.cell.name,
         finished=bool(run.summary),
         steps=_whole(done) or 0,
+        of_steps=run.config.train.steps,
         seconds=_number(run.summary.get("seconds", last.get("seconds"))),
         parameters=_whole(parameters),
         value=value,
         split=split,
         weights_of_step=step,
-        reference=reference[1] if reference and reference[0] == metric else None,
+        reference=reference,
+        distance=None if reference is None or value is None else value - reference.baseline,
         settings=settings,
     )
 

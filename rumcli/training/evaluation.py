@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+from pydantic import ValidationError
 
+from rumcli import suggest
 from rumcli.config import Split
-from rumcli.errors import RunError
+from rumcli.config.explain import expected
+from rumcli.documents.results import Evaluation
+from rumcli.errors import ConfigError, RunError
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.material import Material
@@ -55,15 +59,11 @@ def evaluate_run(
         ConfigError: If the task's material is missing or wrong, or a figure is unknown.
     """
     task, model, step = restore_run(folder, split, which, material)
+    check_outcome(task, folder, split)
     requirements.check_names(required, requirements.figures(task))
     report(f"evaluating the {split} split")
     values = evaluate(task, model, split)
-    found = {
-        "task": task.config.task.name,
-        "cell": task.config.cell.name,
-        **outcome(task, split, step, values),
-        "folder": str(folder.path),
-    }
+    found = outcome(task, folder, split, step, values)
     return found if look is None else {**found, **look(task, model)}
 
 
@@ -127,12 +127,33 @@ def levels(task: Task) -> dict[str, Any]:
     }
 
 
-def outcome(task: Task, split: Split, step: int, values: dict[str, float]) -> dict[str, Any]:
-    """Put an evaluation beside the task's reference level, as `summary.json` has it.
+def check_outcome(task: Task, folder: RunFolder, split: Split) -> None:
+    """Check that the keys of a user's own task fit into the documents, before the work begins.
+
+    Raises:
+        ConfigError: If a value of the task has another type than its key has in the documents.
+    """
+    values = task.complete({"loss": 1.0, task.metric: 1.0})
+    try:
+        Evaluation.read(outcome(task, folder, split, 0, values))
+    except ValidationError as error:
+        finding = error.errors()[0]
+        key = ".".join(map(str, finding["loc"]))
+        given = suggest.shown(finding["input"])
+        raise ConfigError(
+            f"{type(task).__name__}: {key}: expected {expected(finding)}, got {given}"
+        ) from error
+
+
+def outcome(
+    task: Task, folder: RunFolder, split: Split, step: int, values: dict[str, float]
+) -> dict[str, Any]:
+    """Return the common keys of `summary.json` and of the document of `rum eval`.
 
     Args:
         task: The task.
-        split: What was evaluated.
+        folder: The directory of the run.
+        split: The evaluated split.
         step: The step that the weights are of.
         values: Loss, metric and what follows from them.
     """
@@ -140,6 +161,8 @@ def outcome(task: Task, split: Split, step: int, values: dict[str, float]) -> di
     monitored = values[task.monitor]
     source = {} if task.source is None else {"data": task.source}
     return {
+        "task": task.config.task.name,
+        "cell": task.config.cell.name,
         **task.details,
         **source,
         "split": str(split),
@@ -151,4 +174,5 @@ def outcome(task: Task, split: Split, step: int, values: dict[str, float]) -> di
         "distance": monitored - reference.baseline,
         "fraction_of_the_way": reference.fraction(monitored),
         "beaten": reference.is_beaten(monitored),
+        "folder": str(folder.path),
     }

@@ -14,6 +14,7 @@ import numpy as np
 
 from rumcli import files
 from rumcli.config import Split
+from rumcli.documents.runs import Export, TensorSpec
 from rumcli.errors import RunError
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
@@ -35,7 +36,7 @@ def export(
     path: Path,
     material: Material | None,
     report: Callable[[str], None] = lambda text: None,
-) -> dict[str, Any]:
+) -> Export:
     """Write the model of a run to a file or folder, which is there in the end only if it is right.
 
     Args:
@@ -73,20 +74,20 @@ def export(
                 f"up to {difference:.1e}, of at most {scale:.1e}; nothing was written"
             )
         size = sum(file.stat().st_size for file in [aside, *aside.rglob("*")] if file.is_file())
-    return {
-        "run": str(folder.path),
-        "task": run.task.name,
-        "cell": run.cell.name,
-        "weights_of_step": checkpoint.step,
-        "format": kind,
-        "path": str(path),
-        "bytes": size,
-        "inputs": _describe({part.name: part for part in written.inputs}),
-        "outputs": _describe(_by_name(written.output)),
-        "examples_compared": examples,
-        "largest_difference": difference,
-        "tolerance": tolerance,
-    }
+    return Export(
+        run=str(folder.path),
+        task=run.task.name,
+        cell=run.cell.name,
+        weights_of_step=checkpoint.step,
+        format=kind,
+        path=str(path),
+        bytes=size,
+        inputs=_describe({part.name: part for part in written.inputs}),
+        outputs=_describe(_by_name(written.output)),
+        examples_compared=examples,
+        largest_difference=difference,
+        tolerance=tolerance,
+    )
 
 
 def _compare(
@@ -110,8 +111,8 @@ def _by_name(outputs: Any) -> dict[str, Any]:
     return outputs if isinstance(outputs, dict) else {"logits": outputs}
 
 
-def _describe(tensors: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _describe(tensors: Mapping[str, Any]) -> list[TensorSpec]:
     return [
-        {"name": name, "shape": list(tensor.shape), "dtype": tensor.dtype}
+        TensorSpec(name=name, shape=list(tensor.shape), dtype=tensor.dtype)
         for name, tensor in tensors.items()
     ]

@@ -13,6 +13,7 @@ import numpy as np
 
 from rumcli import files
 from rumcli.cells import make, original
+from rumcli.documents.runs import ImportedCell
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import formats, prefix
 
@@ -82,7 +83,7 @@ def scope_of(checkpoint: Checkpoint, wanted: str | None) -> str:
 
 def import_cell(
     checkpoint: Checkpoint, scope: str, cell: str, path: Path, **options: Any
-) -> dict[str, Any]:
+) -> ImportedCell:
     """Write a RUM with the weights of a checkpoint, which is there in the end only if it is right.
 
     Args:
@@ -114,20 +115,20 @@ def import_cell(
                 "nothing was written"
             )
         size = aside.stat().st_size
-    return {
-        "checkpoint": str(checkpoint.path),
-        "scope": scope,
-        "cell": cell,
-        "features": found.features,
-        "units": found.units,
-        "update_gate": found.update_gate,
-        "layer_norm": found.layer_norm,
+    return ImportedCell(
+        checkpoint=str(checkpoint.path),
+        scope=scope,
+        cell=cell,
+        features=found.features,
+        units=found.units,
+        update_gate=found.update_gate,
+        layer_norm=found.layer_norm,
         **options,
-        "variables": {name: list(theirs) for name, theirs in found.names.items()},
-        "path": str(path),
-        "bytes": size,
-        "largest_difference": difference,
-    }
+        variables={name: list(theirs) for name, theirs in found.names.items()},
+        path=str(path),
+        bytes=size,
+        largest_difference=difference,
+    )
 
 
 def _model(found: original.OriginalCell, cell: str, options: dict[str, Any]) -> keras.Model:

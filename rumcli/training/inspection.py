@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rumcli.config import RunConfig, Split
+from rumcli.documents import runs as documents
 from rumcli.tasks.inside import Seen, look
 from rumcli.tasks.material import Material
 from rumcli.training.evaluation import restore_run
@@ -59,40 +60,41 @@ class Inspection:
     seen: Seen | None
     landscape: Landscape | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers, of JSON's own types; of the example only what was asked for."""
+    def document(self) -> documents.Inspection:
+        """Return the numbers of the requested views."""
         request = self.request
-        found: dict[str, Any] = {
-            "task": self.run.task.name,
-            "cell": self.run.cell.name,
-            "split": str(request.split),
-            "weights_of_step": self.step,
-            "folder": self.folder,
-        }
+        found: dict[str, Any] = {}
         if self.seen is not None:
-            found["example"] = {
-                "number": request.example,
-                "steps": self.seen.steps,
-                "layers": [
-                    {
-                        "name": layer.name,
-                        "part": one.part or None,
-                        "backwards": layer.backwards,
+            found["example"] = documents.TracedExample(
+                number=request.example,
+                steps=self.seen.steps,
+                layers=[
+                    documents.LayerTrace(
+                        name=layer.name,
+                        part=one.part or None,
+                        backwards=layer.backwards,
                         **_chosen(one, request.views),
-                    }
+                    )
                     for layer in self.seen.layers
                     for one in layer.traces
                 ],
-            }
+            )
         if self.landscape is not None:
-            found["landscape"] = {
-                "seed": request.seed,
-                "batches": self.landscape.batches,
-                "samples": self.landscape.samples,
-                "ticks": self.landscape.ticks.tolist(),
-                "losses": self.landscape.losses.tolist(),
-            }
-        return found
+            found["landscape"] = documents.LossLandscape(
+                seed=request.seed,
+                batches=self.landscape.batches,
+                samples=self.landscape.samples,
+                ticks=self.landscape.ticks.tolist(),
+                losses=self.landscape.losses.tolist(),
+            )
+        return documents.Inspection(
+            task=self.run.task.name,
+            cell=self.run.cell.name,
+            split=request.split,
+            weights_of_step=self.step,
+            folder=self.folder,
+            **found,
+        )
 
 
 def _chosen(one: Any, views: Collection[str]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class Progress:
         skipped_in_a_row: How many of them there were since the last good step.
         reached: Whether the last evaluation was what `train.until` asks for, so that no step
             follows.
+        stopped_by: The path of the user's callback that stopped the run; None if none did.
         running_metrics: Where the means of a span stood when the run was stopped within it.
     """
 
@@ -32,8 +33,14 @@ class Progress:
     skipped: int = 0
     skipped_in_a_row: int = 0
     reached: bool = False
+    stopped_by: str | None = None
     running_metrics: Mapping[str, np.ndarray] = field(default_factory=dict)
     _last: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no step follows, whatever the number of steps."""
+        return self.reached or self.stopped_by is not None
 
     def advance(self, now: float) -> None:
         """Count one step, which ended at `now` (seconds of a monotonic clock)."""
@@ -56,4 +63,5 @@ class Progress:
             "skipped": self.skipped,
             "skipped_in_a_row": self.skipped_in_a_row,
             "reached": self.reached,
+            "stopped_by": self.stopped_by,
         }

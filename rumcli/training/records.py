@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rumcli import json_parser
+from rumcli.documents.base import Absent
+from rumcli.documents.results import Reference, Summary
 
 LARGEST = 2**26  # bytes of a file; a million of evaluations have half of that
 _LARGEST_STEP = 2**62
@@ -35,33 +37,29 @@ class _Record(_AtStep):
     seconds: _Seconds = 0.0
 
 
-class _Reference(_Ours):
+class _Reference(Reference):
+    model_config = ConfigDict(allow_inf_nan=False)
+
     of: _Name
     label: _Name
-    level: _Number
-    solved: _Number
-    published: _Number | None = None
 
 
-class _Summary(_Ours):
+class _Summary(Summary):
+    model_config = ConfigDict(allow_inf_nan=False)
+
     task: _Name
     cell: _Name
-    split: _Name
     metric: _Name
     steps: _Step
     seconds: _Seconds
-    parameters: Annotated[int, Field(ge=0)]
     weights_of_step: _Step
     loss: _Number
-    perplexity: _Number | None = None
-    beaten: bool
     reference: _Reference
     folder: _Text
-    data: _Text = ""
-    subtask: int = 1
-    subtask_name: _Name = " "
-    level: _Name = " "
-    reached: _Name | None = None
+    data: _Text | Absent = None
+    subtask_name: _Name | Absent = None
+    reached: _Name | None
+    stopped_by: _Name | None = None
 
 
 class _Best(_Ours):
@@ -75,6 +73,7 @@ class _Progress(_Ours):
     skipped: _Step = 0
     skipped_in_a_row: _Step = 0
     reached: bool = False
+    stopped_by: _Text | None = None
 
 
 class _Backup(_Ours):

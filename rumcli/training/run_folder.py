@@ -223,8 +223,10 @@ class RunFolder:
     def finished(self, run: RunConfig) -> dict[str, Any] | None:
         """Return the summary if nothing of a run is left to be trained; else None."""
         found = self.summary()
-        is_done = found and (found.get("reached") or found["steps"] == run.train.steps)
-        return found if is_done else None
+        if not found:
+            return None
+        is_over = found.get("reached") or found.get("stopped_by")
+        return found if is_over or found["steps"] == run.train.steps else None
 
     def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:
         """Add one line to `metrics.jsonl`, or to another file of records, and flush it."""

@@ -11,9 +11,10 @@ from typing import Any
 
 import keras
 
-from rumcli import documents, folders
+from rumcli import folders
 from rumcli.config import RunConfig
 from rumcli.data.babi.subtasks import SUBTASKS, name_of
+from rumcli.documents.results import SubtaskResult, SuiteSummary
 from rumcli.training import material as materials
 from rumcli.training.listener import Listener
 from rumcli.training.run_folder import CONFIG, RunFolder
@@ -85,28 +86,27 @@ def check(run: RunConfig, folder: RunFolder | None) -> None:
 def summarize(run: RunConfig, folder: RunFolder, summaries: list[dict[str, Any]]) -> dict[str, Any]:
     """Put the results of all subtasks together."""
     accuracies = [summary["accuracy"] for summary in summaries]
-    return {
-        "schema": documents.schema("train-all"),
-        "task": run.task.name,
-        "cell": run.cell.name,
-        "steps": run.train.steps,
-        "seconds": round(sum(summary["seconds"] for summary in summaries), 3),
-        "split": summaries[0]["split"],
-        "mean_accuracy": sum(accuracies) / len(accuracies),
-        "passed": sum(accuracy >= PASSED for accuracy in accuracies),
-        "passed_from": PASSED,
-        "published_means": PUBLISHED,
-        "subtasks": [
-            {
-                "subtask": number,
-                "name": name_of(number),
+    return SuiteSummary(
+        task=run.task.name,
+        cell=run.cell.name,
+        steps=run.train.steps,
+        seconds=round(sum(summary["seconds"] for summary in summaries), 3),
+        split=summaries[0]["split"],
+        mean_accuracy=sum(accuracies) / len(accuracies),
+        passed=sum(accuracy >= PASSED for accuracy in accuracies),
+        passed_from=PASSED,
+        published_means=PUBLISHED,
+        subtasks=[
+            SubtaskResult(
+                subtask=number,
+                name=name_of(number),
+                majority=summary["reference"]["level"],
                 **{key: summary[key] for key in _KEPT},
-                "majority": summary["reference"]["level"],
-            }
+            )
             for number, summary in zip(SUBTASKS, summaries, strict=True)
         ],
-        "folder": str(folder.path),
-    }
+        folder=str(folder.path),
+    ).to_dict()
 
 
 def _finished(run: RunConfig, folder: RunFolder, number: int) -> dict[str, Any] | None:

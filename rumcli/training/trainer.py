@@ -12,8 +12,9 @@ from typing import Any
 import keras
 from keras import tree
 
-from rumcli import bounds, documents
+from rumcli import bounds
 from rumcli.config import RunConfig, Split
+from rumcli.documents.results import Summary
 from rumcli.errors import ConfigError
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
@@ -27,18 +28,20 @@ from rumcli.training import (
     session,
     state,
     tensorboard,
+    user_callbacks,
 )
 from rumcli.training import material as materials
 from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
 from rumcli.training.dataset import evaluation_batches, training_batches
-from rumcli.training.evaluation import evaluate, levels, outcome
+from rumcli.training.evaluation import check_outcome, evaluate, levels, outcome
 from rumcli.training.group import ALONE, Group
 from rumcli.training.listener import Listener, Plan
 from rumcli.training.progress import Progress
 from rumcli.training.requirements import Requirement
 from rumcli.training.run_folder import RunFolder
 from rumcli.training.stopping import StopRequest
+from rumcli.training.user_callbacks import UserCallback
 
 
 def train(
@@ -79,10 +82,12 @@ def train(
     material = material or materials.for_training(run, folder)
     session.prepare(run)
     task = registry.make(run, material)
+    check_outcome(task, folder, Split.TEST)
     requirements.check_names(required, [*requirements.figures(task), *requirements.OF_TRAINING])
     if run.train.until is not None:
         known = requirements.validated(task)
         requirements.check_names([bounds.read(run.train.until)], known, "train.until")
+    made = user_callbacks.make(run.train.callbacks)
     memory.check(task, None)
     with memory.explained(task, None):
         model = task.model()
@@ -92,7 +97,7 @@ def train(
     try:
         progress = _resume(task, model, folder, listener, group)
         with folder.writing():
-            is_done = progress.reached or progress.step == run.train.steps
+            is_done = progress.is_over or progress.step == run.train.steps
             made_with = environment.describe(run.seed)
             made_with |= {"devices": group.devices, "processes": group.count}
             folder.begin(made_with, finished=is_done)
@@ -100,23 +105,29 @@ def train(
             materials.remember(material, folder)
         listener.started(_plan(task, model, progress, folder))
         callback = RunCallback(task, folder, progress, listener, request, group)
+        # Before ours, so that a checkpoint has all that they change.
+        own = [UserCallback(*one, progress, folder) for one in made]
         validation = evaluation_batches(task, Split.VALIDATION, group)
         for part in _parts(progress.step, run.train.steps, run.train.eval_every):
-            if progress.reached:
+            if progress.is_over:
                 break
             signal = group.agree(request.signal)
             if signal is not None:  # before the first step
                 raise RunStopped(progress.step, signal)
+            epoch = part.first_step // run.train.eval_every
             with memory.explained(task, model):
                 model.fit(
                     training_batches(task, part.first_step, group),
                     steps_per_epoch=part.span,
-                    epochs=part.spans,
+                    initial_epoch=epoch,
+                    epochs=epoch + part.spans,
                     validation_data=validation,
-                    callbacks=[callback],
+                    callbacks=[*own, callback],
                     shuffle=False,
                     verbose=0,
                 )
+        for one in own:
+            one.finish()
         listener.testing()
         return _finish(task, model, folder, progress, listener, group)
     finally:
@@ -174,6 +185,7 @@ def _resume(
         skipped=checkpoint.progress.get("skipped", 0),
         skipped_in_a_row=checkpoint.progress.get("skipped_in_a_row", 0),
         reached=checkpoint.progress.get("reached", False),
+        stopped_by=checkpoint.progress.get("stopped_by"),
         running_metrics=state.metrics_among(checkpoint.arrays),
     )
 
@@ -229,18 +241,17 @@ def _finish(
         state.restore_weights(model, best.arrays)
         weights_of = best.step
     values = evaluate(task, model, Split.TEST, group)
-    summary = {
-        "schema": documents.schema("train"),
-        "task": task.config.task.name,
-        "cell": task.config.cell.name,
-        "parameters": count_weights(model),
-        "steps": progress.step,
-        "seconds": round(progress.seconds, 3),
-        "reached": task.config.train.until if progress.reached else None,
-        "skipped_steps": progress.skipped,
-        **outcome(task, Split.TEST, weights_of, values),
-        "folder": str(folder.path),
-    }
+    summary = Summary.read(
+        {
+            **outcome(task, folder, Split.TEST, weights_of, values),
+            "parameters": count_weights(model),
+            "steps": progress.step,
+            "seconds": round(progress.seconds, 3),
+            "reached": task.config.train.until if progress.reached else None,
+            "stopped_by": progress.stopped_by,
+            "skipped_steps": progress.skipped,
+        }
+    ).to_dict()
     with folder.writing():
         folder.write_json("summary.json", summary)
     return summary

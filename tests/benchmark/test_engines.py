@@ -10,7 +10,7 @@ from rumcli.benchmark.engines import Engine
 from rumcli.benchmark.timing import Timing
 from rumcli.errors import ConfigError, RunError
 
-TINY = Case("copying", steps=5, batch=4, features=10, units=6, classes=9)
+TINY = Case(name="copying", steps=5, batch=4, features=10, units=6, classes=9)
 
 
 class InOrder:

@@ -1,4 +1,3 @@
-import dataclasses
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +9,7 @@ from rumcli.benchmark.memory import peak
 from rumcli.benchmark.timing import Timing, yardstick
 from rumcli.errors import RunError
 
-TINY = Case("copying", steps=5, batch=4, features=10, units=6, classes=9)
+TINY = Case(name="copying", steps=5, batch=4, features=10, units=6, classes=9)
 
 
 TENSORFLOW = {"backend": "tensorflow", "tensorflow": "2.21", "accelerators": []}
@@ -38,7 +37,7 @@ def test_every_round_measures_every_subject_and_the_yardstick():
 
 
 def test_plain_and_fused_cells_share_weights():
-    case = dataclasses.replace(TINY, return_sequences=False)
+    case = TINY.model_copy(update={"return_sequences": False})
     for subject in cases.subjects(case, ["arum"], "jax")[:1]:
         step = measure.prepare(case, subject)
         assert step.parameters == 10 * 6 + 16 * 12 + 12 + 6 * 9 + 9
@@ -147,7 +146,7 @@ def test_document_separates_machine_series_and_cases():
 @pytest.mark.slow
 def test_memory_is_measured_in_a_separate_process():
     small = peak(TINY, Subject("rnn", "rnn"), "tensorflow")
-    large = peak(dataclasses.replace(TINY, batch=40_000), Subject("rnn", "rnn"), "tensorflow")
+    large = peak(TINY.model_copy(update={"batch": 40_000}), Subject("rnn", "rnn"), "tensorflow")
     # Inputs alone: 40,000 × 5 × 10 numbers; several arrays of 40,000 × 5 × 6.
     assert 50e6 < small < large - 20e6
 

@@ -8,7 +8,7 @@ from rumcli.benchmark.cases import Case
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-CASE = Case("copying", steps=5, batch=4, features=10, units=6, classes=9)
+CASE = Case(name="copying", steps=5, batch=4, features=10, units=6, classes=9)
 
 
 def data(return_sequences):

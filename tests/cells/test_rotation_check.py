@@ -34,7 +34,7 @@ def test_one_vector_of_each_kind_is_enough():
 def test_every_size_gets_the_same_checks_under_different_names():
     results = list(check_rotation([2, 4], 16, "float32"))
 
-    by_dim = {dim: [r.name for r in results if r.dim == dim] for dim in (2, 4)}
+    by_dim = {dim: [r.check for r in results if r.dim == dim] for dim in (2, 4)}
     assert by_dim[2] == by_dim[4]
     assert len(set(by_dim[2])) == len(by_dim[2])
     assert {result.dtype for result in results} == {"float32"}

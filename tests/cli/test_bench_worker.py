@@ -8,7 +8,9 @@ import keras
 from rumcli.benchmark.cases import Case, Subject
 from rumcli.cli import bench_worker
 
-TINY = Case("copying", steps=2, batch=2, features=3, units=2, classes=2, return_sequences=False)
+TINY = Case(
+    name="copying", steps=2, batch=2, features=3, units=2, classes=2, return_sequences=False
+)
 
 
 def served(*requests, debug=False):
@@ -20,7 +22,7 @@ def served(*requests, debug=False):
 def preparation(cell):
     jit = False if keras.backend.backend() == "tensorflow" else None
     subject = dataclasses.asdict(Subject(cell, cell, {}, jit))
-    return {"request": "prepare", "case": dataclasses.asdict(TINY), "subjects": [subject]}
+    return {"request": "prepare", "case": TINY.model_dump(), "subjects": [subject]}
 
 
 def test_worker_describes_its_machine_and_measures_round_by_round():

@@ -4,7 +4,6 @@ That documents are as their schemas say, `validated` asserts where the commands 
 """
 
 import ast
-import json
 import os
 import re
 import sys
@@ -16,9 +15,10 @@ import typer
 
 from rumcli import documents
 from rumcli.cli.app import app, main
+from rumcli.documents.configurations import PresetCopy
 from rumcli.reporting import output
 from tests.cli.commands import python
-from tests.documents import SCHEMAS, file_of, validated
+from tests.documents import KINDS, OPEN, SCHEMAS, validated, validator
 from tests.marks import needs_posix
 
 ROOT = Path(__file__).parents[2]
@@ -61,8 +61,10 @@ def test_the_page_lists_every_command_and_every_schema_file():
     assert sorted(file for _, file in rows) == FILES
 
 
-def test_every_kind_has_a_schema_file_and_every_file_a_kind():
-    assert sorted(map(file_of, documents.KINDS)) == FILES
+def test_every_schema_file_is_generated_from_a_model():
+    plain = [f"{kind}-{version}.json" for kind, version in documents.PLAIN.items()]
+    generated = [model.file_name() for model in documents.models().values()]
+    assert sorted([*plain, *generated]) == FILES
 
 
 def test_every_kind_is_validated_in_the_tests_of_its_command():
@@ -70,7 +72,7 @@ def test_every_kind_is_validated_in_the_tests_of_its_command():
     for path in (ROOT / "tests" / "cli").glob("test_*.py"):
         if path != Path(__file__):
             seen |= kinds_validated_in(ast.parse(path.read_text(encoding="utf-8")))
-    assert set(documents.KINDS) - seen == set()
+    assert set(KINDS) - seen == set()
 
 
 def kinds_validated_in(tree):
@@ -86,31 +88,28 @@ def kinds_validated_in(tree):
             case ast.Constant(value=kind):
                 found.add(kind)
             case ast.JoinedStr(values=[ast.Constant(value=start), *_]):
-                found |= {kind for kind in documents.KINDS if kind.startswith(start)}
+                found |= {kind for kind in KINDS if kind.startswith(start)}
     return found
 
 
-@pytest.mark.parametrize("kind", documents.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_schema_describes_every_key_and_rejects_others(kind):
-    schema = json.loads((SCHEMAS / file_of(kind)).read_text(encoding="utf-8"))
+    schema = validator(kind).schema
     jsonschema.Draft202012Validator.check_schema(schema)
-    assert schema["properties"]["schema"]["const"] == documents.schema(kind)
     assert schema["required"][0] == "schema"
     assert schema["title"]
     assert f"rum {kind.split('-')[0]}" in schema["description"]
+    assert all("description" in one for one in schema.get("$defs", {}).values())
     for one in subschemas(schema):
         keys = one.get("properties", {})
         assert set(one.get("required", [])) <= set(keys)
-        undescribed = [key for key, inner in keys.items() if "description" not in inner]
-        assert undescribed == []
-        # Only what others can add to is open.
+        # One with the description of its section has only the reference to that.
+        described = ("description", "$ref")
+        assert [k for k, inner in keys.items() if not any(d in inner for d in described)] == []
+        # The sections of a configuration are described elsewhere; versions are under the names of
+        # packages.
         if "properties" in one and one.get("additionalProperties") is not False:
-            assert kind in OPEN
-
-
-# A task of the user's own has other figures; the sections of a configuration are described
-# elsewhere; versions are under their packages' names.
-OPEN = ("train", "eval", "train-dry-run", "presets-show", "doctor", "bench")
+            assert kind in (*OPEN, "train-dry-run", "presets-show", "doctor", "bench")
 
 
 @pytest.mark.parametrize(
@@ -131,8 +130,8 @@ def test_document_that_violates_its_schema_is_detected(wrong):
         validated(wrong, "presets-copy")
 
 
-def test_kind_comes_first_in_a_document_read_from_a_file(capsys):
-    output.show_json("presets-copy", {"preset": "a", "schema": "theirs", "path": "b"})
+def test_schema_of_a_document_read_from_a_file_is_replaced(capsys):
+    output.show_document(PresetCopy.read({"preset": "a", "schema": "theirs", "path": "b"}))
     assert validated(capsys.readouterr().out, "presets-copy")["preset"] == "a"
 
 

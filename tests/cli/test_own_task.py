@@ -20,6 +20,11 @@ class Short(Copying):
     def _task(self):
         return CopyingConfig(delay=self.delay, validation_examples=16, test_examples=16)
 
+class Odd(Short):
+    @property
+    def details(self):
+        return {"subtask": "north"}
+
 def nothing(config):
     return config
 """
@@ -48,6 +53,7 @@ def test_usage_errors_are_reported_in_one_line_without_leaving_a_run(tmp_path):
     for arguments, expected in [
         (["theirs:nothing"], "task theirs:nothing: expected a rumcli.tasks.base.Task, got Run"),
         (["theirs:Short", "--set=task.options.dela=1"], "task theirs:Short(…, dela=1) fails: Type"),
+        (["theirs:Odd"], "Odd: subtask: expected an integer, got 'north'"),
         (["theirs:"], "expected a name as in package.module:Class, got 'theirs:'"),
         (["theirs:Short", "--delay=3"], "task 'custom' has no option 'delay'"),
     ]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from rumcli import config
+from rumcli.documents.results import Summary
 from rumcli.errors import ConfigError
 from rumcli.reporting import tables
 from rumcli.training.run_folder import RunFolder
@@ -27,6 +28,8 @@ SUMMARY = {
     "parameters": 528,
     "steps": 20,
     "seconds": 1.5,
+    "reached": None,
+    "skipped_steps": 0,
     "split": "test",
     "examples": 20,
     "weights_of_step": 20,
@@ -101,7 +104,7 @@ def test_accepted_summary_can_be_shown(place, content):
     (folder.path / "summary.json").write_bytes(content)
     found = attempt(folder.summary, around=place)
     if found is not None:
-        Console(file=io.StringIO()).print(tables.result(found))
+        Console(file=io.StringIO()).print(tables.result(Summary.read(found).to_dict()))
 
 
 @fuzz(fast=40, slow=3000, content=as_bytes(strategies.replaced(ENVIRONMENT)))

@@ -1,39 +1,52 @@
 import pytest
 
-from rumcli.reporting.comparison import Comparison
-from rumcli.tasks.reference import Reference
-from rumcli.training.comparison import Group, Row
-from tests import small
+from rumcli.documents.runs import Baseline, ComparedRun, ComparedRuns
+from rumcli.reporting.comparison import ComparisonTable
 from tests.rendering import render
 
-REFERENCE = Reference("memoryless", 0.5, 0.0)
-KEYS = [("cell", "name"), ("cell", "layer_norm"), ("optimizer", "schedule", "warmup_steps")]
+REFERENCE = Baseline(label="memoryless", baseline=0.5, solved=0.0, published=None)
+KEYS = ["cell.name", "cell.layer_norm", "optimizer.schedule.warmup_steps"]
 
 
 def comparison_row(**changes):
     figures = {
         "folder": "runs/a",
-        "config": small.run_config(),
+        "cell": "rum",
         "finished": True,
         "steps": 20,
+        "of_steps": 20,
         "seconds": 90.0,
         "parameters": 12345,
         "value": 0.25,
         "split": "test",
         "weights_of_step": 10,
         "reference": REFERENCE,
+        "distance": -0.25,
         "settings": dict(zip(KEYS, ("rum", True, None), strict=True)),
     }
-    return Row(**{**figures, **changes})
+    return ComparedRun(**{**figures, **changes})
 
 
-NOTHING = {"value": None, "split": None, "seconds": None, "parameters": None, "reference": None}
+NOTHING = dict.fromkeys(["value", "split", "seconds", "parameters", "reference", "distance"])
 EMPTY = comparison_row(finished=False, steps=0, **NOTHING)
-GROUP = Group("copying", "loss", False, KEYS, [comparison_row(), EMPTY])
+
+
+def comparison_group(runs, **changes):
+    values = {
+        "task": "copying",
+        "metric": "loss",
+        "higher_is_better": False,
+        "differences": KEYS,
+        "runs": runs,
+    }
+    return ComparedRuns(**{**values, **changes})
+
+
+GROUP = comparison_group([comparison_row(), EMPTY])
 
 
 def render_comparison(width, group=GROUP, labels=("a", "[bold]b[/bold]")):
-    return render(Comparison(group, labels), width)
+    return render(ComparisonTable(group, labels), width)
 
 
 def test_wide_terminal_shows_a_run_as_a_row():
@@ -51,7 +64,7 @@ def test_wide_terminal_shows_a_run_as_a_row():
 
 
 def test_run_stopped_at_its_threshold_is_shown_as_finished():
-    group = Group("copying", "loss", False, KEYS, [comparison_row(steps=10)])
+    group = comparison_group([comparison_row(steps=10)])
     assert " of 20" not in render_comparison(200, group, ("a",))
 
 
@@ -67,9 +80,9 @@ def test_narrow_terminal_truncates_nothing(width):
 
 
 def test_a_narrow_table_stays_a_table_where_it_fits():
-    few = Group(
-        "recall", "accuracy", True, [], [comparison_row(settings={}, value=0.2, reference=None)]
-    )
+    run = comparison_row(settings={}, value=0.2, reference=None, distance=None)
+    changes = {"task": "recall", "metric": "accuracy", "higher_is_better": True}
+    few = comparison_group([run], differences=[], **changes)
     text = render_comparison(60, few, ["a"])
     assert "20.0%" in text
     assert "highest accuracy first" in text

@@ -51,7 +51,7 @@ def test_the_best_run_comes_first(tmp_path, task, name, expected):
         for place, value in figures.items()
     ]
     (group,) = compare(folders)
-    found = [RunFolder(tmp_path / row.folder).path.name for row in group.rows]
+    found = [RunFolder(tmp_path / row.folder).path.name for row in group.runs]
     assert found == (expected or ["high", "middle", "low"])
     assert group.metric == name
     assert group.higher_is_better is (expected is None)
@@ -67,13 +67,13 @@ def test_finished_run_has_its_test_and_unfinished_run_its_best_validation(tmp_pa
     ]
     (group,) = compare(folders)
     keys = ("split", "value", "weights_of_step", "steps", "seconds", "parameters", "finished")
-    assert [tuple(getattr(row, key) for key in keys) for row in group.rows] == [
+    assert [tuple(getattr(row, key) for key in keys) for row in group.runs] == [
         ("validation", 0.2, 20, 30, 6.0, 55, False),
         ("test", 0.25, 10, 20, 9.0, 77, True),
         (None, None, None, 0, None, 55, False),
     ]
-    assert group.rows[0].reference.label == "memoryless"
-    distances = [row["distance"] for row in group.to_json()["runs"]]
+    assert group.runs[0].reference.label == "memoryless"
+    distances = [run.distance for run in group.runs]
     assert distances == [pytest.approx(-0.3), pytest.approx(-0.25), None]
 
 
@@ -88,8 +88,8 @@ def test_each_task_is_a_separate_group(tmp_path):
     ]
     groups = compare(folders)
     assert [group.task for group in groups] == ["recall", "copying", "babi, all subtasks"]
-    assert [group.differences for group in groups] == [[], [("train", "steps")], []]
-    assert [row.value for row in groups[2].rows] == [0.6, 0.4]
+    assert [group.differences for group in groups] == [[], ["train.steps"], []]
+    assert [row.value for row in groups[2].runs] == [0.6, 0.4]
 
 
 def test_settings_stay_with_their_run_when_the_order_changes(tmp_path):
@@ -100,9 +100,9 @@ def test_settings_stay_with_their_run_when_the_order_changes(tmp_path):
         for seed, value in ((1, 0.3), (2, 0.2))
     ]
     (group,) = compare(folders)
-    assert [(row.config.seed, row.settings) for row in group.rows] == [
-        (2, {("seed",): 2}),
-        (1, {("seed",): 1}),
+    assert [(run.folder, run.settings) for run in group.runs] == [
+        (str(tmp_path / "2"), {"seed": 2}),
+        (str(tmp_path / "1"), {"seed": 1}),
     ]
 
 
@@ -114,8 +114,8 @@ def test_runs_without_a_plan_are_compared_by_their_records(tmp_path, task, name)
     records = [{**record, f"val_{name}": n} for n, record in enumerate(records, 1)]
     (group,) = compare([write_run(tmp_path / "a", small.run_config(task), records)])
     assert group.metric == name
-    assert group.rows[0].value == (2 if name == "accuracy" else 1)
-    assert group.rows[0].reference is None
+    assert group.runs[0].value == (2 if name == "accuracy" else 1)
+    assert group.runs[0].reference is None
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_foreign_summary_is_ignored(tmp_path, content):
     folder = write_run(tmp_path / "a", small.run_config(), validations("loss", 0.4), content)
     (tmp_path / "a" / "metrics.jsonl").open("a").write('[1]\n{"step": null}\n{"val_')
     (group,) = compare([folder])
-    assert group.rows[0].value == 0.4
+    assert group.runs[0].value == 0.4

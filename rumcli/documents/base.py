@@ -1,0 +1,105 @@
+"""The base of all documents, their JSON schema, and types that several of them share."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+)
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSchema
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# The type of a key that is left out of the document unless it is set, as in `int | Absent`.
+Absent = SkipJsonSchema[None]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Seconds = Annotated[float, Field(ge=0)]
+# A range that is not enforced: rounding may leave it, and must not end a command.
+Share = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+FOLDER = "The run directory, as it was named."
+TASK = "The task's name; custom for one of the user's own."
+CELL = "The cell's name; custom for one of the user's own."
+WEIGHTS_OF_STEP = "The training step of the weights."
+
+
+class Section(BaseModel):
+    """A part of a document. A key that is None by default is left out unless it is set."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, from_attributes=True)
+
+    @model_serializer(mode="wrap")
+    def _leave_out(self, serialize: SerializerFunctionWrapHandler) -> Any:
+        values: dict[str, Any] = serialize(self)
+        return {k: v for k, v in values.items() if v is not None or k in self.model_fields_set}
+
+
+class Document(Section):
+    """A whole document. The first line of a subclass's docstring is the title of its schema.
+
+    Attributes:
+        kind: The name of its command; of a command's other document, with a suffix.
+        version: Grows when a key goes, or changes its type, unit or meaning.
+    """
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    @classmethod
+    def schema_name(cls) -> str:
+        """Return the first value of the document, as in `"rum/train/1"`."""
+        return f"rum/{cls.kind}/{cls.version}"
+
+    @classmethod
+    def file_name(cls) -> str:
+        """Return the name of the schema's file in `docs/schemas`."""
+        return f"{cls.kind}-{cls.version}.json"
+
+    @classmethod
+    def read(cls, content: dict[str, Any]) -> Document:
+        """Make a document of what `to_dict` returned, of this version or another one."""
+        return cls.model_validate({k: v for k, v in content.items() if k != "schema"})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document with `schema` as its first key."""
+        return {"schema": self.schema_name(), **self.model_dump()}
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON schema of the document."""
+        made = cls.model_json_schema(schema_generator=_Generator)
+        title, _, description = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")
+        name = {"const": cls.schema_name(), "description": "Kind and version of this document."}
+        return {
+            "$schema": _DIALECT,
+            **made,
+            "title": title.rstrip("."),
+            "description": " ".join(description.split()),
+            "properties": {"schema": name, **made["properties"]},
+            "required": ["schema", *made.get("required", [])],
+        }
+
+
+class _Generator(GenerateJsonSchema):
+    """JSON schemas without what only Python needs: titles of fields, and defaults."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: Any) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
+        """Return a schema with its head first, then its keys in the order of the document."""
+        head = [key for key in ("title", "description") if key in value]
+        return {key: value[key] for key in [*head, *value]}

@@ -1,0 +1,103 @@
+"""Keras callbacks of the user's own, beside the one that keeps the run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from rumcli import own_code
+from rumcli.config import CallbackConfig
+from rumcli.errors import ConfigError, RunError
+from rumcli.training.progress import Progress
+from rumcli.training.run_folder import RunFolder
+
+_FORWARDED = [
+    f"on_{part}_{edge}"
+    for part in ("epoch", "train_batch", "test", "test_batch")
+    for edge in ("begin", "end")
+]
+
+
+class UserCallback(keras.callbacks.Callback):
+    """Forwards to a callback of the user's own, and names it in its errors.
+
+    A run takes several calls of `fit`; the callback sees one.
+
+    Args:
+        path: Its path, `package.module:Class`.
+        callback: The callback.
+        progress: Progress of the run; receives the path if the callback sets
+            `model.stop_training`.
+        folder: Directory of the run.
+    """
+
+    def __init__(
+        self, path: str, callback: keras.callbacks.Callback, progress: Progress, folder: RunFolder
+    ) -> None:
+        super().__init__()
+        self._path = path
+        self._callback = callback
+        self._progress = progress
+        self._folder = folder
+        self._has_begun = False
+        for name in _FORWARDED:
+            setattr(self, name, self._forwarding(name))
+
+    def set_params(self, params: Any) -> None:
+        """Forward the parameters of `fit`."""
+        self._callback.set_params(params)
+
+    def set_model(self, model: keras.Model) -> None:
+        """Forward the model."""
+        super().set_model(model)
+        self._callback.set_model(model)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Forward the begin of the first call of `fit`."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._call("on_train_begin", logs)
+
+    def finish(self) -> None:
+        """Call `on_train_end`, after the last call of `fit`."""
+        if self._has_begun:
+            self._call("on_train_end")
+
+    def _forwarding(self, name: str) -> Any:
+        return lambda *arguments, **named: self._call(name, *arguments, **named)
+
+    def _call(self, name: str, *arguments: Any, **named: Any) -> None:
+        try:
+            getattr(self._callback, name)(*arguments, **named)
+        except Exception as error:
+            raise RunError(
+                f"callback {self._path} failed in {name}: {own_code.shown(error)}; to continue: "
+                f"{self._folder.resume_command} {own_code.TRUST}"
+            ) from error
+        # Not `self.model`, which copies all variables on JAX.
+        if self._model.stop_training and self._progress.stopped_by is None:
+            self._progress.stopped_by = self._path
+
+
+def make(configs: Sequence[CallbackConfig]) -> list[tuple[str, keras.callbacks.Callback]]:
+    """Create the callbacks of a configuration, each with its path.
+
+    Args:
+        configs: The section `train.callbacks`.
+
+    Raises:
+        ConfigError: If the code is not trusted, the call fails, or returns no Keras callback.
+    """
+    return [(one.factory, _make(one)) for one in configs]
+
+
+def _make(config: CallbackConfig) -> keras.callbacks.Callback:
+    made = own_code.make(config.factory, "callback", **config.options)
+    if not isinstance(made, keras.callbacks.Callback):
+        raise ConfigError(
+            f"callback {config.factory}: expected a keras.callbacks.Callback, "
+            f"got {type(made).__name__}"
+        )
+    return made
