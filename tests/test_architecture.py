@@ -55,7 +55,7 @@ MAY_IMPORT = {
         "json_parser",
         "machine",
     },
-    "jobs": {"training", "config", "errors", "files", "folders", "machine"},
+    "jobs": {"training", "config", "documents", "errors", "files", "folders", "machine"},
     "sweeps": {
         "jobs",
         "training",
