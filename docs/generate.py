@@ -16,6 +16,7 @@ import typer
 from rich.text import Text
 
 from rumcli import documents
+from rumcli.cli import examples
 from rumcli.cli.app import app
 from rumcli.config import presets, yaml_file
 
@@ -114,6 +115,7 @@ def _section(path: str, command: Any) -> list[str]:
         f"## {path}",
         f"    {usage}",
         _paragraphs(command.help),
+        "```sh\n" + "\n".join(examples.of(path.removeprefix("rum "))) + "\n```",
     ]
     if arguments:
         rows = [(_code(_name(argument)), _help(argument)) for argument in arguments]

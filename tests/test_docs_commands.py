@@ -9,7 +9,7 @@ import pytest
 import typer
 import yaml
 
-from rumcli.cli import app
+from rumcli.cli import app, examples
 from tests.cli import in_process
 
 from .test_docs import PAGES, ROOT
@@ -58,9 +58,10 @@ def text_of(path):
 def commands():
     found = {}
     for page in [*PAGES, *EXAMPLES]:
-        blocks, inline = code_of(text_of(page))
-        if page.name == "cli.md":  # there the blocks are forms of usage
-            blocks = []
+        text = text_of(page)
+        if page.name == "cli.md":  # its indented blocks are forms of usage
+            text = re.sub(r"^ {4}.*\n", "", text, flags=re.MULTILINE)
+        blocks, inline = code_of(text)
         for code in [*blocks, *inline]:
             for arguments in commands_in(code):
                 found.setdefault(arguments, page.name)
@@ -94,6 +95,23 @@ def parsed(arguments):
 @pytest.mark.parametrize("arguments", commands())
 def test_documented_commands_and_options_exist(arguments):
     parsed(arguments)
+
+
+def leaves(command, name=""):
+    for word, inner in getattr(command, "commands", {}).items():
+        yield from leaves(inner, f"{name} {word}".strip())
+    if not hasattr(command, "commands"):
+        yield name
+
+
+@pytest.mark.parametrize("command", list(leaves(typer.main.get_command(app.app))))
+def test_help_ends_with_two_or_three_examples_of_the_command(command, capsys):
+    assert in_process.command()([*command.split(), "--help"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.rstrip().splitlines()]
+    shown = lines[lines.index("Examples:") + 1 :]
+    assert " ".join(shown) == " ".join(examples.of(command))
+    assert 2 <= len(examples.of(command)) <= 3
+    assert all(f"{line} ".startswith(f"rum {command} ") for line in examples.of(command))
 
 
 def test_documented_command_with_an_unknown_option_is_detected():

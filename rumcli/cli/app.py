@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -16,8 +16,10 @@ from rumcli import __version__, own_code, signals
 from rumcli.cli import (
     bench,
     compare,
+    data,
     doctor,
     evaluate,
+    examples,
     export,
     gen_data,
     generate,
@@ -26,8 +28,11 @@ from rumcli.cli import (
     options,
     plot,
     presets,
+    registries,
+    report,
     reproduce,
     rotation_check,
+    runs,
     sweep,
     train,
 )
@@ -47,25 +52,35 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("train", cls=options.Command, rich_help_panel="Runs")(train.train)
-app.command("sweep", cls=options.Command, rich_help_panel="Runs")(sweep.sweep)
-app.command("reproduce", cls=options.Command, rich_help_panel="Runs")(reproduce.reproduce)
-app.command("eval", cls=options.Command, rich_help_panel="Runs")(evaluate.evaluate)
-app.command("generate", cls=options.Command, rich_help_panel="Runs")(generate.generate)
-app.command("compare", cls=options.Command, rich_help_panel="Runs")(compare.compare)
-app.command("export", cls=options.Command, rich_help_panel="Runs")(export.export)
-app.command("import-checkpoint", cls=options.Command, rich_help_panel="Runs")(
-    import_checkpoint.import_checkpoint
-)
-app.command("plot", cls=options.Command, rich_help_panel="Runs")(plot.plot)
-app.command("inspect", cls=options.Command, rich_help_panel="Runs")(inspect.inspect)
-app.add_typer(gen_data.app, name="gen-data", rich_help_panel="Data and settings")
-app.add_typer(presets.app, name="presets", rich_help_panel="Data and settings")
-app.command("doctor", cls=options.Command, rich_help_panel="This installation")(doctor.doctor)
-app.command("rotation-check", cls=options.Command, rich_help_panel="This installation")(
-    rotation_check.rotation_check
-)
-app.command("bench", cls=options.Command, rich_help_panel="This installation")(bench.bench)
+
+
+def _add(name: str, command: Callable[..., None], panel: str) -> None:
+    app.command(name, cls=options.Command, rich_help_panel=panel, epilog=examples.epilog(name))(
+        command
+    )
+
+
+_RUNS, _DATA, _HERE = "Runs", "Data and settings", "This installation"
+_add("train", train.train, _RUNS)
+_add("sweep", sweep.sweep, _RUNS)
+_add("reproduce", reproduce.reproduce, _RUNS)
+_add("runs", runs.runs, _RUNS)
+_add("eval", evaluate.evaluate, _RUNS)
+_add("generate", generate.generate, _RUNS)
+_add("compare", compare.compare, _RUNS)
+_add("report", report.report, _RUNS)
+_add("export", export.export, _RUNS)
+_add("import-checkpoint", import_checkpoint.import_checkpoint, _RUNS)
+_add("plot", plot.plot, _RUNS)
+_add("inspect", inspect.inspect, _RUNS)
+_add("cells", registries.cells, _DATA)
+_add("tasks", registries.tasks, _DATA)
+_add("data", data.data, _DATA)
+app.add_typer(gen_data.app, name="gen-data", rich_help_panel=_DATA)
+app.add_typer(presets.app, name="presets", rich_help_panel=_DATA)
+_add("doctor", doctor.doctor, _HERE)
+_add("rotation-check", rotation_check.rotation_check, _HERE)
+_add("bench", bench.bench, _HERE)
 
 
 def _show_version(asked: bool) -> None:

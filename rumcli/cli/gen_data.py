@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import babi, options, penn_treebank
+from rumcli.cli import babi, examples, options, penn_treebank
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
@@ -53,7 +53,7 @@ Format = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 
 
-@app.command(cls=options.Command)
+@app.command(cls=options.Command, epilog=examples.epilog("gen-data copying"))
 def copying(
     out: Out = None,
     count: Count = 1000,
@@ -69,7 +69,7 @@ def copying(
     _write_examples("copying", out, count, delay, split, seed, format_, force, as_json)
 
 
-@app.command(cls=options.Command)
+@app.command(cls=options.Command, epilog=examples.epilog("gen-data recall"))
 def recall(
     out: Out = None,
     count: Count = 1000,
@@ -85,8 +85,8 @@ def recall(
     _write_examples("recall", out, count, delay, split, seed, format_, force, as_json)
 
 
-app.command("babi", cls=options.Command)(babi.babi)
-app.command("ptb", cls=options.Command)(penn_treebank.ptb)
+app.command("babi", cls=options.Command, epilog=examples.epilog("gen-data babi"))(babi.babi)
+app.command("ptb", cls=options.Command, epilog=examples.epilog("gen-data ptb"))(penn_treebank.ptb)
 
 
 def _write_examples(

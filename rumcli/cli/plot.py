@@ -83,7 +83,7 @@ def plot(
         curves.Curve(label, folder.config.task.name, records[folder.path])
         for label, folder in zip(_labels(paths, folders), folders, strict=True)
     ]
-    levels = _levels(folders, key)
+    levels = levels_of(folders, key)
     if picture:
         with output.new_file(picture, force) as file:
             curves.draw(drawn, levels, key, over, file, kind, theme)
@@ -112,7 +112,7 @@ def save_curves(folder: RunFolder) -> list[float]:
     values = [record[key] for record in records if record.get(key) is not None]
     if values:
         curve = curves.Curve(folder.path.name, folder.config.task.name, records)
-        levels = _levels([folder], key)
+        levels = levels_of([folder], key)
         with files.replacing(folder.path / "curves.svg") as file:
             curves.draw([curve], levels, key, "steps", file, "svg")
     return values
@@ -182,7 +182,13 @@ def _without(key: str, path: Path, records: list[dict[str, Any]]) -> str | None:
     return f"--metric {name}: {path}: {suggest.unknown('metric', name, known)}"
 
 
-def _levels(folders: list[RunFolder], key: str) -> list[Level]:
+def levels_of(folders: list[RunFolder], key: str) -> list[Level]:
+    """Return the baselines and published results of runs.
+
+    Args:
+        folders: Run directories.
+        key: Key of the records that is drawn, as in `val_loss`.
+    """
     from rumcli.reporting.curves import Level
 
     here = [r for r in _references(folders) if f"val_{r['of']}" == key]

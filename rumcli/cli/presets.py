@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import engine, options
+from rumcli import folders
+from rumcli.cli import code, engine, examples, options
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ Name = Annotated[
 ]
 
 
-@app.command("list", cls=options.Command)
+@app.command("list", cls=options.Command, epilog=examples.epilog("presets list"))
 def list_presets(as_json: options.Json = False, debug: options.Debug = False) -> None:
     """List the presets."""
     from rumcli.config import presets
@@ -38,33 +39,63 @@ def list_presets(as_json: options.Json = False, debug: options.Debug = False) ->
     output.show(tables.presets(found.presets))
 
 
-@app.command("show", cls=options.Command)
+@app.command("show", cls=options.Command, epilog=examples.epilog("presets show"))
 def show(
-    name: Name,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Name of a preset, a run directory, or a YAML file.",
+            autocompletion=options.completing(options.presets),
+        ),
+    ],
     summary: Annotated[
         bool, typer.Option("--summary", help="Show its model instead: layers, shapes, weights.")
     ] = False,
+    trust_code: code.Trust = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Print a preset's YAML, or what its model is made of."""
+    """Print the YAML of a preset, a run or a file, or the layers of its model."""
     from rumcli.config import presets, yaml_file
     from rumcli.documents.configurations import Preset
 
-    path = presets.path_of(name)
+    source = _source(name)
+    path = presets.locate(source)
     if summary:
-        _summarize(name, as_json, debug)
+        _summarize(source, name, trust_code, as_json, debug)
     elif as_json:
         output.show_document(Preset(preset=name, config=yaml_file.read(path).values))
     else:
         output.show_text(path.read_text(encoding="utf-8"))
 
 
-def _summarize(name: str, as_json: bool, debug: bool) -> None:
+def _source(name: str) -> str:
+    """Return a name, or a file with a valid configuration: that of a run directory, or any.
+
+    Raises:
+        ConfigError: If there is none, or it is not a configuration.
+    """
+    from rumcli import config
+    from rumcli.config import presets
+    from rumcli.training.run_folder import CONFIG, RunFolder
+
+    if presets.is_name(name):
+        return name
+    path = Path(name)
+    if folders.exists(path) and path.is_dir():
+        name = str(RunFolder.open(path).path.absolute() / CONFIG)
+    config.build(name)
+    return name
+
+
+def _summarize(source: str, name: str, trusted: bool, as_json: bool, debug: bool) -> None:
     from rumcli import config
 
-    run = config.build(name)
+    run = config.build(source)
+    code.check(run, trusted, training=False)
     engine.start(debug)
+    code.admit(run, training=False)
     from rumcli.reporting import tables
     from rumcli.tasks.summary import summarize
 
@@ -77,7 +108,7 @@ def _summarize(name: str, as_json: bool, debug: bool) -> None:
         output.show(tables.model(found))
 
 
-@app.command("copy", cls=options.Command)
+@app.command("copy", cls=options.Command, epilog=examples.epilog("presets copy"))
 def copy(
     name: Name,
     destination: Annotated[

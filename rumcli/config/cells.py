@@ -48,7 +48,10 @@ class SlowRUMConfig(FastRUMConfig, _Sized):
 
 
 class RUMConfig(_Looped, SlowRUMConfig):
-    """RUM, λ = 0."""
+    """Rotational Unit of Memory, λ = 0: a state that is rotated, with gates.
+
+    Source: arXiv:1710.09537, section 3
+    """
 
 
 class SlowARUMConfig(_RotationalOptions, _Sized):
@@ -58,7 +61,10 @@ class SlowARUMConfig(_RotationalOptions, _Sized):
 
 
 class ARUMConfig(_Looped, SlowARUMConfig):
-    """RUM, λ = 1: with an associative memory."""
+    """Rotational Unit of Memory, λ = 1: the product of all rotations is an associative memory.
+
+    Source: arXiv:1710.09537, section 3.1
+    """
 
 
 class FastLNLSTMConfig(Section):
@@ -78,7 +84,10 @@ class SlowLNLSTMConfig(FastLNLSTMConfig, _Sized):
 
 
 class LNLSTMConfig(_Looped, SlowLNLSTMConfig):
-    """The layer-normalized LSTM."""
+    """LSTM with layer normalization.
+
+    Source: arXiv:1607.06450
+    """
 
 
 class _OrthogonalOptions(Section):
@@ -107,7 +116,10 @@ class FastEUNNConfig(_OrthogonalOptions):
 
 
 class EUNNConfig(FastEUNNConfig, _Sized):
-    """EUNN: a unitary matrix made of plane rotations, and modReLU."""
+    """Efficient Unitary Neural Network: a unitary matrix of plane rotations, and modReLU.
+
+    Source: arXiv:1612.05231
+    """
 
 
 class FastGORUConfig(_OrthogonalOptions):
@@ -119,7 +131,10 @@ class FastGORUConfig(_OrthogonalOptions):
 
 
 class GORUConfig(FastGORUConfig, _Sized):
-    """GORU: gates, and the orthogonal matrix of EUNN."""
+    """Gated Orthogonal Recurrent Unit: gates, and the orthogonal matrix of EUNN.
+
+    Source: arXiv:1706.02761
+    """
 
 
 class _KerasOptions(Section):
@@ -135,7 +150,10 @@ class FastLSTMConfig(_KerasOptions):
 
 
 class LSTMConfig(FastLSTMConfig, _Sized):
-    """Keras's LSTM."""
+    """LSTM of Keras.
+
+    Source: Hochreiter and Schmidhuber 1997
+    """
 
 
 class FastGRUConfig(_KerasOptions):
@@ -145,7 +163,10 @@ class FastGRUConfig(_KerasOptions):
 
 
 class GRUConfig(FastGRUConfig, _Sized):
-    """Keras's GRU."""
+    """GRU of Keras.
+
+    Source: arXiv:1406.1078
+    """
 
 
 class FastRNNConfig(_KerasOptions):
@@ -155,7 +176,10 @@ class FastRNNConfig(_KerasOptions):
 
 
 class RNNConfig(FastRNNConfig, _Sized):
-    """Keras's SimpleRNN."""
+    """Simple recurrent layer of Keras, SimpleRNN.
+
+    Source: Elman 1990
+    """
 
 
 FastCellConfig = Annotated[
@@ -182,7 +206,12 @@ SlowCellConfig = Annotated[
 
 
 class FSRNNConfig(_Looped, _Sized):
-    """A Fast-Slow RNN; its units are those of each fast cell."""
+    """Fast-Slow RNN: several fast cells in each time step, and a slow cell between them.
+
+    Its units are those of each fast cell.
+
+    Source: arXiv:1705.08639
+    """
 
     name: Literal["fsrnn"] = "fsrnn"
     fast_cells: Annotated[int, Field(ge=2, le=100, description="how many")] = 2
@@ -192,7 +221,10 @@ class FSRNNConfig(_Looped, _Sized):
 
 
 class CustomCellConfig(_Sized):
-    """A recurrent layer of the user's own: `factory(units, **options)` makes it."""
+    """Recurrent layer of your own, `package.module:Class`.
+
+    `factory(units, **options)` creates it.
+    """
 
     name: Literal["custom"] = "custom"
     factory: Code

@@ -38,21 +38,40 @@ def path_of(name: str) -> Path:
     return folder() / f"{name}.yaml"
 
 
-def read(name_or_file: str) -> yaml_file.Document:
-    """Read a preset by its name, or any YAML file by its path.
+def locate(name_or_file: str) -> Path:
+    """Return the file of a preset of the package, or the path of any other file.
 
     Args:
         name_or_file: A name without `.yaml` and `/` is a preset of the package, unless only a file
             of that name exists.
 
     Raises:
-        ConfigError: If there is no such preset or file, or it can't be parsed.
+        ConfigError: If there is no such preset.
     """
     path = Path(name_or_file)
     looks_like_file = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
-    is_shipped = lenient.name(name_or_file, names()) in names()
-    if looks_like_file or (path.is_file() and not is_shipped):
-        return yaml_file.read(path)
+    if looks_like_file or (path.is_file() and not is_name(name_or_file)):
+        return path
+    return path_of(name_or_file)
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text is the name of a preset of the package, in any case."""
+    return lenient.name(text, names()) in names()
+
+
+def read(name_or_file: str) -> yaml_file.Document:
+    """Read a preset by its name, or any YAML file by its path.
+
+    Args:
+        name_or_file: As for `locate`.
+
+    Raises:
+        ConfigError: If there is no such preset or file, or it can't be parsed.
+    """
+    path = locate(name_or_file)
+    document = yaml_file.read(path)
+    if path.parent != folder():
+        return document
     # In messages its name: where the package is installed is not the user's to edit.
-    document = yaml_file.read(path_of(name_or_file))
-    return dataclasses.replace(document, source=f"preset '{lenient.name(name_or_file, names())}'")
+    return dataclasses.replace(document, source=f"preset '{path.stem}'")

@@ -63,7 +63,12 @@ def validated_figures(task: Any) -> tuple[str, ...]:
 
 
 class CopyingConfig(Section):
-    """Copying memory. Length T + 20, ten classes in, nine out."""
+    """Copying memory: output ten symbols T time steps after they were read.
+
+    Length T + 20, ten classes in, nine out.
+
+    Source: arXiv:1511.06464, section 5.1
+    """
 
     figures: ClassVar[tuple[str, ...]] = ("symbol_accuracy", *_FIGURES)
     name: Literal["copying"] = "copying"
@@ -73,7 +78,12 @@ class CopyingConfig(Section):
 
 
 class RecallConfig(Section):
-    """Associative recall. T/2 keys with values, then one key to answer: length T + 3."""
+    """Associative recall: read keys with values, then output the value of one of the keys.
+
+    T/2 keys with values, then one key to answer: length T + 3.
+
+    Source: arXiv:1610.06258, section 4.1
+    """
 
     figures: ClassVar[tuple[str, ...]] = ("accuracy", *_FIGURES)
     name: Literal["recall"] = "recall"
@@ -88,7 +98,10 @@ class RecallConfig(Section):
 
 
 class CharactersConfig(Section):
-    """The characters of a text, each predicted from those before it."""
+    """Character-level language model: predict each character of a text.
+
+    Source: arXiv:1705.08639
+    """
 
     figures: ClassVar[tuple[str, ...]] = ("bits_per_character", "perplexity", *_FIGURES)
     name: Literal["ptb"] = "ptb"
@@ -108,7 +121,10 @@ class CharactersConfig(Section):
 
 
 class BabiConfig(Section):
-    """Questions about stories: one of the twenty subtasks of bAbI."""
+    """Question answering: read a short story and answer a question, in twenty subtasks (bAbI).
+
+    Source: arXiv:1502.05698
+    """
 
     figures: ClassVar[tuple[str, ...]] = ("accuracy", *_FIGURES)
     name: Literal["babi"] = "babi"
@@ -139,7 +155,10 @@ class BabiConfig(Section):
 
 
 class CustomTaskConfig(Section):
-    """A task of the user's own: `factory(config, **options)` makes it."""
+    """Task of your own, `package.module:Class`.
+
+    `factory(config, **options)` creates it.
+    """
 
     figures: ClassVar[tuple[str, ...]] = ()  # which only the code knows
     name: Literal["custom"] = "custom"

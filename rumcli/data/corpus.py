@@ -130,7 +130,7 @@ class Vocabulary:
         Raises:
             ConfigError: If no byte occurs that often.
         """
-        counts = _count(text, 256)
+        counts = counts_of(text, 256)
         symbols = np.flatnonzero(counts >= (unknown_below or 1))
         if len(symbols) == 0:
             raise ConfigError(
@@ -203,12 +203,18 @@ def unigram_entropy(classes: np.ndarray, size: int) -> float:
         classes: `[N]`, N ≥ 1, in 0 … size − 1.
         size: Number of classes.
     """
-    counts = _count(classes, size)
+    counts = counts_of(classes, size)
     shares = counts[counts > 0] / len(classes)
     return float(np.abs(np.sum(shares * np.log2(shares))))  # abs: a single class gives 0, not -0
 
 
-def _count(values: np.ndarray, size: int) -> np.ndarray:
+def counts_of(values: np.ndarray, size: int) -> np.ndarray:
+    """Return how often each class occurs: `[size]` int64.
+
+    Args:
+        values: `[N]` integers in 0 … size − 1.
+        size: Number of classes.
+    """
     counts = np.zeros(size, dtype=np.int64)
     for part in _parts(len(values)):
         counts += np.bincount(values[part], minlength=size)

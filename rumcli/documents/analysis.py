@@ -95,6 +95,87 @@ class Comparison(Document):
     )
 
 
+class ReportedRun(ComparedRun):
+    """A run of a report."""
+
+    label: str = Field(description="Its name in tables and curves.")
+    count: Positive | None = Field(
+        description="Number of examples or questions that the value is the mean of; null if it is "
+        "not known, or the value is no accuracy of a test."
+    )
+    standard_error: float | None = Field(
+        description="Binomial standard error of an accuracy; null without a count."
+    )
+    validations: list[float] = Field(
+        description="The metric of each validation, in order, without non-finite ones."
+    )
+    environment: dict[str, Any] = Field(
+        description="Versions and machine of its first part, from environment.json."
+    )
+    command: str = Field(description="The command that repeats the run.")
+
+
+class Report(Document):
+    """Runs of one task in a report.
+
+    Printed by rum report --json, which writes a page only if --out names one.
+    """
+
+    kind: ClassVar[str] = "report"
+
+    task: str = Field(description="The task of the runs.")
+    metric: str = Field(description="The metric that orders them.")
+    higher_is_better: bool = Field(description="Its direction.")
+    differences: list[str] = Field(
+        description="Keys in which the configurations differ, as in cell.units."
+    )
+    runs: list[ReportedRun] = Field(
+        min_length=1, description="The runs: the best first, those without a value last."
+    )
+    path: str | None = Field(description="The page that was written; null if none.")
+
+
+RunState = Literal["running", "finished", "stopped", "failed", "unbegun"]
+
+
+class ListedRun(Section):
+    """A run and its state."""
+
+    folder: str = Field(description=FOLDER)
+    state: RunState = Field(
+        description="running: a process has the directory; finished: no training steps are left; "
+        "stopped: it can be resumed; failed: its process was killed, or its sweep or table "
+        "recorded an error; unbegun: the process that created it ended before the run began."
+    )
+    message: str = Field(description="Reason of a failure or a stop, in one line; may be empty.")
+    task: str | None = Field(description="The task's name; null for an unbegun run.")
+    cell: str | None = Field(description="The cell's name; null for an unbegun run.")
+    steps: Count = Field(description="Number of training steps that are recorded or saved.")
+    of_steps: Positive | None = Field(
+        description="Number of training steps in its configuration; null for an unbegun run."
+    )
+    metric: str | None = Field(description="The monitored metric; null for an unbegun run.")
+    value: float | None = Field(
+        description="The metric: on the test split for a finished run, otherwise of the best "
+        "validation; null before the first evaluation."
+    )
+    split: _Evaluated | None = Field(description="The split of the value; null without one.")
+    reference: Baseline | None = Field(description="The baseline; null if it is not known.")
+    changed: str = Field(description="Time of its latest change: ISO 8601, in UTC.")
+    age: Seconds = Field(description="Time since its latest change, in seconds.")
+
+
+class RunList(Document):
+    """Runs and their states.
+
+    Printed by rum runs --json.
+    """
+
+    kind: ClassVar[str] = "runs"
+
+    runs: list[ListedRun] = Field(description="The runs, the one that changed last at the end.")
+
+
 class CurvePoint(Section):
     """One evaluation of a run."""
 

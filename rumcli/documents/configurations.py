@@ -66,7 +66,7 @@ class DryRun(Document):
 class PresetSettings(Section):
     """The sections of a preset."""
 
-    description: str = Field(description="A description in one sentence.")
+    description: str | Absent = Field(None, description="A description in one sentence.")
     task: Named = Field(description="The task and its data.")
     cell: Named | Absent = Field(None, description="The cell and its options.")
     model: dict[str, Any] | Absent = Field(None, description="The layers around the cell.")
@@ -79,14 +79,14 @@ class PresetSettings(Section):
 
 
 class Preset(Document):
-    """The settings of a preset.
+    """The settings of a preset, a run or a file.
 
     Printed by rum presets show --json; docs/configuration.md describes every key of the sections.
     """
 
     kind: ClassVar[str] = "presets-show"
 
-    preset: str = Field(description="Its name.")
+    preset: str = Field(description="Its name, or the run directory or file.")
     config: PresetSettings = Field(
         description="The content of its YAML file; all other settings have their defaults."
     )
@@ -102,6 +102,55 @@ class PresetCopy(Document):
 
     preset: str = Field(description="Its name.")
     path: str = Field(description="The file that was written.")
+
+
+class OptionRow(Section):
+    """One option of a cell or a task."""
+
+    name: str = Field(description="Its name, a key of the section.")
+    default: Any = Field(description="Its default, before any preset.")
+    values: str = Field(description="The values that it accepts, in words.")
+    description: str | None = Field(description="Its meaning; null if the name says it.")
+
+
+class _Registered(Section):
+    name: str = Field(description="Its name in configurations and on the command line.")
+    description: str = Field(description="A description in one sentence.")
+    source: str = Field(description="The paper.")
+    options: list[OptionRow] = Field(description="Its options, keys of its section.")
+
+
+class CellRow(_Registered):
+    """One cell of a list."""
+
+
+class CellList(Document):
+    """The cells.
+
+    Printed by rum cells --json.
+    """
+
+    kind: ClassVar[str] = "cells"
+
+    cells: list[CellRow] = Field(min_length=1, description="The cells, RUM first.")
+
+
+class TaskRow(_Registered):
+    """One task of a list."""
+
+    metrics: list[str] = Field(description="The metrics of a test.")
+    presets: list[str] = Field(description="The presets for it.")
+
+
+class TaskList(Document):
+    """The tasks.
+
+    Printed by rum tasks --json.
+    """
+
+    kind: ClassVar[str] = "tasks"
+
+    tasks: list[TaskRow] = Field(min_length=1, description="The tasks.")
 
 
 class LayerSummary(Section):

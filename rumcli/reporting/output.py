@@ -63,6 +63,16 @@ def stderr() -> Console:
     return _ProgressConsole(stderr=True)
 
 
+def stdout() -> Console:
+    """Return the console for results."""
+    return _Console(file=_stdout())
+
+
+def is_terminal() -> bool:
+    """Tell whether stdout is a terminal that can redraw lines."""
+    return sys.stdout is not None and sys.stdout.isatty() and not stdout().is_dumb_terminal
+
+
 def nowhere() -> Console:
     """Return a console like a terminal's, of which nothing is seen."""
     return Console(file=io.StringIO(), force_terminal=True)
@@ -70,7 +80,7 @@ def nowhere() -> Console:
 
 def show(renderable: RenderableType) -> None:
     """Print a table or text to stdout."""
-    _Console(file=_stdout()).print(renderable)
+    stdout().print(renderable)
 
 
 def show_document(document: Document) -> None:

@@ -68,7 +68,7 @@ class Text:
         """
         contents = {split: Content.of(corpus, split) for split in SPLITS}
         if not isinstance(unknown_below, int | None):
-            unknown_below = None if _is_penn_treebank(contents) else 1
+            unknown_below = None if is_penn_treebank(contents) else 1
         vocabulary = Vocabulary.of(corpus.train, unknown_below)
         classes = _encode(vocabulary, corpus, SPLITS)
         entropy = corpora.unigram_entropy(classes["train"], vocabulary.size)
@@ -81,7 +81,7 @@ class Text:
     @property
     def is_penn_treebank(self) -> bool:
         """Whether all three splits are those of Penn Treebank."""
-        return _is_penn_treebank(self.contents)
+        return is_penn_treebank(self.contents)
 
     def changed(self, corpus: Corpus, splits: Iterable[str]) -> list[str]:
         """Return those of the splits that are not what they were."""
@@ -128,7 +128,8 @@ class Text:
         )
 
 
-def _is_penn_treebank(contents: Mapping[str, Content]) -> bool:
+def is_penn_treebank(contents: Mapping[str, Content]) -> bool:
+    """Return whether splits, described by name, are those of Penn Treebank."""
     known = [Content(file.size, file.sha256) for file in penn_treebank.FILES]
     return [contents[split] for split in SPLITS] == known
 

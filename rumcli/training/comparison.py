@@ -77,9 +77,9 @@ class _Run:
         """Return the figure, its split, and the step that the weights were of."""
         tested = _number(self.summary.get(metric))
         if tested is not None:
-            return tested, "test", _whole(self.summary.get("weights_of_step"))
+            return tested, "test", _count(self.summary.get("weights_of_step"))
         found = [
-            (value, _whole(record.get("step")))
+            (value, _count(record.get("step")))
             for record in self.records
             if (value := _number(record.get(f"val_{metric}"))) is not None
         ]
@@ -121,10 +121,10 @@ def _compared(run: _Run, metric: str, higher: bool, settings: dict[str, Any]) ->
         folder=str(run.folder.path),
         cell=run.config.cell.name,
         finished=bool(run.summary),
-        steps=_whole(done) or 0,
+        steps=_count(done) or 0,
         of_steps=run.config.train.steps,
         seconds=_number(run.summary.get("seconds", last.get("seconds"))),
-        parameters=_whole(parameters),
+        parameters=_count(parameters),
         value=value,
         split=split,
         weights_of_step=step,
@@ -153,5 +153,5 @@ def _number(value: Any) -> float | None:
     return float(value) if is_number and math.isfinite(value) else None
 
 
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value >= 0 else None

@@ -24,6 +24,7 @@ from rumcli.errors import ConfigError, RunError
 from rumcli.training import records
 
 NAME = folders.LOCK
+FREE, HELD, ABANDONED = "free", "held", "abandoned"
 _BEAT = 10.0  # seconds between two signs of life
 _DEAD_AFTER = 60.0  # seconds without one
 _LARGEST = 1000  # bytes of a lock file
@@ -111,6 +112,44 @@ def held(folder: Path) -> Iterator[Owner | None]:
         with contextlib.suppress(OSError):
             path.unlink()
         file.close()
+
+
+def state(folder: Path) -> str:
+    """Return whether a process has a directory, without touching its lock.
+
+    The lock itself is not tried: that would make a process fail which takes it at this moment.
+
+    Args:
+        folder: The directory.
+
+    Returns:
+        `FREE`, `HELD`, or `ABANDONED` if the owner ended without releasing the lock, as a killed
+        process does. The heartbeat of an owner on another machine is compared with the clock of
+        this one.
+    """
+    path = folder / NAME
+    try:
+        age = time.time() - path.stat().st_mtime
+        found = records.parse(files.read_regular(path, _LARGEST) or b"")
+    except OSError:
+        return FREE
+    if age >= _DEAD_AFTER:
+        return ABANDONED
+    is_here = records.is_owner(found) and found["host"] == socket.gethostname()
+    return HELD if not is_here or _exists(found["process"]) else ABANDONED
+
+
+def _exists(process: int) -> bool:
+    """Tell whether a process of this machine exists."""
+    if os.name == "nt":  # there os.kill would end it; the heartbeat has to be enough
+        return True
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _claim(

@@ -2,7 +2,7 @@ import yaml
 
 from rumcli import config
 from rumcli.config import presets
-from tests.cli.commands import rum
+from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
 
 NARROW = {"COLUMNS": "60"}
@@ -53,3 +53,37 @@ def test_a_preset_is_shown_as_json(tmp_path):
 
 def test_small_ptb_preset_is_the_default_of_the_task():
     assert config.build("ptb_rum_small") == config.build("ptb")
+
+
+def test_configuration_of_a_run_is_shown(tmp_path, finished_run):
+    shown = rum("presets", "show", finished_run, cwd=tmp_path).stdout
+    assert shown == (finished_run / "config.yaml").read_text()
+    found = validated(
+        rum("presets", "show", finished_run, "--json", cwd=tmp_path).stdout, "presets-show"
+    )
+    assert found["preset"] == str(finished_run)
+    assert found["config"] == yaml.safe_load(shown)
+
+
+def test_file_is_shown_if_it_is_a_configuration(tmp_path):
+    (tmp_path / "mine.yaml").write_text("task: {name: recall}\n")
+    shown = rum("presets", "show", "mine.yaml", "--json", cwd=tmp_path).stdout
+    assert validated(shown, "presets-show")["config"] == {"task": {"name": "recall"}}
+    (tmp_path / "wrong.yaml").write_text("task: {name: recall}\nseeed: 1\n")
+    result = rum("presets", "show", "wrong.yaml", cwd=tmp_path)
+    assert_one_line(result, 2, "wrong.yaml, line 2, column 1: seeed: unknown key 'seeed'")
+
+
+def test_preset_that_does_not_exist_is_one_line(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert_one_line(rum("presets", "show", "recal", cwd=tmp_path), 2, "did you mean 'recall'?")
+    assert_one_line(rum("presets", "show", "a.yaml", cwd=tmp_path), 2, "can't read a.yaml")
+    assert_one_line(rum("presets", "show", "empty", cwd=tmp_path), 2, "empty is empty")
+
+
+def test_code_of_a_file_is_run_only_if_it_is_trusted(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "task: {name: copying}\ncell: {name: custom, factory: 'mine:Cell'}\n"
+    )
+    result = rum("presets", "show", "mine.yaml", "--summary", cwd=tmp_path)
+    assert_one_line(result, 2, "--trust-code")

@@ -131,6 +131,9 @@ COMMANDS = (
     ["eval", "run", "--split", "validation", "--examples", "2", "--checkpoint", "last"],
     ["generate", "run", "--prompt", "ab"],
     ["plot", "run", "--metric", "nothing"],
+    ["compare", "run", "--json"],
+    ["runs", "run", "--json"],
+    ["report", "run", "--markdown"],
 )
 folders = st.fixed_dictionaries({}, optional={n: st.tuples(c, kinds) for n, c in FILES.items()})
 

@@ -126,6 +126,7 @@ def test_runs_without_a_plan_are_compared_by_their_records(tmp_path, task, name)
         {"reference": {"of": "loss"}},
         {"reference": {**LEVELS["loss"], "level": None}},
         {"loss": "low", "steps": "all", "parameters": None, "seconds": True},
+        {"steps": -5, "parameters": -1, "weights_of_step": -3},
     ],
 )
 def test_foreign_summary_is_ignored(tmp_path, content):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import tarfile
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +75,27 @@ def read(
     places = {split: all_places[split][0] for split in SPLITS if split in all_places}
     stories = {split: reader.parse(contents[split], places[split]) for split in places}
     return SubtaskFiles(chosen, places, stories)
+
+
+def subtasks_in(path: Path) -> list[int]:
+    """Return the numbers of the subtasks of which there are files, whatever their languages.
+
+    Args:
+        path: As for `read`. A file that is neither an archive nor named as a file of bAbI, and a
+            path at which nothing is, have no subtasks.
+
+    Raises:
+        ConfigError: If a folder or an archive can't be read.
+    """
+    if path.is_file() and not (tarfile.is_tarfile(path) or zipfile.is_zipfile(path)):
+        names = [path.name]
+    elif path.exists():
+        with contextlib.closing(archives.entries(path)) as entries:
+            names = [entry.name for entry in entries]
+    else:
+        names = []
+    found = {int(match[1]) for match in map(_NAME.fullmatch, names) if match}
+    return sorted(found.intersection(subtasks.SUBTASKS))
 
 
 @dataclass

@@ -1,0 +1,52 @@
+"""`rum data`: a text or stories, and what a run would make of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rumcli.cli import options
+from rumcli.errors import RunError
+from rumcli.reporting import output
+
+
+def data(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="What 'rum train' takes as --data: a text file or directory, or an archive, "
+            "directory or file of bAbI.",
+        ),
+    ],
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Preset of the run, or a file. Default: ptb for a text, babi for stories.",
+            autocompletion=options.completing(options.presets),
+        ),
+    ] = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Show the splits of a text or of stories, their overlap, and the size of a run on them.
+
+    Exits with 1 if 'rum train' would reject a text, or every subtask of the stories.
+    """
+    from rumcli.documents.data import TextData
+    from rumcli.training import data_summary
+
+    with output.status() as report:
+        found = data_summary.summarize(path, preset, report)
+    is_text = isinstance(found, TextData)
+    problems = [found.problem] if is_text else [one.problem for one in found.subtasks]
+    if as_json:
+        output.show_document(found)
+    else:
+        from rumcli.reporting import data as tables
+
+        output.show(tables.text(found) if is_text else tables.stories(found))
+    if all(problems):
+        raise RunError(f"'rum train' rejects it: {problems[0]}")

@@ -1,0 +1,106 @@
+"""`rum runs`: the runs of a directory and their states."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rumcli import folders, signals
+from rumcli.cli import options
+from rumcli.errors import ConfigError
+from rumcli.reporting import output
+
+if TYPE_CHECKING:
+    from rumcli.documents.runs import ListedRun
+
+_DEFAULT = Path("runs")
+_SECONDS_BETWEEN = 2.0  # two readings
+_SECONDS_TO_STOP = 0.1
+
+
+def runs(
+    directories: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="DIR...",
+            help="Directories of runs, also those of sweeps and tables, or run directories. "
+            "Default: runs.",
+        ),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Refresh the table every two seconds until Ctrl-C.")
+    ] = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """List runs with state, progress and metric, the one that changed last at the end.
+
+    A finished run is shown with its test metric, any other run with its best validation.
+    """
+    if watch and as_json:
+        raise ConfigError("--watch and --json exclude each other")
+    if watch and not output.is_terminal():
+        raise ConfigError("--watch: stdout is not a terminal; leave out --watch")
+    places = directories or [_DEFAULT]
+    for place in directories or ():
+        _check(place)
+    found, reasons = _read(places)
+    for reason in reasons:
+        output.note(f"left out: {reason}")
+    if as_json:
+        from rumcli.documents.runs import RunList
+
+        output.show_document(RunList(runs=found))
+        return
+    if not watch and not found and not _DEFAULT.exists() and not directories:
+        output.note("there is no directory 'runs' yet; to create a run: rum train recall")
+    _show(places, found, watch)
+
+
+def _check(place: Path) -> None:
+    if not folders.exists(place):
+        raise ConfigError(f"there is no directory {place}; expected a directory of runs")
+    if not place.is_dir():
+        raise ConfigError(f"{place} is not a directory; expected a directory of runs")
+
+
+def _read(places: list[Path]) -> tuple[list[ListedRun], list[str]]:
+    from rumcli.jobs import listing
+
+    return listing.listed(list(dict.fromkeys(run for one in places for run in listing.find(one))))
+
+
+def _show(places: list[Path], found: list[ListedRun], watch: bool) -> None:
+    from rumcli.reporting.runs import RunsTable
+
+    if watch:
+        found = _watch(places, found)
+    output.show(RunsTable(found))
+
+
+def _watch(places: list[Path], found: list[ListedRun]) -> list[ListedRun]:
+    """Refresh the table until a signal arrives; return what it showed last."""
+    from rumcli.reporting.runs import RunsTable
+    from rumcli.reporting.screen import Picture
+
+    received: list[int] = []
+    # Nothing is announced: the loop ends sooner.
+    response = signals.Response("ending", delay=5.0, patience=10.0, note=received.append)
+    console = output.stdout()
+    picture = Picture(console)
+    with signals.responding(response):
+        picture.start()
+        try:
+            while not received:
+                picture.change(RunsTable(found, console.height))
+                until = time.monotonic() + _SECONDS_BETWEEN
+                while not received and time.monotonic() < until:
+                    time.sleep(_SECONDS_TO_STOP)
+                if not received:
+                    found, _ = _read(places)
+        finally:
+            picture.remove()
+    return found

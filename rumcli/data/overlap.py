@@ -1,0 +1,52 @@
+"""The fraction of a text that occurs in another one, by passages of fixed length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+PASSAGE = 64  # bytes; a power of two
+_CHUNK = 2**20
+# Odd, so that no bit is lost: one for each doubling of the length.
+_FACTORS = tuple(
+    np.uint64(0x9E3779B97F4A7C15 + 2 * number) for number in range(PASSAGE.bit_length() - 1)
+)
+
+
+def overlap(text: np.ndarray, other: np.ndarray) -> float | None:
+    """Return the fraction of the consecutive passages of a text that occur in another text.
+
+    Passages are compared by a 64-bit hash.
+
+    Args:
+        text: `[N]` uint8.
+        other: `[M]` uint8; a passage may occur at any offset.
+
+    Returns:
+        A fraction in [0, 1]; None if the text is shorter than a passage.
+    """
+    count = len(text) // PASSAGE
+    if count == 0:
+        return None
+    hashes = np.concatenate([part[::PASSAGE] for part in _hashes(text[: count * PASSAGE])])
+    wanted, inverse = np.unique(hashes, return_inverse=True)
+    found = np.zeros(len(wanted), dtype=bool)
+    for part in _hashes(other):
+        places = np.searchsorted(wanted, part)
+        places[places == len(wanted)] = 0
+        found[places[wanted[places] == part]] = True
+    return float(found[inverse].mean())
+
+
+def _hashes(text: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the hashes `[n]` of the passages at each offset, a multiple of passages at a time."""
+    for start in range(0, len(text) - PASSAGE + 1, _CHUNK):
+        part = text[start : start + _CHUNK + PASSAGE - 1].astype(np.uint64)
+        length = 1
+        for factor in _FACTORS:
+            # Unsigned integers of NumPy's arrays wrap around.
+            part = part[:-length] * factor + part[length:]
+            part ^= part >> np.uint64(29)
+            length *= 2
+        yield part

@@ -1,0 +1,161 @@
+"""Data as a run would use it: texts and stories, read by the loaders of training. No Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rumcli import config
+from rumcli.config import BabiConfig, CharactersConfig, RunConfig
+from rumcli.data import corpus as corpora
+from rumcli.data.babi import files
+from rumcli.data.babi.subtasks import name_of
+from rumcli.data.babi.words import Asked
+from rumcli.data.corpus import Corpus
+from rumcli.data.overlap import PASSAGE, overlap
+from rumcli.data.splits import SPLITS
+from rumcli.data.windows import Windows
+from rumcli.documents.data import (
+    StoriesData,
+    StorySplit,
+    StorySplits,
+    SubtaskData,
+    TextData,
+    TextRun,
+    TextSplit,
+    TextSplits,
+)
+from rumcli.errors import ConfigError
+from rumcli.tasks.passes import Passes
+from rumcli.tasks.stories import Stories
+from rumcli.tasks.text import Content, Text, is_penn_treebank
+from rumcli.training.sources import StoriesSource, TextSource
+
+
+def summarize(
+    path: Path, preset: str | None = None, report: Callable[[str], None] = lambda text: None
+) -> TextData | StoriesData:
+    """Describe the data at a path, and a run on it.
+
+    Args:
+        path: What `rum train ptb` or `rum train babi` takes as `--data`. Files named as those of
+            bAbI are stories; anything else is a text.
+        preset: Name or file of the run's preset; None: that of the task.
+        report: Receives a description of each activity that may take long.
+
+    Raises:
+        ConfigError: If there is no data, or the preset is not for this task.
+    """
+    report(f"reading {path}")
+    numbers = files.subtasks_in(path)
+    task = "babi" if numbers else "ptb"
+    run = config.build(preset, [], {("task", "name"): task, ("task", "data"): str(path)})
+    if isinstance(run.task, BabiConfig):
+        return StoriesData(
+            path=str(path),
+            preset=preset or task,
+            steps=run.train.steps,
+            batch_size=run.train.batch_size,
+            subtasks=[_subtask(run, run.task, path, number, report) for number in numbers],
+        )
+    assert isinstance(run.task, CharactersConfig)
+    return _text(run, run.task, path, preset or task)
+
+
+def _text(run: RunConfig, task: CharactersConfig, path: Path, preset: str) -> TextData:
+    corpus = TextSource(run, task).read(str(path), None)
+    contents = {split: Content.of(corpus, split) for split in SPLITS}
+    planned, problem = None, None
+    try:
+        planned = _text_run(run, task, Text.of(corpus, task.unknown_below), preset)
+    except ConfigError as error:
+        problem = str(error)
+    return TextData(
+        path=str(path),
+        splits=TextSplits(
+            **{
+                split: _text_split(corpus, split, contents[split], SPLITS[:number])
+                for number, split in enumerate(SPLITS)
+            }
+        ),
+        passage_bytes=PASSAGE,
+        penn_treebank=is_penn_treebank(contents),
+        run=planned,
+        problem=problem,
+    )
+
+
+def _text_split(corpus: Corpus, name: str, content: Content, earlier: Sequence[str]) -> TextSplit:
+    text = corpus.split(name)
+    counts, known = corpora.counts_of(text, 256), corpora.counts_of(corpus.train, 256)
+    unknown = np.flatnonzero((counts > 0) & (known == 0))
+    return TextSplit(
+        bytes=content.size,
+        sha256=content.sha256,
+        symbols=int(np.count_nonzero(counts)),
+        entropy=corpora.unigram_entropy(text, 256),
+        unknown=int(counts[unknown].sum()),
+        unknown_symbols=unknown.tolist(),
+        overlap={other: overlap(text, corpus.split(other)) for other in earlier},
+    )
+
+
+def _text_run(run: RunConfig, task: CharactersConfig, text: Text, preset: str) -> TextRun:
+    windows = Windows(text.classes["train"], run.train.batch_size, task.length)
+    return TextRun(
+        preset=preset,
+        classes=text.vocabulary.size,
+        unknown_class=text.vocabulary.has_unknown,
+        batch_size=run.train.batch_size,
+        bptt_steps=task.length,
+        windows_per_epoch=windows.windows_per_pass,
+        steps=run.train.steps,
+        epochs=run.train.steps / windows.windows_per_pass,
+    )
+
+
+def _subtask(
+    run: RunConfig, task: BabiConfig, path: Path, number: int, report: Callable[[str], None]
+) -> SubtaskData:
+    report(f"reading subtask {number}")
+    source = StoriesSource(run, task.model_copy(update={"subtask": number}))
+    common = {"subtask": number, "name": name_of(number)}
+    try:
+        stories = source.make(source.read(str(path), None))
+        source.check(stories)
+    except ConfigError as error:
+        unknown = ("splits", "words", "answers", "longest_story", "majority", "steps_per_epoch")
+        return SubtaskData(**common, **dict.fromkeys(unknown), source=None, problem=str(error))
+    lengths = np.ones(len(stories.questions["train"]))
+    return SubtaskData(
+        **common,
+        source=stories.source,
+        splits=StorySplits(
+            **{
+                split: _story_split(stories, split, SPLITS[:number])
+                for number, split in enumerate(SPLITS)
+            }
+        ),
+        words=len(stories.words.words),
+        answers=len(stories.words.answers),
+        longest_story=stories.sizes.sentences,
+        majority=stories.majority,
+        steps_per_epoch=Passes(lengths, run.train.batch_size, run.seed).batches,
+        problem=None,
+    )
+
+
+def _story_split(stories: Stories, name: str, earlier: Sequence[str]) -> StorySplit:
+    questions = [_identity(asked) for asked in stories.questions[name]]
+    shares: dict[str, float | None] = {}
+    for other in earlier:
+        known = {_identity(asked) for asked in stories.questions[other]}
+        shares[other] = sum(one in known for one in questions) / len(questions)
+    return StorySplit(questions=len(questions), overlap=shares)
+
+
+def _identity(asked: Asked) -> int:
+    statements = tuple(map(tuple, asked.statements))
+    return hash((statements, tuple(asked.question), asked.answer))
