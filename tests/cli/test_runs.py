@@ -49,7 +49,7 @@ def place(tmp_path_factory, finished_run):
     write_lock(place / "runs/live", os.getpid())
     write_lock(place / "runs/killed", ended_process())
     mark = {"state": "failed", "message": "loss is NaN"}
-    (place / "sweeps/s-1/point-1-seed-1/ended.json").write_text(json.dumps(mark))
+    (place / "sweeps/s-1/point-1-seed-1/result.json").write_text(json.dumps(mark))
     (place / "runs/unbegun").mkdir()
     write_lock(place / "runs/unbegun", ended_process())
     os.utime(place / "runs/unbegun", (time.time() - 9 * DAY,) * 2)
