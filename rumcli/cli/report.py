@@ -15,7 +15,7 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
-    from rumcli.documents.runs import Report
+    from rumcli.documents.analysis import Report
     from rumcli.training.run_folder import RunFolder
 
 _DEFAULT = Path("report.html")

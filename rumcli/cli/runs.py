@@ -14,7 +14,7 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
-    from rumcli.documents.runs import ListedRun
+    from rumcli.documents.analysis import ListedRun
 
 _DEFAULT = Path("runs")
 _SECONDS_BETWEEN = 2.0  # two readings
@@ -51,7 +51,7 @@ def runs(
     for reason in reasons:
         output.note(f"left out: {reason}")
     if as_json:
-        from rumcli.documents.runs import RunList
+        from rumcli.documents.analysis import RunList
 
         output.show_document(RunList(runs=found))
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rumcli.config import ALL, BabiConfig
-from rumcli.documents.runs import ListedRun, RunState
+from rumcli.documents.analysis import ListedRun, RunState
 from rumcli.errors import RumError
 from rumcli.jobs.events import FAILED
 from rumcli.jobs.folder import JobFolder

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rumcli import files
-from rumcli.documents.runs import Report, ReportedRun
+from rumcli.documents.analysis import Report, ReportedRun
 from rumcli.reporting import wording
 
 _NOTHING = "–"

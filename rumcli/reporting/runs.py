@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rumcli import files
-from rumcli.documents.runs import ListedRun
-from rumcli.reporting import forms, wording
+from rumcli.documents.analysis import ListedRun
+from rumcli.reporting import wording
+from rumcli.reporting.responsive_table import FirstThatFits
 
 _NOTHING = "–"
 _STYLES = {"running": "green", "finished": "", "stopped": "yellow", "failed": "red"}
@@ -34,7 +35,7 @@ class RunsTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Choose the form."""
         if self._runs:
-            yield forms.fitting(console, options, self._wide(), self._long)
+            yield FirstThatFits(self._wide(), self._long())
         else:
             yield Text("no runs yet")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rumcli import backends
-from rumcli.documents.runs import ComparedRun, ComparedRuns, Report, ReportedRun
+from rumcli.documents.analysis import ComparedRun, ComparedRuns, Report, ReportedRun
 from rumcli.errors import ConfigError
 from rumcli.training import comparison
 from rumcli.training.run_folder import CONFIG, RunFolder

@@ -67,7 +67,7 @@ def results_of(read, folder, seeds=2, only=()):
 
 
 def finish_run(folder, run, value, metric="loss", **changes):
-    """Write the summary of a finished run of a table; see `runs.write_summary`."""
+    """Write the summary of a finished run of a table."""
     write_summary(folder.begin(run), value, metric, **changes)
 
 
