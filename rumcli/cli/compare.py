@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rumcli.cli import options, run_folders
 from rumcli.reporting import output
+
+if TYPE_CHECKING:
+    from rumcli.reporting.comparison import Comparison
+    from rumcli.training.comparison import Group
 
 
 def compare(
@@ -22,16 +26,38 @@ def compare(
 
     A finished run has the figure of its test, another one that of its best validation.
     """
+    groups = execute(runs)
+    if as_json:
+        output.show_json("compare", {"groups": [group.to_json() for group in groups]})
+        return
+    for table in tables(groups):
+        output.show(table)
+
+
+def execute(runs: list[Path]) -> list[Group]:
+    """Compare runs, without showing the result.
+
+    Args:
+        runs: Run directories, or directories of runs.
+
+    Returns:
+        A group for each task.
+
+    Raises:
+        ConfigError: If one is no run, or its configuration is invalid.
+    """
     from rumcli.training import comparison
     from rumcli.training.run_folder import RunFolder
 
     found = run_folders.find(runs, parts=False)
-    groups = comparison.compare([RunFolder.open(run.path) for run in found])
-    if as_json:
-        output.show_json("compare", {"groups": [group.to_json() for group in groups]})
-        return
+    return comparison.compare([RunFolder.open(run.path) for run in found])
+
+
+def tables(groups: list[Group]) -> list[Comparison]:
+    """Return the table of each group of runs."""
     from rumcli.reporting.comparison import Comparison
 
-    for group in groups:
-        names = options.labels([Path(row.folder) for row in group.rows])
-        output.show(Comparison(group, names))
+    return [
+        Comparison(group, options.labels([Path(row.folder) for row in group.rows]))
+        for group in groups
+    ]
