@@ -89,6 +89,15 @@ MAY_IMPORT = {
         "signals",
         "suggest",
     },
+    "api": {
+        "cli",
+        "reporting",
+        "training",
+        "config",
+        "documents",
+        "errors",
+        "own_code",
+    },
     "cli": {
         "reporting",
         "reproduction",
