@@ -14,6 +14,7 @@ from rumcli.cli import running
 from rumcli.cli.train import train as command
 from rumcli.errors import ConfigError, RunError
 from rumcli.training.callback import RunCallback
+from tests import babi
 from tests.cli.commands import python, rum
 
 SMALL = {
@@ -187,6 +188,32 @@ def test_interrupt_saves_and_the_run_is_resumed(run, tmp_path, interrupted, monk
     monkeypatch.undo()
     resumed = rumcli.train(resume=stopped, quiet=True)
     assert resumed.summary["loss"] == run.summary["loss"]
+
+
+@pytest.mark.e2e
+def test_all_subtasks_are_interrupted_and_resumed(tmp_path, interrupted, monkeypatch):
+    from rumcli.training import subtasks
+
+    monkeypatch.setattr(subtasks, "SUBTASKS", (1,))
+    babi.write_subtasks(tmp_path / "en", numbers=(1,), train=20, test=6)
+    small = {**SMALL, "delay": None, "set": {"train.eval_every": 2, "task.embedding": 4}}
+    with pytest.raises(KeyboardInterrupt, match=r"^stopped; all is saved; to go on: rum train "):
+        rumcli.train(
+            "babi",
+            cell="gru",
+            subtask="all",
+            data=tmp_path / "en",
+            out=tmp_path / "all",
+            **small,
+        )
+    monkeypatch.undo()
+    monkeypatch.setattr(subtasks, "SUBTASKS", (1,))
+    run = rumcli.train(resume=tmp_path / "all", quiet=True)
+    assert run.summary["mean_accuracy"] == rumcli.load(run.path / "qa1").summary["accuracy"]
+    assert "subtask" in str(run)
+    assert run.plot().axes
+    with pytest.raises(RunError, match=r"has a run for each subtask; load one of them, as in "):
+        _ = run.model
 
 
 def test_runs_in_another_thread_with_a_class_of_its_own(tmp_path, interrupted):
