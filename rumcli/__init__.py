@@ -1,6 +1,26 @@
 """rum: the Rotational Unit of Memory (arXiv:1710.09537) as Keras layers and a command line.
 
-`rumcli.cells` holds the layers that other models use; the rest trains and examines them.
+`rumcli.cells` holds the layers that other models use. `train`, `load`, `evaluate` and `compare` do
+in Python what the commands of these names do; they are imported on first access.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rumcli.api import Comparison, Run, compare, evaluate, load, train
+
 __version__ = "0.1.0"
+
+__all__ = ["Comparison", "Run", "__version__", "compare", "evaluate", "load", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'rumcli' has no attribute '{name}'")
+    from rumcli import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -37,6 +37,24 @@ def paths_in(text: str) -> list[str]:
     return re.findall(_PATH, text)
 
 
+def path_of(code: Any) -> str:
+    """Return the path of a class or function, by which a configuration names it.
+
+    Raises:
+        ConfigError: If no import finds it by a path.
+    """
+    path = f"{getattr(code, '__module__', '')}:{getattr(code, '__qualname__', '')}"
+    if not is_path(path):
+        raise ConfigError(
+            f"{code!r}: expected a class or function at the top level of a module, which a run "
+            "can name in its configuration"
+        )
+    module, _, name = path.partition(":")
+    if getattr(sys.modules.get(module), name, None) is not code:
+        raise ConfigError(f"{path} is something else now; pass that, or run its definition again")
+    return path
+
+
 def admit(path: str) -> Any:
     """Import what a path names, so that `find` finds it; this runs the module.
 

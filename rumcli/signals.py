@@ -59,10 +59,17 @@ ENDING = Response("ending; a second signal ends at once", delay=0.3, patience=3.
 
 
 class _Watcher:
-    """The handlers and the thread of this process."""
+    """The handlers and the thread of this process.
 
-    def __init__(self, response: Response) -> None:
+    Args:
+        response: The response to the first signal.
+        ends_process: Whether the process is a command, which ends where the main thread does not
+            react; a program or a notebook that calls a function of this package goes on.
+    """
+
+    def __init__(self, response: Response, ends_process: bool) -> None:
         self.responses = [response]
+        self._ends_process = ends_process
         self.ended_by: int | None = None
         self.write: Callable[[str], None] = self._write
         self._received = 0
@@ -134,7 +141,9 @@ class _Watcher:
                 announce_at = math.inf
                 self._say(announcement)
             if now >= end_at:
-                self._end(number)
+                end_at = math.inf
+                if self._ends_process:
+                    self._end(number)
 
     def _say(self, text: str) -> None:
         with contextlib.suppress(Exception):  # a display that fails must not keep the process
@@ -160,7 +169,7 @@ def install() -> None:
     """Handle SIGINT, SIGTERM and SIGHUP from here to the end of the process."""
     global _watcher  # handlers are the process's, not an object's
     if _watcher is None and threading.current_thread() is threading.main_thread():
-        _watcher = _Watcher(ENDING)
+        _watcher = _Watcher(ENDING, ends_process=True)
         _watcher.take()
 
 
@@ -188,7 +197,7 @@ def responding(response: Response) -> Iterator[None]:
         return
     before = _watcher
     if before is None:
-        _watcher = _Watcher(response)
+        _watcher = _Watcher(response, ends_process=False)
     watcher = _watcher
     watcher.responses.append(response)
     undo = watcher.take()  # again: Ray takes SIGTERM for itself

@@ -93,6 +93,15 @@ MAY_IMPORT = {
         "signals",
         "suggest",
     },
+    "api": {
+        "cli",
+        "reporting",
+        "training",
+        "config",
+        "documents",
+        "errors",
+        "own_code",
+    },
     "cli": {
         "reporting",
         "reproduction",

@@ -82,3 +82,19 @@ def test_module_and_name_form_an_import_path(text):
 )
 def test_other_text_is_no_import_path(text):
     assert not own_code.is_path(text)
+
+
+def test_path_of_a_class_is_that_under_which_it_is_imported(monkeypatch):
+    assert own_code.path_of(ExampleClass) == f"{__name__}:ExampleClass"
+    assert own_code.admit(own_code.path_of(ExampleClass)) is ExampleClass
+    with pytest.raises(ConfigError, match="expected a class or function at the top level"):
+        own_code.path_of(ExampleClass.Inner)
+    before = ExampleClass
+    monkeypatch.setattr(sys.modules[__name__], "ExampleClass", object)
+    with pytest.raises(ConfigError, match=f"^{__name__}:ExampleClass is something else now"):
+        own_code.path_of(before)
+
+
+class ExampleClass:
+    class Inner:
+        pass

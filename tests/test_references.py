@@ -67,6 +67,8 @@ def exists(dotted):
     there = [path for name, path in modules.items() if name.endswith(ends[1])]
     if dotted.startswith("rumcli.cells."):  # its names are made when they are asked for
         there += (ROOT / "rumcli/cells").glob("*.py")
+    if parents == ["rumcli"]:  # so are its functions
+        there += (ROOT / "rumcli/api").glob("*.py")
     return any(last in defined_in(path) for path in there)
 
 

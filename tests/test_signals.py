@@ -26,7 +26,7 @@ from rumcli.training import stopping
     native.pthread_mutex_lock(mutex)
     native.pthread_mutex_lock(mutex)
 """
-OF_A_RUN = STUCK.format(setup="with stopping.listening() as request:")
+OF_A_RUN = STUCK.format(setup="signals.install()\nwith stopping.listening() as request:")
 OF_A_COMMAND = STUCK.format(setup="signals.install()\nif True:")
 FREE = """
 import time
@@ -76,6 +76,23 @@ def test_a_run_in_native_code_announces_the_first_signal_and_ends_at_the_second(
         process.send_signal(number)
         assert process.wait(60) == 128 + number
         assert process.stderr.read() == "rum: error: interrupted\n"
+
+
+def test_a_second_signal_does_not_end_a_program_that_calls_the_package(monkeypatch):
+    """A notebook would lose all that it has computed."""
+    from rumcli import signals
+    from rumcli.training import stopping
+
+    ended = []
+    monkeypatch.setattr(signals, "_GRACE", 0.0)
+    monkeypatch.setattr(signals._Watcher, "_end", lambda self, number: ended.append(number))
+    with stopping.listening() as request:
+        signal.raise_signal(signal.SIGINT)
+        assert request.signal == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        time.sleep(0.1)
+    assert ended == []
 
 
 @BOTH

@@ -32,6 +32,7 @@ from rumcli.cli import (
     report,
     reproduce,
     rotation_check,
+    running,
     runs,
     sweep,
     train,
@@ -108,7 +109,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(arguments, standalone_mode=False, prog_name="rum")
-    except SystemExit as error:  # of a stopped run, which has said how to go on
+    except running.Stopped as stopped:
+        output.note(stopped.message)
+        return 128 + stopped.signal
+    except SystemExit as error:  # of stopped runs, whose line is printed already
         return error.code if isinstance(error.code, int) else 1
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rumcli.cli import code, engine, options
+from rumcli.cli.showing import Showing
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
     from rumcli.config import Split
+    from rumcli.training.requirements import Requirement
 
 _SPLITS = ["validation", "test"]
 
@@ -46,6 +49,50 @@ def evaluate(
     debug: options.Debug = False,
 ) -> None:
     """Evaluate a run on a split, beside the task's reference level."""
+    from rumcli.training import requirements
+
+    required = requirements.parse(require or [])
+    outcome = execute(
+        run, split, checkpoint, data, examples, required, trust_code, Showing(as_json, False, debug)
+    )
+    if as_json:
+        from rumcli.documents.results import Evaluation
+
+        output.show_document(Evaluation.read(outcome))
+    else:
+        show(outcome)
+    requirements.enforce(outcome)
+
+
+def execute(
+    run: Path,
+    split: str,
+    checkpoint: str,
+    data: Path | None,
+    examples: int,
+    required: list[Requirement],
+    trusted: bool,
+    showing: Showing,
+) -> dict[str, Any]:
+    """Evaluate a run, without showing the result.
+
+    Args:
+        run: Directory of the run.
+        split: Name of the split.
+        checkpoint: `"best"` or `"last"`.
+        data: Other data than the run's own; None for that.
+        examples: Number of questions to return, for runs of bAbI.
+        required: Requirements on the result.
+        trusted: Whether the user trusts all code that the configuration names.
+        showing: How messages are shown.
+
+    Returns:
+        The result, with a verdict on each requirement.
+
+    Raises:
+        ConfigError: If an option, the data or a requirement is invalid.
+        RunError: If the checkpoint is missing or damaged.
+    """
     split = options.choose("--split", "split", split, _SPLITS)
     checkpoint = options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
     options.at_least("--examples", 0, examples)
@@ -54,32 +101,45 @@ def evaluate(
     from rumcli.training import requirements, weights
     from rumcli.training.run_folder import RunFolder
 
-    required = requirements.parse(require or [])
     folder = RunFolder.open(run)
-    code.check(folder.config, trust_code, training=False)
+    code.check(folder.config, trusted, training=False)
     requirements.check_early(required, folder.config)
-    if examples and folder.config.task.name != "babi":
+    is_babi = folder.config.task.name == "babi"
+    if examples and not is_babi:
         raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
     material = materials.for_evaluation(folder, Split(split), data)
     weights.require(folder, checkpoint)
-    engine.start(debug)
+    engine.start(showing.debug, quiet=showing.quiet)
     code.admit(folder.config, training=False)
-    from rumcli.documents.results import Evaluation
-    from rumcli.reporting import tables
+    from rumcli.training import session
     from rumcli.training.evaluation import evaluate_run
 
-    is_babi = folder.config.task.name == "babi"
     look = _answers(Split(split), examples) if is_babi else None
-    with output.status() as report:
+    with session.restored(), _status(showing.quiet) as report:
         outcome = evaluate_run(folder, Split(split), checkpoint, material, look, required, report)
-    outcome = requirements.judged(required, outcome)
-    if as_json:
-        output.show_document(Evaluation.read(outcome))
-    else:
-        output.show(tables.result(outcome))
-        if is_babi:
-            _show_answers(outcome)
-    requirements.enforce(outcome)
+    return requirements.judged(required, outcome)
+
+
+def show(outcome: dict[str, Any]) -> None:
+    """Print the result of an evaluation, and the answers of a run of bAbI.
+
+    Args:
+        outcome: As `execute` returns it.
+    """
+    from rumcli.reporting import answers, tables
+
+    output.show(tables.result(outcome))
+    if "confusion" not in outcome:
+        return
+    output.show(answers.confusion(outcome["confusion"]))
+    if outcome.get("stories"):
+        output.show(answers.LEGEND)
+    for example in outcome.get("stories", []):
+        output.show(answers.example(example))
+
+
+def _status(quiet: bool) -> contextlib.AbstractContextManager[Callable[[str], None]]:
+    return contextlib.nullcontext(lambda text: None) if quiet else output.status()
 
 
 def _answers(split: Split, count: int) -> Callable[[Any, Any], dict[str, Any]]:
@@ -92,13 +152,3 @@ def _answers(split: Split, count: int) -> Callable[[Any, Any], dict[str, Any]]:
         return {**found, "stories": answering.examples(answered, count)} if count else found
 
     return look
-
-
-def _show_answers(outcome: dict[str, Any]) -> None:
-    from rumcli.reporting import answers
-
-    output.show(answers.confusion(outcome["confusion"]))
-    if outcome.get("stories"):
-        output.show(answers.LEGEND)
-    for example in outcome.get("stories", []):
-        output.show(answers.example(example))

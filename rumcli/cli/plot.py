@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,8 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from rumcli.documents.base import Document
     from rumcli.reporting.curves import Curve, Level
     from rumcli.training.run_folder import RunFolder
@@ -63,6 +66,71 @@ def plot(
     theme = options.choose("--theme", "theme", theme, _THEMES)
     picture = out or (None if as_json else _DEFAULT)
     kind = pictures.check("--out", picture, force) if picture else ""
+    paths, drawing = collect(runs, metric)
+    if picture:
+        drawing.save(picture, kind, over, theme, force)
+        output.note(f"wrote {picture}")
+    if as_json:
+        output.show_document(_document(paths, drawing, picture))
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Learning curves that can be drawn.
+
+    Attributes:
+        curves: The curves, one for each run.
+        levels: The horizontal lines.
+        key: Key of the records that is drawn.
+    """
+
+    curves: list[Curve]
+    levels: list[Level]
+    key: str
+
+    def figure(self, over: str, theme: str) -> Figure:
+        """Return the curves as a figure of matplotlib.
+
+        Args:
+            over: `"steps"` or `"time"`.
+            theme: `"light"` or `"dark"`.
+        """
+        from rumcli.reporting import curves
+
+        return curves.figure(self.curves, self.levels, self.key, over, theme)
+
+    def save(self, picture: Path, kind: str, over: str, theme: str, force: bool) -> None:
+        """Write the curves to a file.
+
+        Args:
+            picture: The file.
+            kind: Its format.
+            over: As for `figure`.
+            theme: As for `figure`.
+            force: Whether to replace a file that exists.
+
+        Raises:
+            ConfigError: If it exists, or can't be written.
+        """
+        from rumcli.reporting import curves
+
+        with output.new_file(picture, force) as file:
+            curves.draw(self.curves, self.levels, self.key, over, file, kind, theme)
+
+
+def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
+    """Read the learning curves of runs.
+
+    Args:
+        runs: Run directories, or directories of runs.
+        metric: Metric of the validations; None: the one that chooses the best checkpoint.
+
+    Returns:
+        The run directories, and their curves.
+
+    Raises:
+        ConfigError: If one is no run, has no validation yet, or lacks the metric.
+    """
     from rumcli.reporting import curves
     from rumcli.training.run_folder import RunFolder
 
@@ -83,13 +151,7 @@ def plot(
         curves.Curve(label, folder.config.task.name, records[folder.path])
         for label, folder in zip(_labels(paths, folders), folders, strict=True)
     ]
-    levels = levels_of(folders, key)
-    if picture:
-        with output.new_file(picture, force) as file:
-            curves.draw(drawn, levels, key, over, file, kind, theme)
-        output.note(f"wrote {picture}")
-    if as_json:
-        output.show_document(_document(paths, drawn, levels, key, picture))
+    return paths, Drawing(drawn, levels_of(folders, key), key)
 
 
 def save_curves(folder: RunFolder) -> list[float]:
@@ -107,38 +169,42 @@ def save_curves(folder: RunFolder) -> list[float]:
     from rumcli import files
     from rumcli.reporting import curves
 
-    key = f"val_{_monitored([folder])}"
-    records = folder.records()
-    values = [record[key] for record in records if record.get(key) is not None]
+    key, values = validations(folder)
     if values:
-        curve = curves.Curve(folder.path.name, folder.config.task.name, records)
+        curve = curves.Curve(folder.path.name, folder.config.task.name, folder.records())
         levels = levels_of([folder], key)
         with files.replacing(folder.path / "curves.svg") as file:
             curves.draw([curve], levels, key, "steps", file, "svg")
     return values
 
 
-def _document(
-    runs: list[Path], drawn: list[Curve], levels: list[Level], key: str, picture: Path | None
-) -> Document:
+def validations(folder: RunFolder) -> tuple[str, list[float]]:
+    """Return the key of the metric that a run monitors, and its value at each validation."""
+    key = f"val_{_monitored([folder])}"
+    return key, [r[key] for r in folder.records() if r.get(key) is not None]
+
+
+def _document(runs: list[Path], drawing: Drawing, picture: Path | None) -> Document:
     from rumcli.documents.analysis import CurvePoint, LearningCurve, LearningCurves
 
     return LearningCurves(
-        metric=key.removeprefix("val_"),
+        metric=drawing.key.removeprefix("val_"),
         runs=[
             LearningCurve(
                 folder=str(path),
                 label=curve.label,
                 points=[
                     CurvePoint(
-                        step=record["step"], seconds=record.get("seconds"), value=record.get(key)
+                        step=record["step"],
+                        seconds=record.get("seconds"),
+                        value=record.get(drawing.key),
                     )
                     for record in curve.records
                 ],
             )
-            for path, curve in zip(runs, drawn, strict=True)
+            for path, curve in zip(runs, drawing.curves, strict=True)
         ],
-        levels=levels,
+        levels=drawing.levels,
         picture=None if picture is None else str(picture),
     )
 

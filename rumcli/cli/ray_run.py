@@ -6,7 +6,6 @@ import contextlib
 import functools
 import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rumcli import signals
@@ -15,6 +14,7 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
+    from rumcli.cli.planning import PlannedRun
     from rumcli.cli.showing import Showing
     from rumcli.config import RunConfig
     from rumcli.training.requirements import Requirement
@@ -59,43 +59,39 @@ def check(address: str | None, workers: int | None, placement: Any) -> None:
 
 
 def run(
-    run: RunConfig,
-    out: Path | None,
-    resume: Path | None,
+    planned: PlannedRun,
     required: list[Requirement],
     showing: Showing,
     address: str,
     workers: int,
-    from_scratch: bool = False,
 ) -> None:
     """Train on a cluster, or continue a run there, and show its summary.
 
     Args:
-        run: Configuration of the run.
-        out: Run folder to create; None: one with the next free number.
-        resume: Folder of the run that continues; None: it is a new one.
+        planned: The run.
         required: Requirements on the summary.
         showing: How the run is shown.
         address: `"local"`, `"auto"` or HOST:PORT.
         workers: Number of processes.
-        from_scratch: Whether a resumed run begins again.
     """
     from rumcli.jobs import ray_train
     from rumcli.reporting import progress
     from rumcli.training import group, material, requirements
     from rumcli.training.run_folder import RunFolder
 
+    run = planned.config
     group.check_batch(run, workers, f"--workers {workers}")
-    if resume is not None and running.show_finished(run, resume, required, showing, from_scratch):
+    if finished := running.finished_before(planned, required, showing):
+        running.show_summary(finished, required, showing)
         return
     requirements.check_early(required, run, requirements.OF_TRAINING)
-    if resume is None:
+    if planned.resume is None:
         material.for_training(run, None)
-        folder = RunFolder.create(out, run)
+        folder = RunFolder.create(planned.out, run)
     else:
-        folder = RunFolder.open(resume)
+        folder = RunFolder.open(planned.resume)
         with contextlib.ExitStack() as stack:  # the worker of process 0 takes it again
-            running.take(folder, run, from_scratch, showing, stack)
+            running.take(folder, planned, showing, stack)
     if not showing.quiet:
         output.note("starting Ray")
     listener = progress.listener(output.stderr(), showing.quiet, live=output.is_live())
@@ -104,9 +100,8 @@ def run(
         kind, content = ray_train.run(run, folder, address, workers, listener, start, showing.debug)
     if kind == "stopped":
         step, signal = content
-        running.note_stop(folder, run, step)
-        raise SystemExit(128 + signal)
-    running.show_summary(content, required, showing)
+        raise running.Stopped.at_step(folder, run, step, signal)
+    running.show_summary(running.Finished(folder, content), required, showing)
 
 
 def _start(debug: bool, run: RunConfig, first: Callable[[], None]) -> None:

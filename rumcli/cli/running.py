@@ -1,17 +1,19 @@
-"""One run of `rum train`: its folder, its processes, its end."""
+"""One training run: its directory, its processes, its end; for the command and for Python."""
 
 from __future__ import annotations
 
 import contextlib
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rumcli.cli import code, distributed, engine
+from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
+    from rumcli.cli.planning import PlannedRun
     from rumcli.cli.showing import Showing
     from rumcli.config import RunConfig
     from rumcli.tasks.material import Material
@@ -21,47 +23,129 @@ if TYPE_CHECKING:
     from rumcli.training.stopping import StopRequest
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A finished run.
+
+    Attributes:
+        folder: Its directory.
+        summary: Its summary.
+        validations: Values of the monitored metric, one for each validation; empty if the run was
+            finished before.
+        is_new: Whether it was trained just now.
+    """
+
+    folder: RunFolder
+    summary: dict[str, Any]
+    validations: Sequence[float] = ()
+    is_new: bool = True
+
+
+class Stopped(SystemExit):
+    """Raised when a signal stopped a run; everything is saved.
+
+    It is no `Exception`, so that code between the run and the end of the process lets it pass.
+
+    Attributes:
+        message: The line that says so, with the command that resumes the run.
+        signal: Number of the signal.
+        path: Directory of the run.
+    """
+
+    def __init__(self, stopped: str, folder: RunFolder, signal: int) -> None:
+        super().__init__(128 + signal)
+        self.message = f"{stopped}; to go on: {folder.resume_command}"
+        self.signal = signal
+        self.path = folder.path
+
+    @classmethod
+    def at_step(cls, folder: RunFolder, run: RunConfig, step: int, signal: int) -> Stopped:
+        """Return the exception of a run that was stopped and saved at a step."""
+        where = f"; saved at step {step} of {run.train.steps}" if step else " before the first step"
+        return cls(f"stopped{where}", folder, signal)
+
+
 def run(
-    run: RunConfig,
-    out: Path | None,
-    resume: Path | None,
+    planned: PlannedRun,
     required: list[Requirement],
     showing: Showing,
     placement: Placement | None = None,
-    from_scratch: bool = False,
 ) -> None:
-    """Train, or go on with a run, and show its summary.
+    """Train, or resume a run, and show its summary.
 
     Args:
-        run: What to run.
-        out: The run folder to make; None: one with the next free number.
-        resume: The folder of the run that goes on; None: it is a new one.
-        required: What is asked of the summary.
+        planned: The run.
+        required: Requirements on the summary.
         showing: How it is shown.
         placement: Devices and processes, of which this is process 0; None for one device.
-        from_scratch: Whether a resumed run begins again, without its checkpoints and record.
     """
+    finished = execute(planned, required, showing, placement)
+    show_summary(finished, required, showing)
+    if showing.as_json or showing.quiet or planned.has_all_subtasks or not finished.is_new:
+        return
+    if output.is_live():
+        place = shlex.quote(str(finished.folder.path))
+        output.note(f"curve: {place}/curves.svg; next: rum eval {place}, or rum compare runs")
+
+
+def execute(
+    planned: PlannedRun,
+    required: list[Requirement],
+    showing: Showing,
+    placement: Placement | None = None,
+) -> Finished:
+    """Train, or resume a run, without showing its summary.
+
+    Args:
+        planned: As for `run`.
+        required: As for `run`; only their names are checked.
+        showing: As for `run`.
+        placement: As for `run`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        Stopped: If a signal stopped it.
+        ConfigError: If an option, the data or a requirement is invalid.
+        RunError: If the run fails.
+    """
+    if not planned.has_all_subtasks:
+        return _execute_one(planned, required, showing, placement)
+    if planned.from_scratch:
+        resume = planned.resume
+        raise ConfigError(
+            f"--from-scratch: {resume} has a run for each subtask; name the one that is to begin "
+            f"again, as in --resume {resume}/qa1"
+        )
+    from rumcli.cli import subtasks
+
+    return subtasks.execute(planned, required, showing)
+
+
+def _execute_one(
+    planned: PlannedRun,
+    required: list[Requirement],
+    showing: Showing,
+    placement: Placement | None,
+) -> Finished:
     from rumcli.training import material as materials
     from rumcli.training import requirements, stopping
     from rumcli.training.run_folder import RunFolder
 
-    if resume is not None:
-        if show_finished(run, resume, required, showing, from_scratch, placement):
-            return
-        folder = RunFolder.open(resume)
-        requirements.check_early(required, run, requirements.OF_TRAINING)
-        material = materials.for_training(run, None if from_scratch else folder)
-    else:
-        requirements.check_early(required, run, requirements.OF_TRAINING)
-        material = materials.for_training(run, None)
-        folder = None
+    run = planned.config
+    if finished := finished_before(planned, required, showing, placement):
+        return finished
+    folder = None if planned.resume is None else RunFolder.open(planned.resume)
+    requirements.check_early(required, run, requirements.OF_TRAINING)
+    material = materials.for_training(run, None if planned.from_scratch else folder)
     # From when on there is a folder, a signal has to be answered with how to go on.
     with contextlib.ExitStack() as stack:
         request = stack.enter_context(stopping.listening())
         if folder is None:
-            folder = stack.enter_context(RunFolder.claim(out, run))
+            folder = stack.enter_context(RunFolder.claim(planned.out, run))
         else:
-            take(folder, run, from_scratch, showing, stack)
+            take(folder, planned, showing, stack)
         hint = f"; to go on: {folder.resume_command}"
         joined = distributed.runtime(placement, request, showing, hint)
         engine.start(showing.debug, joined.start, showing.quiet)
@@ -70,11 +154,7 @@ def run(
                 distributed.agree(placement, run, joined.group)
             code.admit(run)
             summary = _follow(run, folder, material, request, required, showing, joined)
-    validations = _draw(folder)
-    show_summary(summary, required, showing, validations)
-    if not (showing.quiet or showing.as_json) and output.is_live():
-        place = shlex.quote(str(folder.path))
-        output.note(f"curve: {place}/curves.svg; next: rum eval {place}, or rum compare runs")
+    return Finished(folder, summary, _draw(folder))
 
 
 def _draw(folder: RunFolder) -> list[float]:
@@ -88,49 +168,44 @@ def _draw(folder: RunFolder) -> list[float]:
         return []
 
 
-def show_finished(
-    run: RunConfig,
-    resume: Path,
+def finished_before(
+    planned: PlannedRun,
     required: list[Requirement],
     showing: Showing,
-    from_scratch: bool,
     placement: Placement | None = None,
-) -> bool:
-    """Show the summary of a run of which nothing is left; tell whether there is nothing left."""
+) -> Finished | None:
+    """Return the run to resume if no step of it is left; None otherwise."""
     from rumcli.training import requirements
     from rumcli.training.run_folder import RunFolder
 
-    folder = RunFolder.open(resume)
-    finished = folder.finished(run)
-    if not finished or from_scratch:
-        return False
-    finished = {**finished, "folder": str(folder.path)}  # it may have been moved
-    requirements.check_names(required, requirements.figures_in(finished))
+    if planned.resume is None:
+        return None
+    folder = RunFolder.open(planned.resume)
+    summary = folder.finished(planned.config)
+    if not summary or planned.from_scratch:
+        return None
+    summary = {**summary, "folder": str(folder.path)}  # it may have been moved
+    requirements.check_names(required, requirements.figures_in(summary))
     if not showing.quiet:
-        output.note(f"{resume} is finished at step {_end(finished)}")
+        output.note(f"{planned.resume} is finished at step {_end(summary)}")
     distributed.dismiss(placement, showing)
-    show_summary(finished, required, showing)
-    return True
+    return Finished(folder, summary, is_new=False)
 
 
 def take(
-    folder: RunFolder,
-    run: RunConfig,
-    from_scratch: bool,
-    showing: Showing,
-    stack: contextlib.ExitStack,
+    folder: RunFolder, planned: PlannedRun, showing: Showing, stack: contextlib.ExitStack
 ) -> None:
     """Take the folder of an earlier run, after a check that the run can continue."""
     from rumcli.training import resume
 
     before = stack.enter_context(folder.held())
     with folder.writing():
-        if from_scratch:
+        if planned.from_scratch:
             resume.start_over(folder)
         else:
             resume.check(folder)
         showing.tell_of(before)
-        folder.write_config(run)
+        folder.write_config(planned.config)
 
 
 def _follow(
@@ -143,48 +218,45 @@ def _follow(
     joined: Runtime,
 ) -> dict[str, Any]:
     from rumcli.reporting import progress
+    from rumcli.training import session
     from rumcli.training.callback import RunStopped
     from rumcli.training.trainer import train as train_run
 
     listener = progress.listener(output.stderr(), showing.quiet, live=output.is_live())
     # While the backend started. Several processes agree on it before their first step.
     if request.signal is not None and joined.group.count == 1:
-        output.note(f"stopped before the first step; to go on: {folder.resume_command}")
-        raise SystemExit(128 + request.signal)
+        raise Stopped.at_step(folder, run, 0, request.signal)
     try:
-        summary = train_run(run, folder, listener, request, material, required, joined.group)
+        with session.restored():
+            summary = train_run(run, folder, listener, request, material, required, joined.group)
     except RunStopped as stopped:
         joined.finish()
-        note_stop(folder, run, stopped.step)
-        # Not `typer.Exit`, which cannot be told from an interrupted command.
-        raise SystemExit(128 + stopped.signal) from None
+        raise Stopped.at_step(folder, run, stopped.step, stopped.signal) from None
     joined.finish()
     return summary
 
 
-def note_stop(folder: RunFolder, run: RunConfig, step: int) -> None:
-    """Print how to continue a run that was stopped and saved at a step."""
-    where = f"; saved at step {step} of {run.train.steps}" if step else " before the first step"
-    output.note(f"stopped{where}; to go on: {folder.resume_command}")
-
-
 def _end(finished: dict[str, Any]) -> str:
-    reached = finished.get("reached")
-    hint = f", where it reached {reached}" if reached else "; --steps makes it longer"
+    if reached := finished.get("reached"):
+        hint = f", where it reached {reached}"
+    elif callback := finished.get("stopped_by"):
+        hint = f", where callback {callback} stopped it"
+    else:
+        hint = "; --steps makes it longer"
     return f"{finished['steps']}{hint}"
 
 
-def show_summary(
-    summary: dict[str, Any],
-    required: list[Requirement],
-    showing: Showing,
-    validations: Sequence[float] = (),
-) -> None:
-    """Show the summary of a run with its validations, and enforce what is required of it."""
-    from rumcli.documents.results import Summary
-    from rumcli.reporting import tables
+def show_summary(finished: Finished, required: list[Requirement], showing: Showing) -> None:
+    """Show the summary of a run, and enforce the requirements on it."""
+    from rumcli.documents.results import SuiteSummary, Summary
+    from rumcli.reporting import answers, tables
     from rumcli.training import requirements
 
-    summary = requirements.judged(required, summary)
-    showing.show(Summary.read(summary), lambda shown: tables.result(shown, validations))
+    summary = requirements.judged(required, finished.summary)
+    if "subtasks" in summary:
+        showing.show(SuiteSummary.read(summary), answers.subtasks)
+    else:
+        showing.show(
+            Summary.read(summary), lambda shown: tables.result(shown, finished.validations)
+        )
     requirements.enforce(summary)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rumcli.cli import code, engine
+from rumcli.cli.running import Finished, Stopped
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
+    from rumcli.cli.planning import PlannedRun
     from rumcli.cli.showing import Showing
     from rumcli.config import RunConfig
     from rumcli.training.listener import Listener
@@ -18,52 +19,51 @@ if TYPE_CHECKING:
     from rumcli.training.stopping import StopRequest
 
 
-def run_all(
-    run: RunConfig,
-    out: Path | None,
-    resume: Path | None,
-    required: list[Requirement],
-    showing: Showing,
-) -> None:
-    """Train on all subtasks, or go on with that, and show the table."""
+def execute(planned: PlannedRun, required: list[Requirement], showing: Showing) -> Finished:
+    """Train on all subtasks, or resume that, without showing the table.
+
+    Args:
+        planned: The run.
+        required: Requirements on the summary; only their names are checked.
+        showing: How messages are shown.
+
+    Raises:
+        Stopped: If a signal stopped it.
+    """
     from rumcli.training import requirements, stopping
     from rumcli.training.run_folder import RunFolder
 
+    run, resume = planned.config, planned.resume
     requirements.check_names(required, requirements.OF_SUITE)
     with stopping.listening() as request:
         engine.start(showing.debug, quiet=showing.quiet)
         code.admit(run)
-        from rumcli.documents.results import SuiteSummary
-        from rumcli.reporting import answers
         from rumcli.training import subtasks
 
         subtasks.check(run, None if resume is None else RunFolder.open(resume))
         with contextlib.ExitStack() as stack:
             if resume is None:
-                folder = stack.enter_context(RunFolder.claim(out, run))
+                folder = stack.enter_context(RunFolder.claim(planned.out, run))
             else:
                 folder = RunFolder.open(resume)
                 showing.tell_of(stack.enter_context(folder.held()))
                 with folder.writing():
                     folder.write_config(run)
             summary = _follow(run, folder, request, showing)
-    summary = requirements.judged(required, summary)
-    showing.show(SuiteSummary.read(summary), answers.subtasks)
-    requirements.enforce(summary)
+    return Finished(folder, summary)
 
 
 def _follow(
     run: RunConfig, folder: RunFolder, request: StopRequest, showing: Showing
 ) -> dict[str, Any]:
-    from rumcli.training import subtasks
+    from rumcli.training import session, subtasks
     from rumcli.training.callback import RunStopped
 
     try:
-        return subtasks.train_all(run, folder, _listeners(showing.quiet), request)
+        with session.restored():
+            return subtasks.train_all(run, folder, _listeners(showing.quiet), request)
     except RunStopped as stopped:
-        output.note(f"stopped; all is saved; to go on: {folder.resume_command}")
-        # Not `typer.Exit`, which cannot be told from an interrupted command.
-        raise SystemExit(128 + stopped.signal) from None
+        raise Stopped("stopped; all is saved", folder, stopped.signal) from None
 
 
 def _listeners(quiet: bool) -> Any:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import code, distributed, options, ray_run, running, subtasks
+from rumcli.cli import code, distributed, options, planning, ray_run, running
 from rumcli.cli.showing import Showing
 from rumcli.errors import ConfigError
 from rumcli.reporting import output
 
 if TYPE_CHECKING:
-    from rumcli.config import KeyPath, RunConfig
+    from rumcli.config import RunConfig
 
 _ON_NAN = ["stop", "skip"]
-# What may change when a run goes on: how long it is, and where its text is.
-_CHANGEABLE = (
-    ("train", "steps"),
-    ("train", "on_nan"),
-    ("train", "skip_at_most"),
-    ("task", "data"),
-)
 
 
 def train(
@@ -200,115 +193,55 @@ def train(
     Settings come from the task's preset, then --preset, then --set, then the other options.
     Ctrl-C saves and says how to go on.
     """
-    from rumcli import config
     from rumcli.training import requirements
 
     required = requirements.parse(require or [])
     placement = distributed.asked(devices, coordinator, processes, process, timeout)
-    typed = [task, cell, *(callbacks or []), *(set_ or [])]
+    given = planning.Options(
+        task=task,
+        cell=cell,
+        norm=norm,
+        hidden=hidden,
+        data=data,
+        subtask=subtask,
+        delay=delay,
+        steps=steps,
+        until=until,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        on_nan=on_nan,
+        preset=preset,
+        callbacks=callbacks or (),
+        set=set_ or (),
+        out=out,
+        resume=resume,
+        from_scratch=from_scratch,
+    )
     showing = Showing(as_json, quiet, debug)
     if placement is not None and placement.rank > 0 and resume is not None:
         # The folder is on the host of process 0.
         distributed.check(placement, None)
-        distributed.follow(placement, None, data, trust_code, typed, showing)
+        distributed.follow(placement, None, data, trust_code, given.typed, showing)
         return
-    flags = {
-        **code.flags("task", task),
-        ("task", "data"): data,
-        ("task", "subtask"): subtask and options.subtask(subtask),
-        ("task", "delay"): delay,
-        **code.flags("cell", cell),
-        ("cell", "units"): hidden,
-        ("cell", "time_norm"): norm,
-        ("optimizer", "learning_rate"): learning_rate,
-        ("train", "steps"): steps,
-        ("train", "until"): until,
-        ("train", "batch_size"): batch_size,
-        ("train", "on_nan"): on_nan,
-        ("train", "callbacks"): callbacks,
-        ("seed",): seed,
-    }
-    if resume is not None:
-        if out is not None:
-            raise ConfigError(
-                "--resume and --out exclude each other: a resumed run stays in its place"
-            )
-        if (task or preset) and _is_unbegun(resume):
-            out, resume = resume, None
-    elif from_scratch:
-        raise ConfigError("--from-scratch goes with --resume: which run is to begin again?")
-    if resume is not None:
-        run = _resumed(resume, task, preset, set_ or [], flags)
-    else:
-        run = config.build(preset, set_ or [], flags)
+    planned = planning.plan(given)
     if dry_run:
-        _show_config(run, as_json)
+        _show_config(planned.config, as_json)
         return
-    code.check(run, trust_code, typed)
-    distributed.check(placement, run)
+    code.check(planned.config, trust_code, given.typed)
+    distributed.check(placement, planned.config)
     ray_run.check(ray, workers, placement)
-    if _has_all_subtasks(run) and (placement is not None or ray is not None):
+    if planned.has_all_subtasks and (placement is not None or ray is not None):
         flag = (
             "--ray" if ray is not None else "--devices" if coordinator is None else "--coordinator"
         )
         raise ConfigError(f"{flag} and --subtask all exclude each other; train one subtask")
     if placement is not None and placement.rank > 0:
-        distributed.follow(placement, run, data, trust_code, typed, showing)
+        distributed.follow(placement, planned.config, data, trust_code, given.typed, showing)
     elif ray is not None and workers is not None:
-        ray_run.run(run, out, resume, required, showing, ray, workers, from_scratch)
-    elif not _has_all_subtasks(run):
-        running.run(run, out, resume, required, showing, placement, from_scratch)
-    elif from_scratch:
-        raise ConfigError(
-            f"--from-scratch: {resume} has a run for each subtask; name the one that is to begin "
-            f"again, as in --resume {resume}/qa1"
-        )
+        ray_run.run(planned, required, showing, ray, workers)
     else:
-        subtasks.run_all(run, out, resume, required, showing)
-
-
-def _has_all_subtasks(run: RunConfig) -> bool:
-    from rumcli.config import ALL, BabiConfig
-
-    return isinstance(run.task, BabiConfig) and run.task.subtask == ALL
-
-
-def _is_unbegun(path: Path) -> bool:
-    """Tell whether the process that created a run folder ended before it had begun."""
-    from rumcli.training.run_folder import RunFolder
-
-    return RunFolder.is_unbegun(path)
-
-
-def _resumed(
-    path: Path,
-    task: str | None,
-    preset: str | None,
-    assignments: list[str],
-    flags: dict[KeyPath, Any],
-) -> RunConfig:
-    """Return the configuration of an earlier run, which only may become longer."""
-    from rumcli import config
-    from rumcli.training.run_folder import RunFolder
-
-    name = code.flags("task", task)["task", "name"]
-    if name is not None:
-        name = options.choose("TASK", "task", name, [*options.tasks(), "custom"])
-    before = RunFolder.open(path, name).config
-    asked = config.build(preset or str(path / "config.yaml"), assignments, flags)
-    changed = [key for key in config.differences(before, asked) if key not in _CHANGEABLE]
-    if changed:
-        names = ", ".join(".".join(key) for key in changed)
-        raise ConfigError(
-            f"--resume {path}: the configuration differs in {names}; leave out what changes it, or "
-            "start a new run (only train.steps may grow, and --data say where the text is)"
-        )
-    if asked.train.steps < before.train.steps:
-        raise ConfigError(
-            f"--steps {asked.train.steps}: the run in {path} has {before.train.steps} steps; "
-            "it can only become longer"
-        )
-    return asked
+        running.run(planned, required, showing, placement)
 
 
 def _show_config(run: RunConfig, as_json: bool) -> None:

@@ -6,9 +6,12 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rumcli.reporting import plots, wording
+
+if TYPE_CHECKING:
+    from rumcli.reporting.notebook import Figure
 
 # Of color-blind-safe colors, Okabe and Ito 2008, without yellow and, as it is the text's, black.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -65,6 +68,25 @@ def draw(
         kind: `"png"`, `"svg"`, or another format that matplotlib writes.
         theme: One of `THEMES`; `"dark"` has light text on a transparent background.
     """
+    figure(curves, levels, metric, over, theme).savefig(file, format=kind, dpi=150)
+
+
+def figure(
+    curves: Sequence[Curve],
+    levels: Sequence[Level],
+    metric: str,
+    over: str,
+    theme: str = "light",
+) -> Figure:
+    """Draw a metric of one or more runs, as a figure that notebooks show.
+
+    Args:
+        curves: As for `draw`.
+        levels: As for `draw`.
+        metric: As for `draw`.
+        over: As for `draw`.
+        theme: As for `draw`.
+    """
     import matplotlib
 
     # Where there is no home directory, or at its first import, matplotlib logs a warning.
@@ -75,16 +97,20 @@ def draw(
         **dict.fromkeys(("xtick.color", "ytick.color"), ink),
         "grid.color": grid,
         "axes.facecolor": background or "white",
+        "figure.facecolor": background or "white",
+        "savefig.facecolor": "auto",  # the figure's
     }
     with matplotlib.rc_context(colors):
-        figure = _figure(curves, levels, metric, over)
-        figure.savefig(file, format=kind, dpi=150, facecolor=background or "white")
+        made = _figure(curves, levels, metric, over)
+        made.draw_without_rendering()  # makes the ticks, which take their colors from here
+    return made
 
 
-def _figure(curves: Sequence[Curve], levels: Sequence[Level], metric: str, over: str) -> Any:
+def _figure(curves: Sequence[Curve], levels: Sequence[Level], metric: str, over: str) -> Figure:
     import matplotlib
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    from rumcli.reporting.notebook import Figure
 
     ink = matplotlib.rcParams["text.color"]
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import importlib.util
 import io
 import math
 import os
@@ -52,7 +53,9 @@ class _ProgressConsole(_Console):
 
 
 def is_live() -> bool:
-    """Tell whether stderr is a terminal that a person looks at and that can redraw lines."""
+    """Tell whether messages go to a terminal, or to a notebook, that can redraw lines."""
+    if Console().is_jupyter:  # where Rich redraws with widgets
+        return importlib.util.find_spec("ipywidgets") is not None
     if sys.stderr is None or not sys.stderr.isatty() or "CI" in os.environ:
         return False
     return not Console(stderr=True).is_dumb_terminal
@@ -75,7 +78,7 @@ def is_terminal() -> bool:
 
 def nowhere() -> Console:
     """Return a console like a terminal's, of which nothing is seen."""
-    return Console(file=io.StringIO(), force_terminal=True)
+    return Console(file=io.StringIO(), force_terminal=True, force_jupyter=False)
 
 
 def show(renderable: RenderableType) -> None:
@@ -86,6 +89,15 @@ def show(renderable: RenderableType) -> None:
 def show_document(document: Document) -> None:
     """Print a JSON document to stdout."""
     _stdout().write(files.to_json(document.to_dict(), indent=2) + "\n")
+
+
+def text_of(*renderables: RenderableType) -> str:
+    """Return tables or text as plain text."""
+    file = io.StringIO()
+    console = _Console(file=file, force_terminal=False, force_jupyter=False, color_system=None)
+    for renderable in renderables:
+        console.print(renderable, soft_wrap=isinstance(renderable, Text))  # one line stays one
+    return file.getvalue().rstrip("\n")
 
 
 def show_text(text: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 
@@ -24,6 +27,17 @@ def prepare(run: RunConfig) -> None:
             f"{precision.remedy()}"
         )
     keras.utils.set_random_seed(run.seed)
+
+
+@contextlib.contextmanager
+def restored() -> Iterator[None]:
+    """Restore Keras's precision after the block: a program may compute in another one."""
+    before, policy = keras.config.floatx(), keras.config.dtype_policy()
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
+        keras.config.set_dtype_policy(policy)
 
 
 def seed_step(seed: int, step: int) -> None:

@@ -40,8 +40,9 @@ class StopRequest:
 def listening(announcement: str = ONE_RUN) -> Iterator[StopRequest]:
     """Note the first of SIGINT, SIGTERM and SIGHUP while the block runs.
 
-    It is announced at once. The second one raises `signals.Interrupted`; a process that does not
-    end then, as while a huge matrix is made, is ended with 128 and the signal's number.
+    It is announced at once. The second one raises `signals.Interrupted`; a command that does not
+    end then, as while a huge matrix is made, is ended with 128 and the signal's number. Another
+    program that trains a model is not.
 
     A signal that is ignored, as `nohup` has it, stays ignored. Outside of the main thread, where
     Python has no signals, nothing is noted.

@@ -1,0 +1,177 @@
+"""A training run: its configuration, history, summary, model and learning curve."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.jupyter import JupyterMixin
+from rich.text import Text
+
+from rumcli.cli import code, engine, options, pictures
+from rumcli.cli import plot as plots
+from rumcli.cli.planning import has_all_subtasks
+from rumcli.errors import RunError
+from rumcli.reporting import answers, curves, output, tables
+from rumcli.training.checkpoint import BEST
+from rumcli.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import keras
+    from matplotlib.figure import Figure
+    from rich.console import RenderableType
+
+    from rumcli.config import RunConfig
+
+RunPath = str | os.PathLike[str]
+
+
+class Run(JupyterMixin):
+    """A run in its directory, which may be finished or not.
+
+    `rumcli.train` and `rumcli.load` return it. Every attribute is read from the directory when it
+    is accessed. Printed, or as the value of a notebook's cell, it is the table of its result.
+
+    Attributes:
+        path: Directory of the run.
+        trusts_code: Whether the code that its configuration names is run.
+    """
+
+    def __init__(self, folder: RunFolder, trust_code: bool = False) -> None:
+        self.path = folder.path
+        self.trusts_code = trust_code
+        self._folder = folder
+
+    @property
+    def config(self) -> RunConfig:
+        """The complete configuration: `config.yaml`.
+
+        Raises:
+            ConfigError: If the file is missing or invalid.
+        """
+        return self._folder.config
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The validations in the order of their steps: the lines of `metrics.jsonl`.
+
+        Each has `step`, `seconds`, and the metrics of training and validation (`val_…`).
+
+        Raises:
+            RunError: If the file can't be read.
+        """
+        return self._folder.records()
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """The test result, as `rum train --json` prints it; None if the run is not finished."""
+        found = self._folder.read_json("summary.json")
+        return {**found, "folder": str(self.path)} if isinstance(found, dict) else None
+
+    @functools.cached_property
+    def model(self) -> keras.Model:
+        """The compiled Keras model with the best weights by validation, built on first access.
+
+        Raises:
+            ConfigError: If the data or the code of the run is missing, or the code is not trusted.
+            RunError: If the checkpoint is missing or damaged.
+        """
+        from rumcli.config import Split
+        from rumcli.training import material, weights
+
+        run = self.config
+        if has_all_subtasks(run):
+            raise RunError(
+                f"{self.path} has a run for each subtask; load one of them, as in "
+                f"rumcli.load('{self.path}/qa1').model"
+            )
+        code.check(run, self.trusts_code)
+        data = material.for_evaluation(self._folder, Split.VALIDATION)
+        weights.require(self._folder, BEST)
+        engine.start(debug=False, quiet=True)
+        code.admit(run)
+        from rumcli.training import evaluation, session
+
+        with session.restored():
+            _, model, _ = evaluation.restore_run(self._folder, Split.VALIDATION, BEST, data)
+        return model
+
+    def plot(
+        self,
+        path: RunPath | None = None,
+        *,
+        metric: str | None = None,
+        over: str = "steps",
+        theme: str = "light",
+        force: bool = False,
+    ) -> Figure:
+        """Draw the learning curve beside the task's baseline, as `rum plot` does.
+
+        Args:
+            path: A .png, .svg or .pdf file to write; None for no file.
+            metric: Metric of the validations, as in `"loss"`; None: the one that chooses the best
+                weights.
+            over: The horizontal axis: `"steps"` or `"time"`.
+            theme: `"light"`, or `"dark"` with a transparent background.
+            force: Whether to replace a file that exists.
+
+        Returns:
+            A `matplotlib.figure.Figure`, which a notebook shows.
+
+        Raises:
+            ConfigError: If the run has no validation yet, the metric is unknown, or the file exists
+                or can't be written.
+
+        Example:
+            >>> run.plot("curve.svg", over="time")
+        """
+        over = options.choose("over", "axis", over, curves.OVER)
+        theme = options.choose("theme", "theme", theme, curves.THEMES)
+        picture = None if path is None else Path(path)
+        kind = pictures.check("path", picture, force) if picture else ""
+        _, drawing = plots.collect([self.path], metric)
+        if picture:
+            drawing.save(picture, kind, over, theme, force)
+        return drawing.figure(over, theme)
+
+    def __rich__(self) -> RenderableType:
+        summary = self._folder.summary()
+        if summary is not None:
+            summary = {**summary, "folder": str(self.path)}
+            return tables.result(summary, plots.validations(self._folder)[1])
+        whole = self.summary
+        if whole is not None and "subtasks" in whole:
+            return answers.subtasks(whole)
+        return Text(f"run in {self.path}, not finished; to go on: {self._folder.resume_command}")
+
+    def __str__(self) -> str:
+        return output.text_of(self.__rich__())
+
+    def __repr__(self) -> str:
+        return f"rumcli.load({str(self.path)!r})"
+
+
+def load(path: RunPath, *, trust_code: bool = False) -> Run:
+    """Return an earlier run, finished or not.
+
+    Args:
+        path: Directory of the run.
+        trust_code: Whether to run the code that the configuration of the run names, if it does.
+
+    Raises:
+        ConfigError: If it is missing or no run.
+
+    Example:
+        >>> run = rumcli.load("runs/recall-arum-1")
+        >>> run.history[-1]["val_accuracy"]
+    """
+    return Run(RunFolder.open(Path(path)), trust_code)
+
+
+def folders(*runs: Run | RunPath) -> Iterator[Path]:
+    """Yield the directory of each run, which may be given by its path."""
+    for run in runs:
+        yield run.path if isinstance(run, Run) else Path(run)
