@@ -14,7 +14,7 @@ _Search = Annotated[
 ]
 
 
-class Statistics(Section):
+class SeedStatistics(Section):
     """Mean and standard deviation over the seeds."""
 
     mean: float = Field(description="Mean over the seeds.")
@@ -65,10 +65,10 @@ class PointResult(Section):
 
     point: Positive = Field(description="Its number, in the order in which they were drawn.")
     settings: dict[str, Any] = Field(description="Values by key path of the configuration.")
-    validation: Statistics | None = Field(
+    validation: SeedStatistics | None = Field(
         description="Best validation of the metric; null if no run has one."
     )
-    test: Statistics | None = Field(description="Test of the metric; null if no run has one.")
+    test: SeedStatistics | None = Field(description="Test of the metric; null if no run has one.")
     runs: list[PointRun] = Field(description="One run for each seed.")
 
 
@@ -161,7 +161,7 @@ class EntryResult(Section):
     skip_reason: str | None = Field(
         description="Why the row runs only if it is selected; null if it runs by default."
     )
-    ours: Statistics | None = Field(
+    ours: SeedStatistics | None = Field(
         description="Our result, in the table's unit; null if no run has a value."
     )
     whole: bool = Field(description="Whether the result of every seed is the mean of all parts.")

@@ -73,7 +73,7 @@ def visible_gpus() -> list[str]:
 
 
 @dataclass
-class _Running:
+class _Slot:
     process: Child
     folder: RunFolder
     gpus: list[str]
@@ -95,7 +95,7 @@ class LocalExecutor:
         self._slots = slots
         self._gpus = gpus
         self._retries = retries
-        self._running: dict[Job, _Running] = {}
+        self._running: dict[Job, _Slot] = {}
 
     def run(self, engine: Engine) -> None:
         """Run the jobs that the engine starts, until it starts no more."""
@@ -123,7 +123,7 @@ class LocalExecutor:
 
     def _begin(self, engine: Engine, job: Job, folder: RunFolder) -> None:
         gpus = self._gpus.take()
-        self._running[job] = _Running(self._start(folder, gpus), folder, gpus)
+        self._running[job] = _Slot(self._start(folder, gpus), folder, gpus)
         engine.began(job)
 
     def _start(self, folder: RunFolder, gpus: list[str]) -> Child:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rumcli import files
 from rumcli.documents.base import Document
-from rumcli.documents.job_sets import StateCounts, Statistics
+from rumcli.documents.job_sets import SeedStatistics, StateCounts
 from rumcli.errors import ConfigError
 from rumcli.jobs.events import (
     DONE,
@@ -208,9 +208,9 @@ def read_run(folder: JobFolder, job: Job) -> JobResult:
     return JobResult(**vars(found), job=job, folder=str(place.path), records=records)
 
 
-def statistics_of(values: Sequence[float]) -> Statistics | None:
+def statistics_of(values: Sequence[float]) -> SeedStatistics | None:
     """Return mean and standard deviation of a sample; None of nothing, no deviation of one."""
     if not values:
         return None
     deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Statistics(mean=statistics.fmean(values), deviation=deviation, of=len(values))
+    return SeedStatistics(mean=statistics.fmean(values), deviation=deviation, of=len(values))

@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from rumcli.documents.job_sets import Statistics
+from rumcli.documents.job_sets import SeedStatistics
 from rumcli.jobs.events import FAILED, FINISHED, STOPPED_EARLY, UNFINISHED, WAITING, RunResult
 from rumcli.jobs.results import statistics_of
 from rumcli.sweeps import plan as plans
@@ -86,7 +86,7 @@ def test_invalid_record_does_not_hide_the_others(tmp_path):
 
 
 def test_one_value_has_no_deviation():
-    assert statistics_of([2.0]) == Statistics(mean=2.0, deviation=None, of=1)
+    assert statistics_of([2.0]) == SeedStatistics(mean=2.0, deviation=None, of=1)
     assert statistics_of([]) is None
 
 
