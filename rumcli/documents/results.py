@@ -223,7 +223,7 @@ class SuiteSummary(Document):
         description="Mean accuracies of arXiv:1710.09537 by cell, from memory, unverified."
     )
     subtasks: list[SubtaskResult] = Field(
-        min_length=20, max_length=20, description="The results of the subtasks by number."
+        min_length=1, max_length=20, description="The results of the subtasks by number."
     )
     folder: str = Field(description=FOLDER)
     required: Required = None
