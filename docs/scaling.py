@@ -18,7 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 _SPAN = 20
 
@@ -100,7 +100,7 @@ def main() -> None:
                 found[case].append(milliseconds(case, options, place))
     for case, times in found.items():
         middle = statistics.median(times)
-        output.show_text(
+        console.show_text(
             f"{case.name}: {middle:.1f} ms a step ({min(times):.1f} to {max(times):.1f})"
         )
 

@@ -13,9 +13,9 @@ import numpy as np
 from keras import ops
 
 from rumcli.config import Split
-from rumcli.tasks.examples import ExampleTask
-from rumcli.tasks.model import classifier, compile_model
-from rumcli.tasks.reference import Reference
+from rumcli.models.builders import classifier, compile_model
+from rumcli.tasks.baseline import Reference
+from rumcli.tasks.example_task import ExampleTask
 
 
 @keras.saving.register_keras_serializable(package="custom")

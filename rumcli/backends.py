@@ -9,7 +9,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from rumcli import json_parser, suggest
+from rumcli import json_parser, messages
 from rumcli.errors import ConfigError
 
 # In the order in which an installed one is used where none is chosen. The name of each is that of
@@ -46,7 +46,7 @@ def require() -> str:
         place = f"environment variable {_VARIABLE}={chosen}"
         if not os.environ.get(_VARIABLE):
             place = f"{_configuration()}: backend {chosen}"
-        raise ConfigError(f"{place}: {suggest.unknown('backend', chosen, TITLES)}")
+        raise ConfigError(f"{place}: {messages.unknown('backend', chosen, TITLES)}")
     if not any(map(is_installed, TITLES)):
         raise ConfigError(
             "Keras needs a backend, and none is installed; expected TensorFlow, JAX or PyTorch: "

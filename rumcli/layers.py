@@ -9,10 +9,10 @@ from rumcli.cells.fs_rnn import FSRNN, FSRNNCell
 from rumcli.cells.goru import GORU, GORUCell
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
 from rumcli.cells.rum import RUM, RUMCell
-from rumcli.tasks.attention import Attention, Question, SentenceEncoder
-from rumcli.tasks.continued import Continued
-from rumcli.tasks.embedding import OneHotEmbedding
-from rumcli.tasks.trimmed import Trimmed
+from rumcli.models.attention import Attention, Question, SentenceEncoder
+from rumcli.models.bucketed_rnn import Trimmed
+from rumcli.models.embedding import OneHotEmbedding
+from rumcli.models.explicit_state_rnn import Continued
 
 __all__ = [
     "ARUM",

@@ -42,11 +42,11 @@ def pytest_collection_modifyitems(config, items):
 def _free_models():
     """Free the models and compiled loops of each module, which a worker would keep to its end."""
     yield
-    if "rumcli.cells.kernels.program" in sys.modules:
-        from rumcli.cells.kernels import program
+    if "rumcli.cells.fused.tensorflow_custom_gradient" in sys.modules:
+        from rumcli.cells.fused import tensorflow_custom_gradient
 
-        program._compiled.cache_clear()
-        program._made.clear()
+        tensorflow_custom_gradient._compiled.cache_clear()
+        tensorflow_custom_gradient._made.clear()
     if "keras" in sys.modules:
         import keras
 
@@ -56,10 +56,10 @@ def _free_models():
 @pytest.fixture
 def _keras_is_not_started(monkeypatch):
     """End each command with an error where it would import Keras."""
-    from rumcli.cli import engine
+    from rumcli.cli import _keras_startup
     from rumcli.errors import ConfigError
 
     def start(debug, first=None, quiet=False):
         raise ConfigError("here Keras would be started")
 
-    monkeypatch.setattr(engine, "start", start)
+    monkeypatch.setattr(_keras_startup, "start", start)

@@ -15,11 +15,11 @@ SEED = 23
 
 
 def _of_kernel(module: str) -> list[str]:
-    if module in {"chain", "chain_context", "chain_recipe", "links", "nodes"}:
-        return ["test_fused_chain.py"]
-    if module == "program":
-        return ["kernels/test_program.py", "test_fused_taken.py", "test_fused.py"]
-    return ["kernels", "test_fused.py", "test_fused_chain.py", "test_fused_extremes.py"]
+    if module.startswith("stack"):
+        return ["fused/test_stack.py"]
+    if module == "tensorflow_custom_gradient":
+        return ["fused/test_custom_gradient.py", "fused/test_dispatch.py", "fused/test_rum.py"]
+    return ["fused"]
 
 
 # By group: number of mutants, and the tests of each module, the quickest first.
@@ -27,7 +27,7 @@ GROUPS = {
     "files": (
         20,
         {
-            "rumcli/files.py": ["tests/test_files.py"],
+            "rumcli/atomic_io.py": ["tests/test_atomic_io.py"],
             "rumcli/training/checkpoint.py": [
                 "tests/training/test_checkpoint.py",
                 "tests/hostile/test_checkpoints.py",
@@ -38,28 +38,32 @@ GROUPS = {
     "cells": (
         25,
         {
-            f"rumcli/cells/{module}.py": [f"tests/cells/test_{test}" for test in tests]
+            f"rumcli/cells/{module}.py": [f"tests/cells/{test}" for test in tests]
             for module, tests in {
-                "arum": ["arum.py", "rum.py"],
-                "elementary": ["ln_lstm.py", "orthogonal.py"],
-                "eunn": ["eunn.py", "layer_arguments.py"],
-                "fs_rnn": ["fs_rnn.py", "layer_arguments.py", "layer_contract.py::TestFSRNN"],
-                "goru": ["goru.py", "layer_arguments.py"],
-                "ln_lstm": ["ln_lstm.py", "layer_arguments.py"],
-                "loop": ["loop.py", "layer_contract.py::TestGORU"],
-                "modrelu": ["modrelu.py"],
-                "normalization": ["normalization.py"],
-                "orthogonal": ["orthogonal.py"],
-                "rotation": ["rotation.py"],
-                "rum": ["layer_arguments.py", "rum.py"],
+                "arum": ["test_arum.py", "test_rum.py"],
+                "ops/elementwise": ["test_ln_lstm.py", "ops/test_plane_rotations.py"],
+                "eunn": ["test_eunn.py", "test_layer_arguments.py"],
+                "fs_rnn": [
+                    "test_fs_rnn.py",
+                    "test_layer_arguments.py",
+                    "test_layer_contract.py::TestFSRNN",
+                ],
+                "goru": ["test_goru.py", "test_layer_arguments.py"],
+                "ln_lstm": ["test_ln_lstm.py", "test_layer_arguments.py"],
+                "time_loop": ["test_time_loop.py", "test_layer_contract.py::TestGORU"],
+                "ops/modrelu": ["ops/test_modrelu.py"],
+                "ops/normalization": ["ops/test_normalization.py"],
+                "ops/plane_rotations": ["ops/test_plane_rotations.py"],
+                "ops/rotation": ["ops/test_rotation.py"],
+                "rum": ["test_layer_arguments.py", "test_rum.py"],
             }.items()
         },
     ),
-    "kernels": (
+    "fused": (
         15,
         {
             path.as_posix(): [f"tests/cells/{test}" for test in _of_kernel(path.stem)]
-            for path in sorted(pathlib.Path("rumcli/cells/kernels").glob("[!_]*.py"))
+            for path in sorted(pathlib.Path("rumcli/cells/fused").glob("[!_]*.py"))
         },
     ),
 }

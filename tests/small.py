@@ -4,7 +4,7 @@ import numpy as np
 
 from rumcli import config
 from rumcli.tasks import registry
-from rumcli.training import material
+from rumcli.training import dataset_binding
 
 SETTINGS = ["train.eval_every=10", "train.checkpoint_every=5"]
 OF_EXAMPLES = ["task.validation_examples=20", "task.test_examples=20"]
@@ -47,4 +47,4 @@ def write_text(folder, seed=0, symbols="abcd \n"):
 
 def task(run):
     """Make the task of a configuration, with its text if it has one."""
-    return registry.make(run, material.for_training(run, None))
+    return registry.make(run, dataset_binding.for_training(run, None))

@@ -139,7 +139,7 @@ def module_docstring(path):
     ],
 )
 def test_unresolved_name_is_detected(text, expected):
-    assert list(missing_names(ROOT / "rumcli/training/run_folder.py", text)) == expected
+    assert list(missing_names(ROOT / "rumcli/training/run_dir.py", text)) == expected
 
 
 def test_missing_file_is_detected():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rumcli.config import presets
+from rumcli.config import preset_files
 from rumcli.reproduction import table as tables
 
 ROOT = Path(__file__).parent.parent
@@ -56,7 +56,7 @@ def installed(wheel, tmp_path_factory):
 
 def test_the_wheel_has_presets_and_types_and_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    for name in presets.names():
+    for name in preset_files.names():
         assert f"rumcli/presets/{name}.yaml" in names
     for name in tables.names():
         assert f"rumcli/presets/tables/{name}.yaml" in names

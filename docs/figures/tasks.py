@@ -13,10 +13,11 @@ import numpy as np
 from matplotlib import patches
 from matplotlib.axes import Axes
 
-from rumcli.data import copying, recall
-from rumcli.data.babi import generator
-from rumcli.data.babi.story import Question
-from rumcli.data.windows import Windows
+from rumcli.tasks.babi.generator import story_generator
+from rumcli.tasks.babi.story import Question
+from rumcli.tasks.char_lm.bptt import Windows
+from rumcli.tasks.copying import data as copying_data
+from rumcli.tasks.recall import data as recall_data
 
 INK, FAINT, EMPTY, ASKED = "#222222", "#7a7a7a", "#f1f3f5", "#ffd8a8"
 COLORS = ["#a6cee3", "#b2df8a", "#fdbf6f", "#fb9a99", "#cab2d6", "#ffff99", "#8dd3c7", "#d9b38c"]
@@ -48,12 +49,12 @@ def blank(width: float, height: float, left: float = 4.5, inches: float = 0.23) 
 
 def copying_example(delay: int = 20) -> plt.Figure:
     """Draw inputs and targets of an example of copying."""
-    batch = copying.examples(1, "train", 0, 1, delay)
+    batch = copying_data.examples(1, "train", 0, 1, delay)
 
     def cell(symbol: int) -> tuple[str, str]:
-        if symbol == copying.MARKER:
+        if symbol == copying_data.MARKER:
             return "▸", ASKED
-        return ("", EMPTY) if symbol == copying.BLANK else (str(symbol), COLORS[symbol - 1])
+        return ("", EMPTY) if symbol == copying_data.BLANK else (str(symbol), COLORS[symbol - 1])
 
     steps = batch.inputs.shape[1]
     drawn = blank(steps + 0.3, 4.6)
@@ -69,13 +70,13 @@ def copying_example(delay: int = 20) -> plt.Figure:
 
 def recall_example(delay: int = 20) -> plt.Figure:
     """Draw the input and the answer of an example of recall."""
-    batch = recall.examples(1, "train", 3, 1, delay)
+    batch = recall_data.examples(1, "train", 3, 1, delay)
     pairs = delay // 2
     symbols = batch.inputs[0]
     query = symbols[-1]
 
     def cell(symbol: int, before: int) -> tuple[str, str]:
-        if symbol == recall.BLANK:
+        if symbol == recall_data.BLANK:
             return "", EMPTY
         if symbol <= pairs:
             return f"k{symbol}", ASKED if symbol == query else "#dbe4f0"
@@ -102,7 +103,7 @@ def recall_example(delay: int = 20) -> plt.Figure:
 
 def babi_example(subtask: int = 2) -> plt.Figure:
     """Draw a story up to its first question and mark its supporting lines."""
-    stories = generator.stories(subtask, 1, "train", 200)
+    stories = story_generator.stories(subtask, 1, "train", 200)
     story = min((s.until(1) for s in stories), key=lambda s: (len(s.lines) < 6, len(s.lines)))
     question = story.lines[-1]
     assert isinstance(question, Question)

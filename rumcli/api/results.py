@@ -11,15 +11,15 @@ from rich.jupyter import JupyterMixin
 from rumcli.api.run import Run, RunPath, folders
 from rumcli.cli import compare as comparing
 from rumcli.cli import evaluate as evaluating
-from rumcli.cli.showing import Showing
+from rumcli.cli._output_mode import Showing
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console as output
 from rumcli.training import requirements
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from rumcli.documents.analysis import ComparedRuns
+    from rumcli.json_schemas.analysis import ComparedRuns
 
 
 def evaluate(
@@ -67,7 +67,7 @@ def evaluate(
         Showing(as_json=False, quiet=quiet, debug=False),
     )
     requirements.enforce(outcome)
-    from rumcli.documents.results import Evaluation
+    from rumcli.json_schemas.results import Evaluation
 
     return Evaluation.read(outcome).to_dict()
 

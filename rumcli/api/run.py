@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from rich.jupyter import JupyterMixin
 from rich.text import Text
 
-from rumcli.cli import code, engine, options, pictures
+from rumcli.cli import _keras_startup, _options, _plot_file, _trusted_code
 from rumcli.cli import plot as plots
-from rumcli.cli.planning import has_all_subtasks
+from rumcli.cli._planning import has_all_subtasks
 from rumcli.errors import RunError
-from rumcli.reporting import answers, curves, output, tables
+from rumcli.reporting import babi_tables, console, learning_curves, result_tables
 from rumcli.training.checkpoint import BEST
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
 
 if TYPE_CHECKING:
     import keras
@@ -80,7 +80,7 @@ class Run(JupyterMixin):
             RunError: If the checkpoint is missing or damaged.
         """
         from rumcli.config import Split
-        from rumcli.training import material, weights
+        from rumcli.training import dataset_binding, weight_files
 
         run = self.config
         if has_all_subtasks(run):
@@ -88,14 +88,14 @@ class Run(JupyterMixin):
                 f"{self.path} has a run for each subtask; load one of them, as in "
                 f"rumcli.load('{self.path}/qa1').model"
             )
-        code.check(run, self.trusts_code)
-        data = material.for_evaluation(self._folder, Split.VALIDATION)
-        weights.require(self._folder, BEST)
-        engine.start(debug=False, quiet=True)
-        code.admit(run)
-        from rumcli.training import evaluation, session
+        _trusted_code.check(run, self.trusts_code)
+        data = dataset_binding.for_evaluation(self._folder, Split.VALIDATION)
+        weight_files.require(self._folder, BEST)
+        _keras_startup.start(debug=False, quiet=True)
+        _trusted_code.admit(run)
+        from rumcli.training import evaluation, keras_setup
 
-        with session.restored():
+        with keras_setup.restored():
             _, model, _ = evaluation.restore_run(self._folder, Split.VALIDATION, BEST, data)
         return model
 
@@ -128,10 +128,10 @@ class Run(JupyterMixin):
         Example:
             >>> run.plot("curve.svg", over="time")
         """
-        over = options.choose("over", "axis", over, curves.OVER)
-        theme = options.choose("theme", "theme", theme, curves.THEMES)
+        over = _options.choose("over", "axis", over, learning_curves.OVER)
+        theme = _options.choose("theme", "theme", theme, learning_curves.THEMES)
         picture = None if path is None else Path(path)
-        kind = pictures.check("path", picture, force) if picture else ""
+        kind = _plot_file.check("path", picture, force) if picture else ""
         _, drawing = plots.collect([self.path], metric)
         if picture:
             drawing.save(picture, kind, over, theme, force)
@@ -141,14 +141,14 @@ class Run(JupyterMixin):
         summary = self._folder.summary()
         if summary is not None:
             summary = {**summary, "folder": str(self.path)}
-            return tables.result(summary, plots.validations(self._folder)[1])
+            return result_tables.result(summary, plots.validations(self._folder)[1])
         whole = self.summary
         if whole is not None and "subtasks" in whole:
-            return answers.subtasks(whole)
+            return babi_tables.subtasks(whole)
         return Text(f"run in {self.path}, not finished; to go on: {self._folder.resume_command}")
 
     def __str__(self) -> str:
-        return output.text_of(self.__rich__())
+        return console.text_of(self.__rich__())
 
     def __repr__(self) -> str:
         return f"rumcli.load({str(self.path)!r})"

@@ -9,13 +9,13 @@ from typing import Any
 
 import yaml
 
-from rumcli import own_code
+from rumcli import plugins
 from rumcli.api.run import Run, RunPath
-from rumcli.cli import code, planning, running
-from rumcli.cli.showing import Showing
-from rumcli.config import yaml_file
+from rumcli.cli import _planning, _train_single, _trusted_code
+from rumcli.cli._output_mode import Showing
+from rumcli.config import yaml_io
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console
 from rumcli.training import requirements
 
 
@@ -93,7 +93,7 @@ def train(
         >>> run = rumcli.train("recall", cell="arum", delay=30, steps=500)
         >>> run.summary["accuracy"]
     """
-    given = planning.Options(
+    given = _planning.Options(
         task=_code(task),
         cell=_code(cell),
         norm=norm,
@@ -115,15 +115,15 @@ def train(
         from_scratch=from_scratch,
     )
     required = requirements.parse([require] if isinstance(require, str) else require)
-    planned = planning.plan(given)
+    planned = _planning.plan(given)
     trusts = trust_code or (isinstance(resume, Run) and resume.trusts_code)
-    code.check(planned.config, trusts, given.typed)
+    _trusted_code.check(planned.config, trusts, given.typed)
     showing = Showing(as_json=False, quiet=quiet, debug=False)
     try:
-        finished = running.execute(planned, required, showing)
-    except running.Stopped as stopped:
+        finished = _train_single.execute(planned, required, showing)
+    except _train_single.Stopped as stopped:
         if stopped.signal != signal.SIGINT:  # which asks the process to end
-            output.note(stopped.message)
+            console.note(stopped.message)
             raise
         call = f"rumcli.train(resume={str(stopped.path)!r})"
         raise KeyboardInterrupt(f"{stopped.message}, or in Python: {call}") from None
@@ -132,7 +132,7 @@ def train(
 
 
 def _code(given: str | Callable[..., Any] | None) -> str | None:
-    return given if given is None or isinstance(given, str) else own_code.path_of(given)
+    return given if given is None or isinstance(given, str) else plugins.path_of(given)
 
 
 def _codes(given: str | Callable[..., Any] | Sequence[str | Callable[..., Any]]) -> list[str]:
@@ -145,6 +145,6 @@ def _assignments(given: Mapping[str, Any] | Sequence[str]) -> list[str]:
     if not isinstance(given, Mapping):
         return [given] if isinstance(given, str) else list(given)
     try:
-        return [f"{key}={yaml_file.dump(value, one_line=True)}" for key, value in given.items()]
+        return [f"{key}={yaml_io.dump(value, one_line=True)}" for key, value in given.items()]
     except yaml.YAMLError as error:
         raise ConfigError(f"set {dict(given)!r}: expected values that YAML has") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from rumcli.documents.measurements import Case
+from rumcli.json_schemas.measurements import Case
 
 
 @dataclass(frozen=True)

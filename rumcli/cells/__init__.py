@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rumcli.cells import arguments
+from rumcli.cells import argument_validation
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rumcli.cells.fs_rnn import FSRNN, FSRNNCell
     from rumcli.cells.goru import GORU, GORUCell
     from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
-    from rumcli.cells.rotation import rotate, rotation_operator
+    from rumcli.cells.ops.rotation import rotate, rotation_operator
     from rumcli.cells.rum import RUM, RUMCell
 
 __all__ = [
@@ -57,8 +57,8 @@ _HOMES = {
     "LNLSTMCell": "rumcli.cells.ln_lstm",
     "RUM": "rumcli.cells.rum",
     "RUMCell": "rumcli.cells.rum",
-    "rotate": "rumcli.cells.rotation",
-    "rotation_operator": "rumcli.cells.rotation",
+    "rotate": "rumcli.cells.ops.rotation",
+    "rotation_operator": "rumcli.cells.ops.rotation",
 }
 
 # The layers and their cells.
@@ -108,7 +108,7 @@ def make(name: str, units: int, /, **options: Any) -> keras.layers.RNN:
         ValueError: If the name, or an option of the layer, does not exist or is out of its range.
     """
     layer_class = _class_of(name)
-    units = arguments.positive_integer("units", units)
+    units = argument_validation.positive_integer("units", units)
     if name == "fsrnn":
         return _make_fast_slow(layer_class, units, **options)
     _check_options(name, layer_class, options)
@@ -130,7 +130,7 @@ def make_cell(name: str, units: int, /, **options: Any) -> keras.layers.Layer:
         raise ValueError("a Fast-Slow RNN is not made of Fast-Slow RNNs")
     cell_class = _class_of(name, "Cell")
     _check_options(name, cell_class, options)
-    units = arguments.positive_integer("units", units)
+    units = argument_validation.positive_integer("units", units)
     return cell_class(units, **options)
 
 
@@ -143,7 +143,7 @@ def _make_fast_slow(
     **options: Any,
 ) -> keras.layers.RNN:
     _check_options("fsrnn", layer_class, options)
-    fast_cells = arguments.positive_integer("fast_cells", fast_cells)
+    fast_cells = argument_validation.positive_integer("fast_cells", fast_cells)
     dtype = {"dtype": options["dtype"]} if "dtype" in options else {}
     fast = {"name": "lnlstm", **(fast or {}), **dtype}
     slow = {"name": "rum", "units": units, **(slow or {}), **dtype}

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from rumcli.cells.rotation import bisector, rank_two_factors, reflect
+from rumcli.cells.ops.rotation import bisector, rank_two_factors, reflect
 from rumcli.cells.rum import RUM, RUMCell
 
 Tensor = Any

@@ -11,11 +11,11 @@ from typing import Any
 import keras
 from keras import initializers, ops
 
-from rumcli.cells import arguments
-from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer, Step
-from rumcli.cells.modrelu import complex_modrelu, modrelu
-from rumcli.cells.normalization import per_block
-from rumcli.cells.orthogonal import Map, PairedRotations, add_angles
+from rumcli.cells import argument_validation
+from rumcli.cells.base import Draws, RecurrentCell, RecurrentLayer, Step
+from rumcli.cells.ops.modrelu import complex_modrelu, modrelu
+from rumcli.cells.ops.normalization import per_block
+from rumcli.cells.ops.plane_rotations import Map, PairedRotations, add_angles
 
 Tensor = Any
 
@@ -35,8 +35,8 @@ class EUNNCell(RecurrentCell):
 
     U is orthogonal: a product of layers of plane rotations, each of pairs of units by angles θ, at
     a cost of O(L H). With `complex_valued` it is unitary, with phases φ within the layers and ω
-    after them, and h and W are complex. See `rumcli.cells.orthogonal` for U and
-    `rumcli.cells.modrelu` for modReLU.
+    after them, and h and W are complex. See `rumcli.cells.ops.plane_rotations` for U and
+    `rumcli.cells.ops.modrelu` for modReLU.
 
     The output is h' or, with `complex_valued`, its real part, as in the copying task of EUNN's
     authors. The states are then the real and the imaginary part, `[B, H]` each.
@@ -70,7 +70,7 @@ class EUNNCell(RecurrentCell):
     ) -> None:
         super().__init__(units, **kwargs)
         self.rotations = PairedRotations(self.units, pairing, capacity)
-        self.complex_valued = arguments.boolean("complex_valued", complex_valued)
+        self.complex_valued = argument_validation.boolean("complex_valued", complex_valued)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         if self.complex_valued:

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from rumcli.cells import arguments
-from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer, Step
+from rumcli.cells import argument_validation
+from rumcli.cells.base import Draws, RecurrentCell, RecurrentLayer, Step
 
 Tensor = Any
 
@@ -67,7 +67,7 @@ class FSRNNCell(RecurrentCell):
             raise ValueError(f"fast_cells must have states of the same sizes, got {sizes}")
         if len({id(cell) for cell in (*fast_cells, slow_cell)}) <= len(fast_cells):
             raise ValueError("fast_cells and slow_cell must be different objects")
-        dropout = arguments.rate("dropout", dropout)
+        dropout = argument_validation.rate("dropout", dropout)
         super().__init__(_output_size(fast_cells[-1]), seed=seed, **kwargs)
         for cell in (*fast_cells, slow_cell):
             if getattr(cell, "state_dtype", self.state_dtype) != self.state_dtype:

@@ -11,11 +11,11 @@ from typing import Any
 import keras
 from keras import initializers, ops
 
+from rumcli.cells.base import Draws, RecurrentCell, RecurrentLayer, Step
 from rumcli.cells.eunn import published_kernel
-from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer, Step
-from rumcli.cells.modrelu import modrelu
-from rumcli.cells.normalization import per_block
-from rumcli.cells.orthogonal import Map, PairedRotations, add_angles
+from rumcli.cells.ops.modrelu import modrelu
+from rumcli.cells.ops.normalization import per_block
+from rumcli.cells.ops.plane_rotations import Map, PairedRotations, add_angles
 
 Tensor = Any
 
@@ -34,8 +34,8 @@ class GORUCell(RecurrentCell):
         h' = g ⊙ h + (1 − g) ⊙ c
 
     U is the orthogonal matrix of `EUNNCell`: a product of layers of plane rotations, each of pairs
-    of units by angles θ, at a cost of O(L H). See `rumcli.cells.orthogonal` for U and
-    `rumcli.cells.modrelu` for modReLU.
+    of units by angles θ, at a cost of O(L H). See `rumcli.cells.ops.plane_rotations` for U and
+    `rumcli.cells.ops.modrelu` for modReLU.
 
     Args:
         units: Size of the state, H.

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 from keras import initializers, ops
 
-from rumcli.cells import arguments
-from rumcli.cells.elementary import tanh
-from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer
-from rumcli.cells.normalization import layer_norm
+from rumcli.cells import argument_validation
+from rumcli.cells.base import Draws, RecurrentCell, RecurrentLayer
+from rumcli.cells.ops.elementwise import tanh
+from rumcli.cells.ops.normalization import layer_norm
 
 Tensor = Any
 
@@ -61,9 +61,9 @@ class LNLSTMCell(RecurrentCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, seed=seed, **kwargs)
-        self.forget_bias = arguments.finite_number("forget_bias", forget_bias)
-        self.zoneout = arguments.rate("zoneout", zoneout)
-        self.cell_zoneout = arguments.rate("cell_zoneout", cell_zoneout)
+        self.forget_bias = argument_validation.finite_number("forget_bias", forget_bias)
+        self.zoneout = argument_validation.rate("zoneout", zoneout)
+        self.cell_zoneout = argument_validation.rate("cell_zoneout", cell_zoneout)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

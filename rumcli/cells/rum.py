@@ -10,11 +10,11 @@ from typing import Any
 import keras
 from keras import activations, initializers, ops
 
-from rumcli.cells import arguments
-from rumcli.cells.elementary import activate
-from rumcli.cells.layer import Draws, RecurrentCell, RecurrentLayer
-from rumcli.cells.normalization import layer_norm, per_block, scale_to_norm, scaled
-from rumcli.cells.rotation import bisector, reflect, unit
+from rumcli.cells import argument_validation
+from rumcli.cells.base import Draws, RecurrentCell, RecurrentLayer
+from rumcli.cells.ops.elementwise import activate
+from rumcli.cells.ops.normalization import layer_norm, per_block, scale_to_norm, scaled
+from rumcli.cells.ops.rotation import bisector, reflect, unit
 
 Tensor = Any
 
@@ -82,7 +82,7 @@ class RUMCell(RecurrentCell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        time_norm = arguments.positive_number_or_none("time_norm", time_norm)
+        time_norm = argument_validation.positive_number_or_none("time_norm", time_norm)
         if layer_norm_order not in _LAYER_NORM_ORDERS:
             expected = " or ".join(map(repr, _LAYER_NORM_ORDERS))
             raise ValueError(f"layer_norm_order must be {expected}, got {layer_norm_order!r}")
@@ -90,9 +90,9 @@ class RUMCell(RecurrentCell):
             raise ValueError(
                 f"initial_rotation must be 'identity' or None, got {initial_rotation!r}"
             )
-        zoneout = arguments.rate("zoneout", zoneout)
-        layer_norm = arguments.boolean("layer_norm", layer_norm)
-        update_gate = arguments.boolean("update_gate", update_gate)
+        zoneout = argument_validation.rate("zoneout", zoneout)
+        layer_norm = argument_validation.boolean("layer_norm", layer_norm)
+        update_gate = argument_validation.boolean("update_gate", update_gate)
         super().__init__(units, seed=seed, **kwargs)
         self.activation = activations.get(activation)
         self.time_norm = time_norm

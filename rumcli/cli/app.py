@@ -12,40 +12,40 @@ from typing import Annotated
 
 import typer
 
-from rumcli import __version__, own_code, signals
+from rumcli import __version__, plugins, signals
 from rumcli.cli import (
+    _examples,
+    _options,
+    _train_single,
     bench,
     compare,
     data,
     doctor,
     evaluate,
-    examples,
     export,
     gen_data,
     generate,
     import_checkpoint,
     inspect,
-    options,
     plot,
     presets,
     registries,
     report,
     reproduce,
     rotation_check,
-    running,
     runs,
     sweep,
     train,
 )
 from rumcli.errors import RumError, is_out_of_memory
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 _SIGNALS = 128  # added to the number of the signal that ended a command
 _INTERRUPTED = _SIGNALS + 2
 
 app = typer.Typer(
     name="rum",
-    cls=options.Group,
+    cls=_options.Group,
     help="Train and examine the Rotational Unit of Memory (arXiv:1710.09537).",
     epilog="First steps: rum train copying --cell arum --norm 2.0",
     no_args_is_help=True,
@@ -56,7 +56,7 @@ app = typer.Typer(
 
 
 def _add(name: str, command: Callable[..., None], panel: str) -> None:
-    app.command(name, cls=options.Command, rich_help_panel=panel, epilog=examples.epilog(name))(
+    app.command(name, cls=_options.Command, rich_help_panel=panel, epilog=_examples.epilog(name))(
         command
     )
 
@@ -86,7 +86,7 @@ _add("bench", bench.bench, _HERE)
 
 def _show_version(asked: bool) -> None:
     if asked:
-        output.show_text(f"rum {__version__}")
+        console.show_text(f"rum {__version__}")
         raise typer.Exit
 
 
@@ -109,8 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(arguments, standalone_mode=False, prog_name="rum")
-    except running.Stopped as stopped:
-        output.note(stopped.message)
+    except _train_single.Stopped as stopped:
+        console.note(stopped.message)
         return 128 + stopped.signal
     except SystemExit as error:  # of stopped runs, whose line is printed already
         return error.code if isinstance(error.code, int) else 1
@@ -120,15 +120,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1  # whoever read our output has closed it, as `head` does
     except Exception as error:
         if "--debug" in arguments:
-            output.note(traceback.format_exc())
+            console.note(traceback.format_exc())
         if signals.ended_by() is None:
             message, code = _explain(error)
-            output.complain(message)
+            console.complain(message)
             return code
     # Typer turns Ctrl-C into a code, and an import that it interrupts may raise anything.
     number = signals.ended_by()
     if number is not None or code == _INTERRUPTED:
-        output.complain("interrupted")
+        console.complain("interrupted")
         return _INTERRUPTED if number is None else _SIGNALS + number
     return code if isinstance(code, int) else 0
 
@@ -144,7 +144,7 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"{place}{error.strerror or error}", 1
     if is_out_of_memory(error):
         return "out of memory: this command needs more than is free", 1
-    whose = "".join(f"in {path}, or " for path in own_code.admitted())
+    whose = "".join(f"in {path}, or " for path in plugins.admitted())
     return (
         f"{type(error).__name__}: {str(error)[:300]} "
         f"({whose}a bug; run again with --debug for the traceback)"
@@ -165,7 +165,7 @@ def run() -> None:
     # A terminal that can't show × shows ?, and bytes of names as \xff, instead of a traceback.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=output.UNENCODABLE)
+            stream.reconfigure(errors=console.UNENCODABLE)
     code = _flush(main())
     signals.uninstall()
     distribution = sys.modules.get("rumcli.training.distribution")
@@ -197,6 +197,6 @@ def _flush(code: int) -> int:
             if stream is sys.stdout and code == 0:
                 code = 1
                 if not isinstance(error, BrokenPipeError):
-                    output.complain(_explain(error)[0])
+                    console.complain(_explain(error)[0])
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return code

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rumcli import backends
-from rumcli.cli import options, pictures
+from rumcli.cli import _options, _plot_file
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
+    from rumcli.benchmark.backend_workers import Engine
     from rumcli.benchmark.cases import Case, Subject
-    from rumcli.benchmark.document import Point
-    from rumcli.benchmark.engines import Engine
+    from rumcli.benchmark.json_report import Point
     from rumcli.benchmark.timing import Pace
 
 
@@ -39,7 +39,7 @@ def bench(
         typer.Option(
             metavar="<str>",
             help="copying, recall, characters or fast-slow. May be repeated. Default: all.",
-            autocompletion=options.completing(_cases),
+            autocompletion=_options.completing(_cases),
         ),
     ] = None,
     cell: Annotated[
@@ -47,7 +47,7 @@ def bench(
         typer.Option(
             metavar="<str>",
             help="rum, arum, lnlstm, fsrnn, gru or lstm. May be repeated. Default: all that fit.",
-            autocompletion=options.completing(_cells),
+            autocompletion=_options.completing(_cells),
         ),
     ] = None,
     backend: Annotated[
@@ -56,10 +56,10 @@ def bench(
             metavar="<str>",
             help="tensorflow, jax or torch, each in a process of its own. May be repeated, to "
             "compare them. Default: the one that the other commands run on.",
-            autocompletion=options.completing(lambda: backends.TITLES),
+            autocompletion=_options.completing(lambda: backends.TITLES),
         ),
     ] = None,
-    rounds: Annotated[int, options.integer("Samples of each, at least 1.")] = 7,
+    rounds: Annotated[int, _options.integer("Samples of each, at least 1.")] = 7,
     series: Annotated[
         bool | None,
         typer.Option(
@@ -88,8 +88,8 @@ def bench(
         Path | None, typer.Option(help="Picture to write: a .png, .svg or .pdf file.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Time forward, backward and update of RUM and ARUM beside Keras's GRU and LSTM.
 
@@ -97,10 +97,10 @@ def bench(
     PyTorch's own nn.GRU and nn.LSTM are measured too. Everything takes a quarter of an hour on two
     cores, --task copying two minutes, each further engine as long again.
     """
-    task = [options.choose("--task", "task", name, _cases()) for name in task or []]
-    cell = [options.choose("--cell", "cell", name, _cells()) for name in cell or []]
-    options.at_least("--rounds", 1, rounds)
-    kind = pictures.check("--plot", plot, force) if plot is not None else ""
+    task = [_options.choose("--task", "task", name, _cases()) for name in task or []]
+    cell = [_options.choose("--cell", "cell", name, _cells()) for name in cell or []]
+    _options.at_least("--rounds", 1, rounds)
+    kind = _plot_file.check("--plot", plot, force) if plot is not None else ""
     names = _backends(backend or [])
     is_alone = len(names) == 1
     if series and not is_alone:
@@ -110,10 +110,10 @@ def bench(
     everything = not task and is_alone
     series = everything if series is None else series
     training = everything if training is None else training
-    from rumcli.benchmark.document import Point, document
-    from rumcli.benchmark.engines import measure
+    from rumcli.benchmark.backend_workers import measure
+    from rumcli.benchmark.json_report import Point, document
 
-    with output.status() as report, _started(names, report, debug) as engines:
+    with console.status() as report, _started(names, report, debug) as engines:
         machines = [one.machine() for one in engines]
         points = []
         for case, axis, chosen in _plan(task, cell, names, series):
@@ -126,22 +126,22 @@ def bench(
     found = document(points, machines, paces)
     content = found.to_dict()
     if as_json:
-        output.show_document(found)
+        console.show_document(found)
     else:
         _show_rest(content)
     if plot is not None:
-        from rumcli.reporting import plots
+        from rumcli.reporting import bench_plot
 
-        with output.new_file(plot, force) as file:
-            plots.bench(content, file, kind)
-        output.note(f"wrote {plot}")
+        with console.new_file(plot, force) as file:
+            bench_plot.bench(content, file, kind)
+        console.note(f"wrote {plot}")
 
 
 def _backends(named: list[str]) -> list[str]:
     """Return the backends to measure, which exist and are installed; the first is the reference."""
     if not named:
         return [backends.require()]
-    named = [options.choose("--backend", "backend", name, backends.TITLES) for name in named]
+    named = [_options.choose("--backend", "backend", name, backends.TITLES) for name in named]
     for name in named:
         backends.require_installed(name)
     return list(dict.fromkeys(named))
@@ -152,7 +152,7 @@ def _started(
     names: list[str], report: Callable[[str], None], debug: bool
 ) -> Iterator[list[Engine]]:
     """Start a process for each backend, side by side; end them after the block."""
-    from rumcli.benchmark.engines import Engine
+    from rumcli.benchmark.backend_workers import Engine
 
     report(f"starting {', '.join(names)}")
     with contextlib.ExitStack() as stack:
@@ -185,7 +185,7 @@ def _plan(
 
 
 def _measure_memory(point: Point, report: Callable[[str], None]) -> None:
-    from rumcli.benchmark.memory import peak
+    from rumcli.benchmark.peak_memory import peak
 
     # In a series: of ours, over T, which is what their memory depends on.
     for timing in point.timings if point.axis != "units" else []:
@@ -200,7 +200,7 @@ def _paces(tasks: list[str], cells: list[str], on: Engine, rounds: int) -> list[
 
     if on.backend != "tensorflow":
         return []
-    chosen = [name for name in dict.fromkeys(cells or ["rum"]) if name in options.cells()]
+    chosen = [name for name in dict.fromkeys(cells or ["rum"]) if name in _options.cells()]
     return [
         Pace(**on.pace(name, cell, rounds))
         for name in TRAINED
@@ -210,15 +210,15 @@ def _paces(tasks: list[str], cells: list[str], on: Engine, rounds: int) -> list[
 
 
 def _show_case(point: dict[str, Any], is_alone: bool) -> None:
-    from rumcli.reporting import bench as tables
+    from rumcli.reporting import bench_tables as tables
 
-    output.show(tables.case(point) if is_alone else tables.engines(point))
+    console.show(tables.case(point) if is_alone else tables.engines(point))
 
 
 def _show_rest(content: dict[str, Any]) -> None:
-    from rumcli.reporting import bench as tables
+    from rumcli.reporting import bench_tables as tables
 
     for axis in dict.fromkeys(point["axis"] for point in content["series"]):
-        output.show(tables.series([p for p in content["series"] if p["axis"] == axis]))
+        console.show(tables.series([p for p in content["series"] if p["axis"] == axis]))
     if content["training"]:
-        output.show(tables.training(content["training"]))
+        console.show(tables.training(content["training"]))

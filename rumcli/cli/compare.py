@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import options, run_folders
-from rumcli.reporting import output
+from rumcli.cli import _options, _run_dirs
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.documents.analysis import ComparedRuns
-    from rumcli.reporting.comparison import ComparisonTable
+    from rumcli.json_schemas.analysis import ComparedRuns
+    from rumcli.reporting.comparison_table import ComparisonTable
 
 
 def compare(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="Run folders, or folders of runs.")
     ],
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """List runs, the best first, with what differs in their configurations.
 
@@ -28,12 +28,12 @@ def compare(
     """
     groups = execute(runs)
     if as_json:
-        from rumcli.documents.analysis import Comparison
+        from rumcli.json_schemas.analysis import Comparison
 
-        output.show_document(Comparison(groups=groups))
+        console.show_document(Comparison(groups=groups))
         return
     for table in tables(groups):
-        output.show(table)
+        console.show(table)
 
 
 def execute(runs: list[Path]) -> list[ComparedRuns]:
@@ -48,18 +48,18 @@ def execute(runs: list[Path]) -> list[ComparedRuns]:
     Raises:
         ConfigError: If one is no run, or its configuration is invalid.
     """
-    from rumcli.training import comparison
-    from rumcli.training.run_folder import RunFolder
+    from rumcli.analysis import comparison
+    from rumcli.training.run_dir import RunFolder
 
-    found = run_folders.find(runs, parts=False)
+    found = _run_dirs.find(runs, parts=False)
     return comparison.compare([RunFolder.open(run.path) for run in found])
 
 
 def tables(groups: list[ComparedRuns]) -> list[ComparisonTable]:
     """Return the table of each group of runs."""
-    from rumcli.reporting.comparison import ComparisonTable
+    from rumcli.reporting.comparison_table import ComparisonTable
 
     return [
-        ComparisonTable(group, options.labels([Path(run.folder) for run in group.runs]))
+        ComparisonTable(group, _options.labels([Path(run.folder) for run in group.runs]))
         for group in groups
     ]

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from rumcli.cli import options
+from rumcli.cli import _options
 from rumcli.errors import RunError
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 
 def data(
@@ -25,28 +25,28 @@ def data(
         str | None,
         typer.Option(
             help="Preset of the run, or a file. Default: ptb for a text, babi for stories.",
-            autocompletion=options.completing(options.presets),
+            autocompletion=_options.completing(_options.presets),
         ),
     ] = None,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Show the splits of a text or of stories, their overlap, and the size of a run on them.
 
     Exits with 1 if 'rum train' would reject a text, or every subtask of the stories.
     """
-    from rumcli.documents.data import TextData
+    from rumcli.json_schemas.data import TextData
     from rumcli.training import data_summary
 
-    with output.status() as report:
+    with console.status() as report:
         found = data_summary.summarize(path, preset, report)
     is_text = isinstance(found, TextData)
     problems = [found.problem] if is_text else [one.problem for one in found.subtasks]
     if as_json:
-        output.show_document(found)
+        console.show_document(found)
     else:
-        from rumcli.reporting import data as tables
+        from rumcli.reporting import data_tables as tables
 
-        output.show(tables.text(found) if is_text else tables.stories(found))
+        console.show(tables.text(found) if is_text else tables.stories(found))
     if all(problems):
         raise RunError(f"'rum train' rejects it: {problems[0]}")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli.cli import code, engine, options
-from rumcli.cli.showing import Showing
+from rumcli.cli import _keras_startup, _options, _trusted_code
+from rumcli.cli._output_mode import Showing
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
     from rumcli.config import Split
@@ -27,10 +27,10 @@ def evaluate(
         str,
         typer.Option(
             help="validation or test.",
-            autocompletion=options.completing(lambda: _SPLITS),
+            autocompletion=_options.completing(lambda: _SPLITS),
         ),
     ] = "test",
-    checkpoint: options.Checkpoint = "best",
+    checkpoint: _options.Checkpoint = "best",
     data: Annotated[
         Path | None,
         typer.Option(
@@ -41,12 +41,12 @@ def evaluate(
     ] = None,
     examples: Annotated[
         int,
-        options.integer("For runs of babi: questions to show, wrongly answered ones first."),
+        _options.integer("For runs of babi: questions to show, wrongly answered ones first."),
     ] = 0,
-    require: options.Require = None,
-    trust_code: code.Trust = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    require: _options.Require = None,
+    trust_code: _trusted_code.Trust = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Evaluate a run on a split, beside the task's reference level."""
     from rumcli.training import requirements
@@ -56,9 +56,9 @@ def evaluate(
         run, split, checkpoint, data, examples, required, trust_code, Showing(as_json, False, debug)
     )
     if as_json:
-        from rumcli.documents.results import Evaluation
+        from rumcli.json_schemas.results import Evaluation
 
-        output.show_document(Evaluation.read(outcome))
+        console.show_document(Evaluation.read(outcome))
     else:
         show(outcome)
     requirements.enforce(outcome)
@@ -93,29 +93,29 @@ def execute(
         ConfigError: If an option, the data or a requirement is invalid.
         RunError: If the checkpoint is missing or damaged.
     """
-    split = options.choose("--split", "split", split, _SPLITS)
-    checkpoint = options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
-    options.at_least("--examples", 0, examples)
+    split = _options.choose("--split", "split", split, _SPLITS)
+    checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
+    _options.at_least("--examples", 0, examples)
     from rumcli.config import Split
-    from rumcli.training import material as materials
-    from rumcli.training import requirements, weights
-    from rumcli.training.run_folder import RunFolder
+    from rumcli.training import dataset_binding as materials
+    from rumcli.training import requirements, weight_files
+    from rumcli.training.run_dir import RunFolder
 
     folder = RunFolder.open(run)
-    code.check(folder.config, trusted, training=False)
+    _trusted_code.check(folder.config, trusted, training=False)
     requirements.check_early(required, folder.config)
     is_babi = folder.config.task.name == "babi"
     if examples and not is_babi:
         raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
     material = materials.for_evaluation(folder, Split(split), data)
-    weights.require(folder, checkpoint)
-    engine.start(showing.debug, quiet=showing.quiet)
-    code.admit(folder.config, training=False)
-    from rumcli.training import session
+    weight_files.require(folder, checkpoint)
+    _keras_startup.start(showing.debug, quiet=showing.quiet)
+    _trusted_code.admit(folder.config, training=False)
+    from rumcli.training import keras_setup
     from rumcli.training.evaluation import evaluate_run
 
     look = _answers(Split(split), examples) if is_babi else None
-    with session.restored(), _status(showing.quiet) as report:
+    with keras_setup.restored(), _status(showing.quiet) as report:
         outcome = evaluate_run(folder, Split(split), checkpoint, material, look, required, report)
     return requirements.judged(required, outcome)
 
@@ -126,29 +126,29 @@ def show(outcome: dict[str, Any]) -> None:
     Args:
         outcome: As `execute` returns it.
     """
-    from rumcli.reporting import answers, tables
+    from rumcli.reporting import babi_tables, result_tables
 
-    output.show(tables.result(outcome))
+    console.show(result_tables.result(outcome))
     if "confusion" not in outcome:
         return
-    output.show(answers.confusion(outcome["confusion"]))
+    console.show(babi_tables.confusion(outcome["confusion"]))
     if outcome.get("stories"):
-        output.show(answers.LEGEND)
+        console.show(babi_tables.LEGEND)
     for example in outcome.get("stories", []):
-        output.show(answers.example(example))
+        console.show(babi_tables.example(example))
 
 
 def _status(quiet: bool) -> contextlib.AbstractContextManager[Callable[[str], None]]:
-    return contextlib.nullcontext(lambda text: None) if quiet else output.status()
+    return contextlib.nullcontext(lambda text: None) if quiet else console.status()
 
 
 def _answers(split: Split, count: int) -> Callable[[Any, Any], dict[str, Any]]:
     """Return what looks at the answers of a model of bAbI."""
-    from rumcli.training import answering
+    from rumcli.tasks.babi import predictions
 
     def look(task: Any, model: Any) -> dict[str, Any]:
-        answered = answering.answer(task, model, split)
-        found = {"confusion": answering.confusion(answered)}
-        return {**found, "stories": answering.examples(answered, count)} if count else found
+        answered = predictions.answer(task, model, split)
+        found = {"confusion": predictions.confusion(answered)}
+        return {**found, "stories": predictions.examples(answered, count)} if count else found
 
     return look

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from rumcli import backends
-from rumcli.cli import code, engine, options
+from rumcli.cli import _keras_startup, _options, _trusted_code
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 _CONVERTER = ("tf2onnx", "onnx", "onnxruntime")
 # The formats, with what their names end in. A SavedModel is a folder.
@@ -25,7 +25,7 @@ def export(
         typer.Option(
             "--format",
             help="keras, for Keras with this package; savedmodel, for TensorFlow alone; or onnx.",
-            autocompletion=options.completing(lambda: _SUFFIXES),
+            autocompletion=_options.completing(lambda: _SUFFIXES),
         ),
     ] = "keras",
     out: Annotated[
@@ -35,7 +35,7 @@ def export(
             "Default: the run's name, here."
         ),
     ] = None,
-    checkpoint: options.Checkpoint = "best",
+    checkpoint: _options.Checkpoint = "best",
     data: Annotated[
         Path | None,
         typer.Option(
@@ -44,42 +44,42 @@ def export(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what an export wrote.")] = False,
-    trust_code: code.Trust = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    trust_code: _trusted_code.Trust = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Write a run's model for inference, read it again, and compare its outputs on real data.
 
     If they differ by more than rounding, nothing is written and the exit code is 1.
     """
-    kind = options.choose("--format", "format", format_, _SUFFIXES)
-    checkpoint = options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
+    kind = _options.choose("--format", "format", format_, _SUFFIXES)
+    checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
     from rumcli.config import Split
-    from rumcli.training import material as materials
-    from rumcli.training import weights
-    from rumcli.training.run_folder import RunFolder
+    from rumcli.training import dataset_binding as materials
+    from rumcli.training import weight_files
+    from rumcli.training.run_dir import RunFolder
 
     folder = RunFolder.open(run)
-    code.check(folder.config, trust_code, training=False)
+    _trusted_code.check(folder.config, trust_code, training=False)
     path = out or Path(run.resolve().name + (_SUFFIXES[kind] or "-savedmodel"))
     _check(path, kind, force)
     _require(kind)
     material = materials.for_evaluation(folder, Split.VALIDATION, data)
-    weights.require(folder, checkpoint)
-    engine.start(debug)
-    code.admit(folder.config, training=False)
-    from rumcli.reporting import tables
-    from rumcli.training import exporting
+    weight_files.require(folder, checkpoint)
+    _keras_startup.start(debug)
+    _trusted_code.admit(folder.config, training=False)
+    from rumcli.export import model_export
+    from rumcli.reporting import result_tables
 
     try:
-        with output.status() as report:
-            found = exporting.export(folder, checkpoint, kind, path, material, report)
+        with console.status() as report:
+            found = model_export.export(folder, checkpoint, kind, path, material, report)
     except OSError as error:
         raise ConfigError(f"can't write {path}: {error.strerror or error}") from error
     if as_json:
-        output.show_document(found)
+        console.show_document(found)
     else:
-        output.show(tables.exported(found))
+        console.show(result_tables.exported(found))
 
 
 def _require(kind: str) -> None:
@@ -108,7 +108,7 @@ def _check(path: Path, kind: str, force: bool) -> None:
     if suffix:
         if path.suffix.lower() != suffix:
             raise ConfigError(f"--out {path}: expected a name that ends in {suffix}")
-        output.check_new_file(path, force)
+        console.check_new_file(path, force)
         return
     if path.exists():
         if not (path / "saved_model.pb").is_file():

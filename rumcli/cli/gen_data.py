@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import babi, examples, options, penn_treebank
+from rumcli.cli import _examples, _options, gen_data_babi, gen_data_ptb
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.data.export import Examples
-    from rumcli.documents.base import Document
+    from rumcli.json_schemas.base import Document
+    from rumcli.tasks.example_files import Examples
 
 app = typer.Typer(
-    cls=options.Group,
+    cls=_options.Group,
     help="Write a task's data: copying or recall examples to a file or stdout, babi and ptb to a "
     "folder.",
     no_args_is_help=True,
@@ -30,30 +30,30 @@ Out = Annotated[
         help="File to write, or - for stdout. Default: stdout; npz and --json need a file."
     ),
 ]
-Count = Annotated[int, options.integer("Number of examples.")]
+Count = Annotated[int, _options.integer("Number of examples.")]
 Delay = Annotated[
-    int | None, options.integer("T of the task, in time steps. Default: the preset's.")
+    int | None, _options.integer("T of the task, in time steps. Default: the preset's.")
 ]
 Split = Annotated[
     str,
     typer.Option(
         help="train, validation or test.",
-        autocompletion=options.completing(options.splits),
+        autocompletion=_options.completing(_options.splits),
     ),
 ]
-Seed = Annotated[int | None, options.integer("Seed of the data. Default: 1.")]
+Seed = Annotated[int | None, _options.integer("Seed of the data. Default: 1.")]
 Format = Annotated[
     str | None,
     typer.Option(
         "--format",
         help="npz, jsonl or txt. Default: as the file's name ends; on stdout jsonl.",
-        autocompletion=options.completing(options.formats),
+        autocompletion=_options.completing(_options.formats),
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 
 
-@app.command(cls=options.Command, epilog=examples.epilog("gen-data copying"))
+@app.command(cls=_options.Command, epilog=_examples.epilog("gen-data copying"))
 def copying(
     out: Out = None,
     count: Count = 1000,
@@ -62,14 +62,14 @@ def copying(
     seed: Seed = None,
     format_: Format = None,
     force: Force = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Write the copying examples that training would see: the same seed gives the same ones."""
     _write_examples("copying", out, count, delay, split, seed, format_, force, as_json)
 
 
-@app.command(cls=options.Command, epilog=examples.epilog("gen-data recall"))
+@app.command(cls=_options.Command, epilog=_examples.epilog("gen-data recall"))
 def recall(
     out: Out = None,
     count: Count = 1000,
@@ -78,15 +78,17 @@ def recall(
     seed: Seed = None,
     format_: Format = None,
     force: Force = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Write the recall examples that training would see: the same seed gives the same ones."""
     _write_examples("recall", out, count, delay, split, seed, format_, force, as_json)
 
 
-app.command("babi", cls=options.Command, epilog=examples.epilog("gen-data babi"))(babi.babi)
-app.command("ptb", cls=options.Command, epilog=examples.epilog("gen-data ptb"))(penn_treebank.ptb)
+app.command("babi", cls=_options.Command, epilog=_examples.epilog("gen-data babi"))(
+    gen_data_babi.babi
+)
+app.command("ptb", cls=_options.Command, epilog=_examples.epilog("gen-data ptb"))(gen_data_ptb.ptb)
 
 
 def _write_examples(
@@ -100,10 +102,10 @@ def _write_examples(
     force: bool,
     as_json: bool,
 ) -> None:
-    split = options.choose("--split", "split", split, options.splits())
-    options.at_least("--count", 1, count)
+    split = _options.choose("--split", "split", split, _options.splits())
+    _options.at_least("--count", 1, count)
     from rumcli import config
-    from rumcli.data import export
+    from rumcli.tasks import example_files
 
     run = config.build(
         None, [], {("task", "name"): task, ("task", "delay"): delay, ("seed",): seed}
@@ -112,21 +114,21 @@ def _write_examples(
     if as_json and out is None:
         raise ConfigError("--json needs a file for the examples: --out FILE")
     name = _format(format_, out)
-    examples = export.Examples(task, run.seed, split, count, run.task.delay)
+    examples = example_files.Examples(task, run.seed, split, count, run.task.delay)
     if out is not None:
-        with output.new_file(out, force) as file:
-            export.write(examples, name, file)
-        output.note(f"wrote {count} examples to {out}")
+        with console.new_file(out, force) as file:
+            example_files.write(examples, name, file)
+        console.note(f"wrote {count} examples to {out}")
         if as_json:
-            output.show_document(_describe(examples, name, out))
+            console.show_document(_describe(examples, name, out))
     elif name == "npz":
         raise ConfigError("--format npz needs a file: --out FILE.npz")
     else:
-        export.write(examples, name, output.binary_stdout())
+        example_files.write(examples, name, console.binary_stdout())
 
 
 def _describe(examples: Examples, name: str, path: Path) -> Document:
-    from rumcli.documents.data import CopyingExamples, RecallExamples
+    from rumcli.json_schemas.data import CopyingExamples, RecallExamples
 
     with path.open("rb") as file:  # npz is not written from its beginning to its end
         digest = hashlib.file_digest(file, "sha256")
@@ -144,9 +146,9 @@ def _describe(examples: Examples, name: str, path: Path) -> Document:
 
 
 def _format(asked: str | None, out: Path | None) -> str:
-    known = options.formats()
+    known = _options.formats()
     if asked is not None:
-        return options.choose("--format", "format", asked, known)
+        return _options.choose("--format", "format", asked, known)
     if out is None:
         return "jsonl"
     suffix = out.suffix.removeprefix(".").lower()

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli import suggest
-from rumcli.cli import code, engine, options
+from rumcli import messages
+from rumcli.cli import _keras_startup, _options, _trusted_code
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rumcli.data.corpus import Vocabulary
-    from rumcli.training.generation import Symbol
+    from rumcli.analysis.text_generation import Symbol
+    from rumcli.tasks.char_lm.corpus import Vocabulary
 
 
 def generate(
@@ -27,55 +27,55 @@ def generate(
     prompt: Annotated[
         str, typer.Option(help="What the text begins with. Default: nothing, as after a newline.")
     ] = "",
-    length: Annotated[int, options.integer("Characters to write after the prompt.")] = 500,
+    length: Annotated[int, _options.integer("Characters to write after the prompt.")] = 500,
     temperature: Annotated[
         float,
-        options.real(
+        _options.real(
             "1: as likely as the model has it; less: more of the likely; 0: the likeliest only."
         ),
     ] = 1.0,
-    seed: Annotated[int, options.integer("Seed of the draws: another one, another text.")] = 1,
-    checkpoint: options.Checkpoint = "best",
-    trust_code: code.Trust = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    seed: Annotated[int, _options.integer("Seed of the draws: another one, another text.")] = 1,
+    checkpoint: _options.Checkpoint = "best",
+    trust_code: _trusted_code.Trust = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Write a text, character by character, from the weights of a run.
 
     The bytes go to stdout as they are made, with a newline at the end if there is none.
     """
-    checkpoint = options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
-    options.at_least("--length", 1, length)
-    options.at_least("--seed", 0, seed)
+    checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
+    _options.at_least("--length", 1, length)
+    _options.at_least("--seed", 0, seed)
     if not 0 <= temperature < math.inf:
         raise ConfigError(
-            f"--temperature {suggest.number(temperature)}: expected a number of at least 0"
+            f"--temperature {messages.number(temperature)}: expected a number of at least 0"
         )
     import numpy as np
 
-    from rumcli.training import weights
-    from rumcli.training.material import text_of
-    from rumcli.training.run_folder import RunFolder
+    from rumcli.training import weight_files
+    from rumcli.training.dataset_binding import text_of
+    from rumcli.training.run_dir import RunFolder
 
     folder = RunFolder.open(run)
-    code.check(folder.config, trust_code, training=False)
+    _trusted_code.check(folder.config, trust_code, training=False)
     text = text_of(folder)
-    weights.require(folder, checkpoint)
+    weight_files.require(folder, checkpoint)
     given = os.fsencode(prompt)  # the very bytes that were typed
     read = text.vocabulary.encode(np.frombuffer(given, dtype=np.uint8), "--prompt")
-    engine.start(debug)
-    code.admit(folder.config, training=False)
-    from rumcli.training.generation import Writer
+    _keras_startup.start(debug)
+    _trusted_code.admit(folder.config, training=False)
+    from rumcli.analysis.text_generation import Writer
 
     writer = Writer(folder, checkpoint, text)
     symbols = itertools.islice(writer.write(read, temperature, seed), length)
     if not as_json:
         _stream(given, symbols, text.vocabulary)
         return
-    from rumcli.documents.analysis import GeneratedText
+    from rumcli.json_schemas.analysis import GeneratedText
 
     written = list(symbols)
-    output.show_document(
+    console.show_document(
         GeneratedText(
             prompt=given.decode(errors="replace"),
             text=text.vocabulary.decode(s.number for s in written).decode(errors="replace"),
@@ -89,7 +89,7 @@ def generate(
 
 
 def _stream(prompt: bytes, symbols: Iterable[Symbol], vocabulary: Vocabulary) -> None:
-    stdout = output.binary_stdout()
+    stdout = console.binary_stdout()
     last = prompt
     stdout.write(prompt)
     stdout.flush()

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from rumcli import backends
-from rumcli.cli import engine, options
+from rumcli.cli import _keras_startup, _options
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 _CELLS = ["rum", "arum"]
 _ACTIVATIONS = ["relu", "tanh", "sigmoid", "softsign", "linear"]
@@ -30,22 +30,24 @@ def import_checkpoint(
         str,
         typer.Option(
             help="rum for λ = 0, arum for λ = 1.",
-            autocompletion=options.completing(lambda: _CELLS),
+            autocompletion=_options.completing(lambda: _CELLS),
         ),
     ] = "rum",
     norm: Annotated[
-        float | None, options.real("The η > 0 that it was trained with. Default: none.")
+        float | None, _options.real("The η > 0 that it was trained with. Default: none.")
     ] = None,
     activation: Annotated[
         str,
         typer.Option(
             help="The activation that it was trained with.",
-            autocompletion=options.completing(lambda: _ACTIVATIONS),
+            autocompletion=_options.completing(lambda: _ACTIVATIONS),
         ),
     ] = "relu",
     zoneout: Annotated[
         float,
-        options.real("Probability that a unit kept its old value: 0.1 where the original had 0.9."),
+        _options.real(
+            "Probability that a unit kept its old value: 0.1 where the original had 0.9."
+        ),
     ] = 0.0,
     scope: Annotated[
         str | None,
@@ -54,42 +56,42 @@ def import_checkpoint(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Write a RUM with the weights of a checkpoint of the original, for use in Keras.
 
     λ, η, activation and zoneout are not in a checkpoint; sizes, gate and layer norm are.
     """
-    from rumcli.training import prefix
+    from rumcli.export import tf1_checkpoint_path
 
-    cell = options.choose("--cell", "cell", cell, _CELLS)
-    activation = options.choose("--activation", "activation", activation, _ACTIVATIONS)
+    cell = _options.choose("--cell", "cell", cell, _CELLS)
+    activation = _options.choose("--activation", "activation", activation, _ACTIVATIONS)
     if norm is not None and not 0 < norm < float("inf"):
         raise ConfigError(f"--norm {norm}: expected a number greater than 0")
     if not 0 <= zoneout < 1:
         raise ConfigError(f"--zoneout {zoneout}: expected at least 0, and less than 1")
     if out.suffix != ".keras":
         raise ConfigError(f"--out {out}: expected a name that ends in .keras")
-    output.check_new_file(out, force)
-    prefix.find(checkpoint)
+    console.check_new_file(out, force)
+    tf1_checkpoint_path.find(checkpoint)
     if not backends.is_installed("tensorflow"):
         raise ConfigError(
             "reading a checkpoint of TensorFlow 1 needs TensorFlow, which is not installed: "
             f"{backends.remedy('tensorflow')}"
         )
-    engine.start(debug)
-    from rumcli.reporting import tables
-    from rumcli.training import importing
+    _keras_startup.start(debug)
+    from rumcli.export import tf1
+    from rumcli.reporting import result_tables
 
-    found = importing.Checkpoint(checkpoint)
-    chosen = importing.scope_of(found, scope)
+    found = tf1.Checkpoint(checkpoint)
+    chosen = tf1.scope_of(found, scope)
     told = {"time_norm": norm, "activation": activation, "zoneout": zoneout}
     try:
-        document = importing.import_cell(found, chosen, cell, out, **told)
+        document = tf1.import_cell(found, chosen, cell, out, **told)
     except OSError as error:
         raise ConfigError(f"can't write {out}: {error.strerror or error}") from error
     if as_json:
-        output.show_document(document)
+        console.show_document(document)
     else:
-        output.show(tables.imported(document))
+        console.show(result_tables.imported(document))

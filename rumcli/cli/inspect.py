@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli import lenient, suggest
-from rumcli.cli import code, engine, options, pictures, run_folders
+from rumcli import coercion, messages
+from rumcli.analysis import inspection_views
+from rumcli.cli import _keras_startup, _options, _plot_file, _run_dirs, _trusted_code
 from rumcli.errors import ConfigError, RunError
-from rumcli.reporting import output
-from rumcli.training import views
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
+    from rumcli.analysis.inspection import Inspection
     from rumcli.config import RunConfig
-    from rumcli.training.inspection import Inspection
-    from rumcli.training.run_folder import RunFolder
+    from rumcli.training.run_dir import RunFolder
 
 _SPLITS = ["validation", "test"]
 _ALL = "all"
@@ -38,28 +38,28 @@ def inspect(
         typer.Option(
             metavar="NAMES",
             help="all, or some of angles, norm, gate, spectrum, landscape, with commas between.",
-            autocompletion=options.completing(lambda: [_ALL, *views.VIEWS]),
+            autocompletion=_options.completing(lambda: [_ALL, *inspection_views.VIEWS]),
         ),
     ] = _ALL,
     split: Annotated[
         str,
         typer.Option(
             help="validation or test.",
-            autocompletion=options.completing(lambda: _SPLITS),
+            autocompletion=_options.completing(lambda: _SPLITS),
         ),
     ] = "validation",
-    example: Annotated[int, options.integer("Number of the example in the split, from 0.")] = 0,
-    checkpoint: options.Checkpoint = "best",
+    example: Annotated[int, _options.integer("Number of the example in the split, from 0.")] = 0,
+    checkpoint: _options.Checkpoint = "best",
     grid: Annotated[
-        int, options.integer("Points of the landscape in each direction, an odd number.")
+        int, _options.integer("Points of the landscape in each direction, an odd number.")
     ] = 21,
     radius: Annotated[
-        float, options.real("How far the landscape goes, in lengths of the weights.")
+        float, _options.real("How far the landscape goes, in lengths of the weights.")
     ] = 1.0,
     batches: Annotated[
-        int, options.integer("Batches of the split that each point is evaluated on.")
+        int, _options.integer("Batches of the split that each point is evaluated on.")
     ] = 1,
-    seed: Annotated[int, options.integer("Seed of the landscape's directions.")] = 0,
+    seed: Annotated[int, _options.integer("Seed of the landscape's directions.")] = 0,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -68,20 +68,20 @@ def inspect(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
-    trust_code: code.Trust = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    trust_code: _trusted_code.Trust = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Show what a run's cells do with an example, and the loss around its weights."""
-    split = options.choose("--split", "split", split, _SPLITS)
-    checkpoint = options.choose("--checkpoint", "checkpoint", checkpoint, options.CHECKPOINTS)
-    options.at_least("--example", 0, example)
-    options.at_least("--batches", 1, batches)
-    options.at_least("--seed", 0, seed)
+    split = _options.choose("--split", "split", split, _SPLITS)
+    checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
+    _options.at_least("--example", 0, example)
+    _options.at_least("--batches", 1, batches)
+    _options.at_least("--seed", 0, seed)
     _check_grid(grid, radius)
     names = _names(what)
     from rumcli.config import Split
-    from rumcli.training import material as materials
+    from rumcli.training import dataset_binding as materials
 
     folders = _folders(run, checkpoint)
     if as_json and len(folders) > 1:
@@ -89,9 +89,9 @@ def inspect(
         raise ConfigError(f"--json: {run} has several runs; expected one of: {runs}")
     picture = out or (None if as_json else _DEFAULT)
     places = _places(picture, folders)
-    kinds = [pictures.check("--out", place, force) for place in places if place]
+    kinds = [_plot_file.check("--out", place, force) for place in places if place]
     for folder in folders:
-        code.check(folder.config, trust_code, training=False)
+        _trusted_code.check(folder.config, trust_code, training=False)
     plans = [
         (
             folder,
@@ -100,33 +100,33 @@ def inspect(
         )
         for folder in folders
     ]
-    engine.start(debug)
+    _keras_startup.start(debug)
     for folder in folders:
-        code.admit(folder.config, training=False)
-    from rumcli.training.inspection import Request, inspect_run
+        _trusted_code.admit(folder.config, training=False)
+    from rumcli.analysis.inspection import Request, inspect_run
 
     for place, (folder, chosen, material) in zip(places, plans, strict=True):
         request = Request(Split(split), checkpoint, chosen, example, batches, grid, radius, seed)
         began = time.monotonic()
-        with output.status() as report:
+        with console.status() as report:
             found = inspect_run(folder, request, material, report)
         if place:
             _draw(found, place, kinds[0], force)
-            output.note(f"wrote {place}{_cost(found, time.monotonic() - began)}")
+            console.note(f"wrote {place}{_cost(found, time.monotonic() - began)}")
         if as_json:
-            output.show_document(found.document())
+            console.show_document(found.document())
 
 
 def _folders(run: Path, checkpoint: str) -> list[RunFolder]:
     """Return the run folders that are meant; of a folder of runs, those that can be inspected."""
-    from rumcli.training import weights
-    from rumcli.training.run_folder import RunFolder
+    from rumcli.training import weight_files
+    from rumcli.training.run_dir import RunFolder
 
-    found = run_folders.find([run], parts=True)
+    found = _run_dirs.find([run], parts=True)
     opened = {one.path: RunFolder.open(one.path) for one in found}
-    missing = {path: weights.missing(opened[path], checkpoint) for path in opened}
+    missing = {path: weight_files.missing(opened[path], checkpoint) for path in opened}
     reasons = {path: why for path, why in missing.items() if why}
-    usable = run_folders.usable(found, reasons, RunError)
+    usable = _run_dirs.usable(found, reasons, RunError)
     return [opened[one.path] for one in usable]
 
 
@@ -139,34 +139,34 @@ def _places(picture: Path | None, folders: list[RunFolder]) -> list[Path | None]
 
 
 def _check_grid(grid: int, radius: float) -> None:
-    options.at_least("--grid", 3, grid)
+    _options.at_least("--grid", 3, grid)
     if grid % 2 == 0:
         raise ConfigError(
             f"--grid {grid}: expected an odd number, so that the weights themselves are on the "
             f"grid; try {grid + 1}"
         )
     if not 0 < radius < float("inf"):
-        raise ConfigError(f"--radius {suggest.number(radius)}: expected a number greater than 0")
+        raise ConfigError(f"--radius {messages.number(radius)}: expected a number greater than 0")
 
 
 def _names(what: str) -> list[str]:
     """Return the names in `--what`; all that there are for "all"."""
-    known = [_ALL, *views.VIEWS]
-    names = [lenient.name(name, known) for name in what.split(",")]
+    known = [_ALL, *inspection_views.VIEWS]
+    names = [coercion.name(name, known) for name in what.split(",")]
     for name in names:
         if name not in known:
-            raise ConfigError(f"--what {what}: {suggest.unknown('view', name.strip(), known)}")
+            raise ConfigError(f"--what {what}: {messages.unknown('view', name.strip(), known)}")
     return names
 
 
 def _chosen(names: list[str], what: str, config: RunConfig, run: Path) -> list[str]:
     """Return what is drawn, and say what of "all" there is not."""
-    there = views.possible(config)
-    missing = [name for name in views.VIEWS if name not in there]
+    there = inspection_views.possible(config)
+    missing = [name for name in inspection_views.VIEWS if name not in there]
     if _ALL in names:
         if missing:
             lacking = _listed(missing, config)
-            output.note(f"{run} is of '{config.cell.name}', which has no {lacking}")
+            console.note(f"{run} is of '{config.cell.name}', which has no {lacking}")
         return there
     wrong = [name for name in names if name in missing]
     if wrong:
@@ -175,7 +175,7 @@ def _chosen(names: list[str], what: str, config: RunConfig, run: Path) -> list[s
             f"--what {what}: {run} is of '{config.cell.name}', which has no {lacking}; "
             f"there are: {', '.join(there)}"
         )
-    return [name for name in views.VIEWS if name in names]
+    return [name for name in inspection_views.VIEWS if name in names]
 
 
 def _listed(missing: list[str], config: RunConfig) -> str:
@@ -190,17 +190,17 @@ def _listed(missing: list[str], config: RunConfig) -> str:
 
 
 def _draw(found: Inspection, picture: Path, kind: str, force: bool) -> None:
-    from rumcli.reporting import inside
+    from rumcli.reporting import inspection_plot
 
-    with output.new_file(picture, force) as file:
-        inside.draw(found, file, kind)
+    with console.new_file(picture, force) as file:
+        inspection_plot.draw(found, file, kind)
 
 
 def _cost(found: Inspection, seconds: float) -> str:
     landscape = found.landscape
     if landscape is None:
         return ""
-    from rumcli.reporting import wording
+    from rumcli.reporting import formatting
 
     points, samples = landscape.losses.size, landscape.samples
-    return f"; {points} points of {samples:,} samples in {wording.duration(seconds)}"
+    return f"; {points} points of {samples:,} samples in {formatting.duration(seconds)}"

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli import lenient, suggest
-from rumcli.cli import options, pictures, run_folders
+from rumcli import coercion, messages
+from rumcli.cli import _options, _plot_file, _run_dirs
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from rumcli.documents.base import Document
-    from rumcli.reporting.curves import Curve, Level
-    from rumcli.training.run_folder import RunFolder
+    from rumcli.json_schemas.base import Document
+    from rumcli.reporting.learning_curves import Curve, Level
+    from rumcli.training.run_dir import RunFolder
 
 _OVER = ["steps", "time"]
 _THEMES = ["light", "dark"]
@@ -47,31 +47,31 @@ def plot(
         str,
         typer.Option(
             help="What goes to the right: steps or time.",
-            autocompletion=options.completing(lambda: _OVER),
+            autocompletion=_options.completing(lambda: _OVER),
         ),
     ] = "steps",
     theme: Annotated[
         str,
         typer.Option(
             help="Colors of the picture: light, or dark with a transparent background.",
-            autocompletion=options.completing(lambda: _THEMES),
+            autocompletion=_options.completing(lambda: _THEMES),
         ),
     ] = "light",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Draw the validations of one or more runs, with their task's reference level."""
-    over = options.choose("--over", "axis", over, _OVER)
-    theme = options.choose("--theme", "theme", theme, _THEMES)
+    over = _options.choose("--over", "axis", over, _OVER)
+    theme = _options.choose("--theme", "theme", theme, _THEMES)
     picture = out or (None if as_json else _DEFAULT)
-    kind = pictures.check("--out", picture, force) if picture else ""
+    kind = _plot_file.check("--out", picture, force) if picture else ""
     paths, drawing = collect(runs, metric)
     if picture:
         drawing.save(picture, kind, over, theme, force)
-        output.note(f"wrote {picture}")
+        console.note(f"wrote {picture}")
     if as_json:
-        output.show_document(_document(paths, drawing, picture))
+        console.show_document(_document(paths, drawing, picture))
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ class Drawing:
             over: `"steps"` or `"time"`.
             theme: `"light"` or `"dark"`.
         """
-        from rumcli.reporting import curves
+        from rumcli.reporting import learning_curves
 
-        return curves.figure(self.curves, self.levels, self.key, over, theme)
+        return learning_curves.figure(self.curves, self.levels, self.key, over, theme)
 
     def save(self, picture: Path, kind: str, over: str, theme: str, force: bool) -> None:
         """Write the curves to a file.
@@ -112,10 +112,10 @@ class Drawing:
         Raises:
             ConfigError: If it exists, or can't be written.
         """
-        from rumcli.reporting import curves
+        from rumcli.reporting import learning_curves
 
-        with output.new_file(picture, force) as file:
-            curves.draw(self.curves, self.levels, self.key, over, file, kind, theme)
+        with console.new_file(picture, force) as file:
+            learning_curves.draw(self.curves, self.levels, self.key, over, file, kind, theme)
 
 
 def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
@@ -131,24 +131,24 @@ def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
     Raises:
         ConfigError: If one is no run, has no validation yet, or lacks the metric.
     """
-    from rumcli.reporting import curves
-    from rumcli.training.run_folder import RunFolder
+    from rumcli.reporting import learning_curves
+    from rumcli.training.run_dir import RunFolder
 
-    found = run_folders.find(runs, parts=True)
+    found = _run_dirs.find(runs, parts=True)
     opened = {run.path: RunFolder.open(run.path) for run in found}
     records = {path: folder.records() for path, folder in opened.items()}
     young = {path: _without_records(path) for path in records if not records[path]}
-    found = run_folders.usable(found, young, ConfigError)
+    found = _run_dirs.usable(found, young, ConfigError)
     name = metric or _monitored([opened[run.path] for run in found])
     known = {metric for run in found for metric in _metrics(records[run.path])}
-    key = f"val_{lenient.name(name, known)}"
+    key = f"val_{coercion.name(name, known)}"
     lacking = {run.path: _without(key, run.path, records[run.path]) for run in found}
     reasons = {path: why for path, why in lacking.items() if why}
-    found = run_folders.usable(found, reasons, ConfigError)
+    found = _run_dirs.usable(found, reasons, ConfigError)
     paths = [run.path for run in found]
     folders = [opened[path] for path in paths]
     drawn = [
-        curves.Curve(label, folder.config.task.name, records[folder.path])
+        learning_curves.Curve(label, folder.config.task.name, records[folder.path])
         for label, folder in zip(_labels(paths, folders), folders, strict=True)
     ]
     return paths, Drawing(drawn, levels_of(folders, key), key)
@@ -166,15 +166,15 @@ def save_curves(folder: RunFolder) -> list[float]:
     Raises:
         OSError: If the picture can't be written.
     """
-    from rumcli import files
-    from rumcli.reporting import curves
+    from rumcli import atomic_io
+    from rumcli.reporting import learning_curves
 
     key, values = validations(folder)
     if values:
-        curve = curves.Curve(folder.path.name, folder.config.task.name, folder.records())
+        curve = learning_curves.Curve(folder.path.name, folder.config.task.name, folder.records())
         levels = levels_of([folder], key)
-        with files.replacing(folder.path / "curves.svg") as file:
-            curves.draw([curve], levels, key, "steps", file, "svg")
+        with atomic_io.replacing(folder.path / "curves.svg") as file:
+            learning_curves.draw([curve], levels, key, "steps", file, "svg")
     return values
 
 
@@ -185,7 +185,7 @@ def validations(folder: RunFolder) -> tuple[str, list[float]]:
 
 
 def _document(runs: list[Path], drawing: Drawing, picture: Path | None) -> Document:
-    from rumcli.documents.analysis import CurvePoint, LearningCurve, LearningCurves
+    from rumcli.json_schemas.analysis import CurvePoint, LearningCurve, LearningCurves
 
     return LearningCurves(
         metric=drawing.key.removeprefix("val_"),
@@ -213,7 +213,7 @@ def _labels(runs: list[Path], folders: list[RunFolder]) -> list[str]:
     """Label runs by what differs between them, and by their folders where that is not enough."""
     from rumcli import config
 
-    names = options.labels(runs)
+    names = _options.labels(runs)
     found = config.labels([folder.config for folder in folders])
     return [
         label if label and found.count(label) == 1 else ", ".join(filter(None, (label, name)))
@@ -245,7 +245,7 @@ def _without(key: str, path: Path, records: list[dict[str, Any]]) -> str | None:
     known, name = _metrics(records), key.removeprefix("val_")
     if name in known:
         return None
-    return f"--metric {name}: {path}: {suggest.unknown('metric', name, known)}"
+    return f"--metric {name}: {path}: {messages.unknown('metric', name, known)}"
 
 
 def levels_of(folders: list[RunFolder], key: str) -> list[Level]:
@@ -255,7 +255,7 @@ def levels_of(folders: list[RunFolder], key: str) -> list[Level]:
         folders: Run directories.
         key: Key of the records that is drawn, as in `val_loss`.
     """
-    from rumcli.reporting.curves import Level
+    from rumcli.reporting.learning_curves import Level
 
     here = [r for r in _references(folders) if f"val_{r['of']}" == key]
     found = [Level(reference["label"], reference["level"]) for reference in here]

@@ -7,67 +7,69 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli import folders
-from rumcli.cli import code, engine, examples, options
-from rumcli.reporting import output
+from rumcli import output_dirs
+from rumcli.cli import _examples, _keras_startup, _options, _trusted_code
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.documents.configurations import PresetRow
+    from rumcli.json_schemas.configurations import PresetRow
 
-app = typer.Typer(cls=options.Group, help="List, show or copy the presets.", no_args_is_help=True)
+app = typer.Typer(cls=_options.Group, help="List, show or copy the presets.", no_args_is_help=True)
 
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="Name of a preset.", autocompletion=options.completing(options.presets)
+        metavar="NAME",
+        help="Name of a preset.",
+        autocompletion=_options.completing(_options.presets),
     ),
 ]
 
 
-@app.command("list", cls=options.Command, epilog=examples.epilog("presets list"))
-def list_presets(as_json: options.Json = False, debug: options.Debug = False) -> None:
+@app.command("list", cls=_options.Command, epilog=_examples.epilog("presets list"))
+def list_presets(as_json: _options.Json = False, debug: _options.Debug = False) -> None:
     """List the presets."""
-    from rumcli.config import presets
-    from rumcli.documents.configurations import PresetList
+    from rumcli.config import preset_files
+    from rumcli.json_schemas.configurations import PresetList
 
-    found = PresetList(presets=[_row(name) for name in presets.names()])
+    found = PresetList(presets=[_row(name) for name in preset_files.names()])
     if as_json:
-        output.show_document(found)
+        console.show_document(found)
         return
-    from rumcli.reporting import tables
+    from rumcli.reporting import result_tables
 
-    output.show(tables.presets(found.presets))
+    console.show(result_tables.presets(found.presets))
 
 
-@app.command("show", cls=options.Command, epilog=examples.epilog("presets show"))
+@app.command("show", cls=_options.Command, epilog=_examples.epilog("presets show"))
 def show(
     name: Annotated[
         str,
         typer.Argument(
             metavar="NAME",
             help="Name of a preset, a run directory, or a YAML file.",
-            autocompletion=options.completing(options.presets),
+            autocompletion=_options.completing(_options.presets),
         ),
     ],
     summary: Annotated[
         bool, typer.Option("--summary", help="Show its model instead: layers, shapes, weights.")
     ] = False,
-    trust_code: code.Trust = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    trust_code: _trusted_code.Trust = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Print the YAML of a preset, a run or a file, or the layers of its model."""
-    from rumcli.config import presets, yaml_file
-    from rumcli.documents.configurations import Preset
+    from rumcli.config import preset_files, yaml_io
+    from rumcli.json_schemas.configurations import Preset
 
     source = _source(name)
-    path = presets.locate(source)
+    path = preset_files.locate(source)
     if summary:
         _summarize(source, name, trust_code, as_json, debug)
     elif as_json:
-        output.show_document(Preset(preset=name, config=yaml_file.read(path).values))
+        console.show_document(Preset(preset=name, config=yaml_io.read(path).values))
     else:
-        output.show_text(path.read_text(encoding="utf-8"))
+        console.show_text(path.read_text(encoding="utf-8"))
 
 
 def _source(name: str) -> str:
@@ -77,13 +79,13 @@ def _source(name: str) -> str:
         ConfigError: If there is none, or it is not a configuration.
     """
     from rumcli import config
-    from rumcli.config import presets
-    from rumcli.training.run_folder import CONFIG, RunFolder
+    from rumcli.config import preset_files
+    from rumcli.training.run_dir import CONFIG, RunFolder
 
-    if presets.is_name(name):
+    if preset_files.is_name(name):
         return name
     path = Path(name)
-    if folders.exists(path) and path.is_dir():
+    if output_dirs.exists(path) and path.is_dir():
         name = str(RunFolder.open(path).path.absolute() / CONFIG)
     config.build(name)
     return name
@@ -93,47 +95,47 @@ def _summarize(source: str, name: str, trusted: bool, as_json: bool, debug: bool
     from rumcli import config
 
     run = config.build(source)
-    code.check(run, trusted, training=False)
-    engine.start(debug)
-    code.admit(run, training=False)
-    from rumcli.reporting import tables
-    from rumcli.tasks.summary import summarize
+    _trusted_code.check(run, trusted, training=False)
+    _keras_startup.start(debug)
+    _trusted_code.admit(run, training=False)
+    from rumcli.analysis.model_summary import summarize
+    from rumcli.reporting import result_tables
 
-    with output.status() as report:
+    with console.status() as report:
         report("building the model")
         found = summarize(run, name)
     if as_json:
-        output.show_document(found)
+        console.show_document(found)
     else:
-        output.show(tables.model(found))
+        console.show(result_tables.model(found))
 
 
-@app.command("copy", cls=options.Command, epilog=examples.epilog("presets copy"))
+@app.command("copy", cls=_options.Command, epilog=_examples.epilog("presets copy"))
 def copy(
     name: Name,
     destination: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="File to write. Default: NAME.yaml.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Copy a preset, to change it and to train with --preset FILE."""
-    from rumcli.config import presets
-    from rumcli.documents.configurations import PresetCopy
+    from rumcli.config import preset_files
+    from rumcli.json_schemas.configurations import PresetCopy
 
-    content = presets.path_of(name).read_bytes()
+    content = preset_files.path_of(name).read_bytes()
     path = destination or Path(f"{name}.yaml")
-    with output.new_file(path, force) as file:
+    with console.new_file(path, force) as file:
         file.write(content)
-    output.note(f"wrote {path}; to use it: rum train --preset {path}")
+    console.note(f"wrote {path}; to use it: rum train --preset {path}")
     if as_json:
-        output.show_document(PresetCopy(preset=name, path=str(path)))
+        console.show_document(PresetCopy(preset=name, path=str(path)))
 
 
 def _row(name: str) -> PresetRow:
-    from rumcli.config import presets, yaml_file
-    from rumcli.documents.configurations import PresetRow
+    from rumcli.config import preset_files, yaml_io
+    from rumcli.json_schemas.configurations import PresetRow
 
-    values = yaml_file.read(presets.path_of(name)).values
+    values = yaml_io.read(preset_files.path_of(name)).values
     return PresetRow(name=name, task=values["task"]["name"], description=values["description"])

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import options
-from rumcli.reporting import output
+from rumcli.cli import _options
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
     from rumcli.config.catalog import Entry
@@ -19,18 +19,18 @@ def cells(
         typer.Argument(
             metavar="CELL",
             help="Show this cell with the defaults and the values of its options.",
-            autocompletion=options.completing(options.cells),
+            autocompletion=_options.completing(_options.cells),
         ),
     ] = None,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """List the cells: a sentence, the options and the paper of each."""
-    from rumcli.documents.configurations import CellList, CellRow
+    from rumcli.json_schemas.configurations import CellList, CellRow
 
     found = _chosen("cell", name)
     if as_json:
-        output.show_document(CellList(cells=[CellRow(**_common(entry)) for entry in found]))
+        console.show_document(CellList(cells=[CellRow(**_common(entry)) for entry in found]))
     else:
         _show("cells", found, name)
 
@@ -41,14 +41,14 @@ def tasks(
         typer.Argument(
             metavar="TASK",
             help="Show this task with the defaults and the values of its options.",
-            autocompletion=options.completing(options.tasks),
+            autocompletion=_options.completing(_options.tasks),
         ),
     ] = None,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """List the tasks: a sentence, the options, the presets and the paper of each."""
-    from rumcli.documents.configurations import TaskList, TaskRow
+    from rumcli.json_schemas.configurations import TaskList, TaskRow
 
     found = _chosen("task", name)
     if as_json:
@@ -56,7 +56,7 @@ def tasks(
             TaskRow(**_common(entry), metrics=entry.metrics, presets=entry.presets)
             for entry in found
         ]
-        output.show_document(TaskList(tasks=rows))
+        console.show_document(TaskList(tasks=rows))
     else:
         _show("tasks", found, name)
 
@@ -67,12 +67,12 @@ def _chosen(section: str, name: str | None) -> list[Entry]:
     found = catalog.entries(section)
     if name is None:
         return found
-    known = options.choose(section.upper(), section, name, [entry.name for entry in found])
+    known = _options.choose(section.upper(), section, name, [entry.name for entry in found])
     return [entry for entry in found if entry.name == known]
 
 
 def _common(entry: Entry) -> dict[str, object]:
-    from rumcli.documents.configurations import OptionRow
+    from rumcli.json_schemas.configurations import OptionRow
 
     return {
         "name": entry.name,
@@ -85,4 +85,4 @@ def _common(entry: Entry) -> dict[str, object]:
 def _show(title: str, found: list[Entry], name: str | None) -> None:
     from rumcli.reporting import catalog
 
-    output.show(catalog.listing(title, found) if name is None else catalog.details(found[0]))
+    console.show(catalog.listing(title, found) if name is None else catalog.details(found[0]))

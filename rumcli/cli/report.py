@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rumcli import __version__
-from rumcli.cli import options, plot, run_folders
+from rumcli.cli import _options, _run_dirs, plot
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.documents.analysis import Report
-    from rumcli.training.run_folder import RunFolder
+    from rumcli.json_schemas.analysis import Report
+    from rumcli.training.run_dir import RunFolder
 
 _DEFAULT = Path("report.html")
 _FONT_SIZES = {"wide": 10.0, "narrow": 13.0}  # points; a narrow screen shrinks the picture
@@ -38,8 +38,8 @@ def report(
         bool, typer.Option("--markdown", help="Print Markdown on stdout instead of a page.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Write a report on runs of one task as one HTML page.
 
@@ -52,46 +52,46 @@ def report(
     if page is not None:
         if page.suffix.lower() not in (".html", ".htm"):
             raise ConfigError(f"--out {page}: expected a name that ends in .html")
-        output.check_new_file(page, force)
-    from rumcli.reporting import report as pages
-    from rumcli.training import report as contents
-    from rumcli.training.run_folder import RunFolder
+        console.check_new_file(page, force)
+    from rumcli.analysis import run_report as contents
+    from rumcli.reporting import html_report as pages
+    from rumcli.training.run_dir import RunFolder
 
-    found = [run.path for run in run_folders.find(runs, parts=False)]
-    folders, labels = [RunFolder.open(path) for path in found], options.labels(found)
+    found = [run.path for run in _run_dirs.find(runs, parts=False)]
+    folders, labels = [RunFolder.open(path) for path in found], _options.labels(found)
     content = contents.report(folders, labels, None if page is None else str(page))
     if markdown:
-        output.show_text(pages.to_markdown(content))
+        console.show_text(pages.to_markdown(content))
         return
     if page is not None:
         text = pages.to_html(
             content, _curves(content, dict(zip(labels, folders, strict=True))), __version__
         )
-        with output.new_file(page, force) as file:
+        with console.new_file(page, force) as file:
             file.write(text.encode())
-        output.note(f"wrote {page}")
+        console.note(f"wrote {page}")
     if as_json:
-        output.show_document(content)
+        console.show_document(content)
 
 
 def _curves(content: Report, folders: dict[str, RunFolder]) -> dict[tuple[str, str], bytes]:
     """Draw the validations of the runs as SVG files, by theme and size of the screen."""
     import matplotlib
 
-    from rumcli.reporting import curves
+    from rumcli.reporting import learning_curves
 
     key = f"val_{content.metric}"
     drawn = [
-        curves.Curve(run.label, content.task, folders[run.label].records())
+        learning_curves.Curve(run.label, content.task, folders[run.label].records())
         for run in content.runs
         if run.validations
     ]
     levels = plot.levels_of(list(folders.values()), key)
     found = {}
-    for theme, (screen, size) in itertools.product(curves.THEMES, _FONT_SIZES.items()):
+    for theme, (screen, size) in itertools.product(learning_curves.THEMES, _FONT_SIZES.items()):
         file = io.BytesIO()
         with matplotlib.rc_context({"font.size": size}):
             if drawn:
-                curves.draw(drawn, levels, key, "steps", file, "svg", theme)
+                learning_curves.draw(drawn, levels, key, "steps", file, "svg", theme)
                 found[theme, screen] = file.getvalue()
     return found

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import code, job_sets, options
-from rumcli.cli.showing import Showing
+from rumcli.cli import _job_sets, _options, _trusted_code
+from rumcli.cli._output_mode import Showing
 from rumcli.errors import ConfigError
-from rumcli.reporting import output, wording
+from rumcli.reporting import console, formatting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def reproduce(
             metavar="TABLE",
             help="copying, recall, recall_lengths, babi, babi_equal, ptb, or a YAML file of yours. "
             "May be left out with --resume.",
-            autocompletion=options.completing(options.tables),
+            autocompletion=_options.completing(_options.tables),
         ),
     ] = None,
     out: Annotated[
@@ -39,9 +39,9 @@ def reproduce(
             help="Folder of the runs, continued if it exists. Default: reproductions/TABLE."
         ),
     ] = None,
-    resume: job_sets.Resume = None,
+    resume: _job_sets.Resume = None,
     seeds: Annotated[
-        int | None, options.integer("Runs of each model, with seeds 1, 2, … Default: the table's.")
+        int | None, _options.integer("Runs of each model, with seeds 1, 2, … Default: the table's.")
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -62,33 +62,33 @@ def reproduce(
         str | None,
         typer.Option(metavar="PATH", help="Text of ptb, or stories of babi, as for 'rum train'."),
     ] = None,
-    budget: job_sets.Budget = None,
-    jobs: job_sets.Jobs = None,
-    address: job_sets.Address = None,
-    trust_code: code.Trust = False,
+    budget: _job_sets.Budget = None,
+    jobs: _job_sets.Jobs = None,
+    address: _job_sets.Address = None,
+    trust_code: _trusted_code.Trust = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the runs with their commands and stop.")
     ] = False,
-    as_json: options.Json = False,
-    quiet: job_sets.Quiet = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    quiet: _job_sets.Quiet = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Run the models of a published table, and show our results beside those of the paper.
 
     Ctrl-C saves all runs and prints the command that continues.
     """
     from rumcli.jobs import execution
-    from rumcli.reporting import reproduction as reporting
+    from rumcli.reporting import reproduction_table as reporting
     from rumcli.reproduction import plan
     from rumcli.reproduction.folder import FOLDER, TableOptions
 
     showing = Showing(as_json, quiet, debug)
-    where = job_sets.parse(jobs, address, budget, seeds, debug)
+    where = _job_sets.parse(jobs, address, budget, seeds, debug)
     chosen = TableOptions(
         table=table, seeds=seeds, only=only or [], condition=condition or [], data=data
     )
     if resume is not None:
-        job_sets.exclude("--resume", out=out)
+        _job_sets.exclude("--resume", out=out)
         chosen = _continued(resume, chosen)
     elif table is None:
         raise ConfigError("which table? Give a TABLE, or --resume with the folder of one")
@@ -101,13 +101,13 @@ def reproduce(
         return
     execution.check(where)
     folder = _prepare(read, groups, place, trust_code)
-    command = job_sets.command("reproduce", place, where, budget, trust_code)
+    command = _job_sets.command("reproduce", place, where, budget, trust_code)
     ending, found = _run(read, groups, folder, chosen, where, command, showing)
-    job_sets.summarize(ending, found, command, showing)
+    _job_sets.summarize(ending, found, command, showing)
     if not showing.quiet:
-        output.note(f"wrote {folder.path / 'results.md'}")
+        console.note(f"wrote {folder.path / 'results.md'}")
     showing.show(found.document, lambda _: reporting.results_table(found))
-    job_sets.end(ending, found)
+    _job_sets.end(ending, found)
 
 
 def _continued(place: Path, chosen: TableOptions) -> TableOptions:
@@ -134,15 +134,15 @@ def _prepare(table: Table, groups: Sequence[JobGroup], place: Path, trusted: boo
     """Check the code and the data, and create or open the directory."""
     from rumcli.reproduction import plan
     from rumcli.reproduction.folder import TableFolder
-    from rumcli.training import material
+    from rumcli.training import dataset_binding
 
     all_runs = (run for entry in table.entries for run in entry.runs)
     due = [job for _, job in plan.due(groups)]
-    job_sets.check_runs(all_runs, (job.config for job in due if job.config), trusted)
+    _job_sets.check_runs(all_runs, (job.config for job in due if job.config), trusted)
     folder = TableFolder.prepare(place, table)
     folder.check(due)
     for run, jobs in folder.with_other_data(due):
-        material.check_going_on(run, map(folder.run_folder, jobs))
+        dataset_binding.check_going_on(run, map(folder.run_folder, jobs))
     return folder
 
 
@@ -159,7 +159,7 @@ def _run(
     from rumcli.jobs.events import JobGroup
     from rumcli.jobs.execution import JobSet
     from rumcli.jobs.queue import JobSource
-    from rumcli.reporting import reproduction as reporting
+    from rumcli.reporting import reproduction_table as reporting
     from rumcli.reporting.job_progress import Title
     from rumcli.reproduction import plan, results
     from rumcli.training import lock
@@ -169,7 +169,7 @@ def _run(
         source = JobSource([JobGroup(None, tuple(job for _, job in plan.due(groups)))])
         title = Title(f"table {table.name}", ranks=False, seconds=where.budget)
         jobs = JobSet(folder, source, table.spec.resources)
-        ending = job_sets.run(jobs, where, title, command, showing)
+        ending = _job_sets.run(jobs, where, title, command, showing)
         found = results.read(table, folder, groups, chosen.seeds or table.spec.seeds)
         found.write()
         folder.write("results.md", reporting.markdown(found))
@@ -177,7 +177,7 @@ def _run(
 
 
 def _show_plan(table: Table, groups: Sequence[JobGroup], place: Path, showing: Showing) -> None:
-    from rumcli.documents.job_sets import PlannedRun, TableDryRun
+    from rumcli.json_schemas.job_sets import PlannedRun, TableDryRun
     from rumcli.reproduction import plan
 
     due = plan.due(groups)
@@ -195,7 +195,7 @@ def _show_plan(table: Table, groups: Sequence[JobGroup], place: Path, showing: S
             )
             for (entry, job), command in zip(due, commands, strict=True)
         ]
-        output.show_document(TableDryRun(table=table.name, runs=listed))
+        console.show_document(TableDryRun(table=table.name, runs=listed))
     else:
-        output.show_text("\n".join(commands))
-        output.note(f"{wording.counted(len(due), 'run')} of table {table.name}, in this order")
+        console.show_text("\n".join(commands))
+        console.note(f"{formatting.counted(len(due), 'run')} of table {table.name}, in this order")

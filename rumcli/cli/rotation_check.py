@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from rumcli.cli import engine, options
+from rumcli.cli import _keras_startup, _options
 from rumcli.errors import ConfigError, RunError
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 _DTYPES = ["float32", "float64"]
 _DIMS = [2, 3, 8, 64]
@@ -18,35 +18,35 @@ _DIMS = [2, 3, 8, 64]
 def rotation_check(
     dim: Annotated[
         list[int] | None,
-        options.integer("Size H of the vectors, at least 2. May be repeated. Default: 2 3 8 64."),
+        _options.integer("Size H of the vectors, at least 2. May be repeated. Default: 2 3 8 64."),
     ] = None,
-    batch: Annotated[int, options.integer("Number of random vectors of each kind.")] = 64,
+    batch: Annotated[int, _options.integer("Number of random vectors of each kind.")] = 64,
     dtype: Annotated[
         str | None,
         typer.Option(
             help="float32 or float64. Default: both, where the backend computes in float64.",
-            autocompletion=options.completing(lambda: _DTYPES),
+            autocompletion=_options.completing(lambda: _DTYPES),
         ),
     ] = None,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Check the rotations: norms, angles, gradients, degenerate inputs. Exits 1 if one fails."""
     for size in dim or []:
-        options.at_least("--dim", 2, size)
-    options.at_least("--batch", 1, batch)
+        _options.at_least("--dim", 2, size)
+    _options.at_least("--batch", 1, batch)
     if dtype is not None:
-        dtype = options.choose("--dtype", "dtype", dtype, _DTYPES)
+        dtype = _options.choose("--dtype", "dtype", dtype, _DTYPES)
     os.environ.setdefault("JAX_ENABLE_X64", "1")  # or JAX would compute float64 in float32
-    engine.start(debug)
+    _keras_startup.start(debug)
+    from rumcli.analysis.rotation_properties import check_rotation
     from rumcli.cells import precision
-    from rumcli.cells.rotation_check import check_rotation
-    from rumcli.documents.measurements import RotationCheck
-    from rumcli.reporting import tables
+    from rumcli.json_schemas.measurements import RotationCheck
+    from rumcli.reporting import result_tables
 
     try:
         results = []
-        with output.status() as report:
+        with console.status() as report:
             for name in [dtype] if dtype else filter(precision.is_available, _DTYPES):
                 report(f"checking rotations in {name}")
                 results += check_rotation(dim or _DIMS, batch, name)
@@ -54,8 +54,8 @@ def rotation_check(
         raise ConfigError(str(error)) from error
     failed = [result for result in results if not result.passed]
     if as_json:
-        output.show_document(RotationCheck(passed=not failed, checks=results))
+        console.show_document(RotationCheck(passed=not failed, checks=results))
     else:
-        output.show(tables.checks(results))
+        console.show(result_tables.checks(results))
     if failed:
         raise RunError(f"{len(failed)} of {len(results)} checks failed")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli import folders, signals
-from rumcli.cli import options
+from rumcli import output_dirs, signals
+from rumcli.cli import _options
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console as output
 
 if TYPE_CHECKING:
-    from rumcli.documents.analysis import ListedRun
+    from rumcli.json_schemas.analysis import ListedRun
 
 _DEFAULT = Path("runs")
 _SECONDS_BETWEEN = 2.0  # two readings
@@ -33,8 +33,8 @@ def runs(
     watch: Annotated[
         bool, typer.Option("--watch", help="Refresh the table every two seconds until Ctrl-C.")
     ] = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
 ) -> None:
     """List runs with state, progress and metric, the one that changed last at the end.
 
@@ -51,7 +51,7 @@ def runs(
     for reason in reasons:
         output.note(f"left out: {reason}")
     if as_json:
-        from rumcli.documents.analysis import RunList
+        from rumcli.json_schemas.analysis import RunList
 
         output.show_document(RunList(runs=found))
         return
@@ -61,20 +61,20 @@ def runs(
 
 
 def _check(place: Path) -> None:
-    if not folders.exists(place):
+    if not output_dirs.exists(place):
         raise ConfigError(f"there is no directory {place}; expected a directory of runs")
     if not place.is_dir():
         raise ConfigError(f"{place} is not a directory; expected a directory of runs")
 
 
 def _read(places: list[Path]) -> tuple[list[ListedRun], list[str]]:
-    from rumcli.jobs import listing
+    from rumcli.analysis import run_list
 
-    return listing.listed(list(dict.fromkeys(run for one in places for run in listing.find(one))))
+    return run_list.listed(list(dict.fromkeys(run for one in places for run in run_list.find(one))))
 
 
 def _show(places: list[Path], found: list[ListedRun], watch: bool) -> None:
-    from rumcli.reporting.runs import RunsTable
+    from rumcli.reporting.run_list_table import RunsTable
 
     if watch:
         found = _watch(places, found)
@@ -83,8 +83,8 @@ def _show(places: list[Path], found: list[ListedRun], watch: bool) -> None:
 
 def _watch(places: list[Path], found: list[ListedRun]) -> list[ListedRun]:
     """Refresh the table until a signal arrives; return what it showed last."""
-    from rumcli.reporting.runs import RunsTable
-    from rumcli.reporting.screen import Picture
+    from rumcli.reporting.live_display import Picture
+    from rumcli.reporting.run_list_table import RunsTable
 
     received: list[int] = []
     # Nothing is announced: the loop ends sooner.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import code, job_sets, options
-from rumcli.cli.showing import Showing
+from rumcli.cli import _job_sets, _options, _trusted_code
+from rumcli.cli._output_mode import Showing
 from rumcli.errors import ConfigError
-from rumcli.reporting import output, wording
+from rumcli.reporting import console, formatting
 
 if TYPE_CHECKING:
     from rumcli.jobs.execution import Ending, Options
@@ -34,43 +34,43 @@ def sweep(
         Path | None,
         typer.Option(help="Folder to create. Default: sweeps/FILE-1, or the next free number."),
     ] = None,
-    resume: job_sets.Resume = None,
+    resume: _job_sets.Resume = None,
     results: Annotated[
         Path | None,
         typer.Option(help="Show the results of the sweep in this folder so far."),
     ] = None,
     seeds: Annotated[
-        int | None, options.integer("Runs of each point, with seeds 1, 2, … Default: the file's.")
+        int | None, _options.integer("Runs of each point, with seeds 1, 2, … Default: the file's.")
     ] = None,
     runs: Annotated[
-        int | None, options.integer("Limit of runs, seeds counted. Default: the file's.")
+        int | None, _options.integer("Limit of runs, seeds counted. Default: the file's.")
     ] = None,
-    budget: job_sets.Budget = None,
-    jobs: job_sets.Jobs = None,
-    address: job_sets.Address = None,
-    trust_code: code.Trust = False,
+    budget: _job_sets.Budget = None,
+    jobs: _job_sets.Jobs = None,
+    address: _job_sets.Address = None,
+    trust_code: _trusted_code.Trust = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file, list the points and stop.")
     ] = False,
-    as_json: options.Json = False,
-    quiet: job_sets.Quiet = False,
-    debug: options.Debug = False,
+    as_json: _options.Json = False,
+    quiet: _job_sets.Quiet = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Train at every point of a grid, or of a random or Bayesian search, with several seeds.
 
     Ctrl-C saves all runs and prints the command that continues.
     """
     showing = Showing(as_json, quiet, debug)
-    chosen = job_sets.parse(jobs, address, budget, seeds, debug)
+    chosen = _job_sets.parse(jobs, address, budget, seeds, debug)
     if runs is not None:
-        options.at_least("--runs", 1, runs)
+        _options.at_least("--runs", 1, runs)
     if results is not None:
         given = {"out": out, "resume": resume, "address": address, "runs": runs, "seeds": seeds}
-        job_sets.exclude("--results", FILE=file, **given)
+        _job_sets.exclude("--results", FILE=file, **given)
         _show(_results(results), showing)
         return
     if resume is not None:
-        job_sets.exclude("--resume", out=out)
+        _job_sets.exclude("--resume", out=out)
         if file is not None and _is_unbegun(resume):
             out, resume = resume, None
     elif file is None:
@@ -81,20 +81,20 @@ def sweep(
         return
     if resume is not None and (found := _results(resume, plan)).is_complete:
         if not quiet:
-            output.note(f"{resume} is finished")
+            console.note(f"{resume} is finished")
         _show(found, showing)
         return
     with contextlib.ExitStack() as stack:
         folder = _folder(plan, file, out, resume, chosen, trust_code, stack)
-        command = job_sets.command("sweep", folder.path, chosen, budget, trust_code)
+        command = _job_sets.command("sweep", folder.path, chosen, budget, trust_code)
         ending, gave_up = _run(plan, folder, chosen, command, showing)
         found = _results(folder.path, plan, folder)
         _write(found)
-    job_sets.summarize(ending, found, command, showing)
+    _job_sets.summarize(ending, found, command, showing)
     if (folder.path / _PICTURE).exists() and not showing.quiet:
-        output.note(f"wrote {folder.path / _PICTURE}")
+        console.note(f"wrote {folder.path / _PICTURE}")
     _show(found, showing)
-    job_sets.end(ending, found, gave_up)
+    _job_sets.end(ending, found, gave_up)
 
 
 def _is_unbegun(path: Path) -> bool:
@@ -152,9 +152,9 @@ def _folder(
     # factory, so a sweep that varies both names and factories has no other cells.
     names, data = (
         [plan.run(settings, seed) for settings in points.one_at_a_time(plan.parameters, keys)]
-        for keys in (code.DECIDING, _OF_DATA)
+        for keys in (_trusted_code.DECIDING, _OF_DATA)
     )
-    job_sets.check_runs(names, data if resume is None else [], trusted)
+    _job_sets.check_runs(names, data if resume is None else [], trusted)
     if resume is None:
         assert file is not None
         return stack.enter_context(SweepFolder.claim(out, file.stem, plan))
@@ -176,7 +176,7 @@ def _run(
 
     source, halving = search.Search(plan, folder), search.halving(plan, folder)
     jobs = JobSet(folder, source, plan.spec.resources, plan.spec.hours, halving)
-    ending = job_sets.run(jobs, chosen, Title(seconds=chosen.budget), command, showing)
+    ending = _job_sets.run(jobs, chosen, Title(seconds=chosen.budget), command, showing)
     return ending, source.gave_up
 
 
@@ -191,37 +191,37 @@ def _results(
 
 def _write(found: SweepResults) -> None:
     """Write `results.json`, and a plot if there are results."""
-    from rumcli import files
+    from rumcli import atomic_io
 
     found.write()
     if any(point.values for point in found.groups):
         from rumcli.reporting import sweep_plot
 
-        with files.replacing(found.folder.path / _PICTURE) as file:
+        with atomic_io.replacing(found.folder.path / _PICTURE) as file:
             sweep_plot.draw(found, file, "png")
 
 
 def _show(found: SweepResults, showing: Showing) -> None:
-    from rumcli.reporting import sweep as reporting
+    from rumcli.reporting import sweep_table as reporting
 
     showing.show(found.document, lambda _: reporting.results_table(found))
 
 
 def _show_points(plan: SweepPlan, showing: Showing) -> None:
-    from rumcli.documents.job_sets import SweepDryRun
-    from rumcli.reporting import sweep as reporting
+    from rumcli.json_schemas.job_sets import SweepDryRun
+    from rumcli.reporting import sweep_table as reporting
 
     listed, spec = plan.listed(), plan.spec
     if showing.as_json:
         content = {"search": spec.search, "seeds": spec.seeds, "runs": plan.most_runs}
-        output.show_document(SweepDryRun(**content, points=listed))
+        console.show_document(SweepDryRun(**content, points=listed))
     elif listed is None:
         most = plan.most_points
-        limit = wording.counted(most, "point") if most else f"{spec.hours:g} hours"
-        seeds = wording.counted(len(spec.seeds), "seed")
-        output.show_text(
+        limit = formatting.counted(most, "point") if most else f"{spec.hours:g} hours"
+        seeds = formatting.counted(len(spec.seeds), "seed")
+        console.show_text(
             f"{spec.search} search, at most {limit}, {seeds} each; the file is valid, and the "
             "points depend on the results"
         )
     else:
-        output.show(reporting.points(listed, list(plan.parameters), len(spec.seeds)))
+        console.show(reporting.points(listed, list(plan.parameters), len(spec.seeds)))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import code, distributed, options, planning, ray_run, running
-from rumcli.cli.showing import Showing
+from rumcli.cli import _distributed, _options, _planning, _train_ray, _train_single, _trusted_code
+from rumcli.cli._output_mode import Showing
 from rumcli.errors import ConfigError
-from rumcli.reporting import output
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
     from rumcli.config import RunConfig
@@ -25,7 +25,7 @@ def train(
             metavar="TASK",
             help="copying, recall, babi, ptb, or a task of yours as package.module:Class. May be "
             "left out with --resume or a preset that names it.",
-            autocompletion=options.completing(options.tasks),
+            autocompletion=_options.completing(_options.tasks),
         ),
     ] = None,
     cell: Annotated[
@@ -33,14 +33,14 @@ def train(
         typer.Option(
             help="rum, arum, lnlstm, fsrnn, eunn, goru, lstm, gru, rnn, or a layer of yours as "
             "package.module:Class. Default: the preset's.",
-            autocompletion=options.completing(options.cells),
+            autocompletion=_options.completing(_options.cells),
         ),
     ] = None,
     norm: Annotated[
-        float | None, options.real("Time norm η > 0 of rum and arum. Default: the preset's.")
+        float | None, _options.real("Time norm η > 0 of rum and arum. Default: the preset's.")
     ] = None,
     hidden: Annotated[
-        int | None, options.integer("Size of the cell's state, in units. Default: the preset's.")
+        int | None, _options.integer("Size of the cell's state, in units. Default: the preset's.")
     ] = None,
     data: Annotated[
         str | None,
@@ -60,11 +60,11 @@ def train(
     ] = None,
     delay: Annotated[
         int | None,
-        options.integer("T of copying and recall, in time steps. Default: the preset's."),
+        _options.integer("T of copying and recall, in time steps. Default: the preset's."),
     ] = None,
     steps: Annotated[
         int | None,
-        options.integer("Length of the run, in training steps. Default: the preset's."),
+        _options.integer("Length of the run, in training steps. Default: the preset's."),
     ] = None,
     until: Annotated[
         str | None,
@@ -75,13 +75,13 @@ def train(
         ),
     ] = None,
     batch_size: Annotated[
-        int | None, options.integer("Examples per training step. Default: the preset's.")
+        int | None, _options.integer("Examples per training step. Default: the preset's.")
     ] = None,
     learning_rate: Annotated[
-        float | None, options.real("Step size of the optimizer. Default: the preset's.")
+        float | None, _options.real("Step size of the optimizer. Default: the preset's.")
     ] = None,
     seed: Annotated[
-        int | None, options.integer("Seed of data, weights, dropout and zoneout. Default: 1.")
+        int | None, _options.integer("Seed of data, weights, dropout and zoneout. Default: 1.")
     ] = None,
     on_nan: Annotated[
         str | None,
@@ -89,7 +89,7 @@ def train(
             metavar="stop|skip",
             help="What to do when the loss or gradient is not finite: stop the run or skip the "
             "step. Default: stop.",
-            autocompletion=options.completing(lambda: _ON_NAN),
+            autocompletion=_options.completing(lambda: _ON_NAN),
         ),
     ] = None,
     callbacks: Annotated[
@@ -104,7 +104,7 @@ def train(
         str | None,
         typer.Option(
             help="A preset's name, or a file such as a run's config.yaml. Default: the task's.",
-            autocompletion=options.completing(options.presets),
+            autocompletion=_options.completing(_options.presets),
         ),
     ] = None,
     set_: Annotated[
@@ -166,7 +166,7 @@ def train(
     ] = None,
     timeout: Annotated[
         float | None,
-        options.real("Seconds in which all processes must have joined. Default: 300."),
+        _options.real("Seconds in which all processes must have joined. Default: 300."),
     ] = None,
     ray: Annotated[
         str | None,
@@ -177,16 +177,16 @@ def train(
         ),
     ] = None,
     workers: Annotated[
-        int | None, options.integer("Number of processes on the Ray cluster. Needs --ray.")
+        int | None, _options.integer("Number of processes on the Ray cluster. Needs --ray.")
     ] = None,
-    require: options.Require = None,
-    trust_code: code.Trust = False,
+    require: _options.Require = None,
+    trust_code: _trusted_code.Trust = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the complete configuration and stop.")
     ] = False,
-    as_json: options.Json = False,
+    as_json: _options.Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")] = False,
-    debug: options.Debug = False,
+    debug: _options.Debug = False,
 ) -> None:
     """Train a cell on a task, and score it relative to the task's baseline.
 
@@ -196,8 +196,8 @@ def train(
     from rumcli.training import requirements
 
     required = requirements.parse(require or [])
-    placement = distributed.asked(devices, coordinator, processes, process, timeout)
-    given = planning.Options(
+    placement = _distributed.asked(devices, coordinator, processes, process, timeout)
+    given = _planning.Options(
         task=task,
         cell=cell,
         norm=norm,
@@ -221,34 +221,34 @@ def train(
     showing = Showing(as_json, quiet, debug)
     if placement is not None and placement.rank > 0 and resume is not None:
         # The folder is on the host of process 0.
-        distributed.check(placement, None)
-        distributed.follow(placement, None, data, trust_code, given.typed, showing)
+        _distributed.check(placement, None)
+        _distributed.follow(placement, None, data, trust_code, given.typed, showing)
         return
-    planned = planning.plan(given)
+    planned = _planning.plan(given)
     if dry_run:
         _show_config(planned.config, as_json)
         return
-    code.check(planned.config, trust_code, given.typed)
-    distributed.check(placement, planned.config)
-    ray_run.check(ray, workers, placement)
+    _trusted_code.check(planned.config, trust_code, given.typed)
+    _distributed.check(placement, planned.config)
+    _train_ray.check(ray, workers, placement)
     if planned.has_all_subtasks and (placement is not None or ray is not None):
         flag = (
             "--ray" if ray is not None else "--devices" if coordinator is None else "--coordinator"
         )
         raise ConfigError(f"{flag} and --subtask all exclude each other; train one subtask")
     if placement is not None and placement.rank > 0:
-        distributed.follow(placement, planned.config, data, trust_code, given.typed, showing)
+        _distributed.follow(placement, planned.config, data, trust_code, given.typed, showing)
     elif ray is not None and workers is not None:
-        ray_run.run(planned, required, showing, ray, workers)
+        _train_ray.run(planned, required, showing, ray, workers)
     else:
-        running.run(planned, required, showing, placement)
+        _train_single.run(planned, required, showing, placement)
 
 
 def _show_config(run: RunConfig, as_json: bool) -> None:
     from rumcli import config
-    from rumcli.documents.configurations import DryRun
+    from rumcli.json_schemas.configurations import DryRun
 
     if as_json:
-        output.show_document(DryRun(config=run.model_dump(mode="json")))
+        console.show_document(DryRun(config=run.model_dump(mode="json")))
     else:
-        output.show_text(config.to_yaml(run))
+        console.show_text(config.to_yaml(run))

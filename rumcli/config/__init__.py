@@ -3,8 +3,7 @@
 Read by every other part; imports none of them, and neither Keras nor TensorFlow.
 """
 
-from rumcli.config.build import build, changed, differences, from_file, from_text, to_yaml
-from rumcli.config.cells import (
+from rumcli.config.cell_config import (
     ARUMConfig,
     CellConfig,
     CustomCellConfig,
@@ -13,9 +12,11 @@ from rumcli.config.cells import (
     RNNConfig,
     RUMConfig,
 )
-from rumcli.config.optimizers import OptimizerConfig, ScheduleConfig
+from rumcli.config.diff import labels, varying
+from rumcli.config.loading import build, changed, differences, from_file, from_text, to_yaml
+from rumcli.config.optimizer_config import OptimizerConfig, ScheduleConfig
 from rumcli.config.schema import RMS, CallbackConfig, RunConfig, Split, TrainConfig, names
-from rumcli.config.tasks import (
+from rumcli.config.task_config import (
     ALL,
     BabiConfig,
     CharactersConfig,
@@ -24,8 +25,7 @@ from rumcli.config.tasks import (
     RecallConfig,
     TaskConfig,
 )
-from rumcli.config.varying import labels, varying
-from rumcli.config.yaml_file import KeyPath
+from rumcli.config.yaml_io import KeyPath
 
 __all__ = [
     "ALL",

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rumcli.config import presets, schema, yaml_file
-from rumcli.config.sections import LARGEST
-from rumcli.config.tasks import validated_figures
+from rumcli.config import preset_files, schema, yaml_io
+from rumcli.config.field_types import LARGEST
+from rumcli.config.task_config import validated_figures
 
 _SOURCE = re.compile(r"^Source: (.+)$", flags=re.MULTILINE)
 
@@ -112,7 +112,7 @@ def _values(content: Mapping[str, Any]) -> str:
 
 def _presets_by_task() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name in presets.names():
-        values = yaml_file.read(presets.path_of(name)).values
+    for name in preset_files.names():
+        values = yaml_io.read(preset_files.path_of(name)).values
         found.setdefault(values["task"]["name"], []).append(name)
     return found

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from rumcli import bounds, lenient
-from rumcli.config.cells import CellConfig, RUMConfig
-from rumcli.config.optimizers import OptimizerConfig, RMSPropConfig
-from rumcli.config.sections import CUSTOM, LARGEST, Code, Few, Fraction, Options, Positive
-from rumcli.config.sections import Section as _Section
-from rumcli.config.tasks import TaskConfig
+from rumcli import coercion, thresholds
+from rumcli.config.cell_config import CellConfig, RUMConfig
+from rumcli.config.field_types import CUSTOM, LARGEST, Code, Few, Fraction, Options, Positive
+from rumcli.config.field_types import Section as _Section
+from rumcli.config.optimizer_config import OptimizerConfig, RMSPropConfig
+from rumcli.config.task_config import TaskConfig
 
 # Of the output's scale: that which gives a state with time norm the length 1, or its units the
 # root mean square 1.
@@ -36,7 +36,7 @@ class Split(enum.StrEnum):
 
 def _output_scale(value: float | str) -> float | str:
     if isinstance(value, str):
-        value = lenient.name(value, (UNIT, RMS))
+        value = coercion.name(value, (UNIT, RMS))
     if value in (UNIT, RMS) or (isinstance(value, float) and 0 < value < math.inf):
         return value
     raise ValueError(f"a finite number greater than 0, {UNIT} or {RMS}")
@@ -58,7 +58,7 @@ class ModelConfig(_Section):
 
 
 def _bound(text: str) -> str:
-    bounds.read(text)
+    thresholds.read(text)
     return "".join(text.split())
 
 
@@ -177,17 +177,17 @@ def normalized(annotation: Any, value: Any) -> Any:
         inner = next((get_args(one)[0] for one in members if get_origin(one) is list), Any)
         return [normalized(inner, one) for one in value]
     if isinstance(value, float) and int in members and float not in members:
-        return lenient.integer(value)
+        return coercion.integer(value)
     if isinstance(value, str):
         known = [name for one in members if get_origin(one) is Literal for name in get_args(one)]
-        return lenient.name(value, known)
+        return coercion.name(value, known)
     return value
 
 
 def _normalized_section(annotation: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     models = models_in(annotation)
     if isinstance(name := values.get("name"), str):
-        values = {**values, "name": lenient.name(name, models)}
+        values = {**values, "name": coercion.name(name, models)}
     model = chosen(models, values)
     if model is None:  # a mapping of names to sections, or an unknown section
         inner = next(

@@ -1,6 +1,5 @@
-"""Where examples come from, in NumPy; no Keras.
+"""Data utilities that several tasks share, in NumPy; no Keras.
 
-Examples that are made are pure functions of (seed, split, index): each such task's module gives
-`examples(...)`; the random numbers under them come from `streams`. Texts are read from files
-(`corpus`) and cut into `windows`.
+Examples of the generated tasks are pure functions of (seed, split, index): their random numbers
+come from `counter_rng`, and `splits` assigns them to a split.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rumcli.data import streams
+from rumcli.data import counter_rng
 
 SPLITS = ("train", "validation", "test")
 # The words by which the name of a file states its split; messages recommend the first.
@@ -46,7 +46,7 @@ def complete(symbols: np.ndarray, spare: np.ndarray, base: int, split: str) -> n
         `[n, m]`, with the last column replaced.
     """
     if split == "train":
-        classes = streams.below(spare, base - 2) + 2
+        classes = counter_rng.below(spare, base - 2) + 2
     else:
         classes = np.full(len(symbols), stream_of(split) - 1, dtype=symbols.dtype)
     completed = symbols.copy()

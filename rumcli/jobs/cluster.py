@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rumcli import files
+from rumcli import atomic_io
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs import capacity, worker
 from rumcli.jobs.capacity import Machine
@@ -28,7 +28,7 @@ from rumcli.jobs.engine import Engine
 from rumcli.jobs.events import RunProgress
 from rumcli.jobs.folder import STOP
 from rumcli.jobs.worker import Start
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
 
 LOCAL = "local"
 _LARGEST_PORT = 65535
@@ -206,7 +206,7 @@ class RayExecutor:
         }
         runs = Runs(engine, given)
         watch = Watch(engine, runs)
-        with files.reachable(self._folder.resolve()) as place:
+        with atomic_io.reachable(self._folder.resolve()) as place:
             state = place / "ray"
             _remove(state)
             tuner = tune.Tuner(
@@ -247,7 +247,7 @@ def trial(config: dict[str, Any]) -> dict[str, Any]:
     def control() -> str:
         """Return the request in the file `stop` of the run directory."""
         try:
-            return files.read_regular(folder / STOP, 100).decode()
+            return atomic_io.read_regular(folder / STOP, 100).decode()
         except OSError:
             return ""
 
@@ -271,7 +271,7 @@ def breaking_off(place: Path, kind: type[Exception]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(files.cannot_write(place, error)) from error
+        raise RunError(atomic_io.cannot_write(place, error)) from error
     except kind as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         line = lines[-1][:300] if lines else "it does not say why"

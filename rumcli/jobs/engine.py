@@ -25,8 +25,8 @@ from rumcli.jobs.events import (
 from rumcli.jobs.folder import JobFolder
 from rumcli.jobs.halving import Halving
 from rumcli.jobs.queue import JobQueue
-from rumcli.training.run_folder import RunFolder
-from rumcli.training.stopping import StopRequest
+from rumcli.training.run_dir import RunFolder
+from rumcli.training.stop_signals import StopRequest
 
 
 class Executor(Protocol):

@@ -8,7 +8,7 @@ import importlib.util
 import time
 from dataclasses import dataclass
 
-from rumcli import files, machine
+from rumcli import atomic_io, system_info
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs import capacity, cluster, local
 from rumcli.jobs.budget import TimeLimit
@@ -20,7 +20,7 @@ from rumcli.jobs.halving import Halving
 from rumcli.jobs.queue import JobQueue, JobSource
 from rumcli.jobs.spec import Resources
 from rumcli.jobs.worker import Start
-from rumcli.training import stopping
+from rumcli.training import stop_signals
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> 
             stack.enter_context(cluster.connected(options.address, options.debug))
             executor, slots = _on_ray(jobs.resources, options, left, start, jobs.folder)
         # After Ray, which takes SIGTERM for itself.
-        request = stack.enter_context(stopping.listening(stopping.MANY_RUNS))
+        request = stack.enter_context(stop_signals.listening(stop_signals.MANY_RUNS))
         limit, now = TimeLimit(), time.monotonic()
         if options.budget is not None:
             limit = TimeLimit.budget(options.budget, now, slots)
@@ -123,7 +123,7 @@ def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> 
         try:
             executor.run(engine)
         except OSError as error:
-            raise RunError(files.cannot_write(jobs.folder.path, error)) from error
+            raise RunError(atomic_io.cannot_write(jobs.folder.path, error)) from error
         finally:
             listener.finished()
     return Ending(request.signal, engine.is_out_of_time)
@@ -132,7 +132,7 @@ def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> 
 def _local(
     wanted: Resources, options: Options, left: int | None, start: Start
 ) -> tuple[Executor, int]:
-    found = machine.cores()
+    found = system_info.cores()
     cores = max(1, int(min(found["usable"] or 1, found["quota"] or float("inf"))))
     gpus = local.visible_gpus() if wanted.gpus else []
     each, jobs = wanted.cores or 1, options.jobs

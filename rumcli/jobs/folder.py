@@ -15,12 +15,12 @@ from typing import Any, ClassVar, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from rumcli import config, files, folders
+from rumcli import atomic_io, config, output_dirs
 from rumcli.config import KeyPath
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs.budget import Share
 from rumcli.jobs.events import FAILED, STOPPED, STOPPED_EARLY, Job, RunResult
-from rumcli.training.run_folder import CONFIG, RunFolder
+from rumcli.training.run_dir import CONFIG, RunFolder
 
 _RESULTS = TypeAdapter(RunResult)
 STOP = "stop"  # a file that requests a run on another machine to stop
@@ -50,7 +50,7 @@ class JobFolder:
     def is_unbegun(cls, path: Path) -> bool:
         """Return whether a directory has only the leftovers of a set that was being created."""
         try:
-            return any(path.iterdir()) and folders.is_unbegun(path, cls.described_by)
+            return any(path.iterdir()) and output_dirs.is_unbegun(path, cls.described_by)
         except OSError:
             return False
 
@@ -106,10 +106,10 @@ class JobFolder:
         if job.config is None:
             raise ConfigError(job.error)
         place = self.run_folder(job)
-        folders.check_own(place.path, "a set of runs keeps its runs")
+        output_dirs.check_own(place.path, "a set of runs keeps its runs")
         try:
             if not (place.path / CONFIG).exists():
-                folders.check_free(place.path, [CONFIG])
+                output_dirs.check_free(place.path, [CONFIG])
                 try:
                     return RunFolder.create(place.path, job.config)
                 except ConfigError as error:  # the user has not typed this path
@@ -118,10 +118,10 @@ class JobFolder:
             found = RunFolder.open(place.path)
             if found.config != job.config:
                 found.write_config(job.config)
-            files.remove(place.path / STOP)
+            atomic_io.remove(place.path / STOP)
             self._unmark(job)
         except OSError as error:
-            raise RunError(files.cannot_write(place.path, error)) from error
+            raise RunError(atomic_io.cannot_write(place.path, error)) from error
         return found
 
     def changed(self, job: Job) -> list[str]:
@@ -177,7 +177,7 @@ class JobFolder:
             if before.state == FAILED:
                 self.mark(job, replace(before, state=STOPPED, message=""))
         else:
-            files.remove(self.run_folder(job).path / _RESULT)
+            atomic_io.remove(self.run_folder(job).path / _RESULT)
 
     def mark_of(self, job: Job) -> RunResult | None:
         """Return the recorded result of a run; None if there is none, or the file is invalid."""
@@ -210,9 +210,9 @@ class JobFolder:
             RunError: If it can't be written.
         """
         try:
-            files.write_text(self.path / name, text)
+            atomic_io.write_text(self.path / name, text)
         except OSError as error:
-            raise RunError(files.cannot_write(self.path, error)) from error
+            raise RunError(atomic_io.cannot_write(self.path, error)) from error
 
 
 def finite(value: Any) -> float | None:

@@ -21,7 +21,7 @@ from rumcli.jobs.budget import SAVE
 from rumcli.jobs.engine import Engine
 from rumcli.jobs.events import FAILED, UNFINISHED, Job, RunProgress, RunResult
 from rumcli.jobs.worker import Start
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
 
 LOOK = 0.25  # seconds between two looks at the clock and at signals
 

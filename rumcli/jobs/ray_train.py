@@ -19,10 +19,10 @@ from typing import Any
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RumError, RunError
 from rumcli.jobs import cluster, worker
-from rumcli.training import stopping
-from rumcli.training.listener import Listener
-from rumcli.training.run_folder import RunFolder
-from rumcli.training.stopping import StopRequest
+from rumcli.training import stop_signals
+from rumcli.training.listeners import Listener
+from rumcli.training.run_dir import RunFolder
+from rumcli.training.stop_signals import StopRequest
 
 _RESTARTS = 3  # after the loss of a worker or a node
 _BETWEEN = 0.5  # seconds between two exchanges of news
@@ -88,7 +88,7 @@ def run(
     with contextlib.ExitStack() as stack:
         stack.enter_context(cluster.connected(address, debug, "--ray", cores))
         storage = stack.enter_context(_storage(folder))
-        request = stack.enter_context(stopping.listening())  # after Ray, which takes SIGTERM
+        request = stack.enter_context(stop_signals.listening())  # after Ray, which takes SIGTERM
         import ray
 
         resources = _resources(workers)
@@ -192,7 +192,7 @@ def _work(settings: dict[str, Any]) -> None:
     try:
         outcome = _train(settings, rank, count, address, sender, request)
     except RumError as error:
-        from rumcli.training.group import LostError
+        from rumcli.training.process_group import LostError
 
         if isinstance(error, LostError):
             raise  # Ray starts all workers again
@@ -208,10 +208,10 @@ def _train(
     sender: _Sender,
     request: StopRequest,
 ) -> tuple[str, Any]:
-    from rumcli.training import material
+    from rumcli.training import dataset_binding
     from rumcli.training.callback import RunStopped
     from rumcli.training.distribution import Placement, Runtime
-    from rumcli.training.no_folder import NoFolder
+    from rumcli.training.null_run_dir import NoFolder
     from rumcli.training.trainer import train
 
     run = settings["run"]
@@ -225,7 +225,7 @@ def _train(
     with contextlib.ExitStack() as stack:
         if rank == 0:
             stack.enter_context(worker.held(place, lambda: request.signal is not None))
-        texts = material.for_training(run, place if rank == 0 else None)
+        texts = dataset_binding.for_training(run, place if rank == 0 else None)
         settings["start"](run, runtime.start)
         group = runtime.group
         folder = place if rank == 0 else NoFolder()

@@ -8,7 +8,7 @@ from typing import Any
 from ray import tune
 from ray.tune.search import Searcher
 
-from rumcli import files
+from rumcli import atomic_io
 from rumcli.jobs.engine import Engine
 from rumcli.jobs.events import FAILED, UNFINISHED, Job, RunResult
 from rumcli.jobs.folder import STOP
@@ -106,14 +106,14 @@ class Watch(_Unkept, tune.Callback):
         for job, how in self._engine.stops().items():
             if self._asked.get(job) != how:
                 self._asked[job] = how
-                files.write_text(self._runs.folder(job) / STOP, how)
+                atomic_io.write_text(self._runs.folder(job) / STOP, how)
         if self._engine.is_closed:
             self.stopper.is_over = all(trial.status != "RUNNING" for trial in trials)
 
     def _ended(self, trial: Any, result: RunResult) -> None:
         job = self._runs.of(trial)
         if self._asked.pop(job, None):
-            files.remove(self._runs.folder(job) / STOP)
+            atomic_io.remove(self._runs.folder(job) / STOP)
         self._engine.ended(job, result)
 
 

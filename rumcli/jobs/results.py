@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rumcli import files
-from rumcli.documents.base import Document
-from rumcli.documents.job_sets import SeedStatistics, StateCounts
+from rumcli import atomic_io
 from rumcli.errors import ConfigError
 from rumcli.jobs.events import (
     DONE,
@@ -23,6 +21,8 @@ from rumcli.jobs.events import (
     RunResult,
 )
 from rumcli.jobs.folder import JobFolder, finite
+from rumcli.json_schemas.base import Document
+from rumcli.json_schemas.job_sets import SeedStatistics, StateCounts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,7 @@ class SetResults:
         Raises:
             RunError: If it can't be written.
         """
-        text = files.to_json(self.document.to_dict(), indent=2)
+        text = atomic_io.to_json(self.document.to_dict(), indent=2)
         self.folder.write("results.json", f"{text}\n")
 
 

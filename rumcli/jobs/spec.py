@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from rumcli import config
-from rumcli.config import RunConfig, described
-from rumcli.config.sections import Section
-from rumcli.config.yaml_file import Document, KeyPath
+from rumcli.config import RunConfig, validation
+from rumcli.config.field_types import Section
+from rumcli.config.yaml_io import Document, KeyPath
 from rumcli.errors import ConfigError
 
 MAX_RUNS = 10_000
@@ -76,8 +76,8 @@ def check_settings(document: Document, place: KeyPath, settings: Mapping[str, An
         ConfigError: If a key is not a path, has a key of its own in the file, or is inside another.
     """
     for key in settings:
-        described.check_key(document, place, key)
-    described.check_apart(document, place, settings)
+        validation.check_key(document, place, key)
+    validation.check_apart(document, place, settings)
 
 
 def changed(
@@ -93,7 +93,7 @@ def changed(
     Raises:
         ConfigError: If a setting is invalid, alone or beside the others.
     """
-    run = config.changed(base, described.layer(document, *sections))
+    run = config.changed(base, validation.layer(document, *sections))
     if getattr(run.task, "subtask", None) == config.ALL:
         raise ConfigError(
             f"{document.source}: task.subtask: a run can't have all; list the numbers"

@@ -15,9 +15,9 @@ from rumcli.errors import RumError, RunError
 from rumcli.jobs.budget import SAVE_AND_TEST
 from rumcli.jobs.events import FAILED, FINISHED, UNFINISHED, RunProgress, RunResult
 from rumcli.training import resume
-from rumcli.training.listener import Listener, Plan
-from rumcli.training.run_folder import RunFolder
-from rumcli.training.stopping import StopRequest
+from rumcli.training.listeners import Listener, Plan
+from rumcli.training.run_dir import RunFolder
+from rumcli.training.stop_signals import StopRequest
 
 Start = Callable[[RunConfig], None]  # imports dependencies, such as Keras; can be pickled
 Control = Callable[[], str]  # returns SAVE or SAVE_AND_TEST once the run is to stop, "" until then

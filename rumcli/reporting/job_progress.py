@@ -23,10 +23,10 @@ from rumcli.jobs.events import (
     JobListener,
     RunProgress,
 )
-from rumcli.reporting import wording
+from rumcli.reporting import formatting
+from rumcli.reporting.live_display import Lines, Picture
 from rumcli.reporting.responsive_table import FirstThatFits
-from rumcli.reporting.screen import Lines, Picture
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
 
 _SECONDS_BETWEEN_LINES = 30.0
 _MAX_ROWS, _MAX_LISTED = 12, 6  # runs, so that the last line stays on the screen
@@ -66,7 +66,9 @@ class QuietSetProgress(Lines, JobListener):
 
     def refused(self, jobs: Sequence[Job], message: str) -> None:
         """Show the reason once for all seeds."""
-        others = f" and {wording.counted(len(jobs) - 1, 'other')} of its point" if jobs[1:] else ""
+        others = (
+            f" and {formatting.counted(len(jobs) - 1, 'other')} of its point" if jobs[1:] else ""
+        )
         self._warn(f"{jobs[0].name}{others} can't be run: {message}")
 
     def retried(self, job: Job, message: str) -> None:
@@ -98,7 +100,7 @@ class PlainSetProgress(QuietSetProgress):
         self._folder, self._planned = Path(folder), planned
         self._done["done before"] = done
         count = (
-            "runs until the time is over" if planned is None else wording.counted(planned, "run")
+            "runs until the time is over" if planned is None else formatting.counted(planned, "run")
         )
         before = f", {done} of them done before" if done else ""
         self._say(
@@ -166,15 +168,15 @@ class PlainSetProgress(QuietSetProgress):
     def _headline(self) -> str:
         left = (UNFINISHED, STOPPED)
         ended = sum(count for state, count in self._done.items() if state not in left)
-        parts = [f"{wording.counted_of(ended, self._planned, 'run')} done"]
+        parts = [f"{formatting.counted_of(ended, self._planned, 'run')} done"]
         parts += [f"{len(self._running)} running"]
         parts += [
             f"{self._done[state]} {state}" for state in (STOPPED_EARLY, FAILED) if self._done[state]
         ]
         best = f"; best {_value(self._best[1])}, {self._best[0].name}" if self._best else ""
-        spent = wording.duration(time.monotonic() - self._began)
+        spent = formatting.duration(time.monotonic() - self._began)
         if self._title.seconds is not None:
-            spent += f" of {wording.duration(self._title.seconds)}"
+            spent += f" of {formatting.duration(self._title.seconds)}"
         return f"{', '.join(parts)}, {spent}{best}"
 
 
@@ -257,8 +259,8 @@ def setting(value: Any) -> str:
 def _value(progress: RunProgress) -> str:
     """Return the latest validation of a run that has one."""
     assert progress.value is not None
-    name = wording.metric_name(progress.metric)
-    return f"{name} {wording.value(progress.metric, progress.value)}"
+    name = formatting.metric_name(progress.metric)
+    return f"{name} {formatting.value(progress.metric, progress.value)}"
 
 
 def _more(rows: Sequence[Any], shown: int) -> list[Text]:

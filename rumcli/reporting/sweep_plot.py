@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 from rumcli.jobs.results import GroupResult
-from rumcli.reporting import plots, wording
+from rumcli.reporting import bench_plot, formatting
 from rumcli.reporting.job_progress import setting
 from rumcli.sweeps.points import Parameter, Range
 from rumcli.sweeps.results import SweepResults, settings_of
@@ -35,7 +35,7 @@ def draw(found: SweepResults, file: IO[bytes], kind: str) -> None:
         _panel(place, key, parameter, points)
     for place in places[len(parameters) :]:
         place.set_visible(False)
-    metric = wording.metric_name(found.metric or "")
+    metric = formatting.metric_name(found.metric or "")
     for place in places[::columns]:
         place.set_ylabel(f"{metric}, best validation")
     seeds = max(len(point.runs) for point in points)
@@ -67,7 +67,7 @@ def _panel(place: Any, key: str, parameter: Parameter, points: Sequence[GroupRes
         )
     place.margins(x=0.08)
     if names:
-        place.set_xticks(range(len(names)), [plots.label(name) for name in names])
+        place.set_xticks(range(len(names)), [bench_plot.label(name) for name in names])
         place.set_xlim(-0.5, len(names) - 0.5)
     elif (isinstance(parameter, Range) and parameter.log) or _spans(parameter):
         place.set_xscale("log")

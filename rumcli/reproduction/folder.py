@@ -12,16 +12,16 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
 
-from rumcli import files, folders
+from rumcli import atomic_io, output_dirs
 from rumcli.config import RunConfig
-from rumcli.config.sections import Section
+from rumcli.config.field_types import Section
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs.events import Job
 from rumcli.jobs.folder import JobFolder
 from rumcli.reproduction import table as tables
 from rumcli.reproduction.table import Table
-from rumcli.training import records
-from rumcli.training.run_folder import CONFIG
+from rumcli.training import run_schemas
+from rumcli.training.run_dir import CONFIG
 
 FOLDER = Path("reproductions")
 TABLE = "table.yaml"
@@ -66,7 +66,7 @@ class TableFolder(JobFolder):
         """
         path = self.path / _OPTIONS
         try:
-            content = records.parse(files.read_regular(path, records.LARGEST))
+            content = run_schemas.parse(atomic_io.read_regular(path, run_schemas.LARGEST))
             return TableOptions.model_validate(content)
         except (OSError, ValidationError) as error:
             raise ConfigError(
@@ -82,7 +82,7 @@ class TableFolder(JobFolder):
         """
         try:
             cls._check_usable(path, table)
-            files.make_directory(path, exist_ok=True)
+            atomic_io.make_directory(path, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"--out {path}: {error.strerror or error}") from error
         return cls(path)
@@ -96,9 +96,9 @@ class TableFolder(JobFolder):
         """
         try:
             self._check_usable(self.path, table)
-            files.remove_unfinished(self.path)
+            atomic_io.remove_unfinished(self.path)
         except OSError as error:
-            raise RunError(files.cannot_write(self.path, error)) from error
+            raise RunError(atomic_io.cannot_write(self.path, error)) from error
         self.write(_OPTIONS, options.model_dump_json(indent=2) + "\n")
         self.write(TABLE, table.text)
 
@@ -121,7 +121,7 @@ class TableFolder(JobFolder):
     @classmethod
     def _check_usable(cls, path: Path, table: Table) -> None:
         """Check that a directory is new, or was made for this table."""
-        if not path.exists() or folders.is_unbegun(path, cls.described_by):
+        if not path.exists() or output_dirs.is_unbegun(path, cls.described_by):
             return
         if not (path / TABLE).is_file():
             raise ConfigError(

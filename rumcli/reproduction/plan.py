@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from rumcli import own_code, suggest
-from rumcli.config import yaml_file
+from rumcli import messages, plugins
+from rumcli.config import yaml_io
 from rumcli.errors import ConfigError
 from rumcli.jobs.events import Job, JobGroup
 from rumcli.jobs.spec import MAX_RUNS
@@ -70,9 +70,9 @@ def command(entry: TableEntry, job: Job, folder: Path) -> str:
     preset = [] if entry.preset is None else ["--preset", entry.preset]
     words = ["rum", "train", run.task.name, *preset]
     words += [
-        f"--set={key}={yaml_file.dump(value, one_line=True)}" for key, value in settings.items()
+        f"--set={key}={yaml_io.dump(value, one_line=True)}" for key, value in settings.items()
     ]
-    trust = [own_code.TRUST] if run.code() else []
+    trust = [plugins.TRUST] if run.code() else []
     return shlex.join([*words, *trust, "--out", str(folder / job.name)])
 
 
@@ -100,8 +100,8 @@ def _labelled(option: str, kind: str, label: str, known: Collection[str]) -> str
             return one
     if not known:
         raise ConfigError(
-            f"{option} {suggest.clipped(label)}: the table has no {suggest.plural(kind)}"
+            f"{option} {messages.clipped(label)}: the table has no {messages.plural(kind)}"
         )
     # Labels have commas and Greek letters; the names of their directories can be listed and typed.
-    unknown = suggest.unknown(kind, tables.slug(label) or label, map(tables.slug, known))
-    raise ConfigError(f"{option} {suggest.clipped(label)}: {unknown}")
+    unknown = messages.unknown(kind, tables.slug(label) or label, map(tables.slug, known))
+    raise ConfigError(f"{option} {messages.clipped(label)}: {unknown}")

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rumcli import files
-from rumcli.documents.job_sets import Provenance, RunMachine
+from rumcli import atomic_io
 from rumcli.jobs.events import Job
 from rumcli.jobs.folder import JobFolder
+from rumcli.json_schemas.job_sets import Provenance, RunMachine
 
 _VERSIONS = ("rum", "python", "keras", "numpy")
 _MAX_LENGTH = 500  # characters of text that may come from elsewhere
@@ -72,7 +72,7 @@ def _parts(environment: Any) -> list[_Environment]:
 
 
 def _clean(text: str) -> str:
-    text = files.readable(text)
+    text = atomic_io.readable(text)
     return "".join(letter for letter in text if letter.isprintable())[:_MAX_LENGTH]
 
 

@@ -9,11 +9,11 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from rumcli.documents.job_sets import EntryResult, EntryRun, Provenance, TableReport
 from rumcli.jobs import results as job_results
 from rumcli.jobs.events import FAILED, FINISHED, JobGroup
 from rumcli.jobs.folder import JobFolder, finite
 from rumcli.jobs.results import GroupResult, JobResult, Measure, SetResults, statistics_of
+from rumcli.json_schemas.job_sets import EntryResult, EntryRun, Provenance, TableReport
 from rumcli.reproduction import provenance
 from rumcli.reproduction.table import Table
 

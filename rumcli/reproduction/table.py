@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rumcli import bounds, lenient, suggest
-from rumcli.config import RunConfig, described, presets, yaml_file
-from rumcli.config.sections import Section
-from rumcli.config.yaml_file import Document, KeyPath
+from rumcli import coercion, messages, thresholds
+from rumcli.config import RunConfig, preset_files, validation, yaml_io
+from rumcli.config.field_types import Section
+from rumcli.config.yaml_io import Document, KeyPath
 from rumcli.errors import ConfigError
 from rumcli.jobs import spec as specs
 from rumcli.jobs.spec import MAX_RUNS, JobSetSpec, Settings
@@ -120,7 +120,7 @@ class Table:
 
 def folder() -> Path:
     """Return the directory of the tables that come with the package."""
-    return presets.folder() / "tables"
+    return preset_files.folder() / "tables"
 
 
 def names() -> list[str]:
@@ -139,8 +139,8 @@ def read(name_or_file: str, data: str | None = None) -> Table:
         ConfigError: If the table is unknown, or something in it is invalid.
     """
     path = _path(name_or_file)
-    document = yaml_file.read(path)
-    spec = described.validated(document, TableSpec)
+    document = yaml_io.read(path)
+    spec = validation.validated(document, TableSpec)
     _check_names(document, ("rows",), spec.rows)
     _check_names(document, ("conditions",), spec.conditions)
     entries = tuple(
@@ -165,7 +165,7 @@ def _check_names(document: Document, place: KeyPath, labels: Mapping[str, Any]) 
     for label in labels:
         where, name = document.locate((*place, label)), slug(label)
         if not name or len(name) > 100:
-            raise ConfigError(f"{where}: {suggest.clipped(label)}: expected letters or digits")
+            raise ConfigError(f"{where}: {messages.clipped(label)}: expected letters or digits")
         if known.setdefault(name, label) != label:
             raise ConfigError(f"{where}: '{label}' and '{known[name]}' would have the same folder")
 
@@ -174,9 +174,9 @@ def _path(name_or_file: str) -> Path:
     path = Path(name_or_file)
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         return path
-    name_or_file = lenient.name(name_or_file, names())
+    name_or_file = coercion.name(name_or_file, names())
     if name_or_file not in names():
-        unknown = suggest.unknown("table", name_or_file, names())
+        unknown = messages.unknown("table", name_or_file, names())
         raise ConfigError(f"{unknown}; or a YAML file of yours")
     return folder() / f"{name_or_file}.yaml"
 
@@ -227,7 +227,7 @@ def _under(document: Document, spec: TableSpec, label: str, key: str, condition:
     for name in found:
         if name not in known:
             where = document.locate(("rows", label, key, name))
-            raise ConfigError(f"{where}: {suggest.unknown('condition', name, known)}")
+            raise ConfigError(f"{where}: {messages.unknown('condition', name, known)}")
     return found.get(condition)
 
 
@@ -251,9 +251,9 @@ def _check_entries(document: Document, spec: TableSpec, entries: Sequence[TableE
             )
         for run in entry.runs:
             if run.task.figures and spec.metric not in run.task.figures:
-                unknown = suggest.unknown("metric", spec.metric, run.task.figures)
+                unknown = messages.unknown("metric", spec.metric, run.task.figures)
                 raise ConfigError(f"{document.locate(('metric',))}: {unknown}")
-            until = run.train.until and bounds.read(run.train.until).name
+            until = run.train.until and thresholds.read(run.train.until).name
             if until and until != spec.metric:
                 raise ConfigError(
                     f"{document.source}: {entry.row}: train.until is on '{until}'; expected the "

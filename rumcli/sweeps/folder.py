@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from rumcli import config, files, json_parser
+from rumcli import atomic_io, config, json_parser
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs.folder import JobFolder
 from rumcli.jobs.spec import Settings
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps.plan import SweepPlan
-from rumcli.training import lock, records
+from rumcli.training import lock, run_schemas
 
 SWEEPS = Path("sweeps")
 
@@ -55,10 +55,10 @@ class SweepFolder(JobFolder):
             try:
                 place = stack.enter_context(lock.claimed(path, SWEEPS, stem, cls.described_by))
                 folder = cls(place)
-                files.write_text(place / "base.yaml", config.to_yaml(plan.base))
+                atomic_io.write_text(place / "base.yaml", config.to_yaml(plan.base))
                 folder.write_spec(plan)
             except OSError as error:
-                raise ConfigError(files.cannot_write(path or SWEEPS, error)) from error
+                raise ConfigError(atomic_io.cannot_write(path or SWEEPS, error)) from error
             yield folder
 
     @property
@@ -72,7 +72,7 @@ class SweepFolder(JobFolder):
 
     def write_spec(self, plan: SweepPlan) -> None:
         """Write `sweep.yaml`."""
-        files.write_text(self.path / "sweep.yaml", plans.to_yaml(plan.spec))
+        atomic_io.write_text(self.path / "sweep.yaml", plans.to_yaml(plan.spec))
 
     def points(self) -> list[Settings]:
         """Return the points drawn so far, up to a line that was cut off.
@@ -82,7 +82,7 @@ class SweepFolder(JobFolder):
         """
         path = self.path / "points.jsonl"
         try:
-            lines = files.read_regular(path, records.LARGEST).splitlines()
+            lines = atomic_io.read_regular(path, run_schemas.LARGEST).splitlines()
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -101,4 +101,4 @@ class SweepFolder(JobFolder):
     def write_points(self, points: list[Settings]) -> None:
         """Write `points.jsonl`."""
         lines = "".join(json.dumps(point) + "\n" for point in points)
-        files.write_text(self.path / "points.jsonl", lines)
+        atomic_io.write_text(self.path / "points.jsonl", lines)

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rumcli import config, suggest
-from rumcli.config import RunConfig, described, yaml_file
-from rumcli.config.sections import Positive, Section
-from rumcli.config.yaml_file import Document
+from rumcli import config, messages
+from rumcli.config import RunConfig, validation, yaml_io
+from rumcli.config.field_types import Positive, Section
+from rumcli.config.yaml_io import Document
 from rumcli.errors import ConfigError
 from rumcli.jobs import spec
 from rumcli.jobs.events import Job, JobGroup
@@ -143,8 +143,8 @@ def read(
     Raises:
         ConfigError: If a key, a value, or a point is invalid.
     """
-    document = yaml_file.read(path)
-    found = described.validated(document, SweepSpec)
+    document = yaml_io.read(path)
+    found = validation.validated(document, SweepSpec)
     if runs is not None:
         found = found.model_copy(update={"runs": runs})
     if seeds is not None:
@@ -165,7 +165,7 @@ def read(
 
 def to_yaml(found: SweepSpec) -> str:
     """Write a specification, complete."""
-    return yaml_file.dump(found.model_dump())
+    return yaml_io.dump(found.model_dump())
 
 
 def differences(one: SweepSpec, other: SweepSpec) -> list[str]:
@@ -184,7 +184,7 @@ def differences(one: SweepSpec, other: SweepSpec) -> list[str]:
 def _base(document: Document, found: SweepSpec) -> RunConfig:
     base = spec.base_config(document, found.task, found.preset)
     spec.check_settings(document, ("set",), found.set)
-    base = config.changed(base, described.layer(document, (("set",), found.set)))
+    base = config.changed(base, validation.layer(document, (("set",), found.set)))
     data = getattr(base.task, "data", None)
     if data is not None:  # the runs may be in other folders, and on other machines
         task = base.task.model_copy(update={"data": str(Path(data).resolve())})
@@ -202,14 +202,14 @@ def _parameter(document: Document, key: str, found: SweepSpec) -> Parameter:
     if not isinstance(value, dict):
         raise ConfigError(
             f"{where}expected a list of values, or a range such as "
-            f"{{low: 0.001, high: 0.1, log: true}}, got {suggest.shown(value)}"
+            f"{{low: 0.001, high: 0.1, log: true}}, got {messages.shown(value)}"
         )
     if found.search == "grid":
         raise ConfigError(
             f"{where}a grid takes lists of values; for a range: 'search: random' or "
             "'search: bayesian'"
         )
-    return described.validated(document, Range, place)
+    return validation.validated(document, Range, place)
 
 
 def _check_limits(plan: SweepPlan) -> None:

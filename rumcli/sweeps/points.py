@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from rumcli.config.sections import Section
+from rumcli.config.field_types import Section
 from rumcli.jobs.spec import Settings
 
 _DIGITS = 6  # significant ones of a drawn number: enough, and it can be read

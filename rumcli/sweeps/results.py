@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rumcli.documents.job_sets import PointResult, PointRun, SweepReport
 from rumcli.jobs import results as job_results
 from rumcli.jobs.events import Job
 from rumcli.jobs.folder import finite
 from rumcli.jobs.results import GroupResult, JobResult, Measure, SetResults, statistics_of
+from rumcli.json_schemas.job_sets import PointResult, PointRun, SweepReport
 from rumcli.sweeps.folder import SweepFolder
 from rumcli.sweeps.plan import SweepPlan
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One file per task: its data as Keras takes it, its model, its metric and its reference level.
+"""One package per task: its data, its dataset as Keras takes it, its model and its metric.
 
 `base` has the interface, by which alone the trainer knows tasks; `registry` makes one by name.
 """

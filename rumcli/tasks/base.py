@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from rumcli.config import RunConfig, Split
-from rumcli.tasks.reference import Reference
+from rumcli.tasks.baseline import Reference
 
 # Inputs, which may be several arrays by name; targets; and in evaluation perhaps weights.
 Batch = tuple[Any, ...]

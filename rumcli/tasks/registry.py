@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from rumcli import own_code
+from rumcli import plugins
 from rumcli.config import CustomTaskConfig, RunConfig
 from rumcli.errors import ConfigError
-from rumcli.tasks.babi import Babi
+from rumcli.tasks.babi.dataset import Stories
+from rumcli.tasks.babi.task import Babi
 from rumcli.tasks.base import Task
-from rumcli.tasks.characters import Characters
-from rumcli.tasks.copying import Copying
-from rumcli.tasks.material import Material
-from rumcli.tasks.recall import Recall
-from rumcli.tasks.stories import Stories
-from rumcli.tasks.text import Text
+from rumcli.tasks.char_lm.dataset import Text
+from rumcli.tasks.char_lm.task import Characters
+from rumcli.tasks.copying.task import Copying
+from rumcli.tasks.recall.task import Recall
+from rumcli.tasks.task_dataset import Material
 
 _KINDS: dict[str, type[Material]] = {"ptb": Text, "babi": Stories}
 
@@ -40,7 +40,7 @@ def make(config: RunConfig, material: Material | None = None) -> Task:
 
 
 def _of_user(config: RunConfig, task: CustomTaskConfig) -> Task:
-    made = own_code.make(task.factory, "task", config, **task.options)
+    made = plugins.make(task.factory, "task", config, **task.options)
     if not isinstance(made, Task):
         raise ConfigError(
             f"task {task.factory}: expected a rumcli.tasks.base.Task, got {type(made).__name__}"

@@ -13,17 +13,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from rumcli import bounds
+from rumcli import thresholds
 from rumcli.config import TrainConfig
 from rumcli.errors import RunError
 from rumcli.tasks.base import Task
-from rumcli.training import not_finite, session, state
+from rumcli.training import keras_setup, model_state, nan_guard
 from rumcli.training.checkpoint import Checkpoint
-from rumcli.training.group import Group
-from rumcli.training.listener import Listener
-from rumcli.training.progress import Progress
-from rumcli.training.run_folder import RunFolder
-from rumcli.training.stopping import StopRequest
+from rumcli.training.listeners import Listener
+from rumcli.training.process_group import Group
+from rumcli.training.run_dir import RunFolder
+from rumcli.training.stop_signals import StopRequest
+from rumcli.training.train_state import Progress
 
 
 class RunStopped(Exception):  # noqa: N818 - not an error: it was asked for
@@ -62,7 +62,7 @@ class RunCallback(keras.callbacks.Callback):
         self._running = RunningMeans()
         self._good_metrics: Mapping[str, np.ndarray] = {}  # before a step that is skipped
         until = task.config.train.until
-        self._until = None if until is None else bounds.read(until)
+        self._until = None if until is None else thresholds.read(until)
 
     @property
     def _settings(self) -> TrainConfig:
@@ -72,7 +72,7 @@ class RunCallback(keras.callbacks.Callback):
         """Go on with the means of a span in whose middle the run was stopped."""
         self._running = RunningMeans()
         if self._progress.running_metrics:
-            state.restore_metrics(self.model, self._progress.running_metrics)
+            model_state.restore_metrics(self.model, self._progress.running_metrics)
             self._running = RunningMeans(self._progress.step % self._settings.eval_every)
             self._good_metrics = self._progress.running_metrics
             self._progress.running_metrics = {}
@@ -81,42 +81,44 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Seed what the step draws."""
-        session.seed_step(self._task.config.seed, self._progress.step)
+        keras_setup.seed_step(self._task.config.seed, self._progress.step)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the step; save and stop if it is time to."""
         means = {name: float(value) for name, value in (logs or {}).items()}
         self._progress.advance(time.monotonic())
         step = self._progress.step
-        if not_finite.is_bad(means["loss"], not_finite.gradient_norms(self.model)):
+        if nan_guard.is_bad(means["loss"], nan_guard.gradient_norms(self.model)):
             self._leave_out(means["loss"])
         else:
             self._progress.skipped_in_a_row = 0
             if self._settings.on_nan == "skip":
-                self._good_metrics = state.capture_metrics(self.model)
+                self._good_metrics = model_state.capture_metrics(self.model)
             self._listener.stepped(step, self._task.complete(self._running.latest(means)))
         if self._progress.is_over or self._is_end_of_span(step):
             return  # the end of a span: `on_epoch_end` does the rest
         signal = self._group.agree(self._request.signal)
         if signal is not None or self._is_time_to_save(step):
-            self._save({**state.capture(self.model), **state.capture_metrics(self.model)})
+            self._save(
+                {**model_state.capture(self.model), **model_state.capture_metrics(self.model)}
+            )
         if signal is not None:
             raise RunStopped(step, signal)
 
     def _leave_out(self, loss: float) -> None:
         """Take a bad step, which changed no weight, out of the means of the span too."""
-        warning = not_finite.leave_out(
+        warning = nan_guard.leave_out(
             self._task.config, self._folder, self._progress, loss, self.model
         )
         self._listener.warned(warning)
         if self._good_metrics:
-            state.restore_metrics(self.model, self._good_metrics)
+            model_state.restore_metrics(self.model, self._good_metrics)
         else:
             self.model.reset_metrics()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the evaluation; save; keep the best."""
-        arrays = state.capture(self.model)
+        arrays = model_state.capture(self.model)
         # Of the same operations other kinds of processors make other digits, and more in time.
         advice = "; expected the same kind of processor on every host"
         self._group.check_equal(list(arrays.values()), "the model", advice, RunError)

@@ -1,6 +1,6 @@
 """Checkpoints: one `.npz` each, written atomically, with a digest that is verified on loading.
 
-Knows arrays and files, not models: `state` turns a model into arrays and back.
+Knows arrays and files, not models: `model_state` turns a model into arrays and back.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from rumcli import files, json_parser
+from rumcli import atomic_io, json_parser
 from rumcli.errors import RunError
-from rumcli.training import records
+from rumcli.training import run_schemas
 
 BEST = "best"
 _FORMAT = 1
@@ -96,7 +96,7 @@ class CheckpointFolder:
         for path in [*self.numbered(), self.path / f"{BEST}.npz"]:
             path.unlink(missing_ok=True)
         if self.path.is_dir():
-            files.sync_directory(self.path)
+            atomic_io.sync_directory(self.path)
 
     def load_newest(self) -> tuple[Checkpoint | None, list[str]]:
         """Load the newest checkpoint that is whole.
@@ -137,7 +137,7 @@ def load(path: Path) -> Checkpoint:
         RunError: If it can't be read, or a later version wrote it.
     """
     try:
-        file = files.open_regular(path)
+        file = atomic_io.open_regular(path)
     except OSError as error:
         raise RunError(f"can't read checkpoint {path}: {error.strerror or error}") from error
     try:
@@ -153,7 +153,7 @@ def load(path: Path) -> Checkpoint:
         raise RunError(f"checkpoint {path} has format {str(version)[:20]}, not {_FORMAT}")
     if not is_whole:
         raise DamagedError(f"checkpoint {path} is damaged (its digest does not match)")
-    if not records.is_manifest(manifest):
+    if not run_schemas.is_manifest(manifest):
         raise DamagedError(f"checkpoint {path} is damaged (its step or progress is none)")
     records_ = manifest.get("records", {})
     return Checkpoint(manifest["step"], arrays, manifest["progress"], records_)
@@ -188,7 +188,7 @@ def _step(path: Path) -> int:
 
 
 def _write(path: Path, checkpoint: Checkpoint) -> None:
-    manifest = records.Manifest(
+    manifest = run_schemas.Manifest(
         format=_FORMAT,
         step=checkpoint.step,
         progress=checkpoint.progress,
@@ -197,8 +197,8 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
     manifest["sha256"] = _digest(checkpoint.arrays, manifest)
     encoded = np.frombuffer(json.dumps(manifest).encode(), dtype=np.uint8)
     members: dict[str, Any] = {_MANIFEST: encoded, **checkpoint.arrays}
-    files.make_directory(path.parent, exist_ok=True)
-    with files.replacing(path) as file:
+    atomic_io.make_directory(path.parent, exist_ok=True)
+    with atomic_io.replacing(path) as file:
         # Numbers only, by their types; NumPy before 2.2 has no `allow_pickle` here.
         np.savez(file, **members)
 

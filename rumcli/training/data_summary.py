@@ -9,15 +9,10 @@ import numpy as np
 
 from rumcli import config
 from rumcli.config import BabiConfig, CharactersConfig, RunConfig
-from rumcli.data import corpus as corpora
-from rumcli.data.babi import files
-from rumcli.data.babi.subtasks import name_of
-from rumcli.data.babi.words import Asked
-from rumcli.data.corpus import Corpus
 from rumcli.data.overlap import PASSAGE, overlap
 from rumcli.data.splits import SPLITS
-from rumcli.data.windows import Windows
-from rumcli.documents.data import (
+from rumcli.errors import ConfigError
+from rumcli.json_schemas.data import (
     StoriesData,
     StorySplit,
     StorySplits,
@@ -27,11 +22,16 @@ from rumcli.documents.data import (
     TextSplit,
     TextSplits,
 )
-from rumcli.errors import ConfigError
-from rumcli.tasks.passes import Passes
-from rumcli.tasks.stories import Stories
-from rumcli.tasks.text import Content, Text, is_penn_treebank
-from rumcli.training.sources import StoriesSource, TextSource
+from rumcli.tasks.babi import official_files
+from rumcli.tasks.babi.bucket_sampler import Passes
+from rumcli.tasks.babi.dataset import Stories
+from rumcli.tasks.babi.task_names import name_of
+from rumcli.tasks.babi.vocabulary import Asked
+from rumcli.tasks.char_lm import corpus as corpora
+from rumcli.tasks.char_lm.bptt import Windows
+from rumcli.tasks.char_lm.corpus import Corpus
+from rumcli.tasks.char_lm.dataset import Content, Text, is_penn_treebank
+from rumcli.training.dataset_loaders import StoriesSource, TextSource
 
 
 def summarize(
@@ -49,7 +49,7 @@ def summarize(
         ConfigError: If there is no data, or the preset is not for this task.
     """
     report(f"reading {path}")
-    numbers = files.subtasks_in(path)
+    numbers = official_files.subtasks_in(path)
     task = "babi" if numbers else "ptb"
     run = config.build(preset, [], {("task", "name"): task, ("task", "data"): str(path)})
     if isinstance(run.task, BabiConfig):

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rumcli.errors import ConfigError
-from rumcli.training.group import Group
-from rumcli.training.peers import Peers
+from rumcli.training.peer_failure import Peers
+from rumcli.training.process_group import Group
 
 AUTO = "auto"  # JAX finds the coordinator in the environment of the cluster
 ALL = "all"

@@ -8,21 +8,21 @@ from typing import Any
 import keras
 from pydantic import ValidationError
 
-from rumcli import suggest
+from rumcli import messages
 from rumcli.config import Split
-from rumcli.config.explain import expected
-from rumcli.documents.results import Evaluation
+from rumcli.config.error_messages import expected
 from rumcli.errors import ConfigError, RunError
+from rumcli.json_schemas.results import Evaluation
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
-from rumcli.tasks.material import Material
-from rumcli.training import material as materials
-from rumcli.training import requirements, session, state, weights
+from rumcli.tasks.task_dataset import Material
+from rumcli.training import dataset_binding as materials
+from rumcli.training import keras_setup, model_state, requirements, weight_files
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
-from rumcli.training.dataset import evaluation_batches
-from rumcli.training.group import ALONE, Group
+from rumcli.training.data_pipeline import evaluation_batches
+from rumcli.training.process_group import ALONE, Group
 from rumcli.training.requirements import Requirement
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
 
 
 def evaluate(
@@ -49,7 +49,7 @@ def evaluate_run(
         folder: The run's folder.
         split: `"validation"` or `"test"`.
         which: `"best"` (by validation) or `"last"`.
-        material: What `material.for_evaluation` read; None: it is read, if there is any.
+        material: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
         look: Finds out more of the task and its model.
         required: What the caller will ask of the result; that it has such figures is checked first.
         report: Receives a description of each activity that may take long.
@@ -76,7 +76,7 @@ def restore_run(
         folder: The run's folder.
         split: What of the material is needed.
         which: `"best"` (by validation) or `"last"`.
-        material: What `material.for_evaluation` read; None: it is read, if there is any.
+        material: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
 
     Returns:
         Task, model, and the step that the weights are of.
@@ -88,10 +88,10 @@ def restore_run(
     run = folder.config
     checkpoint = load_checkpoint(folder, which)
     material = material or materials.for_evaluation(folder, split)
-    session.prepare(run)
+    keras_setup.prepare(run)
     task = registry.make(run, material)
     model = task.model()
-    state.restore_weights(model, checkpoint.arrays)
+    model_state.restore_weights(model, checkpoint.arrays)
     return task, model, checkpoint.step
 
 
@@ -111,7 +111,7 @@ def load_checkpoint(folder: RunFolder, which: str) -> Checkpoint:
     except DamagedError as error:
         raise RunError(f"{error}; try --checkpoint last") from error
     if checkpoint is None:
-        raise RunError(weights.message(folder, which))
+        raise RunError(weight_files.message(folder, which))
     return checkpoint
 
 
@@ -139,7 +139,7 @@ def check_outcome(task: Task, folder: RunFolder, split: Split) -> None:
     except ValidationError as error:
         finding = error.errors()[0]
         key = finding["loc"][0]
-        given = suggest.shown(finding["input"])
+        given = messages.shown(finding["input"])
         raise ConfigError(
             f"{type(task).__name__}: {key}: expected {expected(finding)}, got {given}"
         ) from error

@@ -19,11 +19,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from rumcli import files, folders
+from rumcli import atomic_io, output_dirs
 from rumcli.errors import ConfigError, RunError
-from rumcli.training import records
+from rumcli.training import run_schemas
 
-NAME = folders.LOCK
+NAME = output_dirs.LOCK
 FREE, HELD, ABANDONED = "free", "held", "abandoned"
 _BEAT = 10.0  # seconds between two signs of life
 _DEAD_AFTER = 60.0  # seconds without one
@@ -64,7 +64,7 @@ def claimed(
             was killed before it had described it. None: `PARENT/STEM-1`, or the next free number.
         parent: Directory of the numbered ones.
         stem: What the numbered ones are called.
-        described_by: Names of the files that describe it, as for `folders.is_unbegun`.
+        described_by: Names of the files that describe it, as for `output_dirs.is_unbegun`.
 
     Raises:
         ConfigError: If something is there already.
@@ -73,7 +73,7 @@ def claimed(
     """
     with contextlib.ExitStack() as stack:
         place = _claim(path, parent, stem, described_by, stack)
-        files.remove_unfinished(place)
+        atomic_io.remove_unfinished(place)
         try:
             yield place
         except ConfigError:
@@ -130,12 +130,12 @@ def state(folder: Path) -> str:
     path = folder / NAME
     try:
         age = time.time() - path.stat().st_mtime
-        found = records.parse(files.read_regular(path, _LARGEST) or b"")
+        found = run_schemas.parse(atomic_io.read_regular(path, _LARGEST) or b"")
     except OSError:
         return FREE
     if age >= _DEAD_AFTER:
         return ABANDONED
-    is_here = records.is_owner(found) and found["host"] == socket.gethostname()
+    is_here = run_schemas.is_owner(found) and found["host"] == socket.gethostname()
     return HELD if not is_here or _exists(found["process"]) else ABANDONED
 
 
@@ -160,16 +160,16 @@ def _claim(
     stack: contextlib.ExitStack,
 ) -> Path:
     if path is not None:
-        folders.check_free(path, described_by)
+        output_dirs.check_free(path, described_by)
     else:
-        files.make_directory(parent, exist_ok=True)
+        atomic_io.make_directory(parent, exist_ok=True)
     for number in itertools.count(1):
         place = path or parent / f"{stem}-{number}"
         with contextlib.ExitStack() as mine:
             try:
-                files.make_directory(place, exist_ok=path is not None)
+                atomic_io.make_directory(place, exist_ok=path is not None)
                 mine.enter_context(held(place))
-                folders.check_free(place, described_by)  # with the lock it stays so
+                output_dirs.check_free(place, described_by)  # with the lock it stays so
             except (FileNotFoundError, FileExistsError):
                 # Another process has this number, or has just removed the directory again.
                 is_other = os.path.lexists(place) and not place.is_dir()
@@ -194,7 +194,7 @@ def _remove_description(place: Path, described_by: Sequence[str]) -> None:
 
 def _take(path: Path) -> tuple[IO[bytes], Owner | None]:
     while True:
-        file = os.fdopen(files.open_own(path, os.O_RDWR), "r+b", buffering=0)
+        file = os.fdopen(atomic_io.open_own(path, os.O_RDWR), "r+b", buffering=0)
         try:
             is_free = _lock(file)
             if is_free and not _is_at(file, path):
@@ -236,8 +236,8 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
 def _read(file: IO[bytes]) -> Owner | None:
     """Return the owner that a lock names; None if it is empty, or its writer died as it wrote."""
     file.seek(0)
-    found = records.parse(file.read(_LARGEST) or b"")
-    if not records.is_owner(found):
+    found = run_schemas.parse(file.read(_LARGEST) or b"")
+    if not run_schemas.is_owner(found):
         return None
     return Owner(found["host"], found["process"], found["since"])
 

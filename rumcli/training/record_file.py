@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rumcli import files
+from rumcli import atomic_io
 from rumcli.errors import RunError
-from rumcli.training import records
+from rumcli.training import run_schemas
 
 _BACKUP_BYTES = 2**20  # of the newest records, in a checkpoint: some 5000 evaluations
 _MOST_NAMED = 6  # steps in a message
@@ -40,12 +40,12 @@ class RecordFile:
             RunError: If the file can't be read, or is very large.
         """
         try:
-            content = files.read_regular(self.path, records.LARGEST)
+            content = atomic_io.read_regular(self.path, run_schemas.LARGEST)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise RunError(f"can't read {self.path}: {error.strerror or error}") from error
-        found = map(records.parse, content.split(b"\n"))
+        found = map(run_schemas.parse, content.split(b"\n"))
         return [record for record in found if self._is_valid(record)]
 
     def append(self, record: Record) -> None:
@@ -55,8 +55,8 @@ class RecordFile:
             OSError: If it can't be written.
             RunError: If the file can't be read.
         """
-        lines, line = self._read_lines(), files.to_json(record)
-        files.append(self.path, f"{line}\n".encode())
+        lines, line = self._read_lines(), atomic_io.to_json(record)
+        atomic_io.append(self.path, f"{line}\n".encode())
         lines.append((record["step"], line))
 
     def backup(self) -> dict[str, Any]:
@@ -102,15 +102,15 @@ class RecordFile:
                     f"{self.path} lacks the records of {_named(lost)}; they are lost, also in the "
                     f"checkpoint of step {step}, which has the newest ones only"
                 )
-        self._lines = [(record["step"], files.to_json(record)) for record in kept]
-        files.write_text(self.path, "".join(f"{line}\n" for _, line in self._lines))
+        self._lines = [(record["step"], atomic_io.to_json(record)) for record in kept]
+        atomic_io.write_text(self.path, "".join(f"{line}\n" for _, line in self._lines))
         return warnings
 
     def _merge(
         self, found: Sequence[Record], backup: Mapping[str, Any]
     ) -> tuple[list[Record], list[int], list[int]]:
         """Return the records of a backup's steps, and the steps of restored and of lost ones."""
-        newest = list(filter(self._is_valid, map(records.parse, backup["newest"])))
+        newest = list(filter(self._is_valid, map(run_schemas.parse, backup["newest"])))
         by_step = {record["step"]: record for record in found}
         older = backup["steps"][: len(backup["steps"]) - len(newest)]
         restored = [one["step"] for one in newest if by_step.get(one["step"]) != one]
@@ -119,7 +119,7 @@ class RecordFile:
 
     def _read_lines(self) -> list[tuple[int, str]]:
         if self._lines is None:
-            self._lines = [(record["step"], files.to_json(record)) for record in self.read()]
+            self._lines = [(record["step"], atomic_io.to_json(record)) for record in self.read()]
         return self._lines
 
 

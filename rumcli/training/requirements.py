@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rumcli import bounds, suggest
-from rumcli.bounds import Requirement
+from rumcli import messages, thresholds
 from rumcli.errors import ConfigError, RunError
+from rumcli.thresholds import Requirement
 
 if TYPE_CHECKING:
     from rumcli.config import RunConfig
@@ -25,7 +25,7 @@ def parse(texts: Iterable[str]) -> list[Requirement]:
 
 def _parse(text: str) -> Requirement:
     try:
-        return bounds.read(text)
+        return thresholds.read(text)
     except ValueError as error:
         raise ConfigError(f"--require '{text}': expected {error}") from error
 
@@ -85,7 +85,7 @@ def check_names(
     """
     for requirement in requirements:
         if requirement.name not in known:
-            unknown = suggest.unknown("figure", requirement.name, known)
+            unknown = messages.unknown("figure", requirement.name, known)
             raise ConfigError(f"{where} '{requirement}': {unknown}")
 
 

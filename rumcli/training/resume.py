@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import shlex
 
-from rumcli import files
+from rumcli import atomic_io
 from rumcli.errors import RunError
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
-from rumcli.training.run_folder import CONFIG, METRICS, NOT_FINITE, PROGRESS, RunFolder
+from rumcli.training.run_dir import CONFIG, METRICS, NOT_FINITE, PROGRESS, RunFolder
 
 
 def load(folder: RunFolder) -> tuple[Checkpoint | None, list[str]]:
@@ -84,7 +84,7 @@ def start_over(folder: RunFolder) -> None:
     """
     folder.checkpoints.clear()
     for name in ("summary.json", METRICS, NOT_FINITE, PROGRESS):
-        files.remove(folder.path / name)
+        atomic_io.remove(folder.path / name)
 
 
 def _ways_out(folder: RunFolder) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rumcli import files
-from rumcli.training.listener import Listener, Plan, Several
+from rumcli import atomic_io
+from rumcli.training.listeners import Listener, Plan, Several
 
 FOLDER = "tensorboard"
 _EVERY = 10  # training steps between two points
@@ -44,10 +44,10 @@ class EventFile:
 
         if folder.is_symlink():
             raise OSError(f"{folder} is a link")
-        files.make_directory(folder, exist_ok=True)
+        atomic_io.make_directory(folder, exist_ok=True)
         self._place = contextlib.ExitStack()
         try:
-            folder = self._place.enter_context(files.reachable(folder))
+            folder = self._place.enter_context(atomic_io.reachable(folder))
             self._writer: Any = EventFileWriter(str(folder))
         except BaseException:
             self._place.close()

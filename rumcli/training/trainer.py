@@ -12,36 +12,36 @@ from typing import Any
 import keras
 from keras import tree
 
-from rumcli import bounds
+from rumcli import thresholds
 from rumcli.config import RunConfig, Split
-from rumcli.documents.results import Summary
 from rumcli.errors import ConfigError
+from rumcli.json_schemas.results import Summary
+from rumcli.models.builders import count_weights
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
-from rumcli.tasks.material import Material
-from rumcli.tasks.model import count_weights
+from rumcli.tasks.task_dataset import Material
+from rumcli.training import dataset_binding as materials
 from rumcli.training import (
-    environment,
-    memory,
+    keras_setup,
+    memory_estimate,
+    model_state,
     requirements,
     resume,
-    session,
-    state,
+    run_environment,
     tensorboard,
     user_callbacks,
 )
-from rumcli.training import material as materials
 from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
-from rumcli.training.dataset import evaluation_batches, training_batches
+from rumcli.training.data_pipeline import evaluation_batches, training_batches
 from rumcli.training.evaluation import check_outcome, evaluate, levels, outcome
-from rumcli.training.group import ALONE, Group
-from rumcli.training.listener import Listener, Plan
-from rumcli.training.progress import Progress
-from rumcli.training.records import SavedProgress
+from rumcli.training.listeners import Listener, Plan
+from rumcli.training.process_group import ALONE, Group
 from rumcli.training.requirements import Requirement
-from rumcli.training.run_folder import RunFolder
-from rumcli.training.stopping import StopRequest
+from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_schemas import SavedProgress
+from rumcli.training.stop_signals import StopRequest
+from rumcli.training.train_state import Progress
 from rumcli.training.user_callbacks import UserCallback
 
 
@@ -63,7 +63,8 @@ def train(
         folder: Where; holds the checkpoints of a run that goes on.
         listener: Hears of the progress.
         request: Asks for a stop; None if nothing does.
-        material: What `material.for_training` read for this run; None: it is read, if there is any.
+        material: What `dataset_binding.for_training` read for this run; None: it is read, if there
+            is any.
         required: What the caller will ask of the summary; that it has such figures is checked
             before the first step.
         group: The processes that train the model together; those other than process 0 have a
@@ -81,25 +82,25 @@ def train(
     """
     request = request or StopRequest()
     material = material or materials.for_training(run, folder)
-    session.prepare(run)
+    keras_setup.prepare(run)
     task = registry.make(run, material)
     check_outcome(task, folder, Split.TEST)
     requirements.check_names(required, [*requirements.figures(task), *requirements.OF_TRAINING])
     if run.train.until is not None:
         known = requirements.validated(task)
-        requirements.check_names([bounds.read(run.train.until)], known, "train.until")
+        requirements.check_names([thresholds.read(run.train.until)], known, "train.until")
     made = user_callbacks.make(run.train.callbacks)
-    memory.check(task, None)
-    with memory.explained(task, None):
+    memory_estimate.check(task, None)
+    with memory_estimate.explained(task, None):
         model = task.model()
-    memory.check(task, model, group.count)
+    memory_estimate.check(task, model, group.count)
     if group.rank == 0:
         listener = tensorboard.beside(listener, folder.path)
     try:
         progress = _resume(task, model, folder, listener, group)
         with folder.writing():
             is_done = progress.is_over or progress.step == run.train.steps
-            made_with = environment.describe(run.seed)
+            made_with = run_environment.describe(run.seed)
             made_with |= {"devices": group.devices, "processes": group.count}
             folder.begin(made_with, finished=is_done)
             folder.write_json("plan.json", _known(task, model))
@@ -116,7 +117,7 @@ def train(
             if signal is not None:  # before the first step
                 raise RunStopped(progress.step, signal)
             epoch = part.first_step // run.train.eval_every
-            with memory.explained(task, model):
+            with memory_estimate.explained(task, model):
                 model.fit(
                     training_batches(task, part.first_step, group),
                     steps_per_epoch=part.span,
@@ -175,14 +176,14 @@ def _resume(
         return Progress()
     # Keras makes a metric's variables at its first batch; they must be there to be restored.
     model.evaluate(evaluation_batches(task, Split.VALIDATION, group), steps=1, verbose=0)
-    state.restore(model, checkpoint.arrays)
+    model_state.restore(model, checkpoint.arrays)
     with folder.writing():
         for warning in folder.rewind_records(checkpoint.step, backups):
             listener.warned(warning)
     return Progress(
         step=checkpoint.step,
         **SavedProgress.model_validate(checkpoint.progress).model_dump(),
-        running_metrics=state.metrics_among(checkpoint.arrays),
+        running_metrics=model_state.metrics_among(checkpoint.arrays),
     )
 
 
@@ -234,7 +235,7 @@ def _finish(
         best = None
     best = group.broadcast_checkpoint(best)
     if best is not None:
-        state.restore_weights(model, best.arrays)
+        model_state.restore_weights(model, best.arrays)
         weights_of = best.step
     values = evaluate(task, model, Split.TEST, group)
     summary = Summary.read(

@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 
-from rumcli import own_code
+from rumcli import plugins
 from rumcli.config import CallbackConfig
 from rumcli.errors import ConfigError, RunError
-from rumcli.training.progress import Progress
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
+from rumcli.training.train_state import Progress
 
 _FORWARDED = [
     f"on_{part}_{edge}"
@@ -73,8 +73,8 @@ class UserCallback(keras.callbacks.Callback):
             getattr(self._callback, name)(*arguments, **named)
         except Exception as error:
             raise RunError(
-                f"callback {self._path} failed in {name}: {own_code.shown(error)}; to continue: "
-                f"{self._folder.resume_command} {own_code.TRUST}"
+                f"callback {self._path} failed in {name}: {plugins.shown(error)}; to continue: "
+                f"{self._folder.resume_command} {plugins.TRUST}"
             ) from error
         # Not `self.model`, which copies all variables on JAX.
         if self._model.stop_training and self._progress.stopped_by is None:
@@ -94,7 +94,7 @@ def make(configs: Sequence[CallbackConfig]) -> list[tuple[str, keras.callbacks.C
 
 
 def _make(config: CallbackConfig) -> keras.callbacks.Callback:
-    made = own_code.make(config.factory, "callback", **config.options)
+    made = plugins.make(config.factory, "callback", **config.options)
     if not isinstance(made, keras.callbacks.Callback):
         raise ConfigError(
             f"callback {config.factory}: expected a keras.callbacks.Callback, "

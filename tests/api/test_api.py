@@ -9,7 +9,7 @@ import keras
 import pytest
 
 import rumcli
-from rumcli.cli import running
+from rumcli.cli import _train_single
 from rumcli.cli.train import train as command
 from rumcli.errors import ConfigError, RunError
 from rumcli.training.callback import RunCallback
@@ -155,7 +155,7 @@ def test_errors_are_those_of_the_command(call, message, tmp_path, monkeypatch):
 )
 def test_set_takes_values_and_texts(given, monkeypatch):
     planned = []
-    monkeypatch.setattr(running, "execute", lambda plan, *_: planned.append(plan) or 1 / 0)
+    monkeypatch.setattr(_train_single, "execute", lambda plan, *_: planned.append(plan) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         rumcli.train("recall", set=given)
     assert planned[0].config.optimizer.learning_rate == 1e-05
@@ -191,9 +191,9 @@ def test_interrupt_saves_and_the_run_is_resumed(run, tmp_path, interrupted, monk
 
 @pytest.mark.e2e
 def test_all_subtasks_are_interrupted_and_resumed(tmp_path, interrupted, monkeypatch):
-    from rumcli.training import subtasks
+    from rumcli.training import babi_suite
 
-    monkeypatch.setattr(subtasks, "SUBTASKS", (1,))
+    monkeypatch.setattr(babi_suite, "SUBTASKS", (1,))
     babi.write_subtasks(tmp_path / "en", numbers=(1,), train=20, test=6)
     small = {**SMALL, "delay": None, "set": {"train.eval_every": 2, "task.embedding": 4}}
     with pytest.raises(KeyboardInterrupt, match=r"^stopped; all is saved; to go on: rum train "):
@@ -206,7 +206,7 @@ def test_all_subtasks_are_interrupted_and_resumed(tmp_path, interrupted, monkeyp
             **small,
         )
     monkeypatch.undo()
-    monkeypatch.setattr(subtasks, "SUBTASKS", (1,))
+    monkeypatch.setattr(babi_suite, "SUBTASKS", (1,))
     run = rumcli.train(resume=tmp_path / "all", quiet=True)
     assert run.summary["mean_accuracy"] == rumcli.load(run.path / "qa1").summary["accuracy"]
     assert "subtask" in str(run)
@@ -247,11 +247,11 @@ def test_precision_of_the_program_is_restored(run):
 
 
 def test_progress_in_a_notebook_needs_widgets(monkeypatch):
-    from rumcli.reporting import output
+    from rumcli.reporting import console
 
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert not output.is_live()
+    assert not console.is_live()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "ipywidgets")
-    assert output.is_live()
-    assert output.text_of("plain") == "plain"
+    assert console.is_live()
+    assert console.text_of("plain") == "plain"

@@ -2,10 +2,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from rumcli.benchmark import cases, environment, measure
+from rumcli.benchmark import cases, host_info, measure
 from rumcli.benchmark.cases import CASES, Case, Subject
-from rumcli.benchmark.document import Point, document
-from rumcli.benchmark.memory import peak
+from rumcli.benchmark.json_report import Point, document
+from rumcli.benchmark.peak_memory import peak
 from rumcli.benchmark.timing import Runner, Sample, Timing, yardstick
 from rumcli.errors import RunError
 
@@ -153,7 +153,7 @@ def test_a_series_grows_along_one_axis_at_a_time():
 
 def test_document_separates_machine_series_and_cases():
     point = Point(TINY, [timing("gru", "gru", [1.0])], axis="steps")
-    content = document([point], [environment.describe()]).to_dict()
+    content = document([point], [host_info.describe()]).to_dict()
     assert content["machine"]["cores"] >= 1
     assert content["cases"] == []
     assert content["series"][0]["axis"] == "steps"

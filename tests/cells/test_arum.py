@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from rumcli.cells import rotation
 from rumcli.cells.arum import ARUM, ARUMCell
+from rumcli.cells.ops import rotation
 from rumcli.cells.rum import RUM
 
 from .contract import BATCH, UNITS, random_inputs, to_numpy, with_weights_of

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from rumcli.cells import rotation
 from rumcli.cells.arum import ARUM
 from rumcli.cells.fs_rnn import FSRNN
 from rumcli.cells.goru import GORU
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
+from rumcli.cells.ops import rotation
 from rumcli.cells.rum import RUM, RUMCell
 
 from .gradients import FLOAT_DTYPES, gradients, needs_float64, relative_error

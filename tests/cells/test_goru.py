@@ -8,7 +8,7 @@ from keras import ops
 from rumcli.cells.eunn import EUNN
 from rumcli.cells.fs_rnn import FSRNN
 from rumcli.cells.goru import GORU, GORUCell
-from rumcli.cells.orthogonal import PairedRotations
+from rumcli.cells.ops.plane_rotations import PairedRotations
 
 from . import orthogonal_reference as reference
 from .contract import BATCH, STEPS, UNITS, random_inputs, random_states, to_numpy

@@ -13,7 +13,7 @@ from rumcli.cells.eunn import EUNN
 from rumcli.cells.fs_rnn import FSRNN, FSRNNCell
 from rumcli.cells.goru import GORU
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
-from rumcli.cells.orthogonal import PairedRotations
+from rumcli.cells.ops.plane_rotations import PairedRotations
 from rumcli.cells.rum import RUM, RUMCell
 
 SIZED = [RUM, ARUM, LNLSTM, EUNN, GORU]

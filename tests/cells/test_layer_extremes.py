@@ -10,9 +10,9 @@ from rumcli.cells.eunn import EUNN
 from rumcli.cells.fs_rnn import FSRNN
 from rumcli.cells.goru import GORU
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
-from rumcli.cells.rotation import rotate, rotation_operator
+from rumcli.cells.ops.rotation import rotate, rotation_operator
 from rumcli.cells.rum import RUM
-from rumcli.tasks.embedding import OneHotEmbedding
+from rumcli.models.embedding import OneHotEmbedding
 
 from .contract import FEATURES, UNITS, random_inputs, to_numpy
 from .gradients import BACKEND, compiled, gradients, needs_fused_loops, needs_tensorflow

@@ -39,7 +39,7 @@ OPTIONS = {
 }
 
 both_layers = pytest.mark.parametrize("layer_class", [RUM, ARUM])
-# Keras's `ops.tanh` computes in float32 on JAX, also where its input is float64.
+# `keras.ops.tanh` computes in float32 on JAX, also where its input is float64.
 TANH_IS_EXACT = BACKEND != "jax"
 
 all_options = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)

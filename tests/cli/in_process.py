@@ -22,9 +22,9 @@ class _Stream(io.TextIOWrapper):
     """A text stream to memory, as a process has one to a pipe."""
 
     def __init__(self):
-        from rumcli.reporting import output
+        from rumcli.reporting import console
 
-        errors = output.UNENCODABLE
+        errors = console.UNENCODABLE
         super().__init__(io.BytesIO(), encoding="utf-8", errors=errors, newline="")
 
     def text(self):
@@ -70,7 +70,7 @@ def command():
 @contextlib.contextmanager
 def _restored(cwd, env):
     """Enter a directory and an environment; afterwards put back all that a command may change."""
-    from rumcli import own_code
+    from rumcli import plugins
 
     environment, path, modules = dict(os.environ), list(sys.path), set(sys.modules)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -85,7 +85,7 @@ def _restored(cwd, env):
         os.environ.clear()
         os.environ.update(environment)
         sys.path[:] = path
-        own_code._admitted.clear()
+        plugins._admitted.clear()
         for name in set(sys.modules) - modules:
             # Modules of the test's own directory: the next test may have others of that name.
             file = getattr(sys.modules[name], "__file__", None) or ""

@@ -6,7 +6,7 @@ import json
 import keras
 
 from rumcli.benchmark.cases import Case, Subject
-from rumcli.cli import bench_worker
+from rumcli.cli import _bench_worker
 
 TINY = Case(
     name="copying", steps=2, batch=2, features=3, units=2, classes=2, return_sequences=False
@@ -15,7 +15,7 @@ TINY = Case(
 
 def served(*requests, debug=False):
     replies = []
-    bench_worker.serve(map(json.dumps, requests), replies.append, debug)
+    _bench_worker.serve(map(json.dumps, requests), replies.append, debug)
     return replies
 
 

@@ -47,12 +47,12 @@ def test_text_is_described_split_by_split(folder):
 
 def test_run_is_the_one_that_training_would_make(folder):
     from rumcli.tasks import registry
-    from rumcli.training import material
+    from rumcli.training import dataset_binding
 
     found = data_summary.summarize(folder, str(folder.parent / "small.yaml"))
     flags = {("task", "data"): str(folder)}
     run = config.build(str(folder.parent / "small.yaml"), [], flags)
-    task = registry.make(run, material.for_training(run, None))
+    task = registry.make(run, dataset_binding.for_training(run, None))
     assert task.steps_per_pass == found.run.windows_per_epoch
     assert task.text.vocabulary.size == found.run.classes
 

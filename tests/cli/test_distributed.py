@@ -17,12 +17,12 @@ from types import SimpleNamespace
 import pytest
 
 from rumcli import backends, config
-from rumcli.cli import distributed, engine
-from rumcli.cli.showing import Showing
+from rumcli.cli import _distributed, _keras_startup
+from rumcli.cli._output_mode import Showing
 from rumcli.errors import ConfigError
 from rumcli.training.callback import RunStopped
 from rumcli.training.distribution import Placement
-from rumcli.training.group import Group, LostError
+from rumcli.training.process_group import Group, LostError
 from tests import small
 from tests.cli.commands import (
     SMALL_RUM,
@@ -45,7 +45,7 @@ COPYING = ["train", "copying", *SMALL_RUM, "--set=train.eval_every=4"]
 def on_jax(monkeypatch):
     monkeypatch.setattr(backends, "name", lambda: "jax")
     monkeypatch.setattr(backends, "require", lambda: "jax")
-    for variables in distributed._LAUNCHERS.values():
+    for variables in _distributed._LAUNCHERS.values():
         for name in filter(None, variables):
             monkeypatch.delenv(name, raising=False)
 
@@ -130,25 +130,25 @@ def test_suite_of_subtasks_has_one_device(tmp_path, on_jax):
 def test_launcher_gives_number_and_count(on_jax, monkeypatch, variables, expected):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    found = distributed.asked(None, "auto", None, None, None)
+    found = _distributed.asked(None, "auto", None, None, None)
     assert (found.rank, found.count, found.coordinator) == (*expected, "auto")
 
 
 def test_launcher_with_a_number_that_is_none_is_rejected(on_jax, monkeypatch):
     monkeypatch.setenv("SLURM_PROCID", "first")
     with pytest.raises(ConfigError, match="environment variable SLURM_PROCID=first: expected a"):
-        distributed.asked(None, "auto", None, None, None)
+        _distributed.asked(None, "auto", None, None, None)
 
 
 def test_first_of_the_addresses_that_keras_lists_is_the_coordinator(on_jax):
-    found = distributed.asked("all", "127.0.0.1:9,127.0.0.2:9", 2, 1, 5.0)
+    found = _distributed.asked("all", "127.0.0.1:9,127.0.0.2:9", 2, 1, 5.0)
     assert found == Placement("all", "127.0.0.1:9", 2, 1, 5.0)
 
 
 def test_one_process_is_no_group(on_jax):
-    assert distributed.asked(None, "127.0.0.1:9", 1, 0, None) is None
-    assert distributed.asked("2", "127.0.0.1:9", 1, 0, None) == Placement(2)
-    assert distributed.asked(None, None, None, None, None) is None
+    assert _distributed.asked(None, "127.0.0.1:9", 1, 0, None) is None
+    assert _distributed.asked("2", "127.0.0.1:9", 1, 0, None) == Placement(2)
+    assert _distributed.asked(None, None, None, None, None) is None
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class Second(Group):
 
 def agree(run, theirs, is_equal=True):
     found = Second(1, 2, 2, theirs=theirs, is_equal=is_equal)
-    return distributed.agree(Placement(None, "127.0.0.1:9", 2, 1), run, found)
+    return _distributed.agree(Placement(None, "127.0.0.1:9", 2, 1), run, found)
 
 
 def test_settings_that_differ_between_processes_are_named():
@@ -201,7 +201,7 @@ def test_engine_without_its_device_is_one_line(monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     message = "on the backend 'jax': it finds no device; JAX_PLATFORMS=cuda"
     with pytest.raises(ConfigError, match=message):
-        engine.start(debug=True, quiet=True)
+        _keras_startup.start(debug=True, quiet=True)
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def second(monkeypatch):
     from rumcli.training import trainer
 
     trained = []
-    monkeypatch.setattr(engine, "start", lambda debug, first, quiet: first())
+    monkeypatch.setattr(_keras_startup, "start", lambda debug, first, quiet: first())
     monkeypatch.setattr(trainer, "train", lambda *arguments: trained.append(arguments))
 
     def follow(theirs, run=None, data=None, typed=(), error=None):
@@ -221,11 +221,11 @@ def second(monkeypatch):
             start=lambda: calls.append("start"),
             finish=lambda: calls.append("finish"),
         )
-        monkeypatch.setattr(distributed, "runtime", lambda *arguments: joined)
+        monkeypatch.setattr(_distributed, "runtime", lambda *arguments: joined)
         if error is not None:
             monkeypatch.setattr(trainer, "train", error)
         placement = Placement(None, "127.0.0.1:9", 2, 1)
-        distributed.follow(placement, run, data, False, list(typed), Showing(False, False, False))
+        _distributed.follow(placement, run, data, False, list(typed), Showing(False, False, False))
         assert calls == ["start", "finish"]
         return trained
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from rumcli.cli import probe
+from rumcli.cli import _backend_probe
 from rumcli.cli.app import main
 from rumcli.errors import RunError
 from tests.cli.commands import environment, has_control_characters, rum, rum_process
@@ -51,7 +51,7 @@ def test_doctor_without_speed_test_reports_a_missing_backend(monkeypatch, capsys
         assert not speed
         raise RunError(remedy)
 
-    monkeypatch.setattr(probe, "ask", ask)
+    monkeypatch.setattr(_backend_probe, "ask", ask)
     assert main(["doctor", "--no-speed", "--json"]) == 1
     printed = capsys.readouterr()
     found = validated(printed.out, "doctor")

@@ -34,7 +34,7 @@ assert found.shape == (2, 24, 9) and found.std() > 0
 WRONG = """
 import sys
 from rumcli.cli.app import main
-from rumcli.training import formats
+from rumcli.export import formats
 read = formats.read
 formats.read = lambda kind, path: lambda given: {"logits": read(kind, path)(given)["logits"] + 0.5}
 sys.exit(main(["export", sys.argv[1]]))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rumcli.cli.app import main
-from rumcli.data import copying
+from rumcli.tasks.copying import data as copying_data
 from tests.cli.commands import COMMAND, environment, interrupt_when, rum, start
 from tests.documents import validated
 from tests.marks import needs_posix
@@ -17,7 +17,7 @@ def test_file_name_selects_the_format(tmp_path):
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr == "wrote 7 examples to a.npz\n"
     with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
-        assert np.array_equal(archive["inputs"], copying.examples(1, "train", 0, 7, 5).inputs)
+        assert np.array_equal(archive["inputs"], copying_data.examples(1, "train", 0, 7, 5).inputs)
 
 
 def test_examples_are_printed_as_jsonl_without_a_file(tmp_path):

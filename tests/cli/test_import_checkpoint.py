@@ -1,6 +1,6 @@
 import pytest
 
-from rumcli.cli import engine
+from rumcli.cli import _keras_startup
 from rumcli.cli.app import main
 from tests.cli.commands import rum
 from tests.documents import validated
@@ -48,7 +48,7 @@ def test_wrong_option_is_reported_in_one_line(options, expected, capsys):
 
 def test_missing_checkpoint_is_reported_before_importing_tensorflow(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(engine, "start", None)
+    monkeypatch.setattr(_keras_startup, "start", None)
     assert main(["import-checkpoint", "nope/model.ckpt"]) == 2
     expected = "nope/model.ckpt: there is no checkpoint; expected model.ckpt.index beside it"
     assert expected in capsys.readouterr().err

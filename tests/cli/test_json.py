@@ -13,10 +13,10 @@ import jsonschema
 import pytest
 import typer
 
-from rumcli import documents
+from rumcli import json_schemas
 from rumcli.cli.app import app, main
-from rumcli.documents.configurations import PresetCopy
-from rumcli.reporting import output
+from rumcli.json_schemas.configurations import PresetCopy
+from rumcli.reporting import console
 from tests.cli.commands import python
 from tests.documents import KINDS, OPEN, SCHEMAS, validated, validator
 from tests.marks import needs_posix
@@ -62,7 +62,7 @@ def test_the_page_lists_every_command_and_every_schema_file():
 
 
 def test_every_schema_file_is_generated_from_a_model():
-    assert sorted(model.file_name() for model in documents.models().values()) == FILES
+    assert sorted(model.file_name() for model in json_schemas.models().values()) == FILES
 
 
 def test_every_kind_is_validated_in_the_tests_of_its_command():
@@ -129,7 +129,7 @@ def test_document_that_violates_its_schema_is_detected(wrong):
 
 
 def test_schema_of_a_document_read_from_a_file_is_replaced(capsys):
-    output.show_document(PresetCopy.read({"preset": "a", "schema": "theirs", "path": "b"}))
+    console.show_document(PresetCopy.read({"preset": "a", "schema": "theirs", "path": "b"}))
     assert validated(capsys.readouterr().out, "presets-copy")["preset"] == "a"
 
 

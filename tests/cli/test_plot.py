@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from rumcli.cli import running
-from rumcli.training.run_folder import RunFolder
+from rumcli.cli import _train_single
+from rumcli.training.run_dir import RunFolder
 from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
 
@@ -23,7 +23,7 @@ def test_finished_run_has_a_picture_of_its_learning_curve(tmp_path, finished_run
     shutil.copytree(finished_run, place)
     (place / "curves.svg").unlink()
     (place / "curves.svg").mkdir()
-    assert running._draw(RunFolder(place)) == []
+    assert _train_single._draw(RunFolder(place)) == []
     assert capsys.readouterr().err.startswith(f"warning: can't write {place}/curves.svg: ")
 
 

@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 import pytest
 
 from rumcli import config
-from rumcli.reporting import report as pages
-from rumcli.training import report as contents
-from rumcli.training.run_folder import RunFolder
+from rumcli.analysis import run_report as contents
+from rumcli.reporting import html_report as pages
+from rumcli.training.run_dir import RunFolder
 from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
 from tests.runs import write_summary

@@ -10,7 +10,7 @@ from rumcli.cli.app import main
 from rumcli.jobs.events import STOPPED, RunResult
 from rumcli.reproduction import table as tables
 from rumcli.reproduction.folder import TableFolder, TableOptions
-from rumcli.training import material
+from rumcli.training import dataset_binding
 from tests import babi
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
 from tests.documents import validated
@@ -141,7 +141,7 @@ def test_different_data_are_reported_before_any_change(here, capsys):
     folder.describe(read, TableOptions())
     run = runs(read)["gru-seed-1"]
     place = folder.begin(run)
-    material.remember(material.for_training(run.config, None), place)
+    dataset_binding.remember(dataset_binding.for_training(run.config, None), place)
     folder.mark(run, RunResult(STOPPED, "", {"accuracy": 0.5}, 12, 3.5))
     before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
     babi.write_subtasks(here / "two", train=41)

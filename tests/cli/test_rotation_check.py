@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from rumcli.cells import rotation
+from rumcli.cells.ops import rotation
 from rumcli.cli.app import main
 from tests.cli.commands import has_control_characters, rum
 

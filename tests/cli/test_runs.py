@@ -10,7 +10,7 @@ import pytest
 
 from rumcli import signals
 from rumcli.cli import runs as command
-from rumcli.reporting import output
+from rumcli.reporting import console
 from rumcli.training import lock
 from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
@@ -150,7 +150,7 @@ def test_watch_refreshes_until_a_signal_and_leaves_the_latest_table(place, monke
     )
     monkeypatch.setattr(command, "_read", reading)
     monkeypatch.setattr(command, "_SECONDS_BETWEEN", 0.0)
-    monkeypatch.setattr(output, "is_terminal", lambda: True)
+    monkeypatch.setattr(console, "is_terminal", lambda: True)
     monkeypatch.chdir(place)
     command.runs(watch=True)
     assert len(readings) == 3

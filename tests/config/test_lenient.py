@@ -2,7 +2,7 @@
 
 import pytest
 
-from rumcli import config, lenient
+from rumcli import coercion, config
 from rumcli.errors import ConfigError
 from rumcli.reproduction import table
 from rumcli.sweeps import plan
@@ -71,6 +71,6 @@ def test_descriptions_of_many_runs_accept_the_same(tmp_path):
 
 
 def test_names_that_differ_in_case_are_distinct():
-    assert lenient.name("a", ["A", "a"]) == "a"
-    assert lenient.name("B", ["b", "ß"]) == "b"
-    assert lenient.name("AB", ["ab", "Ab"]) == "AB"
+    assert coercion.name("a", ["A", "a"]) == "a"
+    assert coercion.name("B", ["b", "ß"]) == "b"
+    assert coercion.name("AB", ["ab", "Ab"]) == "AB"

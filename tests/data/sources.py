@@ -11,7 +11,7 @@ import threading
 import unittest.mock
 import zipfile
 
-from rumcli.data.penn_treebank import TextFile
+from rumcli.tasks.char_lm.penn_treebank import TextFile
 
 NO_PROXY = {"no_proxy": "*"}
 TEXTS = {

@@ -14,18 +14,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from rumcli import files
+from rumcli import atomic_io
 from rumcli.errors import ConfigError
 from rumcli.jobs.events import FAILED, RunResult
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps.folder import SweepFolder
 from rumcli.training import resume
 from rumcli.training.callback import RunCallback
-from rumcli.training.group import ALONE
-from rumcli.training.listener import Listener
-from rumcli.training.progress import Progress
-from rumcli.training.run_folder import NOT_FINITE, RunFolder
-from rumcli.training.stopping import StopRequest
+from rumcli.training.listeners import Listener
+from rumcli.training.process_group import ALONE
+from rumcli.training.run_dir import NOT_FINITE, RunFolder
+from rumcli.training.stop_signals import StopRequest
+from rumcli.training.train_state import Progress
 from tests import small
 from tests.cli.commands import rum, start
 from tests.faults.runs import ARGUMENTS
@@ -48,7 +48,7 @@ def disk(tmp_path):
 
 def test_simulated_disk_drops_unflushed_writes(disk, tmp_path):
     # given
-    files.write_text(disk.root / "a", "whole")
+    atomic_io.write_text(disk.root / "a", "whole")
     (disk.root / "a").write_text("not flushed")
     (disk.root / "b").write_text("not flushed")
     (disk.root / "aside").write_text("flushed, but not its new name")

@@ -11,7 +11,7 @@ import pytest
 
 from rumcli import config
 from rumcli.errors import ConfigError, RunError
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
 from tests.faults.runs import ARGUMENTS, assert_resumes
 from tests.marks import needs_posix

@@ -5,10 +5,10 @@ import gzip
 from hypothesis import strategies as st
 
 from rumcli import config
-from rumcli.data.babi import files, reader
-from rumcli.data.babi.story import to_text
-from rumcli.tasks.stories import Collection, Stories
-from rumcli.training import material
+from rumcli.tasks.babi import official_files, parser
+from rumcli.tasks.babi.dataset import Collection, Stories
+from rumcli.tasks.babi.story import to_text
+from rumcli.training import dataset_binding
 from tests import babi
 from tests.hostile import bounded, strategies
 from tests.hostile.cases import fuzz
@@ -52,9 +52,9 @@ PIECES = (
 
 def parse_twice(place, content):
     """Read stories; those that are read are written and read as the same ones."""
-    found = attempt(reader.parse, content, "x", around=place)
+    found = attempt(parser.parse, content, "x", around=place)
     if found is not REFUSED:
-        assert reader.parse(to_text(found, 1).encode(), "again") == found
+        assert parser.parse(to_text(found, 1).encode(), "again") == found
     return found
 
 
@@ -81,14 +81,14 @@ def test_run_accepts_or_rejects_stories(place, train, test, is_packed, level):
     for name, content in ((TRAIN, train), (TEST, test)):
         (place / (name + end)).write_bytes(gzip.compress(content, 1) if is_packed else content)
     run = config.build("babi", [f"task.level={level}"], {("task", "data"): str(place)})
-    attempt(material.for_training, run, None, around=place)
+    attempt(dataset_binding.for_training, run, None, around=place)
 
 
 @fuzz(fast=20, slow=500, content=strategies.changed([gzip.compress(text) for text in TEXTS]))
 def test_a_packed_file_with_changed_bytes_is_read_or_rejected(place, content):
     path = place / f"{TEST}.gz"
     path.write_bytes(content)
-    attempt(files.read, path, 1, None, ["test"], around=place)
+    attempt(official_files.read, path, 1, None, ["test"], around=place)
 
 
 REMEMBERED = Stories.of(
@@ -110,8 +110,8 @@ def test_files_that_grow_in_memory_are_rejected(tmp_path):
         """
         import gzip
         from pathlib import Path
-        from rumcli.data.babi import files
-        from rumcli.tasks.stories import Collection, Stories
+        from rumcli.tasks.babi import official_files
+        from rumcli.tasks.babi.dataset import Collection, Stories
         def one_story_of_many_questions():
             lines = ("%d A.\\n%d b?\\tc\\t1\\n" % (n, n + 1) for n in range(1, 100000, 2))
             return "".join(lines).encode()
@@ -124,7 +124,7 @@ def test_files_that_grow_in_memory_are_rejected(tmp_path):
             path = Path("qa1_train.txt.gz" if name == "zeros" else "qa1_train.txt")
             path.write_bytes(CONTENTS[name]())
             Stories.of(Collection("x", dict.fromkeys(
-                ["train", "validation", "test"], files.read(path, 1).stories["train"])))
+                ["train", "validation", "test"], official_files.read(path, 1).stories["train"])))
         CALLS = {name: lambda name=name: read(name) for name in CONTENTS}
         """,
         tmp_path,

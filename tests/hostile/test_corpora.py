@@ -6,9 +6,9 @@ import os
 from hypothesis import strategies as st
 
 from rumcli import config
-from rumcli.data import corpus
-from rumcli.tasks.text import Text
-from rumcli.training import material
+from rumcli.tasks.char_lm import corpus
+from rumcli.tasks.char_lm.dataset import Text
+from rumcli.training import dataset_binding
 from tests.hostile import bounded, strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import REFUSED, attempt, rum
@@ -46,7 +46,7 @@ def train_on(place, data, unknown):
     """Load a text as `rum train` does; an accepted text has windows."""
     settings = ["train.batch_size=2", "task.length=4", f"task.unknown_below={unknown}"]
     run = config.build("ptb", settings, {("task", "data"): str(data)})
-    found = attempt(material.for_training, run, None, around=place)
+    found = attempt(dataset_binding.for_training, run, None, around=place)
     assert found is REFUSED or isinstance(found, Text)
 
 
@@ -102,7 +102,7 @@ def test_compressed_text_that_exceeds_the_limit_is_rejected(tmp_path):
         """
         import gzip
         from pathlib import Path
-        from rumcli.data import corpus, text_files
+        from rumcli.tasks.char_lm import corpus, text_files
         text_files._LARGEST_UNPACKED = 2**24
         Path("x.gz").write_bytes(gzip.compress(bytes(2**28), 1))
         CALLS = {"zeros": lambda: corpus.read(Path("x.gz"))}

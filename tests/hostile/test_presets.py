@@ -7,14 +7,14 @@ import pytest
 from hypothesis import strategies as st
 
 from rumcli import config
-from rumcli.config import presets, yaml_file
+from rumcli.config import preset_files, yaml_io
 from tests.hostile import bounded, strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import REFUSED, attempt, rum
 
 pytestmark = pytest.mark.usefixtures("_shipped_presets_are_parsed_once")
 
-SHIPPED = [presets.path_of(name).read_bytes() for name in presets.names()]
+SHIPPED = [preset_files.path_of(name).read_bytes() for name in preset_files.names()]
 COMPLETE = [config.build(name) for name in ("copying", "recall", "babi", "ptb_fs_rum", "ptb")]
 YAML = [config.to_yaml(run).encode() for run in COMPLETE]
 # Pieces that make YAML behave, more often than chance would put them together.
@@ -59,7 +59,7 @@ def build(place, content):
     (place / "x.yaml").write_bytes(content)
     run = attempt(config.build, "x.yaml", around=place)
     if run is not REFUSED:
-        values = yaml_file.parse(config.to_yaml(run), "again").values
+        values = yaml_io.parse(config.to_yaml(run), "again").values
         assert config.RunConfig.model_validate(values) == run
     return run
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from rumcli import config
-from rumcli.documents.results import Summary
 from rumcli.errors import ConfigError
-from rumcli.reporting import tables
-from rumcli.training.run_folder import RunFolder
+from rumcli.json_schemas.results import Summary
+from rumcli.reporting import result_tables
+from rumcli.training.run_dir import RunFolder
 from tests.hostile import strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import attempt, rum
@@ -104,7 +104,7 @@ def test_accepted_summary_can_be_shown(place, content):
     (folder.path / "summary.json").write_bytes(content)
     found = attempt(folder.summary, around=place)
     if found is not None:
-        Console(file=io.StringIO()).print(tables.result(Summary.read(found).to_dict()))
+        Console(file=io.StringIO()).print(result_tables.result(Summary.read(found).to_dict()))
 
 
 @fuzz(fast=40, slow=3000, content=as_bytes(strategies.replaced(ENVIRONMENT)))

@@ -25,7 +25,7 @@ from rumcli.jobs.events import (
 from rumcli.jobs.halving import Halving
 from rumcli.jobs.local import Gpus, LocalExecutor
 from rumcli.jobs.queue import JobQueue, JobSource
-from rumcli.training.stopping import StopRequest
+from rumcli.training.stop_signals import StopRequest
 from tests.reproduction.files import (
     PLAIN,
     finish_run,

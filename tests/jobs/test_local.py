@@ -9,7 +9,7 @@ from rumcli.jobs import local
 from rumcli.jobs.budget import SAVE, SAVE_AND_TEST
 from rumcli.jobs.events import FAILED, UNFINISHED, RunResult
 from rumcli.jobs.local import Child, Gpus
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
 from tests import small
 from tests.jobs import starts
 

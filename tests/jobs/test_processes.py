@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
 from tests.cli.commands import rum, start, wait_until
 from tests.jobs.interruptions import LONG, has_checkpoint, train_uninterrupted
 from tests.reproduction.files import PLAIN, write_table

@@ -10,8 +10,8 @@ import pytest
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs import ray_train
 from rumcli.jobs.ray_train import Mailbox
-from rumcli.training.listener import Listener
-from rumcli.training.stopping import StopRequest
+from rumcli.training.listeners import Listener
+from rumcli.training.stop_signals import StopRequest
 
 
 class Actor:

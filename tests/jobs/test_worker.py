@@ -10,7 +10,7 @@ from rumcli.jobs import worker
 from rumcli.jobs.budget import SAVE, SAVE_AND_TEST
 from rumcli.jobs.events import FAILED, FINISHED, UNFINISHED, RunResult
 from rumcli.training import lock
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
 from tests import small
 from tests.cli.commands import python
 

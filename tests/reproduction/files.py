@@ -2,7 +2,7 @@
 
 import json
 
-from rumcli.config import yaml_file
+from rumcli.config import yaml_io
 from rumcli.jobs.results import read_run
 from rumcli.reproduction import plan, results
 from rumcli.reproduction import table as tables
@@ -39,7 +39,7 @@ def write_table(folder, name="small.yaml", **changes):
     """Write a small table; a change to None takes a key out."""
     content = {key: value for key, value in {**SMALL, **changes}.items() if value is not None}
     path = folder / name
-    path.write_text(yaml_file.dump(content), "utf-8")
+    path.write_text(yaml_io.dump(content), "utf-8")
     return path
 
 

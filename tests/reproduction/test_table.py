@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rumcli import config
-from rumcli.config import yaml_file
+from rumcli.config import yaml_io
 from rumcli.errors import ConfigError
 from rumcli.reproduction import plan
 from rumcli.reproduction import table as tables
@@ -180,7 +180,7 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.sampled_from([*SMALL, "average", "preset", "more"]), VALUES))
 def test_any_file_is_a_table_or_raises_config_error(tmp_path_factory, changes):
     path = tmp_path_factory.mktemp("any") / "any.yaml"
-    path.write_text(yaml_file.dump({**SMALL, **changes}), "utf-8")
+    path.write_text(yaml_io.dump({**SMALL, **changes}), "utf-8")
     with contextlib.suppress(ConfigError):
         assert tables.read(str(path)).entries
 

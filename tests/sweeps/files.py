@@ -2,7 +2,7 @@
 
 import json
 
-from rumcli.config import yaml_file
+from rumcli.config import yaml_io
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps.folder import SweepFolder
 from tests.runs import write_summary
@@ -30,7 +30,7 @@ def write_sweep(folder, name="sweep.yaml", **changes):
     """Write the description of a small sweep; a change to None takes a key out."""
     content = {key: value for key, value in {**SMALL, **changes}.items() if value is not None}
     path = folder / name
-    path.write_text(yaml_file.dump(content))
+    path.write_text(yaml_io.dump(content))
     return path
 
 

@@ -73,7 +73,7 @@ def full(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("rumcli.files.write_text", refuse)
+        patch.setattr("rumcli.atomic_io.write_text", refuse)
         yield made, plan
 
 

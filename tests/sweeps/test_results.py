@@ -4,9 +4,9 @@ import statistics
 
 import pytest
 
-from rumcli.documents.job_sets import SeedStatistics
 from rumcli.jobs.events import FAILED, FINISHED, STOPPED_EARLY, UNFINISHED, WAITING, RunResult
 from rumcli.jobs.results import statistics_of
+from rumcli.json_schemas.job_sets import SeedStatistics
 from rumcli.sweeps import plan as plans
 from rumcli.sweeps import results
 from rumcli.sweeps.folder import SweepFolder

@@ -6,8 +6,9 @@ import pytest
 
 from rumcli import config
 from rumcli.config import Split
-from rumcli.config.tasks import validated_figures
-from rumcli.tasks import model, registry
+from rumcli.config.task_config import validated_figures
+from rumcli.models import builders
+from rumcli.tasks import registry
 from rumcli.training import requirements
 from tests import small
 
@@ -160,7 +161,7 @@ def test_tasks_require_a_text_only_if_they_read_one():
 @pytest.mark.parametrize("every_step", [True, False])
 def test_cells_are_stacked_with_dropout_after_each(every_step):
     run = small.run_config(settings=["model.layers=3", "model.dropout=0.5"])
-    made = model.classifier(run, 7, 4, 2, every_step=every_step)
+    made = builders.classifier(run, 7, 4, 2, every_step=every_step)
     assert [layer.name for layer in made.layers] == [
         "one_hot",
         "cell",

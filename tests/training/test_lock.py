@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from rumcli import files
+from rumcli import atomic_io
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import lock
 from tests.marks import needs_posix
@@ -173,7 +173,7 @@ def test_one_of_several_creators_of_a_directory_writes(tmp_path):
                     config = path / "config.yaml"
                     if config.exists():
                         wrong.append((number, me))
-                    files.write_text(config, str(me))
+                    atomic_io.write_text(config, str(me))
                     winners[number].append(me)
             except (ConfigError, RunError):
                 pass
@@ -198,7 +198,7 @@ def test_abandoned_directory_can_be_created_by_another_process(tmp_path):
     def give_up():
         while not stop.is_set():
             with contextlib.suppress(ConfigError, RunError), claim(tmp_path / "run") as path:
-                files.write_text(path / "config.yaml", "theirs")
+                atomic_io.write_text(path / "config.yaml", "theirs")
                 raise ConfigError("found late")
 
     thread = threading.Thread(target=give_up)
@@ -207,7 +207,7 @@ def test_abandoned_directory_can_be_created_by_another_process(tmp_path):
         deadline = time.monotonic() + 60
         while taken < 20 and time.monotonic() < deadline:
             with contextlib.suppress(RunError, ConfigError), claim(tmp_path / "run") as path:
-                files.write_text(path / "config.yaml", "mine")
+                atomic_io.write_text(path / "config.yaml", "mine")
                 taken += 1
                 assert (path / "config.yaml").read_text() == "mine"
                 (path / "config.yaml").unlink()

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from rumcli.errors import RunError
-from rumcli.training import record_file, records
+from rumcli.training import record_file, run_schemas
 from rumcli.training.record_file import RecordFile
 
 STEPS = [10, 20, 30, 33]
@@ -23,7 +23,7 @@ ALL = "".join(map(line, STEPS))
 @pytest.fixture
 def file(tmp_path):
     """A file of four records."""
-    made = RecordFile(tmp_path / "metrics.jsonl", records.is_record)
+    made = RecordFile(tmp_path / "metrics.jsonl", run_schemas.is_record)
     for step in STEPS:
         made.append(record(step))
     return made
@@ -31,7 +31,7 @@ def file(tmp_path):
 
 def anew(file):
     """Return the file as another process sees it."""
-    return RecordFile(file.path, records.is_record)
+    return RecordFile(file.path, run_schemas.is_record)
 
 
 DAMAGES = {
@@ -106,7 +106,7 @@ def test_many_steps_are_named_by_their_ends():
 
 def test_a_record_that_cannot_be_read_is_reported_with_the_cause(tmp_path):
     with pytest.raises(RunError) as caught:
-        RecordFile(tmp_path, records.is_record).read()  # a directory
+        RecordFile(tmp_path, run_schemas.is_record).read()  # a directory
     assert str(caught.value) == f"can't read {tmp_path}: Not a regular file"
 
 

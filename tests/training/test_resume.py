@@ -9,7 +9,7 @@ from rumcli.errors import RunError
 from rumcli.training import resume
 from rumcli.training.checkpoint import Checkpoint
 from rumcli.training.evaluation import load_checkpoint
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.run_dir import RunFolder
 from tests import small
 from tests.cli.commands import assert_one_line, rum
 

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from rumcli.training import tensorboard
-from rumcli.training.listener import Listener
-from rumcli.training.run_folder import RunFolder
+from rumcli.training.listeners import Listener
+from rumcli.training.run_dir import RunFolder
 from rumcli.training.trainer import train
 from tests import small
 

@@ -9,9 +9,9 @@ from rumcli.errors import RunError
 from rumcli.training.callback import RunStopped
 from rumcli.training.checkpoint import load
 from rumcli.training.evaluation import evaluate_run
-from rumcli.training.listener import Listener
-from rumcli.training.run_folder import RunFolder
-from rumcli.training.stopping import StopRequest
+from rumcli.training.listeners import Listener
+from rumcli.training.run_dir import RunFolder
+from rumcli.training.stop_signals import StopRequest
 from rumcli.training.trainer import Part, _parts, train
 from tests import small
 from tests.runs import read_records
@@ -229,7 +229,7 @@ def test_best_checkpoint_is_tested_or_a_warning_is_given(tmp_path):
 
 @pytest.mark.e2e
 def test_text_windows_use_the_fused_loop_compiled_once(tmp_path):
-    program = pytest.importorskip("rumcli.cells.kernels.program")
+    program = pytest.importorskip("rumcli.cells.fused.tensorflow_custom_gradient")
     settings = ["cell.implementation=auto", "task.evaluation_streams=16"]
     run = of_task("ptb", tmp_path, cell="rum", steps=30, settings=settings)
     traces = {0: program.traces()}

@@ -4,9 +4,9 @@ import pytest
 
 from rumcli.errors import ConfigError
 from rumcli.training.callback import RunStopped
-from rumcli.training.listener import Listener
-from rumcli.training.run_folder import RunFolder
-from rumcli.training.stopping import StopRequest
+from rumcli.training.listeners import Listener
+from rumcli.training.run_dir import RunFolder
+from rumcli.training.stop_signals import StopRequest
 from rumcli.training.trainer import train
 from tests import small
 

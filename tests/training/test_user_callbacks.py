@@ -6,12 +6,12 @@ from typing import ClassVar
 import keras
 import pytest
 
-from rumcli import own_code
+from rumcli import plugins
 from rumcli.errors import ConfigError, RunError
 from rumcli.training.callback import RunStopped
-from rumcli.training.listener import Listener
-from rumcli.training.run_folder import RunFolder
-from rumcli.training.stopping import StopRequest
+from rumcli.training.listeners import Listener
+from rumcli.training.run_dir import RunFolder
+from rumcli.training.stop_signals import StopRequest
 from rumcli.training.trainer import train
 from tests import small
 
@@ -56,12 +56,12 @@ PATH = f"{__name__}:Recorder"
 @pytest.fixture(autouse=True)
 def calls(monkeypatch):
     """Trust the callbacks of this file, and return the recorded calls."""
-    monkeypatch.setattr(own_code, "_admitted", {})
-    own_code.admit(PATH)
-    own_code.admit(f"{__name__}:not_a_callback")
+    monkeypatch.setattr(plugins, "_admitted", {})
+    plugins.admit(PATH)
+    plugins.admit(f"{__name__}:not_a_callback")
     monkeypatch.setattr(Recorder, "calls", [])
     # Imported by its name, which may be another module than this one.
-    monkeypatch.setattr(own_code.find(PATH), "calls", Recorder.calls)
+    monkeypatch.setattr(plugins.find(PATH), "calls", Recorder.calls)
     return Recorder.calls
 
 

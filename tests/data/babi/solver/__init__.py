@@ -6,7 +6,7 @@ each question in order, the answer followed by its supporting lines, in the orde
 files; where those are not determined, by all that there may be.
 """
 
-from tests.data.babi.solver import deduction, handling, motives, places, relations, times
+from tests.tasks.babi.solver import deduction, handling, motives, places, relations, times
 
 SOLVERS = {
     1: places.solve,

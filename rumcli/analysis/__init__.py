@@ -1,0 +1,1 @@
+"""Analysis of trained runs: comparison, inspection, loss landscape, summaries and self-tests."""

@@ -1,0 +1,185 @@
+"""What a cell does with one sequence, step by step: for people who want to see it.
+
+The cell itself is run, a step at a time; what it is about to do is asked of it beside that.
+Mathematics only: pictures are made elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from keras import ops, tree
+
+from rumcli.cells.arum import ARUMCell
+from rumcli.cells.base import Draws, RecurrentCell
+from rumcli.cells.fs_rnn import FSRNNCell
+from rumcli.cells.ops.rotation import unit
+from rumcli.cells.rum import RUMCell
+
+Tensor = Any
+
+# More spectra than a picture has room for; each costs O(H³).
+_MOST_SPECTRA = 200
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a cell did over T steps.
+
+    Attributes:
+        part: Which of the cells of a Fast-Slow RNN, as in "slow"; empty: the whole cell.
+        norms: `[T]`, of the output, which is the hidden state.
+        angles: `[T]`, of the rotations, in degrees from 0 to 180; None: it does not rotate.
+        update_gates: `[T, H]`; None: there is no update gate, or none that is RUM's.
+        spectrum_steps: `[S]`, the steps, from 0, of the spectra; None: no associative memory.
+        spectrum: `[S, H]`, see `rotation_angles`.
+    """
+
+    part: str
+    norms: np.ndarray
+    angles: np.ndarray | None = None
+    update_gates: np.ndarray | None = None
+    spectrum_steps: np.ndarray | None = None
+    spectrum: np.ndarray | None = None
+
+
+def trace(cell: Any, inputs: np.ndarray, states: Sequence[np.ndarray] | None = None) -> list[Trace]:
+    """Run a cell, in inference, over one sequence and tell what it did.
+
+    Args:
+        cell: Any cell that `keras.layers.RNN` takes.
+        inputs: `[T, D]`.
+        states: The states before the first step, `[1, ...]` each; None: the cell's own initial
+            ones.
+
+    Returns:
+        That of the cell, and of a Fast-Slow RNN also those of every RUM within.
+    """
+    if states is None:
+        states = tree.flatten(cell.get_initial_state(1))
+    if not isinstance(cell, RecurrentCell):
+        return [Trace("", _norms_of_other(cell, inputs, states))]
+    watchers = [_Watcher("", cell)]
+    if isinstance(cell, FSRNNCell):
+        steps = [
+            _Watcher(_part(number), one) if isinstance(one, RUMCell) else _step_of(one)
+            for number, one in enumerate(cell.cells)
+        ]
+        watchers[0] = _Watcher("", cell, lambda *given: cell.step_with(steps, *given))
+        watchers += [step for step in steps if isinstance(step, _Watcher)]
+    now = [cell.at_full_precision(ops.convert_to_tensor(state)) for state in states]
+    for row in np.asarray(inputs):
+        given = ops.cast(ops.convert_to_tensor(row[None]), cell.compute_dtype)
+        _, now = watchers[0](cell.project(given), now)
+    return [watcher.trace() for watcher in watchers]
+
+
+def angle_between(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the angle between two vectors of length 1 or 0, in degrees from 0 to 180.
+
+    A vector of length 0 has no direction: the angle is 0, as the rotation is the identity then.
+    Where the arc cosine of the dot product would lose half of the digits, this does not.
+    Source: W. Kahan, "How Futile are Mindless Assessments of Roundoff", 2006, section 12.
+    """
+    one, other = one.astype("float64"), other.astype("float64")
+    if not (one.any() and other.any()):
+        return 0.0
+    halves = np.linalg.norm(one - other), np.linalg.norm(one + other)
+    return float(np.degrees(2 * np.arctan2(*halves)))
+
+
+def rotation_angles(matrix: np.ndarray) -> np.ndarray:
+    """Return the angles by which an orthogonal matrix rotates, each in a plane of its own.
+
+    Its eigenvalues are e^{±iφ}, and cos φ are those of its symmetric part, which are real and
+    found faster.
+
+    Args:
+        matrix: `[H, H]`.
+
+    Returns:
+        `[H]`, φ in degrees from 0 to 180, ascending. Each plane has two of them; the identity has
+        all 0.
+    """
+    matrix = matrix.astype("float64")
+    cosines = np.linalg.eigvalsh((matrix + matrix.T) / 2)
+    return np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0)))[::-1]
+
+
+@dataclass
+class _Watcher:
+    """Stands in for the step of a cell, and keeps what it sees."""
+
+    part: str
+    cell: Any
+    advance: Any = None
+    outputs: list[np.ndarray] = field(default_factory=list)
+    angles: list[float] = field(default_factory=list)
+    updates: list[np.ndarray] = field(default_factory=list)
+    memories: list[np.ndarray] = field(default_factory=list)
+
+    def __call__(
+        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws = ()
+    ) -> tuple[Tensor, list[Tensor]]:
+        advance = self.advance or self.cell.step
+        output, after = advance(projected, states, draws)
+        self.outputs.append(_numpy(output)[0])
+        if isinstance(self.cell, RUMCell):
+            _, axis, shares = projected
+            target, update = self.cell.gates(shares, states[0])
+            self.angles.append(angle_between(_numpy(axis)[0], _numpy(unit(target))[0]))
+            if update is not None:
+                self.updates.append(_numpy(update)[0])
+        if isinstance(self.cell, ARUMCell):
+            self.memories.append(_numpy(after[1]).reshape(self.cell.units, self.cell.units))
+        return output, after
+
+    def trace(self) -> Trace:
+        """Put together what was seen."""
+        steps = _evenly(len(self.memories))
+        return Trace(
+            self.part,
+            norms=np.array([np.linalg.norm(output) for output in self.outputs]),
+            angles=np.array(self.angles) if self.angles else None,
+            update_gates=np.stack(self.updates) if self.updates else None,
+            spectrum_steps=steps if self.memories else None,
+            spectrum=np.stack([rotation_angles(self.memories[step]) for step in steps])
+            if self.memories
+            else None,
+        )
+
+
+def _norms_of_other(cell: Any, inputs: np.ndarray, states: Sequence[np.ndarray]) -> np.ndarray:
+    """Run a cell that is not one of ours."""
+    nested = isinstance(cell.state_size, (list, tuple))
+    now: Any = [ops.convert_to_tensor(state) for state in states]
+    now = now if nested else now[0]
+    norms = []
+    for row in np.asarray(inputs):
+        given = ops.cast(ops.convert_to_tensor(row[None]), cell.compute_dtype)
+        output, now = cell(given, now)
+        norms.append(np.linalg.norm(_numpy(output)))
+    return np.array(norms)
+
+
+def _part(number: int) -> str:
+    """Name a cell by its place in `FSRNNCell.cells`."""
+    return "slow" if number == 1 else f"fast {max(number, 1)}"
+
+
+def _step_of(cell: Any) -> Any:
+    return cell.prepare() if isinstance(cell, RecurrentCell) else None
+
+
+def _numpy(tensor: Tensor) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(tensor), dtype="float64")
+
+
+def _evenly(count: int) -> np.ndarray:
+    """Return all of the numbers below `count`, or as many as there may be, the last among them."""
+    if count <= _MOST_SPECTRA:
+        return np.arange(count)
+    return np.linspace(0, count - 1, _MOST_SPECTRA).round().astype(int)

@@ -1,0 +1,149 @@
+"""A look into a run: what its cells do with one example, and the loss around its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from rumcli.analysis.introspection import Seen, look
+from rumcli.analysis.loss_landscape import Landscape, explore
+from rumcli.config import RunConfig, Split
+from rumcli.json_schemas import analysis as documents
+from rumcli.tasks.task_dataset import Material
+from rumcli.training.evaluation import restore_run
+from rumcli.training.run_dir import RunFolder
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be looked at.
+
+    Attributes:
+        split: `"validation"` or `"test"`.
+        checkpoint: `"best"` (by validation) or `"last"`.
+        views: Those of `inspection_views.VIEWS`.
+        example: Number of the example, from 0.
+        batches: Of the landscape, like what follows: see `loss_landscape.explore`.
+        grid: Points in each direction.
+        radius: The largest distance.
+        seed: Of the directions.
+    """
+
+    split: Split
+    checkpoint: str
+    views: Collection[str]
+    example: int = 0
+    batches: int = 1
+    grid: int = 21
+    radius: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was seen.
+
+    Attributes:
+        run: The run's configuration.
+        folder: Where it is.
+        step: The step that the weights are of.
+        request: What was asked for.
+        seen: The example; None if only the landscape was asked for.
+        landscape: None if it was not asked for.
+    """
+
+    run: RunConfig
+    folder: str
+    step: int
+    request: Request
+    seen: Seen | None
+    landscape: Landscape | None
+
+    def document(self) -> documents.Inspection:
+        """Return the numbers of the requested views."""
+        request = self.request
+        found: dict[str, Any] = {}
+        if self.seen is not None:
+            found["example"] = documents.TracedExample(
+                number=request.example,
+                steps=self.seen.steps,
+                layers=[
+                    documents.LayerTrace(
+                        name=layer.name,
+                        part=one.part or None,
+                        backwards=layer.backwards,
+                        **_chosen(one, request.views),
+                    )
+                    for layer in self.seen.layers
+                    for one in layer.traces
+                ],
+            )
+        if self.landscape is not None:
+            found["landscape"] = documents.LossLandscape(
+                seed=request.seed,
+                batches=self.landscape.batches,
+                samples=self.landscape.samples,
+                ticks=self.landscape.ticks.tolist(),
+                losses=self.landscape.losses.tolist(),
+            )
+        return documents.Inspection(
+            task=self.run.task.name,
+            cell=self.run.cell.name,
+            split=request.split,
+            weights_of_step=self.step,
+            folder=self.folder,
+            **found,
+        )
+
+
+def _chosen(one: Any, views: Collection[str]) -> dict[str, Any]:
+    arrays = {
+        "angles": {"angles_degrees": one.angles},
+        "norm": {"norms": one.norms},
+        "gate": {"update_gates": one.update_gates},
+        "spectrum": {"spectrum_steps": one.spectrum_steps, "spectrum_degrees": one.spectrum},
+    }
+    return {
+        name: None if array is None else array.tolist()
+        for view, named in arrays.items()
+        if view in views
+        for name, array in named.items()
+    }
+
+
+def inspect_run(
+    folder: RunFolder,
+    request: Request,
+    material: Material | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Inspection:
+    """Look into a run.
+
+    Args:
+        folder: The run's folder.
+        request: What to look at.
+        material: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
+        tell: Hears what is going on.
+
+    Raises:
+        RunError: If there is no checkpoint, or it is damaged.
+        ConfigError: If the split has no such example, or the task's material is missing or wrong.
+    """
+    task, model, step = restore_run(folder, request.split, request.checkpoint, material)
+    seen = landscape = None
+    if set(request.views) - {"landscape"}:
+        tell(f"reading example {request.example}")
+        seen = look(task, model, request.split, request.example)
+    if "landscape" in request.views:
+        landscape = explore(
+            task,
+            model,
+            request.split,
+            request.batches,
+            request.grid,
+            request.radius,
+            request.seed,
+            tell,
+        )
+    return Inspection(task.config, str(folder.path), step, request, seen, landscape)

@@ -1,0 +1,126 @@
+"""What the recurrent layers of a task's model read of one example, and from which states on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from rumcli.analysis.cell_trace import Trace, trace
+from rumcli.config import Split
+from rumcli.errors import ConfigError
+from rumcli.models.bucketed_rnn import Trimmed
+from rumcli.models.stateful_rnn import Carried
+from rumcli.tasks.base import Batch, Task
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What a recurrent layer did with an example.
+
+    Attributes:
+        name: The layer's, as in "cell_2".
+        backwards: Whether it reads from the end; then step 0 of its traces is the last one.
+        traces: Of its cell, and of the cells within; over the steps from `Seen.first_step` on.
+    """
+
+    name: str
+    backwards: bool
+    traces: list[Trace]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An example and what the recurrent layers did with it.
+
+    Attributes:
+        steps: What it has at each of its T steps, for a person; without padding.
+        layers: The layers, the lowest first.
+    """
+
+    steps: list[str]
+    layers: list[LayerTrace]
+
+
+def look(task: Task, model: keras.Model, split: Split, example: int) -> Seen:
+    """Run the recurrent layers of a model step by step over one example.
+
+    Args:
+        task: The task.
+        model: Its model.
+        split: `"validation"` or `"test"`.
+        example: Number of the example, from 0, in the order in which an evaluation sees them. Of a
+            text: of the window of a stream.
+
+    Raises:
+        ConfigError: If the split has no such example.
+    """
+    recurrent = [layer for layer in model.layers if _inner(layer) is not None]
+    batch, row = _find(task, model, split, example, carries=_carries(recurrent))
+    states = [_states(layer, batch, row) for layer in recurrent]
+    is_one = not isinstance(batch[0], (list, tuple, dict))  # Keras warns of another structure
+    ends = model.inputs[0] if is_one else model.inputs
+    feeds = keras.Model(ends, [_only(layer.input) for layer in recurrent])
+    inputs: Any = feeds.predict_on_batch(batch[0]) if recurrent else []
+    inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    steps = task.spell(batch[0], row)
+    there = _there(steps, batch, row)
+    layers = []
+    for layer, values, before in zip(recurrent, inputs, states, strict=True):
+        backwards = bool(getattr(layer, "backwards", False))
+        read = np.asarray(values[row])[there]
+        found = trace(_inner(layer).cell, read[::-1] if backwards else read, before)
+        layers.append(LayerTrace(layer.name, backwards, found))
+    return Seen([step for step, is_there in zip(steps, there, strict=True) if is_there], layers)
+
+
+def _find(
+    task: Task, model: keras.Model, split: Split, example: int, carries: bool
+) -> tuple[Batch, int]:
+    """Return the batch with an example, and its row; a state that is carried is brought there."""
+    first = 0
+    for number in range(task.batches_in(split)):
+        batch = task.evaluation_batch(split, number)
+        row = example - first
+        if row < len(batch[1]):
+            if len(batch) > 2 and not np.any(batch[2][row]):
+                raise ConfigError(f"example {example} lies behind the end of the {split} text")
+            return batch, row
+        if carries:
+            model.predict_on_batch(batch[0])
+        first += len(batch[1])
+    raise ConfigError(
+        f"there is no example {example} in the {split} split; the last one is {first - 1}"
+    )
+
+
+def _there(steps: list[str], batch: Batch, row: int) -> np.ndarray:
+    """Tell `[T]` which steps are not padding."""
+    there = np.array([step != "" for step in steps])
+    return there & (batch[2][row] > 0) if len(batch) > 2 else there
+
+
+def _inner(layer: keras.layers.Layer) -> Any:
+    """Return the recurrent layer that a layer is, or holds; None if it is none."""
+    if isinstance(layer, (Carried, Trimmed)):
+        return layer.layer
+    return layer if isinstance(layer, keras.layers.RNN) else None
+
+
+def _carries(layers: list[Any]) -> bool:
+    return any(isinstance(layer, Carried) for layer in layers)
+
+
+def _states(layer: Any, batch: Batch, row: int) -> list[np.ndarray] | None:
+    """Return the states in which a layer is before a batch; None: its initial ones."""
+    if not isinstance(layer, Carried) or batch[0]["begins"][row]:
+        return None
+    return [ops.convert_to_numpy(state)[row : row + 1] for state in layer.evaluation_states]
+
+
+def _only(inputs: Any) -> Any:
+    """Return what a layer reads, without what it is told beside that."""
+    return inputs[0] if isinstance(inputs, (list, tuple)) else inputs

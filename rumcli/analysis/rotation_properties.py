@@ -1,0 +1,324 @@
+"""A self-test of the rotations on this installation: every property with its error and tolerance.
+
+The mathematics behind `rum rotation-check`; it prints nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import backend, ops
+
+from rumcli.analysis import gradients
+from rumcli.cells import precision
+from rumcli.cells.ops import rotation
+
+Tensor = Any
+
+# Rounding of a few dozen operations on numbers of about one. Sums over H grow like √H at worst.
+_TOLERANCE = {"float32": 4e-6, "float64": 8e-15}
+# A central difference with step 1e-5 in float64 is good to about 1e-10; the gradient itself is as
+# good as its dtype, and curvature enlarges what the difference neglects.
+_GRADIENT_TOLERANCE = {"float32": 2e-5, "float64": 1e-7}
+_DIFFERENCE_STEP = 1e-5
+_GRADIENT_SAMPLES = 4
+_MEMORY_STEPS = 10
+_MATRIX_ENTRIES = 2**22
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One property of the rotation, for one size and dtype.
+
+    Attributes:
+        check: The property.
+        dim: Size of the vectors, H.
+        dtype: `"float32"` or `"float64"`.
+        error: The largest deviation found.
+        tolerance: The largest that rounding explains.
+    """
+
+    check: str
+    dim: int
+    dtype: str
+    error: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is within the tolerance; not a number is not."""
+        return self.error <= self.tolerance
+
+
+def check_rotation(
+    dims: Sequence[int], batch: int, dtype: str, seed: int = 0
+) -> Iterator[CheckResult]:
+    """Check `rotate`, `rotation_operator` and the rank-two update of the associative memory.
+
+    Args:
+        dims: Sizes of the vectors, each at least 2.
+        batch: Number of random vectors of each kind, at least 1.
+        dtype: `"float32"` or `"float64"`.
+        seed: Seed of the random vectors.
+
+    Raises:
+        ValueError: If a size is below 2, or the backend does not compute in `dtype`.
+    """
+    if any(dim < 2 for dim in dims):
+        raise ValueError(f"sizes must be at least 2, got {min(dims)}")
+    if not precision.is_available(dtype):
+        raise ValueError(
+            f"Keras does not compute in {dtype} on {backend.backend()}; {precision.remedy()}"
+        )
+    for dim in dims:
+        samples = _Samples.draw(dim, batch, dtype, seed)
+        for name, check in _CHECKS.items():
+            tolerance = _TOLERANCE[dtype] * max(1.0, (dim / 4) ** 0.5)
+            if name.startswith("gradient"):
+                tolerance = _GRADIENT_TOLERANCE[dtype]
+            with np.errstate(all="ignore"):  # a broken rotation shows in the error
+                error = float(check(samples))
+            yield CheckResult(name, dim, dtype, error, tolerance)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Random vectors `[B, H]`: `x` to `y` turns `h`."""
+
+    x: np.ndarray
+    y: np.ndarray
+    h: np.ndarray
+
+    @classmethod
+    def draw(cls, dim: int, batch: int, dtype: str, seed: int) -> _Samples:
+        random = np.random.default_rng([seed, dim])
+        return cls(*random.standard_normal((3, batch, dim)).astype(dtype))
+
+    def first(self, count: int) -> _Samples:
+        return _Samples(self.x[:count], self.y[:count], self.h[:count])
+
+    def well_apart(self) -> _Samples:
+        """Return those whose directions are neither nearly equal nor nearly opposite.
+
+        There the rounding of `x` and `y` themselves turns the plane of the rotation.
+        """
+        fit = np.abs(np.sum(_unit(self.x) * _unit(self.y), axis=-1)) < 0.95
+        if not fit.any():
+            axes = np.eye(self.x.shape[-1], dtype=self.x.dtype)
+            return _Samples(axes[:1], axes[1:2], self.h[:1])
+        return _Samples(self.x[fit], self.y[fit], self.h[fit])
+
+    def with_direction(self, y: np.ndarray) -> _Samples:
+        return _Samples(self.x, y.astype(self.x.dtype), self.h)
+
+
+def _rotate(samples: _Samples, h: np.ndarray | None = None) -> np.ndarray:
+    vectors = samples.h if h is None else h
+    # By the module's attribute, so that what is checked is what everybody else calls.
+    return _numpy(rotation.rotate(*map(ops.convert_to_tensor, (samples.x, samples.y, vectors))))
+
+
+def _operator(samples: _Samples) -> np.ndarray:
+    tensors = map(ops.convert_to_tensor, (samples.x, samples.y))
+    return _numpy(rotation.rotation_operator(*tensors))
+
+
+def _numpy(tensor: Tensor) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(tensor), dtype="float64")
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    x = x.astype("float64")
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def _largest(deviation: np.ndarray) -> float:
+    return float(np.max(np.abs(deviation)))
+
+
+def _worst(errors: Iterable[float]) -> float:
+    # Python's `max` passes over a NaN that is not the first; NumPy's keeps it.
+    return float(np.max(list(errors)))
+
+
+def _norm_kept(samples: _Samples) -> float:
+    before = np.linalg.norm(samples.h.astype("float64"), axis=-1)
+    return _largest(np.linalg.norm(_rotate(samples), axis=-1) / before - 1)
+
+
+def _arrives(samples: _Samples) -> float:
+    a = _unit(samples.x).astype(samples.h.dtype)
+    return _largest(_rotate(samples, a) - _unit(samples.y))
+
+
+def _orthogonal(samples: _Samples) -> float:
+    matrix = _columns(samples)
+    return _largest(matrix.transpose(0, 2, 1) @ matrix - np.eye(samples.x.shape[-1]))
+
+
+def _determinant(samples: _Samples) -> float:
+    return _largest(np.linalg.det(_columns(samples)) - 1)
+
+
+def _columns(samples: _Samples) -> np.ndarray:
+    """Return matrices of `rotate` itself, by what it does to the axes: `[n, H, H]`."""
+    few = samples.first(_matrices(samples))
+    dim = few.x.shape[-1]
+    axes = np.broadcast_to(np.eye(dim, dtype=few.h.dtype)[:, None], (dim, *few.h.shape))
+    return _rotate(few, np.ascontiguousarray(axes)).transpose(1, 2, 0)
+
+
+def _matrices(samples: _Samples) -> int:
+    """Return of how many samples the matrices fit well into memory."""
+    return max(1, _MATRIX_ENTRIES // samples.x.shape[-1] ** 2)
+
+
+def _agrees_with_operator(samples: _Samples) -> float:
+    few = samples.first(_matrices(samples))
+    product = np.einsum("bij,bj->bi", _operator(few), few.h.astype("float64"))
+    return _largest((_rotate(few) - product) / _scale(few))
+
+
+def _agrees_with_textbook(samples: _Samples) -> float:
+    """Compare with `I − aaᵀ − vvᵀ + [a v]Rθ[a v]ᵀ` in float64 (arXiv:1710.09537, equation 2).
+
+    Where the vectors are nearly parallel the textbook form is the one that is wrong.
+    """
+    samples = samples.well_apart()
+    a, b, h = _unit(samples.x), _unit(samples.y), samples.h.astype("float64")
+    cosine = np.sum(a * b, axis=-1, keepdims=True)
+    rest = b - cosine * a
+    sine = np.linalg.norm(rest, axis=-1, keepdims=True)
+    v = rest / sine
+    along, across = np.sum(a * h, -1, keepdims=True), np.sum(v * h, -1, keepdims=True)
+    turned = (cosine * along - sine * across) * a + (sine * along + cosine * across) * v
+    expected = h - along * a - across * v + turned
+    return _largest((_rotate(samples) - expected) / _scale(samples))
+
+
+def _scale(samples: _Samples) -> np.ndarray:
+    return np.linalg.norm(samples.h.astype("float64"), axis=-1, keepdims=True)
+
+
+def _memory(samples: _Samples) -> float:
+    """Compare some steps of the rank-two update with products of whole matrices."""
+    few = samples.first(_matrices(samples))
+    fast = plain = np.broadcast_to(np.eye(few.x.shape[-1]), _operator(few).shape)
+    for step in range(_MEMORY_STEPS):
+        turned = _Samples(np.roll(few.x, step, axis=-1), few.y, few.h)
+        a = rotation.unit(ops.convert_to_tensor(turned.x))
+        w = rotation.bisector(a, rotation.unit(ops.convert_to_tensor(turned.y)))
+        left, right = rotation.rank_two_factors(a, w)
+        update = np.stack([*map(_numpy, left)], -1), np.stack([*map(_numpy, right)], -2)
+        fast = fast + (fast @ update[0]) @ update[1]
+        plain = plain @ _operator(turned)
+    return _largest(fast - plain) / _MEMORY_STEPS
+
+
+def _gradient_error(samples: _Samples) -> float:
+    """Compare gradients of a linear form with central differences in float64."""
+    few = samples.first(_GRADIENT_SAMPLES)
+    weights = np.cos(np.arange(few.h.size)).reshape(few.h.shape)
+
+    def form(x: Tensor, y: Tensor, h: Tensor) -> Tensor:
+        return ops.sum(rotation.rotate(x, y, h) * ops.cast(weights, h.dtype), axis=-1)
+
+    arguments = [few.x, few.y, few.h]
+    found = gradients.gradients(lambda *parts: ops.sum(form(*parts)), arguments)
+    exact = [array.astype("float64") for array in arguments]
+    worst = 0.0
+    for position, array in enumerate(found):
+        expected = _differences(form, exact, position)
+        deviation = _largest(array - expected) / max(1.0, _largest(expected))
+        worst = deviation if not deviation <= worst else worst  # not a number stays
+    return worst
+
+
+def _differences(
+    form: Callable[..., Tensor], arguments: list[np.ndarray], position: int
+) -> np.ndarray:
+    """Differentiate `form`, from rows `[B, H]` to `[B]`, by one argument."""
+    dim = arguments[position].shape[-1]
+    step = _DIFFERENCE_STEP * np.eye(dim)[:, None, :]  # each entry by itself, [H, 1, H]
+    values = []
+    for sign in (1, -1):
+        moved = [np.broadcast_to(array, (dim, *array.shape)) for array in arguments]
+        moved[position] = moved[position] + sign * step
+        values.append(_numpy(form(*map(ops.convert_to_tensor, moved))))
+    return ((values[0] - values[1]) / (2 * _DIFFERENCE_STEP)).T
+
+
+def _degenerate_identity(samples: _Samples) -> float:
+    """Zero and equal directions leave every vector as it is."""
+    zero = np.zeros_like(samples.x)
+    cases = [
+        samples.with_direction(zero),
+        samples.with_direction(samples.x),
+        samples.with_direction(samples.x * 3),
+        _Samples(zero, samples.y, samples.h),
+        _Samples(zero, zero, samples.h),
+    ]
+    return _worst(_largest((_rotate(case) - case.h) / _scale(case)) for case in cases)
+
+
+def _degenerate_opposite(samples: _Samples) -> float:
+    """Opposite directions reflect: `I − 2aaᵀ`, which still maps `x` to `y`."""
+    a, h = _unit(samples.x), samples.h.astype("float64")
+    expected = h - 2 * np.sum(a * h, -1, keepdims=True) * a
+    opposite = samples.with_direction(-samples.x)
+    return _largest((_rotate(opposite) - expected) / _scale(samples))
+
+
+def _near_parallel(samples: _Samples) -> float:
+    """Close to ±x the rotation still arrives and keeps norms."""
+    step = float(np.finfo(samples.x.dtype).eps) ** 0.5
+    errors = []
+    for sign in (1, -1):
+        for distance in (1e-2, step, step**1.5):
+            near = samples.with_direction(sign * samples.x + distance * samples.y)
+            errors += [_arrives(near), _norm_kept(near)]
+    return _worst(errors)
+
+
+def _magnitudes(samples: _Samples) -> float:
+    """The lengths of `x` and `y`, from 1e-20 to 1e20, do not count."""
+    samples = samples.well_apart()
+    expected = _rotate(samples)
+    scales = [(1e-20, 1.0), (1e20, 1e-20), (1e20, 1e20)]
+    cases = [_Samples(samples.x * one, samples.y * two, samples.h) for one, two in scales]
+    cases = [_Samples(*(part.astype(samples.x.dtype) for part in vars(c).values())) for c in cases]
+    return _worst(_largest((_rotate(case) - expected) / _scale(samples)) for case in cases)
+
+
+def _degenerate_gradients(samples: _Samples) -> float:
+    """Gradients are finite at zero, equal, opposite, tiny and huge directions."""
+    few = samples.first(_GRADIENT_SAMPLES)
+    x, y, h = few.x, few.y, few.h
+    zero = np.zeros_like(x)
+    pairs = [(zero, y), (x, zero), (zero, zero), (x, x), (x, -x), (1e-20 * x, 1e20 * y)]
+    for pair in pairs:
+        arguments = [array.astype(x.dtype) for array in (*pair, h)]
+        found = gradients.gradients(lambda *parts: ops.sum(rotation.rotate(*parts)), arguments)
+        if not all(np.isfinite(array).all() for array in found):
+            return float("inf")
+    return 0.0
+
+
+_CHECKS: dict[str, Callable[[_Samples], float]] = {
+    "norm kept": _norm_kept,
+    "R a = b": _arrives,
+    "orthogonal: RᵀR = I": _orthogonal,
+    "determinant 1": _determinant,
+    "gradient = finite difference": _gradient_error,
+    "gradient finite if degenerate": _degenerate_gradients,
+    "zero or equal x, y: identity": _degenerate_identity,
+    "y = −x: reflection": _degenerate_opposite,
+    "y near ±x": _near_parallel,
+    "lengths of x, y do not count": _magnitudes,
+    "fast form = operator": _agrees_with_operator,
+    "fast form = textbook form": _agrees_with_textbook,
+    "memory: rank-2 = product": _memory,
+}

@@ -1,0 +1,85 @@
+"""A benchmark's result as one document for other programs. No Keras."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from rumcli.benchmark.timing import Pace, Timing, yardstick
+from rumcli.json_schemas.measurements import (
+    Benchmark,
+    Case,
+    CaseResults,
+    EngineInfo,
+    SeriesPoint,
+    SubjectResult,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """The timings of one size; in a series, `axis` (`"steps"` or `"units"`) says along what."""
+
+    case: Case
+    timings: list[Timing]
+    axis: str | None = None
+
+
+def document(
+    points: list[Point], machines: Sequence[dict[str, Any]], paces: Sequence[Pace] = ()
+) -> Benchmark:
+    """Return everything that was measured, in seconds and bytes.
+
+    Args:
+        points: The sizes with their timings.
+        machines: The machine as each engine describes it; the first engine is the reference.
+        paces: Those of whole runs.
+    """
+    return Benchmark(
+        machine=machines[0],
+        engines=[
+            EngineInfo(
+                backend=machine["backend"],
+                version=machine[machine["backend"]],
+                accelerators=machine["accelerators"],
+            )
+            for machine in machines
+        ],
+        cases=[CaseResults(**_measured(point)) for point in points if point.axis is None],
+        series=[
+            SeriesPoint(axis=point.axis, **_measured(point))
+            for point in points
+            if point.axis is not None
+        ],
+        training=list(paces),
+    )
+
+
+def _measured(point: Point) -> dict[str, Any]:
+    backends = dict.fromkeys(timing.backend for timing in point.timings)
+    best = {backend: yardstick(point.case, point.timings, backend) for backend in backends}
+    reference = next(iter(best.values()))
+    return {
+        "case": point.case,
+        "yardstick": reference.subject.label,
+        "yardsticks": {backend: timing.subject.label for backend, timing in best.items()},
+        "results": [
+            SubjectResult(
+                subject=timing.subject.label,
+                backend=timing.backend,
+                cell=timing.subject.cell,
+                options=timing.subject.options,
+                jit=timing.subject.jit,
+                parameters=timing.parameters,
+                first_step_seconds=timing.first_step,
+                samples_seconds=timing.samples,
+                median_seconds=timing.median,
+                spread=timing.spread,
+                ratio=timing.median / best[timing.backend].median,
+                reference_ratio=timing.median / reference.median,
+                peak_memory_bytes=timing.peak_memory,
+            )
+            for timing in point.timings
+        ],
+    }

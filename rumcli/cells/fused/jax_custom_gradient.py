@@ -1,0 +1,97 @@
+"""A compiled loop as one function that JAX differentiates like any other."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import jax
+
+from rumcli.cells.fused.column_layout import COLUMNS
+from rumcli.cells.fused.compiled_loop import Loop, refusal
+from rumcli.cells.fused.layout import Layout
+from rumcli.cells.fused.row_layout import ROWS
+
+Tensor = Any
+
+
+def layout() -> Layout:
+    """Return the layout that is fastest where the loop will run.
+
+    Neighboring threads of an accelerator sum a row. Where samples are split among devices, XLA
+    would gather those that lie as columns, for the products after the loop.
+    """
+    return COLUMNS if jax.default_backend() == "cpu" and jax.device_count() == 1 else ROWS
+
+
+def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
+    """Run a loop over a sequence; can be differentiated once, in reverse mode.
+
+    Args:
+        loop: Loop to run.
+        recipe: Options of the loop.
+        weights: Nested tuples of arrays; None for those that the recipe has no use for.
+        sequence: Arrays that one call works on, likewise: first the inputs; every array `[B, ...]`.
+
+    Returns:
+        The results of `loop.forward`.
+
+    Raises:
+        NotImplementedError: In forward mode, and where the gradient is differentiated.
+    """
+    try:
+        return list(_run(loop, recipe, weights, sequence))
+    except TypeError as error:
+        if "forward-mode" not in str(error):
+            raise
+        raise NotImplementedError(refusal("jax.jvp, jax.jacfwd")) from error
+
+
+def traces() -> int:
+    """Return how often a loop was traced in this process: each time, XLA compiles it anew."""
+    return next(copy.copy(_traces))
+
+
+_traces = itertools.count()
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
+    next(_traces)
+    return loop.forward(recipe, weights, sequence)[0]
+
+
+def _forward(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> tuple[Any, Any]:
+    results, kept = _once(functools.partial(loop.forward, recipe), weights, sequence)
+    return results, (weights, sequence, kept)
+
+
+def _backward(loop: Loop, recipe: Hashable, residuals: Any, cotangents: Any) -> tuple[Any, Any]:
+    weights, sequence, kept = residuals
+    found = _once(functools.partial(loop.backward, recipe), weights, sequence, kept, cotangents)
+    inputs = _once(functools.partial(loop.of_inputs, recipe), weights, sequence, found.rest)
+    return found.weights, found.sequence._replace(inputs=inputs)
+
+
+_run.__wrapped__.defvjp(_forward, _backward)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _once(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function that must not be differentiated."""
+    return function(*arguments)
+
+
+def _once_forward(function: Callable[..., Any], *arguments: Any) -> tuple[Any, None]:
+    return function(*arguments), None
+
+
+def _refuse(*_: Any) -> None:
+    raise NotImplementedError(refusal("jax.jvp, jax.jacfwd"))
+
+
+_once.defvjp(_once_forward, _refuse)

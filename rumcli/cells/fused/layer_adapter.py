@@ -1,0 +1,204 @@
+"""From a Keras layer and its call to the arguments of a compiled loop, and back.
+
+A layer's cell says by its exact class which loop is its own: a subclass may compute something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Many
+from typing import Any
+
+import keras
+from keras import ops
+
+from rumcli.cells.arum import ARUMCell
+from rumcli.cells.fs_rnn import FSRNNCell
+from rumcli.cells.fused import primitives, rum_forward, rum_vjp, stack, stack_cells
+from rumcli.cells.fused.compiled_loop import Loop
+from rumcli.cells.fused.kernel_spec import Recipe, Sequence, Weights
+from rumcli.cells.fused.stack_spec import ChainRecipe, ChainSequence, NodeWeights
+from rumcli.cells.ln_lstm import LNLSTMCell
+from rumcli.cells.rum import RUMCell
+
+if keras.config.backend() == "jax":
+    from rumcli.cells.fused import jax_custom_gradient as custom_gradient
+else:
+    from rumcli.cells.fused import tensorflow_custom_gradient as custom_gradient
+
+Tensor = Any
+Results = tuple[Tensor | None, Tensor, list[Tensor]]
+
+_RUM = Loop(
+    rum_forward.forward,
+    rum_vjp.backward,
+    rum_vjp.of_inputs,
+    carried=lambda recipe: recipe.units**2 if recipe.associative else 0,
+)
+_CHAIN = Loop(stack.forward, stack.backward, stack.of_inputs, carried=lambda recipe: 0)
+
+
+def obstacle(cell: Any) -> str | None:
+    """Say why there is no loop for a cell; None if there is one."""
+    if type(cell) is FSRNNCell:
+        if (found := [obstacle(part) for part in cell.cells]) and any(found):
+            return next(filter(None, found))
+        if any(type(part) is ARUMCell for part in cell.cells):
+            return "an ARUMCell in a Fast-Slow RNN has no fused loop"
+    elif type(cell) not in (RUMCell, ARUMCell, LNLSTMCell):
+        return f"there is none for {type(cell).__name__}"
+    elif isinstance(cell, RUMCell) and not primitives.is_known_activation(cell.activation):
+        return "its activation is not one of keras.activations"
+    return None
+
+
+def run(
+    layer: Any,
+    sequences: Tensor,
+    initial_state: Many[Tensor],
+    mask: Tensor | None,
+    draws: tuple[Tensor, ...] | None,
+) -> Results:
+    """Run a layer's loop.
+
+    Args:
+        layer: A layer for whose cell there is no obstacle.
+        sequences: `[B, T, D]`.
+        initial_state: As `keras.layers.RNN` has it.
+        mask: `[B, T]` boolean, or None.
+        draws: What `cell.draw` drew for all steps; None where nothing is drawn.
+
+    Returns:
+        The outputs `[B, T, H]`, or None if only the last is wanted; the last; the final states.
+    """
+    if isinstance(layer.cell, RUMCell):
+        return _run_rum(layer, sequences, initial_state, mask, draws)
+    return _run_chain(layer, sequences, initial_state, mask, draws)
+
+
+def _run_rum(
+    layer: Any,
+    sequences: Tensor,
+    initial_state: Many[Tensor],
+    mask: Tensor | None,
+    draws: tuple[Tensor, ...] | None,
+) -> Results:
+    cell, units = layer.cell, layer.cell.units
+    hidden_state, *memory = initial_state
+    start = None
+    if memory and not layer.memory_is_empty:
+        start = ops.reshape(memory[0], (-1, units, units))
+    used = bool(memory) and (layer.return_state or layer.stateful)
+    recipe = _rum_recipe(cell, bool(memory), layer.return_sequences, used)
+    weights = Weights(*(_value(cell, name) for name in Weights._fields))
+    zoneout = _or_none(draws[0]) if draws else None
+    sequence = Sequence(sequences, hidden_state, start, mask, zoneout)
+    results = custom_gradient.run(_RUM, recipe, weights, sequence)
+    outputs = results.pop(0) if layer.return_sequences else None
+    last, *product = results
+    return outputs, last, [last, *_final_memory(start, product, memory)]
+
+
+def _rum_recipe(cell: RUMCell, associative: bool, return_sequences: bool, used: bool) -> Recipe:
+    return Recipe(
+        layout=custom_gradient.layout(),
+        units=cell.units,
+        activation=cell.activation.__name__,
+        time_norm=cell.time_norm,
+        layer_norm=cell.layer_norm,
+        after_sigmoid=cell.layer_norm_order == "after_sigmoid",
+        update_gate=cell.update_gate,
+        new_share=1.0 - cell.zoneout,
+        associative=associative,
+        return_sequences=return_sequences,
+        memory_is_used=used,
+    )
+
+
+def _final_memory(start: Tensor | None, product: list[Tensor], memory: list[Tensor]) -> list:
+    """Return the final associative memory as the layer's state; nobody asked: the initial one."""
+    if not product:
+        return memory
+    final = product[0] if start is None else ops.matmul(start, product[0])
+    return [ops.reshape(final, ops.shape(memory[0]))]
+
+
+def _run_chain(
+    layer: Any,
+    sequences: Tensor,
+    initial_state: Many[Tensor],
+    mask: Tensor | None,
+    draws: Any,
+) -> Results:
+    cell = layer.cell
+    if isinstance(cell, FSRNNCell):
+        cells, keep = cell.cells, 1.0 - cell.dropout
+        slots = (0, 1, *[0] * (len(cells) - 2))
+        dropped, drawn = draws or ([()] * (len(cells) + 1), [()] * len(cells))
+    else:
+        cells, keep, slots = [cell], 1.0, (0,)
+        dropped, drawn = [(), ()], [draws or ()]
+    # From the third fast cell on, what a cell gets is zero.
+    has_input = tuple(number < 3 for number in range(len(cells)))
+    nodes_ = tuple(map(_node, cells))
+    recipe = ChainRecipe(
+        custom_gradient.layout(), nodes_, slots, has_input, keep, layer.return_sequences
+    )
+    rest = iter(initial_state)
+    states = tuple(
+        tuple(next(rest) for _ in recipe.nodes[slots.index(slot)].new_shares)
+        for slot in range(max(slots) + 1)
+    )
+    zoneout = [
+        own or [()] * len(node.new_shares) for own, node in zip(drawn, recipe.nodes, strict=True)
+    ]
+    sequence = ChainSequence(
+        sequences,
+        states,
+        mask,
+        tuple(tuple(map(_or_none, own)) for own in zoneout),
+        tuple(map(_or_none, dropped)),
+    )
+    weights = tuple(map(_node_weights, cells))
+    results = custom_gradient.run(_CHAIN, recipe, weights, sequence)
+    outputs = results.pop(0) if layer.return_sequences else None
+    return outputs, results[0], results[1:]
+
+
+def _or_none(draws: Any) -> Tensor | None:
+    return None if isinstance(draws, tuple) else draws
+
+
+def _node(cell: Any) -> stack_cells.Node:
+    shares = tuple(1.0 - rate for rate in cell.zoneouts)
+    if isinstance(cell, LNLSTMCell):
+        return stack_cells.LNLSTMNode(
+            custom_gradient.layout(), cell.units, cell.forget_bias, shares
+        )
+    return stack_cells.RUMNode(_rum_recipe(cell, False, False, False))
+
+
+def _node_weights(cell: Any) -> NodeWeights:
+    if isinstance(cell, LNLSTMCell):
+        names = ("kernel", "recurrent_kernel", "bias")
+        kernel, recurrent_kernel, bias = (_value(cell, name) for name in names)
+        names = ("gate_gain", "gate_offset", "cell_gain", "cell_offset")
+        vectors = tuple(_value(cell, name) for name in names)
+        return NodeWeights(kernel, recurrent_kernel, bias, vectors)
+    own = Weights(*(_value(cell, name) for name in Weights._fields))
+    candidate_bias = own.candidate_bias
+    if candidate_bias is None:
+        candidate_bias = ops.zeros((cell.units,), cell.state_dtype)
+    kernel = ops.concatenate([own.gate_kernel[: -cell.units], own.candidate_kernel], axis=1)
+    bias = ops.concatenate([own.gate_bias, candidate_bias], axis=0)
+    vectors = (own.gate_gain, own.gate_offset, own.candidate_gain, own.candidate_offset)
+    return NodeWeights(
+        kernel,
+        own.gate_kernel[-cell.units :],
+        bias,
+        vectors if cell.layer_norm else (),
+    )
+
+
+def _value(cell: Any, name: str) -> Tensor | None:
+    weight = getattr(cell, name, None)
+    return None if weight is None else cell.at_full_precision(weight)

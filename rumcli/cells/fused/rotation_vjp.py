@@ -1,0 +1,208 @@
+"""The two ways to recall, each forwards and backwards over one step.
+
+λ = 0 rotates the hidden state. λ = 1 rotates it by the product `P_t` of all rotations so far. Both
+use that a rotation is a product of two reflections, in a = unit(x̃) and w = unit(a + b), with
+b = unit(r). Vectors of all samples; see docs/performance.md for the derivation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from rumcli.cells.fused.backend_ops import ops
+from rumcli.cells.fused.layout import Layout
+from rumcli.cells.fused.primitives import Statistics, sum_of_directions
+
+Tensor = Any
+
+
+class Turn(NamedTuple):
+    """A rotation, and its products with the hidden state.
+
+    Attributes:
+        axis: a.
+        mirror: w.
+        inverse: 1/|a + b|, or 0 where there is no bisector; a number, as all that follow.
+        axis_state: a·h.
+        mirror_axis: w·a.
+        mirror_moved: w·p, with p = 2(a·h)a − h the state after the first reflection.
+    """
+
+    axis: Tensor
+    mirror: Tensor
+    inverse: Tensor
+    axis_state: Tensor
+    mirror_axis: Tensor
+    mirror_moved: Tensor
+
+    def apply(self, hidden_state: Tensor) -> Tensor:
+        """Return the rotated state."""
+        along_mirror = 2.0 * self.mirror_moved * self.mirror
+        return along_mirror - 2.0 * self.axis_state * self.axis + hidden_state
+
+
+def make_turn(
+    layout: Layout,
+    axis: Tensor,
+    direction: Tensor,
+    has_axis: Tensor,
+    hidden_state: Tensor,
+    known: Statistics,
+) -> Turn:
+    """Make the rotation that turns `axis` into `direction`, of length 1 or 0 each.
+
+    Args:
+        layout: Layout of the vectors.
+        axis: a.
+        direction: b.
+        has_axis: Whether the length of a is 1; a number.
+        hidden_state: h.
+        known: Statistics of the step.
+    """
+    total = layout.total
+    summed, inverse = sum_of_directions(layout, axis, direction, has_axis, known)
+    mirror = summed * inverse
+    axis_state = known("axis_state", lambda: total(axis * hidden_state))
+    mirror_axis = known("mirror_axis", lambda: total(mirror * axis))
+    mirror_moved = known(
+        "mirror_moved",
+        lambda: 2.0 * axis_state * mirror_axis - total(mirror * hidden_state),
+    )
+    return Turn(axis, mirror, inverse, axis_state, mirror_axis, mirror_moved)
+
+
+class TurnCotangents(NamedTuple):
+    """Cotangents of what a recall was made of.
+
+    Attributes:
+        hidden_state: Of h.
+        axis: Of a, perpendicular to it, without what comes by way of w.
+        summed: Of a + b.
+        axis_summed: Product of a and `summed`, a number.
+    """
+
+    hidden_state: Tensor
+    axis: Tensor
+    summed: Tensor
+    axis_summed: Tensor
+
+
+def rotate_backward(
+    layout: Layout, turn: Turn, hidden_state: Tensor, cotangent: Tensor
+) -> TurnCotangents:
+    """Take the cotangent of `turn.apply(hidden_state)` back to what it was made of."""
+    a, w = turn.axis, turn.mirror
+    along_mirror = layout.total(w * cotangent)
+    along_axis = layout.total(a * cotangent)
+    # Of p, and of w; the products with a and w follow from those above.
+    moved = 2.0 * along_mirror * w - cotangent
+    axis_moved = 2.0 * along_mirror * turn.mirror_axis - along_axis
+    p = 2.0 * turn.axis_state * a - hidden_state
+    of_mirror = 2.0 * turn.mirror_moved * cotangent + 2.0 * along_mirror * p
+    axis_of_mirror = 2.0 * (turn.mirror_moved * along_axis + along_mirror * turn.axis_state)
+    mirror_of_mirror = 4.0 * turn.mirror_moved * along_mirror
+    of_axis = 2.0 * (turn.axis_state * moved + axis_moved * hidden_state)
+    return TurnCotangents(
+        hidden_state=2.0 * axis_moved * a - moved,
+        axis=of_axis - 4.0 * turn.axis_state * axis_moved * a,
+        summed=turn.inverse * (of_mirror - mirror_of_mirror * w),
+        axis_summed=turn.inverse * (axis_of_mirror - mirror_of_mirror * turn.mirror_axis),
+    )
+
+
+class Recalled(NamedTuple):
+    """`P_t h`, and what `P_{t−1}` makes of a and w."""
+
+    state: Tensor
+    axis: Tensor
+    mirror: Tensor
+
+
+def associate(
+    layout: Layout, turn: Turn, rotated: Tensor, memory: Tensor
+) -> tuple[Recalled, Tensor]:
+    """Apply the memory and take the rotation into it.
+
+    Args:
+        layout: Layout of the vectors.
+        turn: The rotation Q of this step.
+        rotated: `Q h`.
+        memory: `P_{t−1}ᵀ`, `[B, H, H]`: transposed, because XLA multiplies rows by matrices twice
+            as fast as matrices by columns.
+
+    Returns:
+        `P_t h = P_{t−1} Q h` and its companions, and `P_tᵀ`.
+    """
+    rows = layout.rows_of(rotated, turn.axis, turn.mirror)
+    products = ops.matmul(rows, memory)
+    update = _outer(_right_factors(layout, rows[:, 1:], turn), products[:, 1:])
+    return Recalled(*layout.from_rows(products)), memory + update
+
+
+def associate_backward(
+    layout: Layout,
+    turn: Turn,
+    recalled: Recalled,
+    cotangent: Tensor,
+    memory: Tensor,
+    momentum: Tensor,
+) -> tuple[TurnCotangents, Tensor, Tensor]:
+    """Take the cotangent of `P_t h` back to what it was made of, and to the step before.
+
+    Args:
+        layout: Layout of the vectors.
+        turn: The rotation of this step.
+        recalled: What `associate` returned for it.
+        cotangent: `g`, of `P_t h`.
+        memory: `P_t`, `[B, H, H]`.
+        momentum: The sum of `g vᵀ − v gᵀ` over all later steps, v = P h; `[B, H, H]`.
+
+    Returns:
+        The cotangents, `P_{t−1}` and the momentum with this step.
+    """
+    g, v = cotangent, recalled.state
+    pair = layout.rows_of(g, v)
+    # Out of the same rows: a transposition of their own would be made inside the kernel, entry by
+    # entry, and take twice the time of the whole step.
+    momentum = momentum + _outer(pair, ops.stack([pair[:, 1], -pair[:, 0]], axis=1))
+    rows = layout.rows_of(recalled.axis, recalled.mirror)
+    # The momentum is antisymmetric: rows times it are minus it times columns.
+    of_axis, of_mirror = layout.from_rows(-ops.matmul(rows, momentum))
+    of_axis = 2.0 * turn.mirror_axis * of_mirror - of_axis  # P_t a = 2(w·a) P_{t−1}w − P_{t−1}a
+    products = ops.matmul(layout.rows_of(g, of_axis, of_mirror), memory)
+    state, of_axis, of_mirror = layout.from_rows(products)
+    factors = _right_factors(layout, layout.rows_of(turn.axis, turn.mirror), turn)
+    update = _outer(rows, factors)
+    a = turn.axis
+    axis_mirror = layout.total(a * of_mirror)
+    cotangents = TurnCotangents(
+        hidden_state=state,
+        axis=-2.0 * (of_axis - layout.total(a * of_axis) * a),
+        summed=-2.0 * turn.inverse * (2.0 * axis_mirror * a - of_mirror),
+        axis_summed=-2.0 * turn.inverse * axis_mirror,
+    )
+    return cotangents, memory - update, momentum
+
+
+def final_momentum(memory: Tensor, cotangent: Tensor | None) -> Tensor:
+    """Return the momentum after the last step, from the cotangent of the final `P [B, H, H]`."""
+    if cotangent is None:
+        return ops.zeros_like(memory)
+    moment = ops.matmul(cotangent, memory, transpose_b=True)
+    return moment - ops.transpose(moment, (0, 2, 1))
+
+
+def _right_factors(layout: Layout, rows: Tensor, turn: Turn) -> Tensor:
+    """Return the factors `[B, 2, H]` that a and w have in `Q − I`; see `rank_two_factors`.
+
+    `P_t − P_{t−1} = P_{t−1} (Q − I)` is the sum of products of `P_{t−1} a`, `P_{t−1} w` and these.
+    """
+    a, w = rows[:, 0], rows[:, 1]
+    mirror_axis = layout.vectors_of(turn.mirror_axis)
+    return ops.stack([-2.0 * a, 4.0 * mirror_axis * a - 2.0 * w], axis=1)
+
+
+def _outer(left: Tensor, right: Tensor) -> Tensor:
+    # Not a matrix product: XLA would write the sum down before it adds it.
+    products = left[:, :, :, None] * right[:, :, None]
+    return products[:, 0] + products[:, 1]

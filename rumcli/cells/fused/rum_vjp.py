@@ -1,0 +1,215 @@
+"""The gradient of the loop over time, to be compiled by XLA.
+
+A step is made again of what the forward loop kept, then taken back to the state before it. The
+products that give the gradients of the weights are made for all steps after the loop.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from rumcli.cells.fused import rotation_vjp
+from rumcli.cells.fused.backend_ops import ops
+from rumcli.cells.fused.compiled_loop import Found
+from rumcli.cells.fused.kernel_spec import Kept, Recipe, Sequence, Weights
+from rumcli.cells.fused.primitives import Statistics
+from rumcli.cells.fused.rum_context import Context
+from rumcli.cells.fused.rum_step import Gates, Mix, StepFormulas, norm_weights, statistics
+
+Tensor = Any
+
+
+def backward(
+    recipe: Recipe,
+    weights: Weights,
+    sequence: Sequence,
+    kept: Kept,
+    cotangents: list[Tensor],
+) -> Found:
+    """Run the loop backwards.
+
+    Args:
+        recipe: As forwards.
+        weights: As forwards.
+        sequence: As forwards.
+        kept: What the forward loop kept.
+        cotangents: Of the results of `forward`.
+    """
+    cotangents = list(cotangents)
+    outputs = cotangents.pop(0) if recipe.return_sequences else None
+    last = cotangents.pop(0)
+    memory = cotangents.pop(0) if cotangents else None
+    layout = recipe.layout
+    context = Context(recipe, sequence)
+    steps = _Steps(recipe, weights, context, kept)
+    if outputs is not None:
+        outputs = layout.pages_of(outputs)
+    operators = _state_operators(recipe, weights)
+    count = layout.steps(kept.states)
+
+    def step(
+        back: Tensor, of_state: Tensor, of_embedded: Tensor, of_gates: Tensor, gains: Any, rest: Any
+    ):
+        time = count - 1 - back
+        if outputs is not None:
+            of_state = of_state + layout.read_page(outputs, time)
+        found = steps.back(steps.again(time), time, of_state, rest)
+        of_previous = found.state + layout.apply_parts(operators, found.gates)
+        of_gates = layout.write(of_gates, time, found.gates)
+        of_embedded = layout.write(of_embedded, time, [found.embedded])
+        gains = [sofar + more for sofar, more in zip(gains, found.gains, strict=True)]
+        return of_previous, of_embedded, of_gates, gains, found.memory
+
+    gains = [ops.zeros_like(context.initial_state)] * steps.count_of_gains
+    rest = ()
+    if recipe.associative:
+        momentum = rotation_vjp.final_momentum(kept.memory, memory)
+        rest = (kept.memory, momentum, context.no_cotangent())
+    start = [layout.vectors_of(last)]
+    start += [layout.empty_series(size, kept.states) for size in (recipe.units, recipe.gates)]
+    of_state, of_embedded, of_gates, gains, rest = ops.loop(count, step, [*start, gains, rest])
+    of_memory = rest[2][0] if rest and rest[2] else None
+    return Found(
+        _of_weights(recipe, context, weights, kept, of_embedded, of_gates, gains),
+        Sequence(None, layout.vectors_of(of_state), of_memory, None, None),
+        (of_embedded, of_gates),
+    )
+
+
+def of_inputs(
+    recipe: Recipe, weights: Weights, sequence: Sequence, of_products: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Return the cotangent of the inputs, `[B, T, D]`.
+
+    Args:
+        recipe: As forwards.
+        weights: As forwards.
+        sequence: As forwards.
+        of_products: Cotangents of the embedded inputs, a series of `[H]`, and of the gates before
+            any normalization, of `[2H]`.
+    """
+    layout = recipe.layout
+    kernels = [weights.candidate_kernel, weights.gate_kernel[: -recipe.units]]
+    kernel = ops.transpose(ops.concat(kernels, axis=1))
+    return layout.sequence_of(layout.apply_series(kernel, layout.join(of_products)))
+
+
+class _Again(NamedTuple):
+    """A step made again."""
+
+    state: Tensor  # before the step
+    axis: Tensor
+    length: Tensor
+    gates: Gates
+    turn: rotation_vjp.Turn
+    recalled: rotation_vjp.Recalled | None
+    mix: Mix
+
+
+class _Found(NamedTuple):
+    """What one step back gives."""
+
+    state: Tensor  # without what comes by way of the gates
+    gates: list[Tensor]
+    embedded: Tensor
+    gains: list[Tensor]
+    memory: Any
+
+
+class _Steps:
+    """The steps of one sequence, to be made again and taken back."""
+
+    def __init__(self, recipe: Recipe, weights: Weights, context: Context, kept: Kept) -> None:
+        self._recipe = recipe
+        self._layout = layout = recipe.layout
+        self._formulas = StepFormulas(recipe, norm_weights(layout, weights))
+        self._context = context
+        self._kept = kept
+        self._names = statistics(recipe)
+        parts = 2 + recipe.update_gate
+        self.count_of_gains = 2 * parts if recipe.layer_norm else 0
+
+    def again(self, time: Tensor) -> _Again:
+        """Make a step again."""
+        kept, context, layout = self._kept, self._context, self._layout
+        state = layout.read(kept.states, ops.maximum(time - 1, 0))
+        state = ops.where(time > 0, state, context.initial_state)
+        noted = layout.materialize(layout.read_page(kept.statistics, time))
+        known = Statistics(layout, self._names, noted)
+        gates = self._formulas.gates(layout.read_page(kept.gates, time), known)
+        axis, length = layout.read_page(kept.axis, time), layout.read_page(kept.length, time)
+        turn = rotation_vjp.make_turn(layout, axis, gates.direction, length > 0, state, known)
+        parts, recalled = None, turn.apply(state)
+        if self._recipe.associative:
+            parts = rotation_vjp.Recalled(
+                *ops.split(layout.read_page(kept.recalled, time), 3, axis=layout.axis)
+            )
+            recalled = context.from_start(parts.state)
+        mix = self._formulas.mix(axis * length + recalled, gates, state, known)
+        return _Again(state, axis, length, gates, turn, parts, mix)
+
+    def back(self, step: _Again, time: Tensor, cotangent: Tensor, memory: Any) -> _Found:
+        """Take the cotangent of the state after a step to what the step was made of."""
+        of_new, of_state = self._context.blend_backward(cotangent, time)
+        of_candidate, of_update, of_mixed, gains = self._formulas.mix_backward(
+            step.mix, step.gates, step.state, of_new
+        )
+        if self._recipe.associative:
+            product, momentum, of_start = memory
+            of_product, of_start = self._context.from_start_backward(
+                of_candidate, step.recalled.state, of_start
+            )
+            of_turn, product, momentum = rotation_vjp.associate_backward(
+                self._layout, step.turn, step.recalled, of_product, product, momentum
+            )
+            memory = (product, momentum, of_start)
+        else:
+            of_turn = rotation_vjp.rotate_backward(
+                self._layout, step.turn, step.state, of_candidate
+            )
+        of_state += of_turn.hidden_state
+        if of_mixed is not None:
+            of_state += of_mixed
+        of_axis = of_turn.axis + of_turn.summed - of_turn.axis_summed * step.axis
+        # `summed` is perpendicular to a + b: its part along b is minus its part along a.
+        of_direction = of_turn.summed + of_turn.axis_summed * step.gates.direction
+        of_gates, more_gains = self._formulas.gates_backward(
+            step.gates, step.gates.inverse_length * of_direction, of_update
+        )
+        embedded = of_candidate + ops.divide_no_nan(of_axis, step.length)
+        return _Found(of_state, of_gates, embedded, gains + more_gains, memory)
+
+
+def _state_operators(recipe: Recipe, weights: Weights) -> list[Tensor]:
+    """Return for each gate what takes its cotangent back to the state."""
+    kernel = weights.gate_kernel[-recipe.units :]
+    kernels = ops.split(kernel, recipe.gates // recipe.units, axis=1)
+    return [recipe.layout.operator(ops.transpose(part)) for part in kernels]
+
+
+def _of_weights(
+    recipe: Recipe,
+    context: Context,
+    weights: Weights,
+    kept: Kept,
+    of_embedded: Tensor,
+    of_gates: Tensor,
+    gains: list[Tensor],
+) -> Weights:
+    """Sum the cotangents of the weights over all steps and samples."""
+    layout = recipe.layout
+    before = layout.before(context.initial_state, kept.states)
+    of_input_kernel = layout.gram(context.inputs, of_gates)
+    of_state_kernel = layout.gram(before, of_gates)
+    has_bias = weights.candidate_bias is not None
+    sums = [layout.sum_samples(gain) for gain in gains]
+    return Weights(
+        gate_kernel=ops.concat([of_input_kernel, of_state_kernel], axis=0),
+        gate_bias=layout.sum_series(of_gates),
+        candidate_kernel=layout.gram(context.inputs, of_embedded),
+        candidate_bias=layout.sum_series(of_embedded) if has_bias else None,
+        gate_gain=ops.concat(sums[2::2], axis=0) if sums else None,
+        gate_offset=ops.concat(sums[3::2], axis=0) if sums else None,
+        candidate_gain=sums[0] if sums else None,
+        candidate_offset=sums[1] if sums else None,
+    )

@@ -1,0 +1,119 @@
+"""The cells that a chain is made of: one step each, without matrix products.
+
+A node says how its new states follow from what its products gave. The gradient is the engine's own:
+of straight formulas, inside the compiled loop, XLA makes nothing worse than what a hand writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rumcli.cells.fused import primitives, rotation_vjp
+from rumcli.cells.fused.backend_ops import ops
+from rumcli.cells.fused.kernel_spec import Recipe
+from rumcli.cells.fused.layout import Layout
+from rumcli.cells.fused.primitives import Statistics
+from rumcli.cells.fused.rum_step import NormWeights, StepFormulas
+
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class LNLSTMNode:
+    """The layer-normalized LSTM; see `rumcli.cells.ln_lstm`.
+
+    Attributes:
+        layout: Layout of the vectors.
+        units: Size of h and of c, H.
+        forget_bias: Added to f.
+        new_shares: Share of their new values that h and c take where zoneout does not draw.
+    """
+
+    layout: Layout
+    units: int
+    forget_bias: float
+    new_shares: tuple[float, ...]
+
+    @property
+    def state_rows(self) -> int:
+        """Size of the product with h."""
+        return 4 * self.units
+
+    def advance(
+        self, products: Tensor, states: Sequence[Tensor], vectors: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Return the new h and c.
+
+        Args:
+            products: i, j, f, o before their normalization, `[4H]`.
+            states: h and c.
+            vectors: Gain and offset of the gates, `[4H]`, and of c, `[H]`, of each sample.
+        """
+        gate_gain, gate_offset, cell_gain, cell_offset = vectors
+
+        def gate(number: int) -> Tensor:
+            part, gain, offset = (
+                self.layout.part(x, number * self.units, (number + 1) * self.units)
+                for x in (products, gate_gain, gate_offset)
+            )
+            return self._normalized(part) * gain + offset
+
+        kept = ops.sigmoid(gate(2) + self.forget_bias) * states[1]
+        cell = kept + ops.sigmoid(gate(0)) * ops.tanh(gate(1))
+        shown = ops.tanh(self._normalized(cell) * cell_gain + cell_offset)
+        return [ops.sigmoid(gate(3)) * shown, cell]
+
+    def _normalized(self, x: Tensor) -> Tensor:
+        known = Statistics(self.layout, ())
+        return primitives.normalize(self.layout, x, "", known)[0]
+
+
+@dataclass(frozen=True)
+class RUMNode:
+    """RUM with λ = 0; see `rumcli.cells.rum`.
+
+    Attributes:
+        recipe: Its options.
+    """
+
+    recipe: Recipe
+
+    @property
+    def units(self) -> int:
+        """Size of the state, H."""
+        return self.recipe.units
+
+    @property
+    def new_shares(self) -> tuple[float, ...]:
+        """Share of its new value that h takes where zoneout does not draw."""
+        return (self.recipe.new_share,)
+
+    @property
+    def state_rows(self) -> int:
+        """Size of the product with h: the gates."""
+        return self.recipe.gates
+
+    def advance(
+        self, products: Tensor, states: Sequence[Tensor], vectors: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Return the new h.
+
+        Args:
+            products: The gates before normalization and sigmoid, then x̃; `[2H + H]`.
+            states: h.
+            vectors: As `NormWeights`, or none.
+        """
+        layout = self.recipe.layout
+        state, known = states[0], Statistics(layout, ())
+        formulas = StepFormulas(self.recipe, NormWeights(*vectors) if vectors else None)
+        embedded = layout.part(products, self.recipe.gates, None)
+        inverse = primitives.inverse_length(layout, embedded)
+        axis = embedded * inverse
+        gates = formulas.gates(layout.part(products, None, self.recipe.gates), known)
+        turn = rotation_vjp.make_turn(layout, axis, gates.direction, inverse > 0, state, known)
+        return [formulas.mix(embedded + turn.apply(state), gates, state, known).value]
+
+
+Node = LNLSTMNode | RUMNode

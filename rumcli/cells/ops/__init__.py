@@ -1,0 +1,1 @@
+"""Functions on tensors that the cells are built from; no layers."""

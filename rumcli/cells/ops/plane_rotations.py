@@ -1,0 +1,230 @@
+"""Orthogonal and unitary maps with a tunable number of parameters: products of plane rotations.
+
+Source: arXiv:1612.05231, section 3. Only mathematics here: no layers, no files, no printing.
+
+A layer turns disjoint pairs of units, each by an angle of its own, and leaves the other units as
+they are. That is orthogonal whatever the pairs and the angles are, costs O(H), and needs no matrix.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import initializers, ops
+
+from rumcli.cells import argument_validation
+from rumcli.cells.ops import elementwise
+from rumcli.cells.ops.rotation import computation_dtype
+
+Tensor = Any
+Map = Callable[[Tensor], Tensor]
+
+PAIRINGS = ("neighbors", "fft")
+NEIGHBOUR_LAYERS = 2  # as published, unless another number is asked for
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The pairs of one layer: units `i` and `i + distance`.
+
+    Args:
+        distance: From the first to the second unit of each pair.
+        first: The first units.
+    """
+
+    distance: int
+    first: tuple[int, ...]
+
+    @property
+    def second(self) -> tuple[int, ...]:
+        """The second units."""
+        return tuple(unit + self.distance for unit in self.first)
+
+
+class Turn(NamedTuple):
+    """The coefficients of one layer, `[H]` each.
+
+    Unit `i` becomes `own · h_i + right · h_{i + distance} + left · h_{i − distance}`; counted
+    around the end, but there the coefficients are zero.
+    """
+
+    distance: int
+    own: Tensor
+    right: Tensor
+    left: Tensor
+
+
+@dataclass(frozen=True)
+class PairedRotations:
+    """Which units are paired in which order, and the maps that this makes of angles.
+
+    `"neighbors"`: L layers; the even ones pair units (0, 1), (2, 3), …, the odd ones (1, 2),
+    (3, 4), …. A last unit without a partner is left as it is, and so is the first one of an odd
+    layer.
+
+    `"fft"`: ⌈log₂ H⌉ layers, as the butterflies of a fast Fourier transform; they pair units whose
+    numbers differ in one binary digit, the highest first. If H is not a power of two, units whose
+    partner does not exist are left as they are.
+
+    Args:
+        units: Size of the state, H; any.
+        pairing: `"neighbors"` or `"fft"`.
+        capacity: L, the number of layers of `"neighbors"`; None for 2. `"fft"` has its own.
+
+    Raises:
+        ValueError: If the pairing is unknown, the units or the capacity are not a positive integer,
+            or the capacity is not of use.
+    """
+
+    units: int
+    pairing: str = "neighbors"
+    capacity: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.pairing not in PAIRINGS:
+            expected = " or ".join(map(repr, PAIRINGS))
+            raise ValueError(f"pairing must be {expected}, got {self.pairing!r}")
+        units = argument_validation.positive_integer("units", self.units)
+        capacity = argument_validation.positive_integer_or_none("capacity", self.capacity)
+        object.__setattr__(self, "units", units)  # frozen
+        object.__setattr__(self, "capacity", capacity)
+        if capacity is not None and self.pairing == "fft":
+            raise ValueError(
+                f"pairing='fft' has as many layers as log₂ of the units, so that capacity must be "
+                f"None, got {self.capacity!r}; capacity is for pairing='neighbors'"
+            )
+
+    @functools.cached_property
+    def layers(self) -> tuple[Pairs, ...]:
+        """The layers in the order in which they act; those without any pair are left out."""
+        if self.pairing == "fft":
+            distances = [2**digit for digit in reversed(range((self.units - 1).bit_length()))]
+            found = [
+                Pairs(d, tuple(i for i in range(self.units - d) if not i & d)) for d in distances
+            ]
+        else:
+            starts = [layer % 2 for layer in range(self.capacity or NEIGHBOUR_LAYERS)]
+            found = [Pairs(1, tuple(range(start, self.units - 1, 2))) for start in starts]
+        return tuple(layer for layer in found if layer.first)
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs there are in all layers: as many angles has an orthogonal map."""
+        return sum(len(layer.first) for layer in self.layers)
+
+    def orthogonal(self, theta: Tensor | None) -> Map:
+        """Make the orthogonal map `h → U h` of some angles.
+
+        A pair `(a, b)` becomes `(a cos θ − b sin θ, a sin θ + b cos θ)`.
+
+        Args:
+            theta: θ in radians, one per pair, layer by layer. None if there are no pairs, as with
+                one unit.
+
+        Returns:
+            A map of tensors `[..., H]`, of float64 if `theta` is, else of float32.
+        """
+        turns = [self._turn(layer, angles) for layer, angles in self._by_layer(theta)]
+        return lambda h: functools.reduce(_turned, turns, h)
+
+    def unitary(self, theta: Tensor | None, phi: Tensor | None, omega: Tensor) -> Map:
+        """Make the unitary map `h → U h` of some angles.
+
+        A pair `(a, b)` becomes `(a cos θ − e^{iφ} b sin θ, a sin θ + e^{iφ} b cos θ)`. After the
+        last layer each unit is multiplied by `e^{iω}`.
+
+        Args:
+            theta: θ in radians, as for `orthogonal`.
+            phi: φ, in the same order.
+            omega: ω, `[H]`.
+
+        Returns:
+            A map of tensors `[..., 2, H]`: the real and the imaginary parts.
+        """
+        turns = [self._turn(layer, angles) for layer, angles in self._by_layer(theta)]
+        phases = [
+            _phase(self._spread(angles, layer.second)) for layer, angles in self._by_layer(phi)
+        ]
+        last = _phase(_at_full_precision(omega))
+
+        def apply(h: Tensor) -> Tensor:
+            for phase, turn in zip(phases, turns, strict=True):
+                h = _turned(_phased(h, phase), turn)
+            return _phased(h, last)
+
+        return apply
+
+    def _by_layer(self, angles: Tensor | None) -> list[tuple[Pairs, Tensor]]:
+        found, start = [], 0
+        for layer in self.layers:
+            stop = start + len(layer.first)
+            found.append((layer, _at_full_precision(angles[start:stop])))
+            start = stop
+        return found
+
+    def _turn(self, layer: Pairs, theta: Tensor) -> Turn:
+        cosine, sine = elementwise.cos(theta), elementwise.sin(theta)
+        return Turn(
+            layer.distance,
+            own=self._spread(ops.tile(cosine, 2), (*layer.first, *layer.second), other=1.0),
+            right=self._spread(-sine, layer.first),
+            left=self._spread(sine, layer.second),
+        )
+
+    def _spread(self, values: Tensor, units: tuple[int, ...], other: float = 0.0) -> Tensor:
+        """Return a vector `[H]` with the values at these units and `other` elsewhere."""
+        places = np.full(self.units, len(units), dtype="int32")
+        places[list(units)] = np.arange(len(units))
+        return ops.take(
+            ops.concatenate([values, ops.full((1,), other, dtype=values.dtype)]), places
+        )
+
+
+def add_angles(layer: keras.layers.Layer, name: str, count: int) -> keras.Variable | None:
+    """Add a weight of angles to a layer, at first uniform in (−π, π), as published.
+
+    Args:
+        layer: To which.
+        name: Of the weight.
+        count: Number of angles; there is no weight if it is zero.
+    """
+    if not count:
+        return None
+    start = initializers.RandomUniform(-math.pi, math.pi)
+    # An angle in half precision would be off by up to 0.01.
+    return layer.add_weight(name=name, shape=(count,), initializer=start, autocast=False)
+
+
+def _at_full_precision(angles: Tensor) -> Tensor:
+    angles = ops.convert_to_tensor(angles)
+    return ops.cast(angles, computation_dtype(keras.backend.standardize_dtype(angles.dtype)))
+
+
+def _turned(h: Tensor, turn: Turn) -> Tensor:
+    right = _rolled(h, turn.distance)
+    left = _rolled(h, h.shape[-1] - turn.distance)
+    return h * turn.own + right * turn.right + left * turn.left
+
+
+def _rolled(h: Tensor, count: int) -> Tensor:
+    # To put two blocks in another order is, with its gradient, about twice as fast on a CPU as to
+    # gather units by number or to flip pairs.
+    start, rest = ops.split(h, [count], axis=-1)
+    return ops.concatenate([rest, start], axis=-1)
+
+
+def _phase(angles: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what multiplies `[..., 2, H]`, and what multiplies its parts in exchange."""
+    cosine, sine = elementwise.cos(angles), elementwise.sin(angles)
+    return cosine, ops.stack([-sine, sine])
+
+
+def _phased(h: Tensor, phase: tuple[Tensor, Tensor]) -> Tensor:
+    real, imaginary = ops.split(h, 2, axis=-2)
+    return h * phase[0] + ops.concatenate([imaginary, real], axis=-2) * phase[1]

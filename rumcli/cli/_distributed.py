@@ -1,0 +1,301 @@
+"""Options of `rum train` for several devices and hosts, and the processes other than process 0."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from rumcli import backends
+from rumcli.cli import _keras_startup, _trusted_code
+from rumcli.errors import ConfigError
+from rumcli.reporting import console
+
+if TYPE_CHECKING:
+    from rumcli.cli._output_mode import Showing
+    from rumcli.config import RunConfig
+    from rumcli.training.distribution import Placement, Runtime
+    from rumcli.training.process_group import Group
+    from rumcli.training.stop_signals import StopRequest
+
+_LARGEST_PORT = 65535
+_ANY = ("0.0.0.0", "::")  # all addresses of a machine, at none of which others reach it
+# What a cluster's launcher gives each process: its number, and the number of processes.
+_LAUNCHERS = {
+    "Slurm": ("SLURM_PROCID", "SLURM_NTASKS"),
+    "Open MPI": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    "Kubernetes": ("JOB_COMPLETION_INDEX", None),
+}
+
+
+def asked(
+    devices: str | None,
+    coordinator: str | None,
+    count: int | None,
+    rank: int | None,
+    timeout: float | None,
+) -> Placement | None:
+    """Return the devices and processes that the options ask for; None if they ask for none.
+
+    Raises:
+        ConfigError: If the options do not go together.
+    """
+    from rumcli.training.distribution import AUTO, Placement
+
+    number = _devices(devices)
+    if coordinator is None:
+        for flag, value in (("--processes", count), ("--process", rank), ("--timeout", timeout)):
+            if value is not None:
+                raise ConfigError(f"{flag} {value:g}: expected --coordinator HOST:PORT too")
+        if number is None:
+            return None
+        return Placement(number)
+    coordinator = coordinator.split(",")[0].strip()  # Keras's variable lists all hosts
+    flag = f"--coordinator {coordinator}"
+    if coordinator == AUTO:
+        found_rank, found_count = _of_launcher(flag)
+        rank, count = (found_rank if rank is None else rank), (count or found_count)
+    elif count is None or rank is None:
+        missing = "--processes" if count is None else "--process"
+        raise ConfigError(f"{flag}: expected {missing} too; see docs/distributed.md")
+    else:
+        _check_address(coordinator)
+    if count is not None and count < 1:
+        raise ConfigError(f"--processes {count}: expected at least 1")
+    if rank < 0 or (count is not None and rank >= count):
+        expected = "at least 0" if count is None else f"0 to {count - 1}"
+        raise ConfigError(f"--process {rank}: expected {expected}")
+    if timeout is not None and not 0 < timeout < 1e6:
+        raise ConfigError(f"--timeout {timeout:g}: expected seconds above 0 and below 1,000,000")
+    if count == 1:
+        return None if number is None else Placement(number)
+    return Placement(number, coordinator, count, rank, 300.0 if timeout is None else timeout)
+
+
+def require_jax(flag: str) -> None:
+    """Check, without importing it, that the engine is JAX.
+
+    Raises:
+        ConfigError: If it is another one, or is not installed.
+    """
+    name = backends.name()
+    if name != "jax":
+        raise ConfigError(
+            f"{flag}: several devices need the JAX engine, not '{name}'; run: KERAS_BACKEND=jax "
+            f"rum train … {flag}"
+        )
+    backends.require()
+
+
+def check(placement: Placement | None, run: RunConfig | None) -> None:
+    """Check what is known of the devices before JAX starts.
+
+    Args:
+        placement: Devices and processes; None for one device.
+        run: Configuration of the run; None if it is not known yet.
+
+    Raises:
+        ConfigError: If the engine is not JAX, or they cannot share the batches of the run.
+    """
+    from rumcli.training import process_group
+
+    if placement is None:
+        return
+    where = placement.coordinator and f"--coordinator {placement.coordinator}"
+    require_jax(where or f"--devices {placement.devices}")
+    if run is None or placement.count is None or placement.devices == "all":
+        return
+    number = placement.devices if isinstance(placement.devices, int) else 1
+    process_group.check_batch(run, number * placement.count, _flag(placement))
+
+
+def runtime(
+    placement: Placement | None, request: StopRequest, showing: Showing, hint: str = ""
+) -> Runtime:
+    """Make the runtime of this process, which waits for others when it starts.
+
+    Args:
+        placement: Devices and processes; None for one device.
+        request: Asks for a stop.
+        showing: How messages are shown.
+        hint: Text that follows the message of a stop or a loss: how to continue.
+    """
+    from rumcli.training.distribution import Placement, Runtime
+
+    def go_on() -> None:
+        if request.signal is not None:
+            console.note(f"stopped before the first step{hint}")
+            raise SystemExit(128 + request.signal)
+
+    placement = placement or Placement()
+    if placement.coordinator is not None and not showing.quiet and placement.rank == 0:
+        number = "the" if placement.count is None else placement.count - 1
+        console.note(f"waiting at {placement.coordinator} for {number} other processes")
+    found = Runtime(placement, console.complain, go_on, hint, showing.debug)
+    found.watch()  # before anything else holds back what native code prints
+    return found
+
+
+def agree(placement: Placement, run: RunConfig | None, group: Group) -> RunConfig | None:
+    """Return the configuration of the run, once all processes have joined.
+
+    Args:
+        placement: Devices and processes.
+        run: Configuration of this process. None in process 0: the run is finished. None in others:
+            they take that of process 0, as where the folder of a resumed run is on another host.
+        group: The processes.
+
+    Returns:
+        The configuration; None if the run is finished.
+
+    Raises:
+        ConfigError: If the settings or versions of the processes differ, or their devices cannot
+            share the batches.
+    """
+    from rumcli import config
+    from rumcli.training import process_group as groups
+    from rumcli.training import run_environment
+
+    text = group.broadcast(config.to_yaml(run).encode() if run else b"").decode()
+    if not text:
+        return None
+    found = config.from_text(text, "the configuration of process 0")
+    keys = config.differences(found, run) if run is not None else []
+    named = ", ".join(".".join(key) for key in keys if key != ("task", "data"))
+    group.check_equal(
+        repr([groups.settings(run or found), placement.count]).encode(),
+        "the configuration",
+        f"{f' in {named}' if named else ''}; give every process the same options",
+        ConfigError,
+    )
+    group.check_equal(
+        repr(run_environment.versions()).encode(),
+        "the installation",
+        "; expected the same versions of rumcli, keras, jax and numpy on every host",
+        ConfigError,
+    )
+    groups.check_batch(found, group.devices, _flag(placement))
+    return run or found
+
+
+def follow(
+    placement: Placement,
+    run: RunConfig | None,
+    data: str | None,
+    trusted: bool,
+    typed: list[str | None],
+    showing: Showing,
+) -> None:
+    """Train as one of the processes that do not own the run folder.
+
+    Args:
+        placement: Devices and processes.
+        run: Configuration; None for that of process 0.
+        data: Where the text or the stories are on this host; None: as process 0 names it.
+        trusted: Whether the user trusts all code that the configuration names.
+        typed: Code that the user named.
+        showing: How messages are shown.
+    """
+    from rumcli.training import dataset_binding as materials
+    from rumcli.training import stop_signals
+    from rumcli.training.callback import RunStopped
+    from rumcli.training.listeners import Listener
+
+    material = materials.for_training(run, None) if run is not None else None
+    with stop_signals.listening() as request:
+        joined = runtime(placement, request, showing)
+        _keras_startup.start(showing.debug, joined.start, showing.quiet)
+        group = joined.group
+        with group.watched():
+            found = agree(placement, run, group)
+            if found is None:
+                joined.finish()
+                if not showing.quiet:
+                    console.note("the run is finished")
+                return
+            if run is None:
+                found = _moved(found, data)
+                _trusted_code.check(found, trusted, typed)
+                material = materials.for_training(found, None)
+            _trusted_code.admit(found)
+            from rumcli.training.null_run_dir import NoFolder
+            from rumcli.training.trainer import train
+
+            try:
+                train(found, NoFolder(), Listener(), request, material, (), group)
+            except RunStopped as stopped:
+                joined.finish()
+                raise SystemExit(128 + stopped.signal) from None
+            joined.finish()
+
+
+def dismiss(placement: Placement | None, showing: Showing) -> None:
+    """Let the other processes of a run end, where process 0 finds it finished."""
+    from rumcli.training import stop_signals
+
+    if placement is None or placement.coordinator is None:
+        return
+    with stop_signals.listening() as request:
+        joined = runtime(placement, request, showing)
+        _keras_startup.start(showing.debug, joined.start, showing.quiet)
+        with joined.group.watched():
+            agree(placement, None, joined.group)
+        joined.finish()
+
+
+def _moved(run: RunConfig, data: str | None) -> RunConfig:
+    """Return a configuration whose text or stories are at a place of this host."""
+    if data is None or not hasattr(run.task, "data"):
+        return run
+    return run.model_copy(update={"task": run.task.model_copy(update={"data": data})})
+
+
+def _devices(text: str | None) -> int | str | None:
+    if text is None or text.strip().lower() == "all":
+        return text and "all"
+    try:
+        number = int(text)
+    except ValueError:
+        raise ConfigError(f"--devices {text}: expected a number or all") from None
+    if number < 1:
+        raise ConfigError(f"--devices {number}: expected at least 1")
+    return number
+
+
+def _of_launcher(flag: str) -> tuple[int, int | None]:
+    """Return this process's number and how many there are, as the launcher's environment has it."""
+    for rank, count in _LAUNCHERS.values():
+        if rank in os.environ:
+            total = os.environ.get(count, "") if count else ""
+            number = os.environ[rank]
+            if not number.isdecimal():
+                raise ConfigError(f"environment variable {rank}={number}: expected a number")
+            return int(number), int(total) if total.isdecimal() else None
+    known = ", ".join(f"{name} ({rank})" for name, (rank, _) in _LAUNCHERS.items())
+    raise ConfigError(
+        f"{flag}: no launcher found: {known}; without one: --coordinator HOST:PORT --processes N "
+        "--process I"
+    )
+
+
+def _check_address(text: str) -> None:
+    host, _, port = text.rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or not 0 < int(port) <= _LARGEST_PORT:
+        raise ConfigError(f"--coordinator {text}: expected HOST:PORT, or auto")
+    host = host.strip("[]")
+    if host in _ANY:
+        raise ConfigError(
+            f"--coordinator {text}: expected the address at which the others reach process 0"
+        )
+    try:
+        socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"--coordinator {text}: unknown host: {reason}") from error
+
+
+def _flag(placement: Placement) -> str:
+    flags = [f"--devices {placement.devices}"] if placement.devices is not None else []
+    if placement.count != 1:
+        flags.append(f"--processes {placement.count or 'auto'}")
+    return " ".join(flags)

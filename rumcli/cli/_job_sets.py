@@ -1,0 +1,175 @@
+"""Options, checks and the common course of the commands that run a set of runs."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rumcli import plugins, signals
+from rumcli.cli import _keras_startup, _options, _trusted_code
+from rumcli.cli._output_mode import Showing
+from rumcli.errors import ConfigError, RunError
+from rumcli.reporting import console, formatting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rumcli.config import RunConfig
+    from rumcli.jobs.execution import Ending, JobSet, Options
+    from rumcli.jobs.results import SetResults
+    from rumcli.reporting.job_progress import Title
+
+Jobs = Annotated[
+    int | None,
+    _options.integer("Runs at the same time. Default: as many as the machines have room for."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT|auto",
+        help="Ray cluster that is running. Default: this machine, without Ray.",
+    ),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Time for all, as in 30m or 2h, shared out among the runs; a run that is not finished "
+        "then is saved and tested. Default: until all are done.",
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(help="Continue the set in this folder; runs that failed are tried again."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")]
+
+# To a signal before the runs begin: Ray's processes take their time to end.
+_ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
+
+
+def parse(
+    jobs: int | None,
+    address: str | None,
+    budget: str | None,
+    seeds: int | None,
+    debug: bool,
+) -> Options:
+    """Check the values of the common options.
+
+    Raises:
+        ConfigError: If one is invalid.
+    """
+    from rumcli.jobs import budget as budgets
+    from rumcli.jobs.execution import Options
+
+    for flag, number in (("--jobs", jobs), ("--seeds", seeds)):
+        if number is not None:
+            _options.at_least(flag, 1, number)
+    seconds = None if budget is None else budgets.parse(budget)
+    return Options(jobs, address, seconds, debug)
+
+
+def command(name: str, place: Path, chosen: Options, budget: str | None, trusted: bool) -> str:
+    """Return the command that continues a set, with the options that its directory lacks."""
+    found = {"--jobs": chosen.jobs, "--address": chosen.address, "--budget": budget}
+    words = [word for flag, v in found.items() if v is not None for word in (flag, str(v))]
+    trust = [plugins.TRUST] if trusted else []
+    return shlex.join(["rum", name, "--resume", str(place), *words, *trust])
+
+
+def run(jobs: JobSet, chosen: Options, title: Title, command: str, showing: Showing) -> Ending:
+    """Run the remaining runs of a set; see `jobs.execution.run`.
+
+    Args:
+        jobs: The set, whose directory this process has locked.
+        chosen: Where, and within which time.
+        title: Name of the set, for the progress.
+        command: The command that continues the set.
+        showing: How to show the progress.
+
+    Raises:
+        RunError: If it ended before its time; the error names the command.
+    """
+    from rumcli.jobs import execution
+    from rumcli.reporting import job_progress
+
+    listener = job_progress.listener(console.stderr(), showing.quiet, console.is_live(), title)
+    start = functools.partial(_start, chosen.debug)
+    response = _ENDING_RAY if chosen.address else signals.ENDING
+    try:
+        with signals.responding(response):
+            return execution.run(jobs, chosen, listener, start)
+    except RunError as error:
+        raise RunError(f"{error}; to go on: {command}") from error
+
+
+def check_runs(names: Iterable[RunConfig], data: Iterable[RunConfig], trusted: bool) -> None:
+    """Check the code and the data of runs before anything starts.
+
+    Args:
+        names: Runs that name all code of the set.
+        data: Runs that name all its texts and stories.
+        trusted: Whether the user trusts the code.
+
+    Raises:
+        ConfigError: If code is not trusted or not found, or data are missing.
+    """
+    from rumcli.training import dataset_binding
+
+    for run in names:
+        _trusted_code.check(run, trusted)
+    checked = set()
+    for run in data:
+        task = run.task
+        has_data = task.name == "ptb" or getattr(task, "data", None) is not None
+        if has_data and repr(task) not in checked:
+            checked.add(repr(task))
+            dataset_binding.for_training(run, None)
+
+
+def _start(debug: bool, run: RunConfig) -> None:
+    """Import Keras, and the user's code, in the process of a run."""
+    _keras_startup.start(debug, quiet=True)
+    _trusted_code.admit(run)
+
+
+def summarize(ending: Ending, found: SetResults, command: str, showing: Showing) -> None:
+    """Print how many runs are left, and the command that continues."""
+    is_stopped = ending.signal is not None
+    if is_stopped or (not found.is_complete and not showing.quiet):
+        why = "stopped; " if is_stopped else "the time is over; " if ending.out_of_time else ""
+        count = formatting.counted_of(found.done, found.planned, "run")
+        console.note(f"{why}{count} done; to go on: {command}")
+
+
+def end(ending: Ending, found: SetResults, gave_up: str | None = None) -> None:
+    """End with the code of a signal, or with 1 if runs failed or the search gave up.
+
+    Raises:
+        SystemExit: With 128 and the signal's number.
+        RunError: If runs failed, or the search gave up.
+    """
+    if ending.signal is not None:
+        raise SystemExit(128 + ending.signal)
+    if gave_up is not None:
+        raise RunError(gave_up)
+    if failed := found.failures:
+        count = formatting.counted(len(failed), "run")
+        raise RunError(f"{count} failed; {failed[0].job.name}: {failed[0].message}")
+
+
+def exclude(flag: str, **others: object) -> None:
+    """Reject options that make no sense beside another one.
+
+    Raises:
+        ConfigError: If one of them was given.
+    """
+    for name, value in others.items():
+        if value is not None and value != []:
+            shown = name if name.isupper() else f"--{name}"
+            raise ConfigError(f"{flag} and {shown} exclude each other")

@@ -1,0 +1,82 @@
+"""Bring Keras up without the messages that its native libraries print, unless it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+
+from rumcli import backends
+from rumcli.cli import _malloc
+from rumcli.errors import ConfigError
+from rumcli.reporting import console
+
+
+def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = False) -> None:
+    """Import Keras and its backend, and find the devices.
+
+    Args:
+        debug: Whether to show what the native libraries print, and whole tracebacks.
+        first: Called before anything is computed.
+        quiet: Whether not to print that the backend starts, which takes seconds.
+
+    Raises:
+        ConfigError: If the backend does not exist or is not installed.
+    """
+    name = backends.require()
+    if name != "tensorflow":  # which Keras takes by itself
+        os.environ["KERAS_BACKEND"] = name  # for Keras, and for the processes that this one starts
+    if not quiet and name not in sys.modules:
+        console.note(f"starting {backends.TITLES[name]}")
+    _malloc.keep_freed()
+    # The backend reads this when it is imported; warnings of its kernels are not the user's.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "3")
+    try:
+        with contextlib.nullcontext() if debug else _held_back_stderr():
+            import keras
+
+            if debug:
+                keras.config.disable_traceback_filtering()
+            first()
+            keras.ops.zeros(1)  # the search for devices prints too
+            if name != "tensorflow":
+                with contextlib.suppress(ImportError):
+                    importlib.import_module("tensorflow")  # Keras seeds it where it is installed
+    except (ImportError, ValueError, RuntimeError, AssertionError) as error:
+        # JAX's assertion that there is a device at all has no message.
+        platforms = os.environ.get("JAX_PLATFORMS")
+        named = f"; JAX_PLATFORMS={platforms}" if name == "jax" and platforms else ""
+        reason = str(error) or "it finds no device"
+        raise ConfigError(f"can't start Keras on the backend '{name}': {reason}{named}") from error
+    if not debug and keras.backend.backend() == "tensorflow":
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _held_back_stderr() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2; show it if the block fails.
+
+    TensorFlow prints before its logging is set up, and no variable of its switches that off.
+    """
+    try:
+        saved = os.dup(2)
+    except OSError:  # closed, as daemons have it
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            os.dup2(saved, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

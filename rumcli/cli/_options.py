@@ -1,0 +1,184 @@
+"""Options that several commands share, names that they take, and their completion.
+
+The names are looked up when they are needed: `rum --help` needs none, and pydantic takes longer to
+import than all else that it does need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from rumcli import atomic_io, coercion, messages
+from rumcli.errors import ConfigError
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error instead of one line.")
+]
+
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME>=NUMBER",
+        help="Exit with 1 if a figure of the result falls short, as in 'accuracy>=0.95'; also <=, "
+        "> and <. May be repeated.",
+    ),
+]
+
+
+class _PlainFlags:
+    """Shows no type after a flag in the help: it takes no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, with that of `--help`."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False) and param.metavar is None:
+                param.metavar = ""
+        return params
+
+
+class Command(_PlainFlags, TyperCommand):
+    """A command of `rum`."""
+
+
+class Group(_PlainFlags, TyperGroup):
+    """A group of commands."""
+
+
+def integer(text: str, *names: str) -> Any:
+    """Return an option that takes a whole number, with this help."""
+    parser = _parser(_integer, "an integer")
+    return typer.Option(*names, help=text, parser=parser, metavar="<int>")
+
+
+def real(text: str) -> Any:
+    """Return an option that takes a number, with this help."""
+    return typer.Option(help=text, parser=_parser(float, "a number"), metavar="<float>")
+
+
+def _parser(convert: Callable[[str], Any], expected: str) -> Callable[[Any], Any]:
+    # Typer's own message does not quote what was typed.
+    def parse(text: Any) -> Any:
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise typer.BadParameter(f"expected {expected}, got '{text}'") from error
+
+    return parse
+
+
+def _integer(text: Any) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        number = coercion.integer(float(text))
+    if isinstance(number, float):
+        raise ValueError(text)
+    return number
+
+
+def subtask(text: str) -> str:
+    """Return a bAbI subtask as it was typed in plain form: `all`, or an integer's digits."""
+    try:
+        return str(_integer(text))
+    except ValueError:
+        return coercion.name(text, ["all"])
+
+
+def tasks() -> list[str]:
+    """Return the names of the tasks."""
+    from rumcli import config
+
+    return config.names("task")
+
+
+def cells() -> list[str]:
+    """Return the names of the cells."""
+    from rumcli import config
+
+    return config.names("cell")
+
+
+def presets() -> list[str]:
+    """Return the names of the presets."""
+    from rumcli.config import preset_files as shipped
+
+    return shipped.names()
+
+
+def tables() -> list[str]:
+    """Return the names of the tables."""
+    from rumcli.reproduction import table
+
+    return table.names()
+
+
+def splits() -> list[str]:
+    """Return the names of the splits."""
+    from rumcli.data.splits import SPLITS
+
+    return list(SPLITS)
+
+
+def formats() -> list[str]:
+    """Return the file formats of examples."""
+    from rumcli.tasks.example_files import FORMATS
+
+    return list(FORMATS)
+
+
+def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Return a completion that offers those of the names that begin as typed."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names() if name.startswith(incomplete)]
+
+    return complete
+
+
+CHECKPOINTS = ["best", "last"]
+Checkpoint = Annotated[
+    str,
+    typer.Option(
+        help="best (by validation) or last.", autocompletion=completing(lambda: CHECKPOINTS)
+    ),
+]
+
+
+def choose(flag: str, kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the known name that is meant, which may be typed in another case.
+
+    Raises:
+        ConfigError: If it is not; it names the flag and the nearest known name.
+    """
+    known = list(known)
+    name = coercion.name(name, known)
+    if name not in known:
+        raise ConfigError(f"{flag} {name}: {messages.unknown(kind, name, known)}")
+    return name
+
+
+def at_least(flag: str, lowest: int, value: int) -> int:
+    """Return `value` if it is not too small.
+
+    Raises:
+        ConfigError: If it is.
+    """
+    if value < lowest:
+        raise ConfigError(f"{flag} {value}: expected at least {lowest}")
+    return value
+
+
+def labels(runs: Sequence[Path]) -> list[str]:
+    """Return the names of run folders, or their whole paths where two have the same name."""
+    names = [path.resolve().name for path in runs]
+    return [
+        atomic_io.readable(str(path) if names.count(name) > 1 else name)
+        for path, name in zip(runs, names, strict=True)
+    ]

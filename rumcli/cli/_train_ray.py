@@ -1,0 +1,110 @@
+"""`rum train --ray`: one run on the workers of a Ray cluster, from its options to its summary."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rumcli import signals
+from rumcli.cli import _distributed, _keras_startup, _train_single, _trusted_code
+from rumcli.errors import ConfigError
+from rumcli.reporting import console
+
+if TYPE_CHECKING:
+    from rumcli.cli._output_mode import Showing
+    from rumcli.cli._planning import PlannedRun
+    from rumcli.config import RunConfig
+    from rumcli.training.requirements import Requirement
+
+# To a signal before the runs begin: Ray's processes take their time to end.
+_ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
+
+
+def check(address: str | None, workers: int | None, placement: Any) -> None:
+    """Check the options, before anything starts.
+
+    Args:
+        address: Of `--ray`.
+        workers: Of `--workers`.
+        placement: What the options for devices and hosts ask for; None if they ask for nothing.
+
+    Raises:
+        ConfigError: If they do not go together, Ray is missing, or nothing answers.
+    """
+    if address is None:
+        if workers is not None:
+            raise ConfigError(
+                f"--workers {workers}: expected --ray too; on one host without Ray: --devices "
+                f"{workers}"
+            )
+        return
+    flag = f"--ray {address}"
+    if placement is not None:
+        raise ConfigError(f"{flag}: excludes --devices and --coordinator; --workers is the number")
+    if workers is None or workers < 1:
+        shown = "" if workers is None else f" --workers {workers}"
+        raise ConfigError(f"{flag}{shown}: expected --workers N, the number of processes")
+    _distributed.require_jax(f"{flag} --workers {workers}")
+    if importlib.util.find_spec("ray") is None:
+        raise ConfigError(
+            f"{flag}: needs ray, which is not installed: pip install 'rumcli[cluster]'"
+        )
+    from rumcli.jobs import cluster
+
+    if address != cluster.LOCAL:
+        cluster.check_address(address, "--ray")
+
+
+def run(
+    planned: PlannedRun,
+    required: list[Requirement],
+    showing: Showing,
+    address: str,
+    workers: int,
+) -> None:
+    """Train on a cluster, or continue a run there, and show its summary.
+
+    Args:
+        planned: The run.
+        required: Requirements on the summary.
+        showing: How the run is shown.
+        address: `"local"`, `"auto"` or HOST:PORT.
+        workers: Number of processes.
+    """
+    from rumcli.jobs import ray_train
+    from rumcli.reporting import train_progress
+    from rumcli.training import dataset_binding, process_group, requirements
+    from rumcli.training.run_dir import RunFolder
+
+    run = planned.config
+    process_group.check_batch(run, workers, f"--workers {workers}")
+    if finished := _train_single.finished_before(planned, required, showing):
+        _train_single.show_summary(finished, required, showing)
+        return
+    requirements.check_early(required, run, requirements.OF_TRAINING)
+    if planned.resume is None:
+        dataset_binding.for_training(run, None)
+        folder = RunFolder.create(planned.out, run)
+    else:
+        folder = RunFolder.open(planned.resume)
+        with contextlib.ExitStack() as stack:  # the worker of process 0 takes it again
+            _train_single.take(folder, planned, showing, stack)
+    if not showing.quiet:
+        console.note("starting Ray")
+    listener = train_progress.listener(console.stderr(), showing.quiet, live=console.is_live())
+    start = functools.partial(_start, showing.debug)
+    with signals.responding(_ENDING_RAY):
+        kind, content = ray_train.run(run, folder, address, workers, listener, start, showing.debug)
+    if kind == "stopped":
+        step, signal = content
+        raise _train_single.Stopped.at_step(folder, run, step, signal)
+    _train_single.show_summary(_train_single.Finished(folder, content), required, showing)
+
+
+def _start(debug: bool, run: RunConfig, first: Callable[[], None]) -> None:
+    """Bring up Keras, JAX's runtime and the user's code, in a worker."""
+    _keras_startup.start(debug, first, quiet=True)
+    _trusted_code.admit(run)

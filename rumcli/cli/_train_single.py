@@ -1,0 +1,262 @@
+"""One training run: its directory, its processes, its end; for the command and for Python."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rumcli.cli import _distributed, _keras_startup, _trusted_code
+from rumcli.errors import ConfigError
+from rumcli.reporting import console
+
+if TYPE_CHECKING:
+    from rumcli.cli._output_mode import Showing
+    from rumcli.cli._planning import PlannedRun
+    from rumcli.config import RunConfig
+    from rumcli.tasks.task_dataset import Material
+    from rumcli.training.distribution import Placement, Runtime
+    from rumcli.training.requirements import Requirement
+    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.stop_signals import StopRequest
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run.
+
+    Attributes:
+        folder: Its directory.
+        summary: Its summary.
+        validations: Values of the monitored metric, one for each validation; empty if the run was
+            finished before.
+        is_new: Whether it was trained just now.
+    """
+
+    folder: RunFolder
+    summary: dict[str, Any]
+    validations: Sequence[float] = ()
+    is_new: bool = True
+
+
+class Stopped(SystemExit):
+    """Raised when a signal stopped a run; everything is saved.
+
+    It is no `Exception`, so that code between the run and the end of the process lets it pass.
+
+    Attributes:
+        message: The line that says so, with the command that resumes the run.
+        signal: Number of the signal.
+        path: Directory of the run.
+    """
+
+    def __init__(self, stopped: str, folder: RunFolder, signal: int) -> None:
+        super().__init__(128 + signal)
+        self.message = f"{stopped}; to go on: {folder.resume_command}"
+        self.signal = signal
+        self.path = folder.path
+
+    @classmethod
+    def at_step(cls, folder: RunFolder, run: RunConfig, step: int, signal: int) -> Stopped:
+        """Return the exception of a run that was stopped and saved at a step."""
+        where = f"; saved at step {step} of {run.train.steps}" if step else " before the first step"
+        return cls(f"stopped{where}", folder, signal)
+
+
+def run(
+    planned: PlannedRun,
+    required: list[Requirement],
+    showing: Showing,
+    placement: Placement | None = None,
+) -> None:
+    """Train, or resume a run, and show its summary.
+
+    Args:
+        planned: The run.
+        required: Requirements on the summary.
+        showing: How it is shown.
+        placement: Devices and processes, of which this is process 0; None for one device.
+    """
+    finished = execute(planned, required, showing, placement)
+    show_summary(finished, required, showing)
+    if showing.as_json or showing.quiet or planned.has_all_subtasks or not finished.is_new:
+        return
+    if console.is_live():
+        place = shlex.quote(str(finished.folder.path))
+        console.note(f"curve: {place}/curves.svg; next: rum eval {place}, or rum compare runs")
+
+
+def execute(
+    planned: PlannedRun,
+    required: list[Requirement],
+    showing: Showing,
+    placement: Placement | None = None,
+) -> Finished:
+    """Train, or resume a run, without showing its summary.
+
+    Args:
+        planned: As for `run`.
+        required: As for `run`; only their names are checked.
+        showing: As for `run`.
+        placement: As for `run`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        Stopped: If a signal stopped it.
+        ConfigError: If an option, the data or a requirement is invalid.
+        RunError: If the run fails.
+    """
+    if not planned.has_all_subtasks:
+        return _execute_one(planned, required, showing, placement)
+    if planned.from_scratch:
+        resume = planned.resume
+        raise ConfigError(
+            f"--from-scratch: {resume} has a run for each subtask; name the one that is to begin "
+            f"again, as in --resume {resume}/qa1"
+        )
+    from rumcli.cli import _train_suite
+
+    return _train_suite.execute(planned, required, showing)
+
+
+def _execute_one(
+    planned: PlannedRun,
+    required: list[Requirement],
+    showing: Showing,
+    placement: Placement | None,
+) -> Finished:
+    from rumcli.training import dataset_binding as materials
+    from rumcli.training import requirements, stop_signals
+    from rumcli.training.run_dir import RunFolder
+
+    run = planned.config
+    if finished := finished_before(planned, required, showing, placement):
+        return finished
+    folder = None if planned.resume is None else RunFolder.open(planned.resume)
+    requirements.check_early(required, run, requirements.OF_TRAINING)
+    material = materials.for_training(run, None if planned.from_scratch else folder)
+    # From when on there is a folder, a signal has to be answered with how to go on.
+    with contextlib.ExitStack() as stack:
+        request = stack.enter_context(stop_signals.listening())
+        if folder is None:
+            folder = stack.enter_context(RunFolder.claim(planned.out, run))
+        else:
+            take(folder, planned, showing, stack)
+        hint = f"; to go on: {folder.resume_command}"
+        joined = _distributed.runtime(placement, request, showing, hint)
+        _keras_startup.start(showing.debug, joined.start, showing.quiet)
+        with joined.group.watched():
+            if placement is not None:
+                _distributed.agree(placement, run, joined.group)
+            _trusted_code.admit(run)
+            summary = _follow(run, folder, material, request, required, showing, joined)
+    return Finished(folder, summary, _draw(folder))
+
+
+def _draw(folder: RunFolder) -> list[float]:
+    """Draw the learning curve of a run; a full disk does not make a finished run a failed one."""
+    from rumcli.cli import plot
+
+    try:
+        return plot.save_curves(folder)
+    except OSError as error:
+        console.note(f"warning: can't write {folder.path}/curves.svg: {error.strerror or error}")
+        return []
+
+
+def finished_before(
+    planned: PlannedRun,
+    required: list[Requirement],
+    showing: Showing,
+    placement: Placement | None = None,
+) -> Finished | None:
+    """Return the run to resume if no step of it is left; None otherwise."""
+    from rumcli.training import requirements
+    from rumcli.training.run_dir import RunFolder
+
+    if planned.resume is None:
+        return None
+    folder = RunFolder.open(planned.resume)
+    summary = folder.finished(planned.config)
+    if not summary or planned.from_scratch:
+        return None
+    summary = {**summary, "folder": str(folder.path)}  # it may have been moved
+    requirements.check_names(required, requirements.figures_in(summary))
+    if not showing.quiet:
+        console.note(f"{planned.resume} is finished at step {_end(summary)}")
+    _distributed.dismiss(placement, showing)
+    return Finished(folder, summary, is_new=False)
+
+
+def take(
+    folder: RunFolder, planned: PlannedRun, showing: Showing, stack: contextlib.ExitStack
+) -> None:
+    """Take the folder of an earlier run, after a check that the run can continue."""
+    from rumcli.training import resume
+
+    before = stack.enter_context(folder.held())
+    with folder.writing():
+        if planned.from_scratch:
+            resume.start_over(folder)
+        else:
+            resume.check(folder)
+        showing.tell_of(before)
+        folder.write_config(planned.config)
+
+
+def _follow(
+    run: RunConfig,
+    folder: RunFolder,
+    material: Material | None,
+    request: StopRequest,
+    required: list[Requirement],
+    showing: Showing,
+    joined: Runtime,
+) -> dict[str, Any]:
+    from rumcli.reporting import train_progress
+    from rumcli.training import keras_setup
+    from rumcli.training.callback import RunStopped
+    from rumcli.training.trainer import train as train_run
+
+    listener = train_progress.listener(console.stderr(), showing.quiet, live=console.is_live())
+    # While the backend started. Several processes agree on it before their first step.
+    if request.signal is not None and joined.group.count == 1:
+        raise Stopped.at_step(folder, run, 0, request.signal)
+    try:
+        with keras_setup.restored():
+            summary = train_run(run, folder, listener, request, material, required, joined.group)
+    except RunStopped as stopped:
+        joined.finish()
+        raise Stopped.at_step(folder, run, stopped.step, stopped.signal) from None
+    joined.finish()
+    return summary
+
+
+def _end(finished: dict[str, Any]) -> str:
+    if reached := finished.get("reached"):
+        hint = f", where it reached {reached}"
+    elif callback := finished.get("stopped_by"):
+        hint = f", where callback {callback} stopped it"
+    else:
+        hint = "; --steps makes it longer"
+    return f"{finished['steps']}{hint}"
+
+
+def show_summary(finished: Finished, required: list[Requirement], showing: Showing) -> None:
+    """Show the summary of a run, and enforce the requirements on it."""
+    from rumcli.json_schemas.results import SuiteSummary, Summary
+    from rumcli.reporting import babi_tables, result_tables
+    from rumcli.training import requirements
+
+    summary = requirements.judged(required, finished.summary)
+    if "subtasks" in summary:
+        showing.show(SuiteSummary.read(summary), babi_tables.subtasks)
+    else:
+        showing.show(
+            Summary.read(summary), lambda shown: result_tables.result(shown, finished.validations)
+        )
+    requirements.enforce(summary)

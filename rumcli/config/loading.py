@@ -1,0 +1,296 @@
+"""Make a run configuration out of its layers, and say in one line what is wrong with them.
+
+Precedence: the task's own preset < the preset or file asked for < `--set` < a flag of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from rumcli import messages, thresholds
+from rumcli.config import preset_files, schema, yaml_io
+from rumcli.config.error_messages import explain, prefix_of
+from rumcli.config.field_types import CUSTOM
+from rumcli.config.task_config import validated_figures
+from rumcli.config.yaml_io import Document, KeyPath
+from rumcli.errors import ConfigError
+
+_DEEPEST = 10  # keys of a path; the schema has fewer
+_FLAGS: dict[KeyPath, str] = {
+    ("task", "name"): "TASK",
+    ("task", "factory"): "TASK",
+    ("task", "data"): "--data",
+    ("task", "delay"): "--delay",
+    ("task", "subtask"): "--subtask",
+    ("cell", "name"): "--cell",
+    ("cell", "factory"): "--cell",
+    ("cell", "units"): "--hidden",
+    ("cell", "time_norm"): "--norm",
+    ("optimizer", "learning_rate"): "--learning-rate",
+    ("train", "steps"): "--steps",
+    ("train", "until"): "--until",
+    ("train", "batch_size"): "--batch-size",
+    ("train", "on_nan"): "--on-nan",
+    ("train", "callbacks"): "--callback",
+    ("seed",): "--seed",
+}
+
+
+def from_file(path: Path) -> schema.RunConfig:
+    """Read a complete configuration, such as a run folder's `config.yaml`.
+
+    Raises:
+        ConfigError: If the file can't be read or is not a configuration.
+    """
+    document = yaml_io.read(path, of_a_folder=True)
+    return _validate(document.values, [document])
+
+
+def from_text(text: str, source: str) -> schema.RunConfig:
+    """Read a complete configuration.
+
+    Args:
+        text: As `to_yaml` writes it.
+        source: What to call it.
+
+    Raises:
+        ConfigError: If it is not a configuration.
+    """
+    document = yaml_io.parse(text, source)
+    return _validate(document.values, [document])
+
+
+def to_yaml(run: schema.RunConfig) -> str:
+    """Write a configuration as YAML, complete."""
+    return yaml_io.dump(_names_first(run.model_dump()))
+
+
+def _names_first(content: Any) -> Any:
+    if not isinstance(content, dict):
+        return content
+    keys = sorted(content, key=lambda key: key != "name")  # stable: the others keep their order
+    return {key: _names_first(content[key]) for key in keys}
+
+
+def build(
+    preset: str | None = None,
+    assignments: Sequence[str] = (),
+    flags: Mapping[KeyPath, Any] | None = None,
+) -> schema.RunConfig:
+    """Make the configuration of a run.
+
+    Args:
+        preset: Name of a preset, or a YAML file. None: the preset named as the task.
+        assignments: Texts `key.path=value`, the value as in YAML.
+        flags: Values by key path; None as a value means that the flag was not given.
+
+    Raises:
+        ConfigError: If a name, key, type or range is wrong.
+    """
+    chosen = {path: value for path, value in (flags or {}).items() if value is not None}
+    command_line = _command_line(assignments, chosen)
+    asked = preset_files.read(preset) if preset else None
+    for document in (command_line, *([asked] if asked else [])):
+        _normalize(document)
+        _check_names(document)
+    task = _task_name(asked, command_line)
+    values: dict[str, Any] = {}
+    own = [] if task == CUSTOM else [preset_files.read(task)]
+    documents = [*own, *([asked] if asked else []), command_line]
+    for document in documents:
+        values = _merge(values, document)
+    return _validate(values, documents)
+
+
+def changed(run: schema.RunConfig, layer: Document) -> schema.RunConfig:
+    """Return a configuration with what a layer says laid over it.
+
+    Args:
+        run: The configuration.
+        layer: Some keys with other values. A new cell or optimizer keeps the options of the old
+            one that it has.
+
+    Raises:
+        ConfigError: If a name, key, type or range is wrong; it says where in the layer.
+    """
+    _normalize(layer)
+    _check_names(layer)
+    below = Document(layer.source, run.model_dump())
+    return _validate(_merge(below.values, layer), [below, layer])
+
+
+def differences(one: schema.RunConfig, other: schema.RunConfig) -> list[KeyPath]:
+    """Return the paths of the keys in which two configurations differ."""
+    return _differing((), one.model_dump(), other.model_dump())
+
+
+def _differing(path: KeyPath, one: Any, other: Any) -> list[KeyPath]:
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return [] if one == other else [path]
+    if one.get("name") != other.get("name"):
+        return [(*path, "name")]  # what else differs follows from it
+    # In the order of the file; a key that only one has, such as an option of its cell, is one.
+    keys = [*one, *(key for key in other if key not in one)]
+    return [
+        found for key in keys for found in _differing((*path, key), one.get(key), other.get(key))
+    ]
+
+
+def _command_line(assignments: Sequence[str], flags: Mapping[KeyPath, Any]) -> Document:
+    """Put `--set` and flags into one layer, so that they can contradict each other."""
+    document = _CommandLine("", {})
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        path = tuple(key.strip().split("."))
+        if not equals or not all(path) or len(path) > _DEEPEST:
+            raise ConfigError(
+                f"--set {messages.clipped(text)}: expected key.path=value, "
+                "as in train.eval_every=50"
+            )
+        try:
+            _assign(document.values, path, yaml_io.parse_scalar(value))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ConfigError(f"--set {messages.clipped(text)}: the value is not YAML") from error
+        except ConfigError as error:
+            raise ConfigError(f"--set {messages.clipped(text)}: {error}") from error
+        document.spellings[path] = f"--set {messages.clipped(text)}"
+    for path, value in flags.items():
+        _assign(document.values, path, value)
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        typed = f" {messages.clipped(text)}" if path != ("task", "name") else ""
+        document.spellings[path] = _FLAGS[path] + typed
+    return document
+
+
+class _CommandLine(Document):
+    def __init__(self, source: str, values: dict[str, Any]) -> None:
+        super().__init__(source, values)
+        object.__setattr__(self, "spellings", {})
+
+    spellings: dict[KeyPath, str]
+
+    def locate(self, path: KeyPath) -> str:
+        """Quote what was typed that reaches `path`, or something inside it."""
+        for typed, spelling in reversed(self.spellings.items()):
+            shared = min(len(typed), len(path))
+            if typed[:shared] == path[:shared]:
+                return spelling
+        return ""
+
+
+def _assign(values: dict[str, Any], path: KeyPath, value: Any) -> None:
+    for key in path[:-1]:
+        inner = values.setdefault(key, {})
+        if not isinstance(inner, dict):
+            inner = values[key] = {}
+        values = inner
+    values[path[-1]] = value
+
+
+def _task_name(asked: Document | None, command_line: Document) -> str:
+    named = _name(command_line, "task")
+    in_preset = _name(asked, "task") if asked else None
+    if named is None and in_preset is None:
+        if asked:
+            raise ConfigError(
+                f"{asked.source} names no task: give one, as in 'rum train copying --preset "
+                f"{asked.source}'; tasks: {', '.join(schema.names('task'))}"
+            )
+        raise ConfigError(f"which task? One of: {', '.join(schema.names('task'))}")
+    if asked and named and in_preset and named != in_preset:
+        raise ConfigError(
+            f"{asked.locate(('task', 'name'))}: it is for '{in_preset}', not '{named}'"
+        )
+    return str(named or in_preset)
+
+
+def _normalize(document: Document) -> None:
+    values = schema.normalized(schema.RunConfig, document.values)
+    document.values.clear()
+    document.values.update(values)
+
+
+def _check_names(document: Document) -> None:
+    """Make sure that what a layer says of a choice can be merged."""
+    for section in schema.CHOICES:
+        if section not in document.values:
+            continue
+        part, known = document.values[section], schema.names(section)
+        if not isinstance(part, dict):
+            raise ConfigError(
+                f"{_where(document, (section,))}expected a mapping such as {{name: {known[0]}}}, "
+                f"got {messages.shown(part)}"
+            )
+        if "name" in part and part["name"] not in [*schema.models_at((section,), {})]:
+            where = _where(document, (section, "name"))
+            named = part["name"] if isinstance(part["name"], str) else messages.shown(part["name"])
+            raise ConfigError(where + messages.unknown(section, named, known))
+
+
+def _where(document: Document, path: KeyPath) -> str:
+    where = document.locate(path)
+    if where == _FLAGS[("task", "name")]:
+        return ""
+    return f"{where}: " if where.startswith("--") else f"{where}: {'.'.join(path)}: "
+
+
+def _name(document: Document, section: str) -> str | None:
+    part = document.values.get(section)
+    return part.get("name") if isinstance(part, dict) else None
+
+
+def _merge(values: dict[str, Any], document: Document) -> dict[str, Any]:
+    """Lay `document` over `values`; a new cell or optimizer keeps the options of the old it has."""
+    # A description is of the preset; what is made of it is something else.
+    given = {key: value for key, value in document.values.items() if key != "description"}
+    return _merged(schema.RunConfig, values, given)
+
+
+def _merged(kind: Any, below: Any, value: Any) -> Any:
+    """Lay a value over another, where the schema has an annotation `kind`."""
+    if not (isinstance(value, dict) and isinstance(below, dict)):
+        return value
+    models = schema.models_in(kind)
+    before, model = schema.chosen(models, below), schema.chosen(models, {**below, **value})
+    if before and model and before is not model:
+        below = _shared(model, before, below)
+    merged = dict(below)
+    for key, inner in value.items():
+        field = model.model_fields.get(key) if model else None
+        merged[key] = _merged(field.annotation if field else None, below.get(key), inner)
+        # What a layer leaves unsaid of a section is as it is by default.
+        default = getattr(field.default, "name", None) if field else None
+        if default and isinstance(inner, dict):
+            merged[key] = {"name": default, **merged[key]}
+    return merged
+
+
+def _shared(new: type[BaseModel], old: type[BaseModel], options: dict[str, Any]) -> dict[str, Any]:
+    # An option whose defaults differ, such as the activation, does not mean the same in both.
+    fields = new.model_fields
+    return {
+        option: value
+        for option, value in options.items()
+        if option not in old.model_fields  # a mistake, to be told of
+        or (option in fields and fields[option].default == old.model_fields[option].default)
+    }
+
+
+def _validate(values: dict[str, Any], documents: Sequence[Document]) -> schema.RunConfig:
+    values = schema.normalized(schema.RunConfig, values)
+    try:
+        run = schema.RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(explain(error.errors()[0], values, documents)) from error
+    known = validated_figures(run.task)
+    if run.train.until is not None and known:
+        name = thresholds.read(run.train.until).name
+        if name not in known:
+            where = prefix_of(("train", "until"), documents)
+            raise ConfigError(where + messages.unknown("figure", name, known))
+    return run

@@ -1,0 +1,62 @@
+"""The schema of the optimizers, and of how the learning rate changes as a run goes on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rumcli.config.field_types import LARGEST, Fraction, Rate, Section
+
+_Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class ConstantSchedule(Section):
+    """The learning rate stays as it is."""
+
+    name: Literal["constant"] = "constant"
+
+
+class DropSchedule(Section):
+    """The learning rate is multiplied once."""
+
+    name: Literal["drop"] = "drop"
+    factor: Annotated[_Share, Field(description="what it is multiplied by")] = 0.1
+    after: Annotated[_Share, Field(description="share of the run's steps before it")] = 0.9
+
+
+class CosineSchedule(Section):
+    """The learning rate rises to its value, and falls from there as half a cosine wave."""
+
+    name: Literal["cosine"] = "cosine"
+    warmup_steps: Annotated[int, Field(ge=0, le=LARGEST)] = 0
+    final: Annotated[Fraction, Field(description="share of the learning rate at the end")] = 0.0
+
+
+ScheduleConfig = Annotated[
+    ConstantSchedule | DropSchedule | CosineSchedule, Field(discriminator="name")
+]
+
+
+class _OptimizerBase(Section):
+    learning_rate: Rate = 1e-3
+    schedule: ScheduleConfig = ConstantSchedule()
+    clip_norm: Annotated[Rate | None, Field(description="largest global gradient norm")] = None
+
+
+class RMSPropConfig(_OptimizerBase):
+    """RMSProp."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+    rho: Fraction = 0.9
+
+
+class AdamConfig(_OptimizerBase):
+    """Adam."""
+
+    name: Literal["adam"] = "adam"
+    beta_1: Fraction = 0.9
+    beta_2: Fraction = 0.999
+
+
+OptimizerConfig = Annotated[RMSPropConfig | AdamConfig, Field(discriminator="name")]

@@ -1,0 +1,172 @@
+"""The schema of the tasks: what each can be told about its data and its size."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from rumcli import coercion
+from rumcli.config.field_types import LARGEST, Code, Few, Options, Positive, Section
+
+ALL = "all"  # of the subtasks of bAbI, one after the other
+AUTO = "auto"  # an unknown symbol for every text but Penn Treebank
+
+
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("an even integer")
+    return value
+
+
+def _absolute(path: str | None) -> str | None:
+    """Make a path independent of the folder, and of the locale, in which it is used again."""
+    if path is None:
+        return None
+    try:
+        # A name that one locale has as text another has as bytes, and the other way around.
+        path = os.fsdecode(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        path = ""
+    if not path:
+        raise ValueError("a path")
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError as error:  # ~name, of a user that the system does not know
+        raise ValueError("a path in a home that exists") from error
+
+
+def _subtask(value: int | str) -> int | str:
+    if isinstance(value, str):  # as options of the command line are
+        value = int(value) if value.isdecimal() else coercion.name(value, [ALL])
+    if value == ALL or (isinstance(value, int) and 1 <= value <= 20):
+        return value
+    raise ValueError(f"a number from 1 to 20, or {ALL}")
+
+
+def _unknown_below(value: int | str | None) -> int | str | None:
+    if value in (None, AUTO) or (isinstance(value, int) and 1 <= value <= LARGEST):
+        return value
+    raise ValueError(f"a whole number from 1 on, {AUTO} or null")
+
+
+# Of every test, besides the task's own.
+_OF_TESTS = ("distance", "fraction_of_the_way")
+_FIGURES = ("loss", *_OF_TESTS)
+
+
+def validated_figures(task: Any) -> tuple[str, ...]:
+    """Return the figures of every validation of a task; none of a user's own task."""
+    return tuple(name for name in task.figures if name not in _OF_TESTS)
+
+
+class CopyingConfig(Section):
+    """Copying memory: output ten symbols T time steps after they were read.
+
+    Length T + 20, ten classes in, nine out.
+
+    Source: arXiv:1511.06464, section 5.1
+    """
+
+    figures: ClassVar[tuple[str, ...]] = ("symbol_accuracy", *_FIGURES)
+    name: Literal["copying"] = "copying"
+    delay: Annotated[Positive, Field(description="T, time steps between symbols and recall")] = 200
+    validation_examples: Positive = 512
+    test_examples: Positive = 2048
+
+
+class RecallConfig(Section):
+    """Associative recall: read keys with values, then output the value of one of the keys.
+
+    T/2 keys with values, then one key to answer: length T + 3.
+
+    Source: arXiv:1610.06258, section 4.1
+    """
+
+    figures: ClassVar[tuple[str, ...]] = ("accuracy", *_FIGURES)
+    name: Literal["recall"] = "recall"
+    delay: Annotated[
+        int,
+        Field(ge=4, le=LARGEST, description="T, length of the keys and values"),
+        AfterValidator(_even),
+    ] = 50
+    train_examples: Positive = 100_000
+    validation_examples: Positive = 10_000
+    test_examples: Positive = 20_000
+
+
+class CharactersConfig(Section):
+    """Character-level language model: predict each character of a text.
+
+    Source: arXiv:1705.08639
+    """
+
+    figures: ClassVar[tuple[str, ...]] = ("bits_per_character", "perplexity", *_FIGURES)
+    name: Literal["ptb"] = "ptb"
+    data: Annotated[
+        str | None,
+        Field(description="folder with train, valid and test files, or one file"),
+        AfterValidator(_absolute),
+    ] = None
+    length: Annotated[Positive, Field(description="steps of truncated back-propagation")] = 150
+    evaluation_streams: Positive = 20
+    embedding: Annotated[Positive, Field(description="size of a symbol's vector")] = 128
+    unknown_below: Annotated[
+        int | str | None,
+        Field(description="occurrences below which a byte is unknown; auto; or null"),
+        AfterValidator(_unknown_below),
+    ] = AUTO
+
+
+class BabiConfig(Section):
+    """Question answering: read a short story and answer a question, in twenty subtasks (bAbI).
+
+    Source: arXiv:1502.05698
+    """
+
+    figures: ClassVar[tuple[str, ...]] = ("accuracy", *_FIGURES)
+    name: Literal["babi"] = "babi"
+    subtask: Annotated[
+        int | str, Field(description="number of the subtask, or all"), AfterValidator(_subtask)
+    ] = 1
+    data: Annotated[
+        str | None,
+        Field(description="official archive, folder or file; null: generated"),
+        AfterValidator(_absolute),
+    ] = None
+    language: Annotated[
+        str | None, Field(description="folder of the official data, as in en-10k")
+    ] = None
+    fill_missing: Annotated[
+        bool, Field(description="generate training stories whose file is missing in the data")
+    ] = False
+    train_examples: Annotated[Positive, Field(description="questions to generate")] = 9000
+    validation_examples: Positive = 1000
+    test_examples: Positive = 1000
+    level: Annotated[Literal["words", "sentences"], Field(description="what a time step is")] = (
+        "sentences"
+    )
+    embedding: Annotated[Positive, Field(description="size of a word's vector")] = 64
+    looks: Annotated[
+        Few, Field(description="of a question at the sentences, one after the other")
+    ] = 3
+
+
+class CustomTaskConfig(Section):
+    """Task of your own, `package.module:Class`.
+
+    `factory(config, **options)` creates it.
+    """
+
+    figures: ClassVar[tuple[str, ...]] = ()  # which only the code knows
+    name: Literal["custom"] = "custom"
+    factory: Code
+    options: Options = Field(default={}, description="of the factory, by name")
+
+
+TaskConfig = Annotated[
+    CopyingConfig | RecallConfig | CharactersConfig | BabiConfig | CustomTaskConfig,
+    Field(discriminator="name"),
+]

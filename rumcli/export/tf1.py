@@ -1,0 +1,163 @@
+"""A RUM of a TensorFlow 1 checkpoint of the original, as a `.keras` file.
+
+Which variable is which weight is in `export.tf1_weights`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from rumcli import atomic_io
+from rumcli.cells import make
+from rumcli.errors import ConfigError, RunError
+from rumcli.export import formats, tf1_checkpoint_path, tf1_weights
+from rumcli.json_schemas.analysis import ImportedCell
+
+_TOLERANCE = 1e-5
+_STEPS = 20  # of the sequences on which what was written is compared
+
+
+class Checkpoint:
+    """A checkpoint of TensorFlow 1, of which only the variables that are asked for are read.
+
+    Args:
+        path: One of its files, or what their names begin with, as in `model.ckpt`.
+
+    Raises:
+        ConfigError: If there is none, or it can't be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import tensorflow as tf
+
+        self.path = tf1_checkpoint_path.find(path)
+        try:
+            self._reader = tf.train.load_checkpoint(str(self.path))
+            self.names = sorted(self._reader.get_variable_to_shape_map())
+        except Exception as error:  # of any kind: TensorFlow has many
+            raise ConfigError(
+                f"{path}: can't be read as a checkpoint of TensorFlow: {_first_line(error)}"
+            ) from error
+
+    def read(self, names: list[str]) -> dict[str, np.ndarray]:
+        """Return variables by name.
+
+        Raises:
+            RunError: If one is damaged.
+        """
+        try:
+            return {name: self._reader.get_tensor(name) for name in names}
+        except Exception as error:
+            raise RunError(f"{self.path}: {_first_line(error)}") from error
+
+
+def scope_of(checkpoint: Checkpoint, wanted: str | None) -> str:
+    """Return which cell of a checkpoint is meant.
+
+    Args:
+        checkpoint: Where it is looked for.
+        wanted: A scope, or None for the only one.
+
+    Raises:
+        ConfigError: If there is none, there are several, or not the one that is wanted.
+    """
+    found = tf1_weights.scopes(checkpoint.names)
+    if not found:
+        some = ", ".join(checkpoint.names[:5]) or "none"
+        raise ConfigError(
+            f"{checkpoint.path}: no RUM of the original; expected variables that end in "
+            f"candidate/fully_connected/weights, among them are: {some}"
+        )
+    if wanted is not None and wanted not in found:
+        raise ConfigError(f"--scope {wanted}: no RUM there; there are: {', '.join(found)}")
+    if wanted is None and len(found) > 1:
+        raise ConfigError(
+            f"{checkpoint.path}: has several RUMs; say which by --scope: {', '.join(found)}"
+        )
+    return found[0] if wanted is None else wanted
+
+
+def import_cell(
+    checkpoint: Checkpoint, scope: str, cell: str, path: Path, **options: Any
+) -> ImportedCell:
+    """Write a RUM with the weights of a checkpoint, which is there in the end only if it is right.
+
+    Args:
+        checkpoint: Of the original.
+        scope: Which of its cells.
+        cell: `"rum"` for λ = 0, `"arum"` for λ = 1.
+        path: The `.keras` file to write; replaced if it exists.
+        **options: What a checkpoint does not tell: `time_norm`, `activation`, `zoneout`.
+
+    Returns:
+        What was found and written.
+
+    Raises:
+        RunError: If its variables are not those of a RUM, or what was written computes something
+            else.
+    """
+    variables = checkpoint.read(tf1_weights.variables_of(scope, checkpoint.names))
+    try:
+        found = tf1_weights.convert(variables, scope)
+    except ValueError as error:
+        raise RunError(f"{checkpoint.path}: {error}") from error
+    model = _model(found, cell, options)
+    with atomic_io.replacing_any(path) as aside:
+        formats.write(model, "keras", aside)
+        difference = _difference(model, formats.read("keras", aside), found.features)
+        if not difference <= _TOLERANCE:  # or not a number
+            raise RunError(
+                f"what was written computes something else: outputs differ by {difference:.1e}; "
+                "nothing was written"
+            )
+        size = aside.stat().st_size
+    return ImportedCell(
+        checkpoint=str(checkpoint.path),
+        scope=scope,
+        cell=cell,
+        features=found.features,
+        units=found.units,
+        update_gate=found.update_gate,
+        layer_norm=found.layer_norm,
+        **options,
+        variables={name: list(theirs) for name, theirs in found.names.items()},
+        path=str(path),
+        bytes=size,
+        largest_difference=difference,
+    )
+
+
+def _model(found: tf1_weights.OriginalCell, cell: str, options: dict[str, Any]) -> keras.Model:
+    layer = make(
+        cell,
+        found.units,
+        return_sequences=True,
+        update_gate=found.update_gate,
+        layer_norm=found.layer_norm,
+        layer_norm_order="after_sigmoid",
+        bias_initializer="ones" if found.candidate_bias else None,
+        dtype="float32",
+        name=cell,
+        **options,
+    )
+    inputs = keras.Input((None, found.features), name="inputs")
+    model = keras.Model(inputs, layer(inputs), name=f"imported_{cell}")
+    for variable in layer.trainable_variables:
+        variable.assign(found.weights[variable.name])
+    return model
+
+
+def _difference(model: keras.Model, call: formats.Call, features: int) -> float:
+    inputs = np.random.default_rng(0).standard_normal((3, _STEPS, features), dtype="float32")
+    expected = np.asarray(model.predict_on_batch(inputs), dtype="float64")
+    (output,) = call({"inputs": inputs}).values()
+    return float(np.abs(np.asarray(output, dtype="float64") - expected).max())
+
+
+def _first_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:300]} …"

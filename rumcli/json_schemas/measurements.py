@@ -1,0 +1,293 @@
+"""Documents of measurements: `rum doctor`, `rum rotation-check` and `rum bench`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from rumcli.json_schemas.base import Count, Document, Positive, Section
+
+_Above = Annotated[float, Field(gt=0)]
+_Samples = list[_Above]
+_AtLeastZero = Annotated[float, Field(ge=0)]
+_ACCELERATORS = "Names of the devices other than processors, such as GPUs."
+
+
+class Case(Section):
+    """A benchmarked size: a cell between inputs and one linear layer."""
+
+    name: str = Field(description="Its name.")
+    steps: Positive = Field(description="T, time steps.")
+    batch: Positive = Field(description="B, samples.")
+    features: Positive = Field(description="D, inputs of the cell.")
+    units: Positive = Field(description="H, size of the state.")
+    classes: Positive = Field(description="Outputs of the linear layer.")
+    return_sequences: bool = Field(
+        True, description="Whether there is an output at every step, or only at the last."
+    )
+    one_hot: bool = Field(
+        True, description="Whether the inputs are one-hot symbols, or numbers as of an embedding."
+    )
+    yardstick: str = Field(
+        "gru",
+        description="Name of a cell, or label of a subject: the fastest of these is the reference "
+        "of the ratios.",
+    )
+
+
+class Versions(Section):
+    """Versions by name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str | None]
+
+    rum: str | None = Field(description="Version of this package.")
+    python: str | None = Field(description="Version of Python.")
+    keras: str | None = Field(description="Version of Keras.")
+    numpy: str | None = Field(description="Version of NumPy.")
+
+
+class Extra(Section):
+    """An optional package."""
+
+    extra: str = Field(description="Its name, as in pip install 'rumcli[EXTRA]'.")
+    package: str = Field(description="Its package.")
+    version: str | None = Field(description="Its version; null if it is not installed.")
+    install: str = Field(description="The command that installs it.")
+
+
+class Cores(Section):
+    """Processor cores."""
+
+    machine: Positive | None = Field(description="Cores of the machine.")
+    usable: Positive | None = Field(description="Cores that this process may use.")
+    quota: _Above | None = Field(
+        description="A container's share of the time, in cores; null without one."
+    )
+
+
+class Memory(Section):
+    """Main memory, in bytes."""
+
+    total: Count | None = Field(description="Memory of the machine.")
+    limit: Count | None = Field(description="Limit of a container or process; null without one.")
+    available: Count | None = Field(
+        description="Memory available without swapping, and without reaching the limit."
+    )
+
+
+class Allocator(Section):
+    """The C library's allocator."""
+
+    keeps_freed: bool = Field(description="Whether freed memory is kept for the next step.")
+    reason: str | None = Field(description="The reason why not; null if it is.")
+
+
+class Threads(Section):
+    """TensorFlow's threads; 0: it decides."""
+
+    intra_op: Count = Field(description="Threads within an operation.")
+    inter_op: Count = Field(description="Threads between operations.")
+
+
+class Backend(Section):
+    """Keras's backend."""
+
+    name: str = Field(description="Its name, as in tensorflow.")
+    devices: list[str] = Field(min_length=1, description="Its devices.")
+    accelerators: list[str] = Field(description=_ACCELERATORS)
+    threads: Threads | None = Field(description="Threads of TensorFlow; null elsewhere.")
+
+
+class FusedLoop(Section):
+    """A cell and its fused loop."""
+
+    cell: str = Field(description="The cell's name.")
+    fused: bool = Field(description="Whether fit uses the fused loop.")
+    reason: str | None = Field(description="The reason why not; null if it does.")
+
+
+class SpeedResult(Section):
+    """The speed of one cell."""
+
+    cell: str = Field(description="The cell's name.")
+    steps_per_second: _Above = Field(
+        description="Training steps per second, the median of a few samples."
+    )
+    spread: _AtLeastZero = Field(
+        description="Interquartile range of the time, relative to the median."
+    )
+    first_step_seconds: _AtLeastZero = Field(
+        description="Time of the first step, with compilation, in seconds."
+    )
+
+
+class Speed(Section):
+    """A speed test of a second."""
+
+    case: Case = Field(description="The measured size.")
+    results: list[SpeedResult] = Field(min_length=1, description="RUM and Keras's GRU.")
+
+
+class Diagnosis(Document):
+    """This installation.
+
+    Printed by rum doctor --json. If works is false, the exit code is 1.
+    """
+
+    kind: ClassVar[str] = "doctor"
+
+    works: bool = Field(description="Whether the backend starts and trains.")
+    problem: str | None = Field(description="The error; null if there is none.")
+    versions: Versions = Field(
+        description="Versions by name: rum, python, keras, numpy, and the package of the backend; "
+        "null if it is missing."
+    )
+    extras: list[Extra] = Field(description="Optional packages.")
+    cores: Cores = Field(description="Processor cores; null: unknown.")
+    memory: Memory = Field(description="Main memory, in bytes; null: unknown.")
+    allocator: Allocator = Field(description="The C library's allocator.")
+    backend: Backend | None = Field(description="Keras's backend; null if it does not work.")
+    fused: list[FusedLoop] | None = Field(
+        description="The cells of this package; null if the backend does not work."
+    )
+    speed: Speed | None = Field(
+        description="A speed test of a second; null without one, or if the backend does not work."
+    )
+
+
+class RotationResult(Section):
+    """One property of the rotation, for one size and dtype."""
+
+    check: str = Field(description="The property.")
+    dim: int = Field(ge=2, description="H, size of the vectors.")
+    dtype: Literal["float32", "float64"] = Field(description="The dtype.")
+    error: float | None = Field(description="The largest deviation; null if not finite.")
+    tolerance: _Above = Field(description="The largest deviation that counts as rounding.")
+    passed: bool = Field(description="Whether the error is within the tolerance.")
+
+
+class RotationCheck(Document):
+    """A self-test of the rotations.
+
+    Printed by rum rotation-check --json. If passed is false, the exit code is 1.
+    """
+
+    kind: ClassVar[str] = "rotation-check"
+
+    passed: bool = Field(description="Whether all checks passed.")
+    checks: list[RotationResult] = Field(
+        min_length=1, description="One for each property, size and dtype."
+    )
+
+
+class Machine(Section):
+    """The machine and its software; the backend's version has the backend's name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
+
+    processor: str = Field(description="Name of the processor.")
+    cores: Positive | None = Field(description="Cores of the machine.")
+    accelerators: list[str] = Field(description=_ACCELERATORS)
+    platform: str = Field(description="Name of the platform.")
+    python: str = Field(description="Version of Python.")
+    backend: str = Field(description="Keras's backend in the first engine.")
+    keras: str = Field(description="Version of Keras.")
+
+
+class EngineInfo(Section):
+    """A backend in a process of its own."""
+
+    backend: str = Field(description="Keras's backend: tensorflow, jax or torch.")
+    version: str = Field(description="Version of the backend's package.")
+    accelerators: list[str] = Field(description=_ACCELERATORS)
+
+
+class SubjectResult(Section):
+    """The training step of one subject at one size."""
+
+    subject: str = Field(description="The cell and its implementation.")
+    backend: str = Field(description="The engine's backend.")
+    cell: str = Field(description="The cell's name, or that of PyTorch's module, such as nn.GRU.")
+    options: dict[str, Any] = Field(description="Options of the cell.")
+    jit: bool | None = Field(
+        description="Whether XLA compiles the whole training step; null: Keras decides."
+    )
+    parameters: Positive = Field(description="Number of trainable weights.")
+    first_step_seconds: _AtLeastZero = Field(
+        description="Time of the first step, with compilation, in seconds."
+    )
+    samples_seconds: _Samples = Field(
+        min_length=1,
+        description="Time of a training step, in seconds: one for each round; fewer on torch "
+        "where steps are slow.",
+    )
+    median_seconds: _Above = Field(description="Their median, in seconds.")
+    spread: _AtLeastZero = Field(description="Their interquartile range, relative to the median.")
+    ratio: _Above = Field(description="The median relative to the yardstick of the same engine.")
+    reference_ratio: _Above = Field(
+        description="The median relative to the yardstick of the first engine."
+    )
+    peak_memory_bytes: Positive | None = Field(
+        description="Largest resident size of a separate process, in bytes; null if not measured."
+    )
+
+
+class CaseResults(Section):
+    """The subjects at one size."""
+
+    case: Case = Field(description="The measured size.")
+    yardstick: str = Field(
+        description="The subject of the first engine that is the reference of the ratios."
+    )
+    yardsticks: dict[str, str] = Field(
+        description="The subject that is the reference of an engine, by the engine's backend."
+    )
+    results: list[SubjectResult] = Field(
+        min_length=1, description="Engine by engine; each one's yardstick is among them."
+    )
+
+
+class SeriesPoint(CaseResults):
+    """The subjects at one size of a series."""
+
+    axis: Literal["steps", "units"] = Field(description="The size that grows: T or H.")
+
+
+class TrainingPace(Section):
+    """The time of a step of `rum train` and of a bare step."""
+
+    task: str = Field(description="The task's name.")
+    cell: str = Field(description="The cell's name.")
+    runs: _Samples = Field(
+        description="Time of a step of rum train, in seconds: one for each round."
+    )
+    bare: _Samples = Field(
+        description="Time of a bare step, in seconds, measured right before each."
+    )
+    ratio: _Above = Field(description="The median of the rounds' ratios, run to bare.")
+
+
+class Benchmark(Document):
+    """The time of a training step.
+
+    Printed by rum bench --json.
+    """
+
+    kind: ClassVar[str] = "bench"
+
+    machine: Machine = Field(
+        description="The machine, and the versions of the first engine's packages."
+    )
+    engines: list[EngineInfo] = Field(
+        min_length=1,
+        description="The measured engines, each in a process of its own. The first is the "
+        "reference.",
+    )
+    cases: list[CaseResults] = Field(description="Sizes of the tasks.")
+    series: list[SeriesPoint] = Field(description="Growing sizes.")
+    training: list[TrainingPace] = Field(
+        description="The pace of rum train beside that of a bare step."
+    )

@@ -1,0 +1,229 @@
+"""Documents of results: `rum train` and `rum eval`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from rumcli.json_schemas.base import (
+    CELL,
+    FOLDER,
+    TASK,
+    WEIGHTS_OF_STEP,
+    Absent,
+    Count,
+    Document,
+    Positive,
+    Seconds,
+    Section,
+    Share,
+)
+
+_Subtask = Annotated[int, Field(ge=1, le=20)]
+_SPLIT = "The split that was evaluated."
+
+
+class Reference(Section):
+    """The baseline of the monitored metric."""
+
+    of: str = Field(
+        description="The monitored metric, a key of this document. It selects the best weights."
+    )
+    label: str = Field(description="The name of the baseline, as in memoryless.")
+    level: float = Field(description="The metric of a model that has learned nothing of the task.")
+    solved: float = Field(description="The metric of a model that makes no mistake.")
+    published: float | None = Field(
+        None, description="The result of arXiv:1710.09537 for this data; null if there is none."
+    )
+
+
+class Verdict(Section):
+    """A requirement and whether the result meets it."""
+
+    requirement: str = Field(description="The requirement without spaces.")
+    value: float | int | None = Field(
+        description="The metric; null if there is none, or it is not finite."
+    )
+    met: bool = Field(description="Whether the metric meets the requirement.")
+
+
+Required = Annotated[
+    Annotated[list[Verdict], Field(min_length=1)] | Absent,
+    Field(
+        description="The requirements of --require; absent without. If one is not met, the exit "
+        "code is 1."
+    ),
+]
+
+
+class _Result(Document):
+    """An evaluation relative to the baseline. A user's own task may add keys."""
+
+    model_config = ConfigDict(extra="allow")
+
+    task: str = Field(description=TASK)
+    cell: str = Field(description=CELL)
+    subtask: _Subtask | Absent = Field(None, description="bAbI: number of the subtask.")
+    subtask_name: str | Absent = Field(None, description="bAbI: name of the subtask.")
+    level: Literal["words", "sentences"] | Absent = Field(
+        None, description="bAbI: the unit of a time step."
+    )
+    data: str | Absent = Field(None, description="Source of the text or stories, if any.")
+    split: Literal["validation", "test"] = Field(description=_SPLIT)
+    examples: Positive | Absent = Field(
+        None, description="Copying and recall: number of examples in the split."
+    )
+    characters: Positive | Absent = Field(
+        None, description="Penn Treebank: number of scored characters in the split."
+    )
+    questions: Positive | Absent = Field(
+        None, description="bAbI: number of questions in the split."
+    )
+    weights_of_step: Count = Field(description=WEIGHTS_OF_STEP)
+    metric: str = Field(description="The task's metric besides the loss: a key of this document.")
+    loss: float | None = Field(
+        description="Mean cross-entropy, in nats per answer or symbol; of Penn Treebank per "
+        "character; null if not finite."
+    )
+    symbol_accuracy: Share | Absent = Field(
+        None, description="Copying: fraction of the ten symbols that are correct."
+    )
+    accuracy: Share | Absent = Field(
+        None, description="Recall and bAbI: fraction of the answers that are correct."
+    )
+    bits_per_character: float | None = Field(
+        None, description="Penn Treebank: loss / ln 2; null if not finite."
+    )
+    perplexity: float | None = Field(
+        None, description="Penn Treebank: e to the loss; null if not finite."
+    )
+    reference: Reference = Field(description="The baseline of the monitored metric.")
+    distance: float | None = Field(
+        description="The monitored metric minus the baseline; null if not finite."
+    )
+    fraction_of_the_way: float | None = Field(
+        description="Position of the monitored metric between the baseline (0) and solved (1); "
+        "negative if worse than the baseline; null if not finite, or if the baseline solves the "
+        "task."
+    )
+    beaten: bool = Field(description="Whether the monitored metric is better than the baseline.")
+    folder: str = Field(description=FOLDER)
+
+
+class Summary(_Result):
+    """The result of a run.
+
+    Printed by rum train --json when the run is finished; without required, summary.json in the run
+    directory is the same. The test split is evaluated with the best weights by validation.
+    """
+
+    kind: ClassVar[str] = "train"
+
+    parameters: Count = Field(description="Number of trainable weights.")
+    steps: Count = Field(description="Number of training steps.")
+    seconds: Seconds = Field(description="Training time in seconds, without evaluations.")
+    reached: str | None = Field(
+        description="The requirement of train.until that a validation met, so that the run ended; "
+        "null if none did."
+    )
+    stopped_by: str | None = Field(
+        None, description="The user's callback that stopped the run; null if none did."
+    )
+    skipped_steps: Count = Field(
+        description="Number of steps skipped for a loss or gradient that is not finite."
+    )
+    required: Required = None
+
+
+class AnswerCounts(Section):
+    """The predictions for one correct answer."""
+
+    answer: str = Field(description="The correct answer.")
+    questions: Positive = Field(description="Number of questions with this answer.")
+    right: Count = Field(description="Number of these that were answered correctly.")
+    given: dict[str, Positive] = Field(
+        description="Number of times each answer was predicted, the most frequent first."
+    )
+
+
+class StoryLine(Section):
+    """A statement of a story."""
+
+    line: Positive = Field(description="Number of the line in the story.")
+    text: str = Field(description="Its words.")
+    supporting: bool = Field(description="Whether the data marks it as a supporting fact.")
+    attention: list[Share] | None = Field(
+        description="Attention weight of this line at each hop; null for a model without attention."
+    )
+
+
+class StoryExample(Section):
+    """A question with its story."""
+
+    story: list[StoryLine] = Field(description="The statements before the question.")
+    question: str = Field(description="The question.")
+    answer: str = Field(description="The correct answer.")
+    given: str = Field(description="The model's answer.")
+    probability: Share = Field(description="The predicted probability of the model's answer.")
+
+
+class Evaluation(_Result):
+    """The evaluation of a run.
+
+    Printed by rum eval --json.
+    """
+
+    kind: ClassVar[str] = "eval"
+
+    confusion: list[AnswerCounts] | Absent = Field(
+        None, description="bAbI: the correct answers, the most frequent first."
+    )
+    stories: list[StoryExample] | Absent = Field(
+        None, description="bAbI, with --examples: questions, wrongly answered ones first."
+    )
+    required: Required = None
+
+
+class SubtaskResult(Section):
+    """The result of one subtask of bAbI."""
+
+    subtask: _Subtask = Field(description="Its number.")
+    name: str = Field(description="Its name.")
+    accuracy: Share = Field(description="Fraction of the answers that are correct.")
+    loss: float = Field(description="Mean cross-entropy, in nats per answer.")
+    questions: Positive = Field(description="Number of questions in the split.")
+    weights_of_step: Count = Field(description=WEIGHTS_OF_STEP)
+    steps: Count = Field(description="Number of training steps.")
+    seconds: Seconds = Field(description="Training time in seconds.")
+    data: str = Field(description="Source of the stories.")
+    majority: Share = Field(description="The accuracy of always predicting the most frequent one.")
+
+
+class SuiteSummary(Document):
+    """The result of all subtasks of bAbI.
+
+    Printed by rum train babi --subtask all --json when all are finished; without required,
+    summary.json in the run directory is the same.
+    """
+
+    kind: ClassVar[str] = "train-all"
+
+    task: Literal["babi"] = Field(description="The task's name.")
+    cell: str = Field(description=CELL)
+    steps: Count = Field(description="Number of training steps of each subtask.")
+    seconds: Seconds = Field(description="Training time of all subtasks together, in seconds.")
+    split: Literal["validation", "test"] = Field(description=_SPLIT)
+    mean_accuracy: Share = Field(description="Mean accuracy of the subtasks.")
+    passed: Count = Field(
+        le=20, description="Number of subtasks whose accuracy is at least passed_from."
+    )
+    passed_from: Share = Field(description="The accuracy from which a subtask counts as passed.")
+    published_means: dict[str, Share] = Field(
+        description="Mean accuracies of arXiv:1710.09537 by cell, from memory, unverified."
+    )
+    subtasks: list[SubtaskResult] = Field(
+        min_length=1, max_length=20, description="The results of the subtasks by number."
+    )
+    folder: str = Field(description=FOLDER)
+    required: Required = None

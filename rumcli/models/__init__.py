@@ -1,0 +1,1 @@
+"""Keras layers, optimizers and builders that the models of several tasks share."""

@@ -1,0 +1,182 @@
+"""Learning curves of runs as a picture."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from rumcli.reporting import bench_plot, formatting
+
+if TYPE_CHECKING:
+    from rumcli.reporting.notebook import Figure
+
+# Of color-blind-safe colors, Okabe and Ito 2008, without yellow and, as it is the text's, black.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+_DASHES = ("-", "--", ":", "-.")
+# Colors of text and frame, of the grid, and of the background of a picture.
+_THEMES = {"light": ("#000000", "#DDDDDD", None), "dark": ("#E6EDF3", "#3D444D", "none")}
+THEMES = tuple(_THEMES)
+_AXES = {"steps": ("step", 1.0, "training steps"), "time": ("seconds", 60.0, "minutes")}
+OVER = tuple(_AXES)
+_HEIGHT = 0.045  # of a level's label, as a share of the axis
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is drawn of a run.
+
+    Args:
+        label: The run's name.
+        task: Name of its task.
+        records: Its evaluations, each with `step`, `seconds` and metrics, in order.
+    """
+
+    label: str
+    task: str
+    records: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line, such as the unigram entropy."""
+
+    label: str
+    value: float
+
+
+def draw(
+    curves: Sequence[Curve],
+    levels: Sequence[Level],
+    metric: str,
+    over: str,
+    file: IO[bytes],
+    kind: str,
+    theme: str = "light",
+) -> None:
+    """Draw a metric of one or more runs.
+
+    Args:
+        curves: The runs; those whose records lack the metric are left out.
+        levels: Lines to compare with. One far from all curves would flatten them, and is named in
+            the margin instead.
+        metric: Key of the records, as in `val_loss`.
+        over: What goes to the right, one of `OVER`.
+        file: Where to.
+        kind: `"png"`, `"svg"`, or another format that matplotlib writes.
+        theme: One of `THEMES`; `"dark"` has light text on a transparent background.
+    """
+    figure(curves, levels, metric, over, theme).savefig(file, format=kind, dpi=150)
+
+
+def figure(
+    curves: Sequence[Curve],
+    levels: Sequence[Level],
+    metric: str,
+    over: str,
+    theme: str = "light",
+) -> Figure:
+    """Draw a metric of one or more runs, as a figure that notebooks show.
+
+    Args:
+        curves: As for `draw`.
+        levels: As for `draw`.
+        metric: As for `draw`.
+        over: As for `draw`.
+        theme: As for `draw`.
+    """
+    import matplotlib
+
+    # Where there is no home directory, or at its first import, matplotlib logs a warning.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    ink, grid, background = _THEMES[theme]
+    colors = {
+        **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), ink),
+        **dict.fromkeys(("xtick.color", "ytick.color"), ink),
+        "grid.color": grid,
+        "axes.facecolor": background or "white",
+        "figure.facecolor": background or "white",
+        "savefig.facecolor": "auto",  # the figure's
+    }
+    with matplotlib.rc_context(colors):
+        made = _figure(curves, levels, metric, over)
+        made.draw_without_rendering()  # makes the ticks, which take their colors from here
+    return made
+
+
+def _figure(curves: Sequence[Curve], levels: Sequence[Level], metric: str, over: str) -> Figure:
+    import matplotlib
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    from rumcli.reporting.notebook import Figure
+
+    ink = matplotlib.rcParams["text.color"]
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    axes = figure.subplots()
+    key, scale, name = _AXES[over]
+    for number, curve in enumerate(curves):
+        points = [(r[key] / scale, r[metric]) for r in curve.records if r.get(metric) is not None]
+        axes.plot(
+            [x for x, _ in points],
+            [y for _, y in points],
+            label=bench_plot.label(curve.label),
+            color=(*_COLORS, ink)[number % (len(_COLORS) + 1)],
+            linestyle=_DASHES[number // (len(_COLORS) + 1) % len(_DASHES)],
+            marker="o" if len(points) <= 40 else None,
+            markersize=3.5,
+        )
+    _draw_levels(axes, levels, metric)
+    axes.set_title(", ".join(dict.fromkeys(curve.task for curve in curves)), fontsize="medium")
+    axes.set_xlim(left=0)
+    axes.set_xlabel(name)
+    if over == "steps":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylabel(_quantity(metric, {curve.task for curve in curves}))
+    if metric.endswith("accuracy"):
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.grid(axis="y", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _draw_levels(axes: Any, levels: Sequence[Level], metric: str) -> None:
+    """Draw each level with its label at the line; lines of several levels look the same."""
+    ink = axes.xaxis.label.get_color()
+    bottom, top = axes.get_ylim()
+    room = 0.6 * (top - bottom)
+    near = [level for level in levels if bottom - room <= level.value <= top + room]
+    for level in near:
+        axes.axhline(level.value, color=ink, linewidth=0.8, linestyle=":")
+    for level in levels:
+        if level not in near:  # only in the legend, with where it is
+            label = f"{_label(level, metric)} ({'above' if level.value > top else 'below'})"
+            axes.plot([], [], color=ink, linewidth=0.8, linestyle=":", label=label)
+    low, high = axes.get_ylim()
+    end = -math.inf  # of the latest label
+    for level in sorted(near, key=lambda one: one.value):
+        # Above its line, or where the label of a lower level is, above that.
+        place = max(level.value, end)
+        end = place + _HEIGHT * (high - low)
+        axes.annotate(
+            _label(level, metric),
+            (1.0, place),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize="small",
+        )
+
+
+def _label(level: Level, metric: str) -> str:
+    return f"{level.label} {formatting.value(metric, level.value)}"
+
+
+def _quantity(metric: str, tasks: set[str]) -> str:
+    name = metric.removeprefix("val_")
+    units = {formatting.with_unit(name, task) for task in tasks}
+    quantity = units.pop() if len(units) == 1 else formatting.metric_name(name)
+    return f"{'validation' if metric.startswith('val_') else 'training'} {quantity}"

@@ -1,0 +1,165 @@
+"""The tables at the end: results, self-test, presets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from rumcli import atomic_io
+from rumcli.reporting import formatting
+from rumcli.tasks.baseline import Reference
+
+if TYPE_CHECKING:
+    from rumcli.json_schemas.analysis import Export, ImportedCell
+    from rumcli.json_schemas.configurations import LayerSummary, ModelSummary, PresetRow
+
+
+def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
+    """Show an evaluation beside its reference level.
+
+    Args:
+        summary: As `summary.json` has it, or as an evaluation of a run gives it.
+        validations: The monitored metric at each validation of the run, to be drawn as a line.
+    """
+    levels = summary["reference"]
+    reference = Reference(
+        levels["label"], levels["level"], levels["solved"], levels.get("published")
+    )
+    monitor, metric = levels["of"], summary["metric"]
+    title = f"{summary['task']} with {summary['cell']}, {summary['split']} split"
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
+    if "subtask" in summary:
+        level = f"{summary['level']} as time steps"
+        table.add_row("subtask", f"{summary['subtask']}, {summary['subtask_name']}, {level}")
+    for name in ("loss", metric, "perplexity"):
+        if name in summary:
+            table.add_row(formatting.metric_name(name), formatting.value(name, summary[name]))
+    table.add_row(
+        f"{reference.label} {formatting.metric_name(monitor)}",
+        formatting.value(monitor, reference.baseline),
+    )
+    style = "green" if summary["beaten"] else "yellow"
+    table.add_row("distance", f"[{style}]{formatting.distance(reference, summary[monitor])}[/]")
+    if reference.published is not None:
+        table.add_row("published", formatting.value(monitor, reference.published))
+    for counted in ("examples", "characters", "questions"):
+        if counted in summary:
+            table.add_row(counted, f"{summary[counted]:,}")
+    if "data" in summary:
+        table.add_row("text", Text(atomic_io.readable(summary["data"])))
+    table.add_row("weights of step", str(summary["weights_of_step"]))
+    finite = [number for number in validations if math.isfinite(number)]
+    if len(finite) > 1:
+        ends = " → ".join(formatting.value(monitor, number) for number in (finite[0], finite[-1]))
+        name = f"validation {formatting.metric_name(monitor)}"
+        table.add_row(name, f"{formatting.sparkline(finite)} {ends}")
+    if "steps" in summary:
+        table.add_row("steps", f"{summary['steps']} in {formatting.duration(summary['seconds'])}")
+        if summary.get("stopped_by"):
+            table.add_row("stopped by", summary["stopped_by"])
+        table.add_row("trainable weights", f"{summary['parameters']:,}")
+    table.add_row("run folder", Text(atomic_io.readable(summary["folder"])))  # may look like markup
+    return table
+
+
+def checks(results: Sequence[Any]) -> Table:
+    """Show each error of the self-test beside its tolerance.
+
+    Args:
+        results: What was checked. A check that failed has a row for each size that it failed for;
+            one that passed has one, for the size that came nearest to the tolerance.
+    """
+    table = Table(title="rotation-check", title_justify="left")
+    table.add_column("check", overflow="fold")
+    table.add_column("dtype")
+    table.add_column("H", justify="right")
+    table.add_column("error", justify="right", no_wrap=True)
+    table.add_column("tolerance", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for result in results:
+        groups.setdefault((result.check, result.dtype), []).append(result)
+    for group in groups.values():
+        nearest = max(group, key=lambda check: check.error / check.tolerance)
+        for check in [check for check in group if not check.passed] or [nearest]:
+            verdict = "[green]ok[/]" if check.passed else "[red]FAILED[/]"
+            error, tolerance = f"{check.error:.1e}", f"{check.tolerance:.1e}"
+            table.add_row(check.check, check.dtype, str(check.dim), error, tolerance, verdict)
+    sizes = ", ".join(str(size) for size in sorted({result.dim for result in results}))
+    table.caption = f"checked for H = {sizes}; a row is for the size nearest to its tolerance"
+    table.caption_justify = "left"
+    return table
+
+
+def model(summary: ModelSummary) -> Table:
+    """Show the layers of a preset's model, cells that are part of one indented."""
+    table = Table(
+        title=f"{summary.preset}: {summary.weights:,} trainable weights", title_justify="left"
+    )
+    table.add_column("layer", overflow="fold")
+    table.add_column("kind", overflow="fold")
+    table.add_column("output", overflow="fold")
+    table.add_column("weights", justify="right", no_wrap=True)
+    for layer in summary.layers:
+        _add_layer(table, layer, "")
+        for part in layer.parts:
+            _add_layer(table, part, "  ")
+    if summary.symbols is not None:
+        table.caption = (
+            f"for {summary.symbols} symbols, as Penn Treebank has them; another text may have more"
+        )
+        table.caption_justify = "left"
+    return table
+
+
+def _add_layer(table: Table, layer: LayerSummary, indent: str) -> None:
+    shape = f"[{', '.join(map(str, layer.output_shape))}]"
+    table.add_row(indent + layer.name, layer.kind, Text(shape), f"{layer.weights:,}")
+
+
+def exported(found: Export) -> Table:
+    """Show the model that an export wrote."""
+    title = f"{found.task} with {found.cell} as {found.format}"
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_row("written", Text(atomic_io.readable(found.path)))
+    table.add_row("size", f"{found.bytes / 1e6:.2f} MB")
+    table.add_row("weights of step", str(found.weights_of_step))
+    for name, tensors in (("input", found.inputs), ("output", found.outputs)):
+        for tensor in tensors:
+            sizes = ", ".join("any" if size is None else str(size) for size in tensor.shape)
+            table.add_row(name, Text(f"{tensor.name} [{sizes}] {tensor.dtype}"))
+    difference = f"{found.largest_difference:.1e} at most, on {found.examples_compared}"
+    table.add_row("read again, differs by", f"{difference} examples")
+    return table
+
+
+def imported(found: ImportedCell) -> Table:
+    """Show the weights imported from a checkpoint, with their names there."""
+    title = f"{found.cell} of {found.scope or found.checkpoint}"
+    table = Table(title=Text(atomic_io.readable(title)), show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_row("written", Text(atomic_io.readable(found.path)))
+    table.add_row("sizes", f"{found.features} features, {found.units} units")
+    for name, theirs in found.variables.items():
+        table.add_row(name, Text(", ".join(theirs)))
+    return table
+
+
+def presets(rows: Iterable[PresetRow]) -> Table:
+    """Show the presets with task and description."""
+    table = Table(title="presets", title_justify="left")
+    table.add_column("name", no_wrap=True)
+    table.add_column("task")
+    table.add_column("description", overflow="fold")
+    for row in rows:
+        table.add_row(row.name, row.task, row.description)
+    return table

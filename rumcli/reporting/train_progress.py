@@ -1,0 +1,156 @@
+"""Listeners to a run: live in a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console, Group
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from rumcli.reporting import formatting
+from rumcli.reporting.live_display import Lines, Picture
+from rumcli.reporting.throughput import Window
+from rumcli.training.listeners import Listener, Plan
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def listener(console: Console, quiet: bool, live: bool) -> Listener:
+    """Choose how to follow a run.
+
+    Args:
+        console: Where to write.
+        quiet: Whether to say nothing but warnings.
+        live: Whether the console is a terminal that can redraw lines.
+    """
+    kind = QuietProgress if quiet else LiveProgress if live else PlainProgress
+    return kind(console)
+
+
+class QuietProgress(Lines, Listener):
+    """Only warnings."""
+
+    def warned(self, message: str) -> None:
+        """Print a warning."""
+        self._warn(message)
+
+
+class PlainProgress(QuietProgress):
+    """One line at each evaluation, and one every ten seconds between them."""
+
+    _plan: Plan
+    _window: Window
+    _last_line: float
+
+    def started(self, plan: Plan) -> None:
+        """Print what will be run."""
+        self._plan = plan
+        self._window = Window(plan.first_step, plan.steps)
+        self._last_line = 0.0
+        self._say(_headline(plan))
+
+    def stepped(self, step: int, logs: dict[str, float]) -> None:
+        """Print a line if the last one was long ago."""
+        self._window.add(step, logs)
+        if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            parts = [_figures(self._plan, self._window), _pace(self._window)]
+            self._line(step, ", ".join(part for part in parts if part))
+
+    def evaluated(self, record: dict[str, Any]) -> None:
+        """Print the evaluation."""
+        self._line(record["step"], _evaluation(self._plan, record))
+        self._window.pause()
+
+    def testing(self) -> None:
+        """Say that the test split is evaluated."""
+        self._say("evaluating the test split")
+
+    def _line(self, step: int, text: str) -> None:
+        self._last_line = time.monotonic()
+        self._say(f"step {step}/{self._plan.steps}: {text}")
+
+
+class LiveProgress(PlainProgress):
+    """A bar and the latest figures at the bottom, the evaluations above."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._bottom = Picture(console)
+
+    def started(self, plan: Plan) -> None:
+        """Print what will be run and show the bar."""
+        super().started(plan)
+        self._draw("building the graph")
+        self._bottom.start()
+
+    def stepped(self, step: int, logs: dict[str, float]) -> None:
+        """Show the figures."""
+        self._window.add(step, logs)
+        self._draw(_pace(self._window), _figures(self._plan, self._window))
+
+    def testing(self) -> None:
+        """Say that the test split is evaluated."""
+        self._draw("evaluating the test split")
+
+    def ended(self) -> None:
+        """Take the bar away."""
+        self._bottom.remove()
+
+    def _draw(self, activity: str, figures: str = "") -> None:
+        self._bottom.change(self._picture(activity, figures))
+
+    def _picture(self, activity: str, figures: str) -> Group:
+        bar = Table.grid(padding=(0, 1), expand=True)
+        bar.add_column(no_wrap=True)
+        bar.add_column(ratio=1)
+        bar.add_column(no_wrap=True, justify="right")
+        bar.add_row(
+            f"step {self._window.step}/{self._plan.steps}",
+            ProgressBar(total=self._plan.steps, completed=self._window.step),
+            activity,
+        )
+        return Group(bar, Text(figures)) if figures else Group(bar)
+
+
+def _headline(plan: Plan) -> str:
+    begin = f"from step {plan.first_step} " if plan.first_step else ""
+    return (
+        f"{plan.task} with {plan.cell}, {plan.parameters:,} weights, {begin}to step {plan.steps}; "
+        f"{plan.reference.label} {formatting.metric_name(plan.monitor)} "
+        f"{formatting.value(plan.monitor, plan.reference.baseline)}; run folder {plan.folder}"
+    )
+
+
+def _figures(plan: Plan, window: Window) -> str:
+    values = _values(plan, {name: window.mean(name) for name in _shown(plan)})
+    if plan.steps_per_pass is None:
+        return values
+    last, passes = max(window.step - 1, 0), -(-plan.steps // plan.steps_per_pass)
+    return f"pass {last // plan.steps_per_pass + 1}/{passes}, {values}"
+
+
+def _evaluation(plan: Plan, record: dict[str, Any]) -> str:
+    values = {name: record[f"val_{name}"] for name in _shown(plan)}
+    return f"validation {_values(plan, values)}"
+
+
+def _shown(plan: Plan) -> tuple[str, ...]:
+    # Bits per character are the loss in another unit.
+    return (plan.metric,) if plan.metric == "bits_per_character" else ("loss", plan.metric)
+
+
+def _values(plan: Plan, values: dict[str, float]) -> str:
+    shown = [
+        f"{formatting.metric_name(name)} {formatting.value(name, values[name])}" for name in values
+    ]
+    return ", ".join([*shown, formatting.distance(plan.reference, values[plan.monitor])])
+
+
+def _pace(window: Window) -> str:
+    pace, left = window.steps_per_second, window.seconds_left
+    if pace is None or left is None:
+        return ""
+    return f"{formatting.significant(pace, 3)} steps/s, {formatting.duration(left)} left"

@@ -1,0 +1,1 @@
+"""Generators of bAbI stories, one module for each family of subtasks."""

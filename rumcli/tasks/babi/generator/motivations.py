@@ -1,0 +1,69 @@
+"""People with a state that explains where they go and what they get: agents' motivations (20)."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from rumcli.tasks.babi.story import Line, Question, Statement, Story
+
+_PEOPLE = ("Antoine", "Jason", "Sumit", "Yann")
+# By state: where it makes one go, and what one gets there.
+_GOALS = {
+    "bored": ("garden", "football"),
+    "hungry": ("kitchen", "apple"),
+    "thirsty": ("kitchen", "milk"),
+    "tired": ("bedroom", "pajamas"),
+}
+_GO = ("journeyed", "moved", "travelled", "went", "went back")
+_GET = ("got", "grabbed", "picked up", "took")
+
+
+@dataclass(slots=True)
+class _Agent:
+    """A person; `line` is that of the statement with the state, `None` before it."""
+
+    name: str
+    state: str
+    line: int | None = None
+    is_there: bool = False
+
+
+def agents_motivations(draw: random.Random) -> Story:
+    """Make a story of subtask 20: all have a state, go, and get what is not yet taken.
+
+    Any of those who can do something comes next; after each statement there is a question.
+    """
+    left = [_Agent(name, draw.choice(tuple(_GOALS))) for name in _PEOPLE]
+    taken: set[str] = set()
+    lines: list[Line] = []
+    while left:
+        agent = draw.choice(left)
+        lines += _next(draw, agent, len(lines) + 1, taken)
+        left = [one for one in left if not (one.is_there and one.state in taken)]
+    return Story(tuple(lines))
+
+
+def _next(
+    draw: random.Random, agent: _Agent, line: int, taken: set[str]
+) -> tuple[Statement, Question]:
+    """Return what an agent does next, in that line, and the question about it."""
+    name, state = agent.name, agent.state
+    person = name.lower()
+    place, thing = _GOALS[state]
+    if agent.line is None:
+        agent.line = line
+        statement = f"{name} is {state}."
+        question = Question(f"Where will {person} go?", place, (line,))
+    elif not agent.is_there:
+        agent.is_there = True
+        statement = f"{name} {draw.choice(_GO)} to the {place}."
+        question = Question(f"Why did {person} go to the {place}?", state, (agent.line,))
+    else:
+        taken.add(state)
+        statement = f"{name} {draw.choice(_GET)} the {thing} there."
+        question = Question(f"Why did {person} get the {thing}?", state, (agent.line,))
+    return Statement(statement), question
+
+
+MAKE = {20: agents_motivations}

@@ -1,0 +1,122 @@
+"""A small world: four people who move about, and three objects that they get, drop and give.
+
+What can happen at any moment depends on the state alone. Nothing is worded here.
+"""
+
+from __future__ import annotations
+
+import random
+from enum import Enum
+from typing import NamedTuple
+
+from rumcli.tasks.babi.generator.random_choice import pick
+
+# The order of people and objects counts where they give: see `World.happen`.
+PEOPLE = ("John", "Mary", "Sandra", "Daniel")
+GIVERS = ("Mary", "Fred", "Bill", "Jeff")
+TOWNSPEOPLE = ("Bill", "Fred", "Julie", "Mary")
+PLACES = ("bathroom", "bedroom", "garden", "hallway", "kitchen", "office")
+TOWN = ("bedroom", "cinema", "kitchen", "office", "park", "school")
+OBJECTS = ("apple", "football", "milk")
+
+
+class Deed(Enum):
+    """What someone can do."""
+
+    MOVE = "move"
+    GET = "get"
+    DROP = "drop"
+    GIVE = "give"
+
+
+class Event(NamedTuple):
+    """Something that happened: `what` is the place of a move, or else the object."""
+
+    deed: Deed
+    person: str
+    what: str
+    receiver: str = ""
+
+
+class World:
+    """Who is where, and who holds what; places at the start are drawn, and nobody holds anything.
+
+    Args:
+        rng: Where all draws come from.
+        people: Who is there.
+        giving: Whether people give each other objects.
+
+    Attributes:
+        place: Where each person is.
+        lying: Where each object that nobody holds lies.
+        held: What each person holds.
+    """
+
+    def __init__(self, rng: random.Random, people: tuple[str, ...], giving: bool = False) -> None:
+        self._rng = rng
+        self._people = people
+        self._deeds = 4 if giving else 3
+        self.place = {person: pick(rng, PLACES) for person in people}
+        self.lying = {thing: pick(rng, PLACES) for thing in OBJECTS}
+        self.held: dict[str, list[str]] = {person: [] for person in people}
+
+    def happen(self) -> Event:
+        """Let something happen.
+
+        A person and a deed are drawn until they are possible, so that someone with nothing to get
+        or drop acts less often. As in the published files, if anybody can give anything, a giving
+        is possible whoever was drawn: of the first object that can be given, to the first person
+        who can have it.
+        """
+        while True:
+            person = pick(self._rng, self._people)
+            event = self._try(int(self._rng.random() * self._deeds), person)
+            if event is not None:
+                return event
+
+    def _try(self, deed: int, person: str) -> Event | None:
+        if deed == 0:
+            return self._move(person)
+        if deed == 1:
+            return self._get(person)
+        if deed == 2:
+            return self._drop(person)
+        return self._give()
+
+    def _move(self, person: str) -> Event | None:
+        place = pick(self._rng, PLACES)
+        if place == self.place[person]:
+            return None
+        self.place[person] = place
+        return Event(Deed.MOVE, person, place)
+
+    def _get(self, person: str) -> Event | None:
+        here = self.place[person]
+        things = [thing for thing, place in self.lying.items() if place == here]
+        if not things:
+            return None
+        thing = pick(self._rng, things)
+        del self.lying[thing]
+        self.held[person].append(thing)
+        return Event(Deed.GET, person, thing)
+
+    def _drop(self, person: str) -> Event | None:
+        things = self.held[person]
+        if not things:
+            return None
+        thing = pick(self._rng, things)
+        things.remove(thing)
+        self.lying[thing] = self.place[person]
+        return Event(Deed.DROP, person, thing)
+
+    def _give(self) -> Event | None:
+        for thing in OBJECTS:
+            if thing in self.lying:
+                continue
+            giver = next(person for person in self._people if thing in self.held[person])
+            for receiver in self._people:
+                if receiver != giver and self.place[receiver] == self.place[giver]:
+                    self.held[giver].remove(thing)
+                    self.held[receiver].append(thing)
+                    return Event(Deed.GIVE, giver, thing, receiver)
+        return None

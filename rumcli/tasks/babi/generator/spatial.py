@@ -1,0 +1,145 @@
+"""Places and shapes on a grid: two-arg-relations (4), positional reasoning (17), path finding (19).
+
+A story says, pair by pair, where neighbors lie. Only what it says connects them: in path finding
+two places that nobody joins may come to lie at the same spot.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from rumcli.tasks.babi.story import Question, Statement, Story
+
+_PLACES = ("bathroom", "bedroom", "garden", "hallway", "kitchen", "office")
+_SHAPES = (
+    "blue square",
+    "pink rectangle",
+    "red sphere",
+    "red square",
+    "triangle",
+    "yellow square",
+)
+# A direction is a number; the opposite one stands two further on.
+_COMPASS = ("north", "east", "south", "west")
+_SIDES = ("above", "to the right of", "below", "to the left of")
+_STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
+_POSITION_QUESTIONS = 8
+_DEAD_ENDS = 3
+
+
+def two_arg_relations(draw: random.Random) -> Story:
+    """Make a story of subtask 4: three places in a row, and which is next to which."""
+    end, middle, other_end = draw.sample(_PLACES, 3)
+    row = _Map()
+    direction = draw.randrange(4)
+    row.join(middle, direction, end)
+    row.join(middle, _opposite(direction), other_end)
+    told = list(row.told(draw))
+    line = draw.randrange(len(told))
+    place, towards, other = told[line]
+    if draw.random() < 0.5:
+        text = f"What is {_COMPASS[_opposite(towards)]} of the {other}?"
+    else:
+        text = f"What is the {other} {_COMPASS[towards]} of?"
+    return Story((*map(_compass_statement, told), Question(text, place, (line + 1,))))
+
+
+def positional_reasoning(draw: random.Random) -> Story:
+    """Make a story of subtask 17: two shapes beside a third, and how the two lie to each other."""
+    middle, *pair = draw.sample(_SHAPES, 3)
+    directions = draw.sample(range(4), 2)
+    shapes = _Map()
+    for shape, direction in zip(pair, directions, strict=True):
+        shapes.join(middle, direction, shape)
+    statements, line_of = [], {}
+    for shape, towards, other in shapes.told(draw):
+        statements.append(Statement(f"The {other} is {_SIDES[towards]} the {shape}."))
+        line_of[shape if other == middle else other] = len(statements)
+    where = dict(zip(pair, (_STEPS[direction] for direction in directions), strict=True))
+    questions = []
+    for _ in range(_POSITION_QUESTIONS):
+        one, other = draw.sample(pair, 2)
+        answer = draw.choice(("yes", "no"))
+        side = draw.choice(_sides(where[one], where[other], answer == "yes"))
+        text = f"Is the {one} {_SIDES[side]} the {other}?"
+        questions.append(Question(text, answer, (line_of[one], line_of[other])))
+    return Story((*statements, *questions))
+
+
+def path_finding(draw: random.Random) -> Story:
+    """Make a story of subtask 19: six places joined as a tree, and a way of two steps in it."""
+    start, middle, goal, *dead_ends = draw.sample(_PLACES, 3 + _DEAD_ENDS)
+    first, second = draw.randrange(4), draw.randrange(3)
+    second += second >= _opposite(first)  # any but the way back
+    places = _Map()
+    places.join(start, first, middle)
+    places.join(middle, second, goal)
+    for dead_end, (place, direction) in zip(
+        dead_ends, draw.sample(places.free(), _DEAD_ENDS), strict=True
+    ):
+        places.join(place, direction, dead_end)
+    told = list(places.told(draw))
+    pairs = [{place, other} for place, _, other in told]
+    question = Question(
+        f"How do you go from the {start} to the {goal}?",
+        f"{_COMPASS[first][0]},{_COMPASS[second][0]}",
+        (pairs.index({start, middle}) + 1, pairs.index({middle, goal}) + 1),
+    )
+    return Story((*map(_compass_statement, told), question))
+
+
+class _Map:
+    """Names, and what lies beside each of them in which direction."""
+
+    def __init__(self) -> None:
+        self._beside: dict[str, dict[int, str]] = {}
+
+    def join(self, one: str, direction: int, other: str) -> None:
+        """Put `other` beside `one`, in that direction as seen from there."""
+        self._beside.setdefault(one, {})[direction] = other
+        self._beside.setdefault(other, {})[_opposite(direction)] = one
+
+    def free(self) -> list[tuple[str, int]]:
+        """Return the names with each direction in which nothing lies beside them."""
+        return [
+            (name, direction)
+            for name, beside in self._beside.items()
+            for direction in range(4)
+            if direction not in beside
+        ]
+
+    def told(self, draw: random.Random) -> Iterator[tuple[str, int, str]]:
+        """Tell every pair of neighbors once, as a name, the direction to the other, the other.
+
+        The published stories tell them in this manner: any name, then any of its neighbors. So
+        the ends of a tree come sooner and more often first than its middle.
+        """
+        beside = [(name, tuple(others.items())) for name, others in self._beside.items()]
+        left = sum(len(others) for _, others in beside) // 2
+        told: set[tuple[str, str]] = set()
+        while left:
+            name, others = draw.choice(beside)
+            direction, other = draw.choice(others)
+            if (name, other) not in told:
+                told |= {(name, other), (other, name)}
+                left -= 1
+                yield name, direction, other
+
+
+def _opposite(direction: int) -> int:
+    return (direction + 2) % 4
+
+
+def _compass_statement(told: tuple[str, int, str]) -> Statement:
+    place, towards, other = told
+    return Statement(f"The {place} is {_COMPASS[_opposite(towards)]} of the {other}.")
+
+
+def _sides(one: tuple[int, int], other: tuple[int, int], true: bool) -> list[int]:
+    """Return the sides of `other` on which `one` lies, or those on which it does not."""
+    x, y = one[0] - other[0], one[1] - other[1]
+    return [side for side, (dx, dy) in enumerate(_STEPS) if (x * dx + y * dy > 0) == true]
+
+
+MAKE = {4: two_arg_relations, 17: positional_reasoning, 19: path_finding}

@@ -1,0 +1,191 @@
+"""A bAbI subtask: one answer to a question about a story.
+
+Word level, as in arXiv:1710.09537, section 4.3: the words of story and question, one after the
+other. Sentence level: a vector for each sentence; recurrent layers that read the sentences in turn
+forwards and backwards with the question beside each, the first one as it was asked, every further
+one as the layer below has changed it by then; and a question that looks back at the last one's
+outputs and the sentences.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import keras
+import numpy as np
+from keras import ops
+
+from rumcli.config import BabiConfig, RunConfig, Split
+from rumcli.models.attention import Attention, Question, SentenceEncoder
+from rumcli.models.bucketed_rnn import Trimmed, lengths_for
+from rumcli.models.builders import compile_model, dropout, logits, numbered, recurrent, through
+from rumcli.models.embedding import OneHotEmbedding
+from rumcli.tasks.babi import vectorize
+from rumcli.tasks.babi.bucket_sampler import Passes
+from rumcli.tasks.babi.dataset import Stories
+from rumcli.tasks.babi.task_names import name_of
+from rumcli.tasks.base import Batch, Task
+from rumcli.tasks.baseline import Reference
+
+_EVALUATION_BATCH = 100
+_ATTENTION = "attention"
+
+
+class Babi(Task):
+    """Loss: cross-entropy of the answer, in nats.
+
+    Args:
+        config: The run's configuration.
+        stories: The questions. Without them, there is a model but no data.
+    """
+
+    metric = "accuracy"
+    monitor = "accuracy"
+    counted = "questions"
+
+    def __init__(self, config: RunConfig, stories: Stories) -> None:
+        super().__init__(config)
+        self.stories = stories
+        self._inputs = {split: self._arrays(split) for split in stories.questions}
+        self._answers = {
+            split: vectorize.answers(asked, stories.words, stories.source)
+            for split, asked in stories.questions.items()
+        }
+        if Split.TRAIN in self._inputs:
+            sizes = self._sizes(Split.TRAIN)
+            self._passes = Passes(sizes, config.train.batch_size, config.seed)
+
+    @property
+    def reference(self) -> Reference:
+        """The accuracy of the most frequent answer of training, and 1."""
+        return Reference("majority", baseline=self.stories.majority, solved=1.0)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The subtask, by number and by name, and whether words or sentences are its steps."""
+        number = cast(int, self._task.subtask)
+        return {"subtask": number, "subtask_name": name_of(number), "level": self._task.level}
+
+    @property
+    def source(self) -> str:
+        """Where the stories are from."""
+        return self.stories.source
+
+    @property
+    def steps_per_pass(self) -> int:
+        """The number of batches of all training questions."""
+        return self._passes.batches
+
+    def training_batch(self, step: int) -> Batch:
+        """Make the batch of a training step."""
+        return self._batch(Split.TRAIN, self._passes.batch(step))
+
+    def batches_in(self, split: Split) -> int:
+        """Return the number of batches of an evaluation split."""
+        return -(-self.count_in(split) // _EVALUATION_BATCH)
+
+    def evaluation_batch(self, split: Split, number: int) -> Batch:
+        """Make one batch of an evaluation split, whose questions are in the order of the data."""
+        start = number * _EVALUATION_BATCH
+        numbers = np.arange(start, min(start + _EVALUATION_BATCH, self.count_in(split)))
+        return self._batch(split, numbers)
+
+    def count_in(self, split: Split) -> int:
+        """Return the number of questions of a split."""
+        return len(self._answers[split])
+
+    def model(self) -> keras.Model:
+        """Make the compiled model, to logits `[B, A]`, A the number of answers."""
+        inputs, value = self._by_words() if self._task.level == "words" else self._by_sentences()
+        classes = len(self.stories.words.answers)
+        value = through(logits(self.config, classes, kernel_initializer="glorot_uniform"), value)
+        model = keras.Model(inputs, value, name=self.config.task.name)
+        metric = keras.metrics.SparseCategoricalAccuracy(name=self.metric)
+        compile_model(model, self.config, [metric])
+        return model
+
+    def spell(self, inputs: Any, row: int) -> list[str]:
+        """Write the words, or the sentences; nothing for padding."""
+        words = ("", *self.stories.words.words)
+        if self._task.level == "words":
+            return [words[number] for number in inputs["words"][row]]
+        sentences = inputs["sentences"][row]
+        return [" ".join(words[number] for number in one if number) for one in sentences]
+
+    def with_attention(self, model: keras.Model) -> keras.Model:
+        """Return a model of the same weights whose outputs are logits, and attention if it has any.
+
+        The latter is `[B, looks, S]`, over the places of the sentences, the last ones at the end.
+        """
+        outputs = [model.output]
+        if self._task.level == "sentences":
+            outputs.append(model.get_layer(_ATTENTION).output[1])
+        return keras.Model(model.inputs, outputs)
+
+    def _by_words(self) -> tuple[Any, Any]:
+        length = self.stories.sizes.words
+        symbols = keras.Input((length,), dtype="int32", name="words")
+        value = OneHotEmbedding(self._word_count, self._task.embedding, name="embedding")(symbols)
+        for number, cell in enumerate(recurrent(self.config, every_step=False), 1):
+            value = self._over(cell)(value, symbols != 0)
+            value = dropout(self.config, number)(value)
+        return {"words": symbols}, value
+
+    def _by_sentences(self) -> tuple[Any, Any]:
+        sizes = self.stories.sizes
+        sentences = keras.Input((sizes.sentences, sizes.sentence), dtype="int32", name="sentences")
+        asked = keras.Input((sizes.sentence,), dtype="int32", name="question")
+        encode = SentenceEncoder(self._word_count, self._task.embedding, name="sentence")
+        there = ops.any(sentences != 0, axis=-1)
+        vectors, question = encode(sentences), encode(asked)
+        value, asked_here = vectors, ops.expand_dims(question, 1)
+        for number, cell in enumerate(recurrent(self.config, every_step=True), 1):
+            if number > 1:
+                asked_here = keras.layers.Dense(
+                    self._task.embedding, name=numbered("asked", number)
+                )(value)
+            value = Question(name=numbered("question_beside", number))(vectors, asked_here)
+            value = self._over(cell, backwards=number % 2 == 0)(value, there)
+            value = dropout(self.config, number)(value)
+        units = self.config.cell.units
+        question = keras.layers.Dense(units, activation="tanh", name="asked")(question)
+        memories = ops.concatenate([value, vectors], axis=-1)
+        look = Attention(self._task.looks, units, memories.shape[-1], name=_ATTENTION)
+        value, _ = look(memories, question, there)
+        return {"sentences": sentences, "question": asked}, value
+
+    def _over(self, cell: keras.layers.RNN, backwards: bool = False) -> Trimmed:
+        known = [split for split in self.stories.questions if split == Split.TRAIN]
+        sizes = [int(size) for split in known for size in self._sizes(split)]
+        longest = self.stories.sizes
+        most = longest.words if self._task.level == "words" else longest.sentences
+        return Trimmed(cell, lengths_for([*sizes, most]), backwards, name=cell.name)
+
+    @property
+    def _word_count(self) -> int:
+        return len(self.stories.words.words) + 1  # with padding
+
+    def _arrays(self, split: str) -> dict[str, np.ndarray]:
+        asked, words = self.stories.questions[split], self.stories.words
+        sizes, source = self.stories.sizes, self.stories.source
+        if self._task.level == "words":
+            return {"words": vectorize.word_rows(asked, words, sizes.words, source)}
+        sentences, question = vectorize.sentence_tables(asked, words, sizes, source)
+        return {"sentences": sentences, "question": question}
+
+    def _sizes(self, split: str) -> np.ndarray:
+        """Return the number of steps of each question."""
+        asked = self.stories.questions[split]
+        if self._task.level == "words":
+            return np.array([vectorize.word_count(one) for one in asked])
+        return np.array([len(one.statements) for one in asked])
+
+    def _batch(self, split: str, numbers: np.ndarray) -> Batch:
+        inputs = {
+            name: array[numbers].astype(np.int32) for name, array in self._inputs[split].items()
+        }
+        return inputs, self._answers[split][numbers]
+
+    @property
+    def _task(self) -> BabiConfig:
+        return cast(BabiConfig, self.config.task)

@@ -1,0 +1,1 @@
+"""Character-level language modeling: corpus, dataset, task and sampling."""

@@ -1,0 +1,186 @@
+"""Characters as a task: each character of a text predicted from those before it.
+
+Truncated back-propagation through time over parallel streams, with the state carried from window to
+window. Sources: arXiv:1710.09537, and arXiv:1705.08639, whose settings that has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+import keras
+import numpy as np
+
+from rumcli.config import CharactersConfig, RunConfig, Split
+from rumcli.models.builders import compile_model, dropout, logits, recurrent, through
+from rumcli.models.embedding import OneHotEmbedding
+from rumcli.models.explicit_state_rnn import Continued
+from rumcli.models.stateful_rnn import Carried
+from rumcli.tasks.base import Batch, Task
+from rumcli.tasks.baseline import Reference
+from rumcli.tasks.char_lm.bptt import Windows
+from rumcli.tasks.char_lm.dataset import Text
+
+# The test text of Penn Treebank by FS-RUM-2, in bits per character: arXiv:1710.09537.
+_PUBLISHED = 1.189
+_LARGEST_EXPONENT = 700.0  # of e, in a float
+_AFTER = "_after"  # ends the name of a state that comes out of a model for inference
+
+
+class Characters(Task):
+    """Loss: mean cross-entropy of a character, in nats.
+
+    Args:
+        config: The run's configuration.
+        text: The text. Without its classes, there is a model but no data.
+    """
+
+    metric = "bits_per_character"
+    monitor = "bits_per_character"
+    counted = "characters"
+
+    def __init__(self, config: RunConfig, text: Text) -> None:
+        super().__init__(config)
+        self.text = text
+        self._windows = {
+            split: Windows(
+                classes,
+                config.train.batch_size if split == Split.TRAIN else self._task.evaluation_streams,
+                self._task.length,
+            )
+            for split, classes in text.classes.items()
+        }
+
+    @property
+    def reference(self) -> Reference:
+        """The entropy of the training text's symbols, each by itself, and 0."""
+        published = _PUBLISHED if self.text.is_penn_treebank else None
+        return Reference("unigram", self.text.unigram_entropy, solved=0.0, published=published)
+
+    @property
+    def source(self) -> str:
+        """Where the text is from."""
+        return self.text.source
+
+    @property
+    def steps_per_pass(self) -> int:
+        """The number of windows in the training text."""
+        return self._windows[Split.TRAIN].windows_per_pass
+
+    def training_batch(self, step: int) -> Batch:
+        """Make the next window of every stream; after the last come the first ones again."""
+        symbols, targets = self._windows[Split.TRAIN].training_window(step)
+        return self._inputs(symbols, step % self.steps_per_pass == 0), targets
+
+    def batches_in(self, split: Split) -> int:
+        """Return the number of windows of an evaluation split."""
+        return self._windows[split].evaluation_windows
+
+    def evaluation_batch(self, split: Split, number: int) -> Batch:
+        """Make one window of every stream, with weights.
+
+        What lies behind the end of a stream has weight 0. The others' weight is such that the mean
+        over all places of all windows, which Keras takes, is the mean over the characters.
+        """
+        symbols, targets, there = self._windows[split].evaluation_window(number)
+        places = self.batches_in(split) * there.size
+        weights = there * np.float32(places / self.count_in(split))
+        return self._inputs(symbols, number == 0), targets, weights
+
+    def count_in(self, split: Split) -> int:
+        """Return the number of characters that are predicted: all but the first."""
+        return len(self.text.classes[split]) - 1
+
+    def spell(self, inputs: Any, row: int) -> list[str]:
+        """Write the characters; a byte that is none by itself becomes U+FFFD."""
+        decode = self.text.vocabulary.decode
+        return [decode([number]).decode(errors="replace") for number in inputs["symbols"][row]]
+
+    def complete(self, measured: Mapping[str, float]) -> dict[str, float]:
+        """Add bits per character and perplexity."""
+        found = dict(measured)
+        for prefix in ("", "val_"):
+            if (loss := measured.get(f"{prefix}loss")) is not None:
+                found[f"{prefix}{self.metric}"] = loss / math.log(2)
+                found[f"{prefix}perplexity"] = math.exp(min(loss, _LARGEST_EXPONENT))
+        return found
+
+    def model(self) -> keras.Model:
+        """Make the compiled model, from windows `[S, L]` to logits `[S, L, V]`.
+
+        The published loss is the sum over the window, and so is that on which the optimizer acts.
+        """
+        task = self._task
+        symbols = keras.Input((task.length,), dtype="int32", name="symbols")
+        begins = keras.Input((), name="begins")
+        size = self.text.vocabulary.size
+        value = OneHotEmbedding(size, task.embedding, name="embedding")(symbols)
+        value = dropout(self.config, 1)(value)
+        for number, cell in enumerate(recurrent(self.config, True, return_state=True), 1):
+            streams = (self.config.train.batch_size, task.evaluation_streams)
+            value = Carried(cell, *streams, name=cell.name)(value, begins)
+            value = dropout(self.config, number + 1)(value)
+        value = through(logits(self.config, size, kernel_initializer="orthogonal"), value)
+        model = keras.Model(
+            {"symbols": symbols, "begins": begins}, value, name=self.config.task.name
+        )
+        compile_model(model, self.config, metrics=[], summed_over=task.length)
+        return model
+
+    def for_inference(self, model: keras.Model) -> keras.Model:
+        """Return a model of windows `[B, L]`, of any B and L, whose states go in and come out.
+
+        It returns, by name, the logits and the states. Where `begins` is not zero, a text begins,
+        and the states that go in do not count.
+        """
+        symbols = keras.Input((None,), dtype="int32", name="symbols")
+        begins = keras.Input((), name="begins")
+        inputs, outputs, value = {"symbols": symbols, "begins": begins}, {}, symbols
+        for layer in model.layers:
+            if isinstance(layer, Carried):
+                states = _state_inputs(layer)
+                value, *after = Continued(layer.layer, name=layer.name)(
+                    value, begins, list(states.values())
+                )
+                inputs.update(states)
+                outputs.update({name + _AFTER: s for name, s in zip(states, after, strict=True)})
+            elif not isinstance(layer, keras.layers.InputLayer):
+                value = layer(value)
+        return keras.Model(inputs, {"logits": value, **outputs}, name=model.name)
+
+    def inference_inputs(
+        self, model: keras.Model, inputs: Any, before: Mapping[str, np.ndarray] | None
+    ) -> dict[str, np.ndarray]:
+        """Add the states: those that came out of the window before."""
+        states = {name: spec for name, spec in model.input.items() if name not in inputs}
+        if before is None:
+            streams = len(inputs["symbols"])
+            found = {
+                name: np.zeros((streams, *spec.shape[1:]), spec.dtype)
+                for name, spec in states.items()
+            }
+        else:
+            found = {name: before[name + _AFTER] for name in states}
+        return {**inputs, **found}
+
+    def _inputs(self, symbols: np.ndarray, begins: bool) -> dict[str, np.ndarray]:
+        return {
+            "symbols": symbols,
+            "begins": np.full(len(symbols), begins, dtype=np.float32),
+        }
+
+    @property
+    def _task(self) -> CharactersConfig:
+        return cast(CharactersConfig, self.config.task)
+
+
+def _state_inputs(carried: Carried) -> dict[str, Any]:
+    """Make an input for each state of a layer, by name: `cell_state_1`, `cell_state_2`."""
+    states = carried.layer.get_initial_state(1)
+    return {
+        name: keras.Input(state.shape[1:], dtype=state.dtype, name=name)
+        for number, state in enumerate(states, 1)
+        for name in [f"{carried.name}_state_{number}"]
+    }

@@ -1,0 +1,74 @@
+"""Copying memory as a task: cross-entropy at every step, accuracy on the ten recalled symbols."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import keras
+from keras import ops
+
+from rumcli.config import CopyingConfig, Split
+from rumcli.models.builders import classifier, compile_model
+from rumcli.tasks.baseline import Reference
+from rumcli.tasks.copying import data as copying_data
+from rumcli.tasks.example_task import Examples, ExampleTask
+
+
+class Copying(ExampleTask):
+    """Loss: mean cross-entropy over all T + 20 steps, in nats."""
+
+    metric = "symbol_accuracy"
+    monitor = "loss"
+
+    @property
+    def reference(self) -> Reference:
+        """The loss of a model that knows when to answer, but not what: 10 ln 8/(T + 20)."""
+        memoryless = copying_data.SYMBOLS * math.log(copying_data.ALPHABET) / self._length
+        return Reference("memoryless", baseline=memoryless, solved=0.0)
+
+    def examples(self, split: Split, start: int, count: int) -> Examples:
+        """Make inputs and targets, both `[n, T + 20]`."""
+        batch = copying_data.examples(self.config.seed, split, start, count, self._task.delay)
+        return batch.inputs, batch.targets
+
+    def examples_in(self, split: Split) -> int | None:
+        """Return the number of examples; training makes new ones for every step."""
+        sizes = {
+            Split.VALIDATION: self._task.validation_examples,
+            Split.TEST: self._task.test_examples,
+        }
+        return sizes.get(split)
+
+    def spell(self, inputs: Any, row: int) -> list[str]:
+        """Write digits for the symbols, a dot for a blank, and an arrow for the marker."""
+        others = {copying_data.BLANK: "·", copying_data.MARKER: "→"}
+        return [others.get(int(symbol), str(symbol)) for symbol in inputs[row]]
+
+    def model(self) -> keras.Model:
+        """Make the compiled model, from `[B, T + 20]` to logits `[B, T + 20, 9]`."""
+        model = classifier(
+            self.config,
+            length=self._length,
+            input_classes=copying_data.INPUT_CLASSES,
+            output_classes=copying_data.OUTPUT_CLASSES,
+            every_step=True,
+        )
+        metric = keras.metrics.MeanMetricWrapper(_recalled, name=self.metric)
+        compile_model(model, self.config, [metric])
+        return model
+
+    @property
+    def _task(self) -> CopyingConfig:
+        return cast(CopyingConfig, self.config.task)
+
+    @property
+    def _length(self) -> int:
+        return self._task.delay + 2 * copying_data.SYMBOLS
+
+
+def _recalled(targets, logits):
+    """Return 1 where a recalled symbol is right, else 0: `[B, 10]`."""
+    last = slice(-copying_data.SYMBOLS, None)
+    answers = ops.argmax(logits[:, last], axis=-1)
+    return ops.cast(ops.equal(ops.cast(targets[:, last], answers.dtype), answers), "float32")

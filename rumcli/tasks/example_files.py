@@ -1,0 +1,82 @@
+"""Examples in files that other programs read, made and written chunk by chunk.
+
+npz: two arrays. jsonl: one object a line. txt: one example a line, inputs, a tab, targets.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from rumcli.tasks.copying import data as copying_data
+from rumcli.tasks.recall import data as recall_data
+
+FORMATS = ("npz", "jsonl", "txt")
+_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The first `count` examples of a split of a task; see the task's own module for the shapes."""
+
+    task: str
+    seed: int
+    split: str
+    count: int
+    delay: int
+
+    def chunks(self) -> Iterator[dict[str, np.ndarray]]:
+        """Make the examples in portions of constant size."""
+        for start in range(0, self.count, _CHUNK):
+            size = min(_CHUNK, self.count - start)
+            make = copying_data.examples if self.task == "copying" else recall_data.examples
+            yield vars(make(self.seed, self.split, start, size, self.delay))
+
+
+def write(examples: Examples, name: str, file: IO[bytes]) -> None:
+    """Write examples to an open file.
+
+    Args:
+        examples: What to write.
+        name: One of `FORMATS`.
+        file: A binary file; for npz one that can seek.
+    """
+    if name == "npz":
+        _write_npz(examples, file)
+        return
+    line = _json_line if name == "jsonl" else _text_line
+    for chunk in examples.chunks():
+        rows = zip(*(array.tolist() for array in chunk.values()), strict=True)
+        file.write("".join(line(list(chunk), row) for row in rows).encode())
+
+
+def _write_npz(examples: Examples, file: IO[bytes]) -> None:
+    names = list(next(examples.chunks()))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:  # an entry at a time: the examples are made again for each
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                for number, chunk in enumerate(examples.chunks()):
+                    array = np.ascontiguousarray(chunk[name])
+                    if number == 0:
+                        _write_header(entry, array, examples.count)
+                    entry.write(array.tobytes())
+
+
+def _write_header(entry: IO[bytes], array: np.ndarray, count: int) -> None:
+    header = np.lib.format.header_data_from_array_1_0(array)
+    header["shape"] = (count, *array.shape[1:])
+    np.lib.format.write_array_header_1_0(entry, header)
+
+
+def _json_line(names: list[str], row: tuple) -> str:
+    return json.dumps(dict(zip(names, row, strict=True))) + "\n"
+
+
+def _text_line(names: list[str], row: tuple) -> str:
+    texts = [" ".join(map(str, part)) if isinstance(part, list) else str(part) for part in row]
+    return "\t".join(texts) + "\n"

@@ -1,0 +1,60 @@
+"""Associative recall: keys with values, two blanks, one of the keys; its value is the answer.
+
+Source of the task: Ba et al. 2016, arXiv:1610.06258, section 4.1, in the form of
+arXiv:1710.09537, section 4.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rumcli.data import counter_rng, splits
+
+BLANK = 0
+VALUES = 10
+
+
+@dataclass(frozen=True)
+class RecallBatch:
+    """`inputs [n, T + 3]` in 0–(T/2 + 10) and `answers [n]` in 0–9, both int32."""
+
+    inputs: np.ndarray
+    answers: np.ndarray
+
+
+def input_classes(delay: int) -> int:
+    """Return the number of different input symbols: the blank, T/2 keys and ten values."""
+    return 1 + delay // 2 + VALUES
+
+
+def examples(seed: int, split: str, start: int, count: int, delay: int) -> RecallBatch:
+    """Make consecutive examples.
+
+    Args:
+        seed: At least 0.
+        split: `"train"`, `"validation"` or `"test"`.
+        start: Number of the first example.
+        count: Number of examples, n.
+        delay: T ≥ 4, even. Inputs: the keys 1 … T/2, each once, in random order, and after each
+            its value, T/2 + 1 + (0 … 9); two blanks; the query.
+    """
+    pairs = delay // 2
+    words = counter_rng.words(seed, splits.stream_of(split), start, count, delay + 2)
+    keys = np.argsort(words[:, :pairs], axis=1, kind="stable").astype(np.int32)
+    values = counter_rng.below(words[:, pairs:delay], VALUES)
+    values = splits.complete(values, words[:, delay], VALUES, split)
+    query = counter_rng.below(words[:, delay + 1], pairs)
+    rows = np.arange(count)
+    inputs = np.full((count, delay + 3), BLANK, dtype=np.int32)
+    inputs[:, 0:delay:2] = keys + 1
+    inputs[:, 1:delay:2] = values + pairs + 1
+    inputs[:, -1] = keys[rows, query] + 1
+    return RecallBatch(inputs, values[rows, query])
+
+
+def split_of(batch: RecallBatch) -> list[str]:
+    """Tell to which split each example belongs."""
+    delay = batch.inputs.shape[1] - 3
+    return splits.split_of(batch.inputs[:, 1:delay:2] - delay // 2 - 1, VALUES)

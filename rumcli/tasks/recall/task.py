@@ -1,0 +1,66 @@
+"""Associative recall as a task: one answer of ten at the end of the sequence."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import keras
+
+from rumcli.config import RecallConfig, Split
+from rumcli.models.builders import classifier, compile_model
+from rumcli.tasks.baseline import Reference
+from rumcli.tasks.example_task import Examples, ExampleTask
+from rumcli.tasks.recall import data as recall_data
+
+
+class Recall(ExampleTask):
+    """Loss: cross-entropy of the answer, in nats."""
+
+    metric = "accuracy"
+    monitor = "accuracy"
+
+    @property
+    def reference(self) -> Reference:
+        """The accuracy of a guess, 1/10, and 1."""
+        return Reference("chance", baseline=1 / recall_data.VALUES, solved=1.0)
+
+    def examples(self, split: Split, start: int, count: int) -> Examples:
+        """Make inputs `[n, T + 3]` and answers `[n]`."""
+        batch = recall_data.examples(self.config.seed, split, start, count, self._task.delay)
+        return batch.inputs, batch.answers
+
+    def examples_in(self, split: Split) -> int:
+        """Return the number of examples; training goes through its own again and again."""
+        return {
+            Split.TRAIN: self._task.train_examples,
+            Split.VALIDATION: self._task.validation_examples,
+            Split.TEST: self._task.test_examples,
+        }[split]
+
+    def spell(self, inputs: Any, row: int) -> list[str]:
+        """Write the keys as k1, k2 and so on, their values as digits, and a dot for a blank."""
+        keys = self._task.delay // 2
+
+        def name(symbol: int) -> str:
+            if symbol == recall_data.BLANK:
+                return "·"
+            return f"k{symbol}" if symbol <= keys else str(symbol - keys - 1)
+
+        return [name(int(symbol)) for symbol in inputs[row]]
+
+    def model(self) -> keras.Model:
+        """Make the compiled model, from `[B, T + 3]` to logits `[B, 10]`."""
+        model = classifier(
+            self.config,
+            length=self._task.delay + 3,
+            input_classes=recall_data.input_classes(self._task.delay),
+            output_classes=recall_data.VALUES,
+            every_step=False,
+        )
+        metric = keras.metrics.SparseCategoricalAccuracy(name=self.metric)
+        compile_model(model, self.config, [metric])
+        return model
+
+    @property
+    def _task(self) -> RecallConfig:
+        return cast(RecallConfig, self.config.task)

@@ -1,0 +1,137 @@
+"""All twenty subtasks of bAbI, one run after the other, each in a folder of its own.
+
+The folder around them has the configuration of all, and at the end a summary.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from rumcli import output_dirs
+from rumcli.config import RunConfig
+from rumcli.json_schemas.results import SubtaskResult, SuiteSummary
+from rumcli.tasks.babi.task_names import SUBTASKS, name_of
+from rumcli.training import dataset_binding as materials
+from rumcli.training.listeners import Listener
+from rumcli.training.run_dir import CONFIG, RunFolder
+from rumcli.training.stop_signals import StopRequest
+from rumcli.training.trainer import train
+
+PASSED = 0.95  # the accuracy from which on a subtask counts as passed: arXiv:1502.05698
+_KEPT = ("accuracy", "loss", "questions", "weights_of_step", "steps", "seconds", "data")
+# Mean accuracies over the twenty subtasks, one model for each, which read word by word:
+# arXiv:1710.09537, section 4.3, from memory, unverified. The often quoted 49.2 % of an LSTM is for
+# 1,000 training questions (arXiv:1502.05698), not 10,000.
+PUBLISHED = {"GORU": 0.60, "RUM": 0.732}
+
+
+def of_subtask(run: RunConfig, number: int) -> RunConfig:
+    """Return the configuration of one of the subtasks."""
+    return run.model_copy(update={"task": run.task.model_copy(update={"subtask": number})})
+
+
+def folder_of(folder: RunFolder, number: int) -> RunFolder:
+    """Return the run folder of one of the subtasks."""
+    return RunFolder(folder.path / f"qa{number}")
+
+
+def train_all(
+    run: RunConfig,
+    folder: RunFolder,
+    listener: Callable[[int], Listener],
+    request: StopRequest,
+) -> dict[str, Any]:
+    """Train on every subtask that is not finished yet, and go on where one was stopped.
+
+    Args:
+        run: What to run; its task is that of bAbI with all subtasks.
+        folder: Where; holds the folders of the subtasks.
+        listener: Makes who hears of the progress of a subtask.
+        request: Asks for a stop.
+
+    Returns:
+        The summary, as in `summary.json`.
+
+    Raises:
+        RunStopped: If a signal asked for it; all is saved.
+        RunError: As `trainer.train` does.
+        ConfigError: If the stories of a subtask are missing or wrong.
+    """
+    summaries = [
+        _finished(run, folder, number) or _train_one(run, folder, number, listener, request)
+        for number in SUBTASKS
+    ]
+    found = summarize(run, folder, summaries)
+    with folder.writing():
+        folder.write_json("summary.json", found)
+    return found
+
+
+def check(run: RunConfig, folder: RunFolder | None) -> None:
+    """Read the stories of every subtask that is not finished, so that a mistake is told at once.
+
+    Raises:
+        ConfigError: If they are missing or wrong.
+    """
+    for number in SUBTASKS:
+        if folder is None or _finished(run, folder, number) is None:
+            place = folder_of(folder, number) if folder else None
+            materials.for_training(of_subtask(run, number), place)
+
+
+def summarize(run: RunConfig, folder: RunFolder, summaries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Put the results of all subtasks together."""
+    accuracies = [summary["accuracy"] for summary in summaries]
+    return SuiteSummary(
+        task=run.task.name,
+        cell=run.cell.name,
+        steps=run.train.steps,
+        seconds=round(sum(summary["seconds"] for summary in summaries), 3),
+        split=summaries[0]["split"],
+        mean_accuracy=sum(accuracies) / len(accuracies),
+        passed=sum(accuracy >= PASSED for accuracy in accuracies),
+        passed_from=PASSED,
+        published_means=PUBLISHED,
+        subtasks=[
+            SubtaskResult(
+                subtask=number,
+                name=name_of(number),
+                majority=summary["reference"]["level"],
+                **{key: summary[key] for key in _KEPT},
+            )
+            for number, summary in zip(SUBTASKS, summaries, strict=True)
+        ],
+        folder=str(folder.path),
+    ).to_dict()
+
+
+def _finished(run: RunConfig, folder: RunFolder, number: int) -> dict[str, Any] | None:
+    summary = folder_of(folder, number).finished(run)
+    return summary if summary and set(_KEPT) <= set(summary) else None
+
+
+def _train_one(
+    run: RunConfig,
+    folder: RunFolder,
+    number: int,
+    listener: Callable[[int], Listener],
+    request: StopRequest,
+) -> dict[str, Any]:
+    one = of_subtask(run, number)
+    path = folder_of(folder, number).path
+    output_dirs.check_own(path, "a run keeps its subtasks")
+    # What earlier models leave with the backend would grow from subtask to subtask.
+    keras.backend.clear_session()
+    with contextlib.ExitStack() as stack:
+        if (path / CONFIG).exists():
+            place = RunFolder.open(path)
+            stack.enter_context(place.held())
+            with place.writing():
+                place.write_config(one)
+        else:
+            place = stack.enter_context(RunFolder.claim(path, one))
+        return train(one, place, listener(number), request)

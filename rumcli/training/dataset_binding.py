@@ -1,0 +1,162 @@
+"""What the task of a run is about, if it is a text or stories, and what a run remembers of it.
+
+`vocabulary.json` in the run folder has the classes and what the splits were, so that a run never
+mistakes one text for another. Where texts and stories come from is in `dataset_loaders`. No Keras
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rumcli.config import RunConfig, Split
+from rumcli.data.splits import SPLITS
+from rumcli.errors import ConfigError, RunError
+from rumcli.tasks.char_lm.dataset import Text
+from rumcli.tasks.task_dataset import Material
+from rumcli.training import dataset_loaders
+from rumcli.training.dataset_loaders import Source
+from rumcli.training.run_dir import RunFolder
+
+NAME = "vocabulary.json"
+
+
+def for_training(run: RunConfig, folder: RunFolder | None) -> Material | None:
+    """Read what a run trains on; None if its task makes that itself.
+
+    Args:
+        run: The run.
+        folder: Where it goes on; None if it is new.
+
+    Raises:
+        ConfigError: If it is missing, can't be read, is too short, or not that of the run.
+        RunError: If what the folder remembers of it is missing or damaged.
+    """
+    source = dataset_loaders.of(run)
+    if source is None:
+        return None
+    remembered = _remembered(source, folder) if folder and _has_begun(folder) else None
+    found = _read(source, source.given, has_moved=remembered is not None)
+    if remembered is None:
+        material = source.make(found)
+    else:
+        _check_going_on(source, remembered, found)
+        material = remembered.reading(found, SPLITS)
+    source.check(material)
+    return material
+
+
+def check_going_on(run: RunConfig, folders: Iterable[RunFolder]) -> None:
+    """Make sure that runs go on with what they began with, which is read once.
+
+    Args:
+        run: Says where it is.
+        folders: Of runs of the same task and seed. One that has not begun may have anything, and
+            one whose record is missing or damaged is passed over.
+
+    Raises:
+        ConfigError: If it is missing, can't be read, or not that of one of the runs.
+    """
+    source, begun = dataset_loaders.of(run), [folder for folder in folders if _has_begun(folder)]
+    if source is None or not begun:
+        return
+    found = _read(source, source.given, has_moved=True)
+    for folder in begun:
+        try:
+            remembered = _remembered(source, folder)
+        except RunError:  # it fails by itself
+            continue
+        try:
+            _check_going_on(source, remembered, found)
+        except ConfigError as error:
+            raise ConfigError(f"{folder.path}: {error}") from error
+
+
+def for_evaluation(folder: RunFolder, split: Split, data: Path | None = None) -> Material | None:
+    """Read the split that a run is evaluated on; None if its task makes that itself.
+
+    Args:
+        folder: The run.
+        split: `"validation"` or `"test"`.
+        data: Others than the run's own, or where those are now.
+
+    Raises:
+        ConfigError: As `for_training` does; or there is a `data`, and the task takes none.
+        RunError: As `for_training` does.
+    """
+    run = folder.config
+    source = dataset_loaders.of(run)
+    if source is None:
+        if data is not None:
+            raise ConfigError(f"--data {data}: {folder.path} is of '{run.task.name}', without text")
+        return None
+    remembered = _remembered(source, folder)
+    found = _read(source, str(data) if data else source.given, data is None, split)
+    if data is None:
+        hint = f"--data {found.source} evaluates it all the same"
+        _check(source, remembered, found, [split], hint)
+    material = remembered.reading(found, [split])
+    source.check(material)
+    return material
+
+
+def text_of(folder: RunFolder) -> Text:
+    """Return what a run remembers of its text, without reading that again.
+
+    Raises:
+        ConfigError: If its task has no text.
+        RunError: If it is missing or damaged.
+    """
+    source = dataset_loaders.of(folder.config)
+    if not isinstance(source, dataset_loaders.TextSource):
+        name = folder.config.task.name
+        raise ConfigError(
+            f"{folder.path} is a run of '{name}'; only runs of 'ptb' can write a text"
+        )
+    return _remembered(source, folder)
+
+
+def remember(material: Material | None, folder: RunFolder) -> None:
+    """Keep in a run folder what must be remembered, if there is something."""
+    if material is not None:
+        folder.write_json(NAME, material.to_json())
+
+
+def _has_begun(folder: RunFolder) -> bool:
+    return (folder.path / NAME).exists() or bool(folder.checkpoints.numbered())
+
+
+def _remembered(source: Source, folder: RunFolder) -> Any:
+    path = folder.path / NAME
+    if not path.exists():
+        raise RunError(f"{path} is missing; without it the weights of the run have no meaning")
+    try:
+        return source.remembered(folder.read_json(NAME))
+    except ConfigError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+
+
+def _read(source: Source, data: str | None, has_moved: bool, split: str | None = None) -> Any:
+    try:
+        return source.read(data, split)
+    except ConfigError as error:
+        hint = "; if it has moved: --data PATH" if has_moved and data else ""
+        raise ConfigError(f"{error}{hint}") from error
+
+
+def _check_going_on(source: Source, remembered: Any, found: Any) -> None:
+    hint = f"a run goes on with the {source.noun} that it began with"
+    _check(source, remembered, found, SPLITS, hint)
+
+
+def _check(source: Source, material: Any, found: Any, splits: Iterable[str], hint: str) -> None:
+    changed = material.changed(found, splits)
+    if changed:
+        *others, last = changed
+        named = f"{', '.join(others)} and {last}" if others else last
+        verb = source.is_or_are
+        raise ConfigError(
+            f"{found.source}: the {named} {source.noun} {verb} not that of the run; {hint}"
+        )

@@ -1,0 +1,197 @@
+"""Where texts and stories come from: what the user gave, or what is generated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from rumcli.config import BabiConfig, CharactersConfig, RunConfig, Split
+from rumcli.data.splits import SPLITS
+from rumcli.errors import ConfigError
+from rumcli.tasks.babi import official_files, task_names
+from rumcli.tasks.babi.dataset import Collection, Stories
+from rumcli.tasks.babi.generator import story_generator
+from rumcli.tasks.babi.story import Story
+from rumcli.tasks.char_lm import corpus as corpora
+from rumcli.tasks.char_lm.bptt import Windows
+from rumcli.tasks.char_lm.corpus import Corpus
+from rumcli.tasks.char_lm.dataset import Text
+
+_LARGEST = 2**31  # word numbers of a split, of two bytes each
+_VALIDATION_SHARE = 0.1  # of the stories of a training file, its last ones, as in the original
+
+
+def of(run: RunConfig) -> Source | None:
+    """Return the source of what a run's task is about; None if the task makes that itself."""
+    if isinstance(run.task, CharactersConfig):
+        return TextSource(run, run.task)
+    return StoriesSource(run, run.task) if isinstance(run.task, BabiConfig) else None
+
+
+class Source(Protocol):
+    """Reads what a run's configuration names.
+
+    Attributes:
+        noun: What it reads, as messages call it.
+        is_or_are: The verb that goes with that.
+        given: What the user gave in the configuration.
+    """
+
+    noun: ClassVar[str]
+    is_or_are: ClassVar[str]
+    given: str | None
+
+    def read(self, data: str | None, split: str | None) -> Any:
+        """Read what is at `data`.
+
+        Args:
+            data: A path; None: nothing was given.
+            split: That which is needed; None: all.
+
+        Raises:
+            ConfigError: If it is missing or wrong.
+        """
+
+    def make(self, found: Any) -> Any:
+        """Make the material of a new run of what was read.
+
+        Raises:
+            ConfigError: If there is nothing to learn from it.
+        """
+
+    def remembered(self, content: Any) -> Any:
+        """Make the material of an earlier run, without data, of what it remembers.
+
+        Raises:
+            ConfigError: If that is damaged.
+        """
+
+    def check(self, material: Any) -> None:
+        """Make sure that a run can be trained, or evaluated, on it.
+
+        Raises:
+            ConfigError: If it can't.
+        """
+
+
+class TextSource:
+    """The text of a run of characters."""
+
+    noun: ClassVar[str] = "text"
+    is_or_are: ClassVar[str] = "is"
+
+    def __init__(self, run: RunConfig, task: CharactersConfig) -> None:
+        self._run = run
+        self._task = task
+        self.given = task.data
+
+    def read(self, data: str | None, split: str | None) -> Corpus:
+        """Read all splits of a text."""
+        if data is None:
+            raise ConfigError(
+                "--data: which text? A folder with train, valid and test files, or one file; "
+                "Penn Treebank: rum gen-data ptb"
+            )
+        return corpora.read(Path(data))
+
+    def make(self, found: Corpus) -> Text:
+        """Make the text of a new run."""
+        return Text.of(found, self._task.unknown_below)
+
+    def remembered(self, content: Any) -> Text:
+        """Make the text of an earlier run."""
+        return Text.from_json(content)
+
+    def check(self, material: Text) -> None:
+        """Make sure that the training text, if it is there, has a window for every stream."""
+        if Split.TRAIN not in material.classes:
+            return
+        train = material.classes[Split.TRAIN]
+        windows = Windows(train, self._run.train.batch_size, self._task.length)
+        _ = windows.windows_per_pass  # complains of a text that is too short
+
+
+class StoriesSource:
+    """The stories of a run of bAbI."""
+
+    noun: ClassVar[str] = "stories"
+    is_or_are: ClassVar[str] = "are"
+
+    def __init__(self, run: RunConfig, task: BabiConfig) -> None:
+        self._run = run
+        self._task = task
+        self.given = task.data
+
+    def read(self, data: str | None, split: str | None) -> Collection:
+        """Read stories, or generate them if nothing was given."""
+        wanted = SPLITS if split is None else (split,)
+        if data is None:
+            return Collection("generated", self._generated(wanted))
+        needed = official_files.REQUIRED
+        if self._task.fill_missing or split == Split.TEST:
+            needed = ("test",)
+        found = official_files.read(Path(data), self._number, self._task.language, needed)
+        source = f"{data}, {found.language}" if found.language else data
+        stories: dict[str, Sequence[Story]] = dict(found.stories)
+        if len(stories) == 1 and split is not None:  # one file: whatever it is, it is meant
+            return Collection(source, {split: next(iter(stories.values()))})
+        if "test" not in stories:
+            raise ConfigError(
+                f"{data} has no test stories; to train takes a folder or an archive that has "
+                f"{task_names.file_name(self._number, 'train')} and the like of 'test'"
+            )
+        if "train" not in stories:
+            name = task_names.file_name(self._number, "train")
+            source = f"{source}; training generated, for want of {name}"
+            return Collection(source, {**self._generated(("train", "validation")), **stories})
+        return Collection(source, _with_validation(stories))
+
+    def make(self, found: Collection) -> Stories:
+        """Make the stories of a new run."""
+        return Stories.of(found)
+
+    def remembered(self, content: Any) -> Stories:
+        """Make the stories of an earlier run."""
+        return Stories.from_json(content)
+
+    def check(self, material: Stories) -> None:
+        """Make sure that the questions fit into memory, each as long as the longest."""
+        sizes = material.sizes
+        of_one = sizes.words
+        if self._task.level == "sentences":
+            of_one = sizes.sentences * sizes.sentence
+        for split, questions in material.questions.items():
+            if len(questions) * of_one > _LARGEST:
+                raise ConfigError(
+                    f"{material.source}: the {split} questions, each with room for the "
+                    f"longest story, {of_one} words, are too many to keep; expected shorter stories"
+                )
+
+    @property
+    def _number(self) -> int:
+        if not isinstance(self._task.subtask, int):
+            raise ConfigError("a run of all subtasks has a folder for each: qa1, qa2 and so on")
+        return self._task.subtask
+
+    def _generated(self, splits: Iterable[str]) -> dict[str, Sequence[Story]]:
+        seed, number = self._run.seed, self._number
+        return {
+            split: list(
+                story_generator.exactly(
+                    number, seed, split, getattr(self._task, f"{split}_examples")
+                )
+            )
+            for split in splits
+        }
+
+
+def _with_validation(stories: Mapping[str, Sequence[Story]]) -> dict[str, Sequence[Story]]:
+    """Make the last stories of the training file the validation, if that has no file."""
+    if "validation" in stories:
+        return dict(stories)
+    train = stories["train"]
+    kept = len(train) - max(1, round(_VALIDATION_SHARE * len(train)))
+    if kept < 1:
+        raise ConfigError("one training story is not enough; expected two at least")
+    return {**stories, "train": train[:kept], "validation": train[kept:]}

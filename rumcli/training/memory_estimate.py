@@ -1,0 +1,121 @@
+"""What memory a training step takes at least, and what is said when there is too little."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from keras import tree
+
+from rumcli import system_info
+from rumcli.errors import ConfigError, RunError, is_out_of_memory
+from rumcli.tasks.base import Task
+
+_GIGABYTE = 1e9
+_SPARSE = ("eunn", "fsrnn", "custom")  # cells that need no weight from each unit to each
+
+
+def at_least(task: Task, model: keras.Model, processes: int = 1) -> int:
+    """Return a lower bound of what a training step needs in one process, in bytes.
+
+    Counted are the weights, their gradients and the optimizer's variables, and of the activations
+    what each layer returns: the gradient needs them all at once. What a cell keeps of its time
+    steps comes on top.
+    """
+    weights = sum(map(_size, [*model.weights, *model.trainable_weights]))
+    weights += sum(map(_size, model.optimizer.variables))
+    outputs = [output for layer in model.layers for output in tree.flatten(layer.output)]
+    activations = sum(math.prod(output.shape[1:]) * _width(output.dtype) for output in outputs)
+    return weights + task.config.train.batch_size // processes * activations
+
+
+def at_least_of_units(task: Task) -> int:
+    """Return a lower bound of what a training step needs, in bytes, before there is a model.
+
+    To make the weights of a model that is too large takes minutes, and may be the end already.
+    """
+    cell = task.config.cell
+    if cell.name in _SPARSE:
+        return 0
+    # A weight from each unit to each, and its gradient.
+    return 2 * cell.units**2 * _width(keras.config.dtype_policy().variable_dtype)
+
+
+def check(task: Task, model: keras.Model | None, processes: int = 1) -> None:
+    """Make sure that a training step is not larger than this machine.
+
+    A process that takes more than there is may be killed without a word.
+
+    Args:
+        task: What is trained.
+        model: Of the task; None: it is yet to be made.
+        processes: Number of processes that share a batch.
+
+    Raises:
+        ConfigError: If a step can't be computed here.
+    """
+    needed = _known(task, model, processes)
+    found = system_info.memory()
+    limits = [limit for limit in (found["total"], found["limit"]) if limit is not None]
+    if limits and needed > min(limits):
+        raise ConfigError(
+            f"a training step takes at least {_spoken(needed)} of memory, and there are "
+            f"{_spoken(min(limits))}; {_advice(task)}"
+        )
+
+
+@contextlib.contextmanager
+def explained(task: Task, model: keras.Model | None) -> Iterator[None]:
+    """Turn what backends raise for want of memory into one line for the user.
+
+    Args:
+        task: What is trained.
+        model: Of the task; None: it is made in the block.
+
+    Raises:
+        RunError: If the block ran out of memory.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        available = system_info.memory()["available"]
+        left = "" if available is None else f", and {_spoken(available)} are free"
+        raise RunError(
+            f"out of memory: a training step takes at least {_spoken(_known(task, model))}"
+            f"{left}; {_advice(task)}"
+        ) from error
+
+
+def _known(task: Task, model: keras.Model | None, processes: int = 1) -> int:
+    return at_least_of_units(task) if model is None else at_least(task, model, processes)
+
+
+def _advice(task: Task) -> str:
+    run = task.config
+    # Keys: a run may be of a command that has no such options.
+    advice = [f"train.batch_size ({run.train.batch_size:,})"]
+    if hasattr(run.task, "delay"):
+        advice.append(f"task.delay ({run.task.delay:,})")
+    if hasattr(run.task, "length"):
+        advice.append(f"task.length ({run.task.length:,})")
+    return f"lower {', '.join(advice)} or cell.units ({run.cell.units:,})"
+
+
+def _size(variable: Any) -> int:
+    return math.prod(variable.shape) * _width(variable.dtype)
+
+
+def _width(dtype: Any) -> int:
+    """Return the size of a number in bytes."""
+    name = keras.backend.standardize_dtype(dtype)
+    bits = "".join(c for c in name if c.isdecimal())
+    return int(bits) // 8 if bits else 1
+
+
+def _spoken(size: int) -> str:
+    return f"{size / _GIGABYTE:,.1f} GB"

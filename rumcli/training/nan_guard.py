@@ -1,0 +1,91 @@
+"""Steps whose loss or gradient is not finite: told from others, recorded, and made an end of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from rumcli.config import RunConfig
+from rumcli.errors import RunError
+from rumcli.training.run_dir import NOT_FINITE, RunFolder
+from rumcli.training.train_state import Progress
+
+
+def gradient_norms(model: keras.Model) -> np.ndarray:
+    """Return the norm of each trainable weight's gradient in the last step, `[W]`."""
+    optimizer = model.optimizer
+    # In float16 Keras wraps it, and leaves out by itself steps whose scaled gradient overflows.
+    guarded = getattr(optimizer, "inner_optimizer", optimizer)
+    return keras.ops.convert_to_numpy(guarded.gradient_norms)
+
+
+def is_bad(loss: float, norms: np.ndarray) -> bool:
+    """Tell whether a step's loss, or the square of its gradient's norm, is not finite."""
+    with np.errstate(over="ignore"):
+        return not np.isfinite(loss) or not np.isfinite(np.sum(np.square(norms)))
+
+
+def record(step: int, seed: int, loss: float, norms: np.ndarray, model: keras.Model) -> Any:
+    """Return what is written of a bad step: numbers that JSON lacks are `"nan"` and `"inf"`."""
+    paths = [weight.path for weight in model.trainable_variables]
+    return {
+        "step": step,
+        "seed": seed,
+        "loss": _spoken(loss),
+        "gradient_norms": {
+            path: _spoken(norm) for path, norm in zip(paths, norms.tolist(), strict=True)
+        },
+    }
+
+
+def leave_out(
+    run: RunConfig, folder: RunFolder, progress: Progress, loss: float, model: keras.Model
+) -> str:
+    """Record a bad step that was skipped, and say so.
+
+    Args:
+        run: The run's configuration.
+        folder: Gets a line in `not_finite.jsonl`.
+        progress: Counts it.
+        loss: Mean loss since the last evaluation, which the bad step is part of.
+        model: Has the norms of the step's gradients.
+
+    Returns:
+        One line for the user.
+
+    Raises:
+        RunError: If bad steps end the run, or there were too many in a row.
+    """
+    norms = gradient_norms(model)
+    step = progress.step
+    with folder.writing():
+        folder.append_record(record(step, run.seed, loss, norms, model), NOT_FINITE)
+    progress.skipped += 1
+    progress.skipped_in_a_row += 1
+    what = "loss" if not np.isfinite(loss) else "gradient"
+    where = f"the {what} of step {step} (seed {run.seed}) is not finite"
+    details = f"the norm of each weight's gradient is in {folder.path / NOT_FINITE}"
+    if run.train.on_nan == "stop":
+        raise RunError(
+            f"{where}; {details}; {_last_good(folder)}; try a smaller --learning-rate, "
+            "--set optimizer.clip_norm=1, or --on-nan skip"
+        )
+    if progress.skipped_in_a_row > run.train.skip_at_most:
+        raise RunError(
+            f"{where}, like {progress.skipped_in_a_row - 1} before it, more than "
+            f"train.skip_at_most; {details}; {_last_good(folder)}"
+        )
+    return f"{where}; skipped; {details}"
+
+
+def _last_good(folder: RunFolder) -> str:
+    newest = folder.checkpoints.numbered()
+    if not newest:
+        return "nothing was saved yet"
+    return f"the last checkpoint is of step {int(newest[0].stem.removeprefix('step-'))}"
+
+
+def _spoken(value: float) -> float | str:
+    return value if np.isfinite(value) else str(value)

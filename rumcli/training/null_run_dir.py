@@ -1,0 +1,43 @@
+"""The run folder of a process that does not own one: nothing is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rumcli.training.checkpoint import Checkpoint, CheckpointFolder
+from rumcli.training.run_dir import METRICS, RunFolder
+
+
+class NoFolder(RunFolder):
+    """Accepts the writes of the trainer and drops them; process 0 has the run folder."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("the run folder of process 0"))
+        self.checkpoints = _NoCheckpoints(self.path)
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Drop a document."""
+
+    def begin(self, environment: dict[str, Any], finished: bool) -> None:
+        """Drop the environment."""
+
+    def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:
+        """Drop a record."""
+
+    def back_up_records(self) -> dict[str, Any]:
+        """Return an empty backup."""
+        return {}
+
+    def rewind_records(self, step: int, backups: Mapping[str, Any] | None = None) -> list[str]:
+        """Return no warnings."""
+        return []
+
+    def save(self, checkpoint: Checkpoint, keep: int) -> None:
+        """Drop a checkpoint."""
+
+
+class _NoCheckpoints(CheckpointFolder):
+    def save_best(self, checkpoint: Checkpoint) -> Path:
+        return self.path

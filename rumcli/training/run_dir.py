@@ -1,0 +1,273 @@
+"""The run folder: the record of a run, readable without this code.
+
+`config.yaml`, `environment.json`, `plan.json`, `metrics.jsonl`, `checkpoints/`, `progress.json`,
+and at the end `summary.json`.
+What a task keeps there besides is in `training.dataset_binding`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rumcli import atomic_io, config, output_dirs
+from rumcli.config import RunConfig
+from rumcli.errors import ConfigError, RunError
+from rumcli.training import lock, run_schemas
+from rumcli.training.checkpoint import Checkpoint, CheckpointFolder
+from rumcli.training.record_file import RecordFile
+
+RUNS = Path("runs")
+METRICS = "metrics.jsonl"
+NOT_FINITE = "not_finite.jsonl"  # of steps whose loss or gradient was not finite
+CONFIG = "config.yaml"
+PROGRESS = "progress.json"  # exists once a checkpoint was saved
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = CheckpointFolder(path / "checkpoints")
+        self._record_files = {
+            METRICS: RecordFile(path / METRICS, run_schemas.is_record),
+            NOT_FINITE: RecordFile(path / NOT_FINITE, run_schemas.has_step),
+        }
+
+    @classmethod
+    def create(cls, path: Path | None, run: RunConfig) -> RunFolder:
+        """Create the folder of a new run, without keeping other processes out of it; see `claim`.
+
+        Args:
+            path: As for `claim`.
+            run: As for `claim`.
+
+        Raises:
+            ConfigError: As for `claim`.
+            RunError: As for `claim`.
+        """
+        with cls.claim(path, run) as folder:
+            return folder
+
+    @classmethod
+    @contextlib.contextmanager
+    def claim(cls, path: Path | None, run: RunConfig) -> Iterator[RunFolder]:
+        """Create the folder of a new run and keep other processes out of it while the block runs.
+
+        If the block raises a ConfigError before it has written anything, the folder is removed.
+
+        Args:
+            path: Directory to create; it may be there if it is empty or not begun. None:
+                `runs/TASK-CELL-1`, or the next free number.
+            run: Configuration of the run, written to `config.yaml`.
+
+        Raises:
+            ConfigError: If something is there already, or the place can't be written.
+            RunError: If another process has it.
+        """
+        stem = f"{run.task.name}-{run.cell.name}"
+        with contextlib.ExitStack() as stack:
+            try:
+                place = stack.enter_context(lock.claimed(path, RUNS, stem, [CONFIG]))
+                folder = cls(place)
+                folder.write_config(run)
+            except OSError as error:
+                raise ConfigError(atomic_io.cannot_write(path or RUNS, error)) from error
+            yield folder
+
+    @staticmethod
+    def is_unbegun(path: Path) -> bool:
+        """Tell whether a directory has only the leftovers of a run that was being created."""
+        try:
+            return any(path.iterdir()) and output_dirs.is_unbegun(path, [CONFIG])
+        except OSError:
+            return False
+
+    @classmethod
+    def open(cls, path: Path, task: str | None = None) -> RunFolder:
+        """Open the folder of an earlier run.
+
+        Args:
+            path: The folder.
+            task: What the run must be of; None: any.
+
+        Raises:
+            ConfigError: If it is missing, not a run folder, or of another task.
+        """
+        if not output_dirs.exists(path):
+            raise ConfigError(f"there is no run folder {path}")
+        if not path.is_dir():
+            raise ConfigError(f"{path} is not a folder; expected the folder of a run")
+        if cls.is_unbegun(path):
+            raise ConfigError(
+                f"{path} has no config.yaml: the process that created it ended before the run "
+                f"began; start it there: rum train TASK --out {shlex.quote(str(path))}"
+            )
+        if not (path / CONFIG).exists():
+            what = "is empty" if not any(path.iterdir()) else "has no config.yaml"
+            raise ConfigError(f"{path} {what}; expected a folder that 'rum train' made")
+        folder = cls(path)
+        if folder.checkpoints.path.is_symlink():
+            raise ConfigError(
+                f"{folder.checkpoints.path} is a link; a run keeps its checkpoints in itself"
+            )
+        if task is not None and folder.config.task.name != task:
+            raise ConfigError(f"{path} is a run of '{folder.config.task.name}', not of '{task}'")
+        return folder
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn an error of the disk, while a run is under way, into one line for the user.
+
+        Raises:
+            RunError: If the block raised an OSError.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise RunError(self._cannot_write(error)) from error
+
+    def _cannot_write(self, error: OSError) -> str:
+        what = f"can't write to {self.path}: {error.strerror or error}; "
+        if not self.path.is_dir():
+            return (
+                f"{what}it was moved or deleted while the run was under way; if it was moved: "
+                "rum train --resume with its new path"
+            )
+        if self.checkpoints.numbered():
+            what += "earlier checkpoints are intact; "
+        hint = atomic_io.remedy(error)
+        return (
+            f"{what}{hint}, then run: {self.resume_command}"
+            if hint
+            else (f"{what}to continue: {self.resume_command}")
+        )
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[lock.Owner | None]:
+        """Keep other processes out while the block runs; see `lock.held`.
+
+        What a process that was killed left half-written goes.
+
+        Raises:
+            RunError: If another process has the folder, or it can't be written.
+        """
+        with contextlib.ExitStack() as stack:
+            with self.writing():
+                before = stack.enter_context(lock.held(self.path))
+                for place in (self.path, self.checkpoints.path):
+                    atomic_io.remove_unfinished(place)
+            yield before
+
+    @property
+    def resume_command(self) -> str:
+        """What to type to go on with the run."""
+        return f"rum train --resume {shlex.quote(str(self.path))}"
+
+    @property
+    def config(self) -> RunConfig:
+        """The run's configuration, as `config.yaml` has it."""
+        return config.from_file(self.path / CONFIG)
+
+    @property
+    def reference(self) -> dict[str, Any] | None:
+        """The reference levels, as `summary.json` has them; None if they are not known."""
+        for name in ("summary.json", "plan.json"):
+            content = self.read_json(name)
+            found = content.get("reference") if isinstance(content, dict) else None
+            if run_schemas.is_reference(found):
+                return found
+        return None
+
+    def begin(self, environment: dict[str, Any], finished: bool) -> None:
+        """Note with what the run, or its next part, is made.
+
+        Args:
+            environment: Versions and machine; `environment.json` has the first part's, and the
+                others' under `resumed`.
+            finished: Whether no step is left; else a summary, of a run that was shorter, goes.
+        """
+        first = self.read_json("environment.json")
+        if isinstance(first, dict):
+            resumed = first.get("resumed")
+            before = resumed if isinstance(resumed, list) else []
+            environment = {**first, "resumed": [*before, environment]}
+        self.write_json("environment.json", environment)
+        if not finished:
+            atomic_io.remove(self.path / "summary.json")
+
+    def write_config(self, run: RunConfig) -> None:
+        """Write `config.yaml`."""
+        atomic_io.write_text(self.path / CONFIG, config.to_yaml(run))
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file, such as `summary.json`."""
+        atomic_io.write_text(self.path / name, atomic_io.to_json(content, indent=2) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Read a JSON file; None if there is none, or it is not JSON, or very large."""
+        try:
+            return run_schemas.parse(atomic_io.read_regular(self.path / name, run_schemas.LARGEST))
+        except OSError:
+            return None
+
+    def summary(self) -> dict[str, Any] | None:
+        """Return the summary of a finished run; None if there is none, or it is something else."""
+        found = self.read_json("summary.json")
+        return found if run_schemas.is_summary(found) else None
+
+    def finished(self, run: RunConfig) -> dict[str, Any] | None:
+        """Return the summary if nothing of a run is left to be trained; else None."""
+        found = self.summary()
+        if not found:
+            return None
+        is_over = found.get("reached") or found.get("stopped_by")
+        return found if is_over or found["steps"] == run.train.steps else None
+
+    def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:
+        """Add one line to `metrics.jsonl`, or to another file of records, and flush it."""
+        self._record_files[name].append(record)
+
+    def records(self, name: str = METRICS) -> list[dict[str, Any]]:
+        """Return the records in `metrics.jsonl`, or in another such file.
+
+        Raises:
+            RunError: If it is there and can't be read, or is very large.
+        """
+        return self._record_files[name].read()
+
+    def back_up_records(self) -> dict[str, Any]:
+        """Return what a checkpoint needs so that `rewind_records` can restore the records."""
+        backups = {name: file.backup() for name, file in self._record_files.items()}
+        return {name: backup for name, backup in backups.items() if backup["steps"]}
+
+    def rewind_records(self, step: int, backups: Mapping[str, Any] | None = None) -> list[str]:
+        """Return to the records of a checkpoint: drop later ones, restore missing ones.
+
+        Args:
+            step: Step of the checkpoint.
+            backups: What `back_up_records` returned for it.
+
+        Returns:
+            A line for the user for each file that lacked records.
+        """
+        warnings: list[str] = []
+        for name, file in self._record_files.items():
+            backup = (backups or {}).get(name)
+            if name == METRICS or backup or file.path.exists():
+                warnings += file.rewind(step, backup)
+        return warnings
+
+    def save(self, checkpoint: Checkpoint, keep: int) -> None:
+        """Save a checkpoint, and note that there is one.
+
+        Raises:
+            OSError: If it can't be written.
+        """
+        self.checkpoints.save(checkpoint, keep)
+        # Beside the checkpoints: once they are deleted, it still says that there were some.
+        self.write_json(PROGRESS, {"step": checkpoint.step})

@@ -1,0 +1,47 @@
+"""Whether a run has the weights that are asked for, found by file names alone. No Keras."""
+
+from __future__ import annotations
+
+from rumcli.errors import RunError
+from rumcli.training.checkpoint import BEST
+from rumcli.training.run_dir import PROGRESS, RunFolder
+
+
+def missing(folder: RunFolder, which: str) -> str | None:
+    """Return the message about a checkpoint that is missing; None if it is there.
+
+    Args:
+        folder: The run.
+        which: `"best"` (by validation) or `"last"`.
+    """
+    place = folder.checkpoints
+    is_there = (place.path / f"{BEST}.npz").exists() if which == BEST else place.numbered()
+    return None if is_there else message(folder, which)
+
+
+def require(folder: RunFolder, which: str) -> None:
+    """Make sure that a run has the checkpoint whose weights are asked for.
+
+    Args:
+        folder: The run.
+        which: `"best"` (by validation) or `"last"`.
+
+    Raises:
+        RunError: If it has none.
+    """
+    if why := missing(folder, which):
+        raise RunError(why)
+
+
+def message(folder: RunFolder, which: str) -> str:
+    """Return the error of a run without a checkpoint."""
+    place = folder.checkpoints
+    if not folder.records() and not (folder.path / PROGRESS).exists():
+        return f"{folder.path} has no '{which}' checkpoint yet; resume it: {folder.resume_command}"
+    if which == BEST and place.numbered():
+        return f"{folder.path} has no best.npz any more; try --checkpoint last"
+    lost = f"{BEST}.npz" if which == BEST else "step-*.npz"
+    return (
+        f"{place.path}/{lost} is missing; restore it, or train again: {folder.resume_command} "
+        "--from-scratch"
+    )

@@ -1,0 +1,112 @@
+"""The formulas on vectors: against NumPy, and their gradients against TensorFlow's own."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.cells.gradients import BACKEND, needs_tensorflow
+
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+
+    from rumcli.cells.fused import primitives
+    from rumcli.cells.fused.column_layout import COLUMNS
+
+pytestmark = needs_tensorflow
+
+RANDOM = np.random.default_rng(0)
+HEIGHT, BATCH = 7, 4
+
+
+def draw(*shape):
+    return tf.constant(RANDOM.standard_normal(shape or (HEIGHT, BATCH)))
+
+
+def forwards():
+    """Return statistics that compute whatever they are asked for."""
+    return primitives.Statistics(COLUMNS, [])
+
+
+def gradient_of(function, x, cotangent):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        result = function(x)
+    return tape.gradient(result, x, cotangent).numpy()
+
+
+@given(exponent=st.integers(-28, 36), seed=st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_the_inverse_length_is_right_for_any_magnitude(exponent, seed):
+    x = np.random.default_rng(seed).standard_normal((HEIGHT, BATCH)) * 10.0**exponent
+    found = primitives.inverse_length(COLUMNS, tf.constant(x, tf.float32)).numpy().astype("float64")
+    # A few float32 roundings.
+    np.testing.assert_allclose(found[0] * np.linalg.norm(x, axis=0), 1.0, rtol=2e-6)
+
+
+def test_nothing_has_no_length():
+    assert not primitives.inverse_length(COLUMNS, tf.zeros((HEIGHT, BATCH))).numpy().any()
+
+
+def test_a_statistic_is_computed_once_and_then_looked_up():
+    first = primitives.Statistics(COLUMNS, ["one", "two"])
+    one = first("one", lambda: tf.constant([[1.0, 2.0]]))
+    first("two", lambda: 3.0 * one)
+    again = primitives.Statistics(COLUMNS, ["one", "two"], first.joined())
+    np.testing.assert_array_equal(again("two", lambda: pytest.fail("computed")), [[3.0, 6.0]])
+
+
+def test_the_sum_of_directions_is_perpendicular_to_their_difference():
+    a, b = (x / np.linalg.norm(x, axis=0) for x in (draw().numpy(), draw().numpy()))
+    b[:, 0], b[:, 1] = -a[:, 0], 0.0  # opposed; without a direction
+    a[:, 2] = 0.0
+    summed, inverse = primitives.sum_of_directions(
+        COLUMNS, tf.constant(a), tf.constant(b), (a * a).sum(axis=0) > 0.5, forwards()
+    )
+    summed, inverse = summed.numpy(), inverse.numpy()[0]
+    assert inverse[0] == inverse[2] == 0.0  # there is no bisector
+    np.testing.assert_allclose(np.linalg.norm(summed[:, [1, 3]], axis=0) * inverse[[1, 3]], 1.0)
+    np.testing.assert_allclose(summed[:, 1] * inverse[1], a[:, 1])
+    assert abs(summed[:, 3] @ (a - b)[:, 3]) < 1e-15
+
+
+def test_normalisation_and_its_gradient():
+    x, cotangent = draw(), draw()
+    normalized, inverse = primitives.normalize(COLUMNS, x, "x", forwards())
+    values = x.numpy()
+    expected = (values - values.mean(axis=0)) / np.sqrt(values.var(axis=0) + 1e-3)
+    np.testing.assert_allclose(normalized, expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        primitives.normalise_backward(COLUMNS, normalized, inverse, cotangent),
+        gradient_of(lambda v: primitives.normalize(COLUMNS, v, "x", forwards())[0], x, cotangent),
+        rtol=1e-10,
+    )
+
+
+@pytest.mark.parametrize("magnitude", [1e-9, 1.0, 1e20])
+def test_the_time_norm_and_its_gradient_on_both_sides_of_the_floor(magnitude):
+    x, cotangent = magnitude * draw(), draw()
+    factor = primitives.time_norm(COLUMNS, x, 0.7)
+    length = np.linalg.norm(x.numpy(), axis=0)
+    np.testing.assert_allclose(factor[0], 0.7 / np.maximum(length, 1e-6), rtol=1e-12)
+    plain = lambda v: 0.7 * v / tf.maximum(tf.norm(v, axis=0), 1e-6)  # noqa: E731
+    np.testing.assert_allclose(
+        primitives.time_norm_backward(COLUMNS, factor, factor * x, 0.7, cotangent),
+        gradient_of(plain, x, cotangent),
+        rtol=1e-9,
+    )
+
+
+@pytest.mark.parametrize("name", ["tanh", "softmax", "sparsemax"])
+def test_an_activation_goes_over_the_units(name):
+    x, cotangent = draw(), draw()
+    function = getattr(primitives.activations, name)
+    np.testing.assert_allclose(
+        primitives.activate(COLUMNS, name, x), np.transpose(function(tf.transpose(x))), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        tf.function(primitives.activate_backward)(COLUMNS, name, x, cotangent),
+        gradient_of(lambda v: tf.transpose(function(tf.transpose(v))), x, cotangent),
+        rtol=1e-10,
+        atol=1e-15,
+    )

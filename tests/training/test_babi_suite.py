@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+from rumcli.errors import ConfigError
+from rumcli.training import babi_suite
+from rumcli.training.listeners import Listener
+from rumcli.training.run_dir import RunFolder
+from rumcli.training.stop_signals import StopRequest
+from tests import small
+from tests.documents import validator
+
+RUN = small.run_config("babi", settings=["task.subtask=all"])
+
+
+@pytest.mark.parametrize("content", [[], None, {}, {"steps": RUN.train.steps}], ids=str)
+def test_a_subtask_whose_summary_is_damaged_is_not_finished(tmp_path, content):
+    (tmp_path / "qa1").mkdir()
+    (tmp_path / "qa1" / "summary.json").write_text(json.dumps(content))
+    assert babi_suite._finished(RUN, RunFolder(tmp_path), 1) is None
+
+
+def test_linked_subtask_directory_is_rejected(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    (folder.path / "qa1").symlink_to(elsewhere)
+    with pytest.raises(ConfigError, match="qa1 is a link"):
+        babi_suite.train_all(RUN, folder, lambda number: Listener(), StopRequest())
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_summary_of_all_subtasks_matches_its_schema(tmp_path):
+    one = {
+        "accuracy": 0.96,
+        "loss": 0.1,
+        "questions": 10,
+        "weights_of_step": 4,
+        "steps": 8,
+        "seconds": 1.5,
+        "data": "generated",
+        "split": "test",
+        "reference": {"level": 0.2},
+    }
+    summaries = [one, *[{**one, "accuracy": 0.5}] * 19]
+    found = babi_suite.summarize(RUN, RunFolder(tmp_path), summaries)
+    assert [error.message for error in validator("train-all").iter_errors(found)] == []
+    assert (found["passed"], found["seconds"]) == (1, 30.0)
+    assert found["mean_accuracy"] == pytest.approx(0.523)
