@@ -9,10 +9,10 @@ from rumcli.cells.fs_rnn import FSRNN, FSRNNCell
 from rumcli.cells.goru import GORU, GORUCell
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
 from rumcli.cells.rum import RUM, RUMCell
-from rumcli.models.attention import Attention, Question, SentenceEncoder
-from rumcli.models.bucketed_rnn import Trimmed
+from rumcli.models.attention import Attention, QuestionEncoder, SentenceEncoder
+from rumcli.models.bucketed_rnn import BucketedRNN
 from rumcli.models.embedding import OneHotEmbedding
-from rumcli.models.explicit_state_rnn import Continued
+from rumcli.models.explicit_state_rnn import ExplicitStateRNN
 
 __all__ = [
     "ARUM",
@@ -23,14 +23,14 @@ __all__ = [
     "RUM",
     "ARUMCell",
     "Attention",
-    "Continued",
+    "BucketedRNN",
     "EUNNCell",
+    "ExplicitStateRNN",
     "FSRNNCell",
     "GORUCell",
     "LNLSTMCell",
     "OneHotEmbedding",
-    "Question",
+    "QuestionEncoder",
     "RUMCell",
     "SentenceEncoder",
-    "Trimmed",
 ]

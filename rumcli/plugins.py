@@ -55,7 +55,7 @@ def path_of(code: Any) -> str:
     return path
 
 
-def admit(path: str) -> Any:
+def load_trusted(path: str) -> Any:
     """Import what a path names, so that `find` finds it; this runs the module.
 
     Modules in the current directory are found too, as `python -m` finds them.
@@ -133,7 +133,7 @@ def _require_name(path: str, module_name: str, name: str, file: Path) -> None:
         raise ConfigError(f"{path}: {module_name} has no {name}")
 
 
-def admitted() -> list[str]:
+def trusted_objects() -> list[str]:
     """Return the paths of all code of the user's that may be running."""
     return list(_admitted)
 

@@ -21,7 +21,7 @@ _FORM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\S+)\s*")
 
 
 @dataclass(frozen=True)
-class Requirement:
+class Threshold:
     """A bound on one figure of a result.
 
     Attributes:
@@ -42,7 +42,7 @@ class Requirement:
         return value is not None and _COMPARISONS[self.comparison](value, self.bound)
 
 
-def read(text: str) -> Requirement:
+def read(text: str) -> Threshold:
     """Read a bound.
 
     Raises:
@@ -51,7 +51,7 @@ def read(text: str) -> Requirement:
     found = _FORM.fullmatch(text)
     try:
         if found and math.isfinite(bound := float(found[3])):
-            return Requirement(found[1], found[2], bound)
+            return Threshold(found[1], found[2], bound)
     except ValueError:
         pass
     raise ValueError(FORM)

@@ -28,7 +28,7 @@ def write_summary(place, value, metric="loss", **changes):
     """Write the summary of a finished run.
 
     Args:
-        place: `RunFolder` of the run.
+        place: `RunDir` of the run.
         value: Test value of the metric.
         metric: Name of the metric.
         changes: Other values, by key of the summary.

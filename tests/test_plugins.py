@@ -37,7 +37,7 @@ def test_untrusted_code_is_not_imported(here):
 
 
 def test_only_trusted_objects_of_a_module_are_created(here):
-    plugins.admit("theirs:half")
+    plugins.load_trusted("theirs:half")
     assert (here / "has_run").exists()
     assert plugins.make("theirs:half", "cell", 8, of=4) == 2
     with pytest.raises(ConfigError, match="--trust-code"):
@@ -60,12 +60,12 @@ def test_only_trusted_objects_of_a_module_are_created(here):
 )
 def test_error_in_custom_code_is_reported(here, path, expected):
     with pytest.raises(ConfigError) as raised:
-        plugins.admit(path)
+        plugins.load_trusted(path)
     assert str(raised.value).startswith(expected)
 
 
 def test_error_raised_by_custom_code_is_reported(here):
-    plugins.admit("theirs:half")
+    plugins.load_trusted("theirs:half")
     with pytest.raises(ConfigError) as raised:
         plugins.make("theirs:half", "cell", 8, off=4)
     expected = "cell theirs:half(…, off=4) fails: TypeError: half() got an unexpected keyword"
@@ -86,7 +86,7 @@ def test_other_text_is_no_import_path(text):
 
 def test_path_of_a_class_is_that_under_which_it_is_imported(monkeypatch):
     assert plugins.path_of(ExampleClass) == f"{__name__}:ExampleClass"
-    assert plugins.admit(plugins.path_of(ExampleClass)) is ExampleClass
+    assert plugins.load_trusted(plugins.path_of(ExampleClass)) is ExampleClass
     with pytest.raises(ConfigError, match="expected a class or function at the top level"):
         plugins.path_of(ExampleClass.Inner)
     before = ExampleClass

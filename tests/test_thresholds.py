@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rumcli import thresholds
-from rumcli.thresholds import Requirement
+from rumcli.thresholds import Threshold
 
 
 @given(
@@ -12,9 +12,7 @@ from rumcli.thresholds import Requirement
     st.floats(allow_nan=False, allow_infinity=False),
 )
 def test_written_bound_is_read_back_unchanged(name, comparison, bound):
-    assert thresholds.read(f" {name} {comparison} {bound!r} ") == Requirement(
-        name, comparison, bound
-    )
+    assert thresholds.read(f" {name} {comparison} {bound!r} ") == Threshold(name, comparison, bound)
 
 
 def test_bound_near_one_is_not_rounded_to_one():

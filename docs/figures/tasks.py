@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 
 from rumcli.tasks.babi.generator import story_generator
 from rumcli.tasks.babi.story import Question
-from rumcli.tasks.char_lm.bptt import Windows
+from rumcli.tasks.char_lm.bptt import BPTTWindows
 from rumcli.tasks.copying import data as copying_data
 from rumcli.tasks.recall import data as recall_data
 
@@ -125,7 +125,7 @@ def babi_example(subtask: int = 2) -> plt.Figure:
 def characters_example(streams: int = 3, length: int = 12) -> plt.Figure:
     """Draw two windows of a text in parallel streams, and the targets of one of them."""
     text = np.frombuffer((_TEXT * 2).encode(), dtype=np.uint8).astype(np.int32)
-    windows = Windows(text, streams, length)
+    windows = BPTTWindows(text, streams, length)
     drawn = blank(2 * length + 1.5, 1.2 * streams + 3.4, left=7)
     axes = drawn.axes[0]
 

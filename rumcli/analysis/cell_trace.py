@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops, tree
 
 from rumcli.cells.arum import ARUMCell
-from rumcli.cells.base import Draws, RecurrentCell
+from rumcli.cells.base import Masks, RecurrentCell
 from rumcli.cells.fs_rnn import FSRNNCell
 from rumcli.cells.ops.rotation import unit
 from rumcli.cells.rum import RUMCell
@@ -26,7 +26,7 @@ _MOST_SPECTRA = 200
 
 
 @dataclass(frozen=True)
-class Trace:
+class CellTrace:
     """What a cell did over T steps.
 
     Attributes:
@@ -46,7 +46,9 @@ class Trace:
     spectrum: np.ndarray | None = None
 
 
-def trace(cell: Any, inputs: np.ndarray, states: Sequence[np.ndarray] | None = None) -> list[Trace]:
+def trace(
+    cell: Any, inputs: np.ndarray, states: Sequence[np.ndarray] | None = None
+) -> list[CellTrace]:
     """Run a cell, in inference, over one sequence and tell what it did.
 
     Args:
@@ -61,7 +63,7 @@ def trace(cell: Any, inputs: np.ndarray, states: Sequence[np.ndarray] | None = N
     if states is None:
         states = tree.flatten(cell.get_initial_state(1))
     if not isinstance(cell, RecurrentCell):
-        return [Trace("", _norms_of_other(cell, inputs, states))]
+        return [CellTrace("", _norms_of_other(cell, inputs, states))]
     watchers = [_Watcher("", cell)]
     if isinstance(cell, FSRNNCell):
         steps = [
@@ -70,10 +72,10 @@ def trace(cell: Any, inputs: np.ndarray, states: Sequence[np.ndarray] | None = N
         ]
         watchers[0] = _Watcher("", cell, lambda *given: cell.step_with(steps, *given))
         watchers += [step for step in steps if isinstance(step, _Watcher)]
-    now = [cell.at_full_precision(ops.convert_to_tensor(state)) for state in states]
+    now = [cell.to_state_dtype(ops.convert_to_tensor(state)) for state in states]
     for row in np.asarray(inputs):
         given = ops.cast(ops.convert_to_tensor(row[None]), cell.compute_dtype)
-        _, now = watchers[0](cell.project(given), now)
+        _, now = watchers[0](cell.precompute_inputs(given), now)
     return [watcher.trace() for watcher in watchers]
 
 
@@ -122,7 +124,7 @@ class _Watcher:
     memories: list[np.ndarray] = field(default_factory=list)
 
     def __call__(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         advance = self.advance or self.cell.step
         output, after = advance(projected, states, draws)
@@ -137,10 +139,10 @@ class _Watcher:
             self.memories.append(_numpy(after[1]).reshape(self.cell.units, self.cell.units))
         return output, after
 
-    def trace(self) -> Trace:
+    def trace(self) -> CellTrace:
         """Put together what was seen."""
         steps = _evenly(len(self.memories))
-        return Trace(
+        return CellTrace(
             self.part,
             norms=np.array([np.linalg.norm(output) for output in self.outputs]),
             angles=np.array(self.angles) if self.angles else None,
@@ -171,7 +173,7 @@ def _part(number: int) -> str:
 
 
 def _step_of(cell: Any) -> Any:
-    return cell.prepare() if isinstance(cell, RecurrentCell) else None
+    return cell.make_step() if isinstance(cell, RecurrentCell) else None
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:

@@ -10,13 +10,13 @@ from typing import Any
 from rumcli import config
 from rumcli.config import ALL, BabiConfig, RunConfig
 from rumcli.json_schemas.analysis import Baseline, ComparedRun, ComparedRuns
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 
 # What the summary of all subtasks of bAbI has in place of a task's metric.
 _MEAN = "mean_accuracy"
 
 
-def compare(folders: Sequence[RunFolder]) -> list[ComparedRuns]:
+def compare(folders: Sequence[RunDir]) -> list[ComparedRuns]:
     """Put runs side by side: a group for each task, in the order in which they were named.
 
     Raises:
@@ -33,14 +33,14 @@ def compare(folders: Sequence[RunFolder]) -> list[ComparedRuns]:
 class _Run:
     """What the folder of a run has."""
 
-    folder: RunFolder
+    folder: RunDir
     config: RunConfig
     summary: Mapping[str, Any]
     plan: Mapping[str, Any]
     records: list[dict[str, Any]]
 
     @classmethod
-    def read(cls, folder: RunFolder) -> _Run:
+    def read(cls, folder: RunDir) -> _Run:
         summary, plan = folder.read_json("summary.json"), folder.read_json("plan.json")
         return cls(
             folder,

@@ -6,17 +6,17 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from rumcli.analysis.introspection import Seen, look
+from rumcli.analysis.introspection import ExampleTrace, trace_example
 from rumcli.analysis.loss_landscape import Landscape, explore
 from rumcli.config import RunConfig, Split
 from rumcli.json_schemas import analysis as documents
-from rumcli.tasks.task_dataset import Material
+from rumcli.tasks.task_dataset import TaskDataset
 from rumcli.training.evaluation import restore_run
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 
 
 @dataclass(frozen=True)
-class Request:
+class InspectionRequest:
     """What is to be looked at.
 
     Attributes:
@@ -56,8 +56,8 @@ class Inspection:
     run: RunConfig
     folder: str
     step: int
-    request: Request
-    seen: Seen | None
+    request: InspectionRequest
+    seen: ExampleTrace | None
     landscape: Landscape | None
 
     def document(self) -> documents.Inspection:
@@ -113,9 +113,9 @@ def _chosen(one: Any, views: Collection[str]) -> dict[str, Any]:
 
 
 def inspect_run(
-    folder: RunFolder,
-    request: Request,
-    material: Material | None = None,
+    folder: RunDir,
+    request: InspectionRequest,
+    dataset: TaskDataset | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Inspection:
     """Look into a run.
@@ -123,18 +123,18 @@ def inspect_run(
     Args:
         folder: The run's folder.
         request: What to look at.
-        material: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
+        dataset: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
         tell: Hears what is going on.
 
     Raises:
         RunError: If there is no checkpoint, or it is damaged.
-        ConfigError: If the split has no such example, or the task's material is missing or wrong.
+        ConfigError: If the split has no such example, or the task's dataset is missing or wrong.
     """
-    task, model, step = restore_run(folder, request.split, request.checkpoint, material)
+    task, model, step = restore_run(folder, request.split, request.checkpoint, dataset)
     seen = landscape = None
     if set(request.views) - {"landscape"}:
         tell(f"reading example {request.example}")
-        seen = look(task, model, request.split, request.example)
+        seen = trace_example(task, model, request.split, request.example)
     if "landscape" in request.views:
         landscape = explore(
             task,

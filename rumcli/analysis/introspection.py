@@ -9,11 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from rumcli.analysis.cell_trace import Trace, trace
+from rumcli.analysis.cell_trace import CellTrace, trace
 from rumcli.config import Split
 from rumcli.errors import ConfigError
-from rumcli.models.bucketed_rnn import Trimmed
-from rumcli.models.stateful_rnn import Carried
+from rumcli.models.bucketed_rnn import BucketedRNN
+from rumcli.models.stateful_rnn import StatefulRNN
 from rumcli.tasks.base import Batch, Task
 
 
@@ -29,11 +29,11 @@ class LayerTrace:
 
     name: str
     backwards: bool
-    traces: list[Trace]
+    traces: list[CellTrace]
 
 
 @dataclass(frozen=True)
-class Seen:
+class ExampleTrace:
     """An example and what the recurrent layers did with it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Seen:
     layers: list[LayerTrace]
 
 
-def look(task: Task, model: keras.Model, split: Split, example: int) -> Seen:
+def trace_example(task: Task, model: keras.Model, split: Split, example: int) -> ExampleTrace:
     """Run the recurrent layers of a model step by step over one example.
 
     Args:
@@ -66,7 +66,7 @@ def look(task: Task, model: keras.Model, split: Split, example: int) -> Seen:
     feeds = keras.Model(ends, [_only(layer.input) for layer in recurrent])
     inputs: Any = feeds.predict_on_batch(batch[0]) if recurrent else []
     inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    steps = task.spell(batch[0], row)
+    steps = task.step_labels(batch[0], row)
     there = _there(steps, batch, row)
     layers = []
     for layer, values, before in zip(recurrent, inputs, states, strict=True):
@@ -74,7 +74,9 @@ def look(task: Task, model: keras.Model, split: Split, example: int) -> Seen:
         read = np.asarray(values[row])[there]
         found = trace(_inner(layer).cell, read[::-1] if backwards else read, before)
         layers.append(LayerTrace(layer.name, backwards, found))
-    return Seen([step for step, is_there in zip(steps, there, strict=True) if is_there], layers)
+    return ExampleTrace(
+        [step for step, is_there in zip(steps, there, strict=True) if is_there], layers
+    )
 
 
 def _find(
@@ -82,7 +84,7 @@ def _find(
 ) -> tuple[Batch, int]:
     """Return the batch with an example, and its row; a state that is carried is brought there."""
     first = 0
-    for number in range(task.batches_in(split)):
+    for number in range(task.num_batches(split)):
         batch = task.evaluation_batch(split, number)
         row = example - first
         if row < len(batch[1]):
@@ -105,18 +107,18 @@ def _there(steps: list[str], batch: Batch, row: int) -> np.ndarray:
 
 def _inner(layer: keras.layers.Layer) -> Any:
     """Return the recurrent layer that a layer is, or holds; None if it is none."""
-    if isinstance(layer, (Carried, Trimmed)):
+    if isinstance(layer, (StatefulRNN, BucketedRNN)):
         return layer.layer
     return layer if isinstance(layer, keras.layers.RNN) else None
 
 
 def _carries(layers: list[Any]) -> bool:
-    return any(isinstance(layer, Carried) for layer in layers)
+    return any(isinstance(layer, StatefulRNN) for layer in layers)
 
 
 def _states(layer: Any, batch: Batch, row: int) -> list[np.ndarray] | None:
     """Return the states in which a layer is before a batch; None: its initial ones."""
-    if not isinstance(layer, Carried) or batch[0]["begins"][row]:
+    if not isinstance(layer, StatefulRNN) or batch[0]["begins"][row]:
         return None
     return [ops.convert_to_numpy(state)[row : row + 1] for state in layer.evaluation_states]
 

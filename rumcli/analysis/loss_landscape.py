@@ -116,7 +116,7 @@ def first_batches(task: Task, split: Split, count: int) -> list[Batch]:
 
     The weights that a batch may have are made for the mean over all batches.
     """
-    numbers = range(min(count, task.batches_in(split)))
+    numbers = range(min(count, task.num_batches(split)))
     chosen = [task.evaluation_batch(split, number) for number in numbers]
     if len(chosen[0]) < 3:
         return chosen

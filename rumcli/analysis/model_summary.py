@@ -9,15 +9,15 @@ import keras
 from rumcli.config import BabiConfig, RunConfig
 from rumcli.data.splits import SPLITS
 from rumcli.json_schemas.configurations import LayerSummary, ModelSummary
-from rumcli.models.bucketed_rnn import Trimmed
+from rumcli.models.bucketed_rnn import BucketedRNN
 from rumcli.models.builders import count_weights
-from rumcli.models.stateful_rnn import Carried
+from rumcli.models.stateful_rnn import StatefulRNN
 from rumcli.tasks import registry
-from rumcli.tasks.babi.dataset import Collection, Stories
+from rumcli.tasks.babi.dataset import BabiDataset, Collection
 from rumcli.tasks.babi.generator import story_generator
-from rumcli.tasks.char_lm.corpus import Vocabulary
-from rumcli.tasks.char_lm.dataset import Text
-from rumcli.tasks.task_dataset import Material
+from rumcli.tasks.char_lm.corpus import CharVocabulary
+from rumcli.tasks.char_lm.dataset import CharDataset
+from rumcli.tasks.task_dataset import TaskDataset
 
 # Of Penn Treebank: 50 different bytes.
 _SYMBOLS = 50
@@ -34,33 +34,33 @@ def summarize(config: RunConfig, preset: str) -> ModelSummary:
     Raises:
         ConfigError: If a cell can't be what the configuration asks for on this backend.
     """
-    material = _stand_in(config)
-    model = registry.make(config, material).model()
+    dataset = _stand_in(config)
+    model = registry.make(config, dataset).model()
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     return ModelSummary(
         preset=preset,
         layers=[_layer(layer) for layer in layers],
         weights=count_weights(model),
-        symbols=_SYMBOLS if isinstance(material, Text) else None,
+        symbols=_SYMBOLS if isinstance(dataset, CharDataset) else None,
     )
 
 
-def _stand_in(config: RunConfig) -> Material | None:
-    """Return material of which only the number of symbols, or the kind of questions, counts."""
+def _stand_in(config: RunConfig) -> TaskDataset | None:
+    """Return dataset of which only the number of symbols, or the kind of questions, counts."""
     if config.task.name == "ptb":
-        return Text("", Vocabulary(tuple(range(_SYMBOLS)), has_unknown=False), 0.0, {})
+        return CharDataset("", CharVocabulary(tuple(range(_SYMBOLS)), has_unknown=False), 0.0, {})
     if not isinstance(config.task, BabiConfig):
         return None
     subtask = config.task.subtask if isinstance(config.task.subtask, int) else 1
     stories = {
-        split: list(story_generator.exactly(subtask, config.seed, split, _QUESTIONS))
+        split: list(story_generator.generate(subtask, config.seed, split, _QUESTIONS))
         for split in SPLITS
     }
-    return Stories.of(Collection("generated", stories))
+    return BabiDataset.of(Collection("generated", stories))
 
 
 def _layer(layer: Any) -> LayerSummary:
-    inner = layer.layer if isinstance(layer, Carried | Trimmed) else layer
+    inner = layer.layer if isinstance(layer, StatefulRNN | BucketedRNN) else layer
     cells = getattr(getattr(inner, "cell", None), "cells", ())
     shape = keras.tree.flatten(layer.output)[0].shape  # of attention: without its weights
     return LayerSummary(

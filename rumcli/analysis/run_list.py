@@ -16,7 +16,7 @@ from rumcli.jobs.events import FAILED
 from rumcli.jobs.folder import JobFolder
 from rumcli.json_schemas.analysis import ListedRun, RunState
 from rumcli.training import lock
-from rumcli.training.run_dir import CONFIG, METRICS, PROGRESS, RunFolder
+from rumcli.training.run_dir import CONFIG, METRICS, PROGRESS, RunDir
 
 _DEEPEST = 3  # levels of directories, such as those of sweeps within a directory
 # Each step forward of a run changes one of these.
@@ -46,7 +46,7 @@ def find(place: Path) -> Iterator[Path]:
 
 def _find(place: Path, depth: int) -> Iterator[Path]:
     try:
-        is_run = (place / CONFIG).is_file() or RunFolder.is_unbegun(place)
+        is_run = (place / CONFIG).is_file() or RunDir.is_unbegun(place)
         inside = sorted(path for path in place.iterdir() if path.is_dir() and depth > 0)
     except OSError:  # such as a directory that another user keeps closed
         return
@@ -83,10 +83,10 @@ def _listed(path: Path) -> ListedRun:
         "age": max(0.0, time.time() - changed),
     }
     unknown = dict.fromkeys(("task", "cell", "of_steps", "metric", "value", "split", "reference"))
-    if RunFolder.is_unbegun(path):
+    if RunDir.is_unbegun(path):
         state: RunState = "running" if lock.state(path) == lock.HELD else "unbegun"
         return ListedRun(**common, **unknown, state=state, message="", steps=0)
-    folder = RunFolder.open(path)
+    folder = RunDir.open(path)
     (group,) = comparison.compare([folder])
     (run,) = group.runs
     state, message = _state(folder, run.finished)
@@ -105,7 +105,7 @@ def _listed(path: Path) -> ListedRun:
     )
 
 
-def _state(folder: RunFolder, has_summary: bool) -> tuple[RunState, str]:
+def _state(folder: RunDir, has_summary: bool) -> tuple[RunState, str]:
     locked = lock.state(folder.path)
     if locked == lock.HELD:
         return "running", ""
@@ -122,7 +122,7 @@ def _state(folder: RunFolder, has_summary: bool) -> tuple[RunState, str]:
     return "failed" if mark.state == FAILED else "stopped", mark.message
 
 
-def _saved_step(folder: RunFolder) -> int:
+def _saved_step(folder: RunDir) -> int:
     found = folder.read_json(PROGRESS)
     step = found.get("step") if isinstance(found, dict) else None
     return step if type(step) is int and step >= 0 else 0

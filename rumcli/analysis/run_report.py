@@ -11,7 +11,7 @@ from rumcli import backends
 from rumcli.analysis import comparison
 from rumcli.errors import ConfigError
 from rumcli.json_schemas.analysis import ComparedRun, ComparedRuns, Report, ReportedRun
-from rumcli.training.run_dir import CONFIG, RunFolder
+from rumcli.training.run_dir import CONFIG, RunDir
 
 # Keys of a summary: the number of answers of which an accuracy is the mean.
 _COUNTED = ("examples", "questions")
@@ -19,7 +19,7 @@ _COUNTED = ("examples", "questions")
 _OTHER = ("seed", "command", "resumed")
 
 
-def report(folders: Sequence[RunFolder], labels: Sequence[str], path: str | None) -> Report:
+def report(folders: Sequence[RunDir], labels: Sequence[str], path: str | None) -> Report:
     """Collect what a report shows.
 
     Args:
@@ -58,7 +58,7 @@ def standard_error(accuracy: float, count: int) -> float:
     return math.sqrt(max(0.0, accuracy * (1 - accuracy)) / count)
 
 
-def _run(group: ComparedRuns, run: ComparedRun, folder: RunFolder, label: str) -> ReportedRun:
+def _run(group: ComparedRuns, run: ComparedRun, folder: RunDir, label: str) -> ReportedRun:
     count = _count(folder) if group.metric == "accuracy" and run.split == "test" else None
     environment = folder.read_json("environment.json")
     validations = [record.get(f"val_{group.metric}") for record in folder.records()]
@@ -75,7 +75,7 @@ def _run(group: ComparedRuns, run: ComparedRun, folder: RunFolder, label: str) -
     )
 
 
-def _count(folder: RunFolder) -> int | None:
+def _count(folder: RunDir) -> int | None:
     summary = folder.summary() or {}
     return next((summary[name] for name in _COUNTED if summary.get(name)), None)
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rumcli.models.stepper import OneStep
+from rumcli.models.stepper import Stepper
 from rumcli.tasks import registry
 from rumcli.tasks.char_lm import sampling
-from rumcli.tasks.char_lm.dataset import Text
+from rumcli.tasks.char_lm.dataset import CharDataset
 from rumcli.training import dataset_binding, keras_setup, model_state
 from rumcli.training.evaluation import load_checkpoint
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Writer:
         ConfigError: If the run's task has no text.
     """
 
-    def __init__(self, folder: RunFolder, which: str, text: Text | None = None) -> None:
+    def __init__(self, folder: RunDir, which: str, text: CharDataset | None = None) -> None:
         checkpoint = load_checkpoint(folder, which)
         self.text = text or dataset_binding.text_of(folder)
         keras_setup.prepare(folder.config)
         model = registry.make(folder.config, self.text).model()
         model_state.restore_weights(model, checkpoint.arrays)
-        self._step = OneStep(model)
+        self._step = Stepper(model)
 
     def write(self, prompt: np.ndarray, temperature: float, seed: int) -> Iterator[Symbol]:
         """Draw one symbol after the other, without end.

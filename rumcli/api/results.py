@@ -11,7 +11,7 @@ from rich.jupyter import JupyterMixin
 from rumcli.api.run import Run, RunPath, folders
 from rumcli.cli import compare as comparing
 from rumcli.cli import evaluate as evaluating
-from rumcli.cli._output_mode import Showing
+from rumcli.cli._output_mode import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.reporting import console as output
 from rumcli.training import requirements
@@ -64,7 +64,7 @@ def evaluate(
         examples,
         requirements.parse([require] if isinstance(require, str) else require),
         trust_code or (isinstance(run, Run) and run.trusts_code),
-        Showing(as_json=False, quiet=quiet, debug=False),
+        OutputMode(as_json=False, quiet=quiet, debug=False),
     )
     requirements.enforce(outcome)
     from rumcli.json_schemas.results import Evaluation

@@ -17,7 +17,7 @@ from rumcli.cli._planning import has_all_subtasks
 from rumcli.errors import RunError
 from rumcli.reporting import babi_tables, console, learning_curves, result_tables
 from rumcli.training.checkpoint import BEST
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 
 if TYPE_CHECKING:
     import keras
@@ -40,7 +40,7 @@ class Run(JupyterMixin):
         trusts_code: Whether the code that its configuration names is run.
     """
 
-    def __init__(self, folder: RunFolder, trust_code: bool = False) -> None:
+    def __init__(self, folder: RunDir, trust_code: bool = False) -> None:
         self.path = folder.path
         self.trusts_code = trust_code
         self._folder = folder
@@ -92,7 +92,7 @@ class Run(JupyterMixin):
         data = dataset_binding.for_evaluation(self._folder, Split.VALIDATION)
         weight_files.require(self._folder, BEST)
         _keras_startup.start(debug=False, quiet=True)
-        _trusted_code.admit(run)
+        _trusted_code.load_trusted(run)
         from rumcli.training import evaluation, keras_setup
 
         with keras_setup.restored():
@@ -168,7 +168,7 @@ def load(path: RunPath, *, trust_code: bool = False) -> Run:
         >>> run = rumcli.load("runs/recall-arum-1")
         >>> run.history[-1]["val_accuracy"]
     """
-    return Run(RunFolder.open(Path(path)), trust_code)
+    return Run(RunDir.open(Path(path)), trust_code)
 
 
 def folders(*runs: Run | RunPath) -> Iterator[Path]:

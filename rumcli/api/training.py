@@ -12,7 +12,7 @@ import yaml
 from rumcli import plugins
 from rumcli.api.run import Run, RunPath
 from rumcli.cli import _planning, _train_single, _trusted_code
-from rumcli.cli._output_mode import Showing
+from rumcli.cli._output_mode import OutputMode
 from rumcli.config import yaml_io
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
@@ -118,7 +118,7 @@ def train(
     planned = _planning.plan(given)
     trusts = trust_code or (isinstance(resume, Run) and resume.trusts_code)
     _trusted_code.check(planned.config, trusts, given.typed)
-    showing = Showing(as_json=False, quiet=quiet, debug=False)
+    showing = OutputMode(as_json=False, quiet=quiet, debug=False)
     try:
         finished = _train_single.execute(planned, required, showing)
     except _train_single.Stopped as stopped:
@@ -127,7 +127,7 @@ def train(
             raise
         call = f"rumcli.train(resume={str(stopped.path)!r})"
         raise KeyboardInterrupt(f"{stopped.message}, or in Python: {call}") from None
-    requirements.enforce(requirements.judged(required, finished.summary))
+    requirements.enforce(requirements.with_verdicts(required, finished.summary))
     return Run(finished.folder, trust_code=True)
 
 

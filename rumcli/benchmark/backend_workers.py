@@ -30,7 +30,7 @@ _COMMAND = [sys.executable, "-P", "-m", "rumcli.cli._bench_worker"]
 _SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
 
-class Engine:
+class BackendWorker:
     """A process that measures on one backend, and ends when it is closed.
 
     Args:
@@ -145,7 +145,7 @@ class Engine:
 
 def measure(
     case: Case,
-    engines: list[Engine],
+    engines: list[BackendWorker],
     chosen: Mapping[str, list[Subject]],
     rounds: int,
     report: Callable[[str], None] = lambda text: None,

@@ -18,7 +18,7 @@ from rumcli.json_schemas.measurements import (
 
 
 @dataclasses.dataclass(frozen=True)
-class Point:
+class BenchPoint:
     """The timings of one size; in a series, `axis` (`"steps"` or `"units"`) says along what."""
 
     case: Case
@@ -27,7 +27,7 @@ class Point:
 
 
 def document(
-    points: list[Point], machines: Sequence[dict[str, Any]], paces: Sequence[Pace] = ()
+    points: list[BenchPoint], machines: Sequence[dict[str, Any]], paces: Sequence[Pace] = ()
 ) -> Benchmark:
     """Return everything that was measured, in seconds and bytes.
 
@@ -56,7 +56,7 @@ def document(
     )
 
 
-def _measured(point: Point) -> dict[str, Any]:
+def _measured(point: BenchPoint) -> dict[str, Any]:
     backends = dict.fromkeys(timing.backend for timing in point.timings)
     best = {backend: yardstick(point.case, point.timings, backend) for backend in backends}
     reference = next(iter(best.values()))

@@ -65,7 +65,7 @@ def fused_loops() -> list[dict[str, Any]]:
     """Return of each of our cells whether `fit` takes the fused loop, and if not, why."""
     found = []
     for name in _OURS:
-        reason = dispatch.obstacle_to_auto(cells.make(name, CASE.units))
+        reason = dispatch.why_not_auto(cells.make(name, CASE.units))
         found.append({"cell": name, "fused": reason is None, "reason": reason})
     return found
 

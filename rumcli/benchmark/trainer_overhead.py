@@ -18,7 +18,7 @@ from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.training import keras_setup
 from rumcli.training.listeners import Listener
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from rumcli.training.trainer import train
 
 # Steps of a sample, so that each takes a few seconds.
@@ -56,7 +56,7 @@ def measure_pace(
         pace.bare.append((time.perf_counter() - begin) / (steps - _SKIPPED))
         stopwatch = _Stopwatch(listener())
         with tempfile.TemporaryDirectory() as place:
-            train(run, RunFolder.create(Path(place) / "run", run), stopwatch)
+            train(run, RunDir.create(Path(place) / "run", run), stopwatch)
         times = stopwatch.times[_SKIPPED - 1 :]
         pace.runs.append((times[-1] - times[0]) / (len(times) - 1))
     return pace

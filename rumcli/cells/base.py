@@ -20,17 +20,17 @@ from rumcli.cells.ops.rotation import computation_dtype
 
 Tensor = Any
 # For each state that zoneout may act on: a mask, or () where it does not draw.
-Draws = tuple[Any, ...]
+Masks = tuple[Any, ...]
 _DTYPES = ("bfloat16", "float16", "float32", "float64")
 # What `step` takes and returns.
-Step = Callable[[tuple[Any, ...], list[Tensor], Draws], tuple[Tensor, list[Tensor]]]
+Step = Callable[[tuple[Any, ...], list[Tensor], Masks], tuple[Tensor, list[Tensor]]]
 
 
 class RecurrentCell(keras.layers.Layer, abc.ABC):
     """One step of a recurrent network, in two parts.
 
-    A subclass sets `units`, `state_size` and `output_size`, and has `project` and `step`. Its first
-    state is its output.
+    A subclass sets `units`, `state_size` and `output_size`, and has `precompute_inputs` and `step`.
+    Its first state is its output.
 
     Args:
         units: Size of the output, H.
@@ -59,7 +59,7 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         return super().add_weight(*args, initializer=draw_at_full_precision(initializer), **kwargs)
 
     @abc.abstractmethod
-    def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Any, ...]:
+    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Any, ...]:
         """Compute all that does not depend on the state.
 
         Args:
@@ -69,12 +69,12 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the states by one step.
 
         Args:
-            projected: What `project` returned, for one step.
+            projected: What `precompute_inputs` returned, for one step.
             states: `[B, ...]` each.
             draws: What `draw` returned, for one step; empty in inference.
 
@@ -82,7 +82,7 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
             The output `[B, H]` and the new states.
         """
 
-    def prepare(self) -> Step:
+    def make_step(self) -> Step:
         """Compute what all steps share because it depends on the weights alone.
 
         Returns:
@@ -101,7 +101,7 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         """The probabilities with which units of the first states keep their values in training."""
         return ()
 
-    def draw(self, batch: Any, steps: Any) -> Draws:
+    def draw(self, batch: Any, steps: Any) -> Masks:
         """Draw for all steps of a training sequence, per unit, whether it takes its new value.
 
         Returns:
@@ -109,7 +109,7 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         """
         return tuple(self.mask((batch, steps, self.units), rate) for rate in self.zoneouts)
 
-    def zone_out(self, new: list[Tensor], old: list[Tensor], draws: Draws) -> list[Tensor]:
+    def zone_out(self, new: list[Tensor], old: list[Tensor], draws: Masks) -> list[Tensor]:
         """Let units keep their old values: those drawn, or else their expected share of it."""
         mixed = list(new)
         for number, rate in enumerate(self.zoneouts):
@@ -141,8 +141,8 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
                 mask. Our layers draw for all steps before the loop.
         """
         nested = isinstance(states, (list, tuple))
-        states = [self.at_full_precision(s) for s in (states if nested else [states])]
-        draws: Draws = ()
+        states = [self.to_state_dtype(s) for s in (states if nested else [states])]
+        draws: Masks = ()
         if training and self.is_random:
             if keras.config.backend() == "jax":
                 raise ValueError(
@@ -152,7 +152,7 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
             draws = keras.tree.map_structure(
                 lambda mask: mask[:, 0], self.draw(ops.shape(inputs)[0], 1)
             )
-        output, new_states = self.step(self.project(inputs, draws), states, draws)
+        output, new_states = self.step(self.precompute_inputs(inputs, draws), states, draws)
         new_states = [ops.cast(s, self.compute_dtype) for s in new_states]
         output = ops.cast(output, self.compute_dtype)
         return output, (new_states if nested else new_states[0])
@@ -166,7 +166,7 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         """Return what `from_config` needs to make the cell again."""
         return {**super().get_config(), "units": self.units, "seed": self.seed}
 
-    def features_of(self, input_shape: tuple[int | None, ...]) -> int:
+    def input_dim(self, input_shape: tuple[int | None, ...]) -> int:
         """Return D, the last dimension of the inputs.
 
         Raises:
@@ -176,7 +176,7 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
             raise ValueError(f"the last dimension of the inputs must be known, got {input_shape}")
         return input_shape[-1]
 
-    def at_full_precision(self, x: Tensor) -> Tensor:
+    def to_state_dtype(self, x: Tensor) -> Tensor:
         """Return a tensor in the dtype of the recurrence."""
         return ops.cast(x, self.state_dtype)
 
@@ -209,7 +209,7 @@ class RecurrentLayer(keras.layers.RNN):
         super().__init__(cell, **kwargs)
         self.input_spec = [keras.layers.InputSpec(ndim=3)]
         self.implementation = implementation
-        if implementation == "fused" and (obstacle := dispatch.obstacle(self)):
+        if implementation == "fused" and (obstacle := dispatch.why_not_fusable(self)):
             raise ValueError(f"implementation='fused' can't be: {obstacle}")
 
     def call(
@@ -235,14 +235,14 @@ class RecurrentLayer(keras.layers.RNN):
         self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training=False
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Loop over time; what does not depend on the state is done for all steps beforehand."""
-        if dispatch.is_taken(self, sequences):
+        if dispatch.should_fuse(self, sequences):
             return dispatch.run(self, sequences, initial_state, mask, training)
-        draws: Draws = ()
+        draws: Masks = ()
         if training and self.cell.is_random:
             draws = self.cell.draw(*ops.shape(sequences)[:2])
-        inputs = (self.cell.project(sequences, draws), draws)
-        states = [self.cell.at_full_precision(state) for state in initial_state]
-        step = self.cell.prepare()
+        inputs = (self.cell.precompute_inputs(sequences, draws), draws)
+        states = [self.cell.to_state_dtype(state) for state in initial_state]
+        step = self.cell.make_step()
         return time_loop.run(
             self, lambda one, states: step(one[0], states, one[1]), inputs, states, mask, training
         )

@@ -12,7 +12,7 @@ import keras
 from keras import initializers, ops
 
 from rumcli.cells import argument_validation
-from rumcli.cells.base import Draws, RecurrentCell, RecurrentLayer, Step
+from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer, Step
 from rumcli.cells.ops.modrelu import complex_modrelu, modrelu
 from rumcli.cells.ops.normalization import per_block
 from rumcli.cells.ops.plane_rotations import Map, PairedRotations, add_angles
@@ -85,7 +85,7 @@ class EUNNCell(RecurrentCell):
         parts = 2 if self.complex_valued else 1
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(self.features_of(input_shape), parts * self.units),
+            shape=(self.input_dim(input_shape), parts * self.units),
             initializer=per_block(self.kernel_initializer or published_kernel(), parts),
         )
         self.bias = self.add_weight(
@@ -97,7 +97,7 @@ class EUNNCell(RecurrentCell):
             self.omega = add_angles(self, "omega", self.units)
         self.built = True
 
-    def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Tensor]:
+    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor]:
         """Compute all that does not depend on the state.
 
         Args:
@@ -107,24 +107,24 @@ class EUNNCell(RecurrentCell):
         Returns:
             `x W`, `[..., H]`; complex: `[..., 2H]`, the real part, then the imaginary.
         """
-        return (self.at_full_precision(ops.matmul(inputs, self.kernel)),)
+        return (self.to_state_dtype(ops.matmul(inputs, self.kernel)),)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the state by one step.
 
         Args:
-            projected: What `project` returned, for one step.
+            projected: What `precompute_inputs` returned, for one step.
             states: The state `[B, H]`; complex: its real and its imaginary part.
             draws: Not needed.
 
         Returns:
             The output `[B, H]` and the new states.
         """
-        return self.prepare()(projected, states, draws)
+        return self.make_step()(projected, states, draws)
 
-    def prepare(self) -> Step:
+    def make_step(self) -> Step:
         """Compute the coefficients of U.
 
         Returns:
@@ -150,17 +150,17 @@ class EUNNCell(RecurrentCell):
         }
 
     def _real_step(
-        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws
+        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks
     ) -> tuple[Tensor, list[Tensor]]:
-        new = modrelu(turn(states[0]) + projected[0], self.at_full_precision(self.bias))
+        new = modrelu(turn(states[0]) + projected[0], self.to_state_dtype(self.bias))
         return new, [new]
 
     def _complex_step(
-        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws
+        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks
     ) -> tuple[Tensor, list[Tensor]]:
         of_inputs = ops.reshape(projected[0], (-1, 2, self.units))
         new = complex_modrelu(
-            turn(ops.stack(states, axis=1)) + of_inputs, self.at_full_precision(self.bias)
+            turn(ops.stack(states, axis=1)) + of_inputs, self.to_state_dtype(self.bias)
         )
         real, imaginary = ops.unstack(new, axis=1)
         return real, [real, imaginary]

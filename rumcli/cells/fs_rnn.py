@@ -13,7 +13,7 @@ import keras
 from keras import ops, tree
 
 from rumcli.cells import argument_validation
-from rumcli.cells.base import Draws, RecurrentCell, RecurrentLayer, Step
+from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer, Step
 
 Tensor = Any
 
@@ -91,7 +91,7 @@ class FSRNNCell(RecurrentCell):
         Raises:
             ValueError: If D is not known.
         """
-        features = self.features_of(input_shape)
+        features = self.input_dim(input_shape)
         outputs = [_output_size(cell) for cell in self.cells]
         self._widths = [features, outputs[0], outputs[1], *[1] * (len(outputs) - 3)]
         for cell, width in zip(self.cells, self._widths, strict=True):
@@ -100,7 +100,7 @@ class FSRNNCell(RecurrentCell):
                 cell.built = True
         self.built = True
 
-    def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Any, ...]:
+    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Any, ...]:
         """Compute all that does not depend on the state: what the first fast cell gets.
 
         Args:
@@ -109,30 +109,32 @@ class FSRNNCell(RecurrentCell):
         """
         first = self.fast_cells[0]
         value = self._drop(inputs, draws, 0)
-        return first.project(value) if isinstance(first, RecurrentCell) else (value,)
+        return first.precompute_inputs(value) if isinstance(first, RecurrentCell) else (value,)
 
     def step(
-        self, projected: tuple[Any, ...], states: list[Tensor], draws: Draws = ()
+        self, projected: tuple[Any, ...], states: list[Tensor], draws: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the states by one step.
 
         Args:
-            projected: What `project` returned, for one step.
+            projected: What `precompute_inputs` returned, for one step.
             states: Those of the fast cells, then those of the slow one.
             draws: What `draw` returned, for one step; empty in inference.
 
         Returns:
             The output `[B, H]` and the new states.
         """
-        return self.prepare()(projected, states, draws)
+        return self.make_step()(projected, states, draws)
 
-    def prepare(self) -> Step:
+    def make_step(self) -> Step:
         """Let each cell compute what all steps share.
 
         Returns:
             `step`, which need not compute that again.
         """
-        steps = [cell.prepare() if isinstance(cell, RecurrentCell) else None for cell in self.cells]
+        steps = [
+            cell.make_step() if isinstance(cell, RecurrentCell) else None for cell in self.cells
+        ]
         return functools.partial(self.step_with, steps)
 
     def step_with(
@@ -140,7 +142,7 @@ class FSRNNCell(RecurrentCell):
         steps: Sequence[Step | None],
         projected: tuple[Any, ...],
         states: list[Tensor],
-        draws: Draws = (),
+        draws: Masks = (),
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the states by one step, with the steps of the cells given.
 
@@ -173,7 +175,7 @@ class FSRNNCell(RecurrentCell):
             cell.is_random for cell in self.cells if isinstance(cell, RecurrentCell)
         )
 
-    def draw(self, batch: Any, steps: Any) -> Draws:
+    def draw(self, batch: Any, steps: Any) -> Masks:
         """Draw for all steps of a training sequence what is dropped, and what the cells draw.
 
         Returns:
@@ -209,7 +211,7 @@ class FSRNNCell(RecurrentCell):
             "dropout": self.dropout,
         }
 
-    def _given(self, value: Tensor, draws: Draws, number: int) -> tuple[Any, ...]:
+    def _given(self, value: Tensor, draws: Masks, number: int) -> tuple[Any, ...]:
         """Return what a cell makes of the value before it, without its state."""
         cell = self.cells[number]
         if number > 2:
@@ -217,7 +219,7 @@ class FSRNNCell(RecurrentCell):
         value = self._drop(value, draws if number <= 2 else (), number)
         if not isinstance(cell, RecurrentCell):
             return (value,)
-        return cell.project(ops.cast(value, cell.compute_dtype))
+        return cell.precompute_inputs(ops.cast(value, cell.compute_dtype))
 
     def _call(self, cell: Any, value: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Advance a cell that is not one of ours."""
@@ -225,9 +227,9 @@ class FSRNNCell(RecurrentCell):
         nested = isinstance(cell.state_size, (list, tuple))
         value, after = cell(value, states if nested else states[0])
         after = list(after) if isinstance(after, (list, tuple)) else [after]
-        return self.at_full_precision(value), [self.at_full_precision(state) for state in after]
+        return self.to_state_dtype(value), [self.to_state_dtype(state) for state in after]
 
-    def _drop(self, value: Tensor, draws: Draws, number: int) -> Tensor:
+    def _drop(self, value: Tensor, draws: Masks, number: int) -> Tensor:
         if not draws or not self.dropout:
             return value
         stays = ops.cast(draws[0][number], value.dtype)

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import initializers, ops
 
-from rumcli.cells.base import Draws, RecurrentCell, RecurrentLayer, Step
+from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer, Step
 from rumcli.cells.eunn import published_kernel
 from rumcli.cells.ops.modrelu import modrelu
 from rumcli.cells.ops.normalization import per_block
@@ -79,7 +79,7 @@ class GORUCell(RecurrentCell):
         """
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(self.features_of(input_shape), 3 * self.units),
+            shape=(self.input_dim(input_shape), 3 * self.units),
             initializer=per_block(self.kernel_initializer or published_kernel(), 3),
         )
         self.recurrent_kernel = self.add_weight(
@@ -101,7 +101,7 @@ class GORUCell(RecurrentCell):
         self.theta = add_angles(self, "theta", self.rotations.pairs)
         self.built = True
 
-    def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Tensor, Tensor]:
+    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor, Tensor]:
         """Compute all that does not depend on the state.
 
         Args:
@@ -115,24 +115,24 @@ class GORUCell(RecurrentCell):
         products = ops.matmul(inputs, self.kernel)
         candidate, gates = ops.split(products, [self.units], axis=-1)
         gates = gates + ops.concatenate([self.reset_bias, self.update_bias])
-        return self.at_full_precision(candidate), self.at_full_precision(gates)
+        return self.to_state_dtype(candidate), self.to_state_dtype(gates)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the state by one step.
 
         Args:
-            projected: What `project` returned, for one step.
+            projected: What `precompute_inputs` returned, for one step.
             states: The state `[B, H]`.
             draws: Not needed.
 
         Returns:
             h' `[B, H]`, and the new state.
         """
-        return self.prepare()(projected, states, draws)
+        return self.make_step()(projected, states, draws)
 
-    def prepare(self) -> Step:
+    def make_step(self) -> Step:
         """Compute the coefficients of U.
 
         Returns:
@@ -151,15 +151,15 @@ class GORUCell(RecurrentCell):
         return config
 
     def _step(
-        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws
+        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks
     ) -> tuple[Tensor, list[Tensor]]:
         of_inputs, gates = projected
         (hidden_state,) = states
         of_state = ops.matmul(ops.cast(hidden_state, self.compute_dtype), self.recurrent_kernel)
-        gates = ops.sigmoid(gates + self.at_full_precision(of_state))
+        gates = ops.sigmoid(gates + self.to_state_dtype(of_state))
         reset, update = ops.split(gates, 2, axis=-1)
         candidate = modrelu(
-            reset * turn(hidden_state) + of_inputs, self.at_full_precision(self.candidate_bias)
+            reset * turn(hidden_state) + of_inputs, self.to_state_dtype(self.candidate_bias)
         )
         new = update * hidden_state + (1.0 - update) * candidate
         return new, [new]

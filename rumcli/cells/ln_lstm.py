@@ -11,7 +11,7 @@ import keras
 from keras import initializers, ops
 
 from rumcli.cells import argument_validation
-from rumcli.cells.base import Draws, RecurrentCell, RecurrentLayer
+from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer
 from rumcli.cells.ops.elementwise import tanh
 from rumcli.cells.ops.normalization import layer_norm
 
@@ -78,7 +78,7 @@ class LNLSTMCell(RecurrentCell):
         size, products = self.units, _GATES * self.units
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(self.features_of(input_shape), products),
+            shape=(self.input_dim(input_shape), products),
             initializer=self.kernel_initializer,
         )
         self.recurrent_kernel = self.add_weight(
@@ -95,7 +95,7 @@ class LNLSTMCell(RecurrentCell):
         self.cell_offset = self.add_weight(name="cell_offset", shape=(size,), initializer="zeros")
         self.built = True
 
-    def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Tensor]:
+    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor]:
         """Compute all that does not depend on the state.
 
         Args:
@@ -105,15 +105,15 @@ class LNLSTMCell(RecurrentCell):
         Returns:
             `x W_x + b`, `[..., 4H]`.
         """
-        return (self.at_full_precision(ops.matmul(inputs, self.kernel) + self.bias),)
+        return (self.to_state_dtype(ops.matmul(inputs, self.kernel) + self.bias),)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the states by one step.
 
         Args:
-            projected: What `project` returned, for one step.
+            projected: What `precompute_inputs` returned, for one step.
             states: h and c, `[B, H]` each.
             draws: What `draw` returned, for one step; empty in inference.
 
@@ -122,16 +122,16 @@ class LNLSTMCell(RecurrentCell):
         """
         hidden_state, cell_state = states
         of_state = ops.matmul(ops.cast(hidden_state, self.compute_dtype), self.recurrent_kernel)
-        products = projected[0] + self.at_full_precision(of_state)
-        gains = ops.split(self.at_full_precision(self.gate_gain), _GATES)
-        offsets = ops.split(self.at_full_precision(self.gate_offset), _GATES)
+        products = projected[0] + self.to_state_dtype(of_state)
+        gains = ops.split(self.to_state_dtype(self.gate_gain), _GATES)
+        offsets = ops.split(self.to_state_dtype(self.gate_offset), _GATES)
         parts = zip(ops.split(products, _GATES, axis=-1), gains, offsets, strict=True)
         i, j, f, o = (layer_norm(*part) for part in parts)
         new_cell = ops.sigmoid(f + self.forget_bias) * cell_state + ops.sigmoid(i) * tanh(j)
         shown = layer_norm(
             new_cell,
-            self.at_full_precision(self.cell_gain),
-            self.at_full_precision(self.cell_offset),
+            self.to_state_dtype(self.cell_gain),
+            self.to_state_dtype(self.cell_offset),
         )
         new_states = self.zone_out([ops.sigmoid(o) * tanh(shown), new_cell], states, draws)
         return new_states[0], new_states

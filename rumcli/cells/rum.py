@@ -11,7 +11,7 @@ import keras
 from keras import activations, initializers, ops
 
 from rumcli.cells import argument_validation
-from rumcli.cells.base import Draws, RecurrentCell, RecurrentLayer
+from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer
 from rumcli.cells.ops.elementwise import activate
 from rumcli.cells.ops.normalization import layer_norm, per_block, scale_to_norm, scaled
 from rumcli.cells.ops.rotation import bisector, reflect, unit
@@ -110,7 +110,7 @@ class RUMCell(RecurrentCell):
         Raises:
             ValueError: If D is not known.
         """
-        features = self.features_of(input_shape)
+        features = self.input_dim(input_shape)
         gates = 2 if self.update_gate else 1
         gate_kernel = per_block(self.kernel_initializer, gates)
         gate_bias, candidate_kernel = self.bias_initializer or "ones", self.kernel_initializer
@@ -149,7 +149,7 @@ class RUMCell(RecurrentCell):
                     )
         self.built = True
 
-    def project(self, inputs: Tensor, draws: Draws = ()) -> tuple[Tensor, Tensor, Tensor]:
+    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor, Tensor, Tensor]:
         """Compute all that does not depend on the state.
 
         Args:
@@ -165,16 +165,16 @@ class RUMCell(RecurrentCell):
         if self.candidate_bias is not None:
             embedded = embedded + self.candidate_bias
         gates = ops.matmul(inputs, self.gate_kernel[:features]) + self.gate_bias
-        embedded = self.at_full_precision(embedded)
-        return embedded, unit(embedded), self.at_full_precision(gates)
+        embedded = self.to_state_dtype(embedded)
+        return embedded, unit(embedded), self.to_state_dtype(gates)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Draws = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the state by one step.
 
         Args:
-            projected: What `project` returned, for one step.
+            projected: What `precompute_inputs` returned, for one step.
             states: The hidden state `[B, H]`, then whatever `recall` needs.
             draws: What `draw` returned, for one step; empty in inference.
 
@@ -200,7 +200,7 @@ class RUMCell(RecurrentCell):
         """Compute the target memory and the update gate.
 
         Args:
-            inputs_share: The last of what `project` returned, for one step.
+            inputs_share: The last of what `precompute_inputs` returned, for one step.
             hidden_state: `[B, H]`.
 
         Returns:
@@ -210,7 +210,7 @@ class RUMCell(RecurrentCell):
         state_share = ops.matmul(
             ops.cast(hidden_state, self.compute_dtype), self.gate_kernel[features:]
         )
-        gates = inputs_share + self.at_full_precision(state_share)
+        gates = inputs_share + self.to_state_dtype(state_share)
         target, update = gates[:, : self.units], gates[:, self.units :]
         after_sigmoid = self.layer_norm_order == "after_sigmoid"
         if self.layer_norm:
@@ -283,8 +283,8 @@ class RUMCell(RecurrentCell):
 
     def _gain_and_offset(self, part: str) -> tuple[Tensor, Tensor]:
         return (
-            self.at_full_precision(getattr(self, f"{part}_gain")),
-            self.at_full_precision(getattr(self, f"{part}_offset")),
+            self.to_state_dtype(getattr(self, f"{part}_gain")),
+            self.to_state_dtype(getattr(self, f"{part}_offset")),
         )
 
 

@@ -12,10 +12,10 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.cli._output_mode import Showing
+    from rumcli.cli._output_mode import OutputMode
     from rumcli.config import RunConfig
     from rumcli.training.distribution import Placement, Runtime
-    from rumcli.training.process_group import Group
+    from rumcli.training.process_group import ProcessGroup
     from rumcli.training.stop_signals import StopRequest
 
 _LARGEST_PORT = 65535
@@ -110,7 +110,7 @@ def check(placement: Placement | None, run: RunConfig | None) -> None:
 
 
 def runtime(
-    placement: Placement | None, request: StopRequest, showing: Showing, hint: str = ""
+    placement: Placement | None, request: StopRequest, showing: OutputMode, hint: str = ""
 ) -> Runtime:
     """Make the runtime of this process, which waits for others when it starts.
 
@@ -136,7 +136,7 @@ def runtime(
     return found
 
 
-def agree(placement: Placement, run: RunConfig | None, group: Group) -> RunConfig | None:
+def agree(placement: Placement, run: RunConfig | None, group: ProcessGroup) -> RunConfig | None:
     """Return the configuration of the run, once all processes have joined.
 
     Args:
@@ -184,7 +184,7 @@ def follow(
     data: str | None,
     trusted: bool,
     typed: list[str | None],
-    showing: Showing,
+    showing: OutputMode,
 ) -> None:
     """Train as one of the processes that do not own the run folder.
 
@@ -201,7 +201,7 @@ def follow(
     from rumcli.training.callback import RunStopped
     from rumcli.training.listeners import Listener
 
-    material = materials.for_training(run, None) if run is not None else None
+    dataset = materials.for_training(run, None) if run is not None else None
     with stop_signals.listening() as request:
         joined = runtime(placement, request, showing)
         _keras_startup.start(showing.debug, joined.start, showing.quiet)
@@ -216,20 +216,20 @@ def follow(
             if run is None:
                 found = _moved(found, data)
                 _trusted_code.check(found, trusted, typed)
-                material = materials.for_training(found, None)
-            _trusted_code.admit(found)
-            from rumcli.training.null_run_dir import NoFolder
+                dataset = materials.for_training(found, None)
+            _trusted_code.load_trusted(found)
+            from rumcli.training.null_run_dir import NullRunDir
             from rumcli.training.trainer import train
 
             try:
-                train(found, NoFolder(), Listener(), request, material, (), group)
+                train(found, NullRunDir(), Listener(), request, dataset, (), group)
             except RunStopped as stopped:
                 joined.finish()
                 raise SystemExit(128 + stopped.signal) from None
             joined.finish()
 
 
-def dismiss(placement: Placement | None, showing: Showing) -> None:
+def dismiss(placement: Placement | None, showing: OutputMode) -> None:
     """Let the other processes of a run end, where process 0 finds it finished."""
     from rumcli.training import stop_signals
 

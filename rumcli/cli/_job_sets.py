@@ -11,7 +11,7 @@ import typer
 
 from rumcli import plugins, signals
 from rumcli.cli import _keras_startup, _options, _trusted_code
-from rumcli.cli._output_mode import Showing
+from rumcli.cli._output_mode import OutputMode
 from rumcli.errors import ConfigError, RunError
 from rumcli.reporting import console, formatting
 
@@ -82,7 +82,7 @@ def command(name: str, place: Path, chosen: Options, budget: str | None, trusted
     return shlex.join(["rum", name, "--resume", str(place), *words, *trust])
 
 
-def run(jobs: JobSet, chosen: Options, title: Title, command: str, showing: Showing) -> Ending:
+def run(jobs: JobSet, chosen: Options, title: Title, command: str, showing: OutputMode) -> Ending:
     """Run the remaining runs of a set; see `jobs.execution.run`.
 
     Args:
@@ -135,10 +135,10 @@ def check_runs(names: Iterable[RunConfig], data: Iterable[RunConfig], trusted: b
 def _start(debug: bool, run: RunConfig) -> None:
     """Import Keras, and the user's code, in the process of a run."""
     _keras_startup.start(debug, quiet=True)
-    _trusted_code.admit(run)
+    _trusted_code.load_trusted(run)
 
 
-def summarize(ending: Ending, found: SetResults, command: str, showing: Showing) -> None:
+def summarize(ending: Ending, found: SetResults, command: str, showing: OutputMode) -> None:
     """Print how many runs are left, and the command that continues."""
     is_stopped = ending.signal is not None
     if is_stopped or (not found.is_complete and not showing.quiet):

@@ -47,7 +47,7 @@ class Command(_PlainFlags, TyperCommand):
     """A command of `rum`."""
 
 
-class Group(_PlainFlags, TyperGroup):
+class CommandGroup(_PlainFlags, TyperGroup):
     """A group of commands."""
 
 
@@ -143,7 +143,7 @@ def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]
 
 
 CHECKPOINTS = ["best", "last"]
-Checkpoint = Annotated[
+CheckpointOption = Annotated[
     str,
     typer.Option(
         help="best (by validation) or last.", autocompletion=completing(lambda: CHECKPOINTS)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Showing:
+class OutputMode:
     """What the options --json, --quiet and --debug ask for.
 
     Attributes:
@@ -41,7 +41,7 @@ class Showing:
         elif not self.quiet:
             console.show(table(document.to_dict()))
 
-    def tell_of(self, owner: Owner | None) -> None:
+    def listener_for(self, owner: Owner | None) -> None:
         """Say that a run folder was left without a word, if it was."""
         if owner is not None and not self.quiet:
             console.note(f"{owner} ended without a word; going on with its run")

@@ -111,7 +111,7 @@ def plan(given: Options) -> PlannedRun:
             missing or differs in its configuration.
     """
     from rumcli import config
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
     out, resume = given.out, given.resume
     if resume is not None:
@@ -119,7 +119,7 @@ def plan(given: Options) -> PlannedRun:
             raise ConfigError(
                 "--resume and --out exclude each other: a resumed run stays in its place"
             )
-        if (given.task or given.preset) and RunFolder.is_unbegun(resume):
+        if (given.task or given.preset) and RunDir.is_unbegun(resume):
             out, resume = resume, None
     elif given.from_scratch:
         raise ConfigError("--from-scratch goes with --resume: which run is to begin again?")
@@ -133,12 +133,12 @@ def plan(given: Options) -> PlannedRun:
 def _resumed(path: Path, given: Options) -> RunConfig:
     """Return the configuration of an earlier run, which only may become longer."""
     from rumcli import config
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
     name = _trusted_code.flags("task", given.task)["task", "name"]
     if name is not None:
         name = _options.choose("TASK", "task", name, [*_options.tasks(), "custom"])
-    before = RunFolder.open(path, name).config
+    before = RunDir.open(path, name).config
     asked = config.build(given.preset or str(path / "config.yaml"), given.set, given.flags())
     changed = [key for key in config.differences(before, asked) if key not in _CHANGEABLE]
     if changed:

@@ -14,10 +14,10 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.cli._output_mode import Showing
+    from rumcli.cli._output_mode import OutputMode
     from rumcli.cli._planning import PlannedRun
     from rumcli.config import RunConfig
-    from rumcli.training.requirements import Requirement
+    from rumcli.training.requirements import Threshold
 
 # To a signal before the runs begin: Ray's processes take their time to end.
 _ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
@@ -60,8 +60,8 @@ def check(address: str | None, workers: int | None, placement: Any) -> None:
 
 def run(
     planned: PlannedRun,
-    required: list[Requirement],
-    showing: Showing,
+    required: list[Threshold],
+    showing: OutputMode,
     address: str,
     workers: int,
 ) -> None:
@@ -77,7 +77,7 @@ def run(
     from rumcli.jobs import ray_train
     from rumcli.reporting import train_progress
     from rumcli.training import dataset_binding, process_group, requirements
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
     run = planned.config
     process_group.check_batch(run, workers, f"--workers {workers}")
@@ -87,9 +87,9 @@ def run(
     requirements.check_early(required, run, requirements.OF_TRAINING)
     if planned.resume is None:
         dataset_binding.for_training(run, None)
-        folder = RunFolder.create(planned.out, run)
+        folder = RunDir.create(planned.out, run)
     else:
-        folder = RunFolder.open(planned.resume)
+        folder = RunDir.open(planned.resume)
         with contextlib.ExitStack() as stack:  # the worker of process 0 takes it again
             _train_single.take(folder, planned, showing, stack)
     if not showing.quiet:
@@ -107,4 +107,4 @@ def run(
 def _start(debug: bool, run: RunConfig, first: Callable[[], None]) -> None:
     """Bring up Keras, JAX's runtime and the user's code, in a worker."""
     _keras_startup.start(debug, first, quiet=True)
-    _trusted_code.admit(run)
+    _trusted_code.load_trusted(run)

@@ -13,13 +13,13 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.cli._output_mode import Showing
+    from rumcli.cli._output_mode import OutputMode
     from rumcli.cli._planning import PlannedRun
     from rumcli.config import RunConfig
-    from rumcli.tasks.task_dataset import Material
+    from rumcli.tasks.task_dataset import TaskDataset
     from rumcli.training.distribution import Placement, Runtime
-    from rumcli.training.requirements import Requirement
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.requirements import Threshold
+    from rumcli.training.run_dir import RunDir
     from rumcli.training.stop_signals import StopRequest
 
 
@@ -35,7 +35,7 @@ class Finished:
         is_new: Whether it was trained just now.
     """
 
-    folder: RunFolder
+    folder: RunDir
     summary: dict[str, Any]
     validations: Sequence[float] = ()
     is_new: bool = True
@@ -52,14 +52,14 @@ class Stopped(SystemExit):
         path: Directory of the run.
     """
 
-    def __init__(self, stopped: str, folder: RunFolder, signal: int) -> None:
+    def __init__(self, stopped: str, folder: RunDir, signal: int) -> None:
         super().__init__(128 + signal)
         self.message = f"{stopped}; to go on: {folder.resume_command}"
         self.signal = signal
         self.path = folder.path
 
     @classmethod
-    def at_step(cls, folder: RunFolder, run: RunConfig, step: int, signal: int) -> Stopped:
+    def at_step(cls, folder: RunDir, run: RunConfig, step: int, signal: int) -> Stopped:
         """Return the exception of a run that was stopped and saved at a step."""
         where = f"; saved at step {step} of {run.train.steps}" if step else " before the first step"
         return cls(f"stopped{where}", folder, signal)
@@ -67,8 +67,8 @@ class Stopped(SystemExit):
 
 def run(
     planned: PlannedRun,
-    required: list[Requirement],
-    showing: Showing,
+    required: list[Threshold],
+    showing: OutputMode,
     placement: Placement | None = None,
 ) -> None:
     """Train, or resume a run, and show its summary.
@@ -90,8 +90,8 @@ def run(
 
 def execute(
     planned: PlannedRun,
-    required: list[Requirement],
-    showing: Showing,
+    required: list[Threshold],
+    showing: OutputMode,
     placement: Placement | None = None,
 ) -> Finished:
     """Train, or resume a run, without showing its summary.
@@ -125,25 +125,25 @@ def execute(
 
 def _execute_one(
     planned: PlannedRun,
-    required: list[Requirement],
-    showing: Showing,
+    required: list[Threshold],
+    showing: OutputMode,
     placement: Placement | None,
 ) -> Finished:
     from rumcli.training import dataset_binding as materials
     from rumcli.training import requirements, stop_signals
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
     run = planned.config
     if finished := finished_before(planned, required, showing, placement):
         return finished
-    folder = None if planned.resume is None else RunFolder.open(planned.resume)
+    folder = None if planned.resume is None else RunDir.open(planned.resume)
     requirements.check_early(required, run, requirements.OF_TRAINING)
-    material = materials.for_training(run, None if planned.from_scratch else folder)
+    dataset = materials.for_training(run, None if planned.from_scratch else folder)
     # From when on there is a folder, a signal has to be answered with how to go on.
     with contextlib.ExitStack() as stack:
         request = stack.enter_context(stop_signals.listening())
         if folder is None:
-            folder = stack.enter_context(RunFolder.claim(planned.out, run))
+            folder = stack.enter_context(RunDir.claim(planned.out, run))
         else:
             take(folder, planned, showing, stack)
         hint = f"; to go on: {folder.resume_command}"
@@ -152,12 +152,12 @@ def _execute_one(
         with joined.group.watched():
             if placement is not None:
                 _distributed.agree(placement, run, joined.group)
-            _trusted_code.admit(run)
-            summary = _follow(run, folder, material, request, required, showing, joined)
+            _trusted_code.load_trusted(run)
+            summary = _follow(run, folder, dataset, request, required, showing, joined)
     return Finished(folder, summary, _draw(folder))
 
 
-def _draw(folder: RunFolder) -> list[float]:
+def _draw(folder: RunDir) -> list[float]:
     """Draw the learning curve of a run; a full disk does not make a finished run a failed one."""
     from rumcli.cli import plot
 
@@ -170,17 +170,17 @@ def _draw(folder: RunFolder) -> list[float]:
 
 def finished_before(
     planned: PlannedRun,
-    required: list[Requirement],
-    showing: Showing,
+    required: list[Threshold],
+    showing: OutputMode,
     placement: Placement | None = None,
 ) -> Finished | None:
     """Return the run to resume if no step of it is left; None otherwise."""
     from rumcli.training import requirements
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
     if planned.resume is None:
         return None
-    folder = RunFolder.open(planned.resume)
+    folder = RunDir.open(planned.resume)
     summary = folder.finished(planned.config)
     if not summary or planned.from_scratch:
         return None
@@ -193,7 +193,7 @@ def finished_before(
 
 
 def take(
-    folder: RunFolder, planned: PlannedRun, showing: Showing, stack: contextlib.ExitStack
+    folder: RunDir, planned: PlannedRun, showing: OutputMode, stack: contextlib.ExitStack
 ) -> None:
     """Take the folder of an earlier run, after a check that the run can continue."""
     from rumcli.training import resume
@@ -204,17 +204,17 @@ def take(
             resume.start_over(folder)
         else:
             resume.check(folder)
-        showing.tell_of(before)
+        showing.listener_for(before)
         folder.write_config(planned.config)
 
 
 def _follow(
     run: RunConfig,
-    folder: RunFolder,
-    material: Material | None,
+    folder: RunDir,
+    dataset: TaskDataset | None,
     request: StopRequest,
-    required: list[Requirement],
-    showing: Showing,
+    required: list[Threshold],
+    showing: OutputMode,
     joined: Runtime,
 ) -> dict[str, Any]:
     from rumcli.reporting import train_progress
@@ -228,7 +228,7 @@ def _follow(
         raise Stopped.at_step(folder, run, 0, request.signal)
     try:
         with keras_setup.restored():
-            summary = train_run(run, folder, listener, request, material, required, joined.group)
+            summary = train_run(run, folder, listener, request, dataset, required, joined.group)
     except RunStopped as stopped:
         joined.finish()
         raise Stopped.at_step(folder, run, stopped.step, stopped.signal) from None
@@ -246,13 +246,13 @@ def _end(finished: dict[str, Any]) -> str:
     return f"{finished['steps']}{hint}"
 
 
-def show_summary(finished: Finished, required: list[Requirement], showing: Showing) -> None:
+def show_summary(finished: Finished, required: list[Threshold], showing: OutputMode) -> None:
     """Show the summary of a run, and enforce the requirements on it."""
     from rumcli.json_schemas.results import SuiteSummary, Summary
     from rumcli.reporting import babi_tables, result_tables
     from rumcli.training import requirements
 
-    summary = requirements.judged(required, finished.summary)
+    summary = requirements.with_verdicts(required, finished.summary)
     if "subtasks" in summary:
         showing.show(SuiteSummary.read(summary), babi_tables.subtasks)
     else:

@@ -10,16 +10,16 @@ from rumcli.cli._train_single import Finished, Stopped
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.cli._output_mode import Showing
+    from rumcli.cli._output_mode import OutputMode
     from rumcli.cli._planning import PlannedRun
     from rumcli.config import RunConfig
     from rumcli.training.listeners import Listener
-    from rumcli.training.requirements import Requirement
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.requirements import Threshold
+    from rumcli.training.run_dir import RunDir
     from rumcli.training.stop_signals import StopRequest
 
 
-def execute(planned: PlannedRun, required: list[Requirement], showing: Showing) -> Finished:
+def execute(planned: PlannedRun, required: list[Threshold], showing: OutputMode) -> Finished:
     """Train on all subtasks, or resume that, without showing the table.
 
     Args:
@@ -31,22 +31,22 @@ def execute(planned: PlannedRun, required: list[Requirement], showing: Showing) 
         Stopped: If a signal stopped it.
     """
     from rumcli.training import requirements, stop_signals
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
     run, resume = planned.config, planned.resume
     requirements.check_names(required, requirements.OF_SUITE)
     with stop_signals.listening() as request:
         _keras_startup.start(showing.debug, quiet=showing.quiet)
-        _trusted_code.admit(run)
+        _trusted_code.load_trusted(run)
         from rumcli.training import babi_suite
 
-        babi_suite.check(run, None if resume is None else RunFolder.open(resume))
+        babi_suite.check(run, None if resume is None else RunDir.open(resume))
         with contextlib.ExitStack() as stack:
             if resume is None:
-                folder = stack.enter_context(RunFolder.claim(planned.out, run))
+                folder = stack.enter_context(RunDir.claim(planned.out, run))
             else:
-                folder = RunFolder.open(resume)
-                showing.tell_of(stack.enter_context(folder.held()))
+                folder = RunDir.open(resume)
+                showing.listener_for(stack.enter_context(folder.held()))
                 with folder.writing():
                     folder.write_config(run)
             summary = _follow(run, folder, request, showing)
@@ -54,7 +54,7 @@ def execute(planned: PlannedRun, required: list[Requirement], showing: Showing) 
 
 
 def _follow(
-    run: RunConfig, folder: RunFolder, request: StopRequest, showing: Showing
+    run: RunConfig, folder: RunDir, request: StopRequest, showing: OutputMode
 ) -> dict[str, Any]:
     from rumcli.training import babi_suite, keras_setup
     from rumcli.training.callback import RunStopped

@@ -56,7 +56,7 @@ def check(
         plugins.require(path)
 
 
-def admit(run: RunConfig, training: bool = True) -> None:
+def load_trusted(run: RunConfig, training: bool = True) -> None:
     """Import the code that a run needs, once Keras is there, and after `check`.
 
     Args:
@@ -67,7 +67,7 @@ def admit(run: RunConfig, training: bool = True) -> None:
         ConfigError: If it can't be imported.
     """
     for path in run.code(training):
-        plugins.admit(path)
+        plugins.load_trusted(path)
 
 
 def _paths_in(text: str) -> list[str]:

@@ -45,7 +45,7 @@ _INTERRUPTED = _SIGNALS + 2
 
 app = typer.Typer(
     name="rum",
-    cls=_options.Group,
+    cls=_options.CommandGroup,
     help="Train and examine the Rotational Unit of Memory (arXiv:1710.09537).",
     epilog="First steps: rum train copying --cell arum --norm 2.0",
     no_args_is_help=True,
@@ -144,7 +144,7 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"{place}{error.strerror or error}", 1
     if is_out_of_memory(error):
         return "out of memory: this command needs more than is free", 1
-    whose = "".join(f"in {path}, or " for path in plugins.admitted())
+    whose = "".join(f"in {path}, or " for path in plugins.trusted_objects())
     return (
         f"{type(error).__name__}: {str(error)[:300]} "
         f"({whose}a bug; run again with --debug for the traceback)"

@@ -15,9 +15,9 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.benchmark.backend_workers import Engine
+    from rumcli.benchmark.backend_workers import BackendWorker
     from rumcli.benchmark.cases import Case, Subject
-    from rumcli.benchmark.json_report import Point
+    from rumcli.benchmark.json_report import BenchPoint
     from rumcli.benchmark.timing import Pace
 
 
@@ -111,13 +111,13 @@ def bench(
     series = everything if series is None else series
     training = everything if training is None else training
     from rumcli.benchmark.backend_workers import measure
-    from rumcli.benchmark.json_report import Point, document
+    from rumcli.benchmark.json_report import BenchPoint, document
 
     with console.status() as report, _started(names, report, debug) as engines:
         machines = [one.machine() for one in engines]
         points = []
         for case, axis, chosen in _plan(task, cell, names, series):
-            points.append(Point(case, measure(case, engines, chosen, rounds, report), axis))
+            points.append(BenchPoint(case, measure(case, engines, chosen, rounds, report), axis))
             if is_alone if memory is None else memory:
                 _measure_memory(points[-1], report)
             if axis is None and not as_json:
@@ -150,15 +150,15 @@ def _backends(named: list[str]) -> list[str]:
 @contextlib.contextmanager
 def _started(
     names: list[str], report: Callable[[str], None], debug: bool
-) -> Iterator[list[Engine]]:
+) -> Iterator[list[BackendWorker]]:
     """Start a process for each backend, side by side; end them after the block."""
-    from rumcli.benchmark.backend_workers import Engine
+    from rumcli.benchmark.backend_workers import BackendWorker
 
     report(f"starting {', '.join(names)}")
     with contextlib.ExitStack() as stack:
         engines = []
         for name in names:
-            engines.append(Engine(name, len(names) == 1, report, debug))
+            engines.append(BackendWorker(name, len(names) == 1, report, debug))
             stack.callback(engines[-1].close)
         yield engines
 
@@ -184,7 +184,7 @@ def _plan(
     return found
 
 
-def _measure_memory(point: Point, report: Callable[[str], None]) -> None:
+def _measure_memory(point: BenchPoint, report: Callable[[str], None]) -> None:
     from rumcli.benchmark.peak_memory import peak
 
     # In a series: of ours, over T, which is what their memory depends on.
@@ -194,7 +194,7 @@ def _measure_memory(point: Point, report: Callable[[str], None]) -> None:
             timing.peak_memory = peak(point.case, timing.subject, timing.backend)
 
 
-def _paces(tasks: list[str], cells: list[str], on: Engine, rounds: int) -> list[Pace]:
+def _paces(tasks: list[str], cells: list[str], on: BackendWorker, rounds: int) -> list[Pace]:
     from rumcli.benchmark.cases import TRAINED
     from rumcli.benchmark.timing import Pace
 

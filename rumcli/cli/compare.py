@@ -49,10 +49,10 @@ def execute(runs: list[Path]) -> list[ComparedRuns]:
         ConfigError: If one is no run, or its configuration is invalid.
     """
     from rumcli.analysis import comparison
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
     found = _run_dirs.find(runs, parts=False)
-    return comparison.compare([RunFolder.open(run.path) for run in found])
+    return comparison.compare([RunDir.open(run.path) for run in found])
 
 
 def tables(groups: list[ComparedRuns]) -> list[ComparisonTable]:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rumcli.cli import _keras_startup, _options, _trusted_code
-from rumcli.cli._output_mode import Showing
+from rumcli.cli._output_mode import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
     from rumcli.config import Split
-    from rumcli.training.requirements import Requirement
+    from rumcli.training.requirements import Threshold
 
 _SPLITS = ["validation", "test"]
 
@@ -30,7 +30,7 @@ def evaluate(
             autocompletion=_options.completing(lambda: _SPLITS),
         ),
     ] = "test",
-    checkpoint: _options.Checkpoint = "best",
+    checkpoint: _options.CheckpointOption = "best",
     data: Annotated[
         Path | None,
         typer.Option(
@@ -53,7 +53,14 @@ def evaluate(
 
     required = requirements.parse(require or [])
     outcome = execute(
-        run, split, checkpoint, data, examples, required, trust_code, Showing(as_json, False, debug)
+        run,
+        split,
+        checkpoint,
+        data,
+        examples,
+        required,
+        trust_code,
+        OutputMode(as_json, False, debug),
     )
     if as_json:
         from rumcli.json_schemas.results import Evaluation
@@ -70,9 +77,9 @@ def execute(
     checkpoint: str,
     data: Path | None,
     examples: int,
-    required: list[Requirement],
+    required: list[Threshold],
     trusted: bool,
-    showing: Showing,
+    showing: OutputMode,
 ) -> dict[str, Any]:
     """Evaluate a run, without showing the result.
 
@@ -99,25 +106,25 @@ def execute(
     from rumcli.config import Split
     from rumcli.training import dataset_binding as materials
     from rumcli.training import requirements, weight_files
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
-    folder = RunFolder.open(run)
+    folder = RunDir.open(run)
     _trusted_code.check(folder.config, trusted, training=False)
     requirements.check_early(required, folder.config)
     is_babi = folder.config.task.name == "babi"
     if examples and not is_babi:
         raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
-    material = materials.for_evaluation(folder, Split(split), data)
+    dataset = materials.for_evaluation(folder, Split(split), data)
     weight_files.require(folder, checkpoint)
     _keras_startup.start(showing.debug, quiet=showing.quiet)
-    _trusted_code.admit(folder.config, training=False)
+    _trusted_code.load_trusted(folder.config, training=False)
     from rumcli.training import keras_setup
     from rumcli.training.evaluation import evaluate_run
 
     look = _answers(Split(split), examples) if is_babi else None
     with keras_setup.restored(), _status(showing.quiet) as report:
-        outcome = evaluate_run(folder, Split(split), checkpoint, material, look, required, report)
-    return requirements.judged(required, outcome)
+        outcome = evaluate_run(folder, Split(split), checkpoint, dataset, look, required, report)
+    return requirements.with_verdicts(required, outcome)
 
 
 def show(outcome: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ def export(
             "Default: the run's name, here."
         ),
     ] = None,
-    checkpoint: _options.Checkpoint = "best",
+    checkpoint: _options.CheckpointOption = "best",
     data: Annotated[
         Path | None,
         typer.Option(
@@ -57,23 +57,23 @@ def export(
     from rumcli.config import Split
     from rumcli.training import dataset_binding as materials
     from rumcli.training import weight_files
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
-    folder = RunFolder.open(run)
+    folder = RunDir.open(run)
     _trusted_code.check(folder.config, trust_code, training=False)
     path = out or Path(run.resolve().name + (_SUFFIXES[kind] or "-savedmodel"))
     _check(path, kind, force)
     _require(kind)
-    material = materials.for_evaluation(folder, Split.VALIDATION, data)
+    dataset = materials.for_evaluation(folder, Split.VALIDATION, data)
     weight_files.require(folder, checkpoint)
     _keras_startup.start(debug)
-    _trusted_code.admit(folder.config, training=False)
+    _trusted_code.load_trusted(folder.config, training=False)
     from rumcli.export import model_export
     from rumcli.reporting import result_tables
 
     try:
         with console.status() as report:
-            found = model_export.export(folder, checkpoint, kind, path, material, report)
+            found = model_export.export(folder, checkpoint, kind, path, dataset, report)
     except OSError as error:
         raise ConfigError(f"can't write {path}: {error.strerror or error}") from error
     if as_json:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rumcli.tasks.example_files import Examples
 
 app = typer.Typer(
-    cls=_options.Group,
+    cls=_options.CommandGroup,
     help="Write a task's data: copying or recall examples to a file or stdout, babi and ptb to a "
     "folder.",
     no_args_is_help=True,

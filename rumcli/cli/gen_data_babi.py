@@ -137,7 +137,7 @@ def _write_stories(file: _File, seed: int, write: Callable[[bytes], Any]) -> Bab
 
     digest = hashlib.sha256()
     stories = size = 0
-    for story in story_generator.exactly(file.subtask, seed, file.split, file.questions):
+    for story in story_generator.generate(file.subtask, seed, file.split, file.questions):
         text = story.text(file.subtask).encode()
         write(text)
         digest.update(text)

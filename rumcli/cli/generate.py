@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rumcli.analysis.text_generation import Symbol
-    from rumcli.tasks.char_lm.corpus import Vocabulary
+    from rumcli.tasks.char_lm.corpus import CharVocabulary
 
 
 def generate(
@@ -35,7 +35,7 @@ def generate(
         ),
     ] = 1.0,
     seed: Annotated[int, _options.integer("Seed of the draws: another one, another text.")] = 1,
-    checkpoint: _options.Checkpoint = "best",
+    checkpoint: _options.CheckpointOption = "best",
     trust_code: _trusted_code.Trust = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
@@ -55,16 +55,16 @@ def generate(
 
     from rumcli.training import weight_files
     from rumcli.training.dataset_binding import text_of
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
-    folder = RunFolder.open(run)
+    folder = RunDir.open(run)
     _trusted_code.check(folder.config, trust_code, training=False)
     text = text_of(folder)
     weight_files.require(folder, checkpoint)
     given = os.fsencode(prompt)  # the very bytes that were typed
     read = text.vocabulary.encode(np.frombuffer(given, dtype=np.uint8), "--prompt")
     _keras_startup.start(debug)
-    _trusted_code.admit(folder.config, training=False)
+    _trusted_code.load_trusted(folder.config, training=False)
     from rumcli.analysis.text_generation import Writer
 
     writer = Writer(folder, checkpoint, text)
@@ -88,7 +88,7 @@ def generate(
     )
 
 
-def _stream(prompt: bytes, symbols: Iterable[Symbol], vocabulary: Vocabulary) -> None:
+def _stream(prompt: bytes, symbols: Iterable[Symbol], vocabulary: CharVocabulary) -> None:
     stdout = console.binary_stdout()
     last = prompt
     stdout.write(prompt)

@@ -84,7 +84,7 @@ def import_checkpoint(
     from rumcli.export import tf1
     from rumcli.reporting import result_tables
 
-    found = tf1.Checkpoint(checkpoint)
+    found = tf1.TF1Checkpoint(checkpoint)
     chosen = tf1.scope_of(found, scope)
     told = {"time_norm": norm, "activation": activation, "zoneout": zoneout}
     try:

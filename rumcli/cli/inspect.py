@@ -17,7 +17,7 @@ from rumcli.reporting import console
 if TYPE_CHECKING:
     from rumcli.analysis.inspection import Inspection
     from rumcli.config import RunConfig
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
 _SPLITS = ["validation", "test"]
 _ALL = "all"
@@ -49,7 +49,7 @@ def inspect(
         ),
     ] = "validation",
     example: Annotated[int, _options.integer("Number of the example in the split, from 0.")] = 0,
-    checkpoint: _options.Checkpoint = "best",
+    checkpoint: _options.CheckpointOption = "best",
     grid: Annotated[
         int, _options.integer("Points of the landscape in each direction, an odd number.")
     ] = 21,
@@ -102,14 +102,16 @@ def inspect(
     ]
     _keras_startup.start(debug)
     for folder in folders:
-        _trusted_code.admit(folder.config, training=False)
-    from rumcli.analysis.inspection import Request, inspect_run
+        _trusted_code.load_trusted(folder.config, training=False)
+    from rumcli.analysis.inspection import InspectionRequest, inspect_run
 
-    for place, (folder, chosen, material) in zip(places, plans, strict=True):
-        request = Request(Split(split), checkpoint, chosen, example, batches, grid, radius, seed)
+    for place, (folder, chosen, dataset) in zip(places, plans, strict=True):
+        request = InspectionRequest(
+            Split(split), checkpoint, chosen, example, batches, grid, radius, seed
+        )
         began = time.monotonic()
         with console.status() as report:
-            found = inspect_run(folder, request, material, report)
+            found = inspect_run(folder, request, dataset, report)
         if place:
             _draw(found, place, kinds[0], force)
             console.note(f"wrote {place}{_cost(found, time.monotonic() - began)}")
@@ -117,20 +119,20 @@ def inspect(
             console.show_document(found.document())
 
 
-def _folders(run: Path, checkpoint: str) -> list[RunFolder]:
+def _folders(run: Path, checkpoint: str) -> list[RunDir]:
     """Return the run folders that are meant; of a folder of runs, those that can be inspected."""
     from rumcli.training import weight_files
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
     found = _run_dirs.find([run], parts=True)
-    opened = {one.path: RunFolder.open(one.path) for one in found}
+    opened = {one.path: RunDir.open(one.path) for one in found}
     missing = {path: weight_files.missing(opened[path], checkpoint) for path in opened}
     reasons = {path: why for path, why in missing.items() if why}
     usable = _run_dirs.usable(found, reasons, RunError)
     return [opened[one.path] for one in usable]
 
 
-def _places(picture: Path | None, folders: list[RunFolder]) -> list[Path | None]:
+def _places(picture: Path | None, folders: list[RunDir]) -> list[Path | None]:
     """Return the picture of each run: of several, with the run's name in it."""
     if picture is None or len(folders) == 1:
         return [picture] * len(folders)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rumcli.json_schemas.base import Document
     from rumcli.reporting.learning_curves import Curve, Level
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
 _OVER = ["steps", "time"]
 _THEMES = ["light", "dark"]
@@ -132,10 +132,10 @@ def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
         ConfigError: If one is no run, has no validation yet, or lacks the metric.
     """
     from rumcli.reporting import learning_curves
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
     found = _run_dirs.find(runs, parts=True)
-    opened = {run.path: RunFolder.open(run.path) for run in found}
+    opened = {run.path: RunDir.open(run.path) for run in found}
     records = {path: folder.records() for path, folder in opened.items()}
     young = {path: _without_records(path) for path in records if not records[path]}
     found = _run_dirs.usable(found, young, ConfigError)
@@ -154,7 +154,7 @@ def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
     return paths, Drawing(drawn, levels_of(folders, key), key)
 
 
-def save_curves(folder: RunFolder) -> list[float]:
+def save_curves(folder: RunDir) -> list[float]:
     """Draw the metric that a run monitors to `curves.svg` in its directory.
 
     Args:
@@ -178,7 +178,7 @@ def save_curves(folder: RunFolder) -> list[float]:
     return values
 
 
-def validations(folder: RunFolder) -> tuple[str, list[float]]:
+def validations(folder: RunDir) -> tuple[str, list[float]]:
     """Return the key of the metric that a run monitors, and its value at each validation."""
     key = f"val_{_monitored([folder])}"
     return key, [r[key] for r in folder.records() if r.get(key) is not None]
@@ -209,7 +209,7 @@ def _document(runs: list[Path], drawing: Drawing, picture: Path | None) -> Docum
     )
 
 
-def _labels(runs: list[Path], folders: list[RunFolder]) -> list[str]:
+def _labels(runs: list[Path], folders: list[RunDir]) -> list[str]:
     """Label runs by what differs between them, and by their folders where that is not enough."""
     from rumcli import config
 
@@ -225,13 +225,13 @@ def _without_records(path: Path) -> str:
     return f"{path} has no evaluation yet; nothing to draw"
 
 
-def _references(folders: list[RunFolder]) -> list[dict[str, Any]]:
+def _references(folders: list[RunDir]) -> list[dict[str, Any]]:
     """Return the reference levels of runs, of which old unfinished ones have none."""
     found = [folder.reference for folder in folders]
     return [reference for reference in found if reference is not None]
 
 
-def _monitored(folders: list[RunFolder]) -> str:
+def _monitored(folders: list[RunDir]) -> str:
     found = {reference["of"] for reference in _references(folders)}
     return found.pop() if len(found) == 1 else "loss"
 
@@ -248,7 +248,7 @@ def _without(key: str, path: Path, records: list[dict[str, Any]]) -> str | None:
     return f"--metric {name}: {path}: {messages.unknown('metric', name, known)}"
 
 
-def levels_of(folders: list[RunFolder], key: str) -> list[Level]:
+def levels_of(folders: list[RunDir], key: str) -> list[Level]:
     """Return the baselines and published results of runs.
 
     Args:

@@ -14,7 +14,9 @@ from rumcli.reporting import console
 if TYPE_CHECKING:
     from rumcli.json_schemas.configurations import PresetRow
 
-app = typer.Typer(cls=_options.Group, help="List, show or copy the presets.", no_args_is_help=True)
+app = typer.Typer(
+    cls=_options.CommandGroup, help="List, show or copy the presets.", no_args_is_help=True
+)
 
 Name = Annotated[
     str,
@@ -80,13 +82,13 @@ def _source(name: str) -> str:
     """
     from rumcli import config
     from rumcli.config import preset_files
-    from rumcli.training.run_dir import CONFIG, RunFolder
+    from rumcli.training.run_dir import CONFIG, RunDir
 
     if preset_files.is_name(name):
         return name
     path = Path(name)
     if output_dirs.exists(path) and path.is_dir():
-        name = str(RunFolder.open(path).path.absolute() / CONFIG)
+        name = str(RunDir.open(path).path.absolute() / CONFIG)
     config.build(name)
     return name
 
@@ -97,7 +99,7 @@ def _summarize(source: str, name: str, trusted: bool, as_json: bool, debug: bool
     run = config.build(source)
     _trusted_code.check(run, trusted, training=False)
     _keras_startup.start(debug)
-    _trusted_code.admit(run, training=False)
+    _trusted_code.load_trusted(run, training=False)
     from rumcli.analysis.model_summary import summarize
     from rumcli.reporting import result_tables
 

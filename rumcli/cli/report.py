@@ -16,7 +16,7 @@ from rumcli.reporting import console
 
 if TYPE_CHECKING:
     from rumcli.json_schemas.analysis import Report
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
 _DEFAULT = Path("report.html")
 _FONT_SIZES = {"wide": 10.0, "narrow": 13.0}  # points; a narrow screen shrinks the picture
@@ -55,10 +55,10 @@ def report(
         console.check_new_file(page, force)
     from rumcli.analysis import run_report as contents
     from rumcli.reporting import html_report as pages
-    from rumcli.training.run_dir import RunFolder
+    from rumcli.training.run_dir import RunDir
 
     found = [run.path for run in _run_dirs.find(runs, parts=False)]
-    folders, labels = [RunFolder.open(path) for path in found], _options.labels(found)
+    folders, labels = [RunDir.open(path) for path in found], _options.labels(found)
     content = contents.report(folders, labels, None if page is None else str(page))
     if markdown:
         console.show_text(pages.to_markdown(content))
@@ -74,7 +74,7 @@ def report(
         console.show_document(content)
 
 
-def _curves(content: Report, folders: dict[str, RunFolder]) -> dict[tuple[str, str], bytes]:
+def _curves(content: Report, folders: dict[str, RunDir]) -> dict[tuple[str, str], bytes]:
     """Draw the validations of the runs as SVG files, by theme and size of the screen."""
     import matplotlib
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rumcli.cli import _job_sets, _options, _trusted_code
-from rumcli.cli._output_mode import Showing
+from rumcli.cli._output_mode import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.reporting import console, formatting
 
@@ -82,7 +82,7 @@ def reproduce(
     from rumcli.reproduction import plan
     from rumcli.reproduction.folder import FOLDER, TableOptions
 
-    showing = Showing(as_json, quiet, debug)
+    showing = OutputMode(as_json, quiet, debug)
     where = _job_sets.parse(jobs, address, budget, seeds, debug)
     chosen = TableOptions(
         table=table, seeds=seeds, only=only or [], condition=condition or [], data=data
@@ -153,7 +153,7 @@ def _run(
     chosen: TableOptions,
     where: Options,
     command: str,
-    showing: Showing,
+    showing: OutputMode,
 ) -> tuple[Ending, TableResults]:
     """Run the remaining runs, and write the results."""
     from rumcli.jobs.events import JobGroup
@@ -176,7 +176,7 @@ def _run(
     return ending, found
 
 
-def _show_plan(table: Table, groups: Sequence[JobGroup], place: Path, showing: Showing) -> None:
+def _show_plan(table: Table, groups: Sequence[JobGroup], place: Path, showing: OutputMode) -> None:
     from rumcli.json_schemas.job_sets import PlannedRun, TableDryRun
     from rumcli.reproduction import plan
 

@@ -83,14 +83,14 @@ def _show(places: list[Path], found: list[ListedRun], watch: bool) -> None:
 
 def _watch(places: list[Path], found: list[ListedRun]) -> list[ListedRun]:
     """Refresh the table until a signal arrives; return what it showed last."""
-    from rumcli.reporting.live_display import Picture
+    from rumcli.reporting.live_display import LiveDisplay
     from rumcli.reporting.run_list_table import RunsTable
 
     received: list[int] = []
     # Nothing is announced: the loop ends sooner.
     response = signals.Response("ending", delay=5.0, patience=10.0, note=received.append)
     console = output.stdout()
-    picture = Picture(console)
+    picture = LiveDisplay(console)
     with signals.responding(response):
         picture.start()
         try:

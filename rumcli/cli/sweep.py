@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rumcli.cli import _job_sets, _options, _trusted_code
-from rumcli.cli._output_mode import Showing
+from rumcli.cli._output_mode import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.reporting import console, formatting
 
@@ -60,7 +60,7 @@ def sweep(
 
     Ctrl-C saves all runs and prints the command that continues.
     """
-    showing = Showing(as_json, quiet, debug)
+    showing = OutputMode(as_json, quiet, debug)
     chosen = _job_sets.parse(jobs, address, budget, seeds, debug)
     if runs is not None:
         _options.at_least("--runs", 1, runs)
@@ -167,7 +167,7 @@ def _folder(
 
 
 def _run(
-    plan: SweepPlan, folder: SweepFolder, chosen: Options, command: str, showing: Showing
+    plan: SweepPlan, folder: SweepFolder, chosen: Options, command: str, showing: OutputMode
 ) -> tuple[Ending, str | None]:
     """Run the remaining runs; also return why the search gave up, if it did."""
     from rumcli.jobs.execution import JobSet
@@ -201,13 +201,13 @@ def _write(found: SweepResults) -> None:
             sweep_plot.draw(found, file, "png")
 
 
-def _show(found: SweepResults, showing: Showing) -> None:
+def _show(found: SweepResults, showing: OutputMode) -> None:
     from rumcli.reporting import sweep_table as reporting
 
     showing.show(found.document, lambda _: reporting.results_table(found))
 
 
-def _show_points(plan: SweepPlan, showing: Showing) -> None:
+def _show_points(plan: SweepPlan, showing: OutputMode) -> None:
     from rumcli.json_schemas.job_sets import SweepDryRun
     from rumcli.reporting import sweep_table as reporting
 

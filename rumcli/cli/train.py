@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rumcli.cli import _distributed, _options, _planning, _train_ray, _train_single, _trusted_code
-from rumcli.cli._output_mode import Showing
+from rumcli.cli._output_mode import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
@@ -218,7 +218,7 @@ def train(
         resume=resume,
         from_scratch=from_scratch,
     )
-    showing = Showing(as_json, quiet, debug)
+    showing = OutputMode(as_json, quiet, debug)
     if placement is not None and placement.rank > 0 and resume is not None:
         # The folder is on the host of process 0.
         _distributed.check(placement, None)

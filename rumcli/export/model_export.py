@@ -19,10 +19,10 @@ from rumcli.export import formats
 from rumcli.json_schemas.analysis import Export, TensorSpec
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
-from rumcli.tasks.task_dataset import Material
+from rumcli.tasks.task_dataset import TaskDataset
 from rumcli.training import keras_setup, model_state
 from rumcli.training.evaluation import load_checkpoint
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 
 _BATCHES = 3  # that are compared, or as many as there are
 # Of the largest output, or of 1 if all are smaller. Every step of a sequence adds its rounding, and
@@ -31,11 +31,11 @@ _TOLERANCES = {"float32": 1e-3, "float64": 1e-9, "mixed_bfloat16": 5e-2, "mixed_
 
 
 def export(
-    folder: RunFolder,
+    folder: RunDir,
     which: str,
     kind: str,
     path: Path,
-    material: Material | None,
+    dataset: TaskDataset | None,
     report: Callable[[str], None] = lambda text: None,
 ) -> Export:
     """Write the model of a run to a file or folder, which is there in the end only if it is right.
@@ -45,7 +45,7 @@ def export(
         which: `"best"` (by validation) or `"last"`.
         kind: One of `formats.FORMATS`.
         path: What to write; replaced if it exists.
-        material: What `dataset_binding.for_evaluation` read of the validation split.
+        dataset: What `dataset_binding.for_evaluation` read of the validation split.
         report: Receives a description of each activity that may take long.
 
     Returns:
@@ -58,7 +58,7 @@ def export(
     run = folder.config
     checkpoint = load_checkpoint(folder, which)
     keras_setup.prepare(run)
-    task = registry.make(formats.writable(run, kind), material)
+    task = registry.make(formats.writable(run, kind), dataset)
     model = task.model()
     model_state.restore_weights(model, checkpoint.arrays)
     written = task.for_inference(model)
@@ -97,7 +97,7 @@ def _compare(
     """Return the largest difference, the largest output, and the number of samples."""
     difference, scale, samples = 0.0, 0.0, 0
     before: Mapping[str, np.ndarray] | None = None
-    for number in range(min(_BATCHES, task.batches_in(Split.VALIDATION))):
+    for number in range(min(_BATCHES, task.num_batches(Split.VALIDATION))):
         inputs = task.evaluation_batch(Split.VALIDATION, number)[0]
         expected = np.asarray(model.predict_on_batch(inputs), dtype="float64")
         before = call(task.inference_inputs(written, inputs, before))

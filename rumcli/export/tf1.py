@@ -21,7 +21,7 @@ _TOLERANCE = 1e-5
 _STEPS = 20  # of the sequences on which what was written is compared
 
 
-class Checkpoint:
+class TF1Checkpoint:
     """A checkpoint of TensorFlow 1, of which only the variables that are asked for are read.
 
     Args:
@@ -55,7 +55,7 @@ class Checkpoint:
             raise RunError(f"{self.path}: {_first_line(error)}") from error
 
 
-def scope_of(checkpoint: Checkpoint, wanted: str | None) -> str:
+def scope_of(checkpoint: TF1Checkpoint, wanted: str | None) -> str:
     """Return which cell of a checkpoint is meant.
 
     Args:
@@ -82,7 +82,7 @@ def scope_of(checkpoint: Checkpoint, wanted: str | None) -> str:
 
 
 def import_cell(
-    checkpoint: Checkpoint, scope: str, cell: str, path: Path, **options: Any
+    checkpoint: TF1Checkpoint, scope: str, cell: str, path: Path, **options: Any
 ) -> ImportedCell:
     """Write a RUM with the weights of a checkpoint, which is there in the end only if it is right.
 
@@ -131,7 +131,7 @@ def import_cell(
     )
 
 
-def _model(found: tf1_weights.OriginalCell, cell: str, options: dict[str, Any]) -> keras.Model:
+def _model(found: tf1_weights.TF1Cell, cell: str, options: dict[str, Any]) -> keras.Model:
     layer = make(
         cell,
         found.units,

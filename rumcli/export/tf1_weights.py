@@ -19,7 +19,7 @@ _CANDIDATE_NORM = "candidate/ln_c/"
 
 
 @dataclass(frozen=True, eq=False)
-class OriginalCell:
+class TF1Cell:
     """What is known of a cell from its variables. λ, η and f are none.
 
     Args:
@@ -59,7 +59,7 @@ def variables_of(scope: str, names: Iterable[str]) -> list[str]:
     ]
 
 
-def convert(variables: Mapping[str, np.ndarray], scope: str) -> OriginalCell:
+def convert(variables: Mapping[str, np.ndarray], scope: str) -> TF1Cell:
     """Name the weights of a cell as `RUMCell` does.
 
     Args:
@@ -103,7 +103,7 @@ def _sources(found: Mapping[str, str]) -> dict[str, list[str]]:
     return sources
 
 
-def _checked(weights: dict[str, np.ndarray], names: Mapping[str, tuple[str, ...]]) -> OriginalCell:
+def _checked(weights: dict[str, np.ndarray], names: Mapping[str, tuple[str, ...]]) -> TF1Cell:
     kernel = weights.get("candidate_kernel", np.zeros(()))
     features, units = kernel.shape if kernel.ndim == 2 else (0, 0)
     columns = weights.get("gate_kernel", kernel).shape[-1:]
@@ -129,7 +129,7 @@ def _checked(weights: dict[str, np.ndarray], names: Mapping[str, tuple[str, ...]
             raise ValueError(f"{theirs[0]} holds no numbers but {weights[ours].dtype}")
         if not np.isfinite(weights[ours]).all():
             raise ValueError(f"{' and '.join(theirs)} with values that are not finite")
-    return OriginalCell(
+    return TF1Cell(
         features,
         units,
         update_gate=gates == 2,

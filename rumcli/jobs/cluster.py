@@ -28,7 +28,7 @@ from rumcli.jobs.engine import Engine
 from rumcli.jobs.events import RunProgress
 from rumcli.jobs.folder import STOP
 from rumcli.jobs.worker import Start
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 
 LOCAL = "local"
 _LARGEST_PORT = 65535
@@ -254,7 +254,7 @@ def trial(config: dict[str, Any]) -> dict[str, Any]:
     def report(progress: RunProgress) -> None:
         tune.report({"progress": progress})
 
-    return {"end": worker.train(RunFolder(folder), config["start"], control, report)}
+    return {"end": worker.train(RunDir(folder), config["start"], control, report)}
 
 
 @contextlib.contextmanager

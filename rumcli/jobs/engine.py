@@ -25,7 +25,7 @@ from rumcli.jobs.events import (
 from rumcli.jobs.folder import JobFolder
 from rumcli.jobs.halving import Halving
 from rumcli.jobs.queue import JobQueue
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from rumcli.training.stop_signals import StopRequest
 
 
@@ -85,7 +85,7 @@ class Engine:
         self.is_closed = False
         self.is_out_of_time = False
 
-    def next(self) -> tuple[Job, RunFolder] | None:
+    def next(self) -> tuple[Job, RunDir] | None:
         """Return a run that can start now, with its directory; None if there is none.
 
         Raises:

@@ -20,7 +20,7 @@ from rumcli.config import KeyPath
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs.budget import Share
 from rumcli.jobs.events import FAILED, STOPPED, STOPPED_EARLY, Job, RunResult
-from rumcli.training.run_dir import CONFIG, RunFolder
+from rumcli.training.run_dir import CONFIG, RunDir
 
 _RESULTS = TypeAdapter(RunResult)
 STOP = "stop"  # a file that requests a run on another machine to stop
@@ -91,11 +91,11 @@ class JobFolder:
                     "that version, or start in a new folder"
                 )
 
-    def run_folder(self, job: Job) -> RunFolder:
+    def run_folder(self, job: Job) -> RunDir:
         """Return the directory of a run, which may not exist yet."""
-        return RunFolder(self.path / job.name)
+        return RunDir(self.path / job.name)
 
-    def begin(self, job: Job) -> RunFolder:
+    def begin(self, job: Job) -> RunDir:
         """Create the directory of a run, or open it to continue.
 
         Raises:
@@ -111,11 +111,11 @@ class JobFolder:
             if not (place.path / CONFIG).exists():
                 output_dirs.check_free(place.path, [CONFIG])
                 try:
-                    return RunFolder.create(place.path, job.config)
+                    return RunDir.create(place.path, job.config)
                 except ConfigError as error:  # the user has not typed this path
                     raise RunError(str(error)) from error
             self.check([job])
-            found = RunFolder.open(place.path)
+            found = RunDir.open(place.path)
             if found.config != job.config:
                 found.write_config(job.config)
             atomic_io.remove(place.path / STOP)

@@ -21,12 +21,12 @@ from rumcli.jobs.budget import SAVE
 from rumcli.jobs.engine import Engine
 from rumcli.jobs.events import FAILED, UNFINISHED, Job, RunProgress, RunResult
 from rumcli.jobs.worker import Start
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 
 LOOK = 0.25  # seconds between two looks at the clock and at signals
 
 
-Launch = Callable[[RunFolder, Mapping[str, str]], "Child"]
+Launch = Callable[[RunDir, Mapping[str, str]], "Child"]
 
 
 class Gpus:
@@ -75,7 +75,7 @@ def visible_gpus() -> list[str]:
 @dataclass
 class _Slot:
     process: Child
-    folder: RunFolder
+    folder: RunDir
     gpus: list[str]
     deaths: int = 0
 
@@ -121,12 +121,12 @@ class LocalExecutor:
                 one.process.join()
             raise
 
-    def _begin(self, engine: Engine, job: Job, folder: RunFolder) -> None:
+    def _begin(self, engine: Engine, job: Job, folder: RunDir) -> None:
         gpus = self._gpus.take()
         self._running[job] = _Slot(self._start(folder, gpus), folder, gpus)
         engine.began(job)
 
-    def _start(self, folder: RunFolder, gpus: list[str]) -> Child:
+    def _start(self, folder: RunDir, gpus: list[str]) -> Child:
         try:
             return self._launch(folder, self._gpus.environment(gpus))
         except OSError as error:
@@ -168,7 +168,7 @@ class Child:
 
     def __init__(
         self,
-        folder: RunFolder,
+        folder: RunDir,
         variables: Mapping[str, str],
         start: Start,
         cores: int,
@@ -269,7 +269,7 @@ def _main(
         with contextlib.suppress(OSError):  # the parent may be gone
             connection.send(progress)
 
-    ended = worker.train(RunFolder(Path(folder)), start, control, report, debug)
+    ended = worker.train(RunDir(Path(folder)), start, control, report, debug)
     with contextlib.suppress(OSError):
         connection.send(ended)
     # All is saved, and TensorFlow takes more than a second to be torn down.

@@ -21,7 +21,7 @@ from rumcli.errors import ConfigError, RumError, RunError
 from rumcli.jobs import cluster, worker
 from rumcli.training import stop_signals
 from rumcli.training.listeners import Listener
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from rumcli.training.stop_signals import StopRequest
 
 _RESTARTS = 3  # after the loss of a worker or a node
@@ -58,7 +58,7 @@ class Mailbox:
 
 def run(
     run: RunConfig,
-    folder: RunFolder,
+    folder: RunDir,
     address: str,
     workers: int,
     listener: Listener,
@@ -211,11 +211,11 @@ def _train(
     from rumcli.training import dataset_binding
     from rumcli.training.callback import RunStopped
     from rumcli.training.distribution import Placement, Runtime
-    from rumcli.training.null_run_dir import NoFolder
+    from rumcli.training.null_run_dir import NullRunDir
     from rumcli.training.trainer import train
 
     run = settings["run"]
-    place = RunFolder(Path(settings["folder"]))
+    place = RunDir(Path(settings["folder"]))
     if rank == 0 and not place.path.is_dir():
         raise ConfigError(
             f"{place.path}: not on this node; expected a run folder that all nodes see, as in "
@@ -228,7 +228,7 @@ def _train(
         texts = dataset_binding.for_training(run, place if rank == 0 else None)
         settings["start"](run, runtime.start)
         group = runtime.group
-        folder = place if rank == 0 else NoFolder()
+        folder = place if rank == 0 else NullRunDir()
         try:
             with group.watched():
                 summary = train(run, folder, sender, request, texts, (), group)
@@ -336,7 +336,7 @@ def _environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _storage(folder: RunFolder) -> Iterator[str]:
+def _storage(folder: RunDir) -> Iterator[str]:
     """Give Ray a directory for what it keeps; all nodes must see it, as they do the run folder."""
     path = folder.path.resolve() / "ray"
     shutil.rmtree(path, ignore_errors=True)

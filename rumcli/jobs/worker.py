@@ -15,8 +15,8 @@ from rumcli.errors import RumError, RunError
 from rumcli.jobs.budget import SAVE_AND_TEST
 from rumcli.jobs.events import FAILED, FINISHED, UNFINISHED, RunProgress, RunResult
 from rumcli.training import resume
-from rumcli.training.listeners import Listener, Plan
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.listeners import Listener, RunInfo
+from rumcli.training.run_dir import RunDir
 from rumcli.training.stop_signals import StopRequest
 
 Start = Callable[[RunConfig], None]  # imports dependencies, such as Keras; can be pickled
@@ -68,7 +68,7 @@ def prepare(cores: int, variables: Mapping[str, str]) -> None:
 
 
 def train(
-    folder: RunFolder,
+    folder: RunDir,
     start: Start,
     control: Control,
     report: Callable[[RunProgress], None],
@@ -99,7 +99,7 @@ def train(
 
 
 def _train(
-    folder: RunFolder, start: Start, request: _Request, report: Callable[[RunProgress], None]
+    folder: RunDir, start: Start, request: _Request, report: Callable[[RunProgress], None]
 ) -> RunResult:
     with held(folder, request.is_made):
         run = folder.config
@@ -125,7 +125,7 @@ def _train(
     return RunResult(UNFINISHED, "", metrics, step, seconds)
 
 
-def _test(folder: RunFolder) -> dict[str, Any] | None:
+def _test(folder: RunDir) -> dict[str, Any] | None:
     """Test the best weights, or the last ones of a run without a validation."""
     from rumcli.training.evaluation import evaluate_run
 
@@ -160,10 +160,10 @@ class _Reporter(Listener):
     def __init__(self, request: _Request, report: Callable[[RunProgress], None]) -> None:
         self._request = request
         self._report = report
-        self._plan: Plan | None = None
+        self._plan: RunInfo | None = None
         self._reported = 0.0
 
-    def started(self, plan: Plan) -> None:
+    def started(self, plan: RunInfo) -> None:
         self._plan = plan
         self._send(plan.first_step, None)
         self._request.is_made()
@@ -189,7 +189,7 @@ class _Reporter(Listener):
 
 
 @contextlib.contextmanager
-def held(folder: RunFolder, is_stopped: Callable[[], bool]) -> Iterator[None]:
+def held(folder: RunDir, is_stopped: Callable[[], bool]) -> Iterator[None]:
     """Lock a run directory, once the process that had it before is gone.
 
     Args:

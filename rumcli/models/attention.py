@@ -62,8 +62,8 @@ class SentenceEncoder(keras.layers.Layer):
         return {**super().get_config(), "words": self.embedding.symbols, "units": self.units}
 
 
-@keras.saving.register_keras_serializable(package="rumcli")
-class Question(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="rumcli", name="Question")
+class QuestionEncoder(keras.layers.Layer):
     """Puts a question beside each sentence, and their product: `[e, e ⊙ q, q]`.
 
     What a recurrent layer then keeps can depend on whether a sentence is about the question.

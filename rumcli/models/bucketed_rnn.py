@@ -12,8 +12,8 @@ from keras import ops
 Tensor = Any
 
 
-@keras.saving.register_keras_serializable(package="rumcli")
-class Trimmed(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="rumcli", name="Trimmed")
+class BucketedRNN(keras.layers.Layer):
     """Runs a layer over the end of its inputs, where the sequences are.
 
     The fused loop needs to know the number of steps when it is compiled; so there is one loop for
@@ -92,13 +92,13 @@ class Trimmed(keras.layers.Layer):
         return {**super().get_config(), **own}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Trimmed:
+    def from_config(cls, config: dict[str, Any]) -> BucketedRNN:
         """Make the layer from what `get_config` returned."""
         layer = keras.saving.deserialize_keras_object(config.pop("layer"))
         return cls(layer, **config)
 
 
-def lengths_for(sizes: Sequence[int], most: int = 4) -> list[int]:
+def bucket_lengths(sizes: Sequence[int], most: int = 4) -> list[int]:
     """Choose numbers of steps that waste the least, if each sequence takes the first that holds it.
 
     Args:

@@ -137,7 +137,7 @@ def _output_scale(config: RunConfig) -> float:
     return length / norm
 
 
-def through(layers: list[keras.layers.Layer], value: Any) -> Any:
+def apply_layers(layers: list[keras.layers.Layer], value: Any) -> Any:
     """Return what comes out of layers, one after the other."""
     for layer in layers:
         value = layer(value)

@@ -1,6 +1,6 @@
 """A recurrent layer whose states its caller keeps, for models that leave this program.
 
-`Carried` keeps them itself, as weights, for as many streams as a run has.
+`StatefulRNN` keeps them itself, as weights, for as many streams as a run has.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from keras import ops
 Tensor = Any
 
 
-@keras.saving.register_keras_serializable(package="rumcli")
-class Continued(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="rumcli", name="Continued")
+class ExplicitStateRNN(keras.layers.Layer):
     """Runs a layer from states that are inputs, to states that are outputs.
 
     Args:
@@ -71,7 +71,7 @@ class Continued(keras.layers.Layer):
         return {**super().get_config(), "layer": layer}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Continued:
+    def from_config(cls, config: dict[str, Any]) -> ExplicitStateRNN:
         """Make the layer from what `get_config` returned."""
         layer = keras.saving.deserialize_keras_object(config.pop("layer"))
         return cls(layer, **config)

@@ -15,7 +15,7 @@ from keras import ops
 Tensor = Any
 
 
-class Guarded:
+class NonFiniteGuard:
     """Goes before an optimizer among the bases of a class.
 
     Args:
@@ -87,12 +87,12 @@ class Guarded:
 
 
 @keras.saving.register_keras_serializable("rumcli")
-class Adam(Guarded, keras.optimizers.Adam):
+class Adam(NonFiniteGuard, keras.optimizers.Adam):
     """Keras's Adam, guarded."""
 
 
 @keras.saving.register_keras_serializable("rumcli")
-class RMSprop(Guarded, keras.optimizers.RMSprop):
+class RMSprop(NonFiniteGuard, keras.optimizers.RMSprop):
     """Keras's RMSProp, guarded."""
 
 

@@ -14,7 +14,7 @@ from keras import ops
 Tensor = Any
 
 
-class Carried(keras.layers.Layer):
+class StatefulRNN(keras.layers.Layer):
     """Runs a layer from the state in which it left the batch before, on the same streams.
 
     The states are weights that are not trained: a checkpoint has them like all others.

@@ -8,18 +8,18 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from rumcli.models.stateful_rnn import Carried
+from rumcli.models.stateful_rnn import StatefulRNN
 
 Tensor = Any
 
 
-class OneStep(keras.Model):
+class Stepper(keras.Model):
     """The layers of a model of characters, without its loops over time.
 
     Called with a list of symbols `[S]` and states, it returns a list of logits `[S, V]` and states.
 
     Args:
-        model: As `Characters.model` makes it; the weights are the same ones.
+        model: As `CharLM.model` makes it; the weights are the same ones.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -33,7 +33,7 @@ class OneStep(keras.Model):
         return [
             ops.convert_to_numpy(state)
             for part in self.parts
-            if isinstance(part, Carried)
+            if isinstance(part, StatefulRNN)
             for state in part.layer.get_initial_state(1)
         ]
 
@@ -42,7 +42,7 @@ class OneStep(keras.Model):
         value, *before = inputs
         after: list[Tensor] = []
         for part in self.parts:
-            if isinstance(part, Carried):
+            if isinstance(part, StatefulRNN):
                 count = len(part.layer.state_size)
                 value, states = part.layer.cell(value, before[:count])
                 before = before[count:]

@@ -96,8 +96,8 @@ def stories(found: StoriesData) -> RenderableType:
         Text(
             "Questions per split; longest: statements before a question; overlap: largest fraction "
             "of the questions of a split that occur with their story in an earlier one; steps: "
-            f"training steps per epoch. Preset {atomic_io.readable(found.preset)} trains each subtask "
-            f"for {found.steps:,} steps of {found.batch_size} questions."
+            f"training steps per epoch. Preset {atomic_io.readable(found.preset)} trains each "
+            f"subtask for {found.steps:,} steps of {found.batch_size} questions."
         ),
         *(Text(f"rejected: {atomic_io.readable(problem)}", style="yellow") for problem in problems),
     )

@@ -24,9 +24,9 @@ from rumcli.jobs.events import (
     RunProgress,
 )
 from rumcli.reporting import formatting
-from rumcli.reporting.live_display import Lines, Picture
+from rumcli.reporting.live_display import LineDisplay, LiveDisplay
 from rumcli.reporting.responsive_table import FirstThatFits
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 
 _SECONDS_BETWEEN_LINES = 30.0
 _MAX_ROWS, _MAX_LISTED = 12, 6  # runs, so that the last line stays on the screen
@@ -61,7 +61,7 @@ def listener(console: Console, quiet: bool, live: bool, title: Title) -> JobList
     return (LiveSetProgress if live else PlainSetProgress)(console, title)
 
 
-class QuietSetProgress(Lines, JobListener):
+class QuietSetProgress(LineDisplay, JobListener):
     """Shows only warnings."""
 
     def refused(self, jobs: Sequence[Job], message: str) -> None:
@@ -146,7 +146,7 @@ class PlainSetProgress(QuietSetProgress):
             value = f", validation {_value(latest)}" if latest else ""
             if state == UNFINISHED:
                 # One that is stopped before it trains has saved nothing, unless in an earlier part.
-                has_saved = bool(RunFolder(self._folder / job.name).checkpoints.numbered())
+                has_saved = bool(RunDir(self._folder / job.name).checkpoints.numbered())
                 state = "saved" if has_saved else WAITING
             self._say(f"{job.name} {state}{f' {message}' if message else ''}{value}")
         self._changed()
@@ -186,7 +186,7 @@ class LiveSetProgress(PlainSetProgress):
     def __init__(self, console: Console, title: Title) -> None:
         super().__init__(console, title)
         # `cluster` keeps the output of Ray away from the table.
-        self._bottom = Picture(console, redirect_stdout=False)
+        self._bottom = LiveDisplay(console, redirect_stdout=False)
 
     def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
         """Show the table."""

@@ -15,7 +15,7 @@ from rich.text import Text
 from rumcli import atomic_io, signals
 
 
-class Lines:
+class LineDisplay:
     """Lines, one below the other."""
 
     def __init__(self, console: Console) -> None:
@@ -32,7 +32,7 @@ class Lines:
         self._say(f"warning: {message}", "yellow")
 
 
-class Picture:
+class LiveDisplay:
     """A picture at the bottom, with the lines above it; it goes in the end.
 
     Rich draws in a thread of its own; it gets whole pictures, which are made in the caller's.

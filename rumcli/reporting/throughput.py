@@ -8,7 +8,7 @@ from collections import deque
 _STEPS = 20
 
 
-class Window:
+class Throughput:
     """Means over the last steps, and steps per second.
 
     Args:

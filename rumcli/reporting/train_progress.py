@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rumcli.reporting import formatting
-from rumcli.reporting.live_display import Lines, Picture
-from rumcli.reporting.throughput import Window
-from rumcli.training.listeners import Listener, Plan
+from rumcli.reporting.live_display import LineDisplay, LiveDisplay
+from rumcli.reporting.throughput import Throughput
+from rumcli.training.listeners import Listener, RunInfo
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -30,7 +30,7 @@ def listener(console: Console, quiet: bool, live: bool) -> Listener:
     return kind(console)
 
 
-class QuietProgress(Lines, Listener):
+class QuietProgress(LineDisplay, Listener):
     """Only warnings."""
 
     def warned(self, message: str) -> None:
@@ -41,14 +41,14 @@ class QuietProgress(Lines, Listener):
 class PlainProgress(QuietProgress):
     """One line at each evaluation, and one every ten seconds between them."""
 
-    _plan: Plan
-    _window: Window
+    _plan: RunInfo
+    _window: Throughput
     _last_line: float
 
-    def started(self, plan: Plan) -> None:
+    def started(self, plan: RunInfo) -> None:
         """Print what will be run."""
         self._plan = plan
-        self._window = Window(plan.first_step, plan.steps)
+        self._window = Throughput(plan.first_step, plan.steps)
         self._last_line = 0.0
         self._say(_headline(plan))
 
@@ -78,9 +78,9 @@ class LiveProgress(PlainProgress):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._bottom = Picture(console)
+        self._bottom = LiveDisplay(console)
 
-    def started(self, plan: Plan) -> None:
+    def started(self, plan: RunInfo) -> None:
         """Print what will be run and show the bar."""
         super().started(plan)
         self._draw("building the graph")
@@ -115,7 +115,7 @@ class LiveProgress(PlainProgress):
         return Group(bar, Text(figures)) if figures else Group(bar)
 
 
-def _headline(plan: Plan) -> str:
+def _headline(plan: RunInfo) -> str:
     begin = f"from step {plan.first_step} " if plan.first_step else ""
     return (
         f"{plan.task} with {plan.cell}, {plan.parameters:,} weights, {begin}to step {plan.steps}; "
@@ -124,32 +124,32 @@ def _headline(plan: Plan) -> str:
     )
 
 
-def _figures(plan: Plan, window: Window) -> str:
+def _figures(plan: RunInfo, window: Throughput) -> str:
     values = _values(plan, {name: window.mean(name) for name in _shown(plan)})
-    if plan.steps_per_pass is None:
+    if plan.steps_per_epoch is None:
         return values
-    last, passes = max(window.step - 1, 0), -(-plan.steps // plan.steps_per_pass)
-    return f"pass {last // plan.steps_per_pass + 1}/{passes}, {values}"
+    last, passes = max(window.step - 1, 0), -(-plan.steps // plan.steps_per_epoch)
+    return f"pass {last // plan.steps_per_epoch + 1}/{passes}, {values}"
 
 
-def _evaluation(plan: Plan, record: dict[str, Any]) -> str:
+def _evaluation(plan: RunInfo, record: dict[str, Any]) -> str:
     values = {name: record[f"val_{name}"] for name in _shown(plan)}
     return f"validation {_values(plan, values)}"
 
 
-def _shown(plan: Plan) -> tuple[str, ...]:
+def _shown(plan: RunInfo) -> tuple[str, ...]:
     # Bits per character are the loss in another unit.
     return (plan.metric,) if plan.metric == "bits_per_character" else ("loss", plan.metric)
 
 
-def _values(plan: Plan, values: dict[str, float]) -> str:
+def _values(plan: RunInfo, values: dict[str, float]) -> str:
     shown = [
         f"{formatting.metric_name(name)} {formatting.value(name, values[name])}" for name in values
     ]
     return ", ".join([*shown, formatting.distance(plan.reference, values[plan.monitor])])
 
 
-def _pace(window: Window) -> str:
+def _pace(window: Throughput) -> str:
     pace, left = window.steps_per_second, window.seconds_left
     if pace is None or left is None:
         return ""

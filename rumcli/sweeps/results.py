@@ -20,7 +20,7 @@ from rumcli.jobs.results import GroupResult, JobResult, Measure, SetResults, sta
 from rumcli.json_schemas.job_sets import PointResult, PointRun, SweepReport
 from rumcli.sweeps.folder import SweepFolder
 from rumcli.sweeps.plan import SweepPlan
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _measure(metric: str | None, higher: bool) -> Measure:
     return measured
 
 
-def _metric(folders: Iterable[RunFolder]) -> tuple[str | None, bool]:
+def _metric(folders: Iterable[RunDir]) -> tuple[str | None, bool]:
     for place in folders:
         found = place.reference or {}
         level, solved = finite(found.get("level")), finite(found.get("solved"))

@@ -26,13 +26,13 @@ class Task(abc.ABC):
         config: The run's configuration.
         metric: Name of the metric that a person understands, as in logs.
         monitor: Name of the metric that chooses the best checkpoint: `"loss"` or `metric`.
-        counted: What an evaluation counts: `"examples"`, or what else has a loss of its own.
+        sample_unit: What an evaluation counts: `"examples"`, or what else has a loss of its own.
         reference: Levels of the monitored metric.
     """
 
     metric: ClassVar[str]
     monitor: ClassVar[str]
-    counted: ClassVar[str] = "examples"
+    sample_unit: ClassVar[str] = "examples"
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
@@ -55,7 +55,7 @@ class Task(abc.ABC):
         """
 
     @abc.abstractmethod
-    def batches_in(self, split: Split) -> int:
+    def num_batches(self, split: Split) -> int:
         """Return the number of batches of an evaluation split."""
 
     @abc.abstractmethod
@@ -63,10 +63,10 @@ class Task(abc.ABC):
         """Make one batch of an evaluation split; all that is counted is in one batch exactly."""
 
     @abc.abstractmethod
-    def count_in(self, split: Split) -> int:
+    def num_samples(self, split: Split) -> int:
         """Return how much of what is `counted` an evaluation split has."""
 
-    def spell(self, inputs: Any, row: int) -> list[str]:
+    def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Write what a sample of a batch has at each of its time steps: `[T]`.
 
         Args:
@@ -99,7 +99,7 @@ class Task(abc.ABC):
         return inputs if isinstance(inputs, dict) else {model.inputs[0].name: inputs}
 
     @property
-    def steps_per_pass(self) -> int | None:
+    def steps_per_epoch(self) -> int | None:
         """Training steps in which all data is seen once; None if it is not counted in passes."""
         return None
 
@@ -109,11 +109,11 @@ class Task(abc.ABC):
         return None
 
     @property
-    def details(self) -> dict[str, Any]:
+    def summary_fields(self) -> dict[str, Any]:
         """What tells this task from others of its name, for summaries."""
         return {}
 
-    def complete(self, measured: Mapping[str, float]) -> dict[str, float]:
+    def derive_metrics(self, measured: Mapping[str, float]) -> dict[str, float]:
         """Add to what Keras measured what follows from it.
 
         Args:

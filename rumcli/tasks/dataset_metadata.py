@@ -29,7 +29,7 @@ class _TextSplits(_Form):
     test: _TextSplit
 
 
-class RememberedText(_Form):
+class CharMetadata(_Form):
     """Of a text: its classes, its entropy, and what its splits were."""
 
     symbols: list[int]
@@ -56,7 +56,7 @@ class _StoriesSplits(_Form):
     test: _StoriesSplit
 
 
-class RememberedStories(_Form):
+class BabiMetadata(_Form):
     """Of stories: their words and answers, sizes, and what their splits were."""
 
     words: Annotated[list[_Word], Field(min_length=1, max_length=vocabulary.MOST)]

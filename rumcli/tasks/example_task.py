@@ -36,17 +36,17 @@ class ExampleTask(Task):
             return self.examples(Split.TRAIN, step * size, size)
         return self._wrapped(step * size % total, size, total)
 
-    def batches_in(self, split: Split) -> int:
+    def num_batches(self, split: Split) -> int:
         """Return the number of batches of an evaluation split."""
-        return math.ceil(self.count_in(split) / self._evaluation_size(split))
+        return math.ceil(self.num_samples(split) / self._evaluation_size(split))
 
     def evaluation_batch(self, split: Split, number: int) -> Examples:
         """Make one batch of an evaluation split; every example is in one batch exactly."""
         size = self._evaluation_size(split)
         start = number * size
-        return self.examples(split, start, min(size, self.count_in(split) - start))
+        return self.examples(split, start, min(size, self.num_samples(split) - start))
 
-    def count_in(self, split: Split) -> int:
+    def num_samples(self, split: Split) -> int:
         """Return the number of examples of an evaluation split."""
         return self.examples_in(split) or 0
 
@@ -55,7 +55,7 @@ class ExampleTask(Task):
 
         A last batch of another size would be a program of its own to compile.
         """
-        most, total = self.config.train.batch_size, self.count_in(split)
+        most, total = self.config.train.batch_size, self.num_samples(split)
         even = [size for size in range(most, most // 2, -1) if total % size == 0]
         return next((size for size in even if size % 2 == 0), even[0] if even else most)
 

@@ -5,37 +5,37 @@ from __future__ import annotations
 from rumcli import plugins
 from rumcli.config import CustomTaskConfig, RunConfig
 from rumcli.errors import ConfigError
-from rumcli.tasks.babi.dataset import Stories
+from rumcli.tasks.babi.dataset import BabiDataset
 from rumcli.tasks.babi.task import Babi
 from rumcli.tasks.base import Task
-from rumcli.tasks.char_lm.dataset import Text
-from rumcli.tasks.char_lm.task import Characters
+from rumcli.tasks.char_lm.dataset import CharDataset
+from rumcli.tasks.char_lm.task import CharLM
 from rumcli.tasks.copying.task import Copying
 from rumcli.tasks.recall.task import Recall
-from rumcli.tasks.task_dataset import Material
+from rumcli.tasks.task_dataset import TaskDataset
 
-_KINDS: dict[str, type[Material]] = {"ptb": Text, "babi": Stories}
+_KINDS: dict[str, type[TaskDataset]] = {"ptb": CharDataset, "babi": BabiDataset}
 
 
-def make(config: RunConfig, material: Material | None = None) -> Task:
+def make(config: RunConfig, dataset: TaskDataset | None = None) -> Task:
     """Make the task that `config.task.name` names.
 
     Args:
         config: The run's configuration.
-        material: What the task is about, if it does not make that itself: a text or stories.
+        dataset: What the task is about, if it does not make that itself: a text or stories.
 
     Raises:
         ValueError: If it is of another kind than the task needs.
         ConfigError: If the task is code of the user's, and that is not trusted, or fails.
     """
-    if not isinstance(material, _KINDS.get(config.task.name, type(None))):
-        raise ValueError(f"task {config.task.name!r}, and material {material!r}")
+    if not isinstance(dataset, _KINDS.get(config.task.name, type(None))):
+        raise ValueError(f"task {config.task.name!r}, and dataset {dataset!r}")
     if isinstance(config.task, CustomTaskConfig):
         return _of_user(config, config.task)
-    if isinstance(material, Text):
-        return Characters(config, material)
-    if isinstance(material, Stories):
-        return Babi(config, material)
+    if isinstance(dataset, CharDataset):
+        return CharLM(config, dataset)
+    if isinstance(dataset, BabiDataset):
+        return Babi(config, dataset)
     return Copying(config) if config.task.name == "copying" else Recall(config)
 
 

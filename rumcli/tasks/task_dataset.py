@@ -1,6 +1,6 @@
 """What a task may be about that it does not make itself."""
 
-from rumcli.tasks.babi.dataset import Stories
-from rumcli.tasks.char_lm.dataset import Text
+from rumcli.tasks.babi.dataset import BabiDataset
+from rumcli.tasks.char_lm.dataset import CharDataset
 
-Material = Text | Stories
+TaskDataset = CharDataset | BabiDataset

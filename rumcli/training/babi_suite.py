@@ -17,7 +17,7 @@ from rumcli.json_schemas.results import SubtaskResult, SuiteSummary
 from rumcli.tasks.babi.task_names import SUBTASKS, name_of
 from rumcli.training import dataset_binding as materials
 from rumcli.training.listeners import Listener
-from rumcli.training.run_dir import CONFIG, RunFolder
+from rumcli.training.run_dir import CONFIG, RunDir
 from rumcli.training.stop_signals import StopRequest
 from rumcli.training.trainer import train
 
@@ -34,14 +34,14 @@ def of_subtask(run: RunConfig, number: int) -> RunConfig:
     return run.model_copy(update={"task": run.task.model_copy(update={"subtask": number})})
 
 
-def folder_of(folder: RunFolder, number: int) -> RunFolder:
+def folder_of(folder: RunDir, number: int) -> RunDir:
     """Return the run folder of one of the subtasks."""
-    return RunFolder(folder.path / f"qa{number}")
+    return RunDir(folder.path / f"qa{number}")
 
 
 def train_all(
     run: RunConfig,
-    folder: RunFolder,
+    folder: RunDir,
     listener: Callable[[int], Listener],
     request: StopRequest,
 ) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def train_all(
     return found
 
 
-def check(run: RunConfig, folder: RunFolder | None) -> None:
+def check(run: RunConfig, folder: RunDir | None) -> None:
     """Read the stories of every subtask that is not finished, so that a mistake is told at once.
 
     Raises:
@@ -83,7 +83,7 @@ def check(run: RunConfig, folder: RunFolder | None) -> None:
             materials.for_training(of_subtask(run, number), place)
 
 
-def summarize(run: RunConfig, folder: RunFolder, summaries: list[dict[str, Any]]) -> dict[str, Any]:
+def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -> dict[str, Any]:
     """Put the results of all subtasks together."""
     accuracies = [summary["accuracy"] for summary in summaries]
     return SuiteSummary(
@@ -109,14 +109,14 @@ def summarize(run: RunConfig, folder: RunFolder, summaries: list[dict[str, Any]]
     ).to_dict()
 
 
-def _finished(run: RunConfig, folder: RunFolder, number: int) -> dict[str, Any] | None:
+def _finished(run: RunConfig, folder: RunDir, number: int) -> dict[str, Any] | None:
     summary = folder_of(folder, number).finished(run)
     return summary if summary and set(_KEPT) <= set(summary) else None
 
 
 def _train_one(
     run: RunConfig,
-    folder: RunFolder,
+    folder: RunDir,
     number: int,
     listener: Callable[[int], Listener],
     request: StopRequest,
@@ -128,10 +128,10 @@ def _train_one(
     keras.backend.clear_session()
     with contextlib.ExitStack() as stack:
         if (path / CONFIG).exists():
-            place = RunFolder.open(path)
+            place = RunDir.open(path)
             stack.enter_context(place.held())
             with place.writing():
                 place.write_config(one)
         else:
-            place = stack.enter_context(RunFolder.claim(path, one))
+            place = stack.enter_context(RunDir.claim(path, one))
         return train(one, place, listener(number), request)

@@ -20,10 +20,10 @@ from rumcli.tasks.base import Task
 from rumcli.training import keras_setup, model_state, nan_guard
 from rumcli.training.checkpoint import Checkpoint
 from rumcli.training.listeners import Listener
-from rumcli.training.process_group import Group
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.process_group import ProcessGroup
+from rumcli.training.run_dir import RunDir
 from rumcli.training.stop_signals import StopRequest
-from rumcli.training.train_state import Progress
+from rumcli.training.train_state import TrainState
 
 
 class RunStopped(Exception):  # noqa: N818 - not an error: it was asked for
@@ -46,11 +46,11 @@ class RunCallback(keras.callbacks.Callback):
     def __init__(
         self,
         task: Task,
-        folder: RunFolder,
-        progress: Progress,
+        folder: RunDir,
+        progress: TrainState,
         listener: Listener,
         request: StopRequest,
-        group: Group,
+        group: ProcessGroup,
     ) -> None:
         super().__init__()
         self._task = task
@@ -94,7 +94,7 @@ class RunCallback(keras.callbacks.Callback):
             self._progress.skipped_in_a_row = 0
             if self._settings.on_nan == "skip":
                 self._good_metrics = model_state.capture_metrics(self.model)
-            self._listener.stepped(step, self._task.complete(self._running.latest(means)))
+            self._listener.stepped(step, self._task.derive_metrics(self._running.latest(means)))
         if self._progress.is_over or self._is_end_of_span(step):
             return  # the end of a span: `on_epoch_end` does the rest
         signal = self._group.agree(self._request.signal)
@@ -125,7 +125,7 @@ class RunCallback(keras.callbacks.Callback):
         # A callback of the user's own may add anything, such as the learning rate.
         numbers = {k: v for k, v in (logs or {}).items() if isinstance(v, (int, float, np.number))}
         values = {name: float(value) for name, value in numbers.items()}
-        self._evaluated(self._task.complete(values), arrays)
+        self._evaluated(self._task.derive_metrics(values), arrays)
         if self._progress.reached:
             self.model.stop_training = True
         signal = self._group.agree(self._request.signal)

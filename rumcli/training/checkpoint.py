@@ -49,7 +49,7 @@ class Checkpoint:
     records: Mapping[str, Any] = field(default_factory=dict)
 
 
-class CheckpointFolder:
+class CheckpointDir:
     """The checkpoints of a run: `step-00000100.npz` and so on, and `best.npz`."""
 
     def __init__(self, path: Path) -> None:

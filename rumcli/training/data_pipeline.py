@@ -11,14 +11,14 @@ from keras import tree
 
 from rumcli.config import Split
 from rumcli.tasks.base import Batch, Task
-from rumcli.training.process_group import ALONE, Group
+from rumcli.training.process_group import ALONE, ProcessGroup
 
 # Batches that Python makes at a time for TensorFlow. One by one, they cost a tenth of a step of
 # ten milliseconds.
 _AT_ONCE = 16
 
 
-def training_batches(task: Task, first_step: int, group: Group = ALONE) -> Any:
+def training_batches(task: Task, first_step: int, group: ProcessGroup = ALONE) -> Any:
     """Make the batches of all steps from `first_step` on, without end, in any form `fit` takes.
 
     Args:
@@ -31,7 +31,7 @@ def training_batches(task: Task, first_step: int, group: Group = ALONE) -> Any:
     return _batches(task, first_step, group)
 
 
-def evaluation_batches(task: Task, split: Split, group: Group = ALONE) -> Any:
+def evaluation_batches(task: Task, split: Split, group: ProcessGroup = ALONE) -> Any:
     """Make all batches of an evaluation split once, in any form `evaluate` takes.
 
     Args:
@@ -68,7 +68,7 @@ def _training_dataset(task: Task, first_step: int) -> Any:
 def _evaluation_dataset(task: Task, split: Split) -> Any:
     import tensorflow as tf
 
-    count = task.batches_in(split)
+    count = task.num_batches(split)
 
     def spec(first: np.ndarray, last: np.ndarray) -> tf.TensorSpec:
         size = len(first) if len(first) == len(last) else None
@@ -82,14 +82,14 @@ def _evaluation_dataset(task: Task, split: Split) -> Any:
     return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
 
-def _batches(task: Task, step: int, group: Group) -> Iterator[Batch]:
+def _batches(task: Task, step: int, group: ProcessGroup) -> Iterator[Batch]:
     while True:
         yield group.part(task.training_batch(step))
         step += 1
 
 
 class _Evaluation(keras.utils.PyDataset):
-    def __init__(self, task: Task, split: Split, group: Group) -> None:
+    def __init__(self, task: Task, split: Split, group: ProcessGroup) -> None:
         super().__init__()
         self._task = task
         self._split = split
@@ -100,7 +100,7 @@ class _Evaluation(keras.utils.PyDataset):
         self._is_replicated = any(size % group.devices for size in sizes)
 
     def __len__(self) -> int:
-        return self._task.batches_in(self._split)
+        return self._task.num_batches(self._split)
 
     def __getitem__(self, index: int) -> Batch:
         batch = self._task.evaluation_batch(self._split, index)

@@ -23,15 +23,15 @@ from rumcli.json_schemas.data import (
     TextSplits,
 )
 from rumcli.tasks.babi import official_files
-from rumcli.tasks.babi.bucket_sampler import Passes
-from rumcli.tasks.babi.dataset import Stories
+from rumcli.tasks.babi.bucket_sampler import BucketSampler
+from rumcli.tasks.babi.dataset import BabiDataset
 from rumcli.tasks.babi.task_names import name_of
-from rumcli.tasks.babi.vocabulary import Asked
+from rumcli.tasks.babi.vocabulary import QuestionExample
 from rumcli.tasks.char_lm import corpus as corpora
-from rumcli.tasks.char_lm.bptt import Windows
+from rumcli.tasks.char_lm.bptt import BPTTWindows
 from rumcli.tasks.char_lm.corpus import Corpus
-from rumcli.tasks.char_lm.dataset import Content, Text, is_penn_treebank
-from rumcli.training.dataset_loaders import StoriesSource, TextSource
+from rumcli.tasks.char_lm.dataset import CharDataset, Content, is_penn_treebank
+from rumcli.training.dataset_loaders import BabiDatasetLoader, CharDatasetLoader
 
 
 def summarize(
@@ -65,11 +65,11 @@ def summarize(
 
 
 def _text(run: RunConfig, task: CharactersConfig, path: Path, preset: str) -> TextData:
-    corpus = TextSource(run, task).read(str(path), None)
+    corpus = CharDatasetLoader(run, task).read(str(path), None)
     contents = {split: Content.of(corpus, split) for split in SPLITS}
     planned, problem = None, None
     try:
-        planned = _text_run(run, task, Text.of(corpus, task.unknown_below), preset)
+        planned = _text_run(run, task, CharDataset.of(corpus, task.unknown_below), preset)
     except ConfigError as error:
         problem = str(error)
     return TextData(
@@ -102,17 +102,17 @@ def _text_split(corpus: Corpus, name: str, content: Content, earlier: Sequence[s
     )
 
 
-def _text_run(run: RunConfig, task: CharactersConfig, text: Text, preset: str) -> TextRun:
-    windows = Windows(text.classes["train"], run.train.batch_size, task.length)
+def _text_run(run: RunConfig, task: CharactersConfig, text: CharDataset, preset: str) -> TextRun:
+    windows = BPTTWindows(text.classes["train"], run.train.batch_size, task.length)
     return TextRun(
         preset=preset,
         classes=text.vocabulary.size,
         unknown_class=text.vocabulary.has_unknown,
         batch_size=run.train.batch_size,
         bptt_steps=task.length,
-        windows_per_epoch=windows.windows_per_pass,
+        windows_per_epoch=windows.windows_per_epoch,
         steps=run.train.steps,
-        epochs=run.train.steps / windows.windows_per_pass,
+        epochs=run.train.steps / windows.windows_per_epoch,
     )
 
 
@@ -120,7 +120,7 @@ def _subtask(
     run: RunConfig, task: BabiConfig, path: Path, number: int, report: Callable[[str], None]
 ) -> SubtaskData:
     report(f"reading subtask {number}")
-    source = StoriesSource(run, task.model_copy(update={"subtask": number}))
+    source = BabiDatasetLoader(run, task.model_copy(update={"subtask": number}))
     common = {"subtask": number, "name": name_of(number)}
     try:
         stories = source.make(source.read(str(path), None))
@@ -142,12 +142,12 @@ def _subtask(
         answers=len(stories.words.answers),
         longest_story=stories.sizes.sentences,
         majority=stories.majority,
-        steps_per_epoch=Passes(lengths, run.train.batch_size, run.seed).batches,
+        steps_per_epoch=BucketSampler(lengths, run.train.batch_size, run.seed).batches,
         problem=None,
     )
 
 
-def _story_split(stories: Stories, name: str, earlier: Sequence[str]) -> StorySplit:
+def _story_split(stories: BabiDataset, name: str, earlier: Sequence[str]) -> StorySplit:
     questions = [_identity(asked) for asked in stories.questions[name]]
     shares: dict[str, float | None] = {}
     for other in earlier:
@@ -156,6 +156,6 @@ def _story_split(stories: Stories, name: str, earlier: Sequence[str]) -> StorySp
     return StorySplit(questions=len(questions), overlap=shares)
 
 
-def _identity(asked: Asked) -> int:
+def _identity(asked: QuestionExample) -> int:
     statements = tuple(map(tuple, asked.statements))
     return hash((statements, tuple(asked.question), asked.answer))

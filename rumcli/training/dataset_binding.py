@@ -14,16 +14,16 @@ from typing import Any
 from rumcli.config import RunConfig, Split
 from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError, RunError
-from rumcli.tasks.char_lm.dataset import Text
-from rumcli.tasks.task_dataset import Material
+from rumcli.tasks.char_lm.dataset import CharDataset
+from rumcli.tasks.task_dataset import TaskDataset
 from rumcli.training import dataset_loaders
-from rumcli.training.dataset_loaders import Source
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.dataset_loaders import DatasetLoader
+from rumcli.training.run_dir import RunDir
 
 NAME = "vocabulary.json"
 
 
-def for_training(run: RunConfig, folder: RunFolder | None) -> Material | None:
+def for_training(run: RunConfig, folder: RunDir | None) -> TaskDataset | None:
     """Read what a run trains on; None if its task makes that itself.
 
     Args:
@@ -34,21 +34,21 @@ def for_training(run: RunConfig, folder: RunFolder | None) -> Material | None:
         ConfigError: If it is missing, can't be read, is too short, or not that of the run.
         RunError: If what the folder remembers of it is missing or damaged.
     """
-    source = dataset_loaders.of(run)
+    source = dataset_loaders.loader_for(run)
     if source is None:
         return None
     remembered = _remembered(source, folder) if folder and _has_begun(folder) else None
     found = _read(source, source.given, has_moved=remembered is not None)
     if remembered is None:
-        material = source.make(found)
+        dataset = source.make(found)
     else:
         _check_going_on(source, remembered, found)
-        material = remembered.reading(found, SPLITS)
-    source.check(material)
-    return material
+        dataset = remembered.reading(found, SPLITS)
+    source.check(dataset)
+    return dataset
 
 
-def check_going_on(run: RunConfig, folders: Iterable[RunFolder]) -> None:
+def check_going_on(run: RunConfig, folders: Iterable[RunDir]) -> None:
     """Make sure that runs go on with what they began with, which is read once.
 
     Args:
@@ -59,7 +59,10 @@ def check_going_on(run: RunConfig, folders: Iterable[RunFolder]) -> None:
     Raises:
         ConfigError: If it is missing, can't be read, or not that of one of the runs.
     """
-    source, begun = dataset_loaders.of(run), [folder for folder in folders if _has_begun(folder)]
+    source, begun = (
+        dataset_loaders.loader_for(run),
+        [folder for folder in folders if _has_begun(folder)],
+    )
     if source is None or not begun:
         return
     found = _read(source, source.given, has_moved=True)
@@ -74,7 +77,7 @@ def check_going_on(run: RunConfig, folders: Iterable[RunFolder]) -> None:
             raise ConfigError(f"{folder.path}: {error}") from error
 
 
-def for_evaluation(folder: RunFolder, split: Split, data: Path | None = None) -> Material | None:
+def for_evaluation(folder: RunDir, split: Split, data: Path | None = None) -> TaskDataset | None:
     """Read the split that a run is evaluated on; None if its task makes that itself.
 
     Args:
@@ -87,7 +90,7 @@ def for_evaluation(folder: RunFolder, split: Split, data: Path | None = None) ->
         RunError: As `for_training` does.
     """
     run = folder.config
-    source = dataset_loaders.of(run)
+    source = dataset_loaders.loader_for(run)
     if source is None:
         if data is not None:
             raise ConfigError(f"--data {data}: {folder.path} is of '{run.task.name}', without text")
@@ -97,20 +100,20 @@ def for_evaluation(folder: RunFolder, split: Split, data: Path | None = None) ->
     if data is None:
         hint = f"--data {found.source} evaluates it all the same"
         _check(source, remembered, found, [split], hint)
-    material = remembered.reading(found, [split])
-    source.check(material)
-    return material
+    dataset = remembered.reading(found, [split])
+    source.check(dataset)
+    return dataset
 
 
-def text_of(folder: RunFolder) -> Text:
+def text_of(folder: RunDir) -> CharDataset:
     """Return what a run remembers of its text, without reading that again.
 
     Raises:
         ConfigError: If its task has no text.
         RunError: If it is missing or damaged.
     """
-    source = dataset_loaders.of(folder.config)
-    if not isinstance(source, dataset_loaders.TextSource):
+    source = dataset_loaders.loader_for(folder.config)
+    if not isinstance(source, dataset_loaders.CharDatasetLoader):
         name = folder.config.task.name
         raise ConfigError(
             f"{folder.path} is a run of '{name}'; only runs of 'ptb' can write a text"
@@ -118,17 +121,17 @@ def text_of(folder: RunFolder) -> Text:
     return _remembered(source, folder)
 
 
-def remember(material: Material | None, folder: RunFolder) -> None:
+def write_metadata(dataset: TaskDataset | None, folder: RunDir) -> None:
     """Keep in a run folder what must be remembered, if there is something."""
-    if material is not None:
-        folder.write_json(NAME, material.to_json())
+    if dataset is not None:
+        folder.write_json(NAME, dataset.to_json())
 
 
-def _has_begun(folder: RunFolder) -> bool:
+def _has_begun(folder: RunDir) -> bool:
     return (folder.path / NAME).exists() or bool(folder.checkpoints.numbered())
 
 
-def _remembered(source: Source, folder: RunFolder) -> Any:
+def _remembered(source: DatasetLoader, folder: RunDir) -> Any:
     path = folder.path / NAME
     if not path.exists():
         raise RunError(f"{path} is missing; without it the weights of the run have no meaning")
@@ -138,7 +141,9 @@ def _remembered(source: Source, folder: RunFolder) -> Any:
         raise RunError(f"{path} is damaged: {error}") from error
 
 
-def _read(source: Source, data: str | None, has_moved: bool, split: str | None = None) -> Any:
+def _read(
+    source: DatasetLoader, data: str | None, has_moved: bool, split: str | None = None
+) -> Any:
     try:
         return source.read(data, split)
     except ConfigError as error:
@@ -146,13 +151,15 @@ def _read(source: Source, data: str | None, has_moved: bool, split: str | None =
         raise ConfigError(f"{error}{hint}") from error
 
 
-def _check_going_on(source: Source, remembered: Any, found: Any) -> None:
+def _check_going_on(source: DatasetLoader, remembered: Any, found: Any) -> None:
     hint = f"a run goes on with the {source.noun} that it began with"
     _check(source, remembered, found, SPLITS, hint)
 
 
-def _check(source: Source, material: Any, found: Any, splits: Iterable[str], hint: str) -> None:
-    changed = material.changed(found, splits)
+def _check(
+    source: DatasetLoader, dataset: Any, found: Any, splits: Iterable[str], hint: str
+) -> None:
+    changed = dataset.changed(found, splits)
     if changed:
         *others, last = changed
         named = f"{', '.join(others)} and {last}" if others else last

@@ -10,26 +10,26 @@ from rumcli.config import BabiConfig, CharactersConfig, RunConfig, Split
 from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
 from rumcli.tasks.babi import official_files, task_names
-from rumcli.tasks.babi.dataset import Collection, Stories
+from rumcli.tasks.babi.dataset import BabiDataset, Collection
 from rumcli.tasks.babi.generator import story_generator
 from rumcli.tasks.babi.story import Story
 from rumcli.tasks.char_lm import corpus as corpora
-from rumcli.tasks.char_lm.bptt import Windows
+from rumcli.tasks.char_lm.bptt import BPTTWindows
 from rumcli.tasks.char_lm.corpus import Corpus
-from rumcli.tasks.char_lm.dataset import Text
+from rumcli.tasks.char_lm.dataset import CharDataset
 
 _LARGEST = 2**31  # word numbers of a split, of two bytes each
 _VALIDATION_SHARE = 0.1  # of the stories of a training file, its last ones, as in the original
 
 
-def of(run: RunConfig) -> Source | None:
+def loader_for(run: RunConfig) -> DatasetLoader | None:
     """Return the source of what a run's task is about; None if the task makes that itself."""
     if isinstance(run.task, CharactersConfig):
-        return TextSource(run, run.task)
-    return StoriesSource(run, run.task) if isinstance(run.task, BabiConfig) else None
+        return CharDatasetLoader(run, run.task)
+    return BabiDatasetLoader(run, run.task) if isinstance(run.task, BabiConfig) else None
 
 
-class Source(Protocol):
+class DatasetLoader(Protocol):
     """Reads what a run's configuration names.
 
     Attributes:
@@ -54,20 +54,20 @@ class Source(Protocol):
         """
 
     def make(self, found: Any) -> Any:
-        """Make the material of a new run of what was read.
+        """Make the dataset of a new run of what was read.
 
         Raises:
             ConfigError: If there is nothing to learn from it.
         """
 
     def remembered(self, content: Any) -> Any:
-        """Make the material of an earlier run, without data, of what it remembers.
+        """Make the dataset of an earlier run, without data, of what it remembers.
 
         Raises:
             ConfigError: If that is damaged.
         """
 
-    def check(self, material: Any) -> None:
+    def check(self, dataset: Any) -> None:
         """Make sure that a run can be trained, or evaluated, on it.
 
         Raises:
@@ -75,7 +75,7 @@ class Source(Protocol):
         """
 
 
-class TextSource:
+class CharDatasetLoader:
     """The text of a run of characters."""
 
     noun: ClassVar[str] = "text"
@@ -95,24 +95,24 @@ class TextSource:
             )
         return corpora.read(Path(data))
 
-    def make(self, found: Corpus) -> Text:
+    def make(self, found: Corpus) -> CharDataset:
         """Make the text of a new run."""
-        return Text.of(found, self._task.unknown_below)
+        return CharDataset.of(found, self._task.unknown_below)
 
-    def remembered(self, content: Any) -> Text:
+    def remembered(self, content: Any) -> CharDataset:
         """Make the text of an earlier run."""
-        return Text.from_json(content)
+        return CharDataset.from_json(content)
 
-    def check(self, material: Text) -> None:
+    def check(self, dataset: CharDataset) -> None:
         """Make sure that the training text, if it is there, has a window for every stream."""
-        if Split.TRAIN not in material.classes:
+        if Split.TRAIN not in dataset.classes:
             return
-        train = material.classes[Split.TRAIN]
-        windows = Windows(train, self._run.train.batch_size, self._task.length)
-        _ = windows.windows_per_pass  # complains of a text that is too short
+        train = dataset.classes[Split.TRAIN]
+        windows = BPTTWindows(train, self._run.train.batch_size, self._task.length)
+        _ = windows.windows_per_epoch  # complains of a text that is too short
 
 
-class StoriesSource:
+class BabiDatasetLoader:
     """The stories of a run of bAbI."""
 
     noun: ClassVar[str] = "stories"
@@ -147,24 +147,24 @@ class StoriesSource:
             return Collection(source, {**self._generated(("train", "validation")), **stories})
         return Collection(source, _with_validation(stories))
 
-    def make(self, found: Collection) -> Stories:
+    def make(self, found: Collection) -> BabiDataset:
         """Make the stories of a new run."""
-        return Stories.of(found)
+        return BabiDataset.of(found)
 
-    def remembered(self, content: Any) -> Stories:
+    def remembered(self, content: Any) -> BabiDataset:
         """Make the stories of an earlier run."""
-        return Stories.from_json(content)
+        return BabiDataset.from_json(content)
 
-    def check(self, material: Stories) -> None:
+    def check(self, dataset: BabiDataset) -> None:
         """Make sure that the questions fit into memory, each as long as the longest."""
-        sizes = material.sizes
+        sizes = dataset.sizes
         of_one = sizes.words
         if self._task.level == "sentences":
             of_one = sizes.sentences * sizes.sentence
-        for split, questions in material.questions.items():
+        for split, questions in dataset.questions.items():
             if len(questions) * of_one > _LARGEST:
                 raise ConfigError(
-                    f"{material.source}: the {split} questions, each with room for the "
+                    f"{dataset.source}: the {split} questions, each with room for the "
                     f"longest story, {of_one} words, are too many to keep; expected shorter stories"
                 )
 
@@ -178,7 +178,7 @@ class StoriesSource:
         seed, number = self._run.seed, self._number
         return {
             split: list(
-                story_generator.exactly(
+                story_generator.generate(
                     number, seed, split, getattr(self._task, f"{split}_examples")
                 )
             )

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rumcli.errors import ConfigError
-from rumcli.training.peer_failure import Peers
-from rumcli.training.process_group import Group
+from rumcli.training.peer_failure import PeerMonitor
+from rumcli.training.process_group import ProcessGroup
 
 AUTO = "auto"  # JAX finds the coordinator in the environment of the cluster
 ALL = "all"
@@ -70,8 +70,8 @@ class Runtime:
     ) -> None:
         self._placement = placement
         self._go_on = go_on
-        self._peers = Peers(report, hint, debug)
-        self.group = Group()
+        self._peers = PeerMonitor(report, hint, debug)
+        self.group = ProcessGroup()
 
     def watch(self) -> None:
         """Hold back the reports of JAX on other processes, where there are any."""
@@ -163,7 +163,7 @@ class Runtime:
         names = [f"{device.platform}:{device.id}" for device in devices]
         rows = _rows(keras)(devices=names, auto_shard_dataset=False)
         keras.distribution.set_distribution(rows)
-        self.group = Group(
+        self.group = ProcessGroup(
             rank=jax.process_index(),
             count=jax.process_count(),
             devices=len(devices),

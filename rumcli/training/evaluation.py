@@ -15,32 +15,32 @@ from rumcli.errors import ConfigError, RunError
 from rumcli.json_schemas.results import Evaluation
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
-from rumcli.tasks.task_dataset import Material
+from rumcli.tasks.task_dataset import TaskDataset
 from rumcli.training import dataset_binding as materials
 from rumcli.training import keras_setup, model_state, requirements, weight_files
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
 from rumcli.training.data_pipeline import evaluation_batches
-from rumcli.training.process_group import ALONE, Group
-from rumcli.training.requirements import Requirement
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.process_group import ALONE, ProcessGroup
+from rumcli.training.requirements import Threshold
+from rumcli.training.run_dir import RunDir
 
 
 def evaluate(
-    task: Task, model: keras.Model, split: Split, group: Group = ALONE
+    task: Task, model: keras.Model, split: Split, group: ProcessGroup = ALONE
 ) -> dict[str, float]:
     """Return loss and metric over all of a split."""
     batches = evaluation_batches(task, split, group)
     values = model.evaluate(batches, return_dict=True, verbose=0)
-    return task.complete({name: float(value) for name, value in values.items()})
+    return task.derive_metrics({name: float(value) for name, value in values.items()})
 
 
 def evaluate_run(
-    folder: RunFolder,
+    folder: RunDir,
     split: Split,
     which: str,
-    material: Material | None = None,
+    dataset: TaskDataset | None = None,
     look: Callable[[Task, keras.Model], dict[str, Any]] | None = None,
-    required: Sequence[Requirement] = (),
+    required: Sequence[Threshold] = (),
     report: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Evaluate the weights of a run.
@@ -49,16 +49,16 @@ def evaluate_run(
         folder: The run's folder.
         split: `"validation"` or `"test"`.
         which: `"best"` (by validation) or `"last"`.
-        material: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
+        dataset: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
         look: Finds out more of the task and its model.
         required: What the caller will ask of the result; that it has such figures is checked first.
         report: Receives a description of each activity that may take long.
 
     Raises:
         RunError: If there is no checkpoint, or it is damaged.
-        ConfigError: If the task's material is missing or wrong, or a figure is unknown.
+        ConfigError: If the task's dataset is missing or wrong, or a figure is unknown.
     """
-    task, model, step = restore_run(folder, split, which, material)
+    task, model, step = restore_run(folder, split, which, dataset)
     check_outcome(task, folder, split)
     requirements.check_names(required, requirements.figures(task))
     report(f"evaluating the {split} split")
@@ -68,34 +68,34 @@ def evaluate_run(
 
 
 def restore_run(
-    folder: RunFolder, split: Split, which: str, material: Material | None = None
+    folder: RunDir, split: Split, which: str, dataset: TaskDataset | None = None
 ) -> tuple[Task, keras.Model, int]:
     """Make the task and model of a run, with its weights.
 
     Args:
         folder: The run's folder.
-        split: What of the material is needed.
+        split: What of the dataset is needed.
         which: `"best"` (by validation) or `"last"`.
-        material: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
+        dataset: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
 
     Returns:
         Task, model, and the step that the weights are of.
 
     Raises:
         RunError: If there is no checkpoint, or it is damaged.
-        ConfigError: If the task's material is missing or wrong.
+        ConfigError: If the task's dataset is missing or wrong.
     """
     run = folder.config
     checkpoint = load_checkpoint(folder, which)
-    material = material or materials.for_evaluation(folder, split)
+    dataset = dataset or materials.for_evaluation(folder, split)
     keras_setup.prepare(run)
-    task = registry.make(run, material)
+    task = registry.make(run, dataset)
     model = task.model()
     model_state.restore_weights(model, checkpoint.arrays)
     return task, model, checkpoint.step
 
 
-def load_checkpoint(folder: RunFolder, which: str) -> Checkpoint:
+def load_checkpoint(folder: RunDir, which: str) -> Checkpoint:
     """Load a checkpoint of a run.
 
     Args:
@@ -127,13 +127,13 @@ def levels(task: Task) -> dict[str, Any]:
     }
 
 
-def check_outcome(task: Task, folder: RunFolder, split: Split) -> None:
+def check_outcome(task: Task, folder: RunDir, split: Split) -> None:
     """Check that the keys of a user's own task fit into the documents, before the work begins.
 
     Raises:
         ConfigError: If a value of the task has another type than its key has in the documents.
     """
-    values = task.complete({"loss": 1.0, task.metric: 1.0})
+    values = task.derive_metrics({"loss": 1.0, task.metric: 1.0})
     try:
         Evaluation.read(outcome(task, folder, split, 0, values))
     except ValidationError as error:
@@ -146,7 +146,7 @@ def check_outcome(task: Task, folder: RunFolder, split: Split) -> None:
 
 
 def outcome(
-    task: Task, folder: RunFolder, split: Split, step: int, values: dict[str, float]
+    task: Task, folder: RunDir, split: Split, step: int, values: dict[str, float]
 ) -> dict[str, Any]:
     """Return the common keys of `summary.json` and of the document of `rum eval`.
 
@@ -163,10 +163,10 @@ def outcome(
     return {
         "task": task.config.task.name,
         "cell": task.config.cell.name,
-        **task.details,
+        **task.summary_fields,
         **source,
         "split": str(split),
-        task.counted: task.count_in(split),
+        task.sample_unit: task.num_samples(split),
         "weights_of_step": step,
         "metric": task.metric,
         **values,

@@ -9,7 +9,7 @@ from rumcli.tasks.baseline import Reference
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunInfo:
     """What is about to be run.
 
     Attributes:
@@ -21,7 +21,7 @@ class Plan:
         metric: Name of the task's metric.
         monitor: Name of the metric that is compared with `reference`: `"loss"` or `metric`.
         reference: Its levels.
-        steps_per_pass: Steps in which all training data is seen once; None if not counted.
+        steps_per_epoch: Steps in which all training data is seen once; None if not counted.
         folder: The run folder.
     """
 
@@ -33,14 +33,14 @@ class Plan:
     metric: str
     monitor: str
     reference: Reference
-    steps_per_pass: int | None
+    steps_per_epoch: int | None
     folder: str
 
 
 class Listener:
     """Hears of a run's progress, in the order of the methods; this one says nothing of it."""
 
-    def started(self, plan: Plan) -> None:
+    def started(self, plan: RunInfo) -> None:
         """Hear what will be run."""
 
     def stepped(self, step: int, logs: dict[str, float]) -> None:
@@ -59,13 +59,13 @@ class Listener:
         """Hear that nothing more follows, however it ended."""
 
 
-class Several(Listener):
+class CompositeListener(Listener):
     """Passes on to several others what it hears, in their order."""
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
 
-    def started(self, plan: Plan) -> None:
+    def started(self, plan: RunInfo) -> None:
         """Pass it on."""
         for listener in self._listeners:
             listener.started(plan)

@@ -18,7 +18,7 @@ _GIGABYTE = 1e9
 _SPARSE = ("eunn", "fsrnn", "custom")  # cells that need no weight from each unit to each
 
 
-def at_least(task: Task, model: keras.Model, processes: int = 1) -> int:
+def lower_bound_bytes(task: Task, model: keras.Model, processes: int = 1) -> int:
     """Return a lower bound of what a training step needs in one process, in bytes.
 
     Counted are the weights, their gradients and the optimizer's variables, and of the activations
@@ -32,7 +32,7 @@ def at_least(task: Task, model: keras.Model, processes: int = 1) -> int:
     return weights + task.config.train.batch_size // processes * activations
 
 
-def at_least_of_units(task: Task) -> int:
+def lower_bound_bytes_of_units(task: Task) -> int:
     """Return a lower bound of what a training step needs, in bytes, before there is a model.
 
     To make the weights of a model that is too large takes minutes, and may be the end already.
@@ -68,7 +68,7 @@ def check(task: Task, model: keras.Model | None, processes: int = 1) -> None:
 
 
 @contextlib.contextmanager
-def explained(task: Task, model: keras.Model | None) -> Iterator[None]:
+def translate_oom(task: Task, model: keras.Model | None) -> Iterator[None]:
     """Turn what backends raise for want of memory into one line for the user.
 
     Args:
@@ -92,7 +92,11 @@ def explained(task: Task, model: keras.Model | None) -> Iterator[None]:
 
 
 def _known(task: Task, model: keras.Model | None, processes: int = 1) -> int:
-    return at_least_of_units(task) if model is None else at_least(task, model, processes)
+    return (
+        lower_bound_bytes_of_units(task)
+        if model is None
+        else lower_bound_bytes(task, model, processes)
+    )
 
 
 def _advice(task: Task) -> str:

@@ -20,7 +20,7 @@ _METRICS = "metrics"
 
 def capture(model: keras.Model) -> dict[str, np.ndarray]:
     """Return the weights, random states and optimizer's variables, by name."""
-    return _read(lasting(model))
+    return _read(persistent_variables(model))
 
 
 def capture_metrics(model: keras.Model) -> dict[str, np.ndarray]:
@@ -34,7 +34,7 @@ def restore(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
     Raises:
         RunError: If the arrays are those of another model.
     """
-    _assign(lasting(model), arrays)
+    _assign(persistent_variables(model), arrays)
 
 
 def restore_metrics(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
@@ -47,7 +47,7 @@ def restore_weights(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> Non
     _assign(_named(_MODEL, model.variables), arrays)
 
 
-def lasting(model: keras.Model) -> dict[str, keras.Variable]:
+def persistent_variables(model: keras.Model) -> dict[str, keras.Variable]:
     """Return the variables behind `capture`, by name."""
     model.optimizer.build(model.trainable_variables)
     return {

@@ -9,8 +9,8 @@ import numpy as np
 
 from rumcli.config import RunConfig
 from rumcli.errors import RunError
-from rumcli.training.run_dir import NOT_FINITE, RunFolder
-from rumcli.training.train_state import Progress
+from rumcli.training.run_dir import NOT_FINITE, RunDir
+from rumcli.training.train_state import TrainState
 
 
 def gradient_norms(model: keras.Model) -> np.ndarray:
@@ -41,7 +41,7 @@ def record(step: int, seed: int, loss: float, norms: np.ndarray, model: keras.Mo
 
 
 def leave_out(
-    run: RunConfig, folder: RunFolder, progress: Progress, loss: float, model: keras.Model
+    run: RunConfig, folder: RunDir, progress: TrainState, loss: float, model: keras.Model
 ) -> str:
     """Record a bad step that was skipped, and say so.
 
@@ -80,7 +80,7 @@ def leave_out(
     return f"{where}; skipped; {details}"
 
 
-def _last_good(folder: RunFolder) -> str:
+def _last_good(folder: RunDir) -> str:
     newest = folder.checkpoints.numbered()
     if not newest:
         return "nothing was saved yet"

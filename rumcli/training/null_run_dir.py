@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rumcli.training.checkpoint import Checkpoint, CheckpointFolder
-from rumcli.training.run_dir import METRICS, RunFolder
+from rumcli.training.checkpoint import Checkpoint, CheckpointDir
+from rumcli.training.run_dir import METRICS, RunDir
 
 
-class NoFolder(RunFolder):
+class NullRunDir(RunDir):
     """Accepts the writes of the trainer and drops them; process 0 has the run folder."""
 
     def __init__(self) -> None:
@@ -38,6 +38,6 @@ class NoFolder(RunFolder):
         """Drop a checkpoint."""
 
 
-class _NoCheckpoints(CheckpointFolder):
+class _NoCheckpoints(CheckpointDir):
     def save_best(self, checkpoint: Checkpoint) -> Path:
         return self.path

@@ -29,7 +29,7 @@ _OF_NETWORK = ("Gloo", "NCCL", "UNAVAILABLE", "coordination service")
 _TAKEN_TWICE = ("ALREADY_EXISTS", "different incarnation", "already in error")
 
 
-class Peers:
+class PeerMonitor:
     """Detects the loss of other processes, from `watch` to the end of this process.
 
     Args:

@@ -27,7 +27,7 @@ class LostError(RunError):
 
 
 @dataclass(frozen=True)
-class Group:
+class ProcessGroup:
     """A process and its place among those that train one model.
 
     Attributes:
@@ -152,7 +152,7 @@ class Group:
             raise
 
 
-ALONE = Group()
+ALONE = ProcessGroup()
 
 
 def check_batch(run: RunConfig, devices: int, flag: str) -> None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from rumcli import messages, thresholds
 from rumcli.errors import ConfigError, RunError
-from rumcli.thresholds import Requirement
+from rumcli.thresholds import Threshold
 
 if TYPE_CHECKING:
     from rumcli.config import RunConfig
     from rumcli.tasks.base import Task
 
 
-def parse(texts: Iterable[str]) -> list[Requirement]:
+def parse(texts: Iterable[str]) -> list[Threshold]:
     """Read requirements.
 
     Raises:
@@ -23,7 +23,7 @@ def parse(texts: Iterable[str]) -> list[Requirement]:
     return [_parse(text) for text in texts]
 
 
-def _parse(text: str) -> Requirement:
+def _parse(text: str) -> Threshold:
     try:
         return thresholds.read(text)
     except ValueError as error:
@@ -37,7 +37,7 @@ OF_SUITE = ("mean_accuracy", "passed", "steps", "seconds")
 
 
 def check_early(
-    requirements: Iterable[Requirement], run: RunConfig, others: Sequence[str] = ()
+    requirements: Iterable[Threshold], run: RunConfig, others: Sequence[str] = ()
 ) -> None:
     """Make sure that a result will have every figure, before the backend starts.
 
@@ -62,7 +62,7 @@ def figures(task: Task) -> list[str]:
 
 def validated(task: Task) -> list[str]:
     """Return the names of the figures that a validation has while a task is trained."""
-    return [*task.complete({"loss": 1.0, task.metric: 1.0})]
+    return [*task.derive_metrics({"loss": 1.0, task.metric: 1.0})]
 
 
 def figures_in(result: Mapping[str, Any]) -> list[str]:
@@ -71,7 +71,7 @@ def figures_in(result: Mapping[str, Any]) -> list[str]:
 
 
 def check_names(
-    requirements: Iterable[Requirement], known: Sequence[str], where: str = "--require"
+    requirements: Iterable[Threshold], known: Sequence[str], where: str = "--require"
 ) -> None:
     """Make sure that the result will have every figure.
 
@@ -89,7 +89,7 @@ def check_names(
             raise ConfigError(f"{where} '{requirement}': {unknown}")
 
 
-def judged(requirements: Sequence[Requirement], result: dict[str, Any]) -> dict[str, Any]:
+def with_verdicts(requirements: Sequence[Threshold], result: dict[str, Any]) -> dict[str, Any]:
     """Return a result with what each requirement was, its figure, and whether it is met."""
     if not requirements:
         return result

@@ -10,10 +10,10 @@ import shlex
 from rumcli import atomic_io
 from rumcli.errors import RunError
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
-from rumcli.training.run_dir import CONFIG, METRICS, NOT_FINITE, PROGRESS, RunFolder
+from rumcli.training.run_dir import CONFIG, METRICS, NOT_FINITE, PROGRESS, RunDir
 
 
-def load(folder: RunFolder) -> tuple[Checkpoint | None, list[str]]:
+def load(folder: RunDir) -> tuple[Checkpoint | None, list[str]]:
     """Load the checkpoint from which a run continues.
 
     That is the newest whole one. A run that was interrupted before it saved one continues from its
@@ -47,7 +47,7 @@ def load(folder: RunFolder) -> tuple[Checkpoint | None, list[str]]:
     return best, warnings
 
 
-def check(folder: RunFolder) -> None:
+def check(folder: RunDir) -> None:
     """Check, without loading anything, that a run can continue without losing what it had done.
 
     Args:
@@ -73,7 +73,7 @@ def check(folder: RunFolder) -> None:
     )
 
 
-def start_over(folder: RunFolder) -> None:
+def start_over(folder: RunDir) -> None:
     """Delete the checkpoints and records of a run, so that it begins again.
 
     Args:
@@ -87,7 +87,7 @@ def start_over(folder: RunFolder) -> None:
         atomic_io.remove(folder.path / name)
 
 
-def _ways_out(folder: RunFolder) -> str:
+def _ways_out(folder: RunDir) -> str:
     return (
         f"restore the checkpoints, or delete the record and begin again: {folder.resume_command} "
         "--from-scratch, or begin in a new folder: rum train --preset "

@@ -17,7 +17,7 @@ from rumcli import atomic_io, config, output_dirs
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import lock, run_schemas
-from rumcli.training.checkpoint import Checkpoint, CheckpointFolder
+from rumcli.training.checkpoint import Checkpoint, CheckpointDir
 from rumcli.training.record_file import RecordFile
 
 RUNS = Path("runs")
@@ -27,19 +27,19 @@ CONFIG = "config.yaml"
 PROGRESS = "progress.json"  # exists once a checkpoint was saved
 
 
-class RunFolder:
+class RunDir:
     """The files of one run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.checkpoints = CheckpointFolder(path / "checkpoints")
+        self.checkpoints = CheckpointDir(path / "checkpoints")
         self._record_files = {
             METRICS: RecordFile(path / METRICS, run_schemas.is_record),
             NOT_FINITE: RecordFile(path / NOT_FINITE, run_schemas.has_step),
         }
 
     @classmethod
-    def create(cls, path: Path | None, run: RunConfig) -> RunFolder:
+    def create(cls, path: Path | None, run: RunConfig) -> RunDir:
         """Create the folder of a new run, without keeping other processes out of it; see `claim`.
 
         Args:
@@ -55,7 +55,7 @@ class RunFolder:
 
     @classmethod
     @contextlib.contextmanager
-    def claim(cls, path: Path | None, run: RunConfig) -> Iterator[RunFolder]:
+    def claim(cls, path: Path | None, run: RunConfig) -> Iterator[RunDir]:
         """Create the folder of a new run and keep other processes out of it while the block runs.
 
         If the block raises a ConfigError before it has written anything, the folder is removed.
@@ -88,7 +88,7 @@ class RunFolder:
             return False
 
     @classmethod
-    def open(cls, path: Path, task: str | None = None) -> RunFolder:
+    def open(cls, path: Path, task: str | None = None) -> RunDir:
         """Open the folder of an earlier run.
 
         Args:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rumcli import atomic_io
-from rumcli.training.listeners import Listener, Plan, Several
+from rumcli.training.listeners import CompositeListener, Listener, RunInfo
 
 FOLDER = "tensorboard"
 _EVERY = 10  # training steps between two points
@@ -29,7 +29,7 @@ def beside(listener: Listener, run: Path) -> Listener:
         import tensorboard.summary.writer.event_file_writer  # noqa: F401
     except Exception:  # not there, or not made for what else is installed
         return listener
-    return Several(listener, Curves(lambda: EventFile(run / FOLDER), listener.warned))
+    return CompositeListener(listener, Curves(lambda: EventFile(run / FOLDER), listener.warned))
 
 
 class EventFile:
@@ -92,7 +92,7 @@ class Curves(Listener):
         self._warn = warn
         self._file: EventFile | None = None
 
-    def started(self, plan: Plan) -> None:
+    def started(self, plan: RunInfo) -> None:
         """Open the file; what comes again after a resume must not be there twice."""
 
         def begin() -> None:

@@ -14,7 +14,7 @@ from rumcli.training.run_schemas import SavedProgress
 
 
 @dataclass
-class Progress:
+class TrainState:
     """Counts steps and training time, and knows the best evaluation.
 
     Attributes:

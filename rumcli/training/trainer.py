@@ -19,7 +19,7 @@ from rumcli.json_schemas.results import Summary
 from rumcli.models.builders import count_weights
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
-from rumcli.tasks.task_dataset import Material
+from rumcli.tasks.task_dataset import TaskDataset
 from rumcli.training import dataset_binding as materials
 from rumcli.training import (
     keras_setup,
@@ -35,24 +35,24 @@ from rumcli.training.callback import RunCallback, RunStopped
 from rumcli.training.checkpoint import DamagedError
 from rumcli.training.data_pipeline import evaluation_batches, training_batches
 from rumcli.training.evaluation import check_outcome, evaluate, levels, outcome
-from rumcli.training.listeners import Listener, Plan
-from rumcli.training.process_group import ALONE, Group
-from rumcli.training.requirements import Requirement
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.listeners import Listener, RunInfo
+from rumcli.training.process_group import ALONE, ProcessGroup
+from rumcli.training.requirements import Threshold
+from rumcli.training.run_dir import RunDir
 from rumcli.training.run_schemas import SavedProgress
 from rumcli.training.stop_signals import StopRequest
-from rumcli.training.train_state import Progress
+from rumcli.training.train_state import TrainState
 from rumcli.training.user_callbacks import UserCallback
 
 
 def train(
     run: RunConfig,
-    folder: RunFolder,
+    folder: RunDir,
     listener: Listener,
     request: StopRequest | None = None,
-    material: Material | None = None,
-    required: Sequence[Requirement] = (),
-    group: Group = ALONE,
+    dataset: TaskDataset | None = None,
+    required: Sequence[Threshold] = (),
+    group: ProcessGroup = ALONE,
 ) -> dict[str, Any]:
     """Train until `run.train.steps` steps are done, or a validation is as `run.train.until` says.
 
@@ -63,7 +63,7 @@ def train(
         folder: Where; holds the checkpoints of a run that goes on.
         listener: Hears of the progress.
         request: Asks for a stop; None if nothing does.
-        material: What `dataset_binding.for_training` read for this run; None: it is read, if there
+        dataset: What `dataset_binding.for_training` read for this run; None: it is read, if there
             is any.
         required: What the caller will ask of the summary; that it has such figures is checked
             before the first step.
@@ -77,13 +77,13 @@ def train(
         RunStopped: If a signal asked for it; all is saved.
         RunError: If loss or gradient is not finite, memory does not suffice, a file can't be
             written, no checkpoint is whole, or checkpoints are missing.
-        ConfigError: If the task's material is missing or wrong, a figure is unknown, or the machine
+        ConfigError: If the task's dataset is missing or wrong, a figure is unknown, or the machine
             is too small.
     """
     request = request or StopRequest()
-    material = material or materials.for_training(run, folder)
+    dataset = dataset or materials.for_training(run, folder)
     keras_setup.prepare(run)
-    task = registry.make(run, material)
+    task = registry.make(run, dataset)
     check_outcome(task, folder, Split.TEST)
     requirements.check_names(required, [*requirements.figures(task), *requirements.OF_TRAINING])
     if run.train.until is not None:
@@ -91,7 +91,7 @@ def train(
         requirements.check_names([thresholds.read(run.train.until)], known, "train.until")
     made = user_callbacks.make(run.train.callbacks)
     memory_estimate.check(task, None)
-    with memory_estimate.explained(task, None):
+    with memory_estimate.translate_oom(task, None):
         model = task.model()
     memory_estimate.check(task, model, group.count)
     if group.rank == 0:
@@ -104,7 +104,7 @@ def train(
             made_with |= {"devices": group.devices, "processes": group.count}
             folder.begin(made_with, finished=is_done)
             folder.write_json("plan.json", _known(task, model))
-            materials.remember(material, folder)
+            materials.write_metadata(dataset, folder)
         listener.started(_plan(task, model, progress, folder))
         callback = RunCallback(task, folder, progress, listener, request, group)
         # Before ours, so that a checkpoint has all that they change.
@@ -117,7 +117,7 @@ def train(
             if signal is not None:  # before the first step
                 raise RunStopped(progress.step, signal)
             epoch = part.first_step // run.train.eval_every
-            with memory_estimate.explained(task, model):
+            with memory_estimate.translate_oom(task, model):
                 model.fit(
                     training_batches(task, part.first_step, group),
                     steps_per_epoch=part.span,
@@ -159,8 +159,8 @@ def _parts(step: int, last_step: int, eval_every: int) -> Iterator[Part]:
 
 
 def _resume(
-    task: Task, model: keras.Model, folder: RunFolder, listener: Listener, group: Group
-) -> Progress:
+    task: Task, model: keras.Model, folder: RunDir, listener: Listener, group: ProcessGroup
+) -> TrainState:
     checkpoint, warnings = resume.load(folder)
     for warning in warnings:
         listener.warned(warning)
@@ -173,22 +173,22 @@ def _resume(
     if checkpoint is None:
         with folder.writing():
             folder.rewind_records(0)
-        return Progress()
+        return TrainState()
     # Keras makes a metric's variables at its first batch; they must be there to be restored.
     model.evaluate(evaluation_batches(task, Split.VALIDATION, group), steps=1, verbose=0)
     model_state.restore(model, checkpoint.arrays)
     with folder.writing():
         for warning in folder.rewind_records(checkpoint.step, backups):
             listener.warned(warning)
-    return Progress(
+    return TrainState(
         step=checkpoint.step,
         **SavedProgress.model_validate(checkpoint.progress).model_dump(),
         running_metrics=model_state.metrics_among(checkpoint.arrays),
     )
 
 
-def _plan(task: Task, model: keras.Model, progress: Progress, folder: RunFolder) -> Plan:
-    return Plan(
+def _plan(task: Task, model: keras.Model, progress: TrainState, folder: RunDir) -> RunInfo:
+    return RunInfo(
         task=task.config.task.name,
         cell=task.config.cell.name,
         parameters=count_weights(model),
@@ -197,7 +197,7 @@ def _plan(task: Task, model: keras.Model, progress: Progress, folder: RunFolder)
         metric=task.metric,
         monitor=task.monitor,
         reference=task.reference,
-        steps_per_pass=task.steps_per_pass,
+        steps_per_epoch=task.steps_per_epoch,
         folder=str(folder.path),
     )
 
@@ -216,10 +216,10 @@ def _known(task: Task, model: keras.Model) -> dict[str, Any]:
 def _finish(
     task: Task,
     model: keras.Model,
-    folder: RunFolder,
-    progress: Progress,
+    folder: RunDir,
+    progress: TrainState,
     listener: Listener,
-    group: Group,
+    group: ProcessGroup,
 ) -> dict[str, Any]:
     """Evaluate the best weights on the test split and write the summary."""
     weights_of = progress.step

@@ -10,8 +10,8 @@ import keras
 from rumcli import plugins
 from rumcli.config import CallbackConfig
 from rumcli.errors import ConfigError, RunError
-from rumcli.training.run_dir import RunFolder
-from rumcli.training.train_state import Progress
+from rumcli.training.run_dir import RunDir
+from rumcli.training.train_state import TrainState
 
 _FORWARDED = [
     f"on_{part}_{edge}"
@@ -34,7 +34,7 @@ class UserCallback(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, path: str, callback: keras.callbacks.Callback, progress: Progress, folder: RunFolder
+        self, path: str, callback: keras.callbacks.Callback, progress: TrainState, folder: RunDir
     ) -> None:
         super().__init__()
         self._path = path

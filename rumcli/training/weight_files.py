@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rumcli.errors import RunError
 from rumcli.training.checkpoint import BEST
-from rumcli.training.run_dir import PROGRESS, RunFolder
+from rumcli.training.run_dir import PROGRESS, RunDir
 
 
-def missing(folder: RunFolder, which: str) -> str | None:
+def missing(folder: RunDir, which: str) -> str | None:
     """Return the message about a checkpoint that is missing; None if it is there.
 
     Args:
@@ -19,7 +19,7 @@ def missing(folder: RunFolder, which: str) -> str | None:
     return None if is_there else message(folder, which)
 
 
-def require(folder: RunFolder, which: str) -> None:
+def require(folder: RunDir, which: str) -> None:
     """Make sure that a run has the checkpoint whose weights are asked for.
 
     Args:
@@ -33,7 +33,7 @@ def require(folder: RunFolder, which: str) -> None:
         raise RunError(why)
 
 
-def message(folder: RunFolder, which: str) -> str:
+def message(folder: RunDir, which: str) -> str:
     """Return the error of a run without a checkpoint."""
     place = folder.checkpoints
     if not folder.records() and not (folder.path / PROGRESS).exists():

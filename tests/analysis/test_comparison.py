@@ -6,7 +6,7 @@ import pytest
 
 from rumcli import config
 from rumcli.analysis.comparison import compare
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from tests import small
 
 LEVELS = {
@@ -24,7 +24,7 @@ def write_run(path, run, records=(), summary=None, plan=None):
     for name, content in (("summary.json", summary), ("plan.json", plan)):
         if content is not None:
             (path / name).write_text(json.dumps(content))
-    return RunFolder(path)
+    return RunDir(path)
 
 
 def validations(name, *values):
@@ -51,7 +51,7 @@ def test_the_best_run_comes_first(tmp_path, task, name, expected):
         for place, value in figures.items()
     ]
     (group,) = compare(folders)
-    found = [RunFolder(tmp_path / row.folder).path.name for row in group.runs]
+    found = [RunDir(tmp_path / row.folder).path.name for row in group.runs]
     assert found == (expected or ["high", "middle", "low"])
     assert group.metric == name
     assert group.higher_is_better is (expected is None)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from rumcli.analysis.introspection import look
+from rumcli.analysis.introspection import trace_example
 from rumcli.config import Split
 from rumcli.errors import ConfigError
 from tests import small
@@ -34,7 +34,7 @@ def layer_norms(seen):
 
 def test_stacked_layers_of_one_hot_symbols(tmp_path):
     task, model = make_model("copying", "arum", tmp_path, LAYERS)
-    seen = look(task, model, Split.TEST, 9)
+    seen = trace_example(task, model, Split.TEST, 9)
     # Batches of 4 or 5: some later one has it.
     inputs, _ = task.examples(Split.TEST, 9, 1)
     for found, expected in zip(
@@ -54,7 +54,7 @@ def test_window_continues_the_state_of_the_previous_one(tmp_path):
         inputs, _, _ = task.evaluation_batch(Split.VALIDATION, number)
         expected = feed.predict_on_batch(inputs)
     # when the last one's second stream is looked at,
-    seen = look(task, model, Split.VALIDATION, 2 * 3 + 1)
+    seen = trace_example(task, model, Split.VALIDATION, 2 * 3 + 1)
     # then it is the same.
     for found, output in zip(layer_norms(seen), expected, strict=True):
         np.testing.assert_allclose(found, np.linalg.norm(output[1], axis=1), rtol=1e-4)
@@ -67,7 +67,7 @@ def test_window_continues_the_state_of_the_previous_one(tmp_path):
 def test_backward_layer_is_marked_and_padding_is_removed(tmp_path):
     task, model = make_model("babi", "rum", tmp_path, LAYERS)
     number = int(np.argmax([len(one.statements) for one in task.stories.questions["validation"]]))
-    seen = look(task, model, Split.VALIDATION, number)
+    seen = trace_example(task, model, Split.VALIDATION, number)
     asked = task.stories.questions["validation"][number]
     assert seen.steps == [" ".join(sentence) for sentence in asked.statements]
     assert [layer.backwards for layer in seen.layers] == [False, True]
@@ -84,7 +84,7 @@ def test_backward_layer_is_marked_and_padding_is_removed(tmp_path):
 
 def test_word_steps_are_labeled(tmp_path):
     task, model = make_model("babi", "gru", tmp_path, ["task.level=words"])
-    seen = look(task, model, Split.TEST, 0)
+    seen = trace_example(task, model, Split.TEST, 0)
     asked = task.stories.questions["test"][0]
     assert seen.steps == [word for one in [*asked.statements, asked.question] for word in one]
     assert len(layer_norms(seen)[0]) == len(seen.steps)
@@ -92,7 +92,7 @@ def test_word_steps_are_labeled(tmp_path):
 
 def test_keys_and_values_of_recall_have_different_labels(tmp_path):
     task, model = make_model("recall", "gru", tmp_path)
-    seen = look(task, model, Split.TEST, 0)
+    seen = trace_example(task, model, Split.TEST, 0)
     assert sorted(seen.steps[:4:2]) == ["k1", "k2"]
     assert all(value.isdigit() for value in seen.steps[1:4:2])
     assert seen.steps[4:6] == ["·", "·"]
@@ -111,4 +111,4 @@ def test_missing_example_is_reported(tmp_path, task, example, expected):
     settings = ["task.evaluation_streams=100"] if task == "ptb" else []
     task, model = make_model(task, "gru", tmp_path, settings)
     with pytest.raises(ConfigError, match=expected):
-        look(task, model, Split.TEST, example)
+        trace_example(task, model, Split.TEST, example)

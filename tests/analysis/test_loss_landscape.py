@@ -66,7 +66,7 @@ def test_center_is_the_evaluation_loss_and_weights_are_restored(tmp_path, task):
     made = small.task(small.run_config(task, **text))
     model = made.model()
     before = [ops.convert_to_numpy(variable) for variable in model.trainable_variables]
-    count = made.batches_in(Split.VALIDATION)
+    count = made.num_batches(Split.VALIDATION)
     assert count > 1
     told = []
 
@@ -102,7 +102,7 @@ def test_a_row_is_a_step_along_the_second_direction_and_a_column_along_the_first
 def test_some_windows_of_a_text_have_the_mean_over_their_own_characters(tmp_path):
     text = {"task__data": str(small.write_text(tmp_path / "text"))}
     made = small.task(small.run_config("ptb", **text))
-    for count in (1, made.batches_in(Split.VALIDATION)):
+    for count in (1, made.num_batches(Split.VALIDATION)):
         weights = np.stack([batch[2] for batch in first_batches(made, Split.VALIDATION, count)])
         assert weights.mean() == pytest.approx(1)
         assert len(np.unique(weights)) <= 2

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from rumcli.benchmark import backend_workers
-from rumcli.benchmark.backend_workers import Engine
+from rumcli.benchmark.backend_workers import BackendWorker
 from rumcli.benchmark.cases import Case, Subject
 from rumcli.benchmark.timing import Timing
 from rumcli.errors import ConfigError, RunError
@@ -57,7 +57,7 @@ def start(monkeypatch):
 
     def start(script, report=lambda text: None):
         monkeypatch.setattr(backend_workers, "_COMMAND", [sys.executable, "-S", "-c", script])
-        started.append(Engine("jax", is_alone=False, report=report, debug=False))
+        started.append(BackendWorker("jax", is_alone=False, report=report, debug=False))
         return started[-1]
 
     yield start

@@ -4,7 +4,7 @@ import pytest
 
 from rumcli.benchmark import cases, host_info, measure
 from rumcli.benchmark.cases import CASES, Case, Subject
-from rumcli.benchmark.json_report import Point, document
+from rumcli.benchmark.json_report import BenchPoint, document
 from rumcli.benchmark.peak_memory import peak
 from rumcli.benchmark.timing import Runner, Sample, Timing, yardstick
 from rumcli.errors import RunError
@@ -63,7 +63,7 @@ def test_the_yardstick_is_the_faster_gru():
     slow, fast = timing("gru", "gru", [2.0, 2.0]), timing("gru, jit", "gru", [1.0, 1.0])
     ours = timing("rum", "rum", [0.5, 0.5])
     assert yardstick(TINY, [ours, slow, fast], "tensorflow") is fast
-    results = document([Point(TINY, [ours, slow, fast])], [TENSORFLOW]).to_dict()["cases"][0]
+    results = document([BenchPoint(TINY, [ours, slow, fast])], [TENSORFLOW]).to_dict()["cases"][0]
     assert results["yardstick"] == "gru, jit"
     assert [r["ratio"] for r in results["results"]] == [0.5, 2.0, 1.0]
 
@@ -76,7 +76,7 @@ def test_ratios_are_to_the_gru_of_the_same_engine_and_of_the_first_engine():
         timing("rum", "rum", [3.0], "jax"),
         timing("gru", "gru", [4.0], "jax"),
     ]
-    content = document([Point(TINY, timings)], [TENSORFLOW, JAX]).to_dict()
+    content = document([BenchPoint(TINY, timings)], [TENSORFLOW, JAX]).to_dict()
     (case,) = content["cases"]
     assert [engine["version"] for engine in content["engines"]] == ["2.21", "0.10"]
     assert case["yardsticks"] == {"tensorflow": "gru, jit", "jax": "gru"}
@@ -152,7 +152,7 @@ def test_a_series_grows_along_one_axis_at_a_time():
 
 
 def test_document_separates_machine_series_and_cases():
-    point = Point(TINY, [timing("gru", "gru", [1.0])], axis="steps")
+    point = BenchPoint(TINY, [timing("gru", "gru", [1.0])], axis="steps")
     content = document([point], [host_info.describe()]).to_dict()
     assert content["machine"]["cores"] >= 1
     assert content["cases"] == []

@@ -53,7 +53,7 @@ def test_usage_error_is_reported_before_measuring(tmp_path, arguments, expected)
 def test_engines_are_checked_before_any_is_started(tmp_path, monkeypatch, arguments, expected):
     found = {"jax": None}  # the others are installed
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found.get(name, name))
-    monkeypatch.setattr(backend_workers, "Engine", None)
+    monkeypatch.setattr(backend_workers, "BackendWorker", None)
     assert_one_line(rum("bench", *arguments.split(), cwd=tmp_path), 2, expected)
 
 
@@ -84,7 +84,7 @@ class Measured:
 @pytest.fixture
 def fake_engines(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    monkeypatch.setattr(backend_workers, "Engine", Measured)
+    monkeypatch.setattr(backend_workers, "BackendWorker", Measured)
     monkeypatch.setattr(Measured, "closed", [])
 
 

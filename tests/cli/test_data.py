@@ -53,7 +53,7 @@ def test_run_is_the_one_that_training_would_make(folder):
     flags = {("task", "data"): str(folder)}
     run = config.build(str(folder.parent / "small.yaml"), [], flags)
     task = registry.make(run, dataset_binding.for_training(run, None))
-    assert task.steps_per_pass == found.run.windows_per_epoch
+    assert task.steps_per_epoch == found.run.windows_per_epoch
     assert task.text.vocabulary.size == found.run.classes
 
 

@@ -18,11 +18,11 @@ import pytest
 
 from rumcli import backends, config
 from rumcli.cli import _distributed, _keras_startup
-from rumcli.cli._output_mode import Showing
+from rumcli.cli._output_mode import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.training.callback import RunStopped
 from rumcli.training.distribution import Placement
-from rumcli.training.process_group import Group, LostError
+from rumcli.training.process_group import LostError, ProcessGroup
 from tests import small
 from tests.cli.commands import (
     SMALL_RUM,
@@ -152,7 +152,7 @@ def test_one_process_is_no_group(on_jax):
 
 
 @dataclass(frozen=True)
-class Second(Group):
+class Second(ProcessGroup):
     """Process 1 of two, where process 0 sent a configuration and equal or unequal digests."""
 
     theirs: str = ""
@@ -225,7 +225,9 @@ def second(monkeypatch):
         if error is not None:
             monkeypatch.setattr(trainer, "train", error)
         placement = Placement(None, "127.0.0.1:9", 2, 1)
-        _distributed.follow(placement, run, data, False, list(typed), Showing(False, False, False))
+        _distributed.follow(
+            placement, run, data, False, list(typed), OutputMode(False, False, False)
+        )
         assert calls == ["start", "finish"]
         return trained
 

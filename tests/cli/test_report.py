@@ -7,7 +7,7 @@ import pytest
 from rumcli import config
 from rumcli.analysis import run_report as contents
 from rumcli.reporting import html_report as pages
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
 from tests.runs import write_summary
@@ -18,7 +18,7 @@ HOSTILE = "<script>alert(1)</script> & |*_`"
 
 def make_run(path, accuracy=None, cell="gru", validations=(0.2, 0.4), task="recall", settings=()):
     """Make the directory of a run that was never trained."""
-    folder = RunFolder.create(path, run_config(task, cell, settings=settings))
+    folder = RunDir.create(path, run_config(task, cell, settings=settings))
     for number, value in enumerate(validations, 1):
         folder.append_record({"step": 10 * number, "seconds": 1.0 * number, "val_accuracy": value})
     folder.write_json("environment.json", {"backend": "jax", "jax": "1.2", "torch": "9.9"})

@@ -141,7 +141,7 @@ def test_different_data_are_reported_before_any_change(here, capsys):
     folder.describe(read, TableOptions())
     run = runs(read)["gru-seed-1"]
     place = folder.begin(run)
-    dataset_binding.remember(dataset_binding.for_training(run.config, None), place)
+    dataset_binding.write_metadata(dataset_binding.for_training(run.config, None), place)
     folder.mark(run, RunResult(STOPPED, "", {"accuracy": 0.5}, 12, 3.5))
     before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
     babi.write_subtasks(here / "two", train=41)

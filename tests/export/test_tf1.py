@@ -17,7 +17,7 @@ TOLD = {"time_norm": None, "activation": "relu", "zoneout": 0.0}
 
 
 def imported(prefix, cell, path, **told):
-    checkpoint = tf1.Checkpoint(prefix)
+    checkpoint = tf1.TF1Checkpoint(prefix)
     scope = tf1.scope_of(checkpoint, None)
     found = tf1.import_cell(checkpoint, scope, cell, path, **{**TOLD, **told})
     return found, keras.saving.load_model(path, safe_mode=True)
@@ -102,7 +102,7 @@ def test_scopes_select_one_of_several_cells(tmp_path):
     theirs, _ = variables(3, 4)
     other, _ = variables(4, 5)
     write_checkpoint(tmp_path / "model", {**under("a/cell_0", theirs), **under("a/cell_1", other)})
-    checkpoint = tf1.Checkpoint(tmp_path)
+    checkpoint = tf1.TF1Checkpoint(tmp_path)
     with pytest.raises(ConfigError, match="say which by --scope: a/cell_0, a/cell_1"):
         tf1.scope_of(checkpoint, None)
     with pytest.raises(ConfigError, match="no RUM there; there are: a/cell_0"):
@@ -115,17 +115,17 @@ def test_scopes_select_one_of_several_cells(tmp_path):
 def test_checkpoint_without_a_rum_lists_its_variables(tmp_path):
     write_checkpoint(tmp_path / "model", {"rnn/lstm_cell/kernel": np.zeros((3, 4), "float32")})
     with pytest.raises(ConfigError, match=r"no RUM of the original.*rnn/lstm_cell/kernel"):
-        tf1.scope_of(tf1.Checkpoint(tmp_path / "model"), None)
+        tf1.scope_of(tf1.TF1Checkpoint(tmp_path / "model"), None)
 
 
 def test_invalid_checkpoint_is_rejected_without_leaving_files(tmp_path):
     with pytest.raises(ConfigError, match=r"expected model\.ckpt\.index beside it"):
-        tf1.Checkpoint(tmp_path / "model.ckpt")
+        tf1.TF1Checkpoint(tmp_path / "model.ckpt")
     with pytest.raises(ConfigError, match="is a folder; expected a checkpoint; in it are: none"):
-        tf1.Checkpoint(tmp_path)
+        tf1.TF1Checkpoint(tmp_path)
     (tmp_path / "torn.index").write_bytes(b"no index" * 20)
     with pytest.raises(ConfigError, match="can't be read as a checkpoint"):
-        tf1.Checkpoint(tmp_path / "torn")
+        tf1.TF1Checkpoint(tmp_path / "torn")
 
 
 def test_damaged_checkpoint_fails_without_leaving_files(tmp_path):
@@ -136,7 +136,7 @@ def test_damaged_checkpoint_fails_without_leaving_files(tmp_path):
     data.write_bytes(data.read_bytes()[:100])
 
     # when
-    checkpoint = tf1.Checkpoint(tmp_path / "model")
+    checkpoint = tf1.TF1Checkpoint(tmp_path / "model")
     with pytest.raises(RunError, match="model: "):
         tf1.import_cell(checkpoint, "", "rum", tmp_path / "cell.keras", **TOLD)
 

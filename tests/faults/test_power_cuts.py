@@ -23,9 +23,9 @@ from rumcli.training import resume
 from rumcli.training.callback import RunCallback
 from rumcli.training.listeners import Listener
 from rumcli.training.process_group import ALONE
-from rumcli.training.run_dir import NOT_FINITE, RunFolder
+from rumcli.training.run_dir import NOT_FINITE, RunDir
 from rumcli.training.stop_signals import StopRequest
-from rumcli.training.train_state import Progress
+from rumcli.training.train_state import TrainState
 from tests import small
 from tests.cli.commands import rum, start
 from tests.faults.runs import ARGUMENTS
@@ -68,7 +68,7 @@ def keeping(folder):
     """Return what keeps a run folder up to date, for a model that is not there."""
     run = small.run_config(steps=100)
     task = SimpleNamespace(config=run, monitor="loss", higher_is_better=False)
-    progress = Progress()
+    progress = TrainState()
     return RunCallback(task, folder, progress, Listener(), StopRequest(), ALONE), progress
 
 
@@ -82,7 +82,7 @@ def test_power_cut_loses_nothing_before_the_newest_checkpoint(disk, tmp_path):
 
     disk._on_flush = cut
     arrays = {"model/a": np.zeros(2)}
-    folder = RunFolder.create(disk.root / "run", small.run_config())
+    folder = RunDir.create(disk.root / "run", small.run_config())
     callback, progress = keeping(folder)
     for step in range(1, 36):
         progress.step = step
@@ -100,9 +100,9 @@ def test_power_cut_loses_nothing_before_the_newest_checkpoint(disk, tmp_path):
         # when the power is cut before or after any flush,
         run = place / "run"
         if not (run / "config.yaml").exists():
-            RunFolder.create(run, small.run_config())
+            RunDir.create(run, small.run_config())
             continue
-        left = RunFolder.open(run)
+        left = RunDir.open(run)
         checkpoint, warnings = resume.load(left)
         step = 0 if checkpoint is None else checkpoint.step
         # then the checkpoints that were saved are there,

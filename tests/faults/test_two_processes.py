@@ -11,7 +11,7 @@ import pytest
 
 from rumcli import config
 from rumcli.errors import ConfigError, RunError
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
 from tests.faults.runs import ARGUMENTS, assert_resumes
 from tests.marks import needs_posix
@@ -64,7 +64,7 @@ def create(place, me, barrier, won):
     for number in range(ROUNDS):
         barrier.wait(60)
         with contextlib.suppress(ConfigError, RunError):
-            RunFolder.create(place / str(number), run)
+            RunDir.create(place / str(number), run)
             won.put((number, me))
     won.put(None)
 
@@ -88,4 +88,4 @@ def test_of_several_processes_that_create_one_run_folder_the_winner_has_its_own_
             winners[found[0]] = found[1]
     for process in processes:
         process.join(60)
-    assert {n: RunFolder.open(tmp_path / str(n)).config.seed for n in range(ROUNDS)} == winners
+    assert {n: RunDir.open(tmp_path / str(n)).config.seed for n in range(ROUNDS)} == winners

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rumcli import config
 from rumcli.tasks.babi import official_files, parser
-from rumcli.tasks.babi.dataset import Collection, Stories
+from rumcli.tasks.babi.dataset import BabiDataset, Collection
 from rumcli.tasks.babi.story import to_text
 from rumcli.training import dataset_binding
 from tests import babi
@@ -91,7 +91,7 @@ def test_a_packed_file_with_changed_bytes_is_read_or_rejected(place, content):
     attempt(official_files.read, path, 1, None, ["test"], around=place)
 
 
-REMEMBERED = Stories.of(
+REMEMBERED = BabiDataset.of(
     Collection("x", {s: babi.make_stories(4) for s in ("train", "validation", "test")})
 ).to_json()
 REMEMBERED["sizes"] = dict(REMEMBERED["sizes"])
@@ -99,7 +99,7 @@ REMEMBERED["sizes"] = dict(REMEMBERED["sizes"])
 
 @fuzz(fast=60, slow=3000, content=strategies.replaced(REMEMBERED))
 def test_stored_story_metadata_are_accepted_or_rejected(place, content):
-    found = attempt(Stories.from_json, content, around=place)
+    found = attempt(BabiDataset.from_json, content, around=place)
     if found is not REFUSED:
         collection = Collection("y", {"test": babi.make_stories(2)})
         attempt(found.reading, collection, ["test"], around=place)

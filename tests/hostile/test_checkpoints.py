@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rumcli.errors import RunError
 from rumcli.training import checkpoint
-from rumcli.training.checkpoint import Checkpoint, CheckpointFolder, DamagedError
+from rumcli.training.checkpoint import Checkpoint, CheckpointDir, DamagedError
 from tests.hostile import bounded, strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import REFUSED, attempt
@@ -126,7 +126,7 @@ NAMES += ("step-100000000.npz", "step-.npz", "step-00000007.npz.part", "best.npz
 def test_any_checkpoint_directory_is_loaded_or_rejected(place, there):
     for name, (content, kind) in there.items():
         put(place / name, content, kind)
-    folder = CheckpointFolder(place)
+    folder = CheckpointDir(place)
     found = attempt(folder.load_newest, around=place)
     attempt(folder.load_best, around=place)
     if found is REFUSED or found[0] is None:
@@ -181,14 +181,14 @@ def test_code_in_place_of_a_checkpoint_is_not_run(tmp_path, monkeypatch, content
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DamagedError):
         checkpoint.load(tmp_path / name)
-    folder = CheckpointFolder(tmp_path)
+    folder = CheckpointDir(tmp_path)
     with pytest.raises(RunError):
         folder.load_best() if name == "best.npz" else folder.load_newest()
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_a_step_of_more_digits_is_newer(tmp_path):
-    folder = CheckpointFolder(tmp_path)
+    folder = CheckpointDir(tmp_path)
     for step in (99_999_999, 100_000_000):
         folder.save(Checkpoint(step, ARRAYS, PROGRESS), keep=2)
     assert folder.load_newest()[0].step == 100_000_000

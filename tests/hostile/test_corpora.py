@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rumcli import config
 from rumcli.tasks.char_lm import corpus
-from rumcli.tasks.char_lm.dataset import Text
+from rumcli.tasks.char_lm.dataset import CharDataset
 from rumcli.training import dataset_binding
 from tests.hostile import bounded, strategies
 from tests.hostile.cases import fuzz
@@ -47,7 +47,7 @@ def train_on(place, data, unknown):
     settings = ["train.batch_size=2", "task.length=4", f"task.unknown_below={unknown}"]
     run = config.build("ptb", settings, {("task", "data"): str(data)})
     found = attempt(dataset_binding.for_training, run, None, around=place)
-    assert found is REFUSED or isinstance(found, Text)
+    assert found is REFUSED or isinstance(found, CharDataset)
 
 
 @fuzz(
@@ -86,15 +86,17 @@ def test_command_line_reports_errors_in_one_line(place, name, content, kind):
     rum("train", "ptb", "--data", place, "--out", place / name / "x", around=place)
 
 
-REMEMBERED = Text.of(corpus.Corpus("x", *[corpus.np.frombuffer(TEXT, "uint8")] * 3), 1).to_json()
+REMEMBERED = CharDataset.of(
+    corpus.Corpus("x", *[corpus.np.frombuffer(TEXT, "uint8")] * 3), 1
+).to_json()
 REMEMBERED = {**REMEMBERED, "splits": {k: dict(v) for k, v in REMEMBERED["splits"].items()}}
 
 
 @fuzz(fast=60, slow=4000, content=strategies.replaced(REMEMBERED))
 def test_stored_text_metadata_are_accepted_or_rejected(place, content):
-    found = attempt(Text.from_json, content, around=place)
+    found = attempt(CharDataset.from_json, content, around=place)
     if found is not REFUSED:
-        assert Text.from_json(found.to_json()).to_json() == found.to_json()
+        assert CharDataset.from_json(found.to_json()).to_json() == found.to_json()
 
 
 def test_compressed_text_that_exceeds_the_limit_is_rejected(tmp_path):

@@ -11,7 +11,7 @@ from rumcli import config
 from rumcli.errors import ConfigError
 from rumcli.json_schemas.results import Summary
 from rumcli.reporting import result_tables
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from tests.hostile import strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import attempt, rum
@@ -85,7 +85,7 @@ def run_folder(place):
     path = place / "run"
     path.mkdir()
     (path / "config.yaml").write_bytes(CONFIGS[0])
-    return RunFolder(path)
+    return RunDir(path)
 
 
 @fuzz(fast=100, slow=5000, content=metrics, step=st.integers(0, 30))
@@ -178,4 +178,4 @@ def test_linked_checkpoints_directory_is_rejected(tmp_path):
     folder = run_folder(tmp_path)
     folder.checkpoints.path.symlink_to(tmp_path)
     with pytest.raises(ConfigError, match="checkpoints is a link"):
-        RunFolder.open(folder.path)
+        RunDir.open(folder.path)

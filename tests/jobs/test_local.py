@@ -9,14 +9,14 @@ from rumcli.jobs import local
 from rumcli.jobs.budget import SAVE, SAVE_AND_TEST
 from rumcli.jobs.events import FAILED, UNFINISHED, RunResult
 from rumcli.jobs.local import Child, Gpus
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from tests import small
 from tests.jobs import starts
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return RunFolder.create(tmp_path / "run", small.run_config())
+    return RunDir.create(tmp_path / "run", small.run_config())
 
 
 def wait_for_end(process):

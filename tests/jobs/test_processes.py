@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from tests.cli.commands import rum, start, wait_until
 from tests.jobs.interruptions import LONG, has_checkpoint, train_uninterrupted
 from tests.reproduction.files import PLAIN, write_table
@@ -62,8 +62,8 @@ def test_set_whose_process_was_killed_twice_resumes_bit_exactly(tmp_path):
     # when
     for _ in range(2):
         process = start(*command, cwd=tmp_path, fresh=True)
-        before = RunFolder(folder).checkpoints.numbered()[-1:]
-        wait_until(lambda b=before: RunFolder(folder).checkpoints.numbered()[-1:] > b, process)
+        before = RunDir(folder).checkpoints.numbered()[-1:]
+        wait_until(lambda b=before: RunDir(folder).checkpoints.numbered()[-1:] > b, process)
         process.kill()
         process.communicate()
         # then: the run saves and ends by itself
@@ -87,7 +87,7 @@ def test_sweep_stops_at_its_time_limit_and_resumes_within_a_budget(tmp_path):
     assert first.returncode == 0, first.stderr
     assert "the time is over; 0 of 2 runs done; to go on: rum sweep --resume out" in first.stderr
     folders = [tmp_path / "out" / f"point-{point}-seed-1" for point in (1, 2)]
-    done = [RunFolder(folder).checkpoints.numbered()[-1] for folder in folders]
+    done = [RunDir(folder).checkpoints.numbered()[-1] for folder in folders]
     assert not any((folder / "summary.json").exists() for folder in folders)
     assert not any((folder / "result.json").exists() for folder in folders)
 
@@ -96,7 +96,7 @@ def test_sweep_stops_at_its_time_limit_and_resumes_within_a_budget(tmp_path):
 
     # then
     assert again.returncode == 0, again.stderr
-    later = [RunFolder(folder).checkpoints.numbered()[-1] for folder in folders]
+    later = [RunDir(folder).checkpoints.numbered()[-1] for folder in folders]
     assert all(one > other for one, other in zip(later, done, strict=True))
     found = json.loads(again.stdout)
     assert found["runs"]["stopped"] == 2

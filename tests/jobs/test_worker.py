@@ -10,7 +10,7 @@ from rumcli.jobs import worker
 from rumcli.jobs.budget import SAVE, SAVE_AND_TEST
 from rumcli.jobs.events import FAILED, FINISHED, UNFINISHED, RunResult
 from rumcli.training import lock
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from tests import small
 from tests.cli.commands import python
 
@@ -25,7 +25,7 @@ def train(folder, start=nothing, control=lambda: "", report=lambda progress: Non
 
 @pytest.fixture
 def folder(tmp_path):
-    return RunFolder.create(tmp_path / "run", small.run_config(steps=30))
+    return RunDir.create(tmp_path / "run", small.run_config(steps=30))
 
 
 def test_run_reports_its_evaluations_and_its_end(folder):
@@ -57,7 +57,7 @@ def test_stopped_run_saves_and_resumes_bit_exactly(folder, tmp_path, how):
     assert folder.checkpoints.numbered()
     assert folder.summary() is None
     train(folder)
-    whole = RunFolder.create(tmp_path / "whole", folder.config)
+    whole = RunDir.create(tmp_path / "whole", folder.config)
     train(whole)
     losses = [[r["val_loss"] for r in one.records()] for one in (folder, whole)]
     assert losses[0] == losses[1]

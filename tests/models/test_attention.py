@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from rumcli.models.attention import Attention, Question, SentenceEncoder
+from rumcli.models.attention import Attention, QuestionEncoder, SentenceEncoder
 
 
 def numpy(value):
@@ -68,8 +68,8 @@ def test_one_hop_matches_its_formula(looked):
 def test_question_is_concatenated_to_every_sentence():
     sentences = np.arange(12, dtype="float32").reshape(1, 3, 4)
     once = np.array([[[1, 2, 3, 4]]], "float32")
-    found = numpy(Question()(sentences, once))
+    found = numpy(QuestionEncoder()(sentences, once))
     everywhere = np.repeat(once, 3, axis=1)
     expected = np.concatenate([sentences, sentences * once, everywhere], axis=-1)
     np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(numpy(Question()(sentences, everywhere)), expected)
+    np.testing.assert_array_equal(numpy(QuestionEncoder()(sentences, everywhere)), expected)

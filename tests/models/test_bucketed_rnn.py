@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rumcli.cells.rum import RUM
-from rumcli.models.bucketed_rnn import Trimmed, lengths_for
+from rumcli.models.bucketed_rnn import BucketedRNN, bucket_lengths
 
 STEPS = 12
 
@@ -23,7 +23,7 @@ def padded(sizes, units=3):
 def test_skipped_padding_changes_no_result(sequences, sizes):
     inputs, there = padded(sizes)
     layer = RUM(5, return_sequences=sequences, zero_output_for_mask=True)
-    trimmed = Trimmed(layer, [3, 6, STEPS])
+    trimmed = BucketedRNN(layer, [3, 6, STEPS])
     trimmed.build(inputs.shape, there.shape)
 
     expected = keras.ops.convert_to_numpy(layer(inputs, mask=there))
@@ -37,7 +37,7 @@ def test_skipped_padding_changes_no_result(sequences, sizes):
 def test_backward_layer_reads_each_sequence_from_its_end(sequences, lengths):
     inputs, there = padded((4, 6, 5))
     layer = RUM(5, return_sequences=sequences)
-    trimmed = Trimmed(layer, lengths, backwards=True)
+    trimmed = BucketedRNN(layer, lengths, backwards=True)
     trimmed.build(inputs.shape, there.shape)
 
     found = keras.ops.convert_to_numpy(trimmed(inputs, there))
@@ -59,7 +59,7 @@ def test_bucketed_layer_learns_as_the_plain_layer():
     for lengths in ([STEPS], [7, STEPS]):
         keras.utils.set_random_seed(1)
         value, mask = keras.Input((STEPS, 3)), keras.Input((STEPS,), dtype="bool")
-        model = keras.Model([value, mask], Trimmed(RUM(5), lengths)(value, mask))
+        model = keras.Model([value, mask], BucketedRNN(RUM(5), lengths)(value, mask))
         model.compile("sgd", "mse")
         for chosen in ([0], [1], [2, 3]):
             model.train_on_batch([inputs[chosen], there[chosen]], targets[chosen])
@@ -73,14 +73,14 @@ def cost(sizes, lengths):
 
 
 def test_one_bucket_per_length_wastes_nothing():
-    assert lengths_for([4, 1, 3, 2]) == [1, 2, 3, 4]
-    assert lengths_for([5] * 90 + [50] * 10) == [5, 50]
-    assert lengths_for([7]) == [7]
+    assert bucket_lengths([4, 1, 3, 2]) == [1, 2, 3, 4]
+    assert bucket_lengths([5] * 90 + [50] * 10) == [5, 50]
+    assert bucket_lengths([7]) == [7]
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 4))
 def test_bucket_lengths_waste_least(sizes, most):
-    found = lengths_for(sizes, most)
+    found = bucket_lengths(sizes, most)
 
     longest = max(sizes)
     others = [size for size in set(sizes) if size < longest]

@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from rumcli import cells
-from rumcli.models.stateful_rnn import Carried
+from rumcli.models.stateful_rnn import StatefulRNN
 
 CELLS = {"rum": {"time_norm": 1.0}, "arum": {"time_norm": 1.0}, "lstm": {}, "gru": {}}
 
@@ -12,7 +12,7 @@ CELLS = {"rum": {"time_norm": 1.0}, "arum": {"time_norm": 1.0}, "lstm": {}, "gru
 def carried(name, **options):
     keras.utils.set_random_seed(1)
     layer = cells.make(name, 6, **options, return_sequences=True, return_state=True)
-    return Carried(layer, training_streams=3, evaluation_streams=3)
+    return StatefulRNN(layer, training_streams=3, evaluation_streams=3)
 
 
 def inputs(steps, streams=3):
@@ -72,4 +72,4 @@ def test_a_batch_of_another_size_is_of_no_stream():
 
 def test_layer_without_returned_states_is_rejected():
     with pytest.raises(ValueError, match="return_state=True"):
-        Carried(cells.make("rum", 6, return_sequences=True), 3, 3)
+        StatefulRNN(cells.make("rum", 6, return_sequences=True), 3, 3)

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from rumcli.models.stepper import OneStep
+from rumcli.models.stepper import Stepper
 from tests import small
 
 CELLS = [("rum", 2), ("arum", 1), ("fsrnn", 1), ("lstm", 2), ("gru", 1), ("rnn", 1)]
@@ -19,7 +19,7 @@ def test_stepwise_logits_match_the_whole_window(tmp_path, cell, layers):
     symbols = np.array([[0, 3, 1, 1, 2]], dtype="int32")
     expected = model({"symbols": symbols, "begins": np.ones(1, "float32")})
 
-    step = OneStep(model)
+    step = Stepper(model)
     states, found = step.first_states(), []
     for symbol in symbols[0]:
         logits, *states = step([np.array([symbol]), *states])

@@ -7,10 +7,10 @@ import warnings
 import numpy as np
 import pytest
 
-from rumcli.analysis.cell_trace import Trace
-from rumcli.analysis.inspection import Inspection, Request
+from rumcli.analysis.cell_trace import CellTrace
+from rumcli.analysis.inspection import Inspection, InspectionRequest
 from rumcli.analysis.inspection_views import VIEWS
-from rumcli.analysis.introspection import LayerTrace, Seen
+from rumcli.analysis.introspection import ExampleTrace, LayerTrace
 from rumcli.analysis.loss_landscape import Landscape
 from rumcli.config import Split
 from rumcli.reporting import inspection_plot
@@ -21,7 +21,7 @@ STEPS, UNITS = 6, 4
 
 def rotating(steps=STEPS):
     rng = np.random.default_rng(1)
-    return Trace(
+    return CellTrace(
         "",
         norms=np.arange(1.0, steps + 1),
         angles=np.linspace(10, 60, steps),
@@ -33,9 +33,9 @@ def rotating(steps=STEPS):
 
 def draw_inspection(figures, layers, views=VIEWS, losses=None, steps=STEPS):
     losses = np.arange(1.0, 10).reshape(3, 3) if losses is None else losses
-    request = Request(Split.TEST, "best", views, example=3)
+    request = InspectionRequest(Split.TEST, "best", views, example=3)
     landscape = Landscape(np.array([-1.0, 0, 1]), losses, 1, 128) if "landscape" in views else None
-    seen = Seen(["a", "b"] * (steps // 2), layers) if set(views) - {"landscape"} else None
+    seen = ExampleTrace(["a", "b"] * (steps // 2), layers) if set(views) - {"landscape"} else None
     inspection = Inspection(small.run_config(), "runs/a", 20, request, seen, landscape)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -51,7 +51,7 @@ def panels(figure, name):
 def test_each_layer_is_a_column_of_its_traces(figures):
     layers = [
         LayerTrace("cell", False, [rotating()]),
-        LayerTrace("cell_2", False, [Trace("", np.ones(STEPS)), rotating()]),
+        LayerTrace("cell_2", False, [CellTrace("", np.ones(STEPS)), rotating()]),
     ]
     figure = draw_inspection(figures, layers)
     counts = {name: len(panels(figure, name)) for name in ("rotation", "|h|", "gate", "memory R")}

@@ -5,11 +5,11 @@ import pytest
 from rich.console import Console
 
 from rumcli.reporting import train_progress
-from rumcli.reporting.throughput import Window
+from rumcli.reporting.throughput import Throughput
 from rumcli.tasks.baseline import Reference
-from rumcli.training.listeners import Plan
+from rumcli.training.listeners import RunInfo
 
-PLAN = Plan(
+PLAN = RunInfo(
     task="copying",
     cell="arum",
     parameters=1234,
@@ -18,7 +18,7 @@ PLAN = Plan(
     metric="symbol_accuracy",
     monitor="loss",
     reference=Reference("memoryless", 0.5, 0.0),
-    steps_per_pass=None,
+    steps_per_epoch=None,
     folder="runs/x",
 )
 RECORD = {"step": 20, "loss": 1.0, "val_loss": 0.25, "val_symbol_accuracy": 0.75}
@@ -66,7 +66,7 @@ def test_terminal_output_fits_its_width(width):
 
 def test_epochs_over_a_text_are_counted():
     file = io.StringIO()
-    plan = dataclasses.replace(PLAN, steps_per_pass=15)
+    plan = dataclasses.replace(PLAN, steps_per_epoch=15)
     report_run(
         train_progress.listener(Console(file=file, width=200), quiet=False, live=False), plan
     )
@@ -80,7 +80,7 @@ def test_quiet_prints_warnings_only():
 
 
 def test_the_window_has_the_mean_of_the_last_steps_and_their_pace(monkeypatch):
-    window = Window(0, 100)
+    window = Throughput(0, 100)
     clock = iter(range(1000))
     monkeypatch.setattr("rumcli.reporting.throughput.time.monotonic", lambda: next(clock) / 2)
     assert window.steps_per_second is None

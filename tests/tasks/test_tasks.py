@@ -59,7 +59,7 @@ def test_evaluation_sees_every_example_once(task):
     made = registry.make(small.run_config(task))  # 20 examples, batches of 8
     batches = [
         made.evaluation_batch(Split.TEST, number)[0]
-        for number in range(made.batches_in(Split.TEST))
+        for number in range(made.num_batches(Split.TEST))
     ]
     assert [len(batch) for batch in batches] == [5, 5, 5, 5]
     assert np.array_equal(np.concatenate(batches), made.examples(Split.TEST, 0, 20)[0])
@@ -154,7 +154,7 @@ def test_every_task_of_the_configuration_can_be_made(text):
 
 
 def test_tasks_require_a_text_only_if_they_read_one():
-    with pytest.raises(ValueError, match="task 'ptb', and material None"):
+    with pytest.raises(ValueError, match="task 'ptb', and dataset None"):
         registry.make(small.run_config("ptb"))
 
 

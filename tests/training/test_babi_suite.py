@@ -5,7 +5,7 @@ import pytest
 from rumcli.errors import ConfigError
 from rumcli.training import babi_suite
 from rumcli.training.listeners import Listener
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from rumcli.training.stop_signals import StopRequest
 from tests import small
 from tests.documents import validator
@@ -17,13 +17,13 @@ RUN = small.run_config("babi", settings=["task.subtask=all"])
 def test_a_subtask_whose_summary_is_damaged_is_not_finished(tmp_path, content):
     (tmp_path / "qa1").mkdir()
     (tmp_path / "qa1" / "summary.json").write_text(json.dumps(content))
-    assert babi_suite._finished(RUN, RunFolder(tmp_path), 1) is None
+    assert babi_suite._finished(RUN, RunDir(tmp_path), 1) is None
 
 
 def test_linked_subtask_directory_is_rejected(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    folder = RunFolder(tmp_path / "run")
+    folder = RunDir(tmp_path / "run")
     folder.path.mkdir()
     (folder.path / "qa1").symlink_to(elsewhere)
     with pytest.raises(ConfigError, match="qa1 is a link"):
@@ -44,7 +44,7 @@ def test_summary_of_all_subtasks_matches_its_schema(tmp_path):
         "reference": {"level": 0.2},
     }
     summaries = [one, *[{**one, "accuracy": 0.5}] * 19]
-    found = babi_suite.summarize(RUN, RunFolder(tmp_path), summaries)
+    found = babi_suite.summarize(RUN, RunDir(tmp_path), summaries)
     assert [error.message for error in validator("train-all").iter_errors(found)] == []
     assert (found["passed"], found["seconds"]) == (1, 30.0)
     assert found["mean_accuracy"] == pytest.approx(0.523)

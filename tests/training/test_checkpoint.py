@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rumcli.errors import RunError
 from rumcli.training import checkpoint as module
-from rumcli.training.checkpoint import Checkpoint, CheckpointFolder, DamagedError, load
+from rumcli.training.checkpoint import Checkpoint, CheckpointDir, DamagedError, load
 
 ARRAYS = {"a/0": np.arange(12.0, dtype="float32").reshape(3, 4), "b": np.array(7, dtype="int64")}
 
@@ -33,25 +33,25 @@ def same(one, other):
 
 
 def test_saved_checkpoint_is_loaded_unchanged(tmp_path):
-    path = CheckpointFolder(tmp_path).save(checkpoint(), keep=2)
+    path = CheckpointDir(tmp_path).save(checkpoint(), keep=2)
     assert same(load(path), checkpoint())
 
 
 def test_only_the_newest_checkpoints_are_kept(tmp_path):
-    folder = CheckpointFolder(tmp_path)
+    folder = CheckpointDir(tmp_path)
     for step in (5, 10, 15):
         folder.save(checkpoint(step), keep=2)
     assert [path.name for path in folder.numbered()] == ["step-00000015.npz", "step-00000010.npz"]
 
 
 def test_load_returns_none_without_checkpoints(tmp_path):
-    assert CheckpointFolder(tmp_path).load_newest() == (None, [])
-    assert CheckpointFolder(tmp_path).load_best() is None
+    assert CheckpointDir(tmp_path).load_newest() == (None, [])
+    assert CheckpointDir(tmp_path).load_best() is None
 
 
 @pytest.mark.parametrize("with_best", [False, True])
 def test_all_checkpoints_are_deleted_at_once(tmp_path, with_best):
-    folder = CheckpointFolder(tmp_path / "checkpoints")
+    folder = CheckpointDir(tmp_path / "checkpoints")
     folder.clear()  # of which there is none yet
     folder.save(checkpoint(5), keep=2)
     folder.save(checkpoint(10), keep=2)
@@ -70,7 +70,7 @@ def test_a_checkpoint_that_cannot_be_read_is_reported_with_the_cause(tmp_path):
 
 
 def test_previous_checkpoint_replaces_a_damaged_one_with_a_warning(tmp_path):
-    folder = CheckpointFolder(tmp_path)
+    folder = CheckpointDir(tmp_path)
     folder.save(checkpoint(5), keep=2)
     folder.save(checkpoint(10), keep=2).write_bytes(b"rubbish")
     found, warnings = folder.load_newest()
@@ -80,7 +80,7 @@ def test_previous_checkpoint_replaces_a_damaged_one_with_a_warning(tmp_path):
 
 
 def test_damaged_checkpoint_does_not_count_as_kept(tmp_path):
-    folder = CheckpointFolder(tmp_path)
+    folder = CheckpointDir(tmp_path)
     for step in (5, 10):
         folder.save(checkpoint(step), keep=2)
     folder.save(checkpoint(20), keep=2).write_bytes(b"rubbish")
@@ -89,7 +89,7 @@ def test_damaged_checkpoint_does_not_count_as_kept(tmp_path):
 
 
 def test_load_fails_if_all_checkpoints_are_damaged(tmp_path):
-    folder = CheckpointFolder(tmp_path)
+    folder = CheckpointDir(tmp_path)
     folder.save(checkpoint(5), keep=2).write_bytes(b"")
     with pytest.raises(RunError, match="every checkpoint"):
         folder.load_newest()
@@ -98,7 +98,7 @@ def test_load_fails_if_all_checkpoints_are_damaged(tmp_path):
 @given(data=st.data())
 def test_changed_byte_is_detected_or_changes_nothing(data):
     with tempfile.TemporaryDirectory() as place:
-        path = CheckpointFolder(pathlib.Path(place)).save(checkpoint(), keep=2)
+        path = CheckpointDir(pathlib.Path(place)).save(checkpoint(), keep=2)
         content = bytearray(path.read_bytes())
         position = data.draw(st.integers(0, len(content) - 1))
         content[position] ^= data.draw(st.integers(1, 255))
@@ -113,7 +113,7 @@ def test_changed_byte_is_detected_or_changes_nothing(data):
 @given(data=st.data())
 def test_truncated_file_is_detected(data):
     with tempfile.TemporaryDirectory() as place:
-        path = CheckpointFolder(pathlib.Path(place)).save(checkpoint(), keep=2)
+        path = CheckpointDir(pathlib.Path(place)).save(checkpoint(), keep=2)
         content = path.read_bytes()
         path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
         with pytest.raises(DamagedError):
@@ -145,7 +145,7 @@ def test_valid_file_without_a_resumable_state_is_damaged(tmp_path, step, progres
 
 
 def test_a_compressed_file_is_rejected(tmp_path):
-    path = CheckpointFolder(tmp_path).save(checkpoint(), keep=2)
+    path = CheckpointDir(tmp_path).save(checkpoint(), keep=2)
     with np.load(path) as archive:
         np.savez_compressed(path, **archive)
     with pytest.raises(DamagedError):
@@ -153,7 +153,7 @@ def test_a_compressed_file_is_rejected(tmp_path):
 
 
 def test_members_that_share_their_bytes_are_refused(tmp_path):
-    path = CheckpointFolder(tmp_path).save(checkpoint(), keep=2)
+    path = CheckpointDir(tmp_path).save(checkpoint(), keep=2)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("c.npy", archive.read("b.npy"))  # or it would not write its directory
         archive.filelist *= 20

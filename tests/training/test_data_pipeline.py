@@ -5,7 +5,7 @@ from keras import tree
 from rumcli.config import Split
 from rumcli.tasks import registry
 from rumcli.training import data_pipeline
-from rumcli.training.process_group import Group
+from rumcli.training.process_group import ProcessGroup
 from tests import small
 
 
@@ -39,11 +39,11 @@ def test_training_batches_are_those_of_the_steps_in_their_order(tmp_path, task, 
 def test_evaluation_has_every_batch_once_and_can_be_repeated(tmp_path, task):
     made = make_task(task, tmp_path)
     batches = data_pipeline.evaluation_batches(made, "test")
-    assert len(batches) == made.batches_in("test")
+    assert len(batches) == made.num_batches("test")
     for _ in range(2):
         for number, batch in enumerate(batches.as_numpy_iterator()):
             assert_same(batch, made.evaluation_batch("test", number))
-        assert number == made.batches_in("test") - 1
+        assert number == made.num_batches("test") - 1
 
 
 def test_static_shape_of_evaluation_batches_is_declared(tmp_path):
@@ -68,7 +68,7 @@ def test_other_backends_get_a_plain_generator(monkeypatch):
     (batch,) = first_batches(data_pipeline.training_batches(made, 3), 1)
     np.testing.assert_array_equal(batch[0], made.training_batch(3)[0])
     evaluation = data_pipeline.evaluation_batches(made, "test")
-    assert len(evaluation) == made.batches_in("test")
+    assert len(evaluation) == made.num_batches("test")
     np.testing.assert_array_equal(evaluation[2][0], made.evaluation_batch("test", 2)[0])
 
 
@@ -86,7 +86,7 @@ def test_evaluation_batches_have_one_size_if_possible(examples, size, expected):
     settings = [f"task.test_examples={examples}", f"train.batch_size={size}"]
     made = registry.make(small.run_config("copying", settings=settings, train__batch_size=size))
     sizes = [
-        len(made.evaluation_batch("test", number)[0]) for number in range(made.batches_in("test"))
+        len(made.evaluation_batch("test", number)[0]) for number in range(made.num_batches("test"))
     ]
     assert sizes == expected
 
@@ -95,7 +95,7 @@ def test_evaluation_batches_have_one_size_if_possible(examples, size, expected):
 def test_evaluation_is_split_over_devices_if_all_its_batches_divide(examples, rows):
     run = small.run_config(settings=[f"task.validation_examples={examples}"])
     replicated = []
-    group = Group(1, 2, 2, lay_out=replicated.append)
+    group = ProcessGroup(1, 2, 2, lay_out=replicated.append)
     batches = data_pipeline._Evaluation(small.task(run), Split.VALIDATION, group)
     assert [len(batches[number][0]) for number in range(len(batches))] == rows
     assert set(replicated) == {examples == 11}

@@ -6,7 +6,7 @@ from rumcli import config
 from rumcli.config import Split
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import dataset_binding, dataset_loaders
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from tests import babi
 
 
@@ -22,8 +22,8 @@ def of_babi(data, **flags):
 
 
 def begin_run(run, place):
-    folder = RunFolder.create(place, run)
-    dataset_binding.remember(dataset_binding.for_training(run, None), folder)
+    folder = RunDir.create(place, run)
+    dataset_binding.write_metadata(dataset_binding.for_training(run, None), folder)
     return folder
 
 
@@ -73,7 +73,7 @@ def test_resume_rejects_other_stories(data, tmp_path):
 def test_runs_with_other_stories_are_named(data, tmp_path):
     # given
     folders = [begin_run(of_babi(data), tmp_path / f"run-{number}") for number in (1, 2)]
-    new = RunFolder.create(tmp_path / "new", of_babi(data))
+    new = RunDir.create(tmp_path / "new", of_babi(data))
     other = of_babi(babi.write_subtasks(tmp_path / "moved", numbers=(1, 5)))
 
     # then
@@ -108,7 +108,7 @@ def test_missing_training_file_is_generated_only_on_request(data):
 
 
 def test_stories_of_all_subtasks_cannot_be_loaded_together(tmp_path):
-    folder = RunFolder.create(tmp_path / "run", of_babi(None, subtask="all"))
+    folder = RunDir.create(tmp_path / "run", of_babi(None, subtask="all"))
     (folder.path / dataset_binding.NAME).write_text("{}")
     with pytest.raises((ConfigError, RunError)):
         dataset_binding.for_evaluation(folder, Split.TEST)

@@ -8,7 +8,7 @@ import pytest
 from rumcli.errors import RunError
 from rumcli.tasks.copying.task import Copying
 from rumcli.training.checkpoint import load
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from rumcli.training.trainer import train
 from tests import small
 from tests.runs import read_records
@@ -31,7 +31,7 @@ def bad_steps(monkeypatch):
 
 def begin(place, *settings, steps=20):
     run = small.run_config(steps=steps, settings=settings)
-    return run, RunFolder.create(place, run), Recorder()
+    return run, RunDir.create(place, run), Recorder()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from rumcli.errors import ConfigError, RunError
-from rumcli.training.peer_failure import Peers, explain
+from rumcli.training.peer_failure import PeerMonitor, explain
 from tests.cli.commands import python
 from tests.marks import needs_posix
 
@@ -47,7 +47,7 @@ def test_report_of_an_abort_becomes_one_line(report, kind, expected):
 )
 def test_exception_of_the_network_is_a_loss_and_others_are_not(monkeypatch, error, expected):
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    found = Peers(pytest.fail, "; to go on").reason(error)
+    found = PeerMonitor(pytest.fail, "; to go on").reason(error)
     assert found == expected or found.startswith(expected)
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import process_group
 from rumcli.training.checkpoint import Checkpoint
-from rumcli.training.process_group import ALONE, Group, LostError
+from rumcli.training.process_group import ALONE, LostError, ProcessGroup
 from tests import small
 
 
 @dataclass(frozen=True)
-class Among(Group):
+class Among(ProcessGroup):
     """A process among others that exist only as the numbers that they send."""
 
     sent: tuple = (0, 0)
@@ -28,14 +28,14 @@ class Among(Group):
 @given(st.integers(1, 6), st.integers(1, 5))
 def test_shares_are_equal_and_cover_the_batch(count, rows):
     whole = np.arange(count * rows)
-    shares = [Group(rank, count).part((whole,))[0] for rank in range(count)]
+    shares = [ProcessGroup(rank, count).part((whole,))[0] for rank in range(count)]
     assert {len(share) for share in shares} == {rows}
     np.testing.assert_array_equal(np.concatenate(shares), whole)
 
 
 def test_replicated_batch_stays_whole_and_its_layout_is_announced():
     layouts = []
-    one = Group(1, 2, 2, lay_out=layouts.append)
+    one = ProcessGroup(1, 2, 2, lay_out=layouts.append)
     assert len(one.part(np.arange(3), replicated=True)) == 3
     assert len(one.part(np.arange(4))) == 2
     assert layouts == [True, False]
@@ -62,9 +62,9 @@ def test_single_process_needs_no_other():
 def test_checkpoint_of_process_0_is_broadcast_bit_exactly(monkeypatch):
     arrays = {"weights": np.array([1.5, np.nan], "float32"), "seed": np.array([2**31], "uint32")}
     parts = []
-    monkeypatch.setattr(Group, "broadcast", lambda self, mine: parts.append(mine) or mine)
+    monkeypatch.setattr(ProcessGroup, "broadcast", lambda self, mine: parts.append(mine) or mine)
     found = Among(0, 2).broadcast_checkpoint(Checkpoint(3, arrays, {"best": None}))
-    monkeypatch.setattr(Group, "broadcast", lambda self, mine: parts.pop(0))
+    monkeypatch.setattr(ProcessGroup, "broadcast", lambda self, mine: parts.pop(0))
     other = Among(1, 2).broadcast_checkpoint(None)
     for one in (found, other):
         assert (one.step, one.progress) == (3, {"best": None})
@@ -74,7 +74,7 @@ def test_checkpoint_of_process_0_is_broadcast_bit_exactly(monkeypatch):
 
 
 def test_missing_checkpoint_of_process_0_is_missing_everywhere(monkeypatch):
-    monkeypatch.setattr(Group, "broadcast", lambda self, mine: mine)
+    monkeypatch.setattr(ProcessGroup, "broadcast", lambda self, mine: mine)
     assert Among(0, 2).broadcast_checkpoint(None) is None
 
 
@@ -103,7 +103,9 @@ def test_loss_of_a_process_replaces_the_exception_that_follows_from_it():
         with one.watched():
             raise error
 
-    lost = Group(0, 2, loss=lambda error: "process 1 ended" if "Gloo" in str(error) else None)
+    lost = ProcessGroup(
+        0, 2, loss=lambda error: "process 1 ended" if "Gloo" in str(error) else None
+    )
     with pytest.raises(LostError, match="process 1 ended"):
         watch(lost, ValueError("UNKNOWN: Gloo AllGather failed"))
     with pytest.raises(ValueError, match="a bug"):

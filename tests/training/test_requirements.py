@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rumcli.errors import ConfigError, RunError
 from rumcli.training import requirements
-from rumcli.training.requirements import Requirement
+from rumcli.training.requirements import Threshold
 
 
 def only(text):
@@ -18,10 +18,10 @@ def only(text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("accuracy>=0.95", Requirement("accuracy", ">=", 0.95)),
-        (" loss < 1e-3 ", Requirement("loss", "<", 1e-3)),
-        ("loss<=2", Requirement("loss", "<=", 2.0)),
-        ("distance>-1", Requirement("distance", ">", -1.0)),
+        ("accuracy>=0.95", Threshold("accuracy", ">=", 0.95)),
+        (" loss < 1e-3 ", Threshold("loss", "<", 1e-3)),
+        ("loss<=2", Threshold("loss", "<=", 2.0)),
+        ("distance>-1", Threshold("distance", ">", -1.0)),
     ],
 )
 def test_a_requirement_is_a_name_a_comparison_and_a_number(text, expected):
@@ -54,13 +54,13 @@ def test_requirement_follows_its_comparison(bound, value, comparison):
         ">": value > bound,
         "<": value < bound,
     }
-    assert Requirement("loss", comparison, bound).is_met(value) is expected[comparison]
+    assert Threshold("loss", comparison, bound).is_met(value) is expected[comparison]
 
 
 @pytest.mark.parametrize("value", [None, math.nan])
 @pytest.mark.parametrize("comparison", [">=", "<=", ">", "<"])
 def test_missing_number_never_meets_a_requirement(value, comparison):
-    assert not Requirement("loss", comparison, 0.5).is_met(value)
+    assert not Threshold("loss", comparison, 0.5).is_met(value)
 
 
 def test_unknown_metric_names_the_nearest():
@@ -76,7 +76,7 @@ def test_metrics_of_a_result_are_its_numbers():
 def test_unmet_requirements_are_all_named():
     result = {"loss": 0.5, "accuracy": 0.9}
     asked = requirements.parse(["accuracy>=0.95", "loss<1", "perplexity<3"])
-    found = requirements.judged(asked, result)
+    found = requirements.with_verdicts(asked, result)
     assert [one["met"] for one in found["required"]] == [False, True, False]
     message = r"required accuracy>=0.95, got 0.9; perplexity<3, got none"
     with pytest.raises(RunError, match=message):
@@ -84,10 +84,10 @@ def test_unmet_requirements_are_all_named():
 
 
 def test_met_requirements_raise_nothing():
-    found = requirements.judged(requirements.parse(["loss<1"]), {"loss": 0.5})
+    found = requirements.with_verdicts(requirements.parse(["loss<1"]), {"loss": 0.5})
     requirements.enforce(found)
     assert found["required"] == [{"requirement": "loss<1", "value": 0.5, "met": True}]
 
 
 def test_result_is_unchanged_without_requirements():
-    assert requirements.judged([], {"loss": 0.5}) == {"loss": 0.5}
+    assert requirements.with_verdicts([], {"loss": 0.5}) == {"loss": 0.5}

@@ -9,7 +9,7 @@ from rumcli.errors import RunError
 from rumcli.training import resume
 from rumcli.training.checkpoint import Checkpoint
 from rumcli.training.evaluation import load_checkpoint
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from tests import small
 from tests.cli.commands import assert_one_line, rum
 
@@ -24,14 +24,14 @@ def make_run(tmp_path):
     """Return a function that makes a run with evaluations and checkpoints at some steps."""
 
     def make(recorded=(), best=None, saved=()):
-        folder = RunFolder.create(tmp_path / "run", small.run_config(steps=100))
+        folder = RunDir.create(tmp_path / "run", small.run_config(steps=100))
         for step in recorded:
             folder.append_record({"step": step, "val_loss": 1.0})
         if best is not None:
             folder.checkpoints.save_best(checkpoint(folder, best))
         for step in saved:
             folder.save(checkpoint(folder, step), keep=2)
-        return RunFolder.open(folder.path)
+        return RunDir.open(folder.path)
 
     return make
 

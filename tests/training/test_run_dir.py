@@ -5,43 +5,43 @@ import os
 import pytest
 
 from rumcli.errors import ConfigError, RunError
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from tests import small
 
 
 def test_folders_are_numbered_and_never_reused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    made = [RunFolder.create(None, small.run_config()).path.as_posix() for _ in range(3)]
+    made = [RunDir.create(None, small.run_config()).path.as_posix() for _ in range(3)]
     assert made == ["runs/copying-gru-1", "runs/copying-gru-2", "runs/copying-gru-3"]
 
 
 def test_an_empty_folder_may_be_used(tmp_path):
-    assert RunFolder.create(tmp_path, small.run_config()).config == small.run_config()
+    assert RunDir.create(tmp_path, small.run_config()).config == small.run_config()
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "anything"])
 def test_nonempty_directory_is_unchanged(tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(ConfigError, match="it exists and is not empty"):
-        RunFolder.create(tmp_path, small.run_config())
+        RunDir.create(tmp_path, small.run_config())
     assert (tmp_path / name).read_text() == "mine"
 
 
 def test_only_an_empty_run_directory_is_removed(tmp_path, monkeypatch):
     # when
     for name in ("begun", "new"):
-        place = RunFolder.claim(tmp_path / name, small.run_config())
+        place = RunDir.claim(tmp_path / name, small.run_config())
         with contextlib.suppress(ConfigError), place as folder:
             if name == "begun":
                 folder.write_json("environment.json", {})
             raise ConfigError("found late")
-    monkeypatch.setattr(RunFolder, "write_config", lambda *_: os.write(-1, b""))
+    monkeypatch.setattr(RunDir, "write_config", lambda *_: os.write(-1, b""))
     with pytest.raises(ConfigError, match="can't write to"):
-        RunFolder.create(tmp_path / "full", small.run_config())
+        RunDir.create(tmp_path / "full", small.run_config())
 
     # then
     assert [path.name for path in tmp_path.iterdir()] == ["begun"]
-    assert RunFolder.open(tmp_path / "begun").config == small.run_config()
+    assert RunDir.open(tmp_path / "begun").config == small.run_config()
 
 
 LEFTOVERS = [[".config.yaml.17.part"], ["lock", ".lock.17.part", ".config.yaml.17.part"], ["lock"]]
@@ -55,21 +55,21 @@ def test_run_killed_during_creation_can_be_started_in_the_same_directory(tmp_pat
     for name in left:
         (run / name).write_text("half")
     with pytest.raises(ConfigError, match=r"start it there: rum train TASK --out .*run$"):
-        RunFolder.open(run)
+        RunDir.open(run)
 
     # when
-    RunFolder.create(run, small.run_config())
+    RunDir.create(run, small.run_config())
 
     # then
     assert [path.name for path in run.iterdir()] == ["config.yaml"]
-    assert RunFolder.open(run).config == small.run_config()
+    assert RunDir.open(run).config == small.run_config()
 
 
 def test_directory_with_more_than_leftovers_is_unchanged(tmp_path):
     for name in (".config.yaml.17.part", "lock", "thesis.tex"):
         (tmp_path / name).write_text("mine")
     with pytest.raises(ConfigError, match="it exists and is not empty"):
-        RunFolder.create(tmp_path, small.run_config())
+        RunDir.create(tmp_path, small.run_config())
     assert (tmp_path / ".config.yaml.17.part").read_text() == "mine"
 
 
@@ -87,7 +87,7 @@ REMEDIES = {
 
 @pytest.mark.parametrize("number", REMEDIES, ids=errno.errorcode.get)
 def test_disk_error_has_the_advice_for_its_cause(tmp_path, number):
-    folder = RunFolder.create(tmp_path / "run", small.run_config())
+    folder = RunDir.create(tmp_path / "run", small.run_config())
     with pytest.raises(RunError) as caught, folder.writing():
         raise OSError(number, os.strerror(number))
     message = str(caught.value)
@@ -97,7 +97,7 @@ def test_disk_error_has_the_advice_for_its_cause(tmp_path, number):
 
 
 def test_deleted_run_directory_is_not_reported_as_intact(tmp_path):
-    folder = RunFolder.create(tmp_path / "run", small.run_config())
+    folder = RunDir.create(tmp_path / "run", small.run_config())
     folder.path.rename(tmp_path / "elsewhere")
     expected = r"moved or deleted .*--resume with its new path"
     with pytest.raises(RunError, match=expected), folder.writing():
@@ -107,31 +107,31 @@ def test_deleted_run_directory_is_not_reported_as_intact(tmp_path):
 def test_file_in_place_of_a_directory_is_reported(tmp_path):
     (tmp_path / "a").write_text("mine")
     with pytest.raises(ConfigError, match="a file of that name exists"):
-        RunFolder.create(tmp_path / "a", small.run_config())
+        RunDir.create(tmp_path / "a", small.run_config())
     with pytest.raises(ConfigError, match="can't write to"):
-        RunFolder.create(tmp_path / "a" / "b", small.run_config())
+        RunDir.create(tmp_path / "a" / "b", small.run_config())
 
 
 def test_directory_that_is_no_run_is_reported(tmp_path):
     with pytest.raises(ConfigError, match="there is no run folder"):
-        RunFolder.open(tmp_path / "absent")
+        RunDir.open(tmp_path / "absent")
     with pytest.raises(ConfigError, match="is empty; expected a folder that 'rum train' made"):
-        RunFolder.open(tmp_path)
+        RunDir.open(tmp_path)
     (tmp_path / "a").write_text("")
     with pytest.raises(ConfigError, match=r"has no config\.yaml"):
-        RunFolder.open(tmp_path)
+        RunDir.open(tmp_path)
     with pytest.raises(ConfigError, match="is not a folder"):
-        RunFolder.open(tmp_path / "a")
+        RunDir.open(tmp_path / "a")
 
 
 def test_run_of_another_task_is_rejected(tmp_path):
-    RunFolder.create(tmp_path, small.run_config("recall"))
+    RunDir.create(tmp_path, small.run_config("recall"))
     with pytest.raises(ConfigError, match="is a run of 'recall', not of 'copying'"):
-        RunFolder.open(tmp_path, "copying")
+        RunDir.open(tmp_path, "copying")
 
 
 def test_records_after_a_step_and_a_truncated_line_are_dropped(tmp_path):
-    folder = RunFolder.create(tmp_path, small.run_config())
+    folder = RunDir.create(tmp_path, small.run_config())
     for step in (10, 20, 30):
         folder.append_record({"step": step, "loss": step / 7})
     with (tmp_path / "metrics.jsonl").open("a") as file:
@@ -150,7 +150,7 @@ def test_records_after_a_step_and_a_truncated_line_are_dropped(tmp_path):
     ids=lambda line: ascii(line[:30]),
 )
 def test_invalid_record_is_skipped(tmp_path, line):
-    folder = RunFolder.create(tmp_path, small.run_config())
+    folder = RunDir.create(tmp_path, small.run_config())
     content = f'{line}\n{{"step": 10, "val_loss": null}}\n'
     (tmp_path / "metrics.jsonl").write_bytes(content.encode(errors="surrogateescape"))
     folder.rewind_records(10)
@@ -158,7 +158,7 @@ def test_invalid_record_is_skipped(tmp_path, line):
 
 
 def test_pipe_in_place_of_the_metrics_is_rejected_without_waiting(tmp_path):
-    folder = RunFolder.create(tmp_path, small.run_config())
+    folder = RunDir.create(tmp_path, small.run_config())
     os.mkfifo(tmp_path / "metrics.jsonl")
     with pytest.raises(RunError, match=r"can't read .*metrics\.jsonl: Not a regular file"):
         folder.records()
@@ -166,7 +166,7 @@ def test_pipe_in_place_of_the_metrics_is_rejected_without_waiting(tmp_path):
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"steps": 20}', '{"reference": []}', "nonsense"])
 def test_invalid_summary_is_none(tmp_path, content):
-    folder = RunFolder.create(tmp_path, small.run_config())
+    folder = RunDir.create(tmp_path, small.run_config())
     (tmp_path / "summary.json").write_text(content)
     assert folder.summary() is None
 
@@ -176,7 +176,7 @@ LEVELS = {"of": "loss", "label": "memoryless", "level": 0.75, "solved": 0.0, "pu
 
 @pytest.mark.parametrize("changed", [{"of": None}, {"of": 3}, {"level": "0.75"}, {"label": ["a"]}])
 def test_invalid_baseline_is_replaced_by_that_of_the_plan(tmp_path, changed):
-    folder = RunFolder(tmp_path)
+    folder = RunDir(tmp_path)
     folder.write_json("summary.json", {"reference": LEVELS | changed})
     assert folder.reference is None
     missing = {name: value for name, value in LEVELS.items() if name != "of"}
@@ -187,7 +187,7 @@ def test_invalid_baseline_is_replaced_by_that_of_the_plan(tmp_path, changed):
 
 
 def test_run_resumes_with_an_empty_environment_list(tmp_path):
-    folder = RunFolder.create(tmp_path, small.run_config())
+    folder = RunDir.create(tmp_path, small.run_config())
     folder.write_json("environment.json", {"seed": 1, "resumed": 5})
     folder.begin({"seed": 2}, finished=False)
     assert folder.read_json("environment.json") == {"seed": 1, "resumed": [{"seed": 2}]}

@@ -6,7 +6,7 @@ import pytest
 
 from rumcli.training import tensorboard
 from rumcli.training.listeners import Listener
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from rumcli.training.trainer import train
 from tests import small
 
@@ -39,7 +39,9 @@ def write_curves_to(monkeypatch, file):
     """Redirect the curves of the next runs to a stand-in."""
 
     def beside(listener, run):
-        return tensorboard.Several(listener, tensorboard.Curves(lambda: file, listener.warned))
+        return tensorboard.CompositeListener(
+            listener, tensorboard.Curves(lambda: file, listener.warned)
+        )
 
     monkeypatch.setattr("rumcli.training.trainer.tensorboard.beside", beside)
 
@@ -47,7 +49,7 @@ def write_curves_to(monkeypatch, file):
 def test_every_tenth_step_and_every_evaluation_are_written(tmp_path, monkeypatch):
     file = Written()
     write_curves_to(monkeypatch, file)
-    folder = RunFolder.create(tmp_path, small.run_config(steps=25))
+    folder = RunDir.create(tmp_path, small.run_config(steps=25))
     train(folder.config, folder, Listener())
     assert file.calls[0] == ("restart", 1)
     assert file.calls[-1] == ("close",)
@@ -77,7 +79,7 @@ def test_every_tenth_step_and_every_evaluation_are_written(tmp_path, monkeypatch
 def test_tensorboard_error_is_reported_once_and_training_continues(tmp_path, monkeypatch, moment):
     file, listener = Written(moment), Warned()
     write_curves_to(monkeypatch, file)
-    folder = RunFolder.create(tmp_path, small.run_config(steps=20))
+    folder = RunDir.create(tmp_path, small.run_config(steps=20))
     assert train(folder.config, folder, listener)["steps"] == 20
     expected = "no more curves for TensorBoard: no space left on device; the run goes on"
     assert listener.warnings == [expected]
@@ -106,7 +108,7 @@ def test_tensorboard_shows_no_step_twice_after_a_resume(tmp_path):
 
     # Given a run that broke off behind its last checkpoint, at step 25, with curves up to step 30,
     settings = ["train.checkpoint_every=25", "train.eval_every=15"]
-    folder = RunFolder.create(tmp_path, small.run_config(steps=50, settings=settings))
+    folder = RunDir.create(tmp_path, small.run_config(steps=50, settings=settings))
     with pytest.raises(BrokenOffError):
         train(folder.config, folder, BreaksOff())
     curves = tmp_path / "tensorboard"

@@ -10,7 +10,7 @@ from rumcli.training.callback import RunStopped
 from rumcli.training.checkpoint import load
 from rumcli.training.evaluation import evaluate_run
 from rumcli.training.listeners import Listener
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from rumcli.training.stop_signals import StopRequest
 from rumcli.training.trainer import Part, _parts, train
 from tests import small
@@ -66,7 +66,7 @@ def test_steps_are_split_at_the_evaluations(step, last, every, expected):
 @pytest.mark.parametrize("task", ["copying", "recall", "ptb"])
 def test_run_writes_its_record(tmp_path, task):
     run = of_task(task, tmp_path, steps=25)
-    folder = RunFolder.create(tmp_path / "run", run)
+    folder = RunDir.create(tmp_path / "run", run)
     recorder = Recorder()
     summary = train(run, folder, recorder)
     assert sorted(recorder.losses) == list(range(1, 26))
@@ -82,14 +82,14 @@ def test_run_writes_its_record(tmp_path, task):
 def test_the_loss_falls(tmp_path):
     run = small.run_config("copying", "gru", steps=60, optimizer__learning_rate=0.01)
     recorder = Recorder()
-    train(run, RunFolder.create(tmp_path, run), recorder)
+    train(run, RunDir.create(tmp_path, run), recorder)
     assert recorder.losses[60] < 0.7 * recorder.losses[1]
 
 
 @pytest.mark.parametrize("task", [pytest.param("copying", marks=pytest.mark.slow), "ptb"])
 def test_summary_uses_the_best_weights(tmp_path, task):
     run = of_task(task, tmp_path, steps=30, optimizer__learning_rate=0.01)
-    folder = RunFolder.create(tmp_path / "run", run)
+    folder = RunDir.create(tmp_path / "run", run)
     summary = train(run, folder, Listener())
     losses = {record["step"]: record["val_loss"] for record in folder.records()}
     assert summary["weights_of_step"] == min(losses, key=losses.get)
@@ -112,7 +112,7 @@ def test_summary_uses_the_best_weights(tmp_path, task):
 def test_aborted_run_resumes_bit_exactly(tmp_path, task, cell, stop_at, saved_at):
     settings = RANDOM if cell == "gru" else RANDOM + ZONEOUT
     run = of_task(task, tmp_path, cell=cell, steps=30, settings=settings)
-    whole = RunFolder.create(tmp_path / "whole", run)
+    whole = RunDir.create(tmp_path / "whole", run)
     unbroken = Recorder()
     train(run, whole, unbroken)
 
@@ -123,7 +123,7 @@ def test_aborted_run_resumes_bit_exactly(tmp_path, task, cell, stop_at, saved_at
         if step == stop_at:
             raise BrokenOffError
 
-    folder = RunFolder.create(tmp_path / "broken", run)
+    folder = RunDir.create(tmp_path / "broken", run)
     with pytest.raises(BrokenOffError):
         train(run, folder, Recorder(break_off))
     resumed = Recorder()
@@ -138,9 +138,9 @@ def test_aborted_run_resumes_bit_exactly(tmp_path, task, cell, stop_at, saved_at
 @pytest.mark.e2e
 def test_run_with_a_damaged_checkpoint_resumes_from_the_previous_one(tmp_path):
     run = small.run_config("copying", "gru", steps=30, settings=RANDOM)
-    whole = RunFolder.create(tmp_path / "whole", run)
+    whole = RunDir.create(tmp_path / "whole", run)
     train(run, whole, Listener())
-    folder = RunFolder.create(tmp_path / "damaged", run)
+    folder = RunDir.create(tmp_path / "damaged", run)
     train(run, folder, Listener())
     folder.checkpoints.numbered()[0].write_bytes(b"rubbish")
     recorder = Recorder()
@@ -152,9 +152,9 @@ def test_run_with_a_damaged_checkpoint_resumes_from_the_previous_one(tmp_path):
 
 def test_extended_run_matches_an_initially_long_run(tmp_path):
     short, long = (small.run_config("recall", "gru", steps=steps) for steps in (20, 30))
-    whole = RunFolder.create(tmp_path / "whole", long)
+    whole = RunDir.create(tmp_path / "whole", long)
     train(long, whole, Listener())
-    folder = RunFolder.create(tmp_path / "extended", short)
+    folder = RunDir.create(tmp_path / "extended", short)
     train(short, folder, Listener())
     train(long, folder, Listener())
     assert read_records(folder.path) == read_records(whole.path)
@@ -163,9 +163,9 @@ def test_extended_run_matches_an_initially_long_run(tmp_path):
 @pytest.mark.e2e
 def test_extended_run_has_the_same_weights_for_any_earlier_end(tmp_path):
     short, long = (small.run_config("recall", "gru", steps=steps) for steps in (13, 20))
-    whole = RunFolder.create(tmp_path / "whole", long)
+    whole = RunDir.create(tmp_path / "whole", long)
     train(long, whole, Listener())
-    folder = RunFolder.create(tmp_path / "extended", short)
+    folder = RunDir.create(tmp_path / "extended", short)
     train(short, folder, Listener())
     train(long, folder, Listener())
     expected, found = last_arrays(whole), last_arrays(folder)
@@ -176,7 +176,7 @@ def test_extended_run_has_the_same_weights_for_any_earlier_end(tmp_path):
 @pytest.mark.parametrize("moment", ["stepped", "evaluated"])
 def test_stop_request_saves_at_any_step(tmp_path, moment):
     run = small.run_config(steps=30, settings=["train.eval_every=7", "train.checkpoint_every=100"])
-    folder, request = RunFolder.create(tmp_path, run), StopRequest()
+    folder, request = RunDir.create(tmp_path, run), StopRequest()
     listener = Listener()
 
     def ask(*_):
@@ -193,13 +193,13 @@ def test_early_stop_request_is_handled_before_the_first_step(tmp_path):
     run, request = small.run_config(), StopRequest()
     request.signal = 2
     with pytest.raises(RunStopped) as caught:
-        train(run, RunFolder.create(tmp_path, run), Listener(), request)
+        train(run, RunDir.create(tmp_path, run), Listener(), request)
     assert caught.value.step == 0
 
 
 @pytest.mark.e2e
 def test_environment_of_every_session_is_kept(tmp_path):
-    folder = RunFolder.create(tmp_path, small.run_config(steps=10))
+    folder = RunDir.create(tmp_path, small.run_config(steps=10))
     for steps in (10, 20):
         train(small.run_config(steps=steps), folder, Listener())
     environment = folder.read_json("environment.json")
@@ -209,7 +209,7 @@ def test_environment_of_every_session_is_kept(tmp_path):
 
 def test_non_finite_loss_ends_the_run_in_one_line(tmp_path):
     run = small.run_config(steps=40, optimizer__learning_rate=1e38)
-    folder = RunFolder.create(tmp_path, run)
+    folder = RunDir.create(tmp_path, run)
     with pytest.raises(RunError, match=r"of step \d+ \(seed 1\) is not finite; .*try a smaller"):
         train(run, folder, Listener())
     newest, _ = folder.checkpoints.load_newest()
@@ -218,7 +218,7 @@ def test_non_finite_loss_ends_the_run_in_one_line(tmp_path):
 
 def test_best_checkpoint_is_tested_or_a_warning_is_given(tmp_path):
     run = small.run_config(steps=10)
-    folder = RunFolder.create(tmp_path, run)
+    folder = RunDir.create(tmp_path, run)
     train(run, folder, Listener())
     (tmp_path / "checkpoints" / "best.npz").write_bytes(b"rubbish")
     recorder = Recorder()
@@ -234,7 +234,7 @@ def test_text_windows_use_the_fused_loop_compiled_once(tmp_path):
     run = of_task("ptb", tmp_path, cell="rum", steps=30, settings=settings)
     traces = {0: program.traces()}
     recorder = Recorder(lambda step: traces.update({step: program.traces()}))
-    train(run, RunFolder.create(tmp_path / "run", run), recorder)
+    train(run, RunDir.create(tmp_path / "run", run), recorder)
     # Forwards, backwards and the gradient of the symbols' vectors; forwards for evaluations.
     assert traces[1] - traces[0] == 3
     assert traces[11] - traces[1] == 1
@@ -244,7 +244,7 @@ def test_text_windows_use_the_fused_loop_compiled_once(tmp_path):
 @pytest.mark.e2e
 def test_runs_of_one_seed_are_identical(tmp_path):
     run = small.run_config("recall", "lstm", settings=["cell.dropout=0.2"])
-    folders = [RunFolder.create(tmp_path / name, run) for name in "ab"]
+    folders = [RunDir.create(tmp_path / name, run) for name in "ab"]
     for folder in folders:
         train(run, folder, Listener())
     assert read_records(folders[0].path) == read_records(folders[1].path)
@@ -262,11 +262,11 @@ def test_run_has_the_requested_precision(tmp_path, precision):
     if precision == "float64" and not is_available("float64"):
         pytest.skip("this backend does not compute in float64")
     run = small.run_config(steps=10, settings=[f"precision={precision}"])
-    folder = RunFolder.create(tmp_path, run)
+    folder = RunDir.create(tmp_path, run)
     summary = train(run, folder, Listener())
     dtype = "float64" if precision == "float64" else "float32"
     kernel = next(v for k, v in last_arrays(folder).items() if k.endswith("recurrent_kernel"))
     assert kernel.dtype == dtype
     assert math.isfinite(summary["loss"])
     # The process must not stay in that precision.
-    train(small.run_config(steps=1), RunFolder.create(tmp_path / "after", run), Listener())
+    train(small.run_config(steps=1), RunDir.create(tmp_path / "after", run), Listener())

@@ -5,7 +5,7 @@ import pytest
 from rumcli.errors import ConfigError
 from rumcli.training.callback import RunStopped
 from rumcli.training.listeners import Listener
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from rumcli.training.stop_signals import StopRequest
 from rumcli.training.trainer import train
 from tests import small
@@ -41,7 +41,7 @@ def without_times(summary):
 @pytest.fixture(scope="module")
 def between(tmp_path_factory):
     """A loss threshold that the second validation of the small run is the first to meet."""
-    folder = RunFolder.create(tmp_path_factory.mktemp("whole") / "run", small.run_config(steps=40))
+    folder = RunDir.create(tmp_path_factory.mktemp("whole") / "run", small.run_config(steps=40))
     train(folder.config, folder, Listener())
     first, second, *_ = [record["val_loss"] for record in folder.records()]
     assert second < first
@@ -50,7 +50,7 @@ def between(tmp_path_factory):
 
 def create_run(place, until, steps=40):
     run = small.run_config(steps=steps, train__until=until)
-    return run, RunFolder.create(place, run)
+    return run, RunDir.create(place, run)
 
 
 def test_run_stops_at_the_first_validation_that_meets_the_threshold(tmp_path, between):

@@ -10,7 +10,7 @@ from rumcli import plugins
 from rumcli.errors import ConfigError, RunError
 from rumcli.training.callback import RunStopped
 from rumcli.training.listeners import Listener
-from rumcli.training.run_dir import RunFolder
+from rumcli.training.run_dir import RunDir
 from rumcli.training.stop_signals import StopRequest
 from rumcli.training.trainer import train
 from tests import small
@@ -57,8 +57,8 @@ PATH = f"{__name__}:Recorder"
 def calls(monkeypatch):
     """Trust the callbacks of this file, and return the recorded calls."""
     monkeypatch.setattr(plugins, "_admitted", {})
-    plugins.admit(PATH)
-    plugins.admit(f"{__name__}:not_a_callback")
+    plugins.load_trusted(PATH)
+    plugins.load_trusted(f"{__name__}:not_a_callback")
     monkeypatch.setattr(Recorder, "calls", [])
     # Imported by its name, which may be another module than this one.
     monkeypatch.setattr(plugins.find(PATH), "calls", Recorder.calls)
@@ -72,7 +72,7 @@ def configure(path, **options):
 
 def create_run(place, **options):
     run = configure(PATH, **options)
-    return run, RunFolder.create(place, run)
+    return run, RunDir.create(place, run)
 
 
 def test_a_run_is_one_training_of_numbered_epochs_for_a_callback(tmp_path, calls):
@@ -143,6 +143,6 @@ def test_what_is_no_callback_is_rejected_before_anything_is_written(
 ):
     run = small.run_config(train__callbacks=[{"factory": f"{__name__}:{path}", "options": options}])
     place = tmp_path / "run"
-    with pytest.raises(ConfigError, match=expected), RunFolder.claim(place, run) as folder:
+    with pytest.raises(ConfigError, match=expected), RunDir.claim(place, run) as folder:
         train(run, folder, Listener())
     assert not place.exists()

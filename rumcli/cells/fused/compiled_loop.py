@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 Tensor = Any
 
 
-class Found(NamedTuple):
+class InputGradients(NamedTuple):
     """What the backward loop finds.
 
     Attributes:
@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Loop:
+class CompiledLoop:
     """The functions that XLA compiles; `recipe` is what is compiled in, and must be hashable.
 
     Attributes:
@@ -37,7 +37,7 @@ class Loop:
     """
 
     forward: Callable[..., tuple[list[Tensor], Any]]
-    backward: Callable[..., Found]
+    backward: Callable[..., InputGradients]
     of_inputs: Callable[..., Tensor]
     carried: Callable[..., int]
 

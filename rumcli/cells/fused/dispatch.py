@@ -15,7 +15,7 @@ Tensor = Any
 IMPLEMENTATIONS = ("auto", "fused", "plain")
 
 
-def obstacle(layer: Any) -> str | None:
+def why_not_fusable(layer: Any) -> str | None:
     """Say why a layer can't be fused, whatever it is called with; None if it can."""
     if keras.config.backend() not in ("tensorflow", "jax"):
         return f"it needs the backend tensorflow or jax, not {keras.config.backend()}"
@@ -23,16 +23,16 @@ def obstacle(layer: Any) -> str | None:
         return "unroll=True asks for no loop"
     from rumcli.cells.fused import layer_adapter
 
-    if found := layer_adapter.obstacle(layer.cell):
+    if found := layer_adapter.why_not_fusable(layer.cell):
         return found
     if keras.config.backend() == "tensorflow" and not layer_adapter.custom_gradient.xla_is_there():
         return "this TensorFlow has no XLA compiler for this machine"
     return None
 
 
-def obstacle_to_auto(layer: Any) -> str | None:
+def why_not_auto(layer: Any) -> str | None:
     """Say why `"auto"` does not take the fused loop where it may: in `fit`, for a known length."""
-    if found := obstacle(layer):
+    if found := why_not_fusable(layer):
         return found
     if keras.config.backend() == "jax":
         return None
@@ -43,11 +43,11 @@ def obstacle_to_auto(layer: Any) -> str | None:
     return None
 
 
-def is_taken(layer: Any, sequences: Tensor) -> bool:
+def should_fuse(layer: Any, sequences: Tensor) -> bool:
     """Tell whether a call of the layer takes the fused loop."""
     if layer.implementation != "auto":
         return layer.implementation == "fused"
-    if obstacle_to_auto(layer) is not None:
+    if why_not_auto(layer) is not None:
         return False
     if keras.config.backend() == "jax":
         return True
@@ -68,8 +68,8 @@ def run(
     """
     from rumcli.cells.fused import layer_adapter
 
-    sequences = layer.cell.at_full_precision(sequences)
-    initial_state = [layer.cell.at_full_precision(state) for state in initial_state]
+    sequences = layer.cell.to_state_dtype(sequences)
+    initial_state = [layer.cell.to_state_dtype(state) for state in initial_state]
     batch, steps = ops.shape(sequences)[:2]
     if mask is not None:
         mask = ops.reshape(ops.cast(mask, "bool"), (batch, steps))  # or [B, T, 1]

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from rumcli.cells.fused.column_layout import COLUMNS
-from rumcli.cells.fused.compiled_loop import Loop, refusal
+from rumcli.cells.fused.compiled_loop import CompiledLoop, refusal
 from rumcli.cells.fused.layout import Layout
 from rumcli.cells.fused.row_layout import ROWS
 
@@ -27,7 +27,7 @@ def layout() -> Layout:
     return COLUMNS if jax.default_backend() == "cpu" and jax.device_count() == 1 else ROWS
 
 
-def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
+def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
     """Run a loop over a sequence; can be differentiated once, in reverse mode.
 
     Args:
@@ -60,17 +60,19 @@ _traces = itertools.count()
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
+def _run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
     next(_traces)
     return loop.forward(recipe, weights, sequence)[0]
 
 
-def _forward(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> tuple[Any, Any]:
+def _forward(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> tuple[Any, Any]:
     results, kept = _once(functools.partial(loop.forward, recipe), weights, sequence)
     return results, (weights, sequence, kept)
 
 
-def _backward(loop: Loop, recipe: Hashable, residuals: Any, cotangents: Any) -> tuple[Any, Any]:
+def _backward(
+    loop: CompiledLoop, recipe: Hashable, residuals: Any, cotangents: Any
+) -> tuple[Any, Any]:
     weights, sequence, kept = residuals
     found = _once(functools.partial(loop.backward, recipe), weights, sequence, kept, cotangents)
     inputs = _once(functools.partial(loop.of_inputs, recipe), weights, sequence, found.rest)

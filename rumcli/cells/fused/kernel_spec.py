@@ -11,7 +11,7 @@ Tensor = Any
 
 
 @dataclass(frozen=True)
-class Recipe:
+class KernelSpec:
     """The options that are compiled in; two layers with equal ones share a program.
 
     Args:
@@ -46,7 +46,7 @@ class Recipe:
         return (2 if self.update_gate else 1) * self.units
 
 
-class Weights(NamedTuple):
+class KernelWeights(NamedTuple):
     """The weights by the names that the cells give them; None for those that it does not have."""
 
     gate_kernel: Tensor
@@ -59,7 +59,7 @@ class Weights(NamedTuple):
     candidate_offset: Tensor | None
 
 
-class Sequence(NamedTuple):
+class LoopInputs(NamedTuple):
     """What one call works on.
 
     Attributes:
@@ -78,7 +78,7 @@ class Sequence(NamedTuple):
     draws: Tensor | None
 
 
-class Kept(NamedTuple):
+class Residuals(NamedTuple):
     """What the forward loop keeps for the backward one.
 
     Attributes:

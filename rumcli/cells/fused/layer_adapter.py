@@ -14,9 +14,9 @@ from keras import ops
 from rumcli.cells.arum import ARUMCell
 from rumcli.cells.fs_rnn import FSRNNCell
 from rumcli.cells.fused import primitives, rum_forward, rum_vjp, stack, stack_cells
-from rumcli.cells.fused.compiled_loop import Loop
-from rumcli.cells.fused.kernel_spec import Recipe, Sequence, Weights
-from rumcli.cells.fused.stack_spec import ChainRecipe, ChainSequence, NodeWeights
+from rumcli.cells.fused.compiled_loop import CompiledLoop
+from rumcli.cells.fused.kernel_spec import KernelSpec, KernelWeights, LoopInputs
+from rumcli.cells.fused.stack_spec import CellWeights, StackInputs, StackSpec
 from rumcli.cells.ln_lstm import LNLSTMCell
 from rumcli.cells.rum import RUMCell
 
@@ -26,21 +26,21 @@ else:
     from rumcli.cells.fused import tensorflow_custom_gradient as custom_gradient
 
 Tensor = Any
-Results = tuple[Tensor | None, Tensor, list[Tensor]]
+LoopResults = tuple[Tensor | None, Tensor, list[Tensor]]
 
-_RUM = Loop(
+_RUM = CompiledLoop(
     rum_forward.forward,
     rum_vjp.backward,
     rum_vjp.of_inputs,
     carried=lambda recipe: recipe.units**2 if recipe.associative else 0,
 )
-_CHAIN = Loop(stack.forward, stack.backward, stack.of_inputs, carried=lambda recipe: 0)
+_CHAIN = CompiledLoop(stack.forward, stack.backward, stack.of_inputs, carried=lambda recipe: 0)
 
 
-def obstacle(cell: Any) -> str | None:
+def why_not_fusable(cell: Any) -> str | None:
     """Say why there is no loop for a cell; None if there is one."""
     if type(cell) is FSRNNCell:
-        if (found := [obstacle(part) for part in cell.cells]) and any(found):
+        if (found := [why_not_fusable(part) for part in cell.cells]) and any(found):
             return next(filter(None, found))
         if any(type(part) is ARUMCell for part in cell.cells):
             return "an ARUMCell in a Fast-Slow RNN has no fused loop"
@@ -57,7 +57,7 @@ def run(
     initial_state: Many[Tensor],
     mask: Tensor | None,
     draws: tuple[Tensor, ...] | None,
-) -> Results:
+) -> LoopResults:
     """Run a layer's loop.
 
     Args:
@@ -81,7 +81,7 @@ def _run_rum(
     initial_state: Many[Tensor],
     mask: Tensor | None,
     draws: tuple[Tensor, ...] | None,
-) -> Results:
+) -> LoopResults:
     cell, units = layer.cell, layer.cell.units
     hidden_state, *memory = initial_state
     start = None
@@ -89,17 +89,17 @@ def _run_rum(
         start = ops.reshape(memory[0], (-1, units, units))
     used = bool(memory) and (layer.return_state or layer.stateful)
     recipe = _rum_recipe(cell, bool(memory), layer.return_sequences, used)
-    weights = Weights(*(_value(cell, name) for name in Weights._fields))
+    weights = KernelWeights(*(_value(cell, name) for name in KernelWeights._fields))
     zoneout = _or_none(draws[0]) if draws else None
-    sequence = Sequence(sequences, hidden_state, start, mask, zoneout)
+    sequence = LoopInputs(sequences, hidden_state, start, mask, zoneout)
     results = custom_gradient.run(_RUM, recipe, weights, sequence)
     outputs = results.pop(0) if layer.return_sequences else None
     last, *product = results
     return outputs, last, [last, *_final_memory(start, product, memory)]
 
 
-def _rum_recipe(cell: RUMCell, associative: bool, return_sequences: bool, used: bool) -> Recipe:
-    return Recipe(
+def _rum_recipe(cell: RUMCell, associative: bool, return_sequences: bool, used: bool) -> KernelSpec:
+    return KernelSpec(
         layout=custom_gradient.layout(),
         units=cell.units,
         activation=cell.activation.__name__,
@@ -128,7 +128,7 @@ def _run_chain(
     initial_state: Many[Tensor],
     mask: Tensor | None,
     draws: Any,
-) -> Results:
+) -> LoopResults:
     cell = layer.cell
     if isinstance(cell, FSRNNCell):
         cells, keep = cell.cells, 1.0 - cell.dropout
@@ -140,7 +140,7 @@ def _run_chain(
     # From the third fast cell on, what a cell gets is zero.
     has_input = tuple(number < 3 for number in range(len(cells)))
     nodes_ = tuple(map(_node, cells))
-    recipe = ChainRecipe(
+    recipe = StackSpec(
         custom_gradient.layout(), nodes_, slots, has_input, keep, layer.return_sequences
     )
     rest = iter(initial_state)
@@ -151,7 +151,7 @@ def _run_chain(
     zoneout = [
         own or [()] * len(node.new_shares) for own, node in zip(drawn, recipe.nodes, strict=True)
     ]
-    sequence = ChainSequence(
+    sequence = StackInputs(
         sequences,
         states,
         mask,
@@ -168,30 +168,30 @@ def _or_none(draws: Any) -> Tensor | None:
     return None if isinstance(draws, tuple) else draws
 
 
-def _node(cell: Any) -> stack_cells.Node:
+def _node(cell: Any) -> stack_cells.CellStep:
     shares = tuple(1.0 - rate for rate in cell.zoneouts)
     if isinstance(cell, LNLSTMCell):
-        return stack_cells.LNLSTMNode(
+        return stack_cells.LNLSTMStep(
             custom_gradient.layout(), cell.units, cell.forget_bias, shares
         )
-    return stack_cells.RUMNode(_rum_recipe(cell, False, False, False))
+    return stack_cells.RUMStep(_rum_recipe(cell, False, False, False))
 
 
-def _node_weights(cell: Any) -> NodeWeights:
+def _node_weights(cell: Any) -> CellWeights:
     if isinstance(cell, LNLSTMCell):
         names = ("kernel", "recurrent_kernel", "bias")
         kernel, recurrent_kernel, bias = (_value(cell, name) for name in names)
         names = ("gate_gain", "gate_offset", "cell_gain", "cell_offset")
         vectors = tuple(_value(cell, name) for name in names)
-        return NodeWeights(kernel, recurrent_kernel, bias, vectors)
-    own = Weights(*(_value(cell, name) for name in Weights._fields))
+        return CellWeights(kernel, recurrent_kernel, bias, vectors)
+    own = KernelWeights(*(_value(cell, name) for name in KernelWeights._fields))
     candidate_bias = own.candidate_bias
     if candidate_bias is None:
         candidate_bias = ops.zeros((cell.units,), cell.state_dtype)
     kernel = ops.concatenate([own.gate_kernel[: -cell.units], own.candidate_kernel], axis=1)
     bias = ops.concatenate([own.gate_bias, candidate_bias], axis=0)
     vectors = (own.gate_gain, own.gate_offset, own.candidate_gain, own.candidate_offset)
-    return NodeWeights(
+    return CellWeights(
         kernel,
         own.gate_kernel[-cell.units :],
         bias,
@@ -201,4 +201,4 @@ def _node_weights(cell: Any) -> NodeWeights:
 
 def _value(cell: Any, name: str) -> Tensor | None:
     weight = getattr(cell, name, None)
-    return None if weight is None else cell.at_full_precision(weight)
+    return None if weight is None else cell.to_state_dtype(weight)

@@ -26,7 +26,7 @@ _ACROSS_UNITS = ("softmax", "log_softmax", "sparsemax")
 _UNSUITABLE = ("glu",)
 
 
-class Statistics:
+class RecomputeCache:
     """The numbers per sample that one step computes forwards and looks up backwards.
 
     Called with a name and a function: forwards it calls the function and notes the result,
@@ -72,7 +72,7 @@ def inverse_length(layout: Layout, x: Tensor) -> Tensor:
 
 
 def sum_of_directions(
-    layout: Layout, a: Tensor, b: Tensor, a_is_there: Tensor, known: Statistics
+    layout: Layout, a: Tensor, b: Tensor, a_is_there: Tensor, known: RecomputeCache
 ) -> tuple[Tensor, Tensor]:
     """Return `a + b`, made perpendicular to `a − b`, and the reciprocal of its length.
 
@@ -101,7 +101,7 @@ def sum_of_directions(
     return summed, known("bisector_inverse", inverse)
 
 
-def normalize(layout: Layout, x: Tensor, name: str, known: Statistics) -> tuple[Tensor, Tensor]:
+def normalize(layout: Layout, x: Tensor, name: str, known: RecomputeCache) -> tuple[Tensor, Tensor]:
     """Return vectors of mean 0 and variance 1, and the reciprocal of their deviation."""
     share = 1.0 / layout.units(x)
     centred = x - known(f"{name}_mean", lambda: share * layout.total(x))

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from rumcli.cells.fused.backend_ops import ops
 from rumcli.cells.fused.layout import Layout
-from rumcli.cells.fused.primitives import Statistics, sum_of_directions
+from rumcli.cells.fused.primitives import RecomputeCache, sum_of_directions
 
 Tensor = Any
 
 
-class Turn(NamedTuple):
+class Rotation(NamedTuple):
     """A rotation, and its products with the hidden state.
 
     Attributes:
@@ -41,14 +41,14 @@ class Turn(NamedTuple):
         return along_mirror - 2.0 * self.axis_state * self.axis + hidden_state
 
 
-def make_turn(
+def make_rotation(
     layout: Layout,
     axis: Tensor,
     direction: Tensor,
     has_axis: Tensor,
     hidden_state: Tensor,
-    known: Statistics,
-) -> Turn:
+    known: RecomputeCache,
+) -> Rotation:
     """Make the rotation that turns `axis` into `direction`, of length 1 or 0 each.
 
     Args:
@@ -68,10 +68,10 @@ def make_turn(
         "mirror_moved",
         lambda: 2.0 * axis_state * mirror_axis - total(mirror * hidden_state),
     )
-    return Turn(axis, mirror, inverse, axis_state, mirror_axis, mirror_moved)
+    return Rotation(axis, mirror, inverse, axis_state, mirror_axis, mirror_moved)
 
 
-class TurnCotangents(NamedTuple):
+class RotationCotangents(NamedTuple):
     """Cotangents of what a recall was made of.
 
     Attributes:
@@ -88,8 +88,8 @@ class TurnCotangents(NamedTuple):
 
 
 def rotate_backward(
-    layout: Layout, turn: Turn, hidden_state: Tensor, cotangent: Tensor
-) -> TurnCotangents:
+    layout: Layout, turn: Rotation, hidden_state: Tensor, cotangent: Tensor
+) -> RotationCotangents:
     """Take the cotangent of `turn.apply(hidden_state)` back to what it was made of."""
     a, w = turn.axis, turn.mirror
     along_mirror = layout.total(w * cotangent)
@@ -102,7 +102,7 @@ def rotate_backward(
     axis_of_mirror = 2.0 * (turn.mirror_moved * along_axis + along_mirror * turn.axis_state)
     mirror_of_mirror = 4.0 * turn.mirror_moved * along_mirror
     of_axis = 2.0 * (turn.axis_state * moved + axis_moved * hidden_state)
-    return TurnCotangents(
+    return RotationCotangents(
         hidden_state=2.0 * axis_moved * a - moved,
         axis=of_axis - 4.0 * turn.axis_state * axis_moved * a,
         summed=turn.inverse * (of_mirror - mirror_of_mirror * w),
@@ -119,7 +119,7 @@ class Recalled(NamedTuple):
 
 
 def associate(
-    layout: Layout, turn: Turn, rotated: Tensor, memory: Tensor
+    layout: Layout, turn: Rotation, rotated: Tensor, memory: Tensor
 ) -> tuple[Recalled, Tensor]:
     """Apply the memory and take the rotation into it.
 
@@ -141,12 +141,12 @@ def associate(
 
 def associate_backward(
     layout: Layout,
-    turn: Turn,
+    turn: Rotation,
     recalled: Recalled,
     cotangent: Tensor,
     memory: Tensor,
     momentum: Tensor,
-) -> tuple[TurnCotangents, Tensor, Tensor]:
+) -> tuple[RotationCotangents, Tensor, Tensor]:
     """Take the cotangent of `P_t h` back to what it was made of, and to the step before.
 
     Args:
@@ -175,7 +175,7 @@ def associate_backward(
     update = _outer(rows, factors)
     a = turn.axis
     axis_mirror = layout.total(a * of_mirror)
-    cotangents = TurnCotangents(
+    cotangents = RotationCotangents(
         hidden_state=state,
         axis=-2.0 * (of_axis - layout.total(a * of_axis) * a),
         summed=-2.0 * turn.inverse * (2.0 * axis_mirror * a - of_mirror),
@@ -192,7 +192,7 @@ def final_momentum(memory: Tensor, cotangent: Tensor | None) -> Tensor:
     return moment - ops.transpose(moment, (0, 2, 1))
 
 
-def _right_factors(layout: Layout, rows: Tensor, turn: Turn) -> Tensor:
+def _right_factors(layout: Layout, rows: Tensor, turn: Rotation) -> Tensor:
     """Return the factors `[B, 2, H]` that a and w have in `Q − I`; see `rank_two_factors`.
 
     `P_t − P_{t−1} = P_{t−1} (Q − I)` is the sum of products of `P_{t−1} a`, `P_{t−1} w` and these.

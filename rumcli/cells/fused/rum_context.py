@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from rumcli.cells.fused.backend_ops import ops
-from rumcli.cells.fused.kernel_spec import Recipe, Sequence
+from rumcli.cells.fused.kernel_spec import KernelSpec, LoopInputs
 
 Tensor = Any
 
 
-class Context:
+class RUMContext:
     """One sequence, as the loops of one recipe see it.
 
     Attributes:
@@ -18,7 +18,7 @@ class Context:
         initial_state: Vectors `[H]`.
     """
 
-    def __init__(self, recipe: Recipe, sequence: Sequence) -> None:
+    def __init__(self, recipe: KernelSpec, sequence: LoopInputs) -> None:
         self._layout = layout = recipe.layout
         self._units = recipe.units
         self._new_share = recipe.new_share

@@ -11,15 +11,17 @@ from typing import Any
 
 from rumcli.cells.fused import primitives, rotation_vjp
 from rumcli.cells.fused.backend_ops import ops
-from rumcli.cells.fused.kernel_spec import Kept, Recipe, Sequence, Weights
-from rumcli.cells.fused.primitives import Statistics
-from rumcli.cells.fused.rum_context import Context
+from rumcli.cells.fused.kernel_spec import KernelSpec, KernelWeights, LoopInputs, Residuals
+from rumcli.cells.fused.primitives import RecomputeCache
+from rumcli.cells.fused.rum_context import RUMContext
 from rumcli.cells.fused.rum_step import StepFormulas, norm_weights, statistics
 
 Tensor = Any
 
 
-def forward(recipe: Recipe, weights: Weights, sequence: Sequence) -> tuple[list[Tensor], Kept]:
+def forward(
+    recipe: KernelSpec, weights: KernelWeights, sequence: LoopInputs
+) -> tuple[list[Tensor], Residuals]:
     """Run the loop.
 
     Returns:
@@ -28,18 +30,18 @@ def forward(recipe: Recipe, weights: Weights, sequence: Sequence) -> tuple[list[
     """
     layout = recipe.layout
     formulas = StepFormulas(recipe, norm_weights(layout, weights))
-    context = Context(recipe, sequence)
+    context = RUMContext(recipe, sequence)
     inputs = context.inputs
     axis, length = _embed(recipe, weights, context)
     gates_of = _gate_products(recipe, weights, inputs)
     names = statistics(recipe)
 
     def step(time: Tensor, state: Tensor, states: Tensor, gates: Tensor, noted: Tensor, *memory):
-        known = Statistics(layout, names)
+        known = RecomputeCache(layout, names)
         before = gates_of(time, state)
         gate = formulas.gates(before, known)
         a, size = layout.read_page(axis, time), layout.read_page(length, time)
-        turn = rotation_vjp.make_turn(layout, a, gate.direction, size > 0, state, known)
+        turn = rotation_vjp.make_rotation(layout, a, gate.direction, size > 0, state, known)
         recalled = turn.apply(state)
         if recipe.associative:
             recollections, product = memory
@@ -70,10 +72,12 @@ def forward(recipe: Recipe, weights: Weights, sequence: Sequence) -> tuple[list[
         results.insert(0, layout.sequence_of(states))
     if recipe.memory_is_used:
         results.append(product)
-    return results, Kept(axis, length, states, gates, noted, recollections, product)
+    return results, Residuals(axis, length, states, gates, noted, recollections, product)
 
 
-def _embed(recipe: Recipe, weights: Weights, context: Context) -> tuple[Tensor, Tensor]:
+def _embed(
+    recipe: KernelSpec, weights: KernelWeights, context: RUMContext
+) -> tuple[Tensor, Tensor]:
     """Return the directions, pages of `[H]`, and lengths, of `[1]`, of the embedded inputs."""
     layout = recipe.layout
     embedded = layout.apply_series(weights.candidate_kernel, context.inputs)
@@ -86,7 +90,7 @@ def _embed(recipe: Recipe, weights: Weights, context: Context) -> tuple[Tensor, 
 
 
 def _gate_products(
-    recipe: Recipe, weights: Weights, inputs: Tensor
+    recipe: KernelSpec, weights: KernelWeights, inputs: Tensor
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """Return a function of time and state: what the products give for the gates, `[2H]`."""
     layout, kernel, bias = recipe.layout, weights.gate_kernel, weights.gate_bias

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from rumcli.cells.fused import primitives
 from rumcli.cells.fused.backend_ops import ops
-from rumcli.cells.fused.kernel_spec import Recipe, Weights
+from rumcli.cells.fused.kernel_spec import KernelSpec, KernelWeights
 from rumcli.cells.fused.layout import Layout
-from rumcli.cells.fused.primitives import Statistics
+from rumcli.cells.fused.primitives import RecomputeCache
 
 Tensor = Any
 
@@ -62,7 +62,7 @@ class Mix(NamedTuple):
     value: Tensor
 
 
-def statistics(recipe: Recipe) -> list[str]:
+def statistics(recipe: KernelSpec) -> list[str]:
     """Return the names of the numbers per sample that a step notes."""
     names = ["inverse_length", "correction", "bisector_inverse"]
     names += ["axis_state", "mirror_axis", "mirror_moved"]
@@ -83,7 +83,7 @@ class NormWeights(NamedTuple):
     candidate_offset: Tensor
 
 
-def norm_weights(layout: Layout, weights: Weights) -> NormWeights | None:
+def norm_weights(layout: Layout, weights: KernelWeights) -> NormWeights | None:
     """Return gains and offsets as vectors; None without layer norm."""
     if weights.gate_gain is None:
         return None
@@ -93,13 +93,13 @@ def norm_weights(layout: Layout, weights: Weights) -> NormWeights | None:
 class StepFormulas:
     """The formulas of one step, for one recipe and the layer norms of one layer."""
 
-    def __init__(self, recipe: Recipe, norms: NormWeights | None) -> None:
+    def __init__(self, recipe: KernelSpec, norms: NormWeights | None) -> None:
         self._recipe = recipe
         self._layout = recipe.layout
         if norms is not None:
             self._gate_gain, self._gate_offset, self._gain, self._offset = norms
 
-    def gates(self, before: Tensor, known: Statistics) -> Gates:
+    def gates(self, before: Tensor, known: RecomputeCache) -> Gates:
         """Make the gates of what the matrix products gave, vectors `[2H]`."""
         recipe, layout, units = self._recipe, self._layout, self._recipe.units
         target = Gate(layout.part(before, None, units))
@@ -114,7 +114,7 @@ class StepFormulas:
             update = self._update(layout.part(before, units, None), known)
         return Gates(target, inverse, update)
 
-    def _update(self, before: Tensor, known: Statistics) -> Gate:
+    def _update(self, before: Tensor, known: RecomputeCache) -> Gate:
         recipe, layout, units = self._recipe, self._layout, self._recipe.units
         if not recipe.layer_norm:
             value = ops.sigmoid(before)
@@ -128,7 +128,7 @@ class StepFormulas:
             value = sigmoid = ops.sigmoid(value)
         return Gate(value, sigmoid, normalized, inverse)
 
-    def mix(self, candidate: Tensor, gates: Gates, state: Tensor, known: Statistics) -> Mix:
+    def mix(self, candidate: Tensor, gates: Gates, state: Tensor, known: RecomputeCache) -> Mix:
         """Make the new state of the candidate, which is the embedded input plus the recall."""
         recipe, layout = self._recipe, self._layout
         normalized = inverse = None

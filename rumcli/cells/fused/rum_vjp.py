@@ -10,22 +10,22 @@ from typing import Any, NamedTuple
 
 from rumcli.cells.fused import rotation_vjp
 from rumcli.cells.fused.backend_ops import ops
-from rumcli.cells.fused.compiled_loop import Found
-from rumcli.cells.fused.kernel_spec import Kept, Recipe, Sequence, Weights
-from rumcli.cells.fused.primitives import Statistics
-from rumcli.cells.fused.rum_context import Context
+from rumcli.cells.fused.compiled_loop import InputGradients
+from rumcli.cells.fused.kernel_spec import KernelSpec, KernelWeights, LoopInputs, Residuals
+from rumcli.cells.fused.primitives import RecomputeCache
+from rumcli.cells.fused.rum_context import RUMContext
 from rumcli.cells.fused.rum_step import Gates, Mix, StepFormulas, norm_weights, statistics
 
 Tensor = Any
 
 
 def backward(
-    recipe: Recipe,
-    weights: Weights,
-    sequence: Sequence,
-    kept: Kept,
+    recipe: KernelSpec,
+    weights: KernelWeights,
+    sequence: LoopInputs,
+    kept: Residuals,
     cotangents: list[Tensor],
-) -> Found:
+) -> InputGradients:
     """Run the loop backwards.
 
     Args:
@@ -40,7 +40,7 @@ def backward(
     last = cotangents.pop(0)
     memory = cotangents.pop(0) if cotangents else None
     layout = recipe.layout
-    context = Context(recipe, sequence)
+    context = RUMContext(recipe, sequence)
     steps = _Steps(recipe, weights, context, kept)
     if outputs is not None:
         outputs = layout.pages_of(outputs)
@@ -69,15 +69,18 @@ def backward(
     start += [layout.empty_series(size, kept.states) for size in (recipe.units, recipe.gates)]
     of_state, of_embedded, of_gates, gains, rest = ops.loop(count, step, [*start, gains, rest])
     of_memory = rest[2][0] if rest and rest[2] else None
-    return Found(
+    return InputGradients(
         _of_weights(recipe, context, weights, kept, of_embedded, of_gates, gains),
-        Sequence(None, layout.vectors_of(of_state), of_memory, None, None),
+        LoopInputs(None, layout.vectors_of(of_state), of_memory, None, None),
         (of_embedded, of_gates),
     )
 
 
 def of_inputs(
-    recipe: Recipe, weights: Weights, sequence: Sequence, of_products: tuple[Tensor, Tensor]
+    recipe: KernelSpec,
+    weights: KernelWeights,
+    sequence: LoopInputs,
+    of_products: tuple[Tensor, Tensor],
 ) -> Tensor:
     """Return the cotangent of the inputs, `[B, T, D]`.
 
@@ -101,7 +104,7 @@ class _Again(NamedTuple):
     axis: Tensor
     length: Tensor
     gates: Gates
-    turn: rotation_vjp.Turn
+    turn: rotation_vjp.Rotation
     recalled: rotation_vjp.Recalled | None
     mix: Mix
 
@@ -119,7 +122,9 @@ class _Found(NamedTuple):
 class _Steps:
     """The steps of one sequence, to be made again and taken back."""
 
-    def __init__(self, recipe: Recipe, weights: Weights, context: Context, kept: Kept) -> None:
+    def __init__(
+        self, recipe: KernelSpec, weights: KernelWeights, context: RUMContext, kept: Residuals
+    ) -> None:
         self._recipe = recipe
         self._layout = layout = recipe.layout
         self._formulas = StepFormulas(recipe, norm_weights(layout, weights))
@@ -135,10 +140,10 @@ class _Steps:
         state = layout.read(kept.states, ops.maximum(time - 1, 0))
         state = ops.where(time > 0, state, context.initial_state)
         noted = layout.materialize(layout.read_page(kept.statistics, time))
-        known = Statistics(layout, self._names, noted)
+        known = RecomputeCache(layout, self._names, noted)
         gates = self._formulas.gates(layout.read_page(kept.gates, time), known)
         axis, length = layout.read_page(kept.axis, time), layout.read_page(kept.length, time)
-        turn = rotation_vjp.make_turn(layout, axis, gates.direction, length > 0, state, known)
+        turn = rotation_vjp.make_rotation(layout, axis, gates.direction, length > 0, state, known)
         parts, recalled = None, turn.apply(state)
         if self._recipe.associative:
             parts = rotation_vjp.Recalled(
@@ -180,7 +185,7 @@ class _Steps:
         return _Found(of_state, of_gates, embedded, gains + more_gains, memory)
 
 
-def _state_operators(recipe: Recipe, weights: Weights) -> list[Tensor]:
+def _state_operators(recipe: KernelSpec, weights: KernelWeights) -> list[Tensor]:
     """Return for each gate what takes its cotangent back to the state."""
     kernel = weights.gate_kernel[-recipe.units :]
     kernels = ops.split(kernel, recipe.gates // recipe.units, axis=1)
@@ -188,14 +193,14 @@ def _state_operators(recipe: Recipe, weights: Weights) -> list[Tensor]:
 
 
 def _of_weights(
-    recipe: Recipe,
-    context: Context,
-    weights: Weights,
-    kept: Kept,
+    recipe: KernelSpec,
+    context: RUMContext,
+    weights: KernelWeights,
+    kept: Residuals,
     of_embedded: Tensor,
     of_gates: Tensor,
     gains: list[Tensor],
-) -> Weights:
+) -> KernelWeights:
     """Sum the cotangents of the weights over all steps and samples."""
     layout = recipe.layout
     before = layout.before(context.initial_state, kept.states)
@@ -203,7 +208,7 @@ def _of_weights(
     of_state_kernel = layout.gram(before, of_gates)
     has_bias = weights.candidate_bias is not None
     sums = [layout.sum_samples(gain) for gain in gains]
-    return Weights(
+    return KernelWeights(
         gate_kernel=ops.concat([of_input_kernel, of_state_kernel], axis=0),
         gate_bias=layout.sum_series(of_gates),
         candidate_kernel=layout.gram(context.inputs, of_embedded),

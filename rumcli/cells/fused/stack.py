@@ -11,17 +11,17 @@ from collections.abc import Sequence as Many
 from typing import Any
 
 from rumcli.cells.fused.backend_ops import ops
-from rumcli.cells.fused.compiled_loop import Found
-from rumcli.cells.fused.stack_context import ChainContext
-from rumcli.cells.fused.stack_projections import Link
-from rumcli.cells.fused.stack_spec import ChainRecipe, ChainSequence, NodeKept, NodeWeights
+from rumcli.cells.fused.compiled_loop import InputGradients
+from rumcli.cells.fused.stack_context import StackContext
+from rumcli.cells.fused.stack_projections import StackedCell
+from rumcli.cells.fused.stack_spec import CellResiduals, CellWeights, StackInputs, StackSpec
 
 Tensor = Any
 
 
 def forward(
-    recipe: ChainRecipe, weights: Many[NodeWeights], sequence: ChainSequence
-) -> tuple[list[Tensor], tuple[NodeKept, ...]]:
+    recipe: StackSpec, weights: Many[CellWeights], sequence: StackInputs
+) -> tuple[list[Tensor], tuple[CellResiduals, ...]]:
     """Run the loop.
 
     Returns:
@@ -29,7 +29,7 @@ def forward(
         each; and what `backward` needs.
     """
     layout = recipe.layout
-    context = ChainContext(recipe, sequence)
+    context = StackContext(recipe, sequence)
     links = _links(recipe, weights, context)
     inputs = context.inputs
 
@@ -60,12 +60,12 @@ def forward(
 
 
 def backward(
-    recipe: ChainRecipe,
-    weights: Many[NodeWeights],
-    sequence: ChainSequence,
-    kept: Many[NodeKept],
+    recipe: StackSpec,
+    weights: Many[CellWeights],
+    sequence: StackInputs,
+    kept: Many[CellResiduals],
     cotangents: Many[Tensor],
-) -> Found:
+) -> InputGradients:
     """Run the loop backwards.
 
     Args:
@@ -75,7 +75,7 @@ def backward(
         kept: What the forward loop kept.
         cotangents: Of the results of `forward`.
     """
-    context = ChainContext(recipe, sequence)
+    context = StackContext(recipe, sequence)
     links = _links(recipe, weights, context)
     layout, count = recipe.layout, recipe.layout.steps(context.inputs)
     of_outputs, *others = cotangents if recipe.return_sequences else (None, *cotangents)
@@ -116,7 +116,7 @@ def backward(
     )
     _, of_states, of_products, of_vectors = ops.loop(count, step, start)
     of_states = tuple(tuple(layout.vectors_of(part) for part in slot) for slot in of_states)
-    return Found(
+    return InputGradients(
         tuple(
             link.of_weights(context.inputs, kept[link.number], products, vectors)
             for link, products, vectors in zip(links, of_products, of_vectors, strict=True)
@@ -127,7 +127,7 @@ def backward(
 
 
 def of_inputs(
-    recipe: ChainRecipe, weights: Many[NodeWeights], sequence: ChainSequence, of_products: Tensor
+    recipe: StackSpec, weights: Many[CellWeights], sequence: StackInputs, of_products: Tensor
 ) -> Tensor:
     """Return the cotangent of the inputs, `[B, T, D]`.
 
@@ -139,15 +139,17 @@ def of_inputs(
     """
     kernel = ops.transpose(weights[0].input_kernel)
     product = recipe.layout.apply_series(kernel, of_products)
-    return recipe.layout.sequence_of(ChainContext(recipe, sequence).drop_all(product))
+    return recipe.layout.sequence_of(StackContext(recipe, sequence).drop_all(product))
 
 
-def _no_cotangents(sequence: ChainSequence) -> dict[str, Any]:
+def _no_cotangents(sequence: StackInputs) -> dict[str, Any]:
     return {
         "zoneout": tuple(tuple(None for _ in node) for node in sequence.zoneout),
         "dropout": tuple(None for _ in sequence.dropout),
     }
 
 
-def _links(recipe: ChainRecipe, weights: Many[NodeWeights], context: ChainContext) -> list[Link]:
-    return [Link(recipe, number, own, context.inputs) for number, own in enumerate(weights)]
+def _links(
+    recipe: StackSpec, weights: Many[CellWeights], context: StackContext
+) -> list[StackedCell]:
+    return [StackedCell(recipe, number, own, context.inputs) for number, own in enumerate(weights)]

@@ -12,16 +12,16 @@ from typing import Any
 
 from rumcli.cells.fused import primitives, rotation_vjp
 from rumcli.cells.fused.backend_ops import ops
-from rumcli.cells.fused.kernel_spec import Recipe
+from rumcli.cells.fused.kernel_spec import KernelSpec
 from rumcli.cells.fused.layout import Layout
-from rumcli.cells.fused.primitives import Statistics
+from rumcli.cells.fused.primitives import RecomputeCache
 from rumcli.cells.fused.rum_step import NormWeights, StepFormulas
 
 Tensor = Any
 
 
 @dataclass(frozen=True)
-class LNLSTMNode:
+class LNLSTMStep:
     """The layer-normalized LSTM; see `rumcli.cells.ln_lstm`.
 
     Attributes:
@@ -66,19 +66,19 @@ class LNLSTMNode:
         return [ops.sigmoid(gate(3)) * shown, cell]
 
     def _normalized(self, x: Tensor) -> Tensor:
-        known = Statistics(self.layout, ())
+        known = RecomputeCache(self.layout, ())
         return primitives.normalize(self.layout, x, "", known)[0]
 
 
 @dataclass(frozen=True)
-class RUMNode:
+class RUMStep:
     """RUM with λ = 0; see `rumcli.cells.rum`.
 
     Attributes:
         recipe: Its options.
     """
 
-    recipe: Recipe
+    recipe: KernelSpec
 
     @property
     def units(self) -> int:
@@ -106,14 +106,14 @@ class RUMNode:
             vectors: As `NormWeights`, or none.
         """
         layout = self.recipe.layout
-        state, known = states[0], Statistics(layout, ())
+        state, known = states[0], RecomputeCache(layout, ())
         formulas = StepFormulas(self.recipe, NormWeights(*vectors) if vectors else None)
         embedded = layout.part(products, self.recipe.gates, None)
         inverse = primitives.inverse_length(layout, embedded)
         axis = embedded * inverse
         gates = formulas.gates(layout.part(products, None, self.recipe.gates), known)
-        turn = rotation_vjp.make_turn(layout, axis, gates.direction, inverse > 0, state, known)
+        turn = rotation_vjp.make_rotation(layout, axis, gates.direction, inverse > 0, state, known)
         return [formulas.mix(embedded + turn.apply(state), gates, state, known).value]
 
 
-Node = LNLSTMNode | RUMNode
+CellStep = LNLSTMStep | RUMStep

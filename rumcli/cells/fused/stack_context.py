@@ -6,15 +6,15 @@ from collections.abc import Sequence as Many
 from typing import Any
 
 from rumcli.cells.fused.backend_ops import ops
-from rumcli.cells.fused.stack_spec import ChainRecipe, ChainSequence
+from rumcli.cells.fused.stack_spec import StackInputs, StackSpec
 
 Tensor = Any
 
 
-class ChainContext:
+class StackContext:
     """Inputs, masks and draws of one call."""
 
-    def __init__(self, recipe: ChainRecipe, sequence: ChainSequence) -> None:
+    def __init__(self, recipe: StackSpec, sequence: StackInputs) -> None:
         self._recipe = recipe
         self._layout = layout = recipe.layout
         self._mask = None

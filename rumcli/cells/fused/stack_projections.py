@@ -6,13 +6,13 @@ from collections.abc import Sequence as Many
 from typing import Any, NamedTuple
 
 from rumcli.cells.fused.backend_ops import ops
-from rumcli.cells.fused.stack_context import ChainContext
-from rumcli.cells.fused.stack_spec import ChainRecipe, NodeKept, NodeWeights
+from rumcli.cells.fused.stack_context import StackContext
+from rumcli.cells.fused.stack_spec import CellResiduals, CellWeights, StackSpec
 
 Tensor = Any
 
 
-class Back(NamedTuple):
+class CellCotangents(NamedTuple):
     """What one step back gives: cotangents of the products, the states and the vectors."""
 
     products: Tensor
@@ -20,12 +20,10 @@ class Back(NamedTuple):
     vectors: list[Tensor]
 
 
-class Link:
+class StackedCell:
     """One node with its place in the chain and its weights."""
 
-    def __init__(
-        self, recipe: ChainRecipe, number: int, weights: NodeWeights, like: Tensor
-    ) -> None:
+    def __init__(self, recipe: StackSpec, number: int, weights: CellWeights, like: Tensor) -> None:
         self.node, self.number = recipe.nodes[number], number
         self.slot, self._has_input = recipe.slots[number], recipe.has_input[number]
         self._layout = layout = recipe.layout
@@ -61,12 +59,12 @@ class Link:
         gates = layout.part(of_value, None, size) + of_state
         return layout.join([gates, layout.part(of_value, size, None)])
 
-    def empty(self, like: Tensor) -> NodeKept:
+    def empty(self, like: Tensor) -> CellResiduals:
         """Return buffers for what is kept of each step."""
         layout, units = self._layout, self.node.units
         has_own_value = self.number and self._has_input
         input_size = self._weights.input_kernel.shape[0]
-        return NodeKept(
+        return CellResiduals(
             layout.empty_series(input_size, like) if has_own_value else (),
             layout.empty_series(units, like),
             tuple(layout.empty_pages(units, like) for _ in self.node.new_shares[1:]),
@@ -74,8 +72,13 @@ class Link:
         )
 
     def keep(
-        self, kept: NodeKept, time: Tensor, value: Tensor, states: Many[Tensor], products: Tensor
-    ) -> NodeKept:
+        self,
+        kept: CellResiduals,
+        time: Tensor,
+        value: Tensor,
+        states: Many[Tensor],
+        products: Tensor,
+    ) -> CellResiduals:
         """Write one step down."""
         layout = self._layout
         if ops.is_tensor(kept.value):
@@ -88,8 +91,8 @@ class Link:
         )
 
     def back(
-        self, kept: NodeKept, of_after: Many[Tensor], context: ChainContext, time: Tensor
-    ) -> Back:
+        self, kept: CellResiduals, of_after: Many[Tensor], context: StackContext, time: Tensor
+    ) -> CellCotangents:
         """Take the cotangents of the states after a step back to what the step was made of."""
         layout = self._layout
         products = layout.read_page(kept.products, time)
@@ -102,7 +105,7 @@ class Link:
         of_states = [part + more for part, more in zip(of_states, of_before, strict=True)]
         of_gates = layout.part(of_products, None, self.node.state_rows)
         of_states[0] += layout.apply(self._operators_back[1], of_gates)
-        return Back(of_products, of_states, of_vectors)
+        return CellCotangents(of_products, of_states, of_vectors)
 
     def of_value(self, of_products: Tensor) -> Tensor | None:
         """Return the cotangent of the value that the node got; None if it got zero."""
@@ -111,8 +114,8 @@ class Link:
         return self._layout.apply(self._operators_back[0], of_products)
 
     def of_weights(
-        self, inputs: Tensor, kept: NodeKept, of_products: Tensor, of_vectors: Many[Tensor]
-    ) -> NodeWeights:
+        self, inputs: Tensor, kept: CellResiduals, of_products: Tensor, of_vectors: Many[Tensor]
+    ) -> CellWeights:
         """Sum the cotangents of the weights over all steps and samples."""
         layout = self._layout
         of_gates = layout.part(of_products, None, self.node.state_rows)
@@ -120,7 +123,7 @@ class Link:
         if self._has_input:
             value = kept.value if self.number else inputs
             of_input_kernel = layout.gram(value, of_products)
-        return NodeWeights(
+        return CellWeights(
             of_input_kernel,
             layout.gram(kept.hidden, of_gates),
             layout.sum_series(of_products),

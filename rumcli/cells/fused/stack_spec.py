@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rumcli.cells.fused.layout import Layout
-from rumcli.cells.fused.stack_cells import Node
+from rumcli.cells.fused.stack_cells import CellStep
 
 Tensor = Any
 
 
 @dataclass(frozen=True)
-class ChainRecipe:
+class StackSpec:
     """The options that are compiled in.
 
     Attributes:
@@ -25,14 +25,14 @@ class ChainRecipe:
     """
 
     layout: Layout
-    nodes: tuple[Node, ...]
+    nodes: tuple[CellStep, ...]
     slots: tuple[int, ...]
     has_input: tuple[bool, ...]
     keep: float
     return_sequences: bool
 
 
-class NodeWeights(NamedTuple):
+class CellWeights(NamedTuple):
     """The weights of a node.
 
     Attributes:
@@ -48,7 +48,7 @@ class NodeWeights(NamedTuple):
     vectors: tuple[Tensor, ...]
 
 
-class ChainSequence(NamedTuple):
+class StackInputs(NamedTuple):
     """What one call works on.
 
     Attributes:
@@ -68,7 +68,7 @@ class ChainSequence(NamedTuple):
     dropout: tuple[Tensor | None, ...]
 
 
-class NodeKept(NamedTuple):
+class CellResiduals(NamedTuple):
     """What the forward loop keeps of a node.
 
     Attributes:

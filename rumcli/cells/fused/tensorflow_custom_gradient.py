@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from rumcli.cells.fused.column_layout import COLUMNS
-from rumcli.cells.fused.compiled_loop import Loop, refusal
+from rumcli.cells.fused.compiled_loop import CompiledLoop, refusal
 from rumcli.cells.fused.layout import Layout
 
 Tensor = Any
@@ -34,7 +34,7 @@ def layout() -> Layout:
 
 
 @tf.autograph.experimental.do_not_convert
-def run(loop: Loop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
+def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
     """Run a loop over a sequence; can be differentiated once, in reverse mode.
 
     Args:
@@ -113,7 +113,7 @@ def _compiled(function: Callable[..., Any], recipe: Hashable) -> Any:
 
 
 def _backward(
-    loop: Loop,
+    loop: CompiledLoop,
     recipe: Hashable,
     weights: Any,
     shards: list[Any],

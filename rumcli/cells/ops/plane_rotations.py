@@ -47,7 +47,7 @@ class Pairs:
         return tuple(unit + self.distance for unit in self.first)
 
 
-class Turn(NamedTuple):
+class GivensLayer(NamedTuple):
     """The coefficients of one layer, `[H]` each.
 
     Unit `i` becomes `own · h_i + right · h_{i + distance} + left · h_{i − distance}`; counted
@@ -168,9 +168,9 @@ class PairedRotations:
             start = stop
         return found
 
-    def _turn(self, layer: Pairs, theta: Tensor) -> Turn:
+    def _turn(self, layer: Pairs, theta: Tensor) -> GivensLayer:
         cosine, sine = elementwise.cos(theta), elementwise.sin(theta)
-        return Turn(
+        return GivensLayer(
             layer.distance,
             own=self._spread(ops.tile(cosine, 2), (*layer.first, *layer.second), other=1.0),
             right=self._spread(-sine, layer.first),
@@ -206,7 +206,7 @@ def _at_full_precision(angles: Tensor) -> Tensor:
     return ops.cast(angles, computation_dtype(keras.backend.standardize_dtype(angles.dtype)))
 
 
-def _turned(h: Tensor, turn: Turn) -> Tensor:
+def _turned(h: Tensor, turn: GivensLayer) -> Tensor:
     right = _rolled(h, turn.distance)
     left = _rolled(h, h.shape[-1] - turn.distance)
     return h * turn.own + right * turn.right + left * turn.left

@@ -13,7 +13,7 @@ from numpy.random import Generator, Philox
 _STREAM = 2**32  # of the random numbers, apart from those that examples are made of
 
 
-class Passes:
+class BucketSampler:
     """Batches of example numbers: all examples in random order, again and again.
 
     Within a pass examples are sorted by length, and the batches then shuffled. What does not fill a

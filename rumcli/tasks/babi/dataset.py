@@ -19,8 +19,8 @@ from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
 from rumcli.tasks.babi.story import Story, to_text
 from rumcli.tasks.babi.vectorize import Sizes
-from rumcli.tasks.babi.vocabulary import Asked, Words, asked_in
-from rumcli.tasks.dataset_metadata import RememberedStories
+from rumcli.tasks.babi.vocabulary import QuestionExample, WordVocabulary, question_examples
+from rumcli.tasks.dataset_metadata import BabiMetadata
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class StoriesContent:
 
 
 @dataclass(frozen=True, eq=False)
-class Stories:
+class BabiDataset:
     """The questions of a run.
 
     Args:
@@ -60,22 +60,22 @@ class Stories:
     """
 
     source: str
-    words: Words
+    words: WordVocabulary
     sizes: Sizes
     majority: float
     contents: Mapping[str, StoriesContent]
-    questions: Mapping[str, list[Asked]] = field(default_factory=dict)
+    questions: Mapping[str, list[QuestionExample]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, collection: Collection) -> Stories:
+    def of(cls, collection: Collection) -> BabiDataset:
         """Make the data of a new run of a collection that has all splits."""
         stories = collection.stories
-        questions = {split: list(asked_in(stories[split])) for split in SPLITS}
+        questions = {split: list(question_examples(stories[split])) for split in SPLITS}
         everything = [asked for split in SPLITS for asked in questions[split]]
         frequent = Counter(asked.answer for asked in questions["train"]).most_common(1)[0][1]
         return cls(
             collection.source,
-            Words.of(everything),
+            WordVocabulary.of(everything),
             Sizes.of(everything),
             frequent / len(questions["train"]),
             {split: StoriesContent.of(stories[split]) for split in SPLITS},
@@ -87,7 +87,7 @@ class Stories:
         found = {split: StoriesContent.of(collection.stories[split]) for split in splits}
         return [split for split, content in found.items() if content != self.contents[split]]
 
-    def reading(self, collection: Collection, splits: Iterable[str]) -> Stories:
+    def reading(self, collection: Collection, splits: Iterable[str]) -> BabiDataset:
         """Return the data with questions of a collection, in the words of this one.
 
         Stories may be longer than those of the run: no weight belongs to a place in a story.
@@ -97,7 +97,7 @@ class Stories:
                 that is longer than all of the run.
         """
         stories, source = collection.stories, collection.source
-        questions = {split: list(asked_in(stories[split])) for split in splits}
+        questions = {split: list(question_examples(stories[split])) for split in splits}
         sizes = self.sizes
         for split, asked in questions.items():
             place = f"{source}, {split} stories"
@@ -129,19 +129,19 @@ class Stories:
         }
 
     @classmethod
-    def from_json(cls, content: Any) -> Stories:
+    def from_json(cls, content: Any) -> BabiDataset:
         """Make the data, without questions, of what `to_json` gave.
 
         Raises:
             ConfigError: If it is something else.
         """
         try:
-            found = RememberedStories.model_validate(content)
+            found = BabiMetadata.model_validate(content)
         except (ValidationError, RecursionError) as error:
             raise ConfigError("this is not what a run remembers of its stories") from error
         return cls(
             source=found.source,
-            words=Words(tuple(found.words), tuple(found.answers)),
+            words=WordVocabulary(tuple(found.words), tuple(found.answers)),
             sizes=Sizes(**found.sizes.model_dump()),
             majority=found.majority,
             contents={
@@ -151,7 +151,7 @@ class Stories:
         )
 
 
-def _check_known(questions: Iterable[Asked], words: Words, place: str) -> None:
+def _check_known(questions: Iterable[QuestionExample], words: WordVocabulary, place: str) -> None:
     seen: set[str] = set()
     for asked in questions:
         words.answer_number(asked.answer, place)

@@ -11,11 +11,11 @@ from keras import tree
 
 from rumcli.config import Split
 from rumcli.tasks.babi.task import Babi
-from rumcli.tasks.babi.vocabulary import Asked
+from rumcli.tasks.babi.vocabulary import QuestionExample
 
 
 @dataclass(frozen=True)
-class Answered:
+class Prediction:
     """A question with its story and the model's answer.
 
     Attributes:
@@ -25,19 +25,19 @@ class Answered:
         attention: `[looks, S]` for the S statements of the story; None without attention.
     """
 
-    asked: Asked
+    asked: QuestionExample
     answer: str
     probability: float
     attention: np.ndarray | None
 
 
-def answer(task: Babi, model: keras.Model, split: Split) -> list[Answered]:
+def answer(task: Babi, model: keras.Model, split: Split) -> list[Prediction]:
     """Answer all questions of a split, in the order of the data."""
-    found: list[Answered] = []
+    found: list[Prediction] = []
     questions = iter(task.stories.questions[split])
     answers = task.stories.words.answers
     predict = task.with_attention(model)
-    for number in range(task.batches_in(split)):
+    for number in range(task.num_batches(split)):
         inputs, _ = task.evaluation_batch(split, number)
         # One array, or the scores and the attention.
         scores, *looked = tree.flatten(predict.predict_on_batch(inputs))
@@ -47,7 +47,7 @@ def answer(task: Babi, model: keras.Model, split: Split) -> list[Answered]:
             chances = np.exp(logits - logits.max())
             best = int(logits.argmax())
             found.append(
-                Answered(
+                Prediction(
                     asked,
                     answers[best],
                     float(chances[best] / chances.sum()),
@@ -57,7 +57,7 @@ def answer(task: Babi, model: keras.Model, split: Split) -> list[Answered]:
     return found
 
 
-def confusion(answered: list[Answered]) -> list[dict[str, Any]]:
+def confusion(answered: list[Prediction]) -> list[dict[str, Any]]:
     """Count the answers: for each right one that occurs, how often which one was given.
 
     Returns:
@@ -79,14 +79,14 @@ def confusion(answered: list[Answered]) -> list[dict[str, Any]]:
     ]
 
 
-def examples(answered: list[Answered], count: int) -> list[dict[str, Any]]:
+def examples(answered: list[Prediction], count: int) -> list[dict[str, Any]]:
     """Describe some questions: wrong answers first, in the order of the data."""
     wrong = [one for one in answered if one.answer != one.asked.answer]
     right = [one for one in answered if one.answer == one.asked.answer]
     return [_describe(one) for one in [*wrong, *right][:count]]
 
 
-def _describe(one: Answered) -> dict[str, Any]:
+def _describe(one: Prediction) -> dict[str, Any]:
     asked = one.asked
     return {
         "story": [

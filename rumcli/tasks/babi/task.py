@@ -16,13 +16,13 @@ import numpy as np
 from keras import ops
 
 from rumcli.config import BabiConfig, RunConfig, Split
-from rumcli.models.attention import Attention, Question, SentenceEncoder
-from rumcli.models.bucketed_rnn import Trimmed, lengths_for
-from rumcli.models.builders import compile_model, dropout, logits, numbered, recurrent, through
+from rumcli.models.attention import Attention, QuestionEncoder, SentenceEncoder
+from rumcli.models.bucketed_rnn import BucketedRNN, bucket_lengths
+from rumcli.models.builders import apply_layers, compile_model, dropout, logits, numbered, recurrent
 from rumcli.models.embedding import OneHotEmbedding
 from rumcli.tasks.babi import vectorize
-from rumcli.tasks.babi.bucket_sampler import Passes
-from rumcli.tasks.babi.dataset import Stories
+from rumcli.tasks.babi.bucket_sampler import BucketSampler
+from rumcli.tasks.babi.dataset import BabiDataset
 from rumcli.tasks.babi.task_names import name_of
 from rumcli.tasks.base import Batch, Task
 from rumcli.tasks.baseline import Reference
@@ -41,9 +41,9 @@ class Babi(Task):
 
     metric = "accuracy"
     monitor = "accuracy"
-    counted = "questions"
+    sample_unit = "questions"
 
-    def __init__(self, config: RunConfig, stories: Stories) -> None:
+    def __init__(self, config: RunConfig, stories: BabiDataset) -> None:
         super().__init__(config)
         self.stories = stories
         self._inputs = {split: self._arrays(split) for split in stories.questions}
@@ -53,7 +53,7 @@ class Babi(Task):
         }
         if Split.TRAIN in self._inputs:
             sizes = self._sizes(Split.TRAIN)
-            self._passes = Passes(sizes, config.train.batch_size, config.seed)
+            self._passes = BucketSampler(sizes, config.train.batch_size, config.seed)
 
     @property
     def reference(self) -> Reference:
@@ -61,7 +61,7 @@ class Babi(Task):
         return Reference("majority", baseline=self.stories.majority, solved=1.0)
 
     @property
-    def details(self) -> dict[str, Any]:
+    def summary_fields(self) -> dict[str, Any]:
         """The subtask, by number and by name, and whether words or sentences are its steps."""
         number = cast(int, self._task.subtask)
         return {"subtask": number, "subtask_name": name_of(number), "level": self._task.level}
@@ -72,7 +72,7 @@ class Babi(Task):
         return self.stories.source
 
     @property
-    def steps_per_pass(self) -> int:
+    def steps_per_epoch(self) -> int:
         """The number of batches of all training questions."""
         return self._passes.batches
 
@@ -80,17 +80,17 @@ class Babi(Task):
         """Make the batch of a training step."""
         return self._batch(Split.TRAIN, self._passes.batch(step))
 
-    def batches_in(self, split: Split) -> int:
+    def num_batches(self, split: Split) -> int:
         """Return the number of batches of an evaluation split."""
-        return -(-self.count_in(split) // _EVALUATION_BATCH)
+        return -(-self.num_samples(split) // _EVALUATION_BATCH)
 
     def evaluation_batch(self, split: Split, number: int) -> Batch:
         """Make one batch of an evaluation split, whose questions are in the order of the data."""
         start = number * _EVALUATION_BATCH
-        numbers = np.arange(start, min(start + _EVALUATION_BATCH, self.count_in(split)))
+        numbers = np.arange(start, min(start + _EVALUATION_BATCH, self.num_samples(split)))
         return self._batch(split, numbers)
 
-    def count_in(self, split: Split) -> int:
+    def num_samples(self, split: Split) -> int:
         """Return the number of questions of a split."""
         return len(self._answers[split])
 
@@ -98,13 +98,15 @@ class Babi(Task):
         """Make the compiled model, to logits `[B, A]`, A the number of answers."""
         inputs, value = self._by_words() if self._task.level == "words" else self._by_sentences()
         classes = len(self.stories.words.answers)
-        value = through(logits(self.config, classes, kernel_initializer="glorot_uniform"), value)
+        value = apply_layers(
+            logits(self.config, classes, kernel_initializer="glorot_uniform"), value
+        )
         model = keras.Model(inputs, value, name=self.config.task.name)
         metric = keras.metrics.SparseCategoricalAccuracy(name=self.metric)
         compile_model(model, self.config, [metric])
         return model
 
-    def spell(self, inputs: Any, row: int) -> list[str]:
+    def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Write the words, or the sentences; nothing for padding."""
         words = ("", *self.stories.words.words)
         if self._task.level == "words":
@@ -144,7 +146,7 @@ class Babi(Task):
                 asked_here = keras.layers.Dense(
                     self._task.embedding, name=numbered("asked", number)
                 )(value)
-            value = Question(name=numbered("question_beside", number))(vectors, asked_here)
+            value = QuestionEncoder(name=numbered("question_beside", number))(vectors, asked_here)
             value = self._over(cell, backwards=number % 2 == 0)(value, there)
             value = dropout(self.config, number)(value)
         units = self.config.cell.units
@@ -154,12 +156,12 @@ class Babi(Task):
         value, _ = look(memories, question, there)
         return {"sentences": sentences, "question": asked}, value
 
-    def _over(self, cell: keras.layers.RNN, backwards: bool = False) -> Trimmed:
+    def _over(self, cell: keras.layers.RNN, backwards: bool = False) -> BucketedRNN:
         known = [split for split in self.stories.questions if split == Split.TRAIN]
         sizes = [int(size) for split in known for size in self._sizes(split)]
         longest = self.stories.sizes
         most = longest.words if self._task.level == "words" else longest.sentences
-        return Trimmed(cell, lengths_for([*sizes, most]), backwards, name=cell.name)
+        return BucketedRNN(cell, bucket_lengths([*sizes, most]), backwards, name=cell.name)
 
     @property
     def _word_count(self) -> int:

@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from rumcli.tasks.babi.vocabulary import PADDING, Asked, Words
+from rumcli.tasks.babi.vocabulary import PADDING, QuestionExample, WordVocabulary
 
 _DTYPE = np.int16  # of what is kept; `vocabulary.MOST` sees to it that there are not as many words
 
@@ -30,7 +30,7 @@ class Sizes:
     sentence: int
 
     @classmethod
-    def of(cls, questions: Sequence[Asked]) -> Sizes:
+    def of(cls, questions: Sequence[QuestionExample]) -> Sizes:
         """Measure questions and the statements before them."""
         return cls(
             words=max(word_count(asked) for asked in questions),
@@ -44,12 +44,12 @@ class Sizes:
         return Sizes(*map(max, pairs))
 
 
-def word_count(asked: Asked) -> int:
+def word_count(asked: QuestionExample) -> int:
     """Return the number of words of a question and the statements before it."""
     return sum(map(len, asked.statements)) + len(asked.question)
 
 
-def answers(questions: Sequence[Asked], words: Words, place: str) -> np.ndarray:
+def answers(questions: Sequence[QuestionExample], words: WordVocabulary, place: str) -> np.ndarray:
     """Return the numbers `[N]` of the answers, int32.
 
     Raises:
@@ -58,7 +58,9 @@ def answers(questions: Sequence[Asked], words: Words, place: str) -> np.ndarray:
     return np.array([words.answer_number(asked.answer, place) for asked in questions], np.int32)
 
 
-def word_rows(questions: Sequence[Asked], words: Words, length: int, place: str) -> np.ndarray:
+def word_rows(
+    questions: Sequence[QuestionExample], words: WordVocabulary, length: int, place: str
+) -> np.ndarray:
     """Put the words of a story, then those of the question, into a row, at its end.
 
     Args:
@@ -81,7 +83,7 @@ def word_rows(questions: Sequence[Asked], words: Words, length: int, place: str)
 
 
 def sentence_tables(
-    questions: Sequence[Asked], words: Words, sizes: Sizes, place: str
+    questions: Sequence[QuestionExample], words: WordVocabulary, sizes: Sizes, place: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put each statement of a story into a row of a table, and the question into one of its own.
 

@@ -25,7 +25,7 @@ def tokenize(sentence: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionExample:
     """A question with the statements before it in its story, as tokens.
 
     Args:
@@ -45,7 +45,7 @@ class Asked:
     supporting: tuple[int, ...]
 
 
-def asked_in(stories: Iterable[Story]) -> Iterator[Asked]:
+def question_examples(stories: Iterable[Story]) -> Iterator[QuestionExample]:
     """Go through the questions of stories."""
     for number, story in enumerate(stories):
         statements: list[list[str]] = []
@@ -58,14 +58,16 @@ def asked_in(stories: Iterable[Story]) -> Iterator[Asked]:
                 yield _asked(line, statements, lines, number)
 
 
-def _asked(line: Question, statements: list[list[str]], lines: list[int], number: int) -> Asked:
-    return Asked(
+def _asked(
+    line: Question, statements: list[list[str]], lines: list[int], number: int
+) -> QuestionExample:
+    return QuestionExample(
         list(statements), tokenize(line.text), line.answer, number, list(lines), line.supporting
     )
 
 
 @dataclass(frozen=True)
-class Words:
+class WordVocabulary:
     """The words of a subtask, and its answers.
 
     Args:
@@ -77,7 +79,7 @@ class Words:
     answers: tuple[str, ...]
 
     @classmethod
-    def of(cls, questions: Iterable[Asked]) -> Words:
+    def of(cls, questions: Iterable[QuestionExample]) -> WordVocabulary:
         """Collect what occurs in questions and the statements before them.
 
         Raises:

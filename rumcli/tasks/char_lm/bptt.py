@@ -14,7 +14,7 @@ from rumcli.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
+class BPTTWindows:
     """A text as S parallel streams, cut into windows of L steps.
 
     Window n + 1 of a stream goes on where window n of it ended, so that a recurrent state can be
@@ -31,7 +31,7 @@ class Windows:
     length: int
 
     @property
-    def windows_per_pass(self) -> int:
+    def windows_per_epoch(self) -> int:
         """The number of training windows in one pass over the text, at least 1.
 
         Raises:
@@ -58,7 +58,7 @@ class Windows:
         Raises:
             ConfigError: If the text does not fill one window of every stream.
         """
-        first = number % self.windows_per_pass * self.length
+        first = number % self.windows_per_epoch * self.length
         starts = np.arange(self.streams) * self._training_targets + first
         block = self.text[starts[:, None] + np.arange(self.length + 1)].astype(np.int32, copy=False)
         return block[:, :-1], block[:, 1:]

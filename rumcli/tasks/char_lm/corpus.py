@@ -102,7 +102,7 @@ def _read_file(path: Path) -> Corpus:
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class CharVocabulary:
     """The classes of a character model.
 
     Args:
@@ -119,7 +119,7 @@ class Vocabulary:
         return len(self.symbols) + self.has_unknown
 
     @classmethod
-    def of(cls, text: np.ndarray, unknown_below: int | None) -> Vocabulary:
+    def of(cls, text: np.ndarray, unknown_below: int | None) -> CharVocabulary:
         """Make the vocabulary of a training text.
 
         Args:
@@ -174,7 +174,7 @@ class Vocabulary:
         return {"symbols": list(self.symbols), "has_unknown": self.has_unknown}
 
     @classmethod
-    def from_json(cls, content: Any) -> Vocabulary:
+    def from_json(cls, content: Any) -> CharVocabulary:
         """Make a vocabulary of what `to_json` gave.
 
         Raises:

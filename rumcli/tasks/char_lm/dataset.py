@@ -18,8 +18,8 @@ from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
 from rumcli.tasks.char_lm import corpus as corpora
 from rumcli.tasks.char_lm import penn_treebank
-from rumcli.tasks.char_lm.corpus import Corpus, Vocabulary
-from rumcli.tasks.dataset_metadata import RememberedText
+from rumcli.tasks.char_lm.corpus import CharVocabulary, Corpus
+from rumcli.tasks.dataset_metadata import CharMetadata
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Content:
 
 
 @dataclass(frozen=True, eq=False)
-class Text:
+class CharDataset:
     """A text as a model of its characters takes it.
 
     Args:
@@ -48,13 +48,13 @@ class Text:
     """
 
     source: str
-    vocabulary: Vocabulary
+    vocabulary: CharVocabulary
     unigram_entropy: float
     contents: Mapping[str, Content]
     classes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, corpus: Corpus, unknown_below: int | str | None) -> Text:
+    def of(cls, corpus: Corpus, unknown_below: int | str | None) -> CharDataset:
         """Make the text of a new run.
 
         Args:
@@ -69,7 +69,7 @@ class Text:
         contents = {split: Content.of(corpus, split) for split in SPLITS}
         if not isinstance(unknown_below, int | None):
             unknown_below = None if is_penn_treebank(contents) else 1
-        vocabulary = Vocabulary.of(corpus.train, unknown_below)
+        vocabulary = CharVocabulary.of(corpus.train, unknown_below)
         classes = _encode(vocabulary, corpus, SPLITS)
         entropy = corpora.unigram_entropy(classes["train"], vocabulary.size)
         if entropy == 0:
@@ -87,7 +87,7 @@ class Text:
         """Return those of the splits that are not what they were."""
         return [split for split in splits if Content.of(corpus, split) != self.contents[split]]
 
-    def reading(self, corpus: Corpus, splits: Iterable[str]) -> Text:
+    def reading(self, corpus: Corpus, splits: Iterable[str]) -> CharDataset:
         """Return the text with the classes of splits of `corpus`, in the vocabulary of this one.
 
         Raises:
@@ -107,20 +107,20 @@ class Text:
         }
 
     @classmethod
-    def from_json(cls, content: Any) -> Text:
+    def from_json(cls, content: Any) -> CharDataset:
         """Make a text without classes of what `to_json` gave.
 
         Raises:
             ConfigError: If it is something else.
         """
         try:
-            found = RememberedText.model_validate(content)
+            found = CharMetadata.model_validate(content)
         except (ValidationError, RecursionError) as error:
             raise ConfigError("this is not what a run remembers of its text") from error
         names = {"symbols", "has_unknown"}
         return cls(
             source=found.source,
-            vocabulary=Vocabulary.from_json(found.model_dump(include=names)),
+            vocabulary=CharVocabulary.from_json(found.model_dump(include=names)),
             unigram_entropy=found.unigram_entropy,
             contents={
                 split: Content(**content) for split, content in found.splits.model_dump().items()
@@ -134,7 +134,9 @@ def is_penn_treebank(contents: Mapping[str, Content]) -> bool:
     return [contents[split] for split in SPLITS] == known
 
 
-def _encode(vocabulary: Vocabulary, corpus: Corpus, splits: Iterable[str]) -> dict[str, np.ndarray]:
+def _encode(
+    vocabulary: CharVocabulary, corpus: Corpus, splits: Iterable[str]
+) -> dict[str, np.ndarray]:
     return {
         split: vocabulary.encode(corpus.split(split), f"{corpus.source}, {split} text")
         for split in splits

@@ -14,14 +14,14 @@ import keras
 import numpy as np
 
 from rumcli.config import CharactersConfig, RunConfig, Split
-from rumcli.models.builders import compile_model, dropout, logits, recurrent, through
+from rumcli.models.builders import apply_layers, compile_model, dropout, logits, recurrent
 from rumcli.models.embedding import OneHotEmbedding
-from rumcli.models.explicit_state_rnn import Continued
-from rumcli.models.stateful_rnn import Carried
+from rumcli.models.explicit_state_rnn import ExplicitStateRNN
+from rumcli.models.stateful_rnn import StatefulRNN
 from rumcli.tasks.base import Batch, Task
 from rumcli.tasks.baseline import Reference
-from rumcli.tasks.char_lm.bptt import Windows
-from rumcli.tasks.char_lm.dataset import Text
+from rumcli.tasks.char_lm.bptt import BPTTWindows
+from rumcli.tasks.char_lm.dataset import CharDataset
 
 # The test text of Penn Treebank by FS-RUM-2, in bits per character: arXiv:1710.09537.
 _PUBLISHED = 1.189
@@ -29,7 +29,7 @@ _LARGEST_EXPONENT = 700.0  # of e, in a float
 _AFTER = "_after"  # ends the name of a state that comes out of a model for inference
 
 
-class Characters(Task):
+class CharLM(Task):
     """Loss: mean cross-entropy of a character, in nats.
 
     Args:
@@ -39,13 +39,13 @@ class Characters(Task):
 
     metric = "bits_per_character"
     monitor = "bits_per_character"
-    counted = "characters"
+    sample_unit = "characters"
 
-    def __init__(self, config: RunConfig, text: Text) -> None:
+    def __init__(self, config: RunConfig, text: CharDataset) -> None:
         super().__init__(config)
         self.text = text
         self._windows = {
-            split: Windows(
+            split: BPTTWindows(
                 classes,
                 config.train.batch_size if split == Split.TRAIN else self._task.evaluation_streams,
                 self._task.length,
@@ -65,16 +65,16 @@ class Characters(Task):
         return self.text.source
 
     @property
-    def steps_per_pass(self) -> int:
+    def steps_per_epoch(self) -> int:
         """The number of windows in the training text."""
-        return self._windows[Split.TRAIN].windows_per_pass
+        return self._windows[Split.TRAIN].windows_per_epoch
 
     def training_batch(self, step: int) -> Batch:
         """Make the next window of every stream; after the last come the first ones again."""
         symbols, targets = self._windows[Split.TRAIN].training_window(step)
-        return self._inputs(symbols, step % self.steps_per_pass == 0), targets
+        return self._inputs(symbols, step % self.steps_per_epoch == 0), targets
 
-    def batches_in(self, split: Split) -> int:
+    def num_batches(self, split: Split) -> int:
         """Return the number of windows of an evaluation split."""
         return self._windows[split].evaluation_windows
 
@@ -85,20 +85,20 @@ class Characters(Task):
         over all places of all windows, which Keras takes, is the mean over the characters.
         """
         symbols, targets, there = self._windows[split].evaluation_window(number)
-        places = self.batches_in(split) * there.size
-        weights = there * np.float32(places / self.count_in(split))
+        places = self.num_batches(split) * there.size
+        weights = there * np.float32(places / self.num_samples(split))
         return self._inputs(symbols, number == 0), targets, weights
 
-    def count_in(self, split: Split) -> int:
+    def num_samples(self, split: Split) -> int:
         """Return the number of characters that are predicted: all but the first."""
         return len(self.text.classes[split]) - 1
 
-    def spell(self, inputs: Any, row: int) -> list[str]:
+    def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Write the characters; a byte that is none by itself becomes U+FFFD."""
         decode = self.text.vocabulary.decode
         return [decode([number]).decode(errors="replace") for number in inputs["symbols"][row]]
 
-    def complete(self, measured: Mapping[str, float]) -> dict[str, float]:
+    def derive_metrics(self, measured: Mapping[str, float]) -> dict[str, float]:
         """Add bits per character and perplexity."""
         found = dict(measured)
         for prefix in ("", "val_"):
@@ -120,9 +120,9 @@ class Characters(Task):
         value = dropout(self.config, 1)(value)
         for number, cell in enumerate(recurrent(self.config, True, return_state=True), 1):
             streams = (self.config.train.batch_size, task.evaluation_streams)
-            value = Carried(cell, *streams, name=cell.name)(value, begins)
+            value = StatefulRNN(cell, *streams, name=cell.name)(value, begins)
             value = dropout(self.config, number + 1)(value)
-        value = through(logits(self.config, size, kernel_initializer="orthogonal"), value)
+        value = apply_layers(logits(self.config, size, kernel_initializer="orthogonal"), value)
         model = keras.Model(
             {"symbols": symbols, "begins": begins}, value, name=self.config.task.name
         )
@@ -139,9 +139,9 @@ class Characters(Task):
         begins = keras.Input((), name="begins")
         inputs, outputs, value = {"symbols": symbols, "begins": begins}, {}, symbols
         for layer in model.layers:
-            if isinstance(layer, Carried):
+            if isinstance(layer, StatefulRNN):
                 states = _state_inputs(layer)
-                value, *after = Continued(layer.layer, name=layer.name)(
+                value, *after = ExplicitStateRNN(layer.layer, name=layer.name)(
                     value, begins, list(states.values())
                 )
                 inputs.update(states)
@@ -176,7 +176,7 @@ class Characters(Task):
         return cast(CharactersConfig, self.config.task)
 
 
-def _state_inputs(carried: Carried) -> dict[str, Any]:
+def _state_inputs(carried: StatefulRNN) -> dict[str, Any]:
     """Make an input for each state of a layer, by name: `cell_state_1`, `cell_state_2`."""
     states = carried.layer.get_initial_state(1)
     return {

@@ -40,7 +40,7 @@ class Copying(ExampleTask):
         }
         return sizes.get(split)
 
-    def spell(self, inputs: Any, row: int) -> list[str]:
+    def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Write digits for the symbols, a dot for a blank, and an arrow for the marker."""
         others = {copying_data.BLANK: "·", copying_data.MARKER: "→"}
         return [others.get(int(symbol), str(symbol)) for symbol in inputs[row]]

@@ -37,7 +37,7 @@ class Recall(ExampleTask):
             Split.TEST: self._task.test_examples,
         }[split]
 
-    def spell(self, inputs: Any, row: int) -> list[str]:
+    def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Write the keys as k1, k2 and so on, their values as digits, and a dot for a blank."""
         keys = self._task.delay // 2
 

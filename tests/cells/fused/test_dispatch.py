@@ -141,8 +141,8 @@ def test_second_order_gradients_are_refused_in_words():
 
 
 class Doubled(RUMCell):
-    def project(self, inputs, draws=()):
-        return super().project(2.0 * inputs)
+    def precompute_inputs(self, inputs, draws=()):
+        return super().precompute_inputs(2.0 * inputs)
 
 
 class OfDoubled(RUM):

@@ -25,7 +25,7 @@ def draw(*shape):
 
 def forwards():
     """Return statistics that compute whatever they are asked for."""
-    return primitives.Statistics(COLUMNS, [])
+    return primitives.RecomputeCache(COLUMNS, [])
 
 
 def gradient_of(function, x, cotangent):
@@ -49,10 +49,10 @@ def test_nothing_has_no_length():
 
 
 def test_a_statistic_is_computed_once_and_then_looked_up():
-    first = primitives.Statistics(COLUMNS, ["one", "two"])
+    first = primitives.RecomputeCache(COLUMNS, ["one", "two"])
     one = first("one", lambda: tf.constant([[1.0, 2.0]]))
     first("two", lambda: 3.0 * one)
-    again = primitives.Statistics(COLUMNS, ["one", "two"], first.joined())
+    again = primitives.RecomputeCache(COLUMNS, ["one", "two"], first.joined())
     np.testing.assert_array_equal(again("two", lambda: pytest.fail("computed")), [[3.0, 6.0]])
 
 

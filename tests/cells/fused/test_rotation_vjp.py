@@ -10,7 +10,7 @@ if BACKEND == "tensorflow":
 
     from rumcli.cells.fused import rotation_vjp
     from rumcli.cells.fused.column_layout import COLUMNS
-    from rumcli.cells.fused.primitives import Statistics
+    from rumcli.cells.fused.primitives import RecomputeCache
     from rumcli.cells.ops import rotation
 
 pytestmark = needs_tensorflow
@@ -25,7 +25,9 @@ def draw(seed, *shape):
 def turn_of(x, y, hidden_state):
     """Return the rotation from x to y as the kernels have it, of columns."""
     a, b = (v / tf.norm(v, axis=0, keepdims=True) for v in (x, y))
-    return rotation_vjp.make_turn(COLUMNS, a, b, True, hidden_state, Statistics(COLUMNS, []))
+    return rotation_vjp.make_rotation(
+        COLUMNS, a, b, True, hidden_state, RecomputeCache(COLUMNS, [])
+    )
 
 
 def matrices(x, y):

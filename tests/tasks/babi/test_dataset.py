@@ -2,7 +2,7 @@ import pytest
 
 from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
-from rumcli.tasks.babi.dataset import Collection, Stories
+from rumcli.tasks.babi.dataset import BabiDataset, Collection
 from rumcli.tasks.babi.story import Statement, Story
 from tests import babi
 
@@ -14,7 +14,7 @@ def collection():
 
 
 def test_words_and_answers_cover_all_splits(collection):
-    stories = Stories.of(collection)
+    stories = BabiDataset.of(collection)
     assert stories.words.answers == ("garden", "kitchen")
     assert "sandra" in stories.words.words
     assert {split: len(asked) for split, asked in stories.questions.items()} == {
@@ -25,14 +25,14 @@ def test_words_and_answers_cover_all_splits(collection):
 
 
 def test_the_majority_is_the_share_of_the_most_frequent_answer_of_training(collection):
-    stories = Stories.of(collection)
+    stories = BabiDataset.of(collection)
     given = [asked.answer for asked in stories.questions["train"]]
     assert stories.majority == max(map(given.count, set(given))) / len(given)
 
 
 def test_metadata_are_restored_without_the_questions(collection):
-    stories = Stories.of(collection)
-    again = Stories.from_json(stories.to_json())
+    stories = BabiDataset.of(collection)
+    again = BabiDataset.from_json(stories.to_json())
     assert (again.words, again.sizes, again.majority) == (
         stories.words,
         stories.sizes,
@@ -58,36 +58,36 @@ def test_metadata_are_restored_without_the_questions(collection):
 def test_invalid_sizes_and_words_are_rejected(change):
     collection = Collection("x", {split: babi.make_stories(4) for split in SPLITS})
     with pytest.raises(ConfigError, match="not what a run remembers"):
-        Stories.from_json({**Stories.of(collection).to_json(), **change})
+        BabiDataset.from_json({**BabiDataset.of(collection).to_json(), **change})
 
 
 @pytest.mark.parametrize("content", [None, [], {}, {"words": 3}], ids=str)
 def test_invalid_metadata_are_rejected(content):
     with pytest.raises(ConfigError, match="not what a run remembers"):
-        Stories.from_json(content)
+        BabiDataset.from_json(content)
 
 
 def test_a_split_that_has_changed_is_named(collection):
-    stories = Stories.of(collection)
+    stories = BabiDataset.of(collection)
     other = Collection("there", {**collection.stories, "test": babi.make_stories(5, seed=1)})
     assert stories.changed(other, SPLITS) == ["test"]
 
 
 def test_other_stories_are_read_in_the_vocabulary_of_the_run(collection):
-    stories = Stories.of(collection)
+    stories = BabiDataset.of(collection)
     other = stories.reading(Collection("there", {"test": babi.make_stories(3, seed=1)}), ["test"])
     assert other.words == stories.words
     assert list(other.questions) == ["test"]
 
 
 def test_unreadable_stories_are_reported(collection):
-    few = Stories.of(Collection("here", dict.fromkeys(SPLITS, babi.make_stories(1))))
+    few = BabiDataset.of(Collection("here", dict.fromkeys(SPLITS, babi.make_stories(1))))
     with pytest.raises(ConfigError, match="there, test stories: the word 'sandra'"):
         few.reading(Collection("there", {"test": babi.make_stories(3)}), ["test"])
 
 
 def test_a_story_may_be_longer_than_those_of_the_run_but_no_sentence(collection):
-    stories = Stories.of(collection)
+    stories = BabiDataset.of(collection)
     story = babi.make_stories(1)[0]
     longer = Story((*story.lines[:1] * 9, *story.lines))
     found = stories.reading(Collection("there", {"test": [longer]}), ["test"])

@@ -5,7 +5,7 @@ import pytest
 from rumcli import config
 from rumcli.config import Split
 from rumcli.tasks import registry
-from rumcli.tasks.babi.dataset import Collection, Stories
+from rumcli.tasks.babi.dataset import BabiDataset, Collection
 from tests import babi
 
 LEVELS = ("words", "sentences")
@@ -22,19 +22,19 @@ def make_task(level="words", *settings):
     run = config.build(None, settings, chosen)
     made = babi.make_stories(40)
     parts = {"train": made[:24], "validation": made[24:32], "test": made[32:]}
-    return registry.make(run, Stories.of(Collection("here", parts)))
+    return registry.make(run, BabiDataset.of(Collection("here", parts)))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_an_evaluation_has_every_question_once(level):
     task = make_task(level)
-    batches = [task.evaluation_batch(Split.TEST, n) for n in range(task.batches_in(Split.TEST))]
+    batches = [task.evaluation_batch(Split.TEST, n) for n in range(task.num_batches(Split.TEST))]
     answers = np.concatenate([targets for _, targets in batches])
     words = task.stories.words
     assert [words.answers[number] for number in answers] == [
         asked.answer for asked in task.stories.questions["test"]
     ]
-    assert task.count_in(Split.TEST) == 16
+    assert task.num_samples(Split.TEST) == 16
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -86,12 +86,12 @@ def test_baseline_is_the_majority():
     task = make_task()
     assert task.reference.label == "majority"
     assert task.reference.baseline == task.stories.majority
-    assert task.steps_per_pass == 6
+    assert task.steps_per_epoch == 6
 
 
 def test_data_of_another_task_are_rejected():
     run = config.build(None, [], {("task", "name"): "copying"})
-    with pytest.raises(ValueError, match="material"):
+    with pytest.raises(ValueError, match="dataset"):
         registry.make(run, make_task().stories)
-    with pytest.raises(ValueError, match="material"):
+    with pytest.raises(ValueError, match="dataset"):
         registry.make(config.build(None, [], {("task", "name"): "babi"}), None)

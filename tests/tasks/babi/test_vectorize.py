@@ -2,12 +2,12 @@ import pytest
 
 from rumcli.errors import ConfigError
 from rumcli.tasks.babi import vectorize
-from rumcli.tasks.babi.vocabulary import Words, asked_in
+from rumcli.tasks.babi.vocabulary import WordVocabulary, question_examples
 
 from .test_vocabulary import STORY
 
-QUESTIONS = list(asked_in([STORY]))
-WORDS = Words.of(QUESTIONS)
+QUESTIONS = list(question_examples([STORY]))
+WORDS = WordVocabulary.of(QUESTIONS)
 SIZES = vectorize.Sizes.of(QUESTIONS)
 
 
@@ -43,7 +43,7 @@ def test_answers_are_classes():
 
 
 def test_unknown_word_is_reported():
-    others = Words(("mary",), ("garden",))
+    others = WordVocabulary(("mary",), ("garden",))
     with pytest.raises(ConfigError, match="here: the word 'got'"):
         vectorize.word_rows(QUESTIONS, others, 30, "here")
     with pytest.raises(ConfigError, match="here: the answer 'milk,football'"):

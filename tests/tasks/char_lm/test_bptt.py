@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rumcli.errors import ConfigError
-from rumcli.tasks.char_lm.bptt import Windows
+from rumcli.tasks.char_lm.bptt import BPTTWindows
 
 sizes = st.integers(1, 12)
 
 
 def numbered(length, streams, steps):
     """Make windows over a text in which every character is its own place."""
-    return Windows(np.arange(length, dtype=np.int32), streams, steps)
+    return BPTTWindows(np.arange(length, dtype=np.int32), streams, steps)
 
 
 @given(streams=sizes, steps=sizes, windows=sizes, data=st.data())
@@ -19,7 +19,7 @@ def test_training_windows_of_a_stream_are_consecutive_text(streams, steps, windo
     per_stream = windows * steps + data.draw(st.integers(0, steps - 1))
     length = streams * per_stream + 1 + data.draw(st.integers(0, streams - 1))
     text = numbered(length, streams, steps)
-    assert text.windows_per_pass == windows
+    assert text.windows_per_epoch == windows
     inputs = np.concatenate([text.training_window(n)[0] for n in range(windows)], axis=1)
     starts = np.arange(streams) * ((length - 1) // streams)
     assert np.array_equal(inputs, starts[:, None] + np.arange(windows * steps))
@@ -36,7 +36,7 @@ def test_a_training_target_is_the_character_after(streams, steps, length, number
 @given(streams=sizes, steps=sizes, length=st.integers(150, 400))
 def test_no_target_is_trained_on_twice_in_an_epoch(streams, steps, length):
     text = numbered(length, streams, steps)
-    targets = [text.training_window(n)[1].ravel() for n in range(text.windows_per_pass)]
+    targets = [text.training_window(n)[1].ravel() for n in range(text.windows_per_epoch)]
     targets = np.concatenate(targets)
     assert len(np.unique(targets)) == len(targets)
     assert length - 1 - len(targets) < streams * steps  # the skipped symbols
@@ -44,8 +44,8 @@ def test_no_target_is_trained_on_twice_in_an_epoch(streams, steps, length):
 
 def test_after_the_last_training_window_comes_the_first():
     text = numbered(100, 3, 5)
-    for number in range(text.windows_per_pass):
-        again = text.training_window(number + 7 * text.windows_per_pass)
+    for number in range(text.windows_per_epoch):
+        again = text.training_window(number + 7 * text.windows_per_epoch)
         assert np.array_equal(text.training_window(number), again)
 
 
@@ -67,7 +67,7 @@ def test_evaluation_scores_every_character_but_the_first_once(streams, steps, le
 
 @given(streams=sizes, steps=sizes, content=st.binary(min_size=2, max_size=400))
 def test_evaluation_streams_are_the_text_in_order_with_pads_at_their_ends(streams, steps, content):
-    text = Windows(np.frombuffer(content, dtype=np.uint8), streams, steps)
+    text = BPTTWindows(np.frombuffer(content, dtype=np.uint8), streams, steps)
     windows = [text.evaluation_window(n) for n in range(text.evaluation_windows)]
     targets, weights = (np.concatenate([w[i] for w in windows], axis=1) for i in (1, 2))
     assert (np.diff(weights, axis=1) <= 0).all()
@@ -76,7 +76,7 @@ def test_evaluation_streams_are_the_text_in_order_with_pads_at_their_ends(stream
 
 def test_a_text_that_fills_one_window_of_every_stream_is_long_enough():
     text = numbered(128 * 150 + 1, 128, 150)
-    assert text.windows_per_pass == 1
+    assert text.windows_per_epoch == 1
     assert text.training_window(0)[1][-1, -1] == 128 * 150
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rumcli.errors import ConfigError
 from rumcli.tasks.char_lm import corpus, text_files
-from rumcli.tasks.char_lm.corpus import Vocabulary, unigram_entropy
+from rumcli.tasks.char_lm.corpus import CharVocabulary, unigram_entropy
 from tests.assertions import assert_error
 from tests.directories import write_files
 from tests.marks import needs_pipes
@@ -214,7 +214,7 @@ def test_penn_treebank_has_fifty_symbols_and_its_published_sizes():
     text = corpus.read(PTB)
     sizes = {split: len(text.split(split)) for split in ("train", "validation", "test")}
     assert sizes == {"train": 5_101_618, "validation": 399_782, "test": 449_945}
-    vocabulary = Vocabulary.of(text.train, None)
+    vocabulary = CharVocabulary.of(text.train, None)
     assert vocabulary.size == 50
     classes = vocabulary.encode(text.test, "test")
     assert vocabulary.decode(classes) == text.test.tobytes()
@@ -226,7 +226,7 @@ def test_penn_treebank_has_fifty_symbols_and_its_published_sizes():
 @given(content=texts)
 def test_a_text_comes_back_from_its_classes(content):
     text = as_array(content)
-    vocabulary = Vocabulary.of(text, None)
+    vocabulary = CharVocabulary.of(text, None)
     classes = vocabulary.encode(text, "text")
     assert classes.dtype == np.int32
     assert set(classes) == set(range(vocabulary.size))
@@ -235,7 +235,7 @@ def test_a_text_comes_back_from_its_classes(content):
 
 @given(content=texts)
 def test_classes_are_in_the_order_of_the_bytes(content):
-    vocabulary = Vocabulary.of(as_array(content), None)
+    vocabulary = CharVocabulary.of(as_array(content), None)
     assert list(vocabulary.symbols) == sorted(set(content))
 
 
@@ -244,7 +244,7 @@ def test_rare_bytes_are_read_as_the_unknown_symbol(content, below):
     kept = {byte for byte in content if content.count(byte) >= below}
     if not kept:
         return
-    vocabulary = Vocabulary.of(as_array(content), below)
+    vocabulary = CharVocabulary.of(as_array(content), below)
     classes = vocabulary.encode(as_array(content), "text")
     assert set(vocabulary.symbols) == kept
     assert vocabulary.size == len(kept) + 1
@@ -256,7 +256,7 @@ def test_rare_bytes_are_read_as_the_unknown_symbol(content, below):
 
 def test_a_vocabulary_of_nothing_but_the_unknown_symbol_is_an_error():
     with pytest.raises(ConfigError, match=r"no byte .* occurs 4 times.*; choose at most 3"):
-        Vocabulary.of(as_array(b"aaabb"), 4)
+        CharVocabulary.of(as_array(b"aaabb"), 4)
 
 
 @pytest.mark.parametrize(
@@ -266,20 +266,20 @@ def test_a_vocabulary_of_nothing_but_the_unknown_symbol_is_an_error():
 def test_an_unseen_byte_is_named_with_its_offset(byte, shown):
     # Given one far behind, and a second that doesn't count
     text = as_array(b"ab" * 10**6 + byte + b"q")
-    vocabulary = Vocabulary.of(as_array(b"ab"), None)
+    vocabulary = CharVocabulary.of(as_array(b"ab"), None)
     with pytest.raises(ConfigError, match=rf"^test.txt: the byte {shown} at offset 2,000,000 does"):
         vocabulary.encode(text, "test.txt")
 
 
 def test_unseen_byte_is_encoded_as_the_unknown_symbol():
-    vocabulary = Vocabulary.of(as_array(b"ab"), 1)
+    vocabulary = CharVocabulary.of(as_array(b"ab"), 1)
     assert vocabulary.encode(as_array(b"abz"), "test").tolist() == [0, 1, 2]
 
 
 @given(content=texts, below=st.none() | st.just(1))
 def test_a_vocabulary_comes_back_from_json(content, below):
-    vocabulary = Vocabulary.of(as_array(content), below)
-    assert Vocabulary.from_json(json.loads(json.dumps(vocabulary.to_json()))) == vocabulary
+    vocabulary = CharVocabulary.of(as_array(content), below)
+    assert CharVocabulary.from_json(json.loads(json.dumps(vocabulary.to_json()))) == vocabulary
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_a_vocabulary_comes_back_from_json(content, below):
 )
 def test_invalid_json_vocabulary_is_rejected(content):
     with pytest.raises(ConfigError, match="this is no vocabulary; expected 'symbols'"):
-        Vocabulary.from_json(content)
+        CharVocabulary.from_json(content)
 
 
 # Entropy

@@ -16,7 +16,7 @@ def characters(text, cell="rum", settings=(), **flags):
 
 
 def evaluated(task, model, split=Split.TEST):
-    batches = [task.evaluation_batch(split, number) for number in range(task.batches_in(split))]
+    batches = [task.evaluation_batch(split, number) for number in range(task.num_batches(split))]
     return model.evaluate((batch for batch in batches), steps=len(batches), verbose=0)
 
 
@@ -29,28 +29,28 @@ def test_evaluation_is_the_mean_over_all_characters_for_any_window(text):
     whole = characters(text, settings=["task.length=60"])
     long = whole.model()
     long.set_weights(model.get_weights())
-    assert whole.batches_in(Split.TEST) == 1
+    assert whole.num_batches(Split.TEST) == 1
     inputs, targets, weights = whole.evaluation_batch(Split.TEST, 0)
     logits = keras.ops.convert_to_numpy(long(inputs)).astype("float64")
     surprise = (
         np.log(np.exp(logits).sum(-1)) - np.take_along_axis(logits, targets[..., None], -1)[..., 0]
     )
     # then the loss is the same to float32's rounding, and nothing was left out.
-    assert (weights > 0).sum() == task.count_in(Split.TEST) == 156
+    assert (weights > 0).sum() == task.num_samples(Split.TEST) == 156
     assert loss == pytest.approx(surprise[weights > 0].mean(), rel=1e-5)
 
 
 def test_bits_and_perplexity_follow_from_the_loss(text):
-    found = characters(text).complete({"loss": 1.5, "val_loss": 3.0})
+    found = characters(text).derive_metrics({"loss": 1.5, "val_loss": 3.0})
     assert found["bits_per_character"] == 1.5 / math.log(2)
     assert found["perplexity"] == math.exp(1.5)
     assert found["val_bits_per_character"] == 3.0 / math.log(2)
-    assert math.isfinite(characters(text).complete({"loss": 1e9})["perplexity"])
+    assert math.isfinite(characters(text).derive_metrics({"loss": 1e9})["perplexity"])
 
 
 def test_stream_begins_in_the_first_window_of_an_epoch_and_an_evaluation(text):
     task = characters(text)
-    assert task.steps_per_pass == 14  # 700 characters in 8 streams, in windows of 6
+    assert task.steps_per_epoch == 14  # 700 characters in 8 streams, in windows of 6
     begins = [task.training_batch(step)[0]["begins"] for step in range(29)]
     assert [step for step, flags in enumerate(begins) if flags.any()] == [0, 14, 28]
     assert begins[0].all()

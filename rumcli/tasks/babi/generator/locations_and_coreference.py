@@ -7,11 +7,11 @@ import random
 from rumcli.tasks.babi.generator import templates
 from rumcli.tasks.babi.generator.random_choice import pick, pick_other
 from rumcli.tasks.babi.generator.simulator import PEOPLE, PLACES
-from rumcli.tasks.babi.generator.story_builder import Teller
+from rumcli.tasks.babi.generator.story_builder import StoryBuilder
 from rumcli.tasks.babi.story import Question, Story
 
 
-class _Mover(Teller[str]):
+class _Mover(StoryBuilder[str]):
     """Tells who moved; what was said last are names, two of them for a statement about two people.
 
     Args:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rumcli.tasks.babi.generator import templates
 from rumcli.tasks.babi.generator.random_choice import pick, pick_other
 from rumcli.tasks.babi.generator.simulator import PEOPLE, PLACES, TOWN, TOWNSPEOPLE
-from rumcli.tasks.babi.generator.story_builder import Teller
+from rumcli.tasks.babi.generator.story_builder import StoryBuilder
 from rumcli.tasks.babi.story import Question, Story
 
 
@@ -31,7 +31,7 @@ class _Report:
     possible: tuple[str, ...] = ()
 
 
-class _Reporter(Teller[str]):
+class _Reporter(StoryBuilder[str]):
     """Tells of people; what was said last are their names."""
 
     def __init__(

@@ -7,19 +7,19 @@ from typing import NamedTuple
 
 from rumcli.tasks.babi.generator import templates
 from rumcli.tasks.babi.generator.random_choice import pick, pick_other
-from rumcli.tasks.babi.generator.simulator import GIVERS, PEOPLE, PLACES, Deed, Event, World
-from rumcli.tasks.babi.generator.story_builder import Teller
+from rumcli.tasks.babi.generator.simulator import GIVERS, PEOPLE, PLACES, Action, Event, World
+from rumcli.tasks.babi.generator.story_builder import StoryBuilder
 from rumcli.tasks.babi.story import Question, Statement, Story
 
 
-class Told(NamedTuple):
+class ReportedEvent(NamedTuple):
     """An event, and the number of the line that tells it."""
 
     line: int
     event: Event
 
 
-class WorldTeller(Teller[Told]):
+class WorldStoryBuilder(StoryBuilder[ReportedEvent]):
     """Tells what happens in a world.
 
     Args:
@@ -39,38 +39,38 @@ class WorldTeller(Teller[Told]):
 
     def tell(self) -> None:
         """Let something happen in the world, and say it."""
-        told = Told(self.next_line, self.world.happen())
+        told = ReportedEvent(self.next_line, self.world.happen())
         self.recent.append(told)
         self.note(told)
         self.say(self.wordings(told.event))
 
-    def note(self, told: Told) -> None:
+    def note(self, told: ReportedEvent) -> None:
         """Remember what a later question may need."""
 
     def wordings(self, event: Event) -> tuple[Statement, ...]:
         """Return the statements that tell an event."""
-        if event.deed is Deed.MOVE:
+        if event.deed is Action.MOVE:
             return templates.moved(event.person, event.what)
-        if event.deed is Deed.GET:
+        if event.deed is Action.GET:
             return templates.got(event.person, event.what)
-        if event.deed is Deed.DROP:
+        if event.deed is Action.DROP:
             return templates.dropped(event.person, event.what)
         return templates.gave(event.person, event.what, event.receiver)
 
 
-class _PlaceAsker(WorldTeller):
+class _PlaceAsker(WorldStoryBuilder):
     """Asks whether someone who moved lately is in a place."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
         self._moved: dict[str, int] = {}
 
-    def note(self, told: Told) -> None:
-        if told.event.deed is Deed.MOVE:
+    def note(self, told: ReportedEvent) -> None:
+        if told.event.deed is Action.MOVE:
             self._moved[told.event.person] = told.line
 
     def ask(self) -> Question | None:
-        moves = [told for told in self.recent if told.event.deed is Deed.MOVE]
+        moves = [told for told in self.recent if told.event.deed is Action.MOVE]
         if not moves:
             return None
         person = pick(self.rng, moves).event.person
@@ -80,22 +80,22 @@ class _PlaceAsker(WorldTeller):
         return Question(f"Is {person} in the {place}?", answer, (self._moved[person],))
 
 
-class _Counter(WorldTeller):
+class _Counter(WorldStoryBuilder):
     """Asks how many objects someone carries who lately got, dropped or gave one."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng, giving=True)
         self._handlings: dict[str, list[int]] = {person: [] for person in PEOPLE}
 
-    def note(self, told: Told) -> None:
+    def note(self, told: ReportedEvent) -> None:
         event = told.event
-        if event.deed is not Deed.MOVE:
+        if event.deed is not Action.MOVE:
             self._handlings[event.person].append(told.line)
-        if event.deed is Deed.GIVE:
+        if event.deed is Action.GIVE:
             self._handlings[event.receiver].append(told.line)
 
     def ask(self) -> Question | None:
-        handlings = [told for told in self.recent if told.event.deed is not Deed.MOVE]
+        handlings = [told for told in self.recent if told.event.deed is not Action.MOVE]
         if not handlings:
             return None
         person = pick(self.rng, handlings).event.person
@@ -106,7 +106,7 @@ class _Counter(WorldTeller):
         )
 
 
-class _Lister(WorldTeller):
+class _Lister(WorldStoryBuilder):
     """Asks what someone carries who lately got or dropped something."""
 
     def __init__(self, rng: random.Random) -> None:
@@ -114,13 +114,13 @@ class _Lister(WorldTeller):
         # By object, in the order in which the person came to handle it first.
         self._handlings: dict[str, dict[str, list[int]]] = {person: {} for person in PEOPLE}
 
-    def note(self, told: Told) -> None:
+    def note(self, told: ReportedEvent) -> None:
         event = told.event
-        if event.deed is not Deed.MOVE:
+        if event.deed is not Action.MOVE:
             self._handlings[event.person].setdefault(event.what, []).append(told.line)
 
     def ask(self) -> Question | None:
-        handlings = [told for told in self.recent if told.event.deed is not Deed.MOVE]
+        handlings = [told for told in self.recent if told.event.deed is not Action.MOVE]
         if not handlings:
             return None
         person = pick(self.rng, handlings).event.person
@@ -132,23 +132,23 @@ class _Lister(WorldTeller):
         return Question(f"What is {person} carrying?", answer, supporting)
 
 
-class _GiftAsker(WorldTeller):
+class _GiftAsker(WorldStoryBuilder):
     """Asks about an object's latest giving, if that was lately."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng, GIVERS, giving=True)
-        self._latest: dict[str, Told] = {}
-        self._between: dict[tuple[str, str], Told] = {}
+        self._latest: dict[str, ReportedEvent] = {}
+        self._between: dict[tuple[str, str], ReportedEvent] = {}
 
-    def note(self, told: Told) -> None:
+    def note(self, told: ReportedEvent) -> None:
         event = told.event
-        if event.deed is Deed.GIVE:
+        if event.deed is Action.GIVE:
             self._latest[event.what] = told
             self._between[event.person, event.receiver] = told
 
     def ask(self) -> Question | None:
         # An object is drawn as often as it was given lately, but only its latest giving counts.
-        gifts = [told for told in self.recent if told.event.deed is Deed.GIVE]
+        gifts = [told for told in self.recent if told.event.deed is Action.GIVE]
         if not gifts:
             return None
         told = self._latest[pick(self.rng, gifts).event.what]

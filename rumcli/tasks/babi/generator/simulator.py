@@ -20,7 +20,7 @@ TOWN = ("bedroom", "cinema", "kitchen", "office", "park", "school")
 OBJECTS = ("apple", "football", "milk")
 
 
-class Deed(Enum):
+class Action(Enum):
     """What someone can do."""
 
     MOVE = "move"
@@ -32,7 +32,7 @@ class Deed(Enum):
 class Event(NamedTuple):
     """Something that happened: `what` is the place of a move, or else the object."""
 
-    deed: Deed
+    deed: Action
     person: str
     what: str
     receiver: str = ""
@@ -88,7 +88,7 @@ class World:
         if place == self.place[person]:
             return None
         self.place[person] = place
-        return Event(Deed.MOVE, person, place)
+        return Event(Action.MOVE, person, place)
 
     def _get(self, person: str) -> Event | None:
         here = self.place[person]
@@ -98,7 +98,7 @@ class World:
         thing = pick(self._rng, things)
         del self.lying[thing]
         self.held[person].append(thing)
-        return Event(Deed.GET, person, thing)
+        return Event(Action.GET, person, thing)
 
     def _drop(self, person: str) -> Event | None:
         things = self.held[person]
@@ -107,7 +107,7 @@ class World:
         thing = pick(self._rng, things)
         things.remove(thing)
         self.lying[thing] = self.place[person]
-        return Event(Deed.DROP, person, thing)
+        return Event(Action.DROP, person, thing)
 
     def _give(self) -> Event | None:
         for thing in OBJECTS:
@@ -118,5 +118,5 @@ class World:
                 if receiver != giver and self.place[receiver] == self.place[giver]:
                     self.held[giver].remove(thing)
                     self.held[receiver].append(thing)
-                    return Event(Deed.GIVE, giver, thing, receiver)
+                    return Event(Action.GIVE, giver, thing, receiver)
         return None

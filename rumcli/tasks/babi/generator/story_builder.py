@@ -22,7 +22,7 @@ RECENT = 5
 Said = TypeVar("Said")
 
 
-class Teller(ABC, Generic[Said]):
+class StoryBuilder(ABC, Generic[Said]):
     """Somebody who tells a story.
 
     Args:

@@ -68,7 +68,7 @@ def stories(subtask: int, seed: int, split: str, questions: int) -> Iterator[Sto
             yield story
 
 
-def exactly(subtask: int, seed: int, split: str, questions: int) -> Iterator[Story]:
+def generate(subtask: int, seed: int, split: str, questions: int) -> Iterator[Story]:
     """Make the stories of a file with so many questions: the last story ends with its last one.
 
     The published files do the same. What is left of a story is never a whole one, so that it can't

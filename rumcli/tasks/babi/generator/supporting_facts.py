@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rumcli.tasks.babi.generator import templates
-from rumcli.tasks.babi.generator.people_and_objects import Told, WorldTeller
+from rumcli.tasks.babi.generator.people_and_objects import ReportedEvent, WorldStoryBuilder
 from rumcli.tasks.babi.generator.random_choice import pick
-from rumcli.tasks.babi.generator.simulator import OBJECTS, Deed, Event
+from rumcli.tasks.babi.generator.simulator import OBJECTS, Action, Event
 from rumcli.tasks.babi.story import Question, Statement, Story
 
 
@@ -38,7 +38,7 @@ class _Carriage:
     stays: list[_Stay] = field(default_factory=list)
 
 
-class _Carrier(WorldTeller):
+class _Carrier(WorldStoryBuilder):
     """Asks about an object that was lately got or dropped."""
 
     def __init__(self, rng: random.Random) -> None:
@@ -46,13 +46,13 @@ class _Carrier(WorldTeller):
         self._stay: dict[str, _Stay] = {}
         self._carriages: dict[str, _Carriage] = {}
 
-    def note(self, told: Told) -> None:
+    def note(self, told: ReportedEvent) -> None:
         line, (deed, person, what, _) = told
-        if deed is Deed.MOVE:
+        if deed is Action.MOVE:
             self._stay[person] = stay = _Stay(line, what)
             for thing in self.world.held[person]:
                 self._carriages[thing].stays.append(stay)
-        elif deed is Deed.GET:
+        elif deed is Action.GET:
             self._carriages[what] = _Carriage(line, self._stay.get(person))
         else:
             carriage = self._carriages[what]
@@ -98,7 +98,7 @@ class _Tracer(_Carrier):
     """Asks where an object was before: carried to at least two places."""
 
     def wordings(self, event: Event) -> tuple[Statement, ...]:
-        if event.deed is Deed.GET:
+        if event.deed is Action.GET:
             return templates.got_maybe_there(event.person, event.what)
         return super().wordings(event)
 

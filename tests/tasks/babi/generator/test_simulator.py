@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rumcli.tasks.babi.generator.simulator import GIVERS, OBJECTS, PEOPLE, PLACES, Deed, World
+from rumcli.tasks.babi.generator.simulator import GIVERS, OBJECTS, PEOPLE, PLACES, Action, World
 
 seeds = st.integers(0, 2**32 - 1)
 givings = st.booleans()
@@ -22,7 +22,7 @@ def happenings(seed, giving):
 @given(seed=seeds, giving=givings)
 def test_move_leads_to_another_place_with_the_held_objects(seed, giving):
     for place, lying, held, event, world in happenings(seed, giving):
-        if event.deed is Deed.MOVE:
+        if event.deed is Action.MOVE:
             assert event.what in PLACES
             assert place[event.person] != event.what == world.place[event.person]
             assert (world.lying, world.held) == (lying, held)
@@ -31,7 +31,7 @@ def test_move_leads_to_another_place_with_the_held_objects(seed, giving):
 @given(seed=seeds, giving=givings)
 def test_only_objects_at_the_person_s_place_are_taken(seed, giving):
     for place, lying, _, event, world in happenings(seed, giving):
-        if event.deed is Deed.GET:
+        if event.deed is Action.GET:
             assert lying[event.what] == place[event.person]
             assert event.what in world.held[event.person]
             assert event.what not in world.lying
@@ -40,7 +40,7 @@ def test_only_objects_at_the_person_s_place_are_taken(seed, giving):
 @given(seed=seeds, giving=givings)
 def test_only_held_objects_are_dropped_and_stay_there(seed, giving):
     for place, _, held, event, world in happenings(seed, giving):
-        if event.deed is Deed.DROP:
+        if event.deed is Action.DROP:
             assert event.what in held[event.person]
             assert world.lying[event.what] == place[event.person]
 
@@ -48,7 +48,7 @@ def test_only_held_objects_are_dropped_and_stay_there(seed, giving):
 @given(seed=seeds)
 def test_held_objects_are_given_to_a_person_at_the_same_place(seed):
     for place, _, held, event, world in happenings(seed, giving=True):
-        if event.deed is Deed.GIVE:
+        if event.deed is Action.GIVE:
             assert event.what in held[event.person]
             assert event.receiver != event.person
             assert place[event.receiver] == place[event.person]
@@ -65,7 +65,7 @@ def test_every_object_lies_somewhere_or_is_held_by_one_person(seed, giving):
 @given(seed=seeds)
 def test_worlds_without_giving_have_no_gifts(seed):
     deeds = {event.deed for *_, event, _ in happenings(seed, giving=False)}
-    assert Deed.GIVE not in deeds
+    assert Action.GIVE not in deeds
 
 
 def test_people_act_equally_often_where_all_can_do_the_same():
@@ -90,6 +90,6 @@ def test_first_object_is_given_to_the_first_person():
         world.lying.clear()
         world.held.update({second: ["milk", "apple"], third: ["football"]})
         event = world.happen()
-        if event.deed is Deed.GIVE:
+        if event.deed is Action.GIVE:
             gifts.add(event[1:])
     assert gifts == {(second, "apple", first)}
