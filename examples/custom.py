@@ -14,7 +14,7 @@ from keras import ops
 
 from rumcli.config import Split
 from rumcli.models.builders import classifier, compile_model
-from rumcli.tasks.baseline import Reference
+from rumcli.tasks.baseline import Baseline
 from rumcli.tasks.example_task import ExampleTask
 
 
@@ -68,9 +68,9 @@ class Parity(ExampleTask):
         self.length = length
 
     @property
-    def reference(self):
+    def baseline(self):
         """The accuracy of a guess, and of a model that can do it."""
-        return Reference("chance", baseline=0.5, solved=1.0)
+        return Baseline("chance", value=0.5, target=1.0)
 
     def examples_in(self, split):
         """Return how many examples there are; None: as many as training asks for."""

@@ -46,15 +46,15 @@ def write_summary(place, value, metric="loss", **changes):
         "seconds": 2.0,
         "parameters": 7,
         "weights_of_step": 10,
-        "beaten": True,
-        "reference": {
-            "of": metric,
+        "beats_baseline": True,
+        "baseline": {
+            "metric": metric,
             "label": "chance",
-            "level": 1.0,
-            "solved": 0.0,
+            "value": 1.0,
+            "target": 0.0,
         },
-        "distance": value - 1.0,
-        "fraction_of_the_way": 1.0 - value,
+        "gap_to_baseline": value - 1.0,
+        "normalized_score": 1.0 - value,
         "skipped_steps": 0,
         "folder": str(place.path),
     }

@@ -9,7 +9,7 @@ from rumcli.training import dataset_binding
 SETTINGS = ["train.eval_every=10", "train.checkpoint_every=5"]
 OF_EXAMPLES = ["task.validation_examples=20", "task.test_examples=20"]
 OF_QUESTIONS = [*OF_EXAMPLES, "task.train_examples=40", "task.embedding=5"]
-OF_CHARACTERS = ["task.length=6", "task.evaluation_streams=3", "task.embedding=5"]
+OF_CHARACTERS = ["task.bptt_steps=6", "task.eval_batch_size=3", "task.embedding=5"]
 SIZES = {"train": 700, "valid": 131, "test": 157}
 
 

@@ -26,7 +26,7 @@ from rumcli.training import stop_signals
     native.pthread_mutex_lock(mutex)
     native.pthread_mutex_lock(mutex)
 """
-OF_A_RUN = STUCK.format(setup="signals.install()\nwith stopping.listening() as request:")
+OF_A_RUN = STUCK.format(setup="signals.install()\nwith stop_signals.listening() as request:")
 OF_A_COMMAND = STUCK.format(setup="signals.install()\nif True:")
 FREE = """
 import time

@@ -9,7 +9,7 @@ from typing import Any
 
 from rumcli import config
 from rumcli.config import ALL, BabiConfig, RunConfig
-from rumcli.json_schemas.analysis import Baseline, ComparedRun, ComparedRuns
+from rumcli.json_schemas.analysis import ComparedBaseline, ComparedRun, ComparedRuns
 from rumcli.training.run_dir import RunDir
 
 # What the summary of all subtasks of bAbI has in place of a task's metric.
@@ -57,16 +57,16 @@ class _Run:
         return f"{task.name}, all subtasks" if is_all else task.name
 
     @property
-    def reference(self) -> tuple[str, Baseline] | None:
+    def baseline(self) -> tuple[str, ComparedBaseline] | None:
         """The monitored metric and its levels; None if they are not known."""
-        found = self.folder.reference
+        found = self.folder.baseline
         try:
-            levels = [float(found[name]) for name in ("level", "solved")] if found else []
+            levels = [float(found[name]) for name in ("value", "target")] if found else []
             if found and levels[0] != levels[1]:
-                return str(found["of"]), Baseline(
+                return str(found["metric"]), ComparedBaseline(
                     label=str(found["label"]),
-                    baseline=levels[0],
-                    solved=levels[1],
+                    value=levels[0],
+                    target=levels[1],
                     published=None,
                 )
         except (KeyError, TypeError, ValueError):
@@ -90,9 +90,9 @@ class _Run:
 
 
 def _group(kind: str, runs: list[_Run]) -> ComparedRuns:
-    references = [run.reference for run in runs]
+    references = [run.baseline for run in runs]
     metric, known = next((found for found in references if found), (_guess(runs), None))
-    higher = known.solved > known.baseline if known else metric.endswith("accuracy")
+    higher = known.target > known.value if known else metric.endswith("accuracy")
     varying = config.varying([run.config for run in runs])
     varying = {".".join(key): values for key, values in varying.items()}
     compared = [
@@ -112,9 +112,9 @@ def _group(kind: str, runs: list[_Run]) -> ComparedRuns:
 def _compared(run: _Run, metric: str, higher: bool, settings: dict[str, Any]) -> ComparedRun:
     value, split, step = run.best(metric, higher)
     last = run.records[-1] if run.records else {}
-    monitored, reference = run.reference or (None, None)
+    monitored, baseline = run.baseline or (None, None)
     if monitored != metric:
-        reference = None
+        baseline = None
     done = run.summary.get("steps", last.get("step"))
     parameters = run.summary.get("parameters", run.plan.get("parameters"))
     return ComparedRun(
@@ -128,8 +128,8 @@ def _compared(run: _Run, metric: str, higher: bool, settings: dict[str, Any]) ->
         value=value,
         split=split,
         weights_of_step=step,
-        reference=reference,
-        distance=None if reference is None or value is None else value - reference.baseline,
+        baseline=baseline,
+        gap_to_baseline=None if baseline is None or value is None else value - baseline.value,
         settings=settings,
     )
 

@@ -82,7 +82,7 @@ def _listed(path: Path) -> ListedRun:
         ),
         "age": max(0.0, time.time() - changed),
     }
-    unknown = dict.fromkeys(("task", "cell", "of_steps", "metric", "value", "split", "reference"))
+    unknown = dict.fromkeys(("task", "cell", "of_steps", "metric", "value", "split", "baseline"))
     if RunDir.is_unbegun(path):
         state: RunState = "running" if lock.state(path) == lock.HELD else "unbegun"
         return ListedRun(**common, **unknown, state=state, message="", steps=0)
@@ -101,7 +101,7 @@ def _listed(path: Path) -> ListedRun:
         metric=group.metric,
         value=run.value,
         split=run.split,
-        reference=run.reference,
+        baseline=run.baseline,
     )
 
 

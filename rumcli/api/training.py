@@ -33,7 +33,7 @@ def train(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     seed: int | None = None,
-    on_nan: str | None = None,
+    on_non_finite: str | None = None,
     preset: RunPath | None = None,
     callbacks: str | Callable[..., Any] | Sequence[str | Callable[..., Any]] = (),
     set: Mapping[str, Any] | Sequence[str] = (),
@@ -67,7 +67,7 @@ def train(
         batch_size: Examples per training step.
         learning_rate: Step size of the optimizer.
         seed: Seed of data, weights, dropout and zoneout.
-        on_nan: `"stop"` the run or `"skip"` the step when loss or gradient is not finite.
+        on_non_finite: `"stop"` the run or `"skip"` the step when loss or gradient is not finite.
         preset: Name of a preset, or a file such as a run's `config.yaml`.
         callbacks: Keras callback classes, or their paths, to construct without arguments.
         set: Other keys of the configuration, as in `{"train.eval_every": 50}`, or texts
@@ -106,7 +106,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         seed=seed,
-        on_nan=on_nan,
+        on_non_finite=on_non_finite,
         preset=None if preset is None else str(preset),
         callbacks=_codes(callbacks),
         set=_assignments(set),

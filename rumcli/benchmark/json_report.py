@@ -59,10 +59,10 @@ def document(
 def _measured(point: BenchPoint) -> dict[str, Any]:
     backends = dict.fromkeys(timing.backend for timing in point.timings)
     best = {backend: yardstick(point.case, point.timings, backend) for backend in backends}
-    reference = next(iter(best.values()))
+    baseline = next(iter(best.values()))
     return {
         "case": point.case,
-        "yardstick": reference.subject.label,
+        "yardstick": baseline.subject.label,
         "yardsticks": {backend: timing.subject.label for backend, timing in best.items()},
         "results": [
             SubjectResult(
@@ -77,7 +77,7 @@ def _measured(point: BenchPoint) -> dict[str, Any]:
                 median_seconds=timing.median,
                 spread=timing.spread,
                 ratio=timing.median / best[timing.backend].median,
-                reference_ratio=timing.median / reference.median,
+                reference_ratio=timing.median / baseline.median,
                 peak_memory_bytes=timing.peak_memory,
             )
             for timing in point.timings

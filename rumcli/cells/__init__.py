@@ -99,7 +99,7 @@ def make(name: str, units: int, /, **options: Any) -> keras.layers.RNN:
         **options: What the layer's own constructor takes, such as `time_norm` for `"rum"` or
             `return_sequences` for all. `"fsrnn"`, which is made of cells, takes `fast` and `slow`
             as dictionaries `{"name": …, "units": …, **options}`, `fast` without units, and
-            `fast_cells`, their number. Default: two `"lnlstm"`, and a `"rum"` of the same size.
+            `num_fast_cells`, their number. Default: two `"lnlstm"`, and a `"rum"` of the same size.
 
     Returns:
         A layer from `[B, T, D]` to `[B, H]`, or `[B, T, H]` with `return_sequences`.
@@ -138,17 +138,17 @@ def _make_fast_slow(
     layer_class: Any,
     units: int,
     fast: Mapping[str, Any] | None = None,
-    fast_cells: int = 2,
+    num_fast_cells: int = 2,
     slow: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> keras.layers.RNN:
     _check_options("fsrnn", layer_class, options)
-    fast_cells = argument_validation.positive_integer("fast_cells", fast_cells)
+    num_fast_cells = argument_validation.positive_integer("num_fast_cells", num_fast_cells)
     dtype = {"dtype": options["dtype"]} if "dtype" in options else {}
     fast = {"name": "lnlstm", **(fast or {}), **dtype}
     slow = {"name": "rum", "units": units, **(slow or {}), **dtype}
     name, own_units, slow_name = fast.pop("name"), slow.pop("units"), slow.pop("name")
-    cells = [make_cell(name, units, **fast) for _ in range(fast_cells)]
+    cells = [make_cell(name, units, **fast) for _ in range(num_fast_cells)]
     return layer_class(cells, make_cell(slow_name, own_units, **slow), **options)
 
 

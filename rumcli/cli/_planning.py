@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 # Keys that may differ when a run is resumed: its length, and the place of its data.
 _CHANGEABLE = (
     ("train", "steps"),
-    ("train", "on_nan"),
-    ("train", "skip_at_most"),
+    ("train", "on_non_finite"),
+    ("train", "max_consecutive_skips"),
     ("task", "data"),
 )
 
@@ -38,7 +38,7 @@ class Options:
     batch_size: int | None = None
     learning_rate: float | None = None
     seed: int | None = None
-    on_nan: str | None = None
+    on_non_finite: str | None = None
     preset: str | None = None
     callbacks: Sequence[str] = ()
     set: Sequence[str] = ()
@@ -65,7 +65,7 @@ class Options:
             ("train", "steps"): self.steps,
             ("train", "until"): self.until,
             ("train", "batch_size"): self.batch_size,
-            ("train", "on_nan"): self.on_nan,
+            ("train", "on_non_finite"): self.on_non_finite,
             ("train", "callbacks"): list(self.callbacks) or None,
             ("seed",): self.seed,
         }

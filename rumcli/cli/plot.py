@@ -227,12 +227,12 @@ def _without_records(path: Path) -> str:
 
 def _references(folders: list[RunDir]) -> list[dict[str, Any]]:
     """Return the reference levels of runs, of which old unfinished ones have none."""
-    found = [folder.reference for folder in folders]
-    return [reference for reference in found if reference is not None]
+    found = [folder.baseline for folder in folders]
+    return [baseline for baseline in found if baseline is not None]
 
 
 def _monitored(folders: list[RunDir]) -> str:
-    found = {reference["of"] for reference in _references(folders)}
+    found = {baseline["metric"] for baseline in _references(folders)}
     return found.pop() if len(found) == 1 else "loss"
 
 
@@ -257,11 +257,9 @@ def levels_of(folders: list[RunDir], key: str) -> list[Level]:
     """
     from rumcli.reporting.learning_curves import Level
 
-    here = [r for r in _references(folders) if f"val_{r['of']}" == key]
-    found = [Level(reference["label"], reference["level"]) for reference in here]
+    here = [r for r in _references(folders) if f"val_{r['metric']}" == key]
+    found = [Level(baseline["label"], baseline["value"]) for baseline in here]
     found += [
-        Level("published", reference["published"])
-        for reference in here
-        if reference.get("published")
+        Level("published", baseline["published"]) for baseline in here if baseline.get("published")
     ]
     return list(dict.fromkeys(found))

@@ -15,7 +15,7 @@ from rumcli.reporting import console
 if TYPE_CHECKING:
     from rumcli.config import RunConfig
 
-_ON_NAN = ["stop", "skip"]
+_ON_NON_FINITE = ["stop", "skip"]
 
 
 def train(
@@ -83,13 +83,13 @@ def train(
     seed: Annotated[
         int | None, _options.integer("Seed of data, weights, dropout and zoneout. Default: 1.")
     ] = None,
-    on_nan: Annotated[
+    on_non_finite: Annotated[
         str | None,
         typer.Option(
             metavar="stop|skip",
             help="What to do when the loss or gradient is not finite: stop the run or skip the "
             "step. Default: stop.",
-            autocompletion=_options.completing(lambda: _ON_NAN),
+            autocompletion=_options.completing(lambda: _ON_NON_FINITE),
         ),
     ] = None,
     callbacks: Annotated[
@@ -210,7 +210,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         seed=seed,
-        on_nan=on_nan,
+        on_non_finite=on_non_finite,
         preset=preset,
         callbacks=callbacks or (),
         set=set_ or (),

@@ -214,7 +214,7 @@ class FSRNNConfig(_Looped, _Sized):
     """
 
     name: Literal["fsrnn"] = "fsrnn"
-    fast_cells: Annotated[int, Field(ge=2, le=100, description="how many")] = 2
+    num_fast_cells: Annotated[int, Field(ge=2, le=100, description="how many")] = 2
     fast: FastCellConfig = FastLNLSTMConfig()
     slow: SlowCellConfig = SlowRUMConfig()
     dropout: Annotated[Fraction, Field(description="share dropped between the cells")] = 0.0

@@ -35,7 +35,7 @@ _FLAGS: dict[KeyPath, str] = {
     ("train", "steps"): "--steps",
     ("train", "until"): "--until",
     ("train", "batch_size"): "--batch-size",
-    ("train", "on_nan"): "--on-nan",
+    ("train", "on_non_finite"): "--on-non-finite",
     ("train", "callbacks"): "--callback",
     ("seed",): "--seed",
 }

@@ -22,7 +22,7 @@ class DropSchedule(Section):
 
     name: Literal["drop"] = "drop"
     factor: Annotated[_Share, Field(description="what it is multiplied by")] = 0.1
-    after: Annotated[_Share, Field(description="share of the run's steps before it")] = 0.9
+    decay_at: Annotated[_Share, Field(description="share of the run's steps before it")] = 0.9
 
 
 class CosineSchedule(Section):
@@ -30,7 +30,9 @@ class CosineSchedule(Section):
 
     name: Literal["cosine"] = "cosine"
     warmup_steps: Annotated[int, Field(ge=0, le=LARGEST)] = 0
-    final: Annotated[Fraction, Field(description="share of the learning rate at the end")] = 0.0
+    final_fraction: Annotated[
+        Fraction, Field(description="share of the learning rate at the end")
+    ] = 0.0
 
 
 ScheduleConfig = Annotated[

@@ -90,13 +90,13 @@ class TrainConfig(_Section):
     eval_every: Positive = 100
     checkpoint_every: Positive = 100
     keep_checkpoints: Annotated[int, Field(ge=2, le=LARGEST)] = 2
-    on_nan: Annotated[
+    on_non_finite: Annotated[
         Literal["stop", "skip"],
         Field(
             description="what a loss or gradient that is not finite does: end the run, or no step"
         ),
     ] = "stop"
-    skip_at_most: Annotated[Positive, Field(description="skipped steps in a row")] = 10
+    max_consecutive_skips: Annotated[Positive, Field(description="skipped steps in a row")] = 10
     callbacks: list[Annotated[CallbackConfig, BeforeValidator(_with_options)]] = Field(
         default=[], description="Keras callbacks, package.module:Class or a factory with options"
     )

@@ -46,14 +46,14 @@ def _subtask(value: int | str) -> int | str:
     raise ValueError(f"a number from 1 to 20, or {ALL}")
 
 
-def _unknown_below(value: int | str | None) -> int | str | None:
+def _min_count(value: int | str | None) -> int | str | None:
     if value in (None, AUTO) or (isinstance(value, int) and 1 <= value <= LARGEST):
         return value
     raise ValueError(f"a whole number from 1 on, {AUTO} or null")
 
 
 # Of every test, besides the task's own.
-_OF_TESTS = ("distance", "fraction_of_the_way")
+_OF_TESTS = ("gap_to_baseline", "normalized_score")
 _FIGURES = ("loss", *_OF_TESTS)
 
 
@@ -110,13 +110,13 @@ class CharactersConfig(Section):
         Field(description="folder with train, valid and test files, or one file"),
         AfterValidator(_absolute),
     ] = None
-    length: Annotated[Positive, Field(description="steps of truncated back-propagation")] = 150
-    evaluation_streams: Positive = 20
+    bptt_steps: Annotated[Positive, Field(description="steps of truncated back-propagation")] = 150
+    eval_batch_size: Positive = 20
     embedding: Annotated[Positive, Field(description="size of a symbol's vector")] = 128
-    unknown_below: Annotated[
+    min_count: Annotated[
         int | str | None,
         Field(description="occurrences below which a byte is unknown; auto; or null"),
-        AfterValidator(_unknown_below),
+        AfterValidator(_min_count),
     ] = AUTO
 
 
@@ -139,17 +139,17 @@ class BabiConfig(Section):
     language: Annotated[
         str | None, Field(description="folder of the official data, as in en-10k")
     ] = None
-    fill_missing: Annotated[
+    generate_missing_train: Annotated[
         bool, Field(description="generate training stories whose file is missing in the data")
     ] = False
     train_examples: Annotated[Positive, Field(description="questions to generate")] = 9000
     validation_examples: Positive = 1000
     test_examples: Positive = 1000
-    level: Annotated[Literal["words", "sentences"], Field(description="what a time step is")] = (
-        "sentences"
-    )
+    input_level: Annotated[
+        Literal["words", "sentences"], Field(description="what a time step is")
+    ] = "sentences"
     embedding: Annotated[Positive, Field(description="size of a word's vector")] = 64
-    looks: Annotated[
+    num_hops: Annotated[
         Few, Field(description="of a question at the sentences, one after the other")
     ] = 3
 

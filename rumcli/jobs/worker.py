@@ -184,7 +184,7 @@ class _Reporter(Listener):
     def _send(self, step: int, value: float | None) -> None:
         assert self._plan is not None
         plan, self._reported = self._plan, time.monotonic()
-        higher = plan.reference.solved > plan.reference.baseline
+        higher = plan.baseline.target > plan.baseline.value
         self._report(RunProgress(step, plan.steps, plan.monitor, value, higher))
 
 

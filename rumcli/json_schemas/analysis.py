@@ -24,14 +24,12 @@ _Vector = list[float | None]
 _NO_NUMBERS = "null if the cell has none"
 
 
-class Baseline(Section):
+class ComparedBaseline(Section):
     """The baseline of a metric."""
 
     label: str = Field(description="The name of the baseline, as in memoryless.")
-    baseline: float = Field(
-        description="The metric of a model that has learned nothing of the task."
-    )
-    solved: float = Field(description="The metric of a model that makes no mistake.")
+    value: float = Field(description="The metric of a model that has learned nothing of the task.")
+    target: float = Field(description="The metric of a model that makes no mistake.")
     published: float | None = Field(
         description="The result of arXiv:1710.09537 for this data; null if there is none."
     )
@@ -59,8 +57,8 @@ class ComparedRun(Section):
     weights_of_step: Count | None = Field(
         description="The training step of the evaluated weights; null without one."
     )
-    reference: Baseline | None = Field(description="The baseline; null if it is not known.")
-    distance: float | None = Field(
+    baseline: ComparedBaseline | None = Field(description="The baseline; null if it is not known.")
+    gap_to_baseline: float | None = Field(
         description="The value minus the baseline; null if one is missing."
     )
     settings: dict[str, Any] = Field(
@@ -160,7 +158,7 @@ class ListedRun(Section):
         "validation; null before the first evaluation."
     )
     split: _Evaluated | None = Field(description="The split of the value; null without one.")
-    reference: Baseline | None = Field(description="The baseline; null if it is not known.")
+    baseline: ComparedBaseline | None = Field(description="The baseline; null if it is not known.")
     changed: str = Field(description="Time of its latest change: ISO 8601, in UTC.")
     age: Seconds = Field(description="Time since its latest change, in seconds.")
 

@@ -24,15 +24,15 @@ _Subtask = Annotated[int, Field(ge=1, le=20)]
 _SPLIT = "The split that was evaluated."
 
 
-class Reference(Section):
+class SummaryBaseline(Section):
     """The baseline of the monitored metric."""
 
-    of: str = Field(
+    metric: str = Field(
         description="The monitored metric, a key of this document. It selects the best weights."
     )
     label: str = Field(description="The name of the baseline, as in memoryless.")
-    level: float = Field(description="The metric of a model that has learned nothing of the task.")
-    solved: float = Field(description="The metric of a model that makes no mistake.")
+    value: float = Field(description="The metric of a model that has learned nothing of the task.")
+    target: float = Field(description="The metric of a model that makes no mistake.")
     published: float | None = Field(
         None, description="The result of arXiv:1710.09537 for this data; null if there is none."
     )
@@ -66,7 +66,7 @@ class _Result(Document):
     cell: str = Field(description=CELL)
     subtask: _Subtask | Absent = Field(None, description="bAbI: number of the subtask.")
     subtask_name: str | Absent = Field(None, description="bAbI: name of the subtask.")
-    level: Literal["words", "sentences"] | Absent = Field(
+    input_level: Literal["words", "sentences"] | Absent = Field(
         None, description="bAbI: the unit of a time step."
     )
     data: str | Absent = Field(None, description="Source of the text or stories, if any.")
@@ -98,16 +98,18 @@ class _Result(Document):
     perplexity: float | None = Field(
         None, description="Penn Treebank: e to the loss; null if not finite."
     )
-    reference: Reference = Field(description="The baseline of the monitored metric.")
-    distance: float | None = Field(
+    baseline: SummaryBaseline = Field(description="The baseline of the monitored metric.")
+    gap_to_baseline: float | None = Field(
         description="The monitored metric minus the baseline; null if not finite."
     )
-    fraction_of_the_way: float | None = Field(
+    normalized_score: float | None = Field(
         description="Position of the monitored metric between the baseline (0) and solved (1); "
         "negative if worse than the baseline; null if not finite, or if the baseline solves the "
         "task."
     )
-    beaten: bool = Field(description="Whether the monitored metric is better than the baseline.")
+    beats_baseline: bool = Field(
+        description="Whether the monitored metric is better than the baseline."
+    )
     folder: str = Field(description=FOLDER)
 
 

@@ -158,7 +158,7 @@ def compile_model(
         metrics: What is measured beside the loss.
         summed_over: The number of terms of the loss whose sum the optimizer shall act on.
     """
-    skip = config.train.on_nan == "skip"
+    skip = config.train.on_non_finite == "skip"
     model.compile(
         optimizer=optimizers.make(config.optimizer, config.train.steps, summed_over, skip),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -45,14 +45,14 @@ def learning_rate(
     """Return the learning rate, as a function of the number of steps done where it changes."""
     schedules = keras.optimizers.schedules
     if config.name == "drop":
-        last = round(config.after * steps) - 1  # the last step before the drop
+        last = round(config.decay_at * steps) - 1  # the last step before the drop
         return schedules.PiecewiseConstantDecay([last], [highest, highest * config.factor])
     if config.name == "cosine":
         warmup = config.warmup_steps
         return schedules.CosineDecay(
             initial_learning_rate=0.0 if warmup else highest,
             decay_steps=max(1, steps - warmup),
-            alpha=config.final,
+            alpha=config.final_fraction,
             warmup_target=highest if warmup else None,
             warmup_steps=warmup,
         )

@@ -48,8 +48,8 @@ class ComparisonTable:
     def _names(self) -> dict[str, str]:
         """Return the columns: a key and a name each."""
         names = {"run": "run", "value": self._metric, "split": "of"}
-        if any(run.reference for run in self._group.runs):
-            names["distance"] = "distance"
+        if any(run.baseline for run in self._group.runs):
+            names["gap_to_baseline"] = "gap to baseline"
         names |= {"steps": "steps", "seconds": "time", "weights": "weights"}
         return names | {key: key for key in self._group.differences}
 
@@ -70,9 +70,9 @@ class ComparisonTable:
             "split": {"test": "test", "validation": "best validation"}.get(
                 run.split or "", "no evaluation yet"
             ),
-            "distance": _NOTHING
-            if run.distance is None
-            else formatting.distance(run.reference, run.value),
+            "gap_to_baseline": _NOTHING
+            if run.gap_to_baseline is None
+            else formatting.distance(run.baseline, run.value),
             "steps": done,
             "seconds": _NOTHING if run.seconds is None else formatting.duration(run.seconds),
             "weights": _NOTHING if run.parameters is None else f"{run.parameters:,}",

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from rumcli import messages
-from rumcli.tasks.baseline import Reference
+from rumcli.tasks.baseline import Baseline
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -57,17 +57,17 @@ def deviation(name: str, mean: float, number: float) -> str:
     return f"{number:.{decimals}f}"
 
 
-def distance(reference: Reference, number: float) -> str:
+def distance(baseline: Baseline, number: float) -> str:
     """Say where a value lies from the level of a model that has learned nothing."""
-    if reference.solved < reference.baseline:
-        ratio = number / reference.baseline
+    if baseline.target < baseline.value:
+        ratio = number / baseline.value
         if ratio >= 2:
-            return f"{ratio:.1f} × {reference.label}"
+            return f"{ratio:.1f} × {baseline.label}"
         side = "above" if ratio > 1 else "below"
-        return f"{abs(ratio - 1):.1%} {side} {reference.label}"
-    points = 100 * (number - reference.baseline)
+        return f"{abs(ratio - 1):.1%} {side} {baseline.label}"
+    points = 100 * (number - baseline.value)
     side = "above" if points >= 0 else "below"
-    return f"{abs(points):.1f} points {side} {reference.label}"
+    return f"{abs(points):.1f} points {side} {baseline.label}"
 
 
 def sparkline(values: Sequence[float], width: int = 16) -> str:

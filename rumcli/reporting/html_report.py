@@ -145,9 +145,9 @@ def _tables(report: Report) -> Iterator[_Table]:
 
 def _result(report: Report, run: ReportedRun) -> list[str]:
     baseline = _NOTHING
-    if run.reference is not None:
-        level = formatting.value(report.metric, run.reference.baseline)
-        baseline = f"{run.reference.label} {level}"
+    if run.baseline is not None:
+        level = formatting.value(report.metric, run.baseline.value)
+        baseline = f"{run.baseline.label} {level}"
     is_whole = run.finished or run.steps == run.of_steps
     return [
         run.label,

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rumcli import atomic_io
 from rumcli.reporting import formatting
-from rumcli.tasks.baseline import Reference
+from rumcli.tasks.baseline import Baseline
 
 if TYPE_CHECKING:
     from rumcli.json_schemas.analysis import Export, ImportedCell
@@ -25,29 +25,27 @@ def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
         summary: As `summary.json` has it, or as an evaluation of a run gives it.
         validations: The monitored metric at each validation of the run, to be drawn as a line.
     """
-    levels = summary["reference"]
-    reference = Reference(
-        levels["label"], levels["level"], levels["solved"], levels.get("published")
-    )
-    monitor, metric = levels["of"], summary["metric"]
+    levels = summary["baseline"]
+    baseline = Baseline(levels["label"], levels["value"], levels["target"], levels.get("published"))
+    monitor, metric = levels["metric"], summary["metric"]
     title = f"{summary['task']} with {summary['cell']}, {summary['split']} split"
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column()
     table.add_column(overflow="fold")
     if "subtask" in summary:
-        level = f"{summary['level']} as time steps"
+        level = f"{summary['input_level']} as time steps"
         table.add_row("subtask", f"{summary['subtask']}, {summary['subtask_name']}, {level}")
     for name in ("loss", metric, "perplexity"):
         if name in summary:
             table.add_row(formatting.metric_name(name), formatting.value(name, summary[name]))
     table.add_row(
-        f"{reference.label} {formatting.metric_name(monitor)}",
-        formatting.value(monitor, reference.baseline),
+        f"{baseline.label} {formatting.metric_name(monitor)}",
+        formatting.value(monitor, baseline.value),
     )
-    style = "green" if summary["beaten"] else "yellow"
-    table.add_row("distance", f"[{style}]{formatting.distance(reference, summary[monitor])}[/]")
-    if reference.published is not None:
-        table.add_row("published", formatting.value(monitor, reference.published))
+    style = "green" if summary["beats_baseline"] else "yellow"
+    table.add_row("distance", f"[{style}]{formatting.distance(baseline, summary[monitor])}[/]")
+    if baseline.published is not None:
+        table.add_row("published", formatting.value(monitor, baseline.published))
     for counted in ("examples", "characters", "questions"):
         if counted in summary:
             table.add_row(counted, f"{summary[counted]:,}")

@@ -102,6 +102,6 @@ def _value(run: ListedRun, with_name: bool = True) -> str:
 
 
 def _baseline(run: ListedRun) -> str:
-    if run.metric is None or run.reference is None:
+    if run.metric is None or run.baseline is None:
         return _NOTHING
-    return f"{run.reference.label} {formatting.value(run.metric, run.reference.baseline)}"
+    return f"{run.baseline.label} {formatting.value(run.metric, run.baseline.value)}"

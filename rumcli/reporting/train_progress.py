@@ -119,8 +119,8 @@ def _headline(plan: RunInfo) -> str:
     begin = f"from step {plan.first_step} " if plan.first_step else ""
     return (
         f"{plan.task} with {plan.cell}, {plan.parameters:,} weights, {begin}to step {plan.steps}; "
-        f"{plan.reference.label} {formatting.metric_name(plan.monitor)} "
-        f"{formatting.value(plan.monitor, plan.reference.baseline)}; run folder {plan.folder}"
+        f"{plan.baseline.label} {formatting.metric_name(plan.monitor)} "
+        f"{formatting.value(plan.monitor, plan.baseline.value)}; run folder {plan.folder}"
     )
 
 
@@ -146,7 +146,7 @@ def _values(plan: RunInfo, values: dict[str, float]) -> str:
     shown = [
         f"{formatting.metric_name(name)} {formatting.value(name, values[name])}" for name in values
     ]
-    return ", ".join([*shown, formatting.distance(plan.reference, values[plan.monitor])])
+    return ", ".join([*shown, formatting.distance(plan.baseline, values[plan.monitor])])
 
 
 def _pace(window: Throughput) -> str:

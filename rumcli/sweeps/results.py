@@ -119,8 +119,8 @@ def _measure(metric: str | None, higher: bool) -> Measure:
 
 def _metric(folders: Iterable[RunDir]) -> tuple[str | None, bool]:
     for place in folders:
-        found = place.reference or {}
-        level, solved = finite(found.get("level")), finite(found.get("solved"))
-        if level is not None and solved is not None and isinstance(found.get("of"), str):
-            return found["of"], solved > level
+        found = place.baseline or {}
+        level, solved = finite(found.get("value")), finite(found.get("target"))
+        if level is not None and solved is not None and isinstance(found.get("metric"), str):
+            return found["metric"], solved > level
     return None, False

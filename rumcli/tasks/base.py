@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from rumcli.config import RunConfig, Split
-from rumcli.tasks.baseline import Reference
+from rumcli.tasks.baseline import Baseline
 
 # Inputs, which may be several arrays by name; targets; and in evaluation perhaps weights.
 Batch = tuple[Any, ...]
@@ -27,7 +27,7 @@ class Task(abc.ABC):
         metric: Name of the metric that a person understands, as in logs.
         monitor: Name of the metric that chooses the best checkpoint: `"loss"` or `metric`.
         sample_unit: What an evaluation counts: `"examples"`, or what else has a loss of its own.
-        reference: Levels of the monitored metric.
+        baseline: Levels of the monitored metric.
     """
 
     metric: ClassVar[str]
@@ -39,7 +39,7 @@ class Task(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def reference(self) -> Reference:
+    def baseline(self) -> Baseline:
         """The levels of `monitor` that mean "learned nothing" and "solved"."""
 
     @abc.abstractmethod
@@ -124,4 +124,4 @@ class Task(abc.ABC):
     @property
     def higher_is_better(self) -> bool:
         """Whether the monitored metric grows as the model learns."""
-        return self.reference.solved > self.reference.baseline
+        return self.baseline.target > self.baseline.value

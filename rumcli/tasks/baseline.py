@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Reference:
+class Baseline:
     """Two levels of a metric, and perhaps a third.
 
     Args:
         label: What the baseline is called, as in "memoryless".
-        baseline: The metric of a model that has learned nothing of what the task is about.
-        solved: The metric of a model that does the task without a mistake.
+        value: The metric of a model that has learned nothing of what the task is about.
+        target: The metric of a model that does the task without a mistake.
         published: What arXiv:1710.09537 reports for the same data, if it does.
     """
 
     label: str
-    baseline: float
-    solved: float
+    value: float
+    target: float
     published: float | None = None
 
     def fraction(self, value: float) -> float | None:
@@ -26,9 +26,9 @@ class Reference:
 
         None if the baseline solves the task already, as where all answers are the same.
         """
-        if self.solved == self.baseline:
+        if self.target == self.value:
             return None
-        return (value - self.baseline) / (self.solved - self.baseline)
+        return (value - self.value) / (self.target - self.value)
 
     def is_beaten(self, value: float) -> bool:
         """Tell whether `value` is on the solved side of the baseline."""

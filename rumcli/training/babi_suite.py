@@ -100,7 +100,7 @@ def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -
             SubtaskResult(
                 subtask=number,
                 name=name_of(number),
-                majority=summary["reference"]["level"],
+                majority=summary["baseline"]["value"],
                 **{key: summary[key] for key in _KEPT},
             )
             for number, summary in zip(SUBTASKS, summaries, strict=True)

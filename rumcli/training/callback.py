@@ -92,7 +92,7 @@ class RunCallback(keras.callbacks.Callback):
             self._leave_out(means["loss"])
         else:
             self._progress.skipped_in_a_row = 0
-            if self._settings.on_nan == "skip":
+            if self._settings.on_non_finite == "skip":
                 self._good_metrics = model_state.capture_metrics(self.model)
             self._listener.stepped(step, self._task.derive_metrics(self._running.latest(means)))
         if self._progress.is_over or self._is_end_of_span(step):

@@ -69,7 +69,7 @@ def _text(run: RunConfig, task: CharactersConfig, path: Path, preset: str) -> Te
     contents = {split: Content.of(corpus, split) for split in SPLITS}
     planned, problem = None, None
     try:
-        planned = _text_run(run, task, CharDataset.of(corpus, task.unknown_below), preset)
+        planned = _text_run(run, task, CharDataset.of(corpus, task.min_count), preset)
     except ConfigError as error:
         problem = str(error)
     return TextData(
@@ -103,13 +103,13 @@ def _text_split(corpus: Corpus, name: str, content: Content, earlier: Sequence[s
 
 
 def _text_run(run: RunConfig, task: CharactersConfig, text: CharDataset, preset: str) -> TextRun:
-    windows = BPTTWindows(text.classes["train"], run.train.batch_size, task.length)
+    windows = BPTTWindows(text.classes["train"], run.train.batch_size, task.bptt_steps)
     return TextRun(
         preset=preset,
         classes=text.vocabulary.size,
         unknown_class=text.vocabulary.has_unknown,
         batch_size=run.train.batch_size,
-        bptt_steps=task.length,
+        bptt_steps=task.bptt_steps,
         windows_per_epoch=windows.windows_per_epoch,
         steps=run.train.steps,
         epochs=run.train.steps / windows.windows_per_epoch,

@@ -97,7 +97,7 @@ class CharDatasetLoader:
 
     def make(self, found: Corpus) -> CharDataset:
         """Make the text of a new run."""
-        return CharDataset.of(found, self._task.unknown_below)
+        return CharDataset.of(found, self._task.min_count)
 
     def remembered(self, content: Any) -> CharDataset:
         """Make the text of an earlier run."""
@@ -108,7 +108,7 @@ class CharDatasetLoader:
         if Split.TRAIN not in dataset.classes:
             return
         train = dataset.classes[Split.TRAIN]
-        windows = BPTTWindows(train, self._run.train.batch_size, self._task.length)
+        windows = BPTTWindows(train, self._run.train.batch_size, self._task.bptt_steps)
         _ = windows.windows_per_epoch  # complains of a text that is too short
 
 
@@ -129,7 +129,7 @@ class BabiDatasetLoader:
         if data is None:
             return Collection("generated", self._generated(wanted))
         needed = official_files.REQUIRED
-        if self._task.fill_missing or split == Split.TEST:
+        if self._task.generate_missing_train or split == Split.TEST:
             needed = ("test",)
         found = official_files.read(Path(data), self._number, self._task.language, needed)
         source = f"{data}, {found.language}" if found.language else data
@@ -159,7 +159,7 @@ class BabiDatasetLoader:
         """Make sure that the questions fit into memory, each as long as the longest."""
         sizes = dataset.sizes
         of_one = sizes.words
-        if self._task.level == "sentences":
+        if self._task.input_level == "sentences":
             of_one = sizes.sentences * sizes.sentence
         for split, questions in dataset.questions.items():
             if len(questions) * of_one > _LARGEST:

@@ -117,13 +117,13 @@ def load_checkpoint(folder: RunDir, which: str) -> Checkpoint:
 
 def levels(task: Task) -> dict[str, Any]:
     """Return the reference levels of a task's monitored metric, as `summary.json` has them."""
-    reference = task.reference
+    baseline = task.baseline
     return {
-        "of": task.monitor,
-        "label": reference.label,
-        "level": reference.baseline,
-        "solved": reference.solved,
-        "published": reference.published,
+        "metric": task.monitor,
+        "label": baseline.label,
+        "value": baseline.value,
+        "target": baseline.target,
+        "published": baseline.published,
     }
 
 
@@ -157,7 +157,7 @@ def outcome(
         step: The step that the weights are of.
         values: Loss, metric and what follows from them.
     """
-    reference = task.reference
+    baseline = task.baseline
     monitored = values[task.monitor]
     source = {} if task.source is None else {"data": task.source}
     return {
@@ -170,9 +170,9 @@ def outcome(
         "weights_of_step": step,
         "metric": task.metric,
         **values,
-        "reference": levels(task),
-        "distance": monitored - reference.baseline,
-        "fraction_of_the_way": reference.fraction(monitored),
-        "beaten": reference.is_beaten(monitored),
+        "baseline": levels(task),
+        "gap_to_baseline": monitored - baseline.value,
+        "normalized_score": baseline.fraction(monitored),
+        "beats_baseline": baseline.is_beaten(monitored),
         "folder": str(folder.path),
     }

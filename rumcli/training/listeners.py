@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rumcli.tasks.baseline import Reference
+from rumcli.tasks.baseline import Baseline
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class RunInfo:
         steps: Steps that the whole run has.
         metric: Name of the task's metric.
         monitor: Name of the metric that is compared with `reference`: `"loss"` or `metric`.
-        reference: Its levels.
+        baseline: Its levels.
         steps_per_epoch: Steps in which all training data is seen once; None if not counted.
         folder: The run folder.
     """
@@ -32,7 +32,7 @@ class RunInfo:
     steps: int
     metric: str
     monitor: str
-    reference: Reference
+    baseline: Baseline
     steps_per_epoch: int | None
     folder: str
 

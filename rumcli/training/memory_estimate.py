@@ -105,8 +105,8 @@ def _advice(task: Task) -> str:
     advice = [f"train.batch_size ({run.train.batch_size:,})"]
     if hasattr(run.task, "delay"):
         advice.append(f"task.delay ({run.task.delay:,})")
-    if hasattr(run.task, "length"):
-        advice.append(f"task.length ({run.task.length:,})")
+    if hasattr(run.task, "bptt_steps"):
+        advice.append(f"task.bptt_steps ({run.task.bptt_steps:,})")
     return f"lower {', '.join(advice)} or cell.units ({run.cell.units:,})"
 
 

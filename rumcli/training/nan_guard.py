@@ -67,15 +67,15 @@ def leave_out(
     what = "loss" if not np.isfinite(loss) else "gradient"
     where = f"the {what} of step {step} (seed {run.seed}) is not finite"
     details = f"the norm of each weight's gradient is in {folder.path / NOT_FINITE}"
-    if run.train.on_nan == "stop":
+    if run.train.on_non_finite == "stop":
         raise RunError(
             f"{where}; {details}; {_last_good(folder)}; try a smaller --learning-rate, "
-            "--set optimizer.clip_norm=1, or --on-nan skip"
+            "--set optimizer.clip_norm=1, or --on-non-finite skip"
         )
-    if progress.skipped_in_a_row > run.train.skip_at_most:
+    if progress.skipped_in_a_row > run.train.max_consecutive_skips:
         raise RunError(
             f"{where}, like {progress.skipped_in_a_row - 1} before it, more than "
-            f"train.skip_at_most; {details}; {_last_good(folder)}"
+            f"train.max_consecutive_skips; {details}; {_last_good(folder)}"
         )
     return f"{where}; skipped; {details}"
 

@@ -57,7 +57,7 @@ def check_early(
 
 def figures(task: Task) -> list[str]:
     """Return the names of the figures that an evaluation of a task has."""
-    return [*validated(task), "distance", "fraction_of_the_way"]
+    return [*validated(task), "gap_to_baseline", "normalized_score"]
 
 
 def validated(task: Task) -> list[str]:

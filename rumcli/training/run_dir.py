@@ -174,11 +174,11 @@ class RunDir:
         return config.from_file(self.path / CONFIG)
 
     @property
-    def reference(self) -> dict[str, Any] | None:
+    def baseline(self) -> dict[str, Any] | None:
         """The reference levels, as `summary.json` has them; None if they are not known."""
         for name in ("summary.json", "plan.json"):
             content = self.read_json(name)
-            found = content.get("reference") if isinstance(content, dict) else None
+            found = content.get("baseline") if isinstance(content, dict) else None
             if run_schemas.is_reference(found):
                 return found
         return None

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rumcli import json_parser
 from rumcli.json_schemas.base import Absent
-from rumcli.json_schemas.results import Reference, Summary
+from rumcli.json_schemas.results import Summary, SummaryBaseline
 
 LARGEST = 2**26  # bytes of a file; a million of evaluations have half of that
 _LARGEST_STEP = 2**62
@@ -37,10 +37,10 @@ class _Record(_AtStep):
     seconds: _Seconds = 0.0
 
 
-class _Reference(Reference):
+class _Reference(SummaryBaseline):
     model_config = ConfigDict(allow_inf_nan=False)
 
-    of: _Name
+    metric: _Name
     label: _Name
 
 
@@ -54,7 +54,7 @@ class _Summary(Summary):
     seconds: _Seconds
     weights_of_step: _Step
     loss: _Number
-    reference: _Reference
+    baseline: _Reference
     folder: _Text
     data: _Text | Absent = None
     subtask_name: _Name | Absent = None
@@ -122,12 +122,12 @@ def is_summary(content: Any) -> bool:
     """Tell whether something is the summary of a finished run, with all that tables show."""
     if not _fits(_Summary, content):
         return False
-    reference = content["reference"]
-    monitored = content.get(reference["of"])
+    baseline = content["baseline"]
+    monitored = content.get(baseline["metric"])
     shown = [monitored, content.get(content["metric"])]
     counts = [content[name] for name in _COUNTED if name in content]
     # The distance from a level of zero to a lower one is no share of it.
-    has_distance = reference["level"] != 0 or reference["solved"] >= reference["level"]
+    has_distance = baseline["value"] != 0 or baseline["target"] >= baseline["value"]
     return (
         all(type(number) in (int, float) for number in shown)
         and all(type(count) is int for count in counts)

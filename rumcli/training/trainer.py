@@ -196,7 +196,7 @@ def _plan(task: Task, model: keras.Model, progress: TrainState, folder: RunDir) 
         steps=task.config.train.steps,
         metric=task.metric,
         monitor=task.monitor,
-        reference=task.reference,
+        baseline=task.baseline,
         steps_per_epoch=task.steps_per_epoch,
         folder=str(folder.path),
     )
@@ -209,7 +209,7 @@ def _known(task: Task, model: keras.Model) -> dict[str, Any]:
         "cell": task.config.cell.name,
         "parameters": count_weights(model),
         "metric": task.metric,
-        "reference": levels(task),
+        "baseline": levels(task),
     }
 
 

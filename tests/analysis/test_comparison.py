@@ -10,8 +10,8 @@ from rumcli.training.run_dir import RunDir
 from tests import small
 
 LEVELS = {
-    "loss": {"of": "loss", "label": "memoryless", "level": 0.5, "solved": 0.0},
-    "accuracy": {"of": "accuracy", "label": "chance", "level": 0.1, "solved": 1.0},
+    "loss": {"metric": "loss", "label": "memoryless", "value": 0.5, "target": 0.0},
+    "accuracy": {"metric": "accuracy", "label": "chance", "value": 0.1, "target": 1.0},
 }
 
 
@@ -36,7 +36,7 @@ def validations(name, *values):
 
 def finished(name, value, **more):
     summary = {name: value, "steps": 20, "seconds": 9.0, "parameters": 77, "weights_of_step": 10}
-    return {**summary, "reference": LEVELS[name], **more}
+    return {**summary, "baseline": LEVELS[name], **more}
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_best_run_comes_first(tmp_path, task, name, expected):
 
 def test_finished_run_has_its_test_and_unfinished_run_its_best_validation(tmp_path):
     run = small.run_config()
-    plan = {"parameters": 55, "reference": LEVELS["loss"]}
+    plan = {"parameters": 55, "baseline": LEVELS["loss"]}
     folders = [
         write_run(tmp_path / "none", run, plan=plan),
         write_run(tmp_path / "under way", run, validations("loss", 0.4, 0.2, 0.3), plan=plan),
@@ -72,8 +72,8 @@ def test_finished_run_has_its_test_and_unfinished_run_its_best_validation(tmp_pa
         ("test", 0.25, 10, 20, 9.0, 77, True),
         (None, None, None, 0, None, 55, False),
     ]
-    assert group.runs[0].reference.label == "memoryless"
-    distances = [run.distance for run in group.runs]
+    assert group.runs[0].baseline.label == "memoryless"
+    distances = [run.gap_to_baseline for run in group.runs]
     assert distances == [pytest.approx(-0.3), pytest.approx(-0.25), None]
 
 
@@ -115,16 +115,16 @@ def test_runs_without_a_plan_are_compared_by_their_records(tmp_path, task, name)
     (group,) = compare([write_run(tmp_path / "a", small.run_config(task), records)])
     assert group.metric == name
     assert group.runs[0].value == (2 if name == "accuracy" else 1)
-    assert group.runs[0].reference is None
+    assert group.runs[0].baseline is None
 
 
 @pytest.mark.parametrize(
     "content",
     [
         [],
-        {"reference": 3},
-        {"reference": {"of": "loss"}},
-        {"reference": {**LEVELS["loss"], "level": None}},
+        {"baseline": 3},
+        {"baseline": {"metric": "loss"}},
+        {"baseline": {**LEVELS["loss"], "value": None}},
         {"loss": "low", "steps": "all", "parameters": None, "seconds": True},
         {"steps": -5, "parameters": -1, "weights_of_step": -3},
     ],

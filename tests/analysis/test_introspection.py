@@ -83,7 +83,7 @@ def test_backward_layer_is_marked_and_padding_is_removed(tmp_path):
 
 
 def test_word_steps_are_labeled(tmp_path):
-    task, model = make_model("babi", "gru", tmp_path, ["task.level=words"])
+    task, model = make_model("babi", "gru", tmp_path, ["task.input_level=words"])
     seen = trace_example(task, model, Split.TEST, 0)
     asked = task.stories.questions["test"][0]
     assert seen.steps == [word for one in [*asked.statements, asked.question] for word in one]
@@ -108,7 +108,7 @@ def test_keys_and_values_of_recall_have_different_labels(tmp_path):
 )
 def test_missing_example_is_reported(tmp_path, task, example, expected):
     # Of 156 characters, 100 streams have two each, or none.
-    settings = ["task.evaluation_streams=100"] if task == "ptb" else []
+    settings = ["task.eval_batch_size=100"] if task == "ptb" else []
     task, model = make_model(task, "gru", tmp_path, settings)
     with pytest.raises(ConfigError, match=expected):
         trace_example(task, model, Split.TEST, example)

@@ -36,7 +36,7 @@ INTEGERS = [
     (lambda value: cells.make("gru", value), "units"),
     (lambda value: cells.make("fsrnn", value), "units"),
     (lambda value: cells.make_cell("lstm", value), "units"),
-    (lambda value: cells.make("fsrnn", 3, fast_cells=value), "fast_cells"),
+    (lambda value: cells.make("fsrnn", 3, num_fast_cells=value), "num_fast_cells"),
     (lambda value: PairedRotations(value), "units"),
     (lambda value: EUNN(4, capacity=value), "capacity"),
     (lambda value: GORU(4, capacity=value), "capacity"),

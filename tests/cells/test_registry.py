@@ -28,7 +28,9 @@ def test_every_option_of_the_configuration_is_one_of_the_layer():
 def test_a_fast_slow_rnn_is_made_of_cells_by_name():
     fast = {"name": "gru", "dropout": 0.1}
     slow = {"name": "rum", "units": 7, "time_norm": 1.0}
-    layer = cells.make("fsrnn", 5, fast=fast, fast_cells=3, slow=slow, dropout=0.2, dtype="float64")
+    layer = cells.make(
+        "fsrnn", 5, fast=fast, num_fast_cells=3, slow=slow, dropout=0.2, dtype="float64"
+    )
     assert [type(cell).__name__ for cell in layer.cell.fast_cells] == ["GRUCell"] * 3
     assert [cell.units for cell in layer.cell.cells] == [5, 7, 5, 5]
     assert {cell.compute_dtype for cell in layer.cell.cells} == {"float64"}
@@ -42,7 +44,7 @@ def test_a_fast_slow_rnn_is_made_of_cells_by_name():
         ({"slow": {"name": "rim"}}, "unknown cell 'rim'; cells: rum"),
         ({"fast": {"zoneouts": 0.1}}, "cell 'lnlstm' has no option 'zoneouts'"),
         ({"slow": {"name": "fsrnn"}}, "not made of Fast-Slow RNNs"),
-        ({"fast_cells": 1}, "fast_cells must be two or more cells, got 1"),
+        ({"num_fast_cells": 1}, "fast_cells must be two or more cells, got 1"),
         ({"activation": "relu"}, "cell 'fsrnn' has no option 'activation'"),
     ],
 )

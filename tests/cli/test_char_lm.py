@@ -27,7 +27,7 @@ SMALL = [
     "--batch-size=8",
     "--steps=20",
     "--set=train.eval_every=10",
-    "--set=task.length=6",
+    "--set=task.bptt_steps=6",
     "--set=task.embedding=5",
     # To compile the fused loop takes longer than such a run.
     "--set=cell.implementation=plain",
@@ -95,7 +95,7 @@ def test_unseen_symbol_is_scored_as_unknown_or_reported_with_the_option(place):
     result = rum("eval", "run", "--data=other", cwd=place)
     expected = r"other, test text: the byte '\xc3' (0xC3) at offset 4 does not occur"
     assert_one_line(result, 2, expected)
-    assert "--set task.unknown_below=1 reads such bytes as one" in result.stderr
+    assert "--set task.min_count=1 reads such bytes as one" in result.stderr
 
 
 @pytest.mark.e2e
@@ -153,15 +153,18 @@ def test_missing_vocabulary_is_reported(place, content, expected):
         ("--data=", "--data : expected a path, got ''"),
         ("--data text --batch-size 200", "the training text has 700 characters; expected at least"),
         (
-            "--data strange --set task.unknown_below=null",
+            "--data strange --set task.min_count=null",
             "strange, test text: the byte 'E' (0x45) at offset 3 does not occur",
         ),
         ("--data text --delay 3", "--delay 3: task 'ptb' has no option 'delay' (tasks that have"),
-        ("--data text --set task.lenght=3", "unknown option 'lenght'; did you mean 'length'?"),
+        (
+            "--data text --set task.bptt_step=3",
+            "unknown option 'bptt_step'; did you mean 'bptt_steps'?",
+        ),
         ("--set optimizer.schedule.name=cosin", "unknown schedule 'cosin'; did you mean 'cosine'?"),
         (
-            "--set optimizer.schedule.after=0.5",
-            "schedule 'cosine' has no option 'after' (schedules",
+            "--set optimizer.schedule.decay_at=0.5",
+            "schedule 'cosine' has no option 'decay_at' (schedules",
         ),
     ],
 )

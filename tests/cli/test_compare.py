@@ -38,11 +38,11 @@ def test_json_is_one_document(runs):
     done, begun = group["runs"]
     summary = json.loads((runs / "done/summary.json").read_text())
     assert (done["value"], done["split"]) == (summary["loss"], "test")
-    assert done["distance"] == pytest.approx(summary["distance"])
+    assert done["gap_to_baseline"] == pytest.approx(summary["gap_to_baseline"])
     assert done["settings"] == {"train.steps": 20}
     assert (begun["value"], begun["finished"]) == (None, False)
     assert begun["parameters"] == summary["parameters"]
-    assert begun["reference"]["label"] == "memoryless"
+    assert begun["baseline"]["label"] == "memoryless"
 
 
 @pytest.mark.e2e

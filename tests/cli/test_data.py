@@ -11,7 +11,7 @@ from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
 from tests.small import write_text
 
-SMALL = "task: {name: ptb, length: 6}\ntrain: {batch_size: 8, steps: 50}\n"
+SMALL = "task: {name: ptb, bptt_steps: 6}\ntrain: {batch_size: 8, steps: 50}\n"
 
 
 @pytest.fixture

@@ -487,8 +487,8 @@ def test_loss_that_is_not_finite_is_skipped_by_all(tmp_path):
     bad = [
         "--set=precision=float32",
         "--learning-rate=1e38",
-        "--on-nan=skip",
-        "--set=train.skip_at_most=100",
+        "--on-non-finite=skip",
+        "--set=train.max_consecutive_skips=100",
     ]
     processes = on_two([*RUM, *bad, "--steps=8", "--quiet"], tmp_path, ["--out=two"], [])
     assert [code for code, _ in ends(processes)] == [0, 0]

@@ -13,9 +13,16 @@ def test_eval_reproduces_the_test_metrics_of_training(finished_run):
     found = validated(result.stdout, "eval")
     assert result.returncode == 0
     assert result.stderr == "evaluating the test split\n"
-    for key in ("loss", "symbol_accuracy", "distance", "weights_of_step", "split", "reference"):
+    for key in (
+        "loss",
+        "symbol_accuracy",
+        "gap_to_baseline",
+        "weights_of_step",
+        "split",
+        "baseline",
+    ):
         assert found[key] == pytest.approx(summary[key]) if key == "loss" else True
-        assert (found[key] == summary[key]) or key in ("loss", "distance")
+        assert (found[key] == summary[key]) or key in ("loss", "gap_to_baseline")
 
 
 def test_eval_shows_a_table_of_the_requested_split(finished_run):

@@ -23,8 +23,8 @@ def make_run(path, accuracy=None, cell="gru", validations=(0.2, 0.4), task="reca
         folder.append_record({"step": 10 * number, "seconds": 1.0 * number, "val_accuracy": value})
     folder.write_json("environment.json", {"backend": "jax", "jax": "1.2", "torch": "9.9"})
     if accuracy is not None:
-        reference = {"of": "accuracy", "label": "chance", "level": 0.1, "solved": 1.0}
-        write_summary(folder, accuracy, "accuracy", reference=reference, examples=400)
+        baseline = {"metric": "accuracy", "label": "chance", "value": 0.1, "target": 1.0}
+        write_summary(folder, accuracy, "accuracy", baseline=baseline, examples=400)
     return folder
 
 
@@ -143,7 +143,7 @@ def test_wrong_usage_is_one_line(runs, arguments, expected):
 
 def test_accuracy_of_one_has_no_error(tmp_path):
     folder = make_run(tmp_path / "solved", 1.0)
-    text = pages.to_markdown(contents.report([folder], ["solved"], None))
+    text = pages.to_markdown(contents.report([folder], ["target"], None))
     assert "100.0% (n = 400)" in text.replace("\N{NO-BREAK SPACE}", " ")
     assert "±" not in text
     assert json.loads((tmp_path / "solved/summary.json").read_text())["examples"] == 400

@@ -73,7 +73,7 @@ def test_json_lists_each_run_with_its_state_newest_last(place):
     summary = json.loads((place / "runs/done/summary.json").read_text())
     assert (done["value"], done["split"]) == (summary["loss"], "test")
     assert (stopped["split"], stopped["steps"], stopped["of_steps"]) == ("validation", 20, 30)
-    assert stopped["reference"]["label"] == "memoryless"
+    assert stopped["baseline"]["label"] == "memoryless"
     assert killed["message"] == "its process ended without saving"
     assert failed["message"] == "loss is NaN"
     assert done["age"] == pytest.approx(4 * DAY, abs=60)

@@ -87,7 +87,8 @@ def test_every_code_path_is_checked(here, monkeypatch):
     own = {**SMALL["set"], "cell.name": "custom", "cell.factory": "mine:A"}
     write_sweep(here, set=own, parameters={"cell.factory": ["mine:A", "mine:B", "mine:C"]})
     seen = []
-    monkeypatch.setattr(command.code, "check", lambda run, trusted: seen.append(run.cell.factory))
+    trusted_code = command._trusted_code
+    monkeypatch.setattr(trusted_code, "check", lambda run, trusted: seen.append(run.cell.factory))
     with pytest.raises(ReachedRunsError):
         command.sweep(here / "sweep.yaml", quiet=True)
     assert set(seen) == {"mine:A", "mine:B", "mine:C"}
@@ -97,7 +98,7 @@ def test_every_code_path_is_checked(here, monkeypatch):
 def test_every_text_path_is_checked(here, missing):
     texts = ["one.txt", "two.txt"]
     (here / texts[1 - missing]).write_text("the quick brown fox " * 100)
-    own = {"cell.name": "gru", "cell.units": 8, "train.batch_size": 2, "task.length": 5}
+    own = {"cell.name": "gru", "cell.units": 8, "train.batch_size": 2, "task.bptt_steps": 5}
     write_sweep(here, task="ptb", set=own, parameters={"task.data": texts})
     with pytest.raises(ConfigError, match=f"{texts[missing]}"):
         command.sweep(here / "sweep.yaml", quiet=True)

@@ -89,8 +89,10 @@ def test_json_is_one_document_on_stdout(tmp_path):
     summary = validated(result.stdout, "train")
     assert summary["steps"] == 10
     assert result.stderr.splitlines()[-1] == "evaluating the test split"
-    assert summary["reference"]["label"] == "memoryless"
-    assert summary["distance"] == pytest.approx(summary["loss"] - summary["reference"]["level"])
+    assert summary["baseline"]["label"] == "memoryless"
+    assert summary["gap_to_baseline"] == pytest.approx(
+        summary["loss"] - summary["baseline"]["value"]
+    )
     assert json.loads((tmp_path / "runs/copying-gru-1/summary.json").read_text()) == summary
 
 

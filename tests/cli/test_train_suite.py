@@ -62,7 +62,12 @@ def test_json_has_confusion_and_examples(trained):
 @pytest.mark.parametrize("level", ["sentences", "words"])
 def test_training_and_prediction_run_on_jax(trained, tmp_path, level):
     pytest.importorskip("jax")
-    arguments = [f"--data={trained[0] / 'en'}", f"--set=task.level={level}", "--out=run", "--json"]
+    arguments = [
+        f"--data={trained[0] / 'en'}",
+        f"--set=task.input_level={level}",
+        "--out=run",
+        "--json",
+    ]
     settings = [*SMALL, "--cell=rum", "--set=model.layers=2"]
     jax = {"KERAS_BACKEND": "jax"}
     result = rum_process("train", "babi", *arguments, *settings, cwd=tmp_path, env=jax)
@@ -112,7 +117,7 @@ def test_all_subtasks_stop_and_resume(tmp_path):
         ("--data nowhere", "nowhere; expected a folder or an archive"),
         ("--data en --subtask 3", "en has no qa3_three-supporting-facts_train.txt"),
         ("--data en --subtask all", "en has no qa2_two-supporting-facts_train.txt"),
-        ("--set task.level=letters", "expected 'words' or 'sentences', got 'letters'"),
+        ("--set task.input_level=letters", "expected 'words' or 'sentences', got 'letters'"),
     ],
 )
 def test_usage_errors_are_reported_without_leaving_files(trained, tmp_path, arguments, expected):

@@ -22,7 +22,7 @@ class Short(Copying):
 
 class Odd(Short):
     @property
-    def details(self):
+    def summary_fields(self):
         return {"subtask": "north"}
 
 def nothing(config):

@@ -78,8 +78,9 @@ def test_every_command_runs_without_tensorflow(tmp_path, backend):
         f"train copying --steps=4 --quiet {' '.join(SMALL_RUM)} --out=copying": 0,
         "train --resume=copying --steps=6 --quiet": 0,
         train % ("recall", "recall"): 0,
-        "train ptb --data=text --cell=gru --hidden=4 --batch-size=4 --steps=4 --set=task.length=6 "
-        "--set=task.evaluation_streams=3 --set=train.eval_every=4 --quiet --out=ptb": 0,
+        "train ptb --data=text --cell=gru --hidden=4 --batch-size=4 --steps=4 "
+        "--set=task.bptt_steps=6 "
+        "--set=task.eval_batch_size=3 --set=train.eval_every=4 --quiet --out=ptb": 0,
         "eval copying": 0,
         "generate ptb --prompt=a --length=3": 0,
         "export copying": 0,

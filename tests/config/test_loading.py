@@ -238,7 +238,7 @@ def write_yaml(path, text):
         ("cell.slow.units=0", "expected at least 1, got 0"),
         ("cell.slow=rum", "expected a mapping such as {name: rum}, got 'rum'"),
         ("cell.fast.units=3", "unknown option 'units'; options of 'lnlstm'"),
-        ("cell.fast_cells=1", "expected at least 2, got 1"),
+        ("cell.num_fast_cells=1", "expected at least 2, got 1"),
     ],
 )
 def test_error_in_an_inner_cell_names_its_position(assignment, expected):

@@ -58,8 +58,8 @@ def test_imported_model_matches_numpy(case, tmp_path):
         cell.upper(), ours, inputs, layer_norm_order="after_sigmoid", **has, **told
     )
     np.testing.assert_allclose(model(inputs), expected, atol=2e-5)
-    assert (found["features"], found["units"], found["scope"]) == (3, 6, "rnn/rum_cell")
-    assert found["largest_difference"] <= 1e-5
+    assert (found.features, found.units, found.scope) == (3, 6, "rnn/rum_cell")
+    assert found.largest_difference <= 1e-5
 
 
 @pytest.mark.skipif(not GOLDEN.exists(), reason=f"no golden arrays at {GOLDEN}")
@@ -109,7 +109,7 @@ def test_scopes_select_one_of_several_cells(tmp_path):
         tf1.scope_of(checkpoint, "b")
     scope = tf1.scope_of(checkpoint, "a/cell_1")
     found = tf1.import_cell(checkpoint, scope, "rum", tmp_path / "cell.keras", **TOLD)
-    assert (found["features"], found["units"]) == (4, 5)
+    assert (found.features, found.units) == (4, 5)
 
 
 def test_checkpoint_without_a_rum_lists_its_variables(tmp_path):

@@ -19,8 +19,10 @@ def test_a_loss_that_is_not_finite_ends_in_one_line_and_is_recorded(tmp_path):
 
 
 def test_too_many_consecutive_skips_end_the_run(tmp_path):
-    options = ["--on-nan=skip", "--set=train.skip_at_most=2", "--out=x"]
+    options = ["--on-non-finite=skip", "--set=train.max_consecutive_skips=2", "--out=x"]
     result = rum(*_OVERFLOWING, *options, cwd=tmp_path)
     assert result.returncode == 1
     assert result.stderr.count("; skipped; ") == 2
-    assert "like 2 before it, more than train.skip_at_most" in result.stderr.splitlines()[-1]
+    assert (
+        "like 2 before it, more than train.max_consecutive_skips" in result.stderr.splitlines()[-1]
+    )

@@ -80,7 +80,7 @@ def test_run_accepts_or_rejects_stories(place, train, test, is_packed, level):
     end = ".gz" if is_packed else ""
     for name, content in ((TRAIN, train), (TEST, test)):
         (place / (name + end)).write_bytes(gzip.compress(content, 1) if is_packed else content)
-    run = config.build("babi", [f"task.level={level}"], {("task", "data"): str(place)})
+    run = config.build("babi", [f"task.input_level={level}"], {("task", "data"): str(place)})
     attempt(dataset_binding.for_training, run, None, around=place)
 
 
@@ -111,7 +111,7 @@ def test_files_that_grow_in_memory_are_rejected(tmp_path):
         import gzip
         from pathlib import Path
         from rumcli.tasks.babi import official_files
-        from rumcli.tasks.babi.dataset import Collection, Stories
+        from rumcli.tasks.babi.dataset import BabiDataset, Collection
         def one_story_of_many_questions():
             lines = ("%d A.\\n%d b?\\tc\\t1\\n" % (n, n + 1) for n in range(1, 100000, 2))
             return "".join(lines).encode()
@@ -123,7 +123,7 @@ def test_files_that_grow_in_memory_are_rejected(tmp_path):
         def read(name):
             path = Path("qa1_train.txt.gz" if name == "zeros" else "qa1_train.txt")
             path.write_bytes(CONTENTS[name]())
-            Stories.of(Collection("x", dict.fromkeys(
+            BabiDataset.of(Collection("x", dict.fromkeys(
                 ["train", "validation", "test"], official_files.read(path, 1).stories["train"])))
         CALLS = {name: lambda name=name: read(name) for name in CONTENTS}
         """,

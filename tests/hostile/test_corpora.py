@@ -44,7 +44,7 @@ def put(path, content, kind="file"):
 
 def train_on(place, data, unknown):
     """Load a text as `rum train` does; an accepted text has windows."""
-    settings = ["train.batch_size=2", "task.length=4", f"task.unknown_below={unknown}"]
+    settings = ["train.batch_size=2", "task.bptt_steps=4", f"task.min_count={unknown}"]
     run = config.build("ptb", settings, {("task", "data"): str(data)})
     found = attempt(dataset_binding.for_training, run, None, around=place)
     assert found is REFUSED or isinstance(found, CharDataset)

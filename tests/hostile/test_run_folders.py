@@ -36,23 +36,23 @@ SUMMARY = {
     "metric": "symbol_accuracy",
     "loss": 0.5,
     "symbol_accuracy": 0.25,
-    "reference": {
-        "of": "loss",
+    "baseline": {
+        "metric": "loss",
         "label": "memoryless",
-        "level": 0.75,
-        "solved": 0.0,
+        "value": 0.75,
+        "target": 0.0,
         "published": None,
     },
-    "distance": -0.25,
-    "fraction_of_the_way": 0.5,
-    "beaten": True,
+    "gap_to_baseline": -0.25,
+    "normalized_score": 0.5,
+    "beats_baseline": True,
     "folder": "runs/copying-gru-1",
 }
 ENVIRONMENT = {"seed": 1, "keras": "3", "resumed": [{"seed": 1}]}
 SMALL = ["cell.name=gru", "train.steps=20", "train.batch_size=8"]
 OF_TASKS = {
     "copying": [],
-    "ptb": ["task.length=6"],
+    "ptb": ["task.bptt_steps=6"],
     "babi": ["task.train_examples=40", "task.validation_examples=20", "task.test_examples=20"],
 }
 CONFIGS = [

@@ -72,13 +72,13 @@ def test_a_constant_rate_is_a_variable_that_callbacks_can_set():
 
 
 def test_rate_drops_once_after_its_fraction_of_the_run():
-    found = rates("schedule.name=drop", "schedule.factor=0.1", "schedule.after=0.9")
+    found = rates("schedule.name=drop", "schedule.factor=0.1", "schedule.decay_at=0.9")
     assert found[:90] == pytest.approx(0.5)
     assert found[90:] == pytest.approx(0.05)
 
 
 def test_a_cosine_falls_from_the_rate_to_its_final_share():
-    found = rates("schedule.name=cosine", "schedule.final=0.2")
+    found = rates("schedule.name=cosine", "schedule.final_fraction=0.2")
     assert found[0] == pytest.approx(0.5)
     assert found[50] == pytest.approx(0.5 * (0.2 + 0.8 / 2))
     assert 0.1 <= found[-1] < 0.101

@@ -11,7 +11,7 @@ CELLS = [("rum", 2), ("arum", 1), ("fsrnn", 1), ("lstm", 2), ("gru", 1), ("rnn",
 @pytest.mark.parametrize(("cell", "layers"), CELLS)
 def test_stepwise_logits_match_the_whole_window(tmp_path, cell, layers):
     keras.utils.set_random_seed(1)
-    settings = [f"model.layers={layers}", "task.length=5", "model.dropout=0.5"]
+    settings = [f"model.layers={layers}", "task.bptt_steps=5", "model.dropout=0.5"]
     run = small.run_config(
         "ptb", cell, settings=settings, task__data=str(small.write_text(tmp_path))
     )

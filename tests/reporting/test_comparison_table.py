@@ -1,10 +1,10 @@
 import pytest
 
-from rumcli.json_schemas.analysis import Baseline, ComparedRun, ComparedRuns
+from rumcli.json_schemas.analysis import ComparedBaseline, ComparedRun, ComparedRuns
 from rumcli.reporting.comparison_table import ComparisonTable
 from tests.rendering import render
 
-REFERENCE = Baseline(label="memoryless", baseline=0.5, solved=0.0, published=None)
+REFERENCE = ComparedBaseline(label="memoryless", value=0.5, target=0.0, published=None)
 KEYS = ["cell.name", "cell.layer_norm", "optimizer.schedule.warmup_steps"]
 
 
@@ -20,14 +20,14 @@ def comparison_row(**changes):
         "value": 0.25,
         "split": "test",
         "weights_of_step": 10,
-        "reference": REFERENCE,
-        "distance": -0.25,
+        "baseline": REFERENCE,
+        "gap_to_baseline": -0.25,
         "settings": dict(zip(KEYS, ("rum", True, None), strict=True)),
     }
     return ComparedRun(**{**figures, **changes})
 
 
-NOTHING = dict.fromkeys(["value", "split", "seconds", "parameters", "reference", "distance"])
+NOTHING = dict.fromkeys(["value", "split", "seconds", "parameters", "baseline", "gap_to_baseline"])
 EMPTY = comparison_row(finished=False, steps=0, **NOTHING)
 
 
@@ -80,7 +80,7 @@ def test_narrow_terminal_truncates_nothing(width):
 
 
 def test_a_narrow_table_stays_a_table_where_it_fits():
-    run = comparison_row(settings={}, value=0.2, reference=None, distance=None)
+    run = comparison_row(settings={}, value=0.2, baseline=None, gap_to_baseline=None)
     changes = {"task": "recall", "metric": "accuracy", "higher_is_better": True}
     few = comparison_group([run], differences=[], **changes)
     text = render_comparison(60, few, ["a"])

@@ -3,14 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rumcli.reporting import formatting
-from rumcli.tasks.baseline import Reference
+from rumcli.tasks.baseline import Baseline
 
-LOSS = Reference("memoryless", baseline=0.1, solved=0.0)
-ACCURACY = Reference("chance", baseline=0.1, solved=1.0)
+LOSS = Baseline("memoryless", value=0.1, target=0.0)
+ACCURACY = Baseline("chance", value=0.1, target=1.0)
 
 
 @pytest.mark.parametrize(
-    ("reference", "value", "expected"),
+    ("baseline", "value", "expected"),
     [
         (LOSS, 1.0, "10.0 × memoryless"),
         (LOSS, 0.15, "50.0% above memoryless"),
@@ -20,8 +20,8 @@ ACCURACY = Reference("chance", baseline=0.1, solved=1.0)
         (ACCURACY, 0.05, "5.0 points below chance"),
     ],
 )
-def test_distance_names_the_side_of_the_baseline(reference, value, expected):
-    assert formatting.distance(reference, value) == expected
+def test_distance_names_the_side_of_the_baseline(baseline, value, expected):
+    assert formatting.distance(baseline, value) == expected
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ SUMMARY = {
     "loss": 1.5,
     "metric": "accuracy",
     "accuracy": 0.5,
-    "reference": {"of": "accuracy", "label": "chance", "level": 0.1, "solved": 1.0},
-    "beaten": True,
+    "baseline": {"metric": "accuracy", "label": "chance", "value": 0.1, "target": 1.0},
+    "beats_baseline": True,
     "folder": "a/very/long/path/" * 8,
 }
 
@@ -27,11 +27,11 @@ OF_CHARACTERS = {
     "perplexity": 2.639,
     "characters": 449944,
     "data": "/a/very/long/path/" * 8 + "[bold]",
-    "reference": {
-        "of": "bits_per_character",
+    "baseline": {
+        "metric": "bits_per_character",
         "label": "unigram",
-        "level": 4.304,
-        "solved": 0.0,
+        "value": 4.304,
+        "target": 0.0,
         "published": 1.189,
     },
 }

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from rumcli.reporting import train_progress
 from rumcli.reporting.throughput import Throughput
-from rumcli.tasks.baseline import Reference
+from rumcli.tasks.baseline import Baseline
 from rumcli.training.listeners import RunInfo
 
 PLAN = RunInfo(
@@ -17,7 +17,7 @@ PLAN = RunInfo(
     steps=40,
     metric="symbol_accuracy",
     monitor="loss",
-    reference=Reference("memoryless", 0.5, 0.0),
+    baseline=Baseline("memoryless", 0.5, 0.0),
     steps_per_epoch=None,
     folder="runs/x",
 )

@@ -51,13 +51,13 @@ def write_run(made, run, values=(), test=None, metric="loss", higher=False):
     """Write the records of a run of a sweep, and the summary of a finished one."""
     place = made.begin(run)
     levels = (0.1, 1.0) if higher else (1.0, 0.0)
-    reference = {"of": metric, "label": "chance", "level": levels[0], "solved": levels[1]}
-    place.write_json("plan.json", {"reference": reference})
+    baseline = {"metric": metric, "label": "chance", "value": levels[0], "target": levels[1]}
+    place.write_json("plan.json", {"baseline": baseline})
     lines = [
         {"step": 10 * number, f"val_{metric}": value, "seconds": 1.0}
         for number, value in enumerate(values, 1)
     ]
     (place.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     if test is not None:
-        write_summary(place, test, metric, steps=20, reference=reference)
+        write_summary(place, test, metric, steps=20, baseline=baseline)
     return place

@@ -12,7 +12,7 @@ from tests import small
 KINDS = {
     "copying": ("copying", "gru", []),
     "recall": ("recall", "rum", ["model.layers=2"]),
-    "words": ("babi", "gru", ["task.level=words"]),
+    "words": ("babi", "gru", ["task.input_level=words"]),
     "sentences": ("babi", "rum", []),
     "characters": ("ptb", "lstm", ["model.layers=2", "model.dropout=0.5"]),
     "characters, two states": ("ptb", "arum", []),

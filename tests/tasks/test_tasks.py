@@ -74,8 +74,8 @@ def test_memoryless_baseline_matches_a_model_without_memory():
     logits[:, -10:, 0] = -100.0
     # then the loss is the baseline.
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(targets, logits)
-    assert float(loss) == pytest.approx(made.reference.baseline, rel=1e-5)
-    assert made.reference.baseline == pytest.approx(10 * math.log(8) / 50)
+    assert float(loss) == pytest.approx(made.baseline.value, rel=1e-5)
+    assert made.baseline.value == pytest.approx(10 * math.log(8) / 50)
 
 
 def test_symbol_accuracy_counts_the_last_ten_steps_only():

@@ -41,7 +41,7 @@ def test_summary_of_all_subtasks_matches_its_schema(tmp_path):
         "seconds": 1.5,
         "data": "generated",
         "split": "test",
-        "reference": {"level": 0.2},
+        "baseline": {"value": 0.2},
     }
     summaries = [one, *[{**one, "accuracy": 0.5}] * 19]
     found = babi_suite.summarize(RUN, RunDir(tmp_path), summaries)

@@ -100,7 +100,7 @@ def test_missing_training_file_is_generated_only_on_request(data):
     with pytest.raises(ConfigError, match=r"there is no qa5_three-arg-relations_train\.txt"):
         dataset_binding.for_training(of_babi(data, subtask=5), None)
     sizes = {"train_examples": 20, "validation_examples": 10}
-    run = of_babi(data, subtask=5, fill_missing=True, **sizes)
+    run = of_babi(data, subtask=5, generate_missing_train=True, **sizes)
     found = dataset_binding.for_training(run, None)
     missing = "qa5_three-arg-relations_train.txt"
     assert found.source.endswith(f"; training generated, for want of {missing}")

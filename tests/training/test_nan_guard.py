@@ -46,7 +46,7 @@ def test_non_finite_step_ends_the_run_with_a_full_report(tmp_path, bad_steps, we
         train(run, folder, recorder)
     assert f"the {what} of step 13 (seed 1) is not finite" in str(error.value)
     assert "the last checkpoint is of step 10" in str(error.value)
-    assert "--on-nan skip" in str(error.value)
+    assert "--on-non-finite skip" in str(error.value)
     (line,) = (tmp_path / "run/not_finite.jsonl").read_text().splitlines()
     found = json.loads(line)
     assert (found["step"], found["seed"]) == (13, 1)
@@ -75,7 +75,7 @@ def test_run_resumes_before_a_non_finite_step(tmp_path, bad_steps):
 @pytest.mark.parametrize("first", [pytest.param(5, marks=pytest.mark.slow), 10])
 def test_skipped_step_changes_neither_weights_nor_means(tmp_path, bad_steps, first):
     bad_steps.update({first: np.nan, first + 1: np.inf, first + 2: 1e30})
-    run, folder, recorder = begin(tmp_path / "run", "train.on_nan=skip")
+    run, folder, recorder = begin(tmp_path / "run", "train.on_non_finite=skip")
     summary = train(run, folder, recorder)
     assert summary["skipped_steps"] == 3
     assert len(recorder.warnings) == 3
@@ -94,7 +94,7 @@ def test_skipped_step_changes_neither_weights_nor_means(tmp_path, bad_steps, fir
 def test_skipped_step_equals_a_run_without_its_batch(tmp_path, bad_steps):
     # Given a run whose last of 20 steps is skipped,
     bad_steps[19] = np.nan
-    settings = ["train.on_nan=skip", "train.eval_every=20"]
+    settings = ["train.on_non_finite=skip", "train.eval_every=20"]
     run, folder, _ = begin(tmp_path / "run", *settings)
     train(run, folder, Recorder())
     # its weights are those of the same run after 19 steps.
@@ -107,8 +107,12 @@ def test_skipped_step_equals_a_run_without_its_batch(tmp_path, bad_steps):
 
 def test_too_many_consecutive_non_finite_steps_end_the_run(tmp_path, bad_steps):
     bad_steps.update(dict.fromkeys(range(3, 8), np.nan))
-    run, folder, recorder = begin(tmp_path / "run", "train.on_nan=skip", "train.skip_at_most=4")
-    with pytest.raises(RunError, match=r"step 8 .* like 4 before it, more than train.skip_at_most"):
+    run, folder, recorder = begin(
+        tmp_path / "run", "train.on_non_finite=skip", "train.max_consecutive_skips=4"
+    )
+    with pytest.raises(
+        RunError, match=r"step 8 .* like 4 before it, more than train.max_consecutive_skips"
+    ):
         train(run, folder, recorder)
     # Going on counts those before.
     with pytest.raises(RunError, match="step 8"):
@@ -118,7 +122,11 @@ def test_too_many_consecutive_non_finite_steps_end_the_run(tmp_path, bad_steps):
 @pytest.mark.slow
 def test_last_finite_checkpoint_survives_skipped_steps(tmp_path, bad_steps):
     bad_steps.update(dict.fromkeys(range(8, 13), np.nan))  # an evaluation is among them
-    settings = ["train.on_nan=skip", "train.skip_at_most=4", "train.checkpoint_every=1"]
+    settings = [
+        "train.on_non_finite=skip",
+        "train.max_consecutive_skips=4",
+        "train.checkpoint_every=1",
+    ]
     run, folder, recorder = begin(tmp_path / "run", *settings)
     with pytest.raises(RunError, match="the last checkpoint is of step 8"):
         train(run, folder, recorder)
@@ -132,5 +140,7 @@ def test_last_finite_checkpoint_survives_skipped_steps(tmp_path, bad_steps):
 
 def test_finite_step_resets_the_skip_count(tmp_path, bad_steps):
     bad_steps.update(dict.fromkeys([3, 4, 6, 7], np.nan))
-    run, folder, recorder = begin(tmp_path / "run", "train.on_nan=skip", "train.skip_at_most=2")
+    run, folder, recorder = begin(
+        tmp_path / "run", "train.on_non_finite=skip", "train.max_consecutive_skips=2"
+    )
     assert train(run, folder, recorder)["skipped_steps"] == 4

@@ -21,7 +21,7 @@ def only(text):
         ("accuracy>=0.95", Threshold("accuracy", ">=", 0.95)),
         (" loss < 1e-3 ", Threshold("loss", "<", 1e-3)),
         ("loss<=2", Threshold("loss", "<=", 2.0)),
-        ("distance>-1", Threshold("distance", ">", -1.0)),
+        ("gap_to_baseline>-1", Threshold("gap_to_baseline", ">", -1.0)),
     ],
 )
 def test_a_requirement_is_a_name_a_comparison_and_a_number(text, expected):
@@ -69,8 +69,14 @@ def test_unknown_metric_names_the_nearest():
 
 
 def test_metrics_of_a_result_are_its_numbers():
-    result = {"task": "copying", "loss": 0.5, "steps": 3, "distance": None, "beaten": True}
-    assert requirements.figures_in(result) == ["loss", "steps", "distance"]
+    result = {
+        "task": "copying",
+        "loss": 0.5,
+        "steps": 3,
+        "gap_to_baseline": None,
+        "beats_baseline": True,
+    }
+    assert requirements.figures_in(result) == ["loss", "steps", "gap_to_baseline"]
 
 
 def test_unmet_requirements_are_all_named():

@@ -164,26 +164,28 @@ def test_pipe_in_place_of_the_metrics_is_rejected_without_waiting(tmp_path):
         folder.records()
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", '{"steps": 20}', '{"reference": []}', "nonsense"])
+@pytest.mark.parametrize("content", ["[]", "{}", '{"steps": 20}', '{"baseline": []}', "nonsense"])
 def test_invalid_summary_is_none(tmp_path, content):
     folder = RunDir.create(tmp_path, small.run_config())
     (tmp_path / "summary.json").write_text(content)
     assert folder.summary() is None
 
 
-LEVELS = {"of": "loss", "label": "memoryless", "level": 0.75, "solved": 0.0, "published": None}
+LEVELS = {"metric": "loss", "label": "memoryless", "value": 0.75, "target": 0.0, "published": None}
 
 
-@pytest.mark.parametrize("changed", [{"of": None}, {"of": 3}, {"level": "0.75"}, {"label": ["a"]}])
+@pytest.mark.parametrize(
+    "changed", [{"metric": None}, {"metric": 3}, {"value": "0.75"}, {"label": ["a"]}]
+)
 def test_invalid_baseline_is_replaced_by_that_of_the_plan(tmp_path, changed):
     folder = RunDir(tmp_path)
-    folder.write_json("summary.json", {"reference": LEVELS | changed})
-    assert folder.reference is None
-    missing = {name: value for name, value in LEVELS.items() if name != "of"}
-    folder.write_json("summary.json", {"reference": missing})
-    assert folder.reference is None
-    folder.write_json("plan.json", {"reference": LEVELS})
-    assert folder.reference == LEVELS
+    folder.write_json("summary.json", {"baseline": LEVELS | changed})
+    assert folder.baseline is None
+    missing = {name: value for name, value in LEVELS.items() if name != "metric"}
+    folder.write_json("summary.json", {"baseline": missing})
+    assert folder.baseline is None
+    folder.write_json("plan.json", {"baseline": LEVELS})
+    assert folder.baseline == LEVELS
 
 
 def test_run_resumes_with_an_empty_environment_list(tmp_path):

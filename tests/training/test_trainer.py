@@ -230,7 +230,7 @@ def test_best_checkpoint_is_tested_or_a_warning_is_given(tmp_path):
 @pytest.mark.e2e
 def test_text_windows_use_the_fused_loop_compiled_once(tmp_path):
     program = pytest.importorskip("rumcli.cells.fused.tensorflow_custom_gradient")
-    settings = ["cell.implementation=auto", "task.evaluation_streams=16"]
+    settings = ["cell.implementation=auto", "task.eval_batch_size=16"]
     run = of_task("ptb", tmp_path, cell="rum", steps=30, settings=settings)
     traces = {0: program.traces()}
     recorder = Recorder(lambda step: traces.update({step: program.traces()}))

@@ -25,7 +25,7 @@ from rumcli.tasks.babi.bucket_sampler import BucketSampler
 from rumcli.tasks.babi.dataset import BabiDataset
 from rumcli.tasks.babi.task_names import name_of
 from rumcli.tasks.base import Batch, Task
-from rumcli.tasks.baseline import Reference
+from rumcli.tasks.baseline import Baseline
 
 _EVALUATION_BATCH = 100
 _ATTENTION = "attention"
@@ -56,15 +56,19 @@ class Babi(Task):
             self._passes = BucketSampler(sizes, config.train.batch_size, config.seed)
 
     @property
-    def reference(self) -> Reference:
+    def baseline(self) -> Baseline:
         """The accuracy of the most frequent answer of training, and 1."""
-        return Reference("majority", baseline=self.stories.majority, solved=1.0)
+        return Baseline("majority", value=self.stories.majority, target=1.0)
 
     @property
     def summary_fields(self) -> dict[str, Any]:
         """The subtask, by number and by name, and whether words or sentences are its steps."""
         number = cast(int, self._task.subtask)
-        return {"subtask": number, "subtask_name": name_of(number), "level": self._task.level}
+        return {
+            "subtask": number,
+            "subtask_name": name_of(number),
+            "input_level": self._task.input_level,
+        }
 
     @property
     def source(self) -> str:
@@ -96,7 +100,9 @@ class Babi(Task):
 
     def model(self) -> keras.Model:
         """Make the compiled model, to logits `[B, A]`, A the number of answers."""
-        inputs, value = self._by_words() if self._task.level == "words" else self._by_sentences()
+        inputs, value = (
+            self._by_words() if self._task.input_level == "words" else self._by_sentences()
+        )
         classes = len(self.stories.words.answers)
         value = apply_layers(
             logits(self.config, classes, kernel_initializer="glorot_uniform"), value
@@ -109,7 +115,7 @@ class Babi(Task):
     def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Write the words, or the sentences; nothing for padding."""
         words = ("", *self.stories.words.words)
-        if self._task.level == "words":
+        if self._task.input_level == "words":
             return [words[number] for number in inputs["words"][row]]
         sentences = inputs["sentences"][row]
         return [" ".join(words[number] for number in one if number) for one in sentences]
@@ -120,7 +126,7 @@ class Babi(Task):
         The latter is `[B, looks, S]`, over the places of the sentences, the last ones at the end.
         """
         outputs = [model.output]
-        if self._task.level == "sentences":
+        if self._task.input_level == "sentences":
             outputs.append(model.get_layer(_ATTENTION).output[1])
         return keras.Model(model.inputs, outputs)
 
@@ -152,7 +158,7 @@ class Babi(Task):
         units = self.config.cell.units
         question = keras.layers.Dense(units, activation="tanh", name="asked")(question)
         memories = ops.concatenate([value, vectors], axis=-1)
-        look = Attention(self._task.looks, units, memories.shape[-1], name=_ATTENTION)
+        look = Attention(self._task.num_hops, units, memories.shape[-1], name=_ATTENTION)
         value, _ = look(memories, question, there)
         return {"sentences": sentences, "question": asked}, value
 
@@ -160,7 +166,7 @@ class Babi(Task):
         known = [split for split in self.stories.questions if split == Split.TRAIN]
         sizes = [int(size) for split in known for size in self._sizes(split)]
         longest = self.stories.sizes
-        most = longest.words if self._task.level == "words" else longest.sentences
+        most = longest.words if self._task.input_level == "words" else longest.sentences
         return BucketedRNN(cell, bucket_lengths([*sizes, most]), backwards, name=cell.name)
 
     @property
@@ -170,7 +176,7 @@ class Babi(Task):
     def _arrays(self, split: str) -> dict[str, np.ndarray]:
         asked, words = self.stories.questions[split], self.stories.words
         sizes, source = self.stories.sizes, self.stories.source
-        if self._task.level == "words":
+        if self._task.input_level == "words":
             return {"words": vectorize.word_rows(asked, words, sizes.words, source)}
         sentences, question = vectorize.sentence_tables(asked, words, sizes, source)
         return {"sentences": sentences, "question": question}
@@ -178,7 +184,7 @@ class Babi(Task):
     def _sizes(self, split: str) -> np.ndarray:
         """Return the number of steps of each question."""
         asked = self.stories.questions[split]
-        if self._task.level == "words":
+        if self._task.input_level == "words":
             return np.array([vectorize.word_count(one) for one in asked])
         return np.array([len(one.statements) for one in asked])
 

@@ -43,7 +43,7 @@ class BPTTWindows:
             raise ConfigError(
                 f"the training text has {len(self.text):,} characters; expected at least "
                 f"batch_size × length + 1 = {needed:,}: lower train.batch_size ({self.streams}) "
-                f"or task.length ({self.length})"
+                f"or task.bptt_steps ({self.length})"
             )
         return windows
 

@@ -119,25 +119,25 @@ class CharVocabulary:
         return len(self.symbols) + self.has_unknown
 
     @classmethod
-    def of(cls, text: np.ndarray, unknown_below: int | None) -> CharVocabulary:
+    def of(cls, text: np.ndarray, min_count: int | None) -> CharVocabulary:
         """Make the vocabulary of a training text.
 
         Args:
             text: `[N]` uint8.
-            unknown_below: None: no unknown symbol. k ≥ 1: bytes that occur fewer than k times are
+            min_count: None: no unknown symbol. k ≥ 1: bytes that occur fewer than k times are
                 read as the unknown symbol; with k = 1 it does not occur in the training text.
 
         Raises:
             ConfigError: If no byte occurs that often.
         """
         counts = counts_of(text, 256)
-        symbols = np.flatnonzero(counts >= (unknown_below or 1))
+        symbols = np.flatnonzero(counts >= (min_count or 1))
         if len(symbols) == 0:
             raise ConfigError(
-                f"no byte of the training text occurs {unknown_below} times, so that all would be "
+                f"no byte of the training text occurs {min_count} times, so that all would be "
                 f"unknown; choose at most {counts.max()}"
             )
-        return cls(tuple(symbols.tolist()), unknown_below is not None)
+        return cls(tuple(symbols.tolist()), min_count is not None)
 
     def encode(self, text: np.ndarray, source: str) -> np.ndarray:
         """Return the classes of a text.
@@ -230,5 +230,5 @@ def _unseen(byte: int, offset: int, source: str) -> str:
     return (
         f"{source}: the byte {repr(bytes([byte]))[1:]} (0x{byte:02X}) at offset {offset:,} does "
         "not occur in the training text, and the run has no unknown symbol; a new run with "
-        "--set task.unknown_below=1 reads such bytes as one"
+        "--set task.min_count=1 reads such bytes as one"
     )

@@ -54,12 +54,12 @@ class CharDataset:
     classes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, corpus: Corpus, unknown_below: int | str | None) -> CharDataset:
+    def of(cls, corpus: Corpus, min_count: int | str | None) -> CharDataset:
         """Make the text of a new run.
 
         Args:
             corpus: The bytes.
-            unknown_below: See `Vocabulary.of`; or `"auto"`: 1, but None for Penn Treebank, whose
+            min_count: See `Vocabulary.of`; or `"auto"`: 1, but None for Penn Treebank, whose
                 published scores have no unknown symbol.
 
         Raises:
@@ -67,9 +67,9 @@ class CharDataset:
                 does not have, without an unknown symbol.
         """
         contents = {split: Content.of(corpus, split) for split in SPLITS}
-        if not isinstance(unknown_below, int | None):
-            unknown_below = None if is_penn_treebank(contents) else 1
-        vocabulary = CharVocabulary.of(corpus.train, unknown_below)
+        if not isinstance(min_count, int | None):
+            min_count = None if is_penn_treebank(contents) else 1
+        vocabulary = CharVocabulary.of(corpus.train, min_count)
         classes = _encode(vocabulary, corpus, SPLITS)
         entropy = corpora.unigram_entropy(classes["train"], vocabulary.size)
         if entropy == 0:

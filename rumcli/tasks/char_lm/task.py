@@ -19,7 +19,7 @@ from rumcli.models.embedding import OneHotEmbedding
 from rumcli.models.explicit_state_rnn import ExplicitStateRNN
 from rumcli.models.stateful_rnn import StatefulRNN
 from rumcli.tasks.base import Batch, Task
-from rumcli.tasks.baseline import Reference
+from rumcli.tasks.baseline import Baseline
 from rumcli.tasks.char_lm.bptt import BPTTWindows
 from rumcli.tasks.char_lm.dataset import CharDataset
 
@@ -47,17 +47,17 @@ class CharLM(Task):
         self._windows = {
             split: BPTTWindows(
                 classes,
-                config.train.batch_size if split == Split.TRAIN else self._task.evaluation_streams,
-                self._task.length,
+                config.train.batch_size if split == Split.TRAIN else self._task.eval_batch_size,
+                self._task.bptt_steps,
             )
             for split, classes in text.classes.items()
         }
 
     @property
-    def reference(self) -> Reference:
+    def baseline(self) -> Baseline:
         """The entropy of the training text's symbols, each by itself, and 0."""
         published = _PUBLISHED if self.text.is_penn_treebank else None
-        return Reference("unigram", self.text.unigram_entropy, solved=0.0, published=published)
+        return Baseline("unigram", self.text.unigram_entropy, target=0.0, published=published)
 
     @property
     def source(self) -> str:
@@ -113,20 +113,20 @@ class CharLM(Task):
         The published loss is the sum over the window, and so is that on which the optimizer acts.
         """
         task = self._task
-        symbols = keras.Input((task.length,), dtype="int32", name="symbols")
+        symbols = keras.Input((task.bptt_steps,), dtype="int32", name="symbols")
         begins = keras.Input((), name="begins")
         size = self.text.vocabulary.size
         value = OneHotEmbedding(size, task.embedding, name="embedding")(symbols)
         value = dropout(self.config, 1)(value)
         for number, cell in enumerate(recurrent(self.config, True, return_state=True), 1):
-            streams = (self.config.train.batch_size, task.evaluation_streams)
+            streams = (self.config.train.batch_size, task.eval_batch_size)
             value = StatefulRNN(cell, *streams, name=cell.name)(value, begins)
             value = dropout(self.config, number + 1)(value)
         value = apply_layers(logits(self.config, size, kernel_initializer="orthogonal"), value)
         model = keras.Model(
             {"symbols": symbols, "begins": begins}, value, name=self.config.task.name
         )
-        compile_model(model, self.config, metrics=[], summed_over=task.length)
+        compile_model(model, self.config, metrics=[], summed_over=task.bptt_steps)
         return model
 
     def for_inference(self, model: keras.Model) -> keras.Model:

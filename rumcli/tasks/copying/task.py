@@ -10,7 +10,7 @@ from keras import ops
 
 from rumcli.config import CopyingConfig, Split
 from rumcli.models.builders import classifier, compile_model
-from rumcli.tasks.baseline import Reference
+from rumcli.tasks.baseline import Baseline
 from rumcli.tasks.copying import data as copying_data
 from rumcli.tasks.example_task import Examples, ExampleTask
 
@@ -22,10 +22,10 @@ class Copying(ExampleTask):
     monitor = "loss"
 
     @property
-    def reference(self) -> Reference:
+    def baseline(self) -> Baseline:
         """The loss of a model that knows when to answer, but not what: 10 ln 8/(T + 20)."""
         memoryless = copying_data.SYMBOLS * math.log(copying_data.ALPHABET) / self._length
-        return Reference("memoryless", baseline=memoryless, solved=0.0)
+        return Baseline("memoryless", value=memoryless, target=0.0)
 
     def examples(self, split: Split, start: int, count: int) -> Examples:
         """Make inputs and targets, both `[n, T + 20]`."""

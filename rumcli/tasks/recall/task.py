@@ -8,7 +8,7 @@ import keras
 
 from rumcli.config import RecallConfig, Split
 from rumcli.models.builders import classifier, compile_model
-from rumcli.tasks.baseline import Reference
+from rumcli.tasks.baseline import Baseline
 from rumcli.tasks.example_task import Examples, ExampleTask
 from rumcli.tasks.recall import data as recall_data
 
@@ -20,9 +20,9 @@ class Recall(ExampleTask):
     monitor = "accuracy"
 
     @property
-    def reference(self) -> Reference:
+    def baseline(self) -> Baseline:
         """The accuracy of a guess, 1/10, and 1."""
-        return Reference("chance", baseline=1 / recall_data.VALUES, solved=1.0)
+        return Baseline("chance", value=1 / recall_data.VALUES, target=1.0)
 
     def examples(self, split: Split, start: int, count: int) -> Examples:
         """Make inputs `[n, T + 3]` and answers `[n]`."""

@@ -9,7 +9,7 @@ from tests import small
 
 @pytest.mark.parametrize("level", [pytest.param("words", marks=pytest.mark.slow), "sentences"])
 def test_every_question_has_the_evaluated_prediction(level):
-    task = small.task(small.run_config("babi", settings=[f"task.level={level}"]))
+    task = small.task(small.run_config("babi", settings=[f"task.input_level={level}"]))
     model = task.model()
     answered = predictions.answer(task, model, Split.TEST)
     assert [one.asked for one in answered] == list(task.stories.questions[Split.TEST])

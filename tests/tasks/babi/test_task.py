@@ -18,7 +18,7 @@ def make_task(level="words", *settings):
         ("cell", "units"): 16,
         ("train", "batch_size"): 8,
     }
-    settings = [f"task.level={level}", *settings]
+    settings = [f"task.input_level={level}", *settings]
     run = config.build(None, settings, chosen)
     made = babi.make_stories(40)
     parts = {"train": made[:24], "validation": made[24:32], "test": made[32:]}
@@ -84,8 +84,8 @@ def test_words_have_no_attention():
 
 def test_baseline_is_the_majority():
     task = make_task()
-    assert task.reference.label == "majority"
-    assert task.reference.baseline == task.stories.majority
+    assert task.baseline.label == "majority"
+    assert task.baseline.value == task.stories.majority
     assert task.steps_per_epoch == 6
 
 

@@ -86,7 +86,7 @@ def test_text_shorter_than_one_window_per_stream_is_rejected(length):
         numbered(length, 128, 150).training_window(0)
     assert str(error.value) == (
         f"the training text has {length:,} characters; expected at least batch_size × length + 1 "
-        "= 19,201: lower train.batch_size (128) or task.length (150)"
+        "= 19,201: lower train.batch_size (128) or task.bptt_steps (150)"
     )
 
 

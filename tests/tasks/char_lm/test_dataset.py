@@ -16,7 +16,7 @@ def read(tmp_path):
 
 
 def test_metadata_are_restored_from_json_without_the_classes(read):
-    text = CharDataset.of(read, unknown_below=None)
+    text = CharDataset.of(read, min_count=None)
     again = CharDataset.from_json(json.loads(json.dumps(text.to_json())))
     assert again.vocabulary == text.vocabulary
     assert again.contents == text.contents
@@ -25,7 +25,7 @@ def test_metadata_are_restored_from_json_without_the_classes(read):
 
 
 def test_a_split_is_read_in_the_vocabulary_of_the_training_text(read):
-    text = CharDataset.of(read, unknown_below=None)
+    text = CharDataset.of(read, min_count=None)
     again = CharDataset.from_json(text.to_json()).reading(read, ["test"])
     assert list(again.classes) == ["test"]
     assert text.vocabulary.decode(again.classes["test"]) == read.test.tobytes()
@@ -35,16 +35,16 @@ def test_a_split_is_read_in_the_vocabulary_of_the_training_text(read):
 def test_symbol_missing_in_training_is_reported_with_its_position(tmp_path):
     folder = small.write_text(tmp_path / "text")
     (folder / "valid.txt").write_bytes(b"abcd\xffabcd")
-    expected = r"text, validation text: the byte '\\xff' .* offset 4 .* --set task.unknown_below=1 "
+    expected = r"text, validation text: the byte '\\xff' .* offset 4 .* --set task.min_count=1 "
     with pytest.raises(ConfigError, match=expected):
-        CharDataset.of(corpus.read(folder), unknown_below=None)
+        CharDataset.of(corpus.read(folder), min_count=None)
 
 
 def test_symbol_missing_in_training_is_unknown_by_default(tmp_path):
     folder = small.write_text(tmp_path / "text")
-    plain = CharDataset.of(corpus.read(folder), unknown_below=None)
+    plain = CharDataset.of(corpus.read(folder), min_count=None)
     (folder / "valid.txt").write_bytes(b"abcd\xffabcd")
-    text = CharDataset.of(corpus.read(folder), config.CharactersConfig().unknown_below)
+    text = CharDataset.of(corpus.read(folder), config.CharactersConfig().min_count)
     assert text.vocabulary.symbols == plain.vocabulary.symbols
     assert text.classes["validation"][4] == text.vocabulary.size - 1 == plain.vocabulary.size
     assert text.unigram_entropy == plain.unigram_entropy
@@ -63,7 +63,7 @@ def test_penn_treebank_has_no_unknown_symbol_by_default(read, monkeypatch):
 
 
 def test_changed_splits_are_named(read, tmp_path):
-    text = CharDataset.of(read, unknown_below=None)
+    text = CharDataset.of(read, min_count=None)
     assert text.changed(read, ["train", "validation", "test"]) == []
     other = corpus.read(small.write_text(tmp_path / "other", seed=1))
     assert text.changed(other, ["train", "test"]) == ["train", "test"]
@@ -73,11 +73,11 @@ def test_a_text_of_one_symbol_is_rejected(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"a" * 100)
     with pytest.raises(ConfigError, match="has one symbol only"):
-        CharDataset.of(corpus.read(path), unknown_below=None)
+        CharDataset.of(corpus.read(path), min_count=None)
 
 
 def test_penn_treebank_is_identified_by_all_three_texts(read):
-    text = CharDataset.of(read, unknown_below=None)
+    text = CharDataset.of(read, min_count=None)
     assert not text.is_penn_treebank
     known = {
         split: Content(file.size, file.sha256)
@@ -100,7 +100,7 @@ def test_penn_treebank_is_identified_by_all_three_texts(read):
     ids=str,
 )
 def test_invalid_metadata_of_a_text_are_rejected(read, change):
-    content = {**CharDataset.of(read, unknown_below=None).to_json(), **change}
+    content = {**CharDataset.of(read, min_count=None).to_json(), **change}
     with pytest.raises(ConfigError):
         CharDataset.from_json(content)
     with pytest.raises(ConfigError):
