@@ -52,7 +52,11 @@ def check_free(path: Path, described_by: Sequence[str]) -> None:
         return
     if not path.is_dir():
         raise ConfigError(f"--out {path}: a file of that name exists; expected a new folder")
-    if not is_unbegun(path, described_by):
+    try:
+        is_free = is_unbegun(path, described_by)
+    except FileNotFoundError:  # another process has just removed it
+        return
+    if not is_free:
         hint = ""
         for name, command in _CREATED_BY.items():
             if (path / name).exists():

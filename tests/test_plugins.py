@@ -21,12 +21,15 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
     monkeypatch.setattr(plugins, "_admitted", {})
-    for name in ("theirs", "broken", "lacking"):
+    modules = ("theirs", "broken", "lacking")
+    for name in modules:
         monkeypatch.delitem(sys.modules, name, raising=False)
     (tmp_path / "theirs.py").write_text(MODULE)
     (tmp_path / "broken.py").write_text("1 / 0")
     (tmp_path / "lacking.py").write_text("import surely_not_there")
-    return tmp_path
+    yield tmp_path
+    for name in modules:  # a command of another test may import a module of that name
+        sys.modules.pop(name, None)
 
 
 def test_untrusted_code_is_not_imported(here):
