@@ -1,7 +1,7 @@
-"""The recurrent cells and layers, and the rotation that they are made of: mathematics only.
+"""Recurrent cells, recurrent layers and the rotation they are built from: pure math, no I/O.
 
-`from rumcli.cells import RUM` is for other people's models; `make` makes a layer by name. Keras is
-imported when a layer is first asked for, not before.
+Import a layer directly, as in `from rumcli.cells import RUM`, or create one by name with `make`.
+Keras is imported on first access to a layer, cell or function.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _HOMES = {
     "rotation_operator": "rumcli.cells.ops.rotation",
 }
 
-# The layers and their cells.
+# Modules and class names of the layers; a cell's class name ends in `Cell`.
 _NAMES = {
     "rum": ("rumcli.cells.rum", "RUM"),
     "arum": ("rumcli.cells.arum", "ARUM"),
@@ -86,26 +86,42 @@ def __dir__() -> list[str]:
 
 
 def names() -> list[str]:
-    """Return the names that `make` knows."""
+    """Return the cell names that `make` accepts.
+
+    Returns:
+        The names in a fixed order.
+
+    Example:
+        >>> from rumcli.cells import names
+        >>> names()[:3]
+        ['rum', 'arum', 'lnlstm']
+    """
     return list(_NAMES)
 
 
 def make(name: str, units: int, /, **options: Any) -> keras.layers.RNN:
-    """Make a recurrent layer by name.
+    """Create a recurrent layer by name.
 
     Args:
-        name: One of `names()`, such as `"rum"` or `"gru"`.
-        units: Size of the state, H. `"fsrnn"`: of each fast cell.
-        **options: What the layer's own constructor takes, such as `time_norm` for `"rum"` or
-            `return_sequences` for all. `"fsrnn"`, which is made of cells, takes `fast` and `slow`
-            as dictionaries `{"name": …, "units": …, **options}`, `fast` without units, and
-            `num_fast_cells`, their number. Default: two `"lnlstm"`, and a `"rum"` of the same size.
+        name: Cell name, one of `names()`, such as `"rum"` or `"gru"`.
+        units: Size of the state, H. For `"fsrnn"`, size of each fast cell.
+        **options: Arguments of the layer's constructor, such as `time_norm` for `"rum"` or
+            `return_sequences` for every layer. `"fsrnn"` accepts the dictionaries
+            `fast = {"name": …, **options}` and `slow = {"name": …, "units": …, **options}`, and the
+            integer `num_fast_cells`. Default: two `"lnlstm"` cells and a `"rum"` cell of the same
+            size.
 
     Returns:
-        A layer from `[B, T, D]` to `[B, H]`, or `[B, T, H]` with `return_sequences`.
+        A layer that maps `[B, T, D]` to `[B, H]`, or to `[B, T, H]` with `return_sequences`.
 
     Raises:
-        ValueError: If the name, or an option of the layer, does not exist or is out of its range.
+        ValueError: If the name or an option is unknown, or a value is out of range.
+
+    Example:
+        >>> from rumcli.cells import make
+        >>> layer = make("rum", 16, time_norm=1.0, return_sequences=True)
+        >>> layer.compute_output_shape((2, 5, 3))
+        (2, 5, 16)
     """
     layer_class = _class_of(name)
     units = argument_validation.positive_integer("units", units)
@@ -116,15 +132,23 @@ def make(name: str, units: int, /, **options: Any) -> keras.layers.RNN:
 
 
 def make_cell(name: str, units: int, /, **options: Any) -> keras.layers.Layer:
-    """Make a cell by name: one step, for `keras.layers.RNN` or `FSRNN`.
+    """Create a cell (one step) by name, for use in `keras.layers.RNN` or `FSRNN`.
 
     Args:
-        name: One of `names()`, but not `"fsrnn"`.
+        name: Cell name, one of `names()` except `"fsrnn"`.
         units: Size of the state, H.
-        **options: What the cell's own constructor takes.
+        **options: Arguments of the cell's constructor.
+
+    Returns:
+        A cell that maps `[B, D]` and its states to `[B, H]` and new states.
 
     Raises:
-        ValueError: If the name, or an option of the cell, does not exist or is out of its range.
+        ValueError: If the name or an option is unknown, or a value is out of range.
+
+    Example:
+        >>> from rumcli.cells import make_cell
+        >>> make_cell("lnlstm", 8).state_size
+        [8, 8]
     """
     if name == "fsrnn":
         raise ValueError("a Fast-Slow RNN is not made of Fast-Slow RNNs")

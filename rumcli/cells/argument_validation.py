@@ -1,7 +1,7 @@
-"""Checks of what cells and layers are made with; a number comes back as a plain Python number.
+"""Validation of constructor arguments; numbers are returned as plain Python numbers.
 
-`True` is an integer to Python and NumPy's integers are not, and JSON, which configurations are
-saved as, has no NumPy numbers.
+An `isinstance` check for `int` accepts `True` and rejects NumPy integers. NumPy numbers are
+converted because configurations are saved as JSON.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from typing import Any
 
 
 def positive_integer(name: str, value: Any) -> int:
-    """Return a positive integer.
+    """Return `value` as a positive Python integer.
 
     Args:
-        name: Name of the argument, for the message.
-        value: Value of the argument: an integer of Python or NumPy, but not a boolean.
+        name: Name of the argument, for the error message.
+        value: Value of the argument: a Python or NumPy integer, but not a boolean.
+
+    Returns:
+        The value as an `int`.
 
     Raises:
-        ValueError: If it is not a positive integer.
+        ValueError: If the value is not a positive integer.
     """
     found = _integer(value)
     if found is None or found < 1:
@@ -29,10 +32,10 @@ def positive_integer(name: str, value: Any) -> int:
 
 
 def positive_integer_or_none(name: str, value: Any) -> int | None:
-    """Return a positive integer or None, as `positive_integer` does.
+    """Return `value` as a positive Python integer, or None.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If the value is neither.
     """
     found = _integer(value)
     if value is not None and (found is None or found < 1):
@@ -41,10 +44,10 @@ def positive_integer_or_none(name: str, value: Any) -> int | None:
 
 
 def integer_or_none(name: str, value: Any) -> int | None:
-    """Return an integer, such as a seed, or None.
+    """Return `value`, such as a seed, as a Python integer, or None.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If the value is neither.
     """
     found = _integer(value)
     if found is None and value is not None:
@@ -53,10 +56,10 @@ def integer_or_none(name: str, value: Any) -> int | None:
 
 
 def finite_number(name: str, value: Any) -> float:
-    """Return a finite real number.
+    """Return `value` as a finite Python float.
 
     Raises:
-        ValueError: If it is not one.
+        ValueError: If the value is not a finite real number.
     """
     found = _number(value)
     if not math.isfinite(found):
@@ -65,10 +68,10 @@ def finite_number(name: str, value: Any) -> float:
 
 
 def positive_number_or_none(name: str, value: Any) -> float | None:
-    """Return a positive, finite number or None.
+    """Return `value` as a positive, finite Python float, or None.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If the value is neither.
     """
     if value is None:
         return None
@@ -79,10 +82,10 @@ def positive_number_or_none(name: str, value: Any) -> float | None:
 
 
 def rate(name: str, value: Any) -> float:
-    """Return the rate of a dropout or zoneout.
+    """Return a dropout or zoneout rate as a Python float.
 
     Raises:
-        ValueError: If it is not a number in [0, 1).
+        ValueError: If the value is not a number in [0, 1).
     """
     found = _number(value)
     if not 0 <= found < 1:
@@ -91,12 +94,12 @@ def rate(name: str, value: Any) -> float:
 
 
 def boolean(name: str, value: Any) -> bool:
-    """Return a boolean of Python or NumPy as one of Python.
+    """Return a Python or NumPy boolean as a Python boolean.
 
     Raises:
-        ValueError: If it is anything else, such as the text "false", which counts as true.
+        ValueError: If the value is not a boolean. The string "false", for one, would be truthy.
     """
-    import numpy as np  # not needed by those who only list the cells
+    import numpy as np  # imported late so that listing the cells stays fast
 
     if isinstance(value, (bool, np.bool_)):
         return bool(value)

@@ -1,7 +1,7 @@
-"""What our recurrent cells and layers have in common: precision, zoneout, and the loop over time.
+"""Base classes of the recurrent cells and layers: precision, zoneout and the time loop.
 
-`RecurrentCell` is one step, `RecurrentLayer` the loop, which holds the cell. A cell computes in two
-parts, so that the layer can do the first for all steps at once.
+`RecurrentCell` is one step; `RecurrentLayer` holds a cell and loops over time. A cell computes in
+two stages, so that the layer can run the first stage for all steps at once.
 """
 
 from __future__ import annotations
@@ -19,26 +19,27 @@ from rumcli.cells.ops.normalization import draw_at_full_precision
 from rumcli.cells.ops.rotation import computation_dtype
 
 Tensor = Any
-# For each state that zoneout may act on: a mask, or () where it does not draw.
+# For each state subject to zoneout: a mask, or () where none is drawn.
 Masks = tuple[Any, ...]
 _DTYPES = ("bfloat16", "float16", "float32", "float64")
-# What `step` takes and returns.
+# Signature of `RecurrentCell.step`.
 Step = Callable[[tuple[Any, ...], list[Tensor], Masks], tuple[Tensor, list[Tensor]]]
 
 
 class RecurrentCell(keras.layers.Layer, abc.ABC):
-    """One step of a recurrent network, in two parts.
+    """One step of a recurrent network, computed in two stages.
 
-    A subclass sets `units`, `state_size` and `output_size`, and has `precompute_inputs` and `step`.
-    Its first state is its output.
+    A subclass implements `precompute_inputs` and `step`, and overrides `state_size` and
+    `output_size` where they differ from `units`. Its first state is its output.
 
     Args:
         units: Size of the output, H.
-        seed: Seed of what is drawn in training.
-        **kwargs: Those of `keras.layers.Layer`.
+        seed: Seed of the masks drawn in training.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If `units` is not a positive integer, `seed` no integer, or the dtype no float.
+        ValueError: If `units` is not a positive integer, `seed` is not an integer, or the dtype is
+            not a floating-point type.
     """
 
     def __init__(self, units: int, seed: int | None = None, **kwargs: Any) -> None:
@@ -55,16 +56,19 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         self.output_size = units
 
     def add_weight(self, *args: Any, initializer: Any = None, **kwargs: Any) -> keras.Variable:
-        """Create a weight, as any Keras layer does; half precision is drawn in float32."""
+        """Create a weight; half-precision weights are initialized in float32, then cast."""
         return super().add_weight(*args, initializer=draw_at_full_precision(initializer), **kwargs)
 
     @abc.abstractmethod
     def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Any, ...]:
-        """Compute all that does not depend on the state.
+        """Compute the terms that do not depend on the state.
 
         Args:
-            inputs: `[..., D]`, for one step or for all.
-            draws: What `draw` returned, for the same steps; empty in inference.
+            inputs: Inputs `[..., D]` of one step or of all steps.
+            draws: Result of `draw` for the same steps; empty in inference.
+
+        Returns:
+            Tensors `[..., ·]`, the first argument of `step`.
         """
 
     @abc.abstractmethod
@@ -74,43 +78,48 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         """Advance the states by one step.
 
         Args:
-            projected: What `precompute_inputs` returned, for one step.
-            states: `[B, ...]` each.
-            draws: What `draw` returned, for one step; empty in inference.
+            projected: Result of `precompute_inputs` for one step.
+            states: State tensors, `[B, ...]` each.
+            draws: Result of `draw` for one step; empty in inference.
 
         Returns:
             The output `[B, H]` and the new states.
         """
 
     def make_step(self) -> Step:
-        """Compute what all steps share because it depends on the weights alone.
+        """Compute the terms that depend on the weights alone and are shared by all steps.
 
         Returns:
-            `step`, which need not compute that again. It is for one call of the layer: afterwards
-            the weights may be others.
+            A `step` function that reuses them. It is valid for one call of the layer only, because
+            the weights may change afterwards.
         """
         return self.step
 
     @property
     def is_random(self) -> bool:
-        """Whether the cell draws anything in training."""
+        """Whether the cell draws masks in training."""
         return any(self.zoneouts)
 
     @property
     def zoneouts(self) -> tuple[float, ...]:
-        """The probabilities with which units of the first states keep their values in training."""
+        """Zoneout rates of the first states: probability that a unit is not updated in training."""
         return ()
 
     def draw(self, batch: Any, steps: Any) -> Masks:
-        """Draw for all steps of a training sequence, per unit, whether it takes its new value.
+        """Draw the zoneout masks of all steps of a training sequence.
+
+        Args:
+            batch: Batch size, B.
+            steps: Number of steps, T.
 
         Returns:
-            For each of `zoneouts` a boolean `[B, T, H]`, or an empty tuple where it is zero.
+            For each rate in `zoneouts`, a boolean mask `[B, T, H]`, true where a unit is updated,
+            or an empty tuple if the rate is zero.
         """
         return tuple(self.mask((batch, steps, self.units), rate) for rate in self.zoneouts)
 
     def zone_out(self, new: list[Tensor], old: list[Tensor], draws: Masks) -> list[Tensor]:
-        """Let units keep their old values: those drawn, or else their expected share of it."""
+        """Mix new and old states: by the drawn masks, or in inference by the expected value."""
         mixed = list(new)
         for number, rate in enumerate(self.zoneouts):
             if rate:
@@ -120,25 +129,25 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
 
     @property
     def state_dtype(self) -> str:
-        """The dtype in which the recurrence runs: never half precision."""
+        """Dtype of the recurrence: float32 or float64, never half precision."""
         return computation_dtype(self.compute_dtype)
 
     def call(
         self, inputs: Tensor, states: list[Tensor] | Tensor, training: bool = False
     ) -> tuple[Tensor, list[Tensor] | Tensor]:
-        """Advance by one step, as `keras.layers.RNN` calls a cell.
+        """Advance by one step; the interface that `keras.layers.RNN` expects of a cell.
 
         Args:
-            inputs: `[B, D]`.
-            states: The states, or the only one.
-            training: Whether it draws.
+            inputs: Inputs `[B, D]`.
+            states: List of states, or a single state.
+            training: Whether to draw masks.
 
         Returns:
-            The output `[B, H]` and the new states, in the form in which they came.
+            The output `[B, H]` and the new states, nested like `states`.
 
         Raises:
-            ValueError: If it would draw inside a loop of JAX, where each step would get the same
-                mask. Our layers draw for all steps before the loop.
+            ValueError: If the cell draws masks on JAX, where each step of a loop would get the same
+                mask. `RecurrentLayer` draws the masks of all steps before the loop.
         """
         nested = isinstance(states, (list, tuple))
         states = [self.to_state_dtype(s) for s in (states if nested else [states])]
@@ -158,48 +167,50 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         return output, (new_states if nested else new_states[0])
 
     def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
-        """Return the states before the first step: zeros, `[B, ...]` each."""
+        """Return the initial states: zeros, `[B, ...]` each."""
         sizes = self.state_size if isinstance(self.state_size, (list, tuple)) else [self.state_size]
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the cell again."""
+        """Return the cell's configuration for `from_config`."""
         return {**super().get_config(), "units": self.units, "seed": self.seed}
 
     def input_dim(self, input_shape: tuple[int | None, ...]) -> int:
         """Return D, the last dimension of the inputs.
 
         Raises:
-            ValueError: If it is not known.
+            ValueError: If it is None.
         """
         if input_shape[-1] is None:
             raise ValueError(f"the last dimension of the inputs must be known, got {input_shape}")
         return input_shape[-1]
 
     def to_state_dtype(self, x: Tensor) -> Tensor:
-        """Return a tensor in the dtype of the recurrence."""
+        """Cast a tensor to the dtype of the recurrence."""
         return ops.cast(x, self.state_dtype)
 
     def mask(self, shape: tuple[Any, ...], rate: float) -> Any:
-        """Draw a boolean for each entry, false with probability `rate`; `()` if that is zero."""
+        """Draw a boolean mask, false with probability `rate`; return `()` if the rate is zero."""
         if not rate:
             return ()
         return keras.random.uniform(shape, dtype="float32", seed=self.seed_generator) >= rate
 
 
 class RecurrentLayer(keras.layers.RNN):
-    """A `RecurrentCell` over a sequence: what all of our layers share.
+    """Base class of the recurrent layers: a `RecurrentCell` applied over a sequence.
 
     Args:
-        cell: The cell.
-        implementation: `"auto"` takes the fused loop where it exists: on JAX always; on
-            TensorFlow's CPU inside `fit`, `predict` or any `tf.function`, for sequences of a known
-            length. `"fused"` always takes it; `"plain"` never. Weights and results are the same.
-        **kwargs: Those of `keras.layers.RNN`: `return_sequences`, `return_state`, `go_backwards`,
-            `stateful`, `unroll`, `zero_output_for_mask`, and of `keras.layers.Layer`.
+        cell: Cell to loop over time.
+        implementation: Implementation of the time loop: `"auto"`, `"fused"` or `"plain"`. `"auto"`
+            selects the fused loop where it is supported: always on JAX; on TensorFlow's CPU inside
+            `fit`, `predict` or any `tf.function`, for sequences of static length. Weights and
+            results are the same.
+        **kwargs: Arguments of `keras.layers.RNN`: `return_sequences`, `return_state`,
+            `go_backwards`, `stateful`, `unroll`, `zero_output_for_mask`; and of
+            `keras.layers.Layer`.
 
     Raises:
-        ValueError: If an argument is out of its range, or `implementation="fused"` can't be.
+        ValueError: If an argument is out of range, or `implementation="fused"` is unsupported.
     """
 
     def __init__(self, cell: RecurrentCell, implementation: str = "auto", **kwargs: Any) -> None:
@@ -219,7 +230,16 @@ class RecurrentLayer(keras.layers.RNN):
         mask: Tensor | None = None,
         training: bool = False,
     ) -> Any:
-        """Run over sequences `[B, T, D]`; arguments and result as those of `keras.layers.RNN`.
+        """Apply the layer to sequences.
+
+        Args:
+            sequences: Inputs `[B, T, D]`.
+            initial_state: List of initial states, or None for the cell's own.
+            mask: Boolean mask `[B, T]`, or None.
+            training: Whether to draw masks.
+
+        Returns:
+            Outputs and states, as `keras.layers.RNN` returns them.
 
         Raises:
             ValueError: If T is 0.
@@ -227,14 +247,14 @@ class RecurrentLayer(keras.layers.RNN):
         if sequences.shape[1] == 0:
             shape = tuple(sequences.shape)
             raise ValueError(f"sequences must have at least one step, got shape {shape}")
-        # Keras casts no integers, and the fused loop multiplies no integers by floats.
+        # Keras does not cast integers, and the fused loop does not multiply integers by floats.
         sequences = ops.cast(sequences, self.compute_dtype)
         return super().call(sequences, initial_state, mask, training)
 
     def inner_loop(
         self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training=False
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Loop over time; what does not depend on the state is done for all steps beforehand."""
+        """Loop over time; terms that do not depend on the state are computed before the loop."""
         if dispatch.should_fuse(self, sequences):
             return dispatch.run(self, sequences, initial_state, mask, training)
         draws: Masks = ()
@@ -248,7 +268,7 @@ class RecurrentLayer(keras.layers.RNN):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the layer again."""
+        """Return the layer's configuration for `from_config`."""
         config = super().get_config()
         del config["cell"]
         cell_config = self.cell.get_config()
@@ -258,7 +278,7 @@ class RecurrentLayer(keras.layers.RNN):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> RecurrentLayer:
-        """Make the layer from what `get_config` returned."""
+        """Create the layer from the result of `get_config`."""
         return cls(**config)
 
     @classmethod

@@ -1,6 +1,6 @@
-"""The Efficient Unitary Neural Network: `EUNNCell` (one step) and `EUNN` (the layer).
+"""Efficient Unitary Neural Network: `EUNNCell` (one step) and `EUNN` (layer).
 
-Source: arXiv:1612.05231. Only mathematics here: no files, no printing, no argument parsing.
+Source: arXiv:1612.05231. Pure math, no I/O.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Tensor = Any
 
 
 def published_kernel() -> initializers.Initializer:
-    """Return the published initializer of EUNN's and GORU's kernels: uniform in (−0.01, 0.01)."""
+    """Return the published kernel initializer of EUNN and GORU: uniform in (−0.01, 0.01)."""
     return initializers.RandomUniform(-0.01, 0.01)
 
 
@@ -33,29 +33,34 @@ class EUNNCell(RecurrentCell):
 
         h' = modReLU(U h + x W, b)
 
-    U is orthogonal: a product of layers of plane rotations, each of pairs of units by angles θ, at
-    a cost of O(L H). With `complex_valued` it is unitary, with phases φ within the layers and ω
-    after them, and h and W are complex. See `rumcli.cells.ops.plane_rotations` for U and
-    `rumcli.cells.ops.modrelu` for modReLU.
+    U is orthogonal: a product of L layers of plane rotations, each of which rotates pairs of units
+    by angles θ. Applying U costs O(L H). With `complex_valued`, h and W are complex and U is
+    unitary, with phases φ within the layers and ω after them. See
+    `rumcli.cells.ops.plane_rotations` for U and `rumcli.cells.ops.modrelu` for modReLU.
 
-    The output is h' or, with `complex_valued`, its real part, as in the copying task of EUNN's
-    authors. The states are then the real and the imaginary part, `[B, H]` each.
+    The output is h'. With `complex_valued` it is the real part of h', as in the authors' copying
+    task, and the states are the real and the imaginary part, `[B, H]` each.
 
     Args:
         units: Size of the state, H.
-        capacity: L, the number of layers of neighboring pairs; None for 2, as published, or where
-            `pairing` has its own number.
-        pairing: `"neighbors"`; or `"fft"`, with ⌈log₂ H⌉ layers.
+        capacity: Number of layers L for `pairing="neighbors"`. None for 2, as published; must be
+            None for `"fft"`.
+        pairing: Pairing of the units, `"neighbors"` or `"fft"`; `"fft"` has ⌈log₂ H⌉ layers.
         complex_valued: Whether the state is complex.
-        kernel_initializer: For W, its real and its imaginary part one by one. None: uniform in
-            (−0.01, 0.01), as published.
-        bias_initializer: For b.
-        **kwargs: Those of `keras.layers.Layer`.
+        kernel_initializer: Initializer of W, drawn separately for the real and the imaginary part.
+            None for uniform in (−0.01, 0.01), as published.
+        bias_initializer: Initializer of b.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of range.
 
     Source: arXiv:1612.05231, section 3; modReLU: arXiv:1511.06464, equation 8.
+
+    Example:
+        >>> from rumcli.cells import EUNNCell
+        >>> EUNNCell(16, complex_valued=True).state_size
+        [16, 16]
     """
 
     def __init__(
@@ -80,7 +85,7 @@ class EUNNCell(RecurrentCell):
         """Create the weights for inputs of shape `[B, D]`.
 
         Raises:
-            ValueError: If D is not known.
+            ValueError: If D is None.
         """
         parts = 2 if self.complex_valued else 1
         self.kernel = self.add_weight(
@@ -98,14 +103,14 @@ class EUNNCell(RecurrentCell):
         self.built = True
 
     def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor]:
-        """Compute all that does not depend on the state.
+        """Compute the terms that do not depend on the state.
 
         Args:
-            inputs: `[..., D]`.
-            draws: Not needed.
+            inputs: Inputs `[..., D]`.
+            draws: Unused.
 
         Returns:
-            `x W`, `[..., H]`; complex: `[..., 2H]`, the real part, then the imaginary.
+            `x W`, `[..., H]`. With `complex_valued`, `[..., 2H]`: real part, then imaginary part.
         """
         return (self.to_state_dtype(ops.matmul(inputs, self.kernel)),)
 
@@ -115,9 +120,9 @@ class EUNNCell(RecurrentCell):
         """Advance the state by one step.
 
         Args:
-            projected: What `precompute_inputs` returned, for one step.
-            states: The state `[B, H]`; complex: its real and its imaginary part.
-            draws: Not needed.
+            projected: Result of `precompute_inputs` for one step.
+            states: List of one state `[B, H]`; with `complex_valued`, its real and imaginary part.
+            draws: Unused.
 
         Returns:
             The output `[B, H]` and the new states.
@@ -128,7 +133,7 @@ class EUNNCell(RecurrentCell):
         """Compute the coefficients of U.
 
         Returns:
-            `step`, which need not compute them again.
+            A `step` function that reuses the coefficients.
         """
         if self.complex_valued:
             turn = self.rotations.unitary(self.theta, self.phi, self.omega)
@@ -136,9 +141,9 @@ class EUNNCell(RecurrentCell):
         return functools.partial(self._real_step, self.rotations.orthogonal(self.theta))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the cell again."""
+        """Return the cell's configuration for `from_config`."""
         config = super().get_config()
-        del config["seed"]  # nothing is drawn
+        del config["seed"]  # the cell is deterministic
         return {
             **config,
             "capacity": self.rotations.capacity,
@@ -168,24 +173,33 @@ class EUNNCell(RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class EUNN(RecurrentLayer):
-    """The Efficient Unitary Neural Network over a sequence.
+    """Efficient Unitary Neural Network over a sequence.
 
-    Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`. The state
-    is `[B, H]`, or two such, the real and the imaginary part. The outputs are real.
+    Inputs are `[B, T, D]`; outputs are real, `[B, H]`, or `[B, T, H]` with `return_sequences`. The
+    state is `[B, H]`. With `complex_valued` there are two states `[B, H]`, the real and the
+    imaginary part.
 
     Args:
         units: Size of the state, H.
-        capacity: See `EUNNCell`, as for all arguments up to `bias_initializer`.
-        pairing: `"neighbors"` or `"fft"`.
+        capacity: Number of layers of neighboring pairs. For details of this and the other
+            arguments see `EUNNCell`.
+        pairing: Pairing of the units, `"neighbors"` or `"fft"`.
         complex_valued: Whether the state is complex.
-        kernel_initializer: For W, or None for the published one.
-        bias_initializer: For b.
-        **kwargs: Those of `RecurrentLayer`, such as `return_sequences`. There is no fused loop.
+        kernel_initializer: Initializer of W, or None for the published one.
+        bias_initializer: Initializer of b.
+        **kwargs: Arguments of `RecurrentLayer`, such as `return_sequences`. The fused loop
+            is not supported.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of range.
 
     Source: arXiv:1612.05231, section 3; modReLU: arXiv:1511.06464, equation 8.
+
+    Example:
+        >>> from rumcli.cells import EUNN
+        >>> layer = EUNN(16, pairing="fft", return_sequences=True)
+        >>> layer.compute_output_shape((2, 5, 3))
+        (2, 5, 16)
     """
 
     def __init__(

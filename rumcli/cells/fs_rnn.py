@@ -1,6 +1,6 @@
-"""The Fast-Slow recurrent network: `FSRNNCell` (one step) and `FSRNN` (the layer).
+"""Fast-Slow RNN: `FSRNNCell` (one step) and `FSRNN` (layer).
 
-Source: arXiv:1705.08639. Only mathematics here: no files, no printing, no argument parsing.
+Source: arXiv:1705.08639. Pure math, no I/O.
 """
 
 from __future__ import annotations
@@ -20,32 +20,37 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class FSRNNCell(RecurrentCell):
-    """One step of a Fast-Slow RNN: k ≥ 2 fast cells on one state, and a slow cell between them.
+    """One step of a Fast-Slow RNN: k ≥ 2 fast cells that share a state, and one slow cell.
 
-    With input `x [B, D]`, the state F of the fast cells and the state S of the slow one:
+    With input `x [B, D]`, state F of the fast cells and state S of the slow cell:
 
         o, F = fast₁(drop(x), F)
         s, S = slow(drop(o), S)
         o, F = fast₂(drop(s), F)
-        o, F = fastᵢ(0, F)               for i = 3 … k; the zero is of width 1
+        o, F = fastᵢ(0, F)               for i = 3 … k; the zero input has width 1
         y    = drop(o)
 
-    The states are those of F, then those of S.
+    The states are those of F, followed by those of S.
 
     Args:
-        fast_cells: k cells with states of the same sizes. Each may be any cell that
-            `keras.layers.RNN` takes.
-        slow_cell: Any such cell.
-        dropout: Share, in [0, 1), of the values between the cells that are dropped in training.
-            What is left is scaled up.
+        fast_cells: List of k cells with states of equal sizes, each a cell that `keras.layers.RNN`
+            accepts.
+        slow_cell: Slow cell, likewise any cell that `keras.layers.RNN` accepts.
+        dropout: Dropout rate, in [0, 1), of the connections between the cells. As in
+            `keras.layers.Dropout`, the remaining values are scaled up.
         seed: Seed of the dropout masks.
-        **kwargs: Those of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If there are fewer than two fast cells, their states differ, a cell is there
-            twice or has another dtype, or `dropout` is out of its range.
+        ValueError: If there are fewer than two fast cells, their state sizes differ, a cell object
+            occurs twice or has another state dtype, or `dropout` is out of range.
 
     Source: arXiv:1705.08639, section 3.
+
+    Example:
+        >>> from rumcli.cells import FSRNNCell, LNLSTMCell, RUMCell
+        >>> FSRNNCell([LNLSTMCell(8), LNLSTMCell(8)], RUMCell(16)).state_size
+        [8, 8, 16]
     """
 
     def __init__(
@@ -82,14 +87,14 @@ class FSRNNCell(RecurrentCell):
 
     @property
     def cells(self) -> list[Any]:
-        """The cells in the order in which they act: a fast one, the slow one, the other fast."""
+        """Cells in the order of execution: first fast cell, slow cell, remaining fast cells."""
         return [self.fast_cells[0], self.slow_cell, *self.fast_cells[1:]]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build the cells for inputs of shape `[B, D]`.
 
         Raises:
-            ValueError: If D is not known.
+            ValueError: If D is None.
         """
         features = self.input_dim(input_shape)
         outputs = [_output_size(cell) for cell in self.cells]
@@ -101,11 +106,11 @@ class FSRNNCell(RecurrentCell):
         self.built = True
 
     def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Any, ...]:
-        """Compute all that does not depend on the state: what the first fast cell gets.
+        """Compute the terms of the first fast cell that do not depend on the state.
 
         Args:
-            inputs: `[..., D]`.
-            draws: What `draw` returned, for the same steps; empty in inference.
+            inputs: Inputs `[..., D]`.
+            draws: Result of `draw` for the same steps; empty in inference.
         """
         first = self.fast_cells[0]
         value = self._drop(inputs, draws, 0)
@@ -117,9 +122,9 @@ class FSRNNCell(RecurrentCell):
         """Advance the states by one step.
 
         Args:
-            projected: What `precompute_inputs` returned, for one step.
-            states: Those of the fast cells, then those of the slow one.
-            draws: What `draw` returned, for one step; empty in inference.
+            projected: Result of `precompute_inputs` for one step.
+            states: States of the fast cells, then those of the slow cell.
+            draws: Result of `draw` for one step; empty in inference.
 
         Returns:
             The output `[B, H]` and the new states.
@@ -127,10 +132,10 @@ class FSRNNCell(RecurrentCell):
         return self.make_step()(projected, states, draws)
 
     def make_step(self) -> Step:
-        """Let each cell compute what all steps share.
+        """Compute the terms of each cell that all steps share.
 
         Returns:
-            `step`, which need not compute that again.
+            A `step` function that reuses them.
         """
         steps = [
             cell.make_step() if isinstance(cell, RecurrentCell) else None for cell in self.cells
@@ -144,13 +149,16 @@ class FSRNNCell(RecurrentCell):
         states: list[Tensor],
         draws: Masks = (),
     ) -> tuple[Tensor, list[Tensor]]:
-        """Advance the states by one step, with the steps of the cells given.
+        """Advance the states by one step, using the given step functions of the cells.
 
         Args:
-            steps: For each of `cells` its step; None for a cell that is not one of ours.
-            projected: As for `step`, like what follows.
-            states: Those of the fast cells, then those of the slow one.
-            draws: What `draw` returned.
+            steps: Step function of each of `cells`; None for a cell that is not a `RecurrentCell`.
+            projected: Result of `precompute_inputs` for one step.
+            states: States of the fast cells, then those of the slow cell.
+            draws: Result of `draw` for one step; empty in inference.
+
+        Returns:
+            The output `[B, H]` and the new states.
         """
         count = len(_state_sizes(self.fast_cells[0]))
         fast, slow = list(states[:count]), list(states[count:])
@@ -170,17 +178,21 @@ class FSRNNCell(RecurrentCell):
 
     @property
     def is_random(self) -> bool:
-        """Whether the cell, or a cell in it, draws anything in training."""
+        """Whether the cell or one of its inner cells draws masks in training."""
         return bool(self.dropout) or any(
             cell.is_random for cell in self.cells if isinstance(cell, RecurrentCell)
         )
 
     def draw(self, batch: Any, steps: Any) -> Masks:
-        """Draw for all steps of a training sequence what is dropped, and what the cells draw.
+        """Draw the dropout masks and the masks of the inner cells for all steps of a sequence.
+
+        Args:
+            batch: Batch size, B.
+            steps: Number of steps, T.
 
         Returns:
-            A mask `[B, T, ·]` for what each cell gets, and one for the output, or `()` where none
-            is needed; and what each cell drew.
+            A pair of tuples: dropout masks `[B, T, ·]` of each cell's input and of the output, `()`
+            where none is needed; and the result of `draw` of each cell.
         """
         widths = [*self._widths, self.units]
         is_zero = [2 < number < len(self.cells) for number in range(len(widths))]
@@ -195,12 +207,12 @@ class FSRNNCell(RecurrentCell):
         return (masks, own)
 
     def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
-        """Return the states before the first step: those of a fast cell, those of the slow one."""
+        """Return the initial states: those of a fast cell, then those of the slow cell."""
         found = (_initial_state(cell, batch_size) for cell in (self.fast_cells[0], self.slow_cell))
         return [ops.cast(state, self.compute_dtype) for states in found for state in states]
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the cell again."""
+        """Return the cell's configuration for `from_config`."""
         config = super().get_config()
         del config["units"]
         serialize = keras.saving.serialize_keras_object
@@ -212,7 +224,7 @@ class FSRNNCell(RecurrentCell):
         }
 
     def _given(self, value: Tensor, draws: Masks, number: int) -> tuple[Any, ...]:
-        """Return what a cell makes of the value before it, without its state."""
+        """Precompute the inputs of a cell from the output of the cell before it."""
         cell = self.cells[number]
         if number > 2:
             value = ops.zeros_like(value[..., :1])
@@ -222,7 +234,7 @@ class FSRNNCell(RecurrentCell):
         return cell.precompute_inputs(ops.cast(value, cell.compute_dtype))
 
     def _call(self, cell: Any, value: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Advance a cell that is not one of ours."""
+        """Advance a cell that is not a `RecurrentCell` by one step."""
         states = [ops.cast(state, cell.compute_dtype) for state in states]
         nested = isinstance(cell.state_size, (list, tuple))
         value, after = cell(value, states if nested else states[0])
@@ -238,26 +250,30 @@ class FSRNNCell(RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class FSRNN(RecurrentLayer):
-    """A Fast-Slow RNN over a sequence.
+    """Fast-Slow RNN over a sequence.
 
-    Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`; H is the
-    size of the last fast cell.
-
-        FSRNN([LNLSTMCell(700), LNLSTMCell(700)], RUMCell(1000), dropout=0.35)
+    Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`, where H is
+    the size of the last fast cell.
 
     Args:
-        fast_cells: See `FSRNNCell`, as for all arguments up to `seed`.
-        slow_cell: The slow cell.
-        dropout: Share of the values between the cells that are dropped in training.
+        fast_cells: List of at least two cells with states of equal sizes; see `FSRNNCell`.
+        slow_cell: Slow cell.
+        dropout: Dropout rate, in [0, 1), of the connections between the cells.
         seed: Seed of the dropout masks.
-        implementation: `"auto"`, `"fused"` or `"plain"`; see `RecurrentLayer`. The fused loop
-            exists for `LNLSTMCell` and `RUMCell`.
-        **kwargs: Those of `RecurrentLayer`, such as `return_sequences`.
+        implementation: Implementation of the time loop: `"auto"`, `"fused"` or `"plain"`; see
+            `RecurrentLayer`. The fused loop supports `LNLSTMCell` and `RUMCell`.
+        **kwargs: Arguments of `RecurrentLayer`, such as `return_sequences`.
 
     Raises:
-        ValueError: If an argument is out of its range, or `implementation="fused"` can't be.
+        ValueError: If an argument is out of range, or `implementation="fused"` is unsupported.
 
     Source: arXiv:1705.08639, section 3.
+
+    Example:
+        >>> from rumcli.cells import FSRNN, LNLSTMCell, RUMCell
+        >>> layer = FSRNN([LNLSTMCell(8), LNLSTMCell(8)], RUMCell(16), dropout=0.35)
+        >>> layer.compute_output_shape((2, 5, 3))
+        (2, 8)
     """
 
     def __init__(

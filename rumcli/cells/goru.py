@@ -1,6 +1,6 @@
-"""The Gated Orthogonal Recurrent Unit: `GORUCell` (one step) and `GORU` (the layer).
+"""Gated Orthogonal Recurrent Unit: `GORUCell` (one step) and `GORU` (layer).
 
-Source: arXiv:1706.02761. Only mathematics here: no files, no printing, no argument parsing.
+Source: arXiv:1706.02761. Pure math, no I/O.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rumcli.cells.ops.plane_rotations import Map, PairedRotations, add_angles
 
 Tensor = Any
 
-_BIAS_START = 2.0  # of r and c, as published
+_BIAS_START = 2.0  # initial reset and candidate biases, as published
 
 
 @keras.saving.register_keras_serializable(package="rumcli")
@@ -33,26 +33,32 @@ class GORUCell(RecurrentCell):
         c  = modReLU(r ⊙ (U h) + x W_xc, b_c)
         h' = g ⊙ h + (1 − g) ⊙ c
 
-    U is the orthogonal matrix of `EUNNCell`: a product of layers of plane rotations, each of pairs
-    of units by angles θ, at a cost of O(L H). See `rumcli.cells.ops.plane_rotations` for U and
-    `rumcli.cells.ops.modrelu` for modReLU.
+    U is the orthogonal matrix of `EUNNCell`: a product of L layers of plane rotations, each of
+    which rotates pairs of units by angles θ. Applying U costs O(L H). See
+    `rumcli.cells.ops.plane_rotations` for U and `rumcli.cells.ops.modrelu` for modReLU.
 
     Args:
         units: Size of the state, H.
-        capacity: L, the number of layers of neighboring pairs; None for 2, as published, or where
-            `pairing` has its own number.
-        pairing: `"neighbors"`; or `"fft"`, with ⌈log₂ H⌉ layers.
-        kernel_initializer: For W_xc, W_xr and W_xg, one by one. None: uniform in (−0.01, 0.01), as
-            published.
-        recurrent_initializer: For W_hr and W_hg. None: likewise.
-        bias_initializer: For all biases. None: b_r and b_c start at two, and b_g uniform in
-            ±√(3/H), as published.
-        **kwargs: Those of `keras.layers.Layer`.
+        capacity: Number of layers L for `pairing="neighbors"`. None for 2, as published; must be
+            None for `"fft"`.
+        pairing: Pairing of the units, `"neighbors"` or `"fft"`; `"fft"` has ⌈log₂ H⌉ layers.
+        kernel_initializer: Initializer of W_xc, W_xr and W_xg, drawn separately. None for uniform
+            in (−0.01, 0.01), as published.
+        recurrent_initializer: Initializer of W_hr and W_hg, drawn separately. None for uniform in
+            (−0.01, 0.01), as published.
+        bias_initializer: Initializer of all biases. None for the published ones: 2 for b_r and b_c,
+            uniform in ±√(3/H) for b_g.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of range.
 
     Source: arXiv:1706.02761, section 3; modReLU: arXiv:1511.06464, equation 8.
+
+    Example:
+        >>> from rumcli.cells import GORUCell
+        >>> GORUCell(16, capacity=4).state_size
+        16
     """
 
     def __init__(
@@ -75,7 +81,7 @@ class GORUCell(RecurrentCell):
         """Create the weights for inputs of shape `[B, D]`.
 
         Raises:
-            ValueError: If D is not known.
+            ValueError: If D is None.
         """
         self.kernel = self.add_weight(
             name="kernel",
@@ -102,15 +108,14 @@ class GORUCell(RecurrentCell):
         self.built = True
 
     def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor, Tensor]:
-        """Compute all that does not depend on the state.
+        """Compute the terms that do not depend on the state.
 
         Args:
-            inputs: `[..., D]`.
-            draws: Not needed.
+            inputs: Inputs `[..., D]`.
+            draws: Unused.
 
         Returns:
-            `x W_xc`, `[..., H]`, and the inputs' share of the gates with the biases, `[..., 2H]`:
-            r, then g.
+            `x W_xc`, `[..., H]`, and the input and bias terms of the gates r and g, `[..., 2H]`.
         """
         products = ops.matmul(inputs, self.kernel)
         candidate, gates = ops.split(products, [self.units], axis=-1)
@@ -123,12 +128,12 @@ class GORUCell(RecurrentCell):
         """Advance the state by one step.
 
         Args:
-            projected: What `precompute_inputs` returned, for one step.
-            states: The state `[B, H]`.
-            draws: Not needed.
+            projected: Result of `precompute_inputs` for one step.
+            states: List of one state `[B, H]`.
+            draws: Unused.
 
         Returns:
-            h' `[B, H]`, and the new state.
+            The output h' `[B, H]` and the list of the new state.
         """
         return self.make_step()(projected, states, draws)
 
@@ -136,14 +141,14 @@ class GORUCell(RecurrentCell):
         """Compute the coefficients of U.
 
         Returns:
-            `step`, which need not compute them again.
+            A `step` function that reuses the coefficients.
         """
         return functools.partial(self._step, self.rotations.orthogonal(self.theta))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the cell again."""
+        """Return the cell's configuration for `from_config`."""
         config = super().get_config()
-        del config["seed"]  # nothing is drawn
+        del config["seed"]  # the cell is deterministic
         config |= {"capacity": self.rotations.capacity, "pairing": self.rotations.pairing}
         for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
             chosen = getattr(self, name)
@@ -167,23 +172,31 @@ class GORUCell(RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class GORU(RecurrentLayer):
-    """The Gated Orthogonal Recurrent Unit over a sequence.
+    """Gated Orthogonal Recurrent Unit over a sequence.
 
     Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`.
 
     Args:
         units: Size of the state, H.
-        capacity: See `GORUCell`, as for all arguments up to `bias_initializer`.
-        pairing: `"neighbors"` or `"fft"`.
-        kernel_initializer: For the kernels of the inputs, or None for the published one.
-        recurrent_initializer: For those of the state, or None for the published one.
-        bias_initializer: For the biases, or None for the published ones.
-        **kwargs: Those of `RecurrentLayer`, such as `return_sequences`. There is no fused loop.
+        capacity: Number of layers of neighboring pairs. For details of this and the other
+            arguments see `GORUCell`.
+        pairing: Pairing of the units, `"neighbors"` or `"fft"`.
+        kernel_initializer: Initializer of the input kernels, or None for the published one.
+        recurrent_initializer: Initializer of the recurrent kernels, or None for the published one.
+        bias_initializer: Initializer of the biases, or None for the published ones.
+        **kwargs: Arguments of `RecurrentLayer`, such as `return_sequences`. The fused loop
+            is not supported.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of range.
 
     Source: arXiv:1706.02761, section 3; modReLU: arXiv:1511.06464, equation 8.
+
+    Example:
+        >>> from rumcli.cells import GORU
+        >>> layer = GORU(16, return_sequences=True)
+        >>> layer.compute_output_shape((2, 5, 3))
+        (2, 5, 16)
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""The layer-normalized LSTM: `LNLSTMCell` (one step) and `LNLSTM` (the layer).
+"""Layer-normalized LSTM: `LNLSTMCell` (one step) and `LNLSTM` (layer).
 
-Source: arXiv:1607.06450. Only mathematics here: no files, no printing, no argument parsing.
+Source: arXiv:1607.06450. Pure math, no I/O.
 """
 
 from __future__ import annotations
@@ -26,26 +26,31 @@ class LNLSTMCell(RecurrentCell):
 
     With input `x [B, D]`, hidden state `h [B, H]` and cell state `c [B, H]`:
 
-        (i, j, f, o) = LN(x W_x + h W_h + b)     each quarter normalized by itself
+        (i, j, f, o) = LN(x W_x + h W_h + b)     each quarter normalized separately
         c'           = σ(f + 1) ⊙ c + σ(i) ⊙ tanh(j)
         h'           = σ(o) ⊙ tanh(LN(c'))
 
     Args:
         units: Size of each state, H.
-        forget_bias: What is added to f; 1 as published.
+        forget_bias: Constant added to f; 1 as published.
         zoneout: Probability, in [0, 1), that a unit of h keeps its previous value in a training
-            step. In inference the expectation is taken. Source: arXiv:1606.01305.
-        cell_zoneout: The same for c. h' is made of c' before it.
-        kernel_initializer: For `W_x`.
-        recurrent_initializer: For `W_h`.
-        bias_initializer: For `b`.
+            step. Inference uses the expected value. Source: arXiv:1606.01305.
+        cell_zoneout: Probability of zoneout of c; h' is computed from c' before zoneout.
+        kernel_initializer: Initializer of `W_x`.
+        recurrent_initializer: Initializer of `W_h`.
+        bias_initializer: Initializer of `b`.
         seed: Seed of the zoneout masks.
-        **kwargs: Those of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of range.
 
-    Source: arXiv:1607.06450, equations 20-22, as arXiv:1705.08639 has them.
+    Source: arXiv:1607.06450, equations 20-22, in the variant of arXiv:1705.08639.
+
+    Example:
+        >>> from rumcli.cells import LNLSTMCell
+        >>> LNLSTMCell(16).state_size
+        [16, 16]
     """
 
     def __init__(
@@ -73,7 +78,7 @@ class LNLSTMCell(RecurrentCell):
         """Create the weights for inputs of shape `[B, D]`.
 
         Raises:
-            ValueError: If D is not known.
+            ValueError: If D is None.
         """
         size, products = self.units, _GATES * self.units
         self.kernel = self.add_weight(
@@ -96,11 +101,11 @@ class LNLSTMCell(RecurrentCell):
         self.built = True
 
     def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor]:
-        """Compute all that does not depend on the state.
+        """Compute the terms that do not depend on the state.
 
         Args:
-            inputs: `[..., D]`.
-            draws: Not needed.
+            inputs: Inputs `[..., D]`.
+            draws: Unused.
 
         Returns:
             `x W_x + b`, `[..., 4H]`.
@@ -113,12 +118,12 @@ class LNLSTMCell(RecurrentCell):
         """Advance the states by one step.
 
         Args:
-            projected: What `precompute_inputs` returned, for one step.
-            states: h and c, `[B, H]` each.
-            draws: What `draw` returned, for one step; empty in inference.
+            projected: Result of `precompute_inputs` for one step.
+            states: States h and c, `[B, H]` each.
+            draws: Result of `draw` for one step; empty in inference.
 
         Returns:
-            h' after zoneout, `[B, H]`, and the new states.
+            The output h' after zoneout, `[B, H]`, and the new states.
         """
         hidden_state, cell_state = states
         of_state = ops.matmul(ops.cast(hidden_state, self.compute_dtype), self.recurrent_kernel)
@@ -138,11 +143,11 @@ class LNLSTMCell(RecurrentCell):
 
     @property
     def zoneouts(self) -> tuple[float, ...]:
-        """The probabilities with which units of h and of c keep their values in training."""
+        """Zoneout rates of h and c."""
         return (self.zoneout, self.cell_zoneout)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the cell again."""
+        """Return the cell's configuration for `from_config`."""
         config = {
             "forget_bias": self.forget_bias,
             "zoneout": self.zoneout,
@@ -156,27 +161,35 @@ class LNLSTMCell(RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class LNLSTM(RecurrentLayer):
-    """The layer-normalized LSTM over a sequence.
+    """Layer-normalized LSTM over a sequence.
 
     Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`. The
     states are h and c, `[B, H]` each.
 
     Args:
         units: Size of each state, H.
-        forget_bias: See `LNLSTMCell`, as for all arguments up to `seed`.
+        forget_bias: Constant added to f. For details of this and the other arguments see
+            `LNLSTMCell`.
         zoneout: Probability that a unit of h keeps its previous value in a training step.
-        cell_zoneout: The same for c.
-        kernel_initializer: For `W_x`.
-        recurrent_initializer: For `W_h`.
-        bias_initializer: For `b`.
+        cell_zoneout: Probability that a unit of c keeps its previous value in a training step.
+        kernel_initializer: Initializer of `W_x`.
+        recurrent_initializer: Initializer of `W_h`.
+        bias_initializer: Initializer of `b`.
         seed: Seed of the zoneout masks.
-        implementation: `"auto"`, `"fused"` or `"plain"`; see `RecurrentLayer`.
-        **kwargs: Those of `RecurrentLayer`, such as `return_sequences`.
+        implementation: Implementation of the time loop: `"auto"`, `"fused"` or `"plain"`; see
+            `RecurrentLayer`.
+        **kwargs: Arguments of `RecurrentLayer`, such as `return_sequences`.
 
     Raises:
-        ValueError: If an argument is out of its range, or `implementation="fused"` can't be.
+        ValueError: If an argument is out of range, or `implementation="fused"` is unsupported.
 
-    Source: arXiv:1607.06450, equations 20-22, as arXiv:1705.08639 has them.
+    Source: arXiv:1607.06450, equations 20-22, in the variant of arXiv:1705.08639.
+
+    Example:
+        >>> from rumcli.cells import LNLSTM
+        >>> layer = LNLSTM(16, zoneout=0.1, return_sequences=True)
+        >>> layer.compute_output_shape((2, 5, 3))
+        (2, 5, 16)
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The precisions that the backend computes in: not every one computes in float64."""
+"""Precisions that the active backend supports; some backends do not compute in float64."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from keras import backend, ops
 
 
 def is_available(dtype: str) -> bool:
-    """Tell whether the backend computes in a dtype, such as `"float64"`."""
+    """Return whether the backend computes in a dtype, such as `"float64"`."""
     one = ops.ones((1, 1), dtype=dtype)
-    # A product: on PyTorch, Keras makes arrays of float64 but multiplies matrices in float32.
+    # Test a product: on PyTorch, Keras creates float64 tensors but multiplies them in float32.
     return backend.standardize_dtype(ops.matmul(one, one).dtype) == dtype
 
 
 def remedy() -> str:
-    """Return what to do where float64 is not available, as the end of an error message."""
+    """Return the advice that ends an error message about unavailable float64."""
     if backend.backend() == "jax":
         return "set the environment variable JAX_ENABLE_X64=1"
     return "set KERAS_BACKEND=tensorflow, or KERAS_BACKEND=jax with JAX_ENABLE_X64=1"

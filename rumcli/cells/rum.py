@@ -1,6 +1,6 @@
-"""The Rotational Unit of Memory with λ = 0: `RUMCell` (one step) and `RUM` (the layer).
+"""Rotational Unit of Memory with λ = 0: `RUMCell` (one step) and `RUM` (layer).
 
-Source: arXiv:1710.09537. Only mathematics here: no files, no printing, no argument parsing.
+Source: arXiv:1710.09537. Pure math, no I/O.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rumcli.cells.ops.rotation import bisector, reflect, unit
 Tensor = Any
 
 _LAYER_NORM_ORDERS = ("before_sigmoid", "after_sigmoid")
-# Of the embedded input beside the target, where the rotation starts at the identity: the state
+# Scale of the embedded input relative to the target for `initial_rotation="identity"`: the state
 # changes little at first. Measured on copying memory: docs/results.md.
 _IDENTITY_CANDIDATE_SCALE = 0.1
 
@@ -39,32 +39,38 @@ class RUMCell(RecurrentCell):
 
     Args:
         units: Size of the state, H.
-        activation: f. Any Keras activation.
-        time_norm: The time norm η > 0, or None for none.
+        activation: Activation f, any Keras activation.
+        time_norm: Time norm η > 0, or None to leave the state unnormalized.
         layer_norm: Whether to normalize `r`, `u` and the argument of f over the units.
-        layer_norm_order: Where `u` is normalized: `"before_sigmoid"` keeps it in (0, 1);
-            `"after_sigmoid"` is what the published language models were trained with, and there
-            `u` can leave [0, 1].
+        layer_norm_order: Position of the normalization of `u`. `"before_sigmoid"` keeps `u` in
+            (0, 1). `"after_sigmoid"`, the order of the published language models, allows `u` to
+            leave [0, 1].
         zoneout: Probability, in [0, 1), that a unit keeps its previous value in a training step.
-            In inference the expectation is taken. Source: arXiv:1606.01305.
-        update_gate: Whether the update gate exists; without it `h' = h̃`.
-        kernel_initializer: For `W_c` and, one by one, for the parts of `W_g` that make `r` and `u`.
-        bias_initializer: For `b_g` and a bias `b_c` of the embedded input. None: `b_g` starts at
-            one and there is no `b_c`, as in the last version of the original implementation. The
-            paper's equation, and the implementation until June 2018, have a `b_c` that starts at
-            zero.
-        initial_rotation: `"identity"` starts the target along the embedded input, so that
-            every rotation, layer norm aside, starts at the identity: the inputs' part of `W_g` for
-            `r` is drawn by `kernel_initializer`, `W_c` starts at a tenth of it, and the states'
-            part and the biases of `r` and of the embedded input start at zero. None: the kernels
-            start independently.
+            Inference uses the expected value. Source: arXiv:1606.01305.
+        update_gate: Whether to use the update gate; without it `h' = h̃`.
+        kernel_initializer: Initializer of `W_c` and, drawn separately, of the blocks of `W_g` for
+            `r` and `u`.
+        bias_initializer: Initializer of `b_g` and of a bias `b_c` of the embedded input. None
+            initializes `b_g` to one and omits `b_c`, as the last version of the original
+            implementation does. The paper's equation, and the implementation until June 2018,
+            include a `b_c` initialized to zero.
+        initial_rotation: Initial rotation, `"identity"` or None. With `"identity"` the target is
+            initially parallel to the embedded input, so that without layer norm every rotation is
+            the identity. The input block of `W_g` for `r` is drawn by `kernel_initializer` and
+            `W_c` is a tenth of it. The state block of `W_g` for `r` and the biases of `r` and of
+            the embedded input are zero. With None all kernels are drawn independently.
         seed: Seed of the zoneout masks.
-        **kwargs: Those of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of range.
 
     Source: arXiv:1710.09537, section 3 and figure 1.
+
+    Example:
+        >>> from rumcli.cells import RUMCell
+        >>> RUMCell(16, time_norm=1.0).state_size
+        16
     """
 
     def __init__(
@@ -108,7 +114,7 @@ class RUMCell(RecurrentCell):
         """Create the weights for inputs of shape `[B, D]`.
 
         Raises:
-            ValueError: If D is not known.
+            ValueError: If D is None.
         """
         features = self.input_dim(input_shape)
         gates = 2 if self.update_gate else 1
@@ -150,15 +156,15 @@ class RUMCell(RecurrentCell):
         self.built = True
 
     def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute all that does not depend on the state.
+        """Compute the terms that do not depend on the state.
 
         Args:
-            inputs: `[..., D]`.
-            draws: Not needed.
+            inputs: Inputs `[..., D]`.
+            draws: Unused.
 
         Returns:
-            The embedded input x̃ and its direction, both `[..., H]`, and the inputs' share of
-            the gates, `[..., 2H]`.
+            The embedded input x̃ and its direction, both `[..., H]`, and the input and bias terms
+            of the gates, `[..., 2H]`, or `[..., H]` without update gate.
         """
         features = self.gate_kernel.shape[0] - self.units
         embedded = ops.matmul(inputs, self.candidate_kernel)
@@ -174,9 +180,9 @@ class RUMCell(RecurrentCell):
         """Advance the state by one step.
 
         Args:
-            projected: What `precompute_inputs` returned, for one step.
-            states: The hidden state `[B, H]`, then whatever `recall` needs.
-            draws: What `draw` returned, for one step; empty in inference.
+            projected: Result of `precompute_inputs` for one step.
+            states: Hidden state `[B, H]`, followed by the memory that `recall` uses.
+            draws: Result of `draw` for one step; empty in inference.
 
         Returns:
             The output `[B, H]` and the new states.
@@ -200,11 +206,12 @@ class RUMCell(RecurrentCell):
         """Compute the target memory and the update gate.
 
         Args:
-            inputs_share: The last of what `precompute_inputs` returned, for one step.
-            hidden_state: `[B, H]`.
+            inputs_share: Input and bias terms of the gates for one step, the last result of
+                `precompute_inputs`.
+            hidden_state: Hidden state `[B, H]`.
 
         Returns:
-            The target memory r `[B, H]`, and the update gate u `[B, H]` or None if there is none.
+            The target memory r `[B, H]`, and the update gate u `[B, H]`, or None without one.
         """
         features = self.gate_kernel.shape[0] - self.units
         state_share = ops.matmul(
@@ -233,8 +240,8 @@ class RUMCell(RecurrentCell):
         Args:
             axis: Direction of the embedded input, `[B, H]`, of length 1 or 0.
             direction: Direction of the target memory, `[B, H]`, of length 1 or 0.
-            hidden_state: `[B, H]`.
-            memory: States besides the hidden state; none here.
+            hidden_state: Hidden state `[B, H]`.
+            memory: States besides the hidden state; an empty list for λ = 0.
 
         Returns:
             The rotated state `[B, H]` and the new memory.
@@ -243,11 +250,11 @@ class RUMCell(RecurrentCell):
 
     @property
     def zoneouts(self) -> tuple[float, ...]:
-        """The probability with which a unit of the hidden state keeps its value in training."""
+        """Zoneout rate of the hidden state."""
         return (self.zoneout,)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the cell again."""
+        """Return the cell's configuration for `from_config`."""
         config = {
             "activation": activations.serialize(self.activation),
             "time_norm": self.time_norm,
@@ -263,10 +270,11 @@ class RUMCell(RecurrentCell):
         return {**super().get_config(), **config}
 
     def _along_the_input(self, kernel: Any, features: int) -> Any:
-        """Make the target of the input, as the embedded input is, and not of the state."""
+        """Return an initializer by which the target depends on the input only, as x̃ does."""
 
         def initialize(shape: tuple[int, int], dtype: str | None = None) -> Tensor:
-            # A Keras initializer draws the same values each time it is called.
+            # A Keras initializer draws the same values on every call, so this is proportional to
+            # `W_c`.
             of_input = self.kernel_initializer((features, self.units), dtype=dtype)
             of_state = ops.zeros((self.units, self.units), dtype=dtype)
             target = ops.concatenate([of_input, of_state])
@@ -290,29 +298,37 @@ class RUMCell(RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class RUM(RecurrentLayer):
-    """The Rotational Unit of Memory, λ = 0, over a sequence.
+    """Rotational Unit of Memory, λ = 0, over a sequence.
 
     Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`.
 
     Args:
         units: Size of the state, H.
-        activation: See `RUMCell`, as for all arguments up to `seed`.
-        time_norm: The time norm η > 0, or None.
+        activation: Activation f. For details of this and the other arguments see `RUMCell`.
+        time_norm: Time norm η > 0, or None to leave the state unnormalized.
         layer_norm: Whether to normalize over the units.
-        layer_norm_order: `"before_sigmoid"` or, as published, `"after_sigmoid"`.
+        layer_norm_order: Position of the update gate's normalization, `"before_sigmoid"` or, as
+            published, `"after_sigmoid"`.
         zoneout: Probability that a unit keeps its previous value in a training step.
-        update_gate: Whether the update gate exists.
-        kernel_initializer: For the kernels.
-        bias_initializer: For the biases, or None for `b_g` alone.
-        initial_rotation: `"identity"` or None.
+        update_gate: Whether to use the update gate.
+        kernel_initializer: Initializer of the kernels.
+        bias_initializer: Initializer of the biases, or None for a `b_g` of ones and no `b_c`.
+        initial_rotation: Initial rotation, `"identity"` or None.
         seed: Seed of the zoneout masks.
-        implementation: `"auto"`, `"fused"` or `"plain"`; see `RecurrentLayer`.
-        **kwargs: Those of `RecurrentLayer`, such as `return_sequences`.
+        implementation: Implementation of the time loop: `"auto"`, `"fused"` or `"plain"`; see
+            `RecurrentLayer`.
+        **kwargs: Arguments of `RecurrentLayer`, such as `return_sequences`.
 
     Raises:
-        ValueError: If an argument is out of its range, or `implementation="fused"` can't be.
+        ValueError: If an argument is out of range, or `implementation="fused"` is unsupported.
 
     Source: arXiv:1710.09537, section 3 and figure 1.
+
+    Example:
+        >>> from rumcli.cells import RUM
+        >>> layer = RUM(16, time_norm=1.0, return_sequences=True)
+        >>> layer.compute_output_shape((2, 5, 3))
+        (2, 5, 16)
     """
 
     cell_class: type[RUMCell] = RUMCell
@@ -358,7 +374,7 @@ class RUM(RecurrentLayer):
         mask: Tensor | None = None,
         training: bool = False,
     ) -> Any:
-        """Run over sequences `[B, T, D]`; arguments and result as those of `keras.layers.RNN`."""
-        # Once Keras has filled it in, an initial state can't be told from one that was given.
+        """Apply the layer to sequences; for arguments and outputs see `RecurrentLayer.call`."""
+        # Record this before Keras replaces a missing initial state by the default one.
         self.memory_is_empty = initial_state is None and not self.stateful
         return super().call(sequences, initial_state, mask, training)

@@ -1,8 +1,8 @@
-"""The time loop of the plain cells: the one place that reaches into Keras's private modules.
+"""Time loop of the plain implementation: the only module that uses Keras's private modules.
 
-`keras.layers.RNN` loops over one tensor; our cells loop over several that were computed for all
-time steps beforehand. Keras has that loop (with masks, unrolling and backwards order, for every
-backend), but not in its public names; `keras.ops.scan` has no masks.
+`keras.layers.RNN` loops over one tensor; our cells loop over several tensors, precomputed for all
+time steps. Keras's private backend provides that loop, with masks, unrolling and reverse order, for
+every backend. The public `keras.ops.scan` does not support masks.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from keras.src import backend
 
 Tensor = Any
 
-# Up to Keras 3.15 it is a function, later a module that has the function in it.
+# A function up to Keras 3.15, later a module that contains the function.
 _rnn = getattr(backend.rnn, "rnn", backend.rnn)
 
-# Keras takes a missing length from `inputs.shape`, which our tuple of sequences does not have; and
-# it uses the length as an upper bound only. More steps than this do not fit into its counter.
+# Keras takes a missing length from `inputs.shape`, which a tuple of sequences lacks. The length
+# serves as an upper bound only. More steps than this would overflow Keras's counter.
 _ANY_LENGTH = 2**31 - 1
 
 
@@ -32,25 +32,25 @@ def run(
     mask: Tensor | None,
     training: bool = True,
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Run `step` over time, with the options of a `keras.layers.RNN`.
+    """Loop `step` over time, with the options of a `keras.layers.RNN`.
 
     Args:
-        layer: The layer whose `go_backwards`, `unroll`, `return_sequences` and
-            `zero_output_for_mask` hold.
-        step: `(inputs of one step, states) → (output, new states)`.
+        layer: Layer that defines `go_backwards`, `unroll`, `return_sequences` and
+            `zero_output_for_mask`.
+        step: Step function `(inputs of one step, states) → (output, new states)`.
         sequences: Nested tuples of tensors `[B, T, ...]`.
-        states: Tensors `[B, ...]`.
-        mask: `[B, T]` boolean, or None.
-        training: Whether a gradient is to be expected.
+        states: Initial states, tensors `[B, ...]`.
+        mask: Boolean mask `[B, T]`, or None.
+        training: Whether gradients may be computed.
 
     Returns:
         The last output `[B, H]`, the outputs `[B, T, H]` and the final states, as
         `keras.layers.RNN.inner_loop` returns them.
     """
-    # Keras's own loop takes a tuple of tensors, but nothing deeper.
+    # Keras's loop accepts a flat tuple of tensors only.
     flat, count = tuple(tree.flatten(sequences)), len(states)
-    # An exported model takes batches of any size, and its graph is to hold no more than it needs:
-    # converters to other formats do not know the operation that hides a size.
+    # An exported model has a dynamic batch size. Its graph must not contain the operation that
+    # hides a size, because converters to other formats do not support it.
     if training or any(tensor.shape[0] is not None for tensor in (*flat, *states)):
         flat = tuple(map(_of_any_batch_size, flat))
         states = list(map(_of_any_batch_size, states))
@@ -77,9 +77,9 @@ def run(
 def _with_output_first(
     step: Callable[[Any, Any], tuple[Tensor, list[Tensor]]], inputs: Any, states: list[Tensor]
 ) -> tuple[Callable[[Any, Any], tuple[Tensor, list[Tensor]]], list[Tensor]]:
-    """Carry the output as a first state, which is what Keras on JAX returns at a masked step.
+    """Carry the output as a first state, because Keras on JAX returns that state at a masked step.
 
-    Elsewhere it returns the output of the last step that was not masked, or zero.
+    On other backends Keras returns the output of the last unmasked step, or zero.
     """
 
     def carrying(parts: Any, states: Any) -> tuple[Tensor, list[Tensor]]:
@@ -92,10 +92,10 @@ def _with_output_first(
 
 
 def _of_any_batch_size(tensor: Tensor) -> Tensor:
-    """Hide the size of the batch from TensorFlow's graph optimizer, inside of a graph.
+    """Hide the batch size from TensorFlow's graph optimizer inside a graph.
 
-    Where all sizes are known and large, it makes sums in the gradient of a loop in temporary
-    variables, of which the last is left over and the next call fails: "Already exists: Resource
+    If all sizes are static and large, the optimizer accumulates the gradient of a loop in temporary
+    variables. The last one is never destroyed, and the next call fails: "Already exists: Resource
     … tmp_var". See https://github.com/tensorflow/tensorflow/issues/38906.
     """
     if keras.config.backend() != "tensorflow":

@@ -1,1 +1,1 @@
-"""Keras layers, optimizers and builders that the models of several tasks share."""
+"""Keras layers, optimizers and model builders shared by several tasks."""

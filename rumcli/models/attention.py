@@ -1,8 +1,8 @@
-"""Sentences as vectors, read with a question in mind, and a question that looks back at them.
+"""Layers for question answering: sentence encoder, question encoder and multi-hop attention.
 
-Sources: arXiv:1612.03969, section 3, for words that are weighted by place, with weights that are
-learned; arXiv:1606.04582 for a question that each layer changes sentence by sentence for the next
-one; arXiv:1503.08895, section 2.2, for several looks, one after the other, there called hops.
+Sources: arXiv:1612.03969, section 3, for learned position weights of words; arXiv:1606.04582 for
+refining the question sentence by sentence in each layer; arXiv:1503.08895, section 2.2, for several
+attention hops.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class SentenceEncoder(keras.layers.Layer):
-    """Makes one vector of the words of a sentence: their sum, weighted by place.
+    """Encoder of sentences as position-weighted sums of word vectors.
 
-    With weights `w_j [E]` for the place j, learned with the words' vectors, a sentence is
-    `Σ_j w_j ⊙ v_j`. They are random at first, of mean 1 and deviation 1: weights that are alike
-    leave sentences with the same words alike.
+    With learned word vectors `v_j [E]` and learned weights `w_j [E]` of position j, the vector of a
+    sentence is `Σ_j w_j ⊙ v_j`. The weights are initialized from a normal distribution with mean 1
+    and standard deviation 1, because equal weights would ignore the word order.
 
     Args:
-        words: Number of different words, padding included, V.
+        words: Size of the vocabulary including padding, V.
         units: Size of the vectors, E.
-        **kwargs: Those of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, words: int, units: int, **kwargs: Any) -> None:
@@ -38,7 +38,7 @@ class SentenceEncoder(keras.layers.Layer):
         self.embedding = OneHotEmbedding(words, units, name="embedding")
 
     def build(self, input_shape: Any) -> None:
-        """Create the words' vectors, and weights for the places of sentences `[..., J]`."""
+        """Create the word vectors and the position weights for inputs `[..., J]`."""
         self.embedding.build(input_shape)
         self.places = self.add_weight(
             name="places",
@@ -48,56 +48,60 @@ class SentenceEncoder(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Return the vectors `[..., E]` of sentences `[..., J]` of word numbers, 0 for padding."""
+        """Encode sentences `[..., J]` of word indices, 0 for padding, as vectors `[..., E]`."""
         vectors = self.embedding(inputs)
         there = ops.expand_dims(ops.cast(inputs != 0, vectors.dtype), -1)
         return ops.sum(vectors * there * ops.cast(self.places, vectors.dtype), axis=-2)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return `[..., E]`."""
+        """Return the output shape `[..., E]`."""
         return (*input_shape[:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the layer again."""
+        """Return the layer's configuration for `from_config`."""
         return {**super().get_config(), "words": self.embedding.symbols, "units": self.units}
 
 
 @keras.saving.register_keras_serializable(package="rumcli", name="Question")
 class QuestionEncoder(keras.layers.Layer):
-    """Puts a question beside each sentence, and their product: `[e, e ⊙ q, q]`.
+    """Concatenation of each sentence e, its product with the question q, and q: `[e, e ⊙ q, q]`.
 
-    What a recurrent layer then keeps can depend on whether a sentence is about the question.
+    The product lets a following recurrent layer update its state depending on how relevant a
+    sentence is to the question.
     """
 
     def call(self, sentences: Tensor, question: Tensor) -> Tensor:
-        """Return `[B, S, 3 E]`.
+        """Concatenate sentences, products and questions.
 
         Args:
-            sentences: `[B, S, E]`.
-            question: `[B, S, E]`, or `[B, 1, E]` if it is the same for all of them.
+            sentences: Sentence vectors `[B, S, E]`.
+            question: Question vectors `[B, S, E]`, or `[B, 1, E]` for one question per sample.
+
+        Returns:
+            `[B, S, 3 E]`.
         """
         product = sentences * question
         question = ops.broadcast_to(question, ops.shape(product))
         return ops.concatenate([sentences, product, question], axis=-1)
 
     def compute_output_shape(self, sentences_shape: Any, question_shape: Any) -> Any:
-        """Return `[B, S, 3 E]`."""
+        """Return the output shape `[B, S, 3 E]`."""
         return (*sentences_shape[:-1], 3 * sentences_shape[-1])
 
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class Attention(keras.layers.Layer):
-    """Looks at memories several times, each time with what the question has become so far.
+    """Multi-hop attention: each hop attends to the memories and updates the question.
 
-    With memories `m_t [B, S, M]` and the question `u [B, H]`, each look is
+    With memories `m_t [B, S, M]` and the question `u [B, H]`, each hop computes
 
         a = softmax(m_t · W u / √M),   u ← tanh(V [u, Σ_t a_t m_t] + b)
 
     Args:
-        looks: How many.
-        units: H.
-        memory_units: M.
-        **kwargs: Those of `keras.layers.Layer`.
+        looks: Number of hops.
+        units: Size of the question, H.
+        memory_units: Size of each memory, M.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, looks: int, units: int, memory_units: int, **kwargs: Any) -> None:
@@ -105,7 +109,7 @@ class Attention(keras.layers.Layer):
         self.looks = looks
         self.units = units
         self.memory_units = memory_units
-        self.supports_masking = True  # it is told what is there, and needs no mask
+        self.supports_masking = True  # the mask is an input, `there`
         self.keys = [
             keras.layers.Dense(memory_units, use_bias=False, name=f"key_{n}") for n in range(looks)
         ]
@@ -114,19 +118,23 @@ class Attention(keras.layers.Layer):
         ]
 
     def build(self, memories_shape: Any, question_shape: Any, there_shape: Any) -> None:
-        """Create the weights of every look."""
+        """Create the weights of all hops."""
         for key, update in zip(self.keys, self.updates, strict=True):
             key.build((None, self.units))
             update.build((None, self.units + self.memory_units))
         self.built = True
 
     def call(self, memories: Tensor, question: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the question has become, `[B, H]`, and the weights `a`, `[B, looks, S]`.
+        """Apply all hops.
 
         Args:
-            memories: `[B, S, M]`.
-            question: `[B, H]`.
-            there: `[B, S]`, true where there is a memory; one at least in each sample.
+            memories: Memories `[B, S, M]`.
+            question: Question `[B, H]`.
+            there: Boolean mask `[B, S]`, true for memories that are not padding, with at least one
+                true entry in each sample.
+
+        Returns:
+            The updated question `[B, H]` and the attention weights a, `[B, looks, S]`.
         """
         weights = []
         for key, update in zip(self.keys, self.updates, strict=True):
@@ -139,16 +147,16 @@ class Attention(keras.layers.Layer):
         return question, ops.stack(weights, axis=1)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Return no mask: whoever comes next is told what is there."""
+        """Return None: the following layers get the mask as an input."""
 
     def compute_output_shape(
         self, memories_shape: Any, question_shape: Any, there_shape: Any
     ) -> tuple[Any, Any]:
-        """Return `[B, H]` and `[B, looks, S]`."""
+        """Return the output shapes `[B, H]` and `[B, looks, S]`."""
         batch, memories = memories_shape[0], memories_shape[1]
         return (batch, self.units), (batch, self.looks, memories)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the layer again."""
+        """Return the layer's configuration for `from_config`."""
         own = {"looks": self.looks, "units": self.units, "memory_units": self.memory_units}
         return {**super().get_config(), **own}

@@ -1,4 +1,4 @@
-"""A recurrent layer that spares itself the padding in front of short sequences."""
+"""Recurrent layer that skips the padding in front of short sequences."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="rumcli", name="Trimmed")
 class BucketedRNN(keras.layers.Layer):
-    """Runs a layer over the end of its inputs, where the sequences are.
+    """Wrapper that runs a layer over the last steps of left-padded sequences.
 
-    The fused loop needs to know the number of steps when it is compiled; so there is one loop for
-    each of a few numbers, and a batch takes the first that holds its longest sequence. That changes
-    no result: a masked step leaves the state as it is. On other backends than TensorFlow there is
-    one loop for all lengths.
+    The fused loop requires a static number of steps. The wrapper therefore compiles one loop for
+    each of a few lengths, and a batch uses the shortest one that fits its longest sequence. Results
+    do not change, because a masked step leaves the state unchanged. On backends other than
+    TensorFlow there is a single loop for all lengths.
 
     Args:
-        layer: A `keras.layers.RNN`; with `return_sequences` the outputs of what was spared are 0.
-        lengths: Numbers of steps; the largest is that of the inputs.
-        backwards: Whether to run from the end; the outputs are in the order of the inputs.
-        **kwargs: Those of `keras.layers.Layer`.
+        layer: Wrapped `keras.layers.RNN`. With `return_sequences`, outputs of skipped steps are 0.
+        lengths: Numbers of steps to compile; the largest equals the number of input steps.
+        backwards: Whether to process the steps in reverse; the outputs keep the input order.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(
@@ -37,22 +37,25 @@ class BucketedRNN(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.layer = layer
-        self.supports_masking = True  # it is told what is there, and needs no mask
+        self.supports_masking = True  # the mask is an input, `there`
         self.lengths = sorted(set(lengths))
         self.backwards = backwards
 
     def build(self, inputs_shape: Any, there_shape: Any) -> None:
-        """Build the layer for inputs `[B, T, D]`."""
+        """Build the wrapped layer for inputs `[B, T, D]`."""
         self.layer.build(inputs_shape)
         self.built = True
 
     def call(self, inputs: Tensor, there: Tensor, training: bool = False) -> Tensor:
-        """Run over the end of every sequence.
+        """Run the layer over the last steps of the batch.
 
         Args:
-            inputs: `[B, T, D]`.
-            there: `[B, T]`, the mask: true where there is something: from some step on to the end.
-            training: As for the layer.
+            inputs: Inputs `[B, T, D]`.
+            there: Boolean mask `[B, T]`, true from the first step of a sequence to the last step T.
+            training: Whether the layer runs in training mode.
+
+        Returns:
+            Outputs of the layer, `[B, H]`, or `[B, T, H]` with `return_sequences`.
         """
         if keras.backend.backend() != "tensorflow" or len(self.lengths) == 1:
             return self._run(inputs, there, training)
@@ -79,39 +82,42 @@ class BucketedRNN(keras.layers.Layer):
         return ops.flip(outputs, axis=1) if self.layer.return_sequences else outputs
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Return no mask: whoever comes next is told what is there."""
+        """Return None: the following layers get the mask as an input."""
 
     def compute_output_shape(self, inputs_shape: Any, there_shape: Any) -> Any:
-        """Return the shape of the layer's outputs."""
+        """Return the output shape of the wrapped layer."""
         return self.layer.compute_output_shape(inputs_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the layer again."""
+        """Return the layer's configuration for `from_config`."""
         layer = keras.saving.serialize_keras_object(self.layer)
         own = {"layer": layer, "lengths": self.lengths, "backwards": self.backwards}
         return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> BucketedRNN:
-        """Make the layer from what `get_config` returned."""
+        """Create the layer from the result of `get_config`."""
         layer = keras.saving.deserialize_keras_object(config.pop("layer"))
         return cls(layer, **config)
 
 
 def bucket_lengths(sizes: Sequence[int], most: int = 4) -> list[int]:
-    """Choose numbers of steps that waste the least, if each sequence takes the first that holds it.
+    """Choose the bucket lengths that minimize the total number of computed steps.
+
+    Each sequence is assigned to the shortest bucket that fits it.
 
     Args:
-        sizes: Of the sequences, in steps.
-        most: How many there may be; each is a program to compile.
+        sizes: Lengths of the sequences, in steps.
+        most: Maximum number of buckets. Each bucket adds compilation time.
 
     Returns:
-        Some of the sizes, the largest among them, in order.
+        A sorted subset of the sizes that includes the largest.
     """
     values, counts = np.unique(np.asarray(sizes), return_counts=True)
     below = np.concatenate([[0], np.cumsum(counts)])
-    # What all sequences up to each of the values cost with one length for them all, and then with
-    # one more: those up to some value as before, those between with the value itself.
+    # Dynamic program: `cost[n]` is the number of steps for all sequences up to `values[n]`, first
+    # with a single bucket, then with one more bucket in each iteration. `split[n, m]` adds to
+    # `cost[m]` a bucket of length `values[n]` for the sequences in between.
     cost = values * below[1:]
     chosen = [[value] for value in values]
     for _ in range(min(most, len(values)) - 1):

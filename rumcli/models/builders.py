@@ -1,4 +1,4 @@
-"""What the models of all tasks share: the cells, the output layer, how they are compiled."""
+"""Model builders shared by all tasks: recurrent layers, output layer and compilation."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from rumcli.config import RMS, CustomCellConfig, RunConfig
 from rumcli.errors import ConfigError
 from rumcli.models import optimizers
 
-_BIAS_START = 0.01  # of the output layer, as in the original implementation
+_BIAS_START = 0.01  # initial bias of the output layer, as in the original implementation
 
 
 def recurrent(
     config: RunConfig, every_step: bool, return_state: bool = False
 ) -> list[keras.layers.RNN]:
-    """Make the run's cells as layers, to be stacked.
+    """Create the stack of recurrent layers of a run.
 
     Args:
-        config: The run's configuration.
-        every_step: Whether the last of them has an output at every step, or at the last step only.
-        return_state: Whether they return their states too.
+        config: Configuration of the run.
+        every_step: Whether the last layer returns its outputs at every step, or at the last only.
+        return_state: Whether the layers also return their states.
+
+    Returns:
+        The layers, in the order of application.
 
     Raises:
-        ConfigError: If a cell can't be what the configuration asks for on this backend.
+        ConfigError: If the configuration of the cell is invalid or unsupported on this backend.
     """
     if isinstance(config.cell, CustomCellConfig):
         return _recurrent_of_user(config, config.cell, every_step, return_state)
@@ -54,12 +57,12 @@ def _recurrent_of_user(
 ) -> list[keras.layers.RNN]:
     found = []
     for number in range(1, config.model.layers + 1):
-        # Who is not asked for states need not know of them.
+        # Set `return_state` only if needed: a custom layer may not accept it.
         options: dict[str, Any] = {"return_state": True} if return_state else {}
         options["return_sequences"] = every_step or number < config.model.layers
         options["name"] = numbered("cell", number)
         layer = plugins.make(cell.factory, "cell", cell.units, **{**cell.options, **options})
-        # Only a whole RNN has states to be carried on.
+        # Only a `keras.layers.RNN` has states to carry over to the next batch.
         expected = keras.layers.RNN if return_state else keras.layers.Layer
         if not isinstance(layer, expected):
             raise ConfigError(
@@ -71,24 +74,24 @@ def _recurrent_of_user(
 
 
 def numbered(name: str, number: int) -> str:
-    """Name the layers of a kind: `cell`, `cell_2`, `cell_3`."""
+    """Return the name of the nth layer of its kind: `cell`, `cell_2`, `cell_3`."""
     return name if number == 1 else f"{name}_{number}"
 
 
 def classifier(
     config: RunConfig, length: int, input_classes: int, output_classes: int, every_step: bool
 ) -> keras.Model:
-    """Make a model from symbols to classes: one-hot, cells with dropout, one linear layer.
+    """Create a classifier of symbol sequences: one-hot, recurrent layers with dropout, dense layer.
 
     Args:
-        config: The run's configuration.
+        config: Configuration of the run.
         length: Number of time steps, T.
-        input_classes: Number of different symbols, C.
+        input_classes: Number of input symbols, C.
         output_classes: Number of classes, K.
-        every_step: Whether there is an answer at every step, or at the last.
+        every_step: Whether to predict at every step, or at the last step only.
 
     Returns:
-        A model from `[B, T]` integers to logits `[B, T, K]`, or `[B, K]`.
+        A model that maps integers `[B, T]` to logits `[B, T, K]`, or `[B, K]`.
     """
     layers = [
         keras.Input((length,), dtype="int32", name="symbols"),
@@ -106,19 +109,27 @@ def classifier(
 
 
 def dropout(config: RunConfig, number: int) -> keras.layers.Dropout:
-    """Make the dropout layer with that number."""
+    """Create the dropout layer that follows the recurrent layer with the given number."""
     return keras.layers.Dropout(config.model.dropout, name=numbered("dropout", number))
 
 
 def logits(config: RunConfig, classes: int, **initializers: Any) -> list[keras.layers.Layer]:
-    """Make the output layer, to whose logits a softmax belongs, and what scales its inputs.
+    """Create the output layer, which returns unnormalized logits, and the scaling of its inputs.
 
-    A state with time norm η has the length η, and logits are at most η times as long as a column
-    of the output layer's weights. With a small η the loss can fall only as fast as these grow,
-    unless the scale makes up for it: 1/η, or √H/η, with which each of the H units is about as large
-    as it is without time norm.
+    A state with time norm η has length η, so a logit is bounded by η times the length of a column
+    of the output weights. With a small η the loss decreases only as fast as these weights grow. The
+    scale compensates for this. It is 1/η, or √H/η to give each of the H units about the magnitude
+    it has without time norm.
+
+    Args:
+        config: Configuration of the run.
+        classes: Number of classes, K.
+        **initializers: Initializers of the dense layer.
+
+    Returns:
+        The layers, in the order of application.
     """
-    # Softmax and its logarithm in half precision would round the loss away.
+    # In half precision, softmax and its logarithm would lose the loss to rounding.
     dtype = keras.config.dtype_policy().variable_dtype
     layers = [keras.layers.Dense(classes, dtype=dtype, name="logits", **initializers)]
     if (scale := _output_scale(config)) != 1.0:
@@ -138,7 +149,7 @@ def _output_scale(config: RunConfig) -> float:
 
 
 def apply_layers(layers: list[keras.layers.Layer], value: Any) -> Any:
-    """Return what comes out of layers, one after the other."""
+    """Apply layers in sequence and return the result."""
     for layer in layers:
         value = layer(value)
     return value
@@ -150,13 +161,13 @@ def compile_model(
     metrics: list[keras.metrics.Metric],
     summed_over: int = 1,
 ) -> None:
-    """Give the model its optimizer, its loss, the mean cross-entropy, and its metrics.
+    """Compile the model with its optimizer, the mean cross-entropy loss and its metrics.
 
     Args:
-        model: The model.
-        config: The run's configuration.
-        metrics: What is measured beside the loss.
-        summed_over: The number of terms of the loss whose sum the optimizer shall act on.
+        model: Model to compile.
+        config: Configuration of the run.
+        metrics: Metrics besides the loss.
+        summed_over: Number of loss terms that the optimizer treats as summed, not averaged.
     """
     skip = config.train.on_non_finite == "skip"
     model.compile(
@@ -164,7 +175,7 @@ def compile_model(
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=metrics,
     )
-    # Else the first step makes the optimizer's variables, and TensorFlow traces the step twice.
+    # Otherwise the first step creates the optimizer's variables and TensorFlow traces it twice.
     model.optimizer.build(model.trainable_variables)
 
 

@@ -1,4 +1,4 @@
-"""Vectors for symbols, as a matrix product."""
+"""Embedding of symbols as a matrix product."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class OneHotEmbedding(keras.layers.Layer):
-    """Gives each symbol a vector: its one-hot vector times a matrix.
+    """Embedding computed as the product of one-hot vectors and a matrix.
 
-    For an alphabet of characters that is faster than `keras.layers.Embedding`, whose gradient is
-    a list of vectors to be added up by symbol, and that gradient is the same at every run.
+    For small vocabularies such as characters this is faster than `keras.layers.Embedding`, whose
+    gradient is a sparse list of vectors to sum by symbol. The gradient is also deterministic.
 
     Args:
-        symbols: Number of different symbols, V.
+        symbols: Size of the vocabulary, V.
         units: Size of the vectors, E.
-        **kwargs: Those of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, symbols: int, units: int, **kwargs: Any) -> None:
@@ -31,7 +31,7 @@ class OneHotEmbedding(keras.layers.Layer):
         self.units = units
 
     def build(self, input_shape: Any) -> None:
-        """Create the matrix, orthogonal at first."""
+        """Create the embedding matrix with an orthogonal initializer."""
         self.kernel = self.add_weight(
             name="kernel",
             shape=(self.symbols, self.units),
@@ -40,13 +40,13 @@ class OneHotEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Return the vectors `[..., E]` of symbols `[...]`."""
+        """Return the vectors `[..., E]` of integer symbols `[...]`."""
         return ops.matmul(ops.one_hot(inputs, self.symbols, dtype=self.compute_dtype), self.kernel)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return `[..., E]`."""
+        """Return the output shape `[..., E]`."""
         return (*input_shape, self.units)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the layer again."""
+        """Return the layer's configuration for `from_config`."""
         return {**super().get_config(), "symbols": self.symbols, "units": self.units}

@@ -1,6 +1,6 @@
-"""A recurrent layer whose states its caller keeps, for models that leave this program.
+"""Recurrent layer with states as inputs and outputs, for exported models.
 
-`StatefulRNN` keeps them itself, as weights, for as many streams as a run has.
+`StatefulRNN` instead stores the states as weights, for a fixed number of streams.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="rumcli", name="Continued")
 class ExplicitStateRNN(keras.layers.Layer):
-    """Runs a layer from states that are inputs, to states that are outputs.
+    """Wrapper that passes the states of a recurrent layer as explicit inputs and outputs.
 
     Args:
-        layer: A `keras.layers.RNN` with `return_sequences` and `return_state`.
-        **kwargs: Those of `keras.layers.Layer`.
+        layer: Wrapped `keras.layers.RNN` with `return_sequences` and `return_state`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If the layer does not return its outputs at every step, and its states.
+        ValueError: If the layer lacks `return_sequences` or `return_state`.
     """
 
     def __init__(self, layer: keras.layers.RNN, **kwargs: Any) -> None:
@@ -32,7 +32,7 @@ class ExplicitStateRNN(keras.layers.Layer):
         self.layer = layer
 
     def build(self, inputs_shape: Any, begins_shape: Any, states_shape: Any) -> None:
-        """Build the layer for inputs `[B, T, D]`."""
+        """Build the wrapped layer for inputs `[B, T, D]`."""
         if not self.layer.built:
             self.layer.build(inputs_shape)
         self.built = True
@@ -40,17 +40,17 @@ class ExplicitStateRNN(keras.layers.Layer):
     def call(
         self, inputs: Tensor, begins: Tensor, states: list[Tensor], training: bool = False
     ) -> list[Tensor]:
-        """Run over the next steps of every sample.
+        """Run the layer over the next steps of every sample.
 
         Args:
-            inputs: `[B, T, D]`.
-            begins: `[B]`, not zero where a text begins: there the states do not count, and the
-                layer's initial ones are taken.
-            states: `[B, ...]` each.
-            training: As for the layer.
+            inputs: Inputs `[B, T, D]`.
+            begins: Flags `[B]`, nonzero where a new text begins. There the initial states of the
+                layer replace `states`.
+            states: State tensors, `[B, ...]` each.
+            training: Whether the layer runs in training mode.
 
         Returns:
-            The outputs, `[B, T, H]`, and the states after the last step.
+            The outputs `[B, T, H]` and the states after the last step.
         """
         is_new = ops.expand_dims(begins != 0, -1)
         initial = self.layer.get_initial_state(ops.shape(inputs)[0])
@@ -62,16 +62,16 @@ class ExplicitStateRNN(keras.layers.Layer):
         return [outputs, *(ops.cast(a, s.dtype) for a, s in zip(after, states, strict=True))]
 
     def compute_output_shape(self, inputs_shape: Any, begins_shape: Any, states_shape: Any) -> Any:
-        """Return `[B, T, H]` and the shapes of the states."""
+        """Return the output shape `[B, T, H]` and the shapes of the states."""
         return [self.layer.compute_output_shape(inputs_shape)[0], *states_shape]
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the layer again."""
+        """Return the layer's configuration for `from_config`."""
         layer = keras.saving.serialize_keras_object(self.layer)
         return {**super().get_config(), "layer": layer}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ExplicitStateRNN:
-        """Make the layer from what `get_config` returned."""
+        """Create the layer from the result of `get_config`."""
         layer = keras.saving.deserialize_keras_object(config.pop("layer"))
         return cls(layer, **config)

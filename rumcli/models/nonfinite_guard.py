@@ -1,7 +1,7 @@
-"""Optimizers that keep the norm of each weight's gradient, and may leave a bad step out.
+"""Optimizers that record gradient norms and optionally skip steps with non-finite gradients.
 
-A gradient is bad if it, or the square of its norm, is not finite: whatever the optimizer makes of
-such a gradient stays in its moments for the rest of the run.
+A gradient counts as non-finite if it or its squared norm is not finite. Applying it would corrupt
+the optimizer's moments for the rest of the run.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ Tensor = Any
 
 
 class NonFiniteGuard:
-    """Goes before an optimizer among the bases of a class.
+    """Mixin for optimizers, to be listed before the optimizer among the base classes.
 
     Args:
-        *args: Those of the optimizer.
-        skip_bad_steps: Whether a bad gradient leaves weights and moments as they are. If not, it is
-            applied: whoever reads `gradient_norms` after the step throws the weights away.
-        **kwargs: Those of the optimizer.
+        *args: Arguments of the optimizer.
+        skip_bad_steps: Whether to skip the update of weights and moments if a gradient is
+            non-finite. Otherwise the update is applied, and the caller must check `gradient_norms`
+            after the step and discard the weights.
+        **kwargs: Keyword arguments of the optimizer.
 
     Attributes:
-        gradient_norms: The Euclidean norms of the last step's gradients, before they are clipped,
-            in the order of the trainable weights: `[W]`.
+        gradient_norms: Euclidean norms `[W]` of the last step's gradients before clipping, in the
+            order of the trainable weights.
     """
 
     def __init__(self, *args: Any, skip_bad_steps: bool = False, **kwargs: Any) -> None:
@@ -34,27 +35,27 @@ class NonFiniteGuard:
         self.skip_bad_steps = skip_bad_steps
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Make the optimizer's variables."""
+        """Create the optimizer's variables."""
         if self.built:
             return
         super().build(variables)
         self.gradient_norms = self.add_variable((len(variables),), name="gradient_norms")
 
     def scale_loss(self, loss: Tensor) -> Tensor:
-        """Make the gradient bad where the loss is, and change nothing where it is finite."""
+        """Make the gradient non-finite if the loss is, and leave it unchanged otherwise."""
         one = ops.ones_like(loss)
         return super().scale_loss(loss * ops.where(ops.isfinite(loss), one, one * float("nan")))
 
     def apply(
         self, grads: Sequence[Tensor], trainable_variables: Sequence[keras.Variable] | None = None
     ) -> None:
-        """Note the norms, and update the weights."""
+        """Record the gradient norms and update the weights."""
         if not self.built:
             self.build(list(trainable_variables))
         norms = _norms(grads, self.gradient_norms.dtype)
         self.gradient_norms.assign(norms)
         update = super().apply
-        # Without TensorFlow's variables a branch has to return what it changes: `stateless_apply`.
+        # JAX cannot update variables within a branch; `stateless_apply` returns the new values.
         if self.skip_bad_steps and keras.backend.backend() != "jax":
             ops.cond(_are_good(norms), lambda: update(grads, trainable_variables), lambda: None)
         else:
@@ -66,7 +67,7 @@ class NonFiniteGuard:
         grads: Sequence[Tensor],
         trainable_variables: Sequence[Tensor],
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the weights and the optimizer's variables after a step, as JAX has it."""
+        """Return the updated weights and optimizer variables; used by the JAX trainer."""
         update = super().stateless_apply
         if not self.skip_bad_steps:
             return update(optimizer_variables, grads, trainable_variables)
@@ -82,22 +83,22 @@ class NonFiniteGuard:
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` makes the same optimizer of."""
+        """Return the optimizer's configuration for `from_config`."""
         return {**super().get_config(), "skip_bad_steps": self.skip_bad_steps}
 
 
 @keras.saving.register_keras_serializable("rumcli")
 class Adam(NonFiniteGuard, keras.optimizers.Adam):
-    """Keras's Adam, guarded."""
+    """Keras's Adam with `NonFiniteGuard`."""
 
 
 @keras.saving.register_keras_serializable("rumcli")
 class RMSprop(NonFiniteGuard, keras.optimizers.RMSprop):
-    """Keras's RMSProp, guarded."""
+    """Keras's RMSprop with `NonFiniteGuard`."""
 
 
 def _norms(gradients: Sequence[Tensor], dtype: str) -> Tensor:
-    zero = ops.zeros((), dtype)  # of a weight that the loss does not depend on
+    zero = ops.zeros((), dtype)  # norm for a weight without gradient
     return ops.stack(
         [zero if gradient is None else _norm(gradient, dtype) for gradient in gradients]
     )

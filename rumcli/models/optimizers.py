@@ -1,4 +1,4 @@
-"""The optimizer of a run: its learning rate over the steps, and the scale of its gradients."""
+"""Optimizer of a run: learning-rate schedule and scaling to a summed loss."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ _EPSILON = 1e-7  # Keras's own
 def make(
     config: OptimizerConfig, steps: int, summed_over: int = 1, skip_bad_steps: bool = False
 ) -> keras.optimizers.Optimizer:
-    """Make an optimizer of a mean loss that acts as one of the summed loss would.
+    """Create an optimizer that acts on the mean loss as if on the sum of its terms.
 
-    With a loss L times as large every gradient g becomes L g. Clipped to a norm c that is L times g
-    clipped to c/L. Adam's step m/(√v + ε) is then that of g with ε/L, and RMSProp's, g/√(v + ε),
-    that with ε/L².
+    A loss L times as large has gradients L g. Clipping L g to norm c equals L times g clipped to
+    c/L. Adam's step m/(√v + ε) for L g equals the step for g with ε/L. RMSprop's step g/√(v + ε)
+    for L g equals the step for g with ε/L².
 
     Args:
-        config: The configured optimizer.
-        steps: Length of the run, which the schedule is spread over.
-        summed_over: L, the number of terms of the loss whose sum is meant.
-        skip_bad_steps: Whether a loss or gradient that is not finite leaves the weights as they
-            are.
+        config: Configuration of the optimizer.
+        steps: Length of the run in steps, over which the schedule extends.
+        summed_over: Number of loss terms in the sum, L.
+        skip_bad_steps: Whether to skip the update if the loss or a gradient is non-finite.
+
+    Returns:
+        The optimizer, a subclass of `NonFiniteGuard`.
     """
     options: dict[str, Any] = config.model_dump(exclude={"schedule"})
     name, clip_norm = options.pop("name"), options.pop("clip_norm")
@@ -42,7 +44,7 @@ def make(
 def learning_rate(
     highest: float, config: ScheduleConfig, steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Return the learning rate, as a function of the number of steps done where it changes."""
+    """Return the learning rate: a constant, or a schedule over the number of completed steps."""
     schedules = keras.optimizers.schedules
     if config.name == "drop":
         last = round(config.decay_at * steps) - 1  # the last step before the drop

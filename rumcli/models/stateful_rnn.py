@@ -1,7 +1,7 @@
-"""A recurrent layer whose state goes on from one batch to the next.
+"""Recurrent layer that carries its state from one batch to the next.
 
-Keras's `stateful=True` knows one batch size; a run trains on many streams of a text and evaluates
-on few, each with a state of its own.
+Keras's `stateful=True` supports one batch size. A run trains on many streams of a text and
+evaluates on few, and each stream has its own state.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ Tensor = Any
 
 
 class StatefulRNN(keras.layers.Layer):
-    """Runs a layer from the state in which it left the batch before, on the same streams.
+    """Wrapper that starts a layer from its final state for the previous batch of the same streams.
 
-    The states are weights that are not trained: a checkpoint has them like all others.
+    The states are non-trainable weights and are therefore saved in checkpoints.
 
     Args:
-        layer: A `keras.layers.RNN` with `return_sequences` and `return_state`.
-        training_streams: Number of samples of a training batch.
-        evaluation_streams: Number of samples of every other batch.
-        **kwargs: Those of `keras.layers.Layer`.
+        layer: Wrapped `keras.layers.RNN` with `return_sequences` and `return_state`.
+        training_streams: Number of samples in a training batch.
+        evaluation_streams: Number of samples in an evaluation batch.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If the layer does not return its outputs at every step, and its states.
+        ValueError: If the layer lacks `return_sequences` or `return_state`.
     """
 
     def __init__(
@@ -44,29 +44,31 @@ class StatefulRNN(keras.layers.Layer):
         self.evaluation_streams = evaluation_streams
 
     def build(self, inputs_shape: Any, begins_shape: Any) -> None:
-        """Build the layer for inputs `[S, T, D]`, and create both sets of states."""
+        """Build the wrapped layer for inputs `[S, T, D]` and create both sets of states."""
         self.layer.build(inputs_shape)
         self.training_states = self._add_states(self.training_streams, "training_state")
         self.evaluation_states = self._add_states(self.evaluation_streams, "evaluation_state")
         self.built = True
 
     def call(self, inputs: Tensor, begins: Tensor, training: bool = False) -> Tensor:
-        """Run over the next window of every stream.
+        """Run the layer over the next window of every stream.
+
+        A stream whose state becomes non-finite is reset to the initial state. A batch of a
+        different size does not belong to the streams: it starts from the initial state, and its
+        final state is discarded.
 
         Args:
-            inputs: `[S, T, D]`.
-            begins: `[S]`, not zero where a stream begins with this window: there the state is the
-                layer's initial one.
-            training: Whether these are the training streams.
+            inputs: Inputs `[S, T, D]`.
+            begins: Flags `[S]`, nonzero where a stream begins with this window and starts from the
+                initial state.
+            training: Whether the batch is a window of the training streams.
 
         Returns:
-            The outputs, `[S, T, H]`. A stream whose state is not finite begins anew. A batch of
-            another size is of no streams: it starts from the initial state, and nothing is carried
-            on.
+            The outputs `[S, T, H]`.
         """
         carried = self.training_states if training else self.evaluation_states
         streams = self.training_streams if training else self.evaluation_streams
-        # On JAX, Keras learns a model's shapes from a training batch that it calls none.
+        # On JAX, Keras infers shapes from a training batch with `training=False`.
         if inputs.shape[0] not in (None, streams):
             return self.layer(inputs, training=training)[0]
         is_new = ops.expand_dims(begins != 0, -1)
@@ -77,13 +79,13 @@ class StatefulRNN(keras.layers.Layer):
         ]
         outputs, *after = self.layer(inputs, initial_state=states, training=training)
         for state, value, first in zip(carried, after, initial, strict=True):
-            # A step that is skipped must not spoil those after it.
+            # A skipped step must not affect later steps.
             is_finite = ops.all(ops.isfinite(value), axis=-1, keepdims=True)
             state.assign(ops.cast(ops.where(is_finite, value, first), state.dtype))
         return outputs
 
     def compute_output_shape(self, inputs_shape: Any, begins_shape: Any) -> Any:
-        """Return `[S, T, H]`."""
+        """Return the output shape `[S, T, H]`."""
         return self.layer.compute_output_shape(inputs_shape)[0]
 
     def _add_states(self, streams: int, name: str) -> list[keras.Variable]:

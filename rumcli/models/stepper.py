@@ -1,4 +1,4 @@
-"""A model of characters, one symbol at a time: the states go in and come out."""
+"""Single-step evaluation of a character model, with states as inputs and outputs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ Tensor = Any
 
 
 class Stepper(keras.Model):
-    """The layers of a model of characters, without its loops over time.
+    """Character model that processes a single time step, without loops over time.
 
-    Called with a list of symbols `[S]` and states, it returns a list of logits `[S, V]` and states.
+    Inputs are a list of the symbols `[S]` and the states; outputs are a list of the logits `[S, V]`
+    and the new states.
 
     Args:
-        model: As `CharLM.model` makes it; the weights are the same ones.
+        model: Character model created by `CharLM.model`; its weights are shared.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -29,7 +30,7 @@ class Stepper(keras.Model):
         ]
 
     def first_states(self) -> list[np.ndarray]:
-        """Return the states before the first symbol of one stream."""
+        """Return the initial states of a single stream."""
         return [
             ops.convert_to_numpy(state)
             for part in self.parts
@@ -38,7 +39,7 @@ class Stepper(keras.Model):
         ]
 
     def call(self, inputs: list[Tensor]) -> list[Tensor]:
-        """Go one step."""
+        """Advance by one step."""
         value, *before = inputs
         after: list[Tensor] = []
         for part in self.parts:

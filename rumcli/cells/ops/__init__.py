@@ -1,1 +1,1 @@
-"""Functions on tensors that the cells are built from; no layers."""
+"""Tensor functions used by the cells; no layers."""

@@ -1,6 +1,6 @@
-"""Elementary functions in the precision of their argument.
+"""Element-wise functions that preserve the precision of their argument.
 
-On JAX those of `keras.ops` compute in float32, even where the argument is float64.
+On JAX the equivalents in `keras.ops` compute in float32 even for a float64 argument.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ Tensor = Any
 
 
 def cos(x: Tensor) -> Tensor:
-    """Return the cosine, entry by entry."""
+    """Return the element-wise cosine."""
     return _apply("cos", x)
 
 
 def sin(x: Tensor) -> Tensor:
-    """Return the sine, entry by entry."""
+    """Return the element-wise sine."""
     return _apply("sin", x)
 
 
 def tanh(x: Tensor) -> Tensor:
-    """Return the hyperbolic tangent, entry by entry."""
+    """Return the element-wise hyperbolic tangent."""
     return _apply("tanh", x)
 
 
 def activate(activation: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Return an activation of `x`, in the dtype of `x`."""
+    """Apply an activation to `x` and return the result in the dtype of `x`."""
     result = tanh(x) if activation is activations.tanh else activation(x)
     return ops.cast(result, x.dtype)
 

@@ -1,6 +1,6 @@
-"""modReLU, the activation of EUNN and GORU: it changes magnitudes and keeps signs or phases.
+"""modReLU, the activation of EUNN and GORU: rescales magnitudes, preserves signs or phases.
 
-Source: arXiv:1511.06464, equation 8. Pure `keras.ops`: no layers, no files, no printing.
+Source: arXiv:1511.06464, equation 8. Pure `keras.ops`: no layers, no I/O.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from keras import ops
 Tensor = Any
 
 EPSILON = 1e-5
-# Squares of magnitudes up to this are of zeros: far below `EPSILON`, far above underflow.
+# Squared magnitudes up to this count as zero: far below `EPSILON`, far above underflow.
 _SMALLEST_SQUARE = 1e-30
 
 
@@ -20,11 +20,11 @@ def modrelu(z: Tensor, bias: Tensor) -> Tensor:
     """Apply modReLU to real numbers.
 
     Args:
-        z: `[..., H]`.
-        bias: b, `[H]`.
+        z: Real inputs `[..., H]`.
+        bias: Bias b, `[H]`.
 
     Returns:
-        `[..., H]`: `sign(z) max(|z| + 1e-5 + b, 0)`; zero, with a gradient of zero, at `z = 0`.
+        `[..., H]`: `sign(z) max(|z| + 1e-5 + b, 0)`; value and gradient are zero at `z = 0`.
     """
     return ops.sign(z) * ops.relu(ops.abs(z) + (bias + EPSILON))
 
@@ -33,12 +33,12 @@ def complex_modrelu(z: Tensor, bias: Tensor) -> Tensor:
     """Apply modReLU to complex numbers.
 
     Args:
-        z: `[..., 2, H]`: the real and the imaginary parts.
-        bias: b, `[H]`.
+        z: Complex inputs `[..., 2, H]`, as real and imaginary parts.
+        bias: Bias b, `[H]`.
 
     Returns:
-        `[..., 2, H]`: `z/(|z| + 1e-5) max(|z| + 1e-5 + b, 0)`, which is continuous at `z = 0`. The
-        gradient is finite everywhere.
+        `[..., 2, H]`: `z/(|z| + 1e-5) max(|z| + 1e-5 + b, 0)`, continuous at `z = 0`. The gradient
+        is finite everywhere.
     """
     squared = ops.sum(ops.square(z), axis=-2, keepdims=True)
     is_zero = squared <= _SMALLEST_SQUARE

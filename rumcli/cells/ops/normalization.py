@@ -1,6 +1,6 @@
-"""Normalizations inside the recurrent cells, and the initializers of their weights.
+"""Normalizations and weight initializers of the recurrent cells.
 
-Pure `keras.ops`: no layers, no files, no printing.
+Pure `keras.ops`: no layers, no I/O.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ def layer_norm(x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
     """Normalize the last axis to mean 0 and variance 1, then scale and shift it.
 
     Args:
-        x: `[..., H]`.
-        gain: `[H]`.
-        offset: `[H]`.
+        x: Input `[..., H]`.
+        gain: Scale `[H]`.
+        offset: Shift `[H]`.
 
     Returns:
         `[..., H]`: `(x − mean)/√(var + 1e-3) · gain + offset`. Source: arXiv:1607.06450.
     """
-    # Not `keras.ops.mean`: on JAX it computes in float32 even where x is float64.
+    # Not `keras.ops.mean`: on JAX it computes in float32 even if x is float64.
     size = x.shape[-1]
     centred = x - ops.sum(x, axis=-1, keepdims=True) / size
     variance = dot(centred, centred) / size
@@ -37,17 +37,17 @@ def layer_norm(x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
 
 
 def scale_to_norm(x: Tensor, norm: float) -> Tensor:
-    """Give vectors the Euclidean length `norm`; the zero vector stays zero.
+    """Scale vectors to the Euclidean length `norm`; the zero vector stays zero.
 
     Args:
-        x: `[..., H]`; a vector shorter than 1e-6 is treated as if it were that long.
-        norm: The time norm η, positive.
+        x: Vectors `[..., H]`; a length below 1e-6 is treated as 1e-6.
+        norm: Time norm η, positive.
 
     Returns:
         `[..., H]`: `η x/|x|`. Source: arXiv:1710.09537, section 3.2.
     """
-    # As in `unit`: by the largest entry first, against overflow. Where the floor is in force the
-    # scale is a constant, elsewhere the result does not depend on it: its gradient is zero.
+    # As in `unit`, divide by the largest entry first, against overflow. The scale has no gradient:
+    # it is constant where the floor applies, and elsewhere the result does not depend on it.
     scale = ops.stop_gradient(ops.max(ops.abs(x), axis=-1, keepdims=True, initial=SMALLEST_NORM))
     scaled = x / scale
     floor = ops.square(SMALLEST_NORM / scale)
@@ -55,16 +55,16 @@ def scale_to_norm(x: Tensor, norm: float) -> Tensor:
 
 
 def draw_at_full_precision(initializer: Any) -> Callable[..., Tensor] | None:
-    """Make an initializer draw half-precision weights in float32, then round them.
+    """Return an initializer that draws half-precision weights in float32, then rounds them.
 
-    Neither TensorFlow nor JAX has the QR decomposition of an orthogonal matrix in bfloat16, and in
-    float16 its columns would be orthogonal to three digits only.
+    Neither TensorFlow nor JAX supports the QR decomposition of the orthogonal initializer in
+    bfloat16. In float16 the columns would be orthogonal to three digits only.
 
     Args:
-        initializer: As `keras.initializers.get` takes it, or None.
+        initializer: Identifier accepted by `keras.initializers.get`, or None.
 
     Returns:
-        A function of `shape` and `dtype`, as `Layer.add_weight` takes it; None for None.
+        A function of `shape` and `dtype`, as accepted by `Layer.add_weight`; None for None.
     """
     draw = initializers.get(initializer)
     if draw is None:
@@ -78,16 +78,17 @@ def draw_at_full_precision(initializer: Any) -> Callable[..., Tensor] | None:
 
 
 def per_block(initializer: initializers.Initializer, blocks: int) -> Callable[..., Tensor]:
-    """Make an initializer that draws each of `blocks` equal groups of columns by itself.
+    """Return an initializer that draws each of `blocks` equal groups of columns separately.
 
-    An orthogonal `[D + H, 2H]` matrix is not two orthogonal `[D + H, H]` ones; gates need these.
+    The kernel of each gate must be orthogonal by itself. The two `[D + H, H]` halves of an
+    orthogonal `[D + H, 2H]` matrix are not.
 
     Args:
-        initializer: Draws one block.
+        initializer: Initializer of one block.
         blocks: Number of blocks side by side; divides the number of columns.
 
     Returns:
-        A function of `shape` and `dtype`, as `Layer.add_weight` takes it.
+        A function of `shape` and `dtype`, as accepted by `Layer.add_weight`.
     """
 
     def initialize(shape: tuple[int, int], dtype: str | None = None) -> Tensor:
@@ -102,14 +103,14 @@ def per_block(initializer: initializers.Initializer, blocks: int) -> Callable[..
 
 
 def scaled(initializer: initializers.Initializer, factor: float) -> Callable[..., Tensor]:
-    """Make an initializer that multiplies what another draws.
+    """Return an initializer that multiplies the values of another by a constant.
 
     Args:
-        initializer: Draws the values.
-        factor: Factor of each.
+        initializer: Initializer that draws the values.
+        factor: Constant factor.
 
     Returns:
-        A function of `shape` and `dtype`, as `Layer.add_weight` takes it.
+        A function of `shape` and `dtype`, as accepted by `Layer.add_weight`.
     """
 
     def initialize(shape: tuple[int, ...], dtype: str | None = None) -> Tensor:
@@ -119,8 +120,8 @@ def scaled(initializer: initializers.Initializer, factor: float) -> Callable[...
 
 
 def _reseeded(initializer: initializers.Initializer, offset: int) -> initializers.Initializer:
-    # A Keras initializer draws the same values each time it is called. A plain function of shape
-    # and dtype, which Keras takes too, has no seed to change.
+    # A Keras initializer draws the same values on every call. A plain function of shape and dtype,
+    # which Keras accepts too, has no seed to change.
     if not isinstance(initializer, initializers.Initializer):
         return initializer
     config = initializer.get_config()

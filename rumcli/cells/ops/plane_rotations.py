@@ -1,9 +1,9 @@
 """Orthogonal and unitary maps with a tunable number of parameters: products of plane rotations.
 
-Source: arXiv:1612.05231, section 3. Only mathematics here: no layers, no files, no printing.
+Source: arXiv:1612.05231, section 3. Pure math: no Keras layers, no I/O.
 
-A layer turns disjoint pairs of units, each by an angle of its own, and leaves the other units as
-they are. That is orthogonal whatever the pairs and the angles are, costs O(H), and needs no matrix.
+A layer of rotations rotates disjoint pairs of units, each by its own angle, and leaves the other
+units unchanged. It is orthogonal for any pairs and angles, costs O(H), and needs no matrix.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ Tensor = Any
 Map = Callable[[Tensor], Tensor]
 
 PAIRINGS = ("neighbors", "fft")
-NEIGHBOUR_LAYERS = 2  # as published, unless another number is asked for
+NEIGHBOUR_LAYERS = 2  # published default
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The pairs of one layer: units `i` and `i + distance`.
+    """Pairs of one layer of rotations: units `i` and `i + distance`.
 
     Args:
-        distance: From the first to the second unit of each pair.
-        first: The first units.
+        distance: Distance from the first to the second unit of each pair.
+        first: Indices of the first units.
     """
 
     distance: int
@@ -43,15 +43,15 @@ class Pairs:
 
     @property
     def second(self) -> tuple[int, ...]:
-        """The second units."""
+        """Indices of the second units."""
         return tuple(unit + self.distance for unit in self.first)
 
 
 class GivensLayer(NamedTuple):
-    """The coefficients of one layer, `[H]` each.
+    """Coefficients of one layer of Givens (plane) rotations, `[H]` each.
 
-    Unit `i` becomes `own · h_i + right · h_{i + distance} + left · h_{i − distance}`; counted
-    around the end, but there the coefficients are zero.
+    Unit `i` becomes `own · h_i + right · h_{i + distance} + left · h_{i − distance}`. Indices wrap
+    around, but the coefficients of wrapped units are zero.
     """
 
     distance: int
@@ -62,24 +62,23 @@ class GivensLayer(NamedTuple):
 
 @dataclass(frozen=True)
 class PairedRotations:
-    """Which units are paired in which order, and the maps that this makes of angles.
+    """Layers of paired units, and the orthogonal and unitary maps that angles define on them.
 
-    `"neighbors"`: L layers; the even ones pair units (0, 1), (2, 3), …, the odd ones (1, 2),
-    (3, 4), …. A last unit without a partner is left as it is, and so is the first one of an odd
-    layer.
+    `"neighbors"` has L layers. Even layers pair units (0, 1), (2, 3), …; odd layers pair (1, 2),
+    (3, 4), …. A first or last unit without a partner is left unchanged.
 
-    `"fft"`: ⌈log₂ H⌉ layers, as the butterflies of a fast Fourier transform; they pair units whose
-    numbers differ in one binary digit, the highest first. If H is not a power of two, units whose
-    partner does not exist are left as they are.
+    `"fft"` has ⌈log₂ H⌉ layers, like the butterflies of a fast Fourier transform. Each layer pairs
+    units whose indices differ in one binary digit, starting with the highest. If H is not a power
+    of two, units without a partner are left unchanged.
 
     Args:
-        units: Size of the state, H; any.
-        pairing: `"neighbors"` or `"fft"`.
-        capacity: L, the number of layers of `"neighbors"`; None for 2. `"fft"` has its own.
+        units: Size of the state, H, any positive integer.
+        pairing: Pairing of the units, `"neighbors"` or `"fft"`.
+        capacity: Number of layers L for `"neighbors"`, None for 2; must be None for `"fft"`.
 
     Raises:
-        ValueError: If the pairing is unknown, the units or the capacity are not a positive integer,
-            or the capacity is not of use.
+        ValueError: If `pairing` is unknown, `units` or `capacity` is not a positive integer, or
+            `capacity` is given for `"fft"`.
     """
 
     units: int
@@ -92,7 +91,7 @@ class PairedRotations:
             raise ValueError(f"pairing must be {expected}, got {self.pairing!r}")
         units = argument_validation.positive_integer("units", self.units)
         capacity = argument_validation.positive_integer_or_none("capacity", self.capacity)
-        object.__setattr__(self, "units", units)  # frozen
+        object.__setattr__(self, "units", units)  # frozen dataclass
         object.__setattr__(self, "capacity", capacity)
         if capacity is not None and self.pairing == "fft":
             raise ValueError(
@@ -102,7 +101,7 @@ class PairedRotations:
 
     @functools.cached_property
     def layers(self) -> tuple[Pairs, ...]:
-        """The layers in the order in which they act; those without any pair are left out."""
+        """Layers in the order of application; layers without pairs are omitted."""
         if self.pairing == "fft":
             distances = [2**digit for digit in reversed(range((self.units - 1).bit_length()))]
             found = [
@@ -115,37 +114,37 @@ class PairedRotations:
 
     @property
     def pairs(self) -> int:
-        """How many pairs there are in all layers: as many angles has an orthogonal map."""
+        """Number of pairs in all layers, equal to the number of angles of an orthogonal map."""
         return sum(len(layer.first) for layer in self.layers)
 
     def orthogonal(self, theta: Tensor | None) -> Map:
-        """Make the orthogonal map `h → U h` of some angles.
+        """Return the orthogonal map `h → U h` defined by the given angles.
 
         A pair `(a, b)` becomes `(a cos θ − b sin θ, a sin θ + b cos θ)`.
 
         Args:
-            theta: θ in radians, one per pair, layer by layer. None if there are no pairs, as with
-                one unit.
+            theta: Angles θ in radians, one per pair, layer by layer. None if there are no pairs, as
+                with a single unit.
 
         Returns:
-            A map of tensors `[..., H]`, of float64 if `theta` is, else of float32.
+            A map of tensors `[..., H]`, in float64 if `theta` is float64, else in float32.
         """
         turns = [self._turn(layer, angles) for layer, angles in self._by_layer(theta)]
         return lambda h: functools.reduce(_turned, turns, h)
 
     def unitary(self, theta: Tensor | None, phi: Tensor | None, omega: Tensor) -> Map:
-        """Make the unitary map `h → U h` of some angles.
+        """Return the unitary map `h → U h` defined by the given angles.
 
         A pair `(a, b)` becomes `(a cos θ − e^{iφ} b sin θ, a sin θ + e^{iφ} b cos θ)`. After the
         last layer each unit is multiplied by `e^{iω}`.
 
         Args:
-            theta: θ in radians, as for `orthogonal`.
-            phi: φ, in the same order.
-            omega: ω, `[H]`.
+            theta: Angles θ in radians, as for `orthogonal`.
+            phi: Phases φ in radians, in the same order as `theta`.
+            omega: Phases ω in radians, `[H]`.
 
         Returns:
-            A map of tensors `[..., 2, H]`: the real and the imaginary parts.
+            A map of tensors `[..., 2, H]` (real and imaginary parts).
         """
         turns = [self._turn(layer, angles) for layer, angles in self._by_layer(theta)]
         phases = [
@@ -178,7 +177,7 @@ class PairedRotations:
         )
 
     def _spread(self, values: Tensor, units: tuple[int, ...], other: float = 0.0) -> Tensor:
-        """Return a vector `[H]` with the values at these units and `other` elsewhere."""
+        """Return a vector `[H]` with `values` at the given units and `other` elsewhere."""
         places = np.full(self.units, len(units), dtype="int32")
         places[list(units)] = np.arange(len(units))
         return ops.take(
@@ -187,12 +186,15 @@ class PairedRotations:
 
 
 def add_angles(layer: keras.layers.Layer, name: str, count: int) -> keras.Variable | None:
-    """Add a weight of angles to a layer, at first uniform in (−π, π), as published.
+    """Add a weight of angles to a layer, initialized uniformly in (−π, π), as published.
 
     Args:
-        layer: To which.
-        name: Of the weight.
-        count: Number of angles; there is no weight if it is zero.
+        layer: Layer that receives the weight.
+        name: Name of the weight.
+        count: Number of angles.
+
+    Returns:
+        The weight `[count]`, or None if `count` is zero.
     """
     if not count:
         return None
@@ -213,14 +215,14 @@ def _turned(h: Tensor, turn: GivensLayer) -> Tensor:
 
 
 def _rolled(h: Tensor, count: int) -> Tensor:
-    # To put two blocks in another order is, with its gradient, about twice as fast on a CPU as to
-    # gather units by number or to flip pairs.
+    # Swapping two blocks is, with its gradient, about twice as fast on a CPU as gathering units by
+    # index or flipping pairs.
     start, rest = ops.split(h, [count], axis=-1)
     return ops.concatenate([rest, start], axis=-1)
 
 
 def _phase(angles: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what multiplies `[..., 2, H]`, and what multiplies its parts in exchange."""
+    """Return the factors of `[..., 2, H]` and of its swapped real and imaginary parts."""
     cosine, sine = elementwise.cos(angles), elementwise.sin(angles)
     return cosine, ops.stack([-sine, sine])
 
