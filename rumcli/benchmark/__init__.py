@@ -1,4 +1,4 @@
-"""How long a training step takes, and how much memory: ours beside Keras's, in one run.
+"""Benchmarks of training time and memory: the package's cells against those of Keras.
 
-And what machine and packages there are. Measures; `rumcli.reporting` shows what it found.
+Also describes the machine and the installed packages. `rumcli.reporting` formats the results.
 """

@@ -1,9 +1,10 @@
-"""Keras's backends in processes of their own, which measure round by round in turn.
+"""Worker processes for benchmarks on several Keras backends.
 
-A process can have one backend only, so each has one that lives until all rounds are done: models
-are compiled once, and a round visits every process, so that a machine whose speed drifts favors
-none of them. While one measures, the others wait for their next request and take no processor time.
-No Keras here; `rumcli.cli._bench_worker` is the other end.
+A process supports a single backend, so each backend has a worker process for all rounds. Models are
+compiled once. Every round measures each worker in turn, so that drifts in the machine's speed favor
+no backend; idle workers use no CPU time.
+
+`rumcli.cli._bench_worker` implements the worker. This module does not import Keras.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ from rumcli.benchmark.cases import Case, Subject
 from rumcli.benchmark.timing import Timing
 from rumcli.errors import ConfigError, RunError
 
-# -P: a file of the user's, such as a keras.py, is not to be mistaken for a package.
+# -P: a file in the working directory, such as keras.py, must not shadow a package.
 _COMMAND = [sys.executable, "-P", "-m", "rumcli.cli._bench_worker"]
-# Several processes on one GPU: none may reserve most of its memory beforehand.
+# Processes that share a GPU must not preallocate its memory.
 _SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
 
 class BackendWorker:
-    """A process that measures on one backend, and ends when it is closed.
+    """A process that measures on one backend until it is closed.
 
     Args:
-        backend: Name of Keras's backend.
-        is_alone: Whether no other engine is measured beside it.
-        report: Receives a description of the current activity.
-        debug: Whether to show what the process prints to stderr.
+        backend: Name of a Keras backend.
+        is_alone: Whether this is the only backend of the benchmark.
+        report: Function that receives a description of the current activity.
+        debug: Whether to show the stderr of the process.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class BackendWorker:
         self.backend = backend
         self._report = report
         self._on = "" if is_alone else f" on {backend}"
-        # Not a pipe, which would be full when nobody reads it.
+        # Not a pipe: a full, unread one would block the process.
         self._stderr = None if debug else tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [*_COMMAND, *(["--debug"] if debug else [])],
@@ -63,15 +64,15 @@ class BackendWorker:
         )
 
     def machine(self) -> dict[str, Any]:
-        """Return processor, number of cores, accelerators, backend and versions."""
+        """Return the result of `host_info.describe` in the process."""
         found: dict[str, Any] = self._request("machine")
         return found
 
     def prepare(self, case: Case, chosen: list[Subject]) -> list[Timing]:
-        """Build the subjects of a size, and free those of the size before.
+        """Build the subjects of a case, and free those of the previous case.
 
         Returns:
-            A timing of each, without samples.
+            A timing without samples for each subject.
         """
         subjects = [dataclasses.asdict(subject) for subject in chosen]
         found = self._request("prepare", case=case.model_dump(), subjects=subjects)
@@ -80,39 +81,39 @@ class BackendWorker:
         ]
 
     def round(self) -> list[float | None]:
-        """Return a sample of each subject, in seconds; None for a subject out of time."""
+        """Return a sample for each subject, in seconds; None past the subject's time limit."""
         found: list[float | None] = self._request("round")
         return found
 
     def pace(self, task: str, cell: str, rounds: int) -> dict[str, Any]:
-        """Measure whole runs beside bare steps, on TensorFlow.
+        """Measure whole runs and bare steps, on TensorFlow.
 
         Returns:
-            The attributes of a `Pace`.
+            The fields of a `Pace`.
         """
         found: dict[str, Any] = self._request("pace", task=task, cell=cell, rounds=rounds)
         return found
 
     def close(self) -> None:
-        """End the process."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._stderr):
             if stream is not None:
-                with contextlib.suppress(OSError):  # what was not sent is of no use any more
+                with contextlib.suppress(OSError):  # closing flushes to an ended process
                     stream.close()
 
     def _request(self, name: str, **arguments: Any) -> Any:
-        """Send a request and wait for its reply.
+        """Send a request and return the result of its reply.
 
         Raises:
-            ConfigError: If the backend does not start.
-            RunError: If the measurement fails, or the process ends.
+            ConfigError: If the backend fails to start.
+            RunError: If the measurement fails or the process exits.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        with contextlib.suppress(OSError):  # a process that has ended sends no reply either
+        with contextlib.suppress(OSError):  # reported below: an ended process sends no reply
             stdin.write(json.dumps({"request": name, **arguments}) + "\n")
             stdin.flush()
         for line in stdout:
@@ -150,17 +151,17 @@ def measure(
     rounds: int,
     report: Callable[[str], None] = lambda text: None,
 ) -> list[Timing]:
-    """Measure subjects at one size, all engines in turn in every round.
+    """Measure the subjects of one case, with all backends in turn in every round.
 
     Args:
-        case: The size.
-        engines: Where to measure.
-        chosen: The subjects that are compared, by backend.
-        rounds: Samples of each.
-        report: Receives a description of the current activity.
+        case: Case to measure.
+        engines: Workers of the backends.
+        chosen: Subjects to compare, by backend.
+        rounds: Number of samples per subject.
+        report: Function that receives a description of the current activity.
 
     Returns:
-        The timings, engine by engine, in the order of `chosen`.
+        The timings, grouped by backend, in the order of `chosen`.
     """
     timings = {engine.backend: engine.prepare(case, chosen[engine.backend]) for engine in engines}
     for number in range(rounds):

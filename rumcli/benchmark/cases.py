@@ -1,4 +1,4 @@
-"""What is measured: sizes as in the tasks, and the cells that are compared at them."""
+"""Benchmark cases, sized as in the tasks, and the cells to compare."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Subject:
     """A cell with its options.
 
     Args:
-        label: What it is called.
-        cell: A name that `rumcli.cells.make` knows, or one of `TORCH_MODULES`.
-        options: Of the cell.
-        jit: Whether XLA compiles the whole training step; None leaves that to Keras.
+        label: Display name.
+        cell: Cell name for `rumcli.cells.make`, or one of `TORCH_MODULES`.
+        options: Options of the cell.
+        jit: Whether XLA compiles the whole training step; None for Keras's default.
     """
 
     label: str
@@ -47,7 +47,7 @@ CASES = {
             classes=50,
             one_hot=False,
         ),
-        # FS-RUM-2 as published: H is that of each fast cell.
+        # FS-RUM-2 as published; `units` is the size of each fast cell.
         Case(
             name="fast-slow",
             steps=150,
@@ -61,19 +61,19 @@ CASES = {
     )
 }
 CELLS = ("rum", "arum", "lnlstm", "fsrnn", "gru", "lstm")
-# PyTorch's own modules, measured without Keras beside its cells on that backend.
+# PyTorch modules, measured without Keras on the torch backend.
 TORCH_MODULES = ("nn.GRU", "nn.LSTM")
 
 _NORM = {"time_norm": 1.0}
-# As the published language models have it.
+# Options of the published language models.
 _LANGUAGE = {**_NORM, "layer_norm": True, "layer_norm_order": "after_sigmoid", "zoneout": 0.1}
 _FAST_SLOW = {
     "fast": {"name": "lnlstm", "zoneout": 0.1, "cell_zoneout": 0.5},
     "slow": {"name": "rum", "units": 1000, **_LANGUAGE},
     "dropout": 0.35,
 }
-# ARUM is too large for characters: R alone takes [B, H, H], 512 MB at this size, for each of the
-# arrays that a gradient needs.
+# ARUM is excluded for characters: R [B, H, H] takes 512 MB at this size, and its gradient needs
+# several such arrays.
 _DEFAULTS = {
     "copying": ("rum", "arum", "gru", "lstm"),
     "recall": ("rum", "arum", "gru", "lstm"),
@@ -81,7 +81,7 @@ _DEFAULTS = {
     "fast-slow": ("fsrnn",),
 }
 
-# The tasks that need nothing of the user, whose whole runs are measured too.
+# Tasks without user-supplied data, whose whole runs are measured too.
 TRAINED = ("copying", "recall")
 SERIES_STEPS = (100, 200, 500, 1000, 2000)
 SERIES_UNITS = (50, 100, 200, 400)
@@ -89,24 +89,28 @@ _SERIES_CASE = Case(name="copying", steps=200, batch=128, features=10, units=100
 
 
 def default_cells(case: Case, backend: str) -> list[str]:
-    """Return the cells that are measured at a size unless others are asked for.
+    """Return the default cells of a case.
+
+    ARUM is excluded on torch: its plain loop stores every R for the gradient, 5 GB for the copying
+    case, and takes seconds per step.
 
     Args:
-        case: The size.
-        backend: Name of Keras's backend. ARUM's plain loop keeps every R for its gradient, in 5 GB
-            at the copying size, and takes seconds a step on torch.
+        case: Case to measure.
+        backend: Name of the Keras backend.
     """
     return [cell for cell in _DEFAULTS[case.name] if (cell, backend) != ("arum", "torch")]
 
 
 def subjects(case: Case, cells: list[str], backend: str) -> list[Subject]:
-    """Return what is compared at a size; the yardstick is always among it.
+    """Return the subjects to compare for a case, including its baseline.
+
+    TensorFlow and JAX add the plain loops to the fused ones. TensorFlow adds Keras's cells with the
+    whole step compiled. PyTorch adds `TORCH_MODULES` if the baseline is Keras's GRU.
 
     Args:
-        case: The size.
-        cells: Names of cells, out of `CELLS`.
-        backend: Name of Keras's backend. TensorFlow and JAX have fused loops, TensorFlow has a
-            choice of compiling the whole step, and torch has modules of its own.
+        case: Case to measure.
+        cells: Names of cells in `CELLS`.
+        backend: Name of the Keras backend.
     """
     found = []
     for cell in dict.fromkeys([*cells, case.yardstick.partition(",")[0]]):
@@ -126,7 +130,7 @@ def _ours(case: Case, cell: str, backend: str) -> list[Subject]:
     if case.name != "fast-slow" and cell == "fsrnn":
         options = {}
     found = [Subject(cell, cell, options)]
-    # Elsewhere the plain loop is the only one; it is called so where it is the yardstick.
+    # Other backends have only the plain loop, labeled as such if it is the baseline.
     if backend in ("tensorflow", "jax") or cell in case.yardstick:
         plain = {**options, "implementation": "plain"}
         found.append(Subject(f"{cell}, plain", cell, plain))
@@ -136,10 +140,10 @@ def _ours(case: Case, cell: str, backend: str) -> list[Subject]:
 
 
 def series(cells: list[str], backend: str) -> list[tuple[str, Case, list[Subject]]]:
-    """Return how cost grows with T and with H: the axis, the size and the subjects of each point.
+    """Return the axis, case and subjects of each point of the scaling series over T and H.
 
-    The axis is `"steps"` or `"units"`. Neither plain loops are among the subjects nor whole steps
-    under XLA, whose time grows faster than T.
+    The axis is `"steps"` or `"units"`. Plain loops and steps compiled as a whole are excluded,
+    because their time grows faster than T.
     """
     found = []
     for axis, values in (("steps", SERIES_STEPS), ("units", SERIES_UNITS)):

@@ -1,4 +1,4 @@
-"""The machine and the packages that a benchmark is about."""
+"""Description of the machine and the packages of a benchmark."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rumcli.training import devices
 
 
 def describe() -> dict[str, Any]:
-    """Return processor, number of cores, accelerators, backend and versions."""
+    """Return the processor, number of cores, accelerators, backend and versions."""
     backend = keras.backend.backend()
     return {
         "processor": system_info.processor(),

@@ -1,4 +1,4 @@
-"""A benchmark's result as one document for other programs. No Keras."""
+"""JSON document with the results of a benchmark. This module does not import Keras."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from rumcli.json_schemas.measurements import (
 
 @dataclasses.dataclass(frozen=True)
 class BenchPoint:
-    """The timings of one size; in a series, `axis` (`"steps"` or `"units"`) says along what."""
+    """Timings of one case.
+
+    Attributes:
+        case: Measured case.
+        timings: Timings of all subjects on all backends.
+        axis: Axis of the series, `"steps"` or `"units"`; None outside a series.
+    """
 
     case: Case
     timings: list[Timing]
@@ -29,12 +35,13 @@ class BenchPoint:
 def document(
     points: list[BenchPoint], machines: Sequence[dict[str, Any]], paces: Sequence[Pace] = ()
 ) -> Benchmark:
-    """Return everything that was measured, in seconds and bytes.
+    """Return the document of a benchmark, in seconds and bytes.
 
     Args:
-        points: The sizes with their timings.
-        machines: The machine as each engine describes it; the first engine is the reference.
-        paces: Those of whole runs.
+        points: Measured cases.
+        machines: Description of the machine by each backend. `reference_ratio` is relative to the
+            baseline of the first backend.
+        paces: Timings of whole runs.
     """
     return Benchmark(
         machine=machines[0],

@@ -1,7 +1,7 @@
-"""The measurement: forward, backward and update of models, in turn, on the backend of the process.
+"""Timing of training steps (forward, backward, update) on the current Keras backend.
 
-Machines are shared and their speed drifts: whoever is compared is measured one after the other, in
-many rounds, and medians are compared.
+The speed of a shared machine drifts. The subjects are therefore measured in turn over many rounds,
+and compared by their medians.
 """
 
 from __future__ import annotations
@@ -20,14 +20,22 @@ from rumcli.benchmark import torch_step
 from rumcli.benchmark.cases import Case, Subject
 from rumcli.benchmark.timing import Runner, Sample, Timing
 
-# A sample is as many steps as fit into this time, so that the clock's own noise does not count.
+# Duration of a sample, in consecutive steps; long enough that timer noise is negligible.
 _SAMPLE_SECONDS = 0.2
-# On a backend that compiles no steps, a subject that has taken this long gets no further sample.
+# Time limit of a subject on torch, where steps are not compiled; checked before each sample.
 _PATIENCE_SECONDS = 30.0
 
 
 def prepare(case: Case, subject: Subject) -> Runner:
-    """Build a model and a batch that every step trains on."""
+    """Build a model and a fixed training batch.
+
+    Args:
+        case: Size of the model and the batch.
+        subject: Cell to measure.
+
+    Returns:
+        A runner of training steps on that batch.
+    """
     keras.utils.set_random_seed(1)
     inputs, targets = map(keras.ops.convert_to_tensor, _data(case))
     if subject.cell in torch_step.MODULES:
@@ -59,9 +67,9 @@ def prepare(case: Case, subject: Subject) -> Runner:
 
 
 class _Stopwatch(keras.callbacks.Callback):
-    """Times the steps of one epoch of `fit`, without the preparations of `fit` itself."""
+    """Measures the time of one epoch's steps, without the setup time of `fit`."""
 
-    # Keras then starts a step without waiting for the one before it.
+    # Lets Keras start a step before the previous one has finished.
     async_safe = True
     sample: Sample
 
@@ -75,7 +83,7 @@ class _Stopwatch(keras.callbacks.Callback):
 
 
 def _repeat(inputs: Any, targets: Any) -> Any:
-    """Return the same batch again and again, as `fit` takes it at the least cost."""
+    """Return an infinite iterable of the batch, with the least overhead in `fit`."""
     if keras.backend.backend() != "tensorflow":
         return (batch for batch in itertools.repeat((inputs, targets)))
     import tensorflow as tf
@@ -84,12 +92,12 @@ def _repeat(inputs: Any, targets: Any) -> Any:
 
 
 class Measurement:
-    """Subjects of one size, built and ready to be measured round by round.
+    """Subjects of one case, built and ready to measure in rounds.
 
     Args:
-        case: The size.
-        chosen: The subjects that are compared.
-        report: Receives a description of the current activity.
+        case: Case to measure.
+        chosen: Subjects to compare.
+        report: Function that receives a description of the current activity.
     """
 
     def __init__(
@@ -108,7 +116,7 @@ class Measurement:
         """Add a sample to each timing.
 
         Returns:
-            The samples in the order of the subjects; None for a subject out of time.
+            The samples in the order of the subjects; None past the subject's time limit.
         """
         return [stepper.sample() for stepper in self._subjects]
 
@@ -119,7 +127,7 @@ class Measurement:
 
 
 class _Stepper:
-    """A subject with its step and the time that it has taken."""
+    """A subject with its runner and its remaining time."""
 
     def __init__(self, case: Case, subject: Subject) -> None:
         backend = keras.backend.backend()
@@ -128,7 +136,7 @@ class _Stepper:
         begin = time.perf_counter()
         self._run(1)
         first = seconds = time.perf_counter() - begin
-        if first < self._left:  # a first step without compilation is like any other
+        if first < self._left:  # else reuse the first step's time: torch does not compile
             seconds = self._run(1)
         self._count = max(1, math.ceil(_SAMPLE_SECONDS / seconds))
         self.timing = Timing(subject, backend, self._runner.parameters, first)
@@ -136,26 +144,25 @@ class _Stepper:
     def sample(self) -> float | None:
         if self._left <= 0 and self.timing.samples:
             return None
-        # In a run a step follows one of its own kind: not into caches and memory that others
-        # have just had.
+        # Warm-up: in a training run, a step does not start with caches filled by other models.
         self._run(1)
         self.timing.samples.append(self._run(self._count))
         return self.timing.samples[-1]
 
     def _run(self, count: int) -> float:
-        """Return the seconds that one of `count` steps takes."""
+        """Return the mean seconds per step over `count` steps."""
         seconds = self._runner.run(count).seconds
         self._left -= seconds
         return seconds / count
 
 
 def measure(case: Case, chosen: list[Subject], rounds: int) -> list[Timing]:
-    """Measure subjects at one size, in turn, in this process.
+    """Measure the subjects of one case in turn, in this process.
 
     Args:
-        case: The size.
-        chosen: The subjects that are compared.
-        rounds: Samples of each.
+        case: Case to measure.
+        chosen: Subjects to compare.
+        rounds: Number of samples per subject.
 
     Returns:
         The timings in the order of `chosen`.

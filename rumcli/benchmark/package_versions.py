@@ -1,6 +1,6 @@
-"""What is installed: what this package is built on, and what some commands need besides.
+"""Versions of the installed dependencies and extras.
 
-No Keras, so that it can be told even where Keras does not start.
+This module does not import Keras, so that it works even if the import of Keras fails.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _EXTRAS = {
 
 
 def versions(backend: str | None = None) -> dict[str, str | None]:
-    """Return versions by name; None of what is missing.
+    """Return the versions of Python and the dependencies by name; None for missing packages.
 
     Args:
-        backend: That of Keras; None: the one that Keras is to use here.
+        backend: Name of a Keras backend; None for the configured one.
     """
     backend = backend or backends.name()
     packages = [*_PACKAGES, *([backend] if backend in backends.TITLES else [])]
@@ -37,7 +37,7 @@ def versions(backend: str | None = None) -> dict[str, str | None]:
 
 
 def extras() -> list[dict[str, Any]]:
-    """Return what is optional: its package and version, and the command that installs it."""
+    """Return the package, version and install command of each extra."""
     return [
         {
             "extra": extra,

@@ -1,6 +1,6 @@
 """Peak memory of a training step, in its own process: `python -m rumcli.benchmark.peak_memory`.
 
-The largest size that a process ever had can't be taken back; whoever is measured needs a new one.
+Each subject needs a new process, because the peak memory of a process can't be reset.
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ _STEPS = 3
 
 
 def peak(case: Case, subject: Subject, backend: str) -> int | None:
-    """Return the largest resident size, in bytes, of a process that trains for three steps.
+    """Return the peak resident size of a process that trains for `_STEPS` steps.
+
+    Args:
+        case: Case to measure.
+        subject: Cell to measure.
+        backend: Name of the Keras backend.
 
     Returns:
-        None on a system that does not count it, as Windows.
+        The size in bytes; None on Windows, which is not supported.
 
     Raises:
-        RunError: If the process fails; its last line says why.
+        RunError: If the process fails; with its last line of output.
     """
     if sys.platform == "win32":
         return None
@@ -55,7 +60,7 @@ def _main() -> None:
 
 
 def _largest_size() -> int:
-    # Linux counts into `ru_maxrss` what the process was before it became Python: its parent.
+    # On Linux, `ru_maxrss` includes the size of the forked parent before `exec`.
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_text(encoding="ascii").splitlines():
@@ -64,7 +69,7 @@ def _largest_size() -> int:
     import resource
 
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size if sys.platform == "darwin" else 1024 * size  # bytes on a Mac, else kilobytes
+    return size if sys.platform == "darwin" else 1024 * size  # bytes on macOS, else kilobytes
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""What Keras says of itself here, which cells take the fused loop, and a test of two seconds.
-
-For `rum doctor`: what takes longer is `rum bench`.
-"""
+"""Checks of `rum doctor`: Keras's backend, fused loops, and a speed test of about two seconds."""
 
 from __future__ import annotations
 
@@ -17,16 +14,21 @@ from rumcli.cells.fused import dispatch
 from rumcli.training import devices
 
 CASE = Case(name="small", steps=50, batch=32, features=10, units=64, classes=9)
-_ROUNDS = 5  # of a fifth of a second for each of both
+_ROUNDS = 5  # with a sample of 0.2 s for each of the two subjects
 _OURS = ("rum", "arum", "lnlstm", "fsrnn", "eunn", "goru")
 
 
 def backend() -> dict[str, Any]:
-    """Return Keras's backend, the devices that it sees, and how many threads it may use.
+    """Return Keras's backend, its devices and its thread limits.
 
     Returns:
-        `accelerators` are the names of those of the devices that are no processors.
-        `threads` are `intra_op` and `inter_op` of TensorFlow; 0: it decides. None elsewhere.
+        A dictionary with the keys:
+
+        - `name`: Name of the backend.
+        - `devices`: Names of all devices.
+        - `accelerators`: Names of the devices other than CPUs.
+        - `threads`: TensorFlow's `intra_op` and `inter_op` limits, 0 for TensorFlow's default;
+          None on other backends.
     """
     name = keras.backend.backend()
     return {
@@ -45,7 +47,7 @@ def _devices(backend: str) -> list[str]:
             device.name.removeprefix("/physical_device:")
             for device in tf.config.list_physical_devices()
         ]
-    if backend == "torch":  # which Keras can't list the devices of
+    if backend == "torch":  # which `keras.distribution.list_devices` does not support
         return ["cpu", *(f"cuda:{number}" for number in range(len(devices.names())))]
     return [str(device) for device in keras.distribution.list_devices()]
 
@@ -62,7 +64,7 @@ def _threads(backend: str) -> dict[str, int] | None:
 
 
 def fused_loops() -> list[dict[str, Any]]:
-    """Return of each of our cells whether `fit` takes the fused loop, and if not, why."""
+    """Return for each cell whether `fit` uses the fused loop, and the reason if it doesn't."""
     found = []
     for name in _OURS:
         reason = dispatch.why_not_auto(cells.make(name, CASE.units))
@@ -71,16 +73,19 @@ def fused_loops() -> list[dict[str, Any]]:
 
 
 def speed() -> dict[str, Any]:
-    """Measure training steps of RUM beside Keras's GRU, about a second in all.
+    """Measure training steps of RUM and Keras's GRU, for about two seconds in total.
 
     Returns:
-        The size, and of each subject `steps_per_second`, the median of a few samples; `spread`, the
-        distance of their quartiles relative to it; and `first_step_seconds`, with compilation.
+        The case, and for each subject:
+
+        - `steps_per_second`: Reciprocal of the median seconds per step.
+        - `spread`: Interquartile range relative to the median.
+        - `first_step_seconds`: Duration of the first step, including compilation.
     """
     on_tensorflow = keras.backend.backend() == "tensorflow"
     subjects = [
         Subject("rum", "rum", {"time_norm": 1.0}),
-        # To compile all of Keras's loop takes longer than the whole test.
+        # Compiling the whole step of Keras's GRU takes longer than the test.
         Subject("gru", "gru", jit=False if on_tensorflow else None),
     ]
     return {

@@ -1,4 +1,4 @@
-"""The times of one subject, and of whole runs, with their statistics. No Keras."""
+"""Timings of subjects and of whole runs. This module does not import Keras."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rumcli.benchmark.cases import Case, Subject
 
 
 class Sample(NamedTuple):
-    """Consecutive training steps.
+    """Measurement of consecutive training steps.
 
     Attributes:
-        seconds: Wall time of all steps, until the last one has ended.
-        loss: Their mean loss, or that of the last step.
+        seconds: Total wall time, until the last step has finished.
+        loss: Mean loss of the steps, or loss of the last step.
     """
 
     seconds: float
@@ -24,11 +24,11 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Runner:
-    """A model with its data, ready to be trained.
+    """A model with its training data.
 
     Attributes:
-        parameters: Number of trainable weights.
-        run: Trains for a number of consecutive steps.
+        parameters: Number of parameters.
+        run: Function that trains for a given number of consecutive steps.
     """
 
     parameters: int
@@ -37,15 +37,15 @@ class Runner:
 
 @dataclass
 class Timing:
-    """The times of one subject at one size, in seconds per training step.
+    """Timings of one subject for one case, in seconds per training step.
 
     Attributes:
-        subject: The cell and how it computes.
-        backend: Keras's backend that it was measured on.
-        parameters: Number of trainable weights of the model.
-        first_step: Seconds that the first step took, with tracing and compilation.
-        samples: One for each round; fewer where the steps are slow and not compiled.
-        peak_memory: Largest resident size of a process of its own, in bytes; None if not measured.
+        subject: Measured cell.
+        backend: Name of the Keras backend.
+        parameters: Number of parameters of the model.
+        first_step: Duration of the first step in seconds, including tracing and compilation.
+        samples: One sample per round; fewer if the subject exceeds its time limit.
+        peak_memory: Peak resident size of a separate process, in bytes; None if not measured.
     """
 
     subject: Subject
@@ -57,12 +57,12 @@ class Timing:
 
     @property
     def median(self) -> float:
-        """The median of the samples."""
+        """Median of the samples."""
         return statistics.median(self.samples)
 
     @property
     def spread(self) -> float:
-        """The distance of the quartiles, relative to the median."""
+        """Interquartile range relative to the median."""
         if len(self.samples) < 2:
             return 0.0
         low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
@@ -70,12 +70,12 @@ class Timing:
 
 
 def yardstick(case: Case, timings: list[Timing], backend: str) -> Timing:
-    """Return the fastest on a backend of those that the others are compared with.
+    """Return the baseline of a backend: the fastest timing of the case's `yardstick`.
 
     Args:
-        case: The size, which names the yardstick, such as Keras's GRU.
-        timings: Those of all backends.
-        backend: One of theirs.
+        case: Measured case. Its `yardstick` is the name of a cell or the label of a subject.
+        timings: Timings on all backends.
+        backend: Name of the Keras backend.
     """
     named = [
         timing
@@ -88,13 +88,13 @@ def yardstick(case: Case, timings: list[Timing], backend: str) -> Timing:
 
 @dataclass
 class Pace:
-    """Seconds per step of runs, and of bare steps measured right before each.
+    """Seconds per step of training runs, and of bare steps measured right before each run.
 
     Attributes:
         task: Name of the task.
         cell: Name of the cell.
-        runs: One for each round.
-        bare: One for each round.
+        runs: Seconds per step of the run in each round.
+        bare: Seconds per bare step in each round.
     """
 
     task: str
@@ -104,5 +104,5 @@ class Pace:
 
     @property
     def ratio(self) -> float:
-        """The median of the rounds' ratios, run to bare."""
+        """Median over the rounds of the ratio of `runs` to `bare`."""
         return statistics.median(run / bare for run, bare in zip(self.runs, self.bare, strict=True))

@@ -1,6 +1,6 @@
-"""Training steps of PyTorch's own recurrent modules, without Keras: the yardstick on torch.
+"""Training steps of PyTorch's recurrent modules without Keras, for comparison on torch.
 
-The model, loss and update rule are those of the Keras step in `measure`.
+The model, loss and optimizer match the Keras step in `measure`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ MODULES = TORCH_MODULES
 
 
 def prepare(case: Case, name: str, inputs: Any, targets: Any) -> Runner:
-    """Build a model whose training steps wait for the device only after the last one.
+    """Build a model whose training steps synchronize with the device only after the last one.
 
     Args:
-        case: The size.
-        name: One of `MODULES`.
-        inputs: Float tensor `[B, T, D]`, on the device to compute on.
+        case: Size of the model and the batch.
+        name: Name of a module in `MODULES`.
+        inputs: Float tensor `[B, T, D]`; its device is that of the model.
         targets: Integer tensor of classes, `[B, T]`, or `[B]` without `return_sequences`.
     """
     import torch

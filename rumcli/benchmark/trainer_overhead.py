@@ -1,6 +1,6 @@
-"""What a run costs besides its steps: `rum train` beside the bare step of the same model.
+"""Overhead of `rum train` over bare training steps of the same model, on TensorFlow.
 
-The run is a whole one, with its data, metrics, callback and progress. TensorFlow only.
+A measured run is complete, with its data, metrics, callback and progress display.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import RunDir
 from rumcli.training.trainer import train
 
-# Steps of a sample, so that each takes a few seconds.
+# Steps per sample, for a few seconds each.
 _STEPS = {"copying": 50, "recall": 300}
-# The first steps of a run build and compile it.
+# Steps at the start of a run, which include building and compilation.
 _SKIPPED = 10
 
 
@@ -34,14 +34,17 @@ def measure_pace(
     listener: Callable[[], Listener],
     report: Callable[[str], None] = lambda text: None,
 ) -> Pace:
-    """Measure runs and bare steps in turn.
+    """Measure bare steps and runs in turn.
 
     Args:
         task: Name of a task.
         cell: Name of a cell.
-        rounds: How many of each.
-        listener: Makes what shows a run's progress.
-        report: Hears what is going on.
+        rounds: Number of measurements of each.
+        listener: Factory of the listener that displays a run's progress.
+        report: Function that receives a description of the current activity.
+
+    Returns:
+        The seconds per step of all rounds.
     """
     steps = _STEPS[task]
     run = _configuration(task, cell, steps)
@@ -74,7 +77,7 @@ def _configuration(task: str, cell: str, steps: int) -> RunConfig:
 
 
 def _bare_step(task: Task) -> Callable[[], Any]:
-    """Return one step on data that never changes, without callbacks."""
+    """Return a training step on a fixed batch, without callbacks."""
     import tensorflow as tf
 
     model = task.model()
@@ -91,7 +94,7 @@ def _bare_step(task: Task) -> Callable[[], Any]:
 
 
 class _Stopwatch(Listener):
-    """Notes when each step is done, and passes on what it hears."""
+    """Records the end time of each step, and forwards all events."""
 
     def __init__(self, inner: Listener) -> None:
         self._inner = inner

@@ -1,7 +1,7 @@
-"""The fast paths of the cells: their loops over time and hand-written gradients, for XLA.
+"""Fused loops over time with hand-written gradients, compiled by XLA.
 
-For TensorFlow and JAX, from one source: formulas ask `backend_ops.ops` for operations and a
-`Layout` for how vectors lie in memory. Only `tensorflow_custom_gradient.py` and `tensorflow_ops.py`
-import TensorFlow, and only `jax_custom_gradient.py` and `jax_ops.py` import JAX. Nothing outside
-`rumcli.cells` knows that these exist; docs/performance.md says how they work.
+One source serves TensorFlow and JAX: formulas call `backend_ops.ops` and are independent of the
+memory layout through `Layout`. `tensorflow_custom_gradient.py`, `tensorflow_ops.py`,
+`jax_custom_gradient.py` and `jax_ops.py` hold the backend-specific code. Code outside this package
+uses `dispatch` only. See docs/performance.md for the design.
 """

@@ -1,7 +1,7 @@
-"""The operations that the kernels are written in, for the engine that Keras runs on.
+"""Operations of the fused kernels on the current Keras backend.
 
-`keras.ops` would do for most of them, but has no compiled loop over buffers, and on JAX part of it
-computes in float32 where its arguments are float64.
+`keras.ops` has no compiled loop over buffers, and on JAX some of its functions compute in float32
+for float64 arguments.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Samples side by side: sums over the units vectorize over the samples."""
+"""Layout with samples as columns: sums over the units vectorize over the samples."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Tensor = Any
 
 
 class _Columns(Layout):
-    """The layout `COLUMNS`."""
+    """Vectors `[H, B]`, series `[H, T, B]` and pages `[T, H, B]`."""
 
     axis = -2
-    # To read another array at each step would take longer.
+    # Reading one more array at each step would take longer.
     inputs_first = False
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
@@ -31,14 +31,14 @@ class _Columns(Layout):
         return ops.broadcast_to(weight[:, None], (weight.shape[0], self.samples(like)))
 
     def operator(self, kernel: Tensor) -> Tensor:
-        # Turned round once: inside the loop it would be done at every step.
+        # Transposed once, rather than at every step of the loop.
         return ops.transpose(kernel)
 
     def apply(self, operator: Tensor, x: Tensor) -> Tensor:
         return ops.matmul(operator, x)
 
     def apply_parts(self, operators: Sequence[Tensor], parts: Sequence[Tensor]) -> Tensor:
-        # To put the parts side by side first would cost more than it saves.
+        # Concatenating the parts first would cost more than it saves.
         first, *rest = [self.apply(*pair) for pair in zip(operators, parts, strict=True)]
         for product in rest:
             first += product
@@ -117,8 +117,8 @@ class _Columns(Layout):
         return ops.unstack(ops.transpose(rows, (1, 2, 0)), num=rows.shape[1])
 
     def materialize(self, x: Tensor) -> Tensor:
-        # A product with the identity does it, because XLA fuses nothing across a product. A kernel
-        # that takes single rows out of a buffer is not vectorized, and takes three times as long.
+        # XLA fuses nothing across a matrix product, here with the identity. Fused, a kernel that
+        # reads single rows of a buffer is not vectorized and takes three times as long.
         return ops.matmul(ops.eye(x.shape[0], dtype=x.dtype), x)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""A compiled loop and what its gradient finds, on any engine."""
+"""Backend-independent interface of a compiled loop and its gradient."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ Tensor = Any
 
 
 class InputGradients(NamedTuple):
-    """What the backward loop finds.
+    """Result of the backward loop.
 
     Attributes:
-        weights: The cotangents of the weights, in their structure.
-        sequence: Those of the sequence, in its structure; None where there are none, and for the
-            inputs.
-        rest: What `of_inputs` needs.
+        weights: Cotangents of the weights, in the same structure.
+        sequence: Cotangents of the sequence, in the same structure. None for the inputs and for
+            tensors without a cotangent.
+        rest: Arguments of `CompiledLoop.of_inputs`.
     """
 
     weights: Any
@@ -26,14 +26,15 @@ class InputGradients(NamedTuple):
 
 @dataclass(frozen=True)
 class CompiledLoop:
-    """The functions that XLA compiles; `recipe` is what is compiled in, and must be hashable.
+    """Functions compiled by XLA. The `recipe` is a static, hashable argument.
 
     Attributes:
-        forward: `(recipe, weights, sequence) → (results, kept)`; each result is `[B, ...]`.
-        backward: `(recipe, weights, sequence, kept, cotangents of the results) → Found`.
-        of_inputs: `(recipe, weights, sequence, rest of Found) →` the cotangent of the inputs. Apart
-            from `backward`, because nobody asks for that of a first layer's inputs.
-        carried: `(recipe) →` how many numbers a sample carries from step to step, vectors aside.
+        forward: `(recipe, weights, sequence) → (results, residuals)`; each result is `[B, ...]`.
+        backward: `(recipe, weights, sequence, residuals, cotangents) → InputGradients`, with the
+            cotangents of the results.
+        of_inputs: `(recipe, weights, sequence, rest) →` cotangent of the inputs, with `rest` from
+            `InputGradients`. Separate from `backward`, because a first layer's inputs need none.
+        carried: `(recipe) →` number of values per sample carried between steps, except vectors.
     """
 
     forward: Callable[..., tuple[list[Tensor], Any]]
@@ -43,10 +44,10 @@ class CompiledLoop:
 
 
 def refusal(forward_mode: str) -> str:
-    """Return the message for derivatives that a compiled loop does not have.
+    """Return the error message for unsupported derivatives.
 
     Args:
-        forward_mode: Name of the engine's function for forward mode.
+        forward_mode: Name of the backend's forward-mode function.
     """
     return (
         "the fused implementation has neither second-order gradients nor forward-mode ones "

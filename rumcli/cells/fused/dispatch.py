@@ -1,6 +1,6 @@
-"""When the fused loop is taken instead of the plain one, and how a layer hands its call over.
+"""Choice between the fused and the plain loop, and the call of the fused one.
 
-The only file that imports `rumcli.cells.fused`, and only on the TensorFlow and JAX backends.
+The kernels are imported on first use, and only on the TensorFlow and JAX backends.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ IMPLEMENTATIONS = ("auto", "fused", "plain")
 
 
 def why_not_fusable(layer: Any) -> str | None:
-    """Say why a layer can't be fused, whatever it is called with; None if it can."""
+    """Return the reason why a layer can't use the fused loop; None if it can."""
     if keras.config.backend() not in ("tensorflow", "jax"):
         return f"it needs the backend tensorflow or jax, not {keras.config.backend()}"
     if layer.unroll:
@@ -31,7 +31,10 @@ def why_not_fusable(layer: Any) -> str | None:
 
 
 def why_not_auto(layer: Any) -> str | None:
-    """Say why `"auto"` does not take the fused loop where it may: in `fit`, for a known length."""
+    """Return the reason why `"auto"` selects the plain loop in `fit`; None if it doesn't.
+
+    Assumes sequences of a static length.
+    """
     if found := why_not_fusable(layer):
         return found
     if keras.config.backend() == "jax":
@@ -44,7 +47,7 @@ def why_not_auto(layer: Any) -> str | None:
 
 
 def should_fuse(layer: Any, sequences: Tensor) -> bool:
-    """Tell whether a call of the layer takes the fused loop."""
+    """Return whether a call of the layer uses the fused loop."""
     if layer.implementation != "auto":
         return layer.implementation == "fused"
     if why_not_auto(layer) is not None:
@@ -53,18 +56,28 @@ def should_fuse(layer: Any, sequences: Tensor) -> bool:
         return True
     import tensorflow as tf
 
-    # A program is compiled for one length: where each call may bring another one, and where every
-    # operation runs by itself anyway, that costs more than it gives.
+    # XLA compiles once per length. With dynamic lengths and in eager execution, compilation costs
+    # more than it saves.
     return sequences.shape[1] is not None and tf.inside_function()
 
 
 def run(
     layer: Any, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Run the fused loop; arguments and results as those of `keras.layers.RNN.inner_loop`.
+    """Run the fused loop.
 
-    Half precision is cast to the dtype of the recurrence, in which the results are too; the layer
-    casts them back, as it does those of the plain loop.
+    Half precision is cast to the state dtype, which is also the dtype of the results. The layer
+    casts them back, as after the plain loop.
+
+    Args:
+        layer: RNN layer to run.
+        sequences: Inputs `[B, T, D]`.
+        initial_state: Initial states of the cell.
+        mask: Boolean mask `[B, T]` or `[B, T, 1]`, or None.
+        training: Whether zoneout and dropout are active.
+
+    Returns:
+        Last output, outputs and final states, as from `keras.layers.RNN.inner_loop`.
     """
     from rumcli.cells.fused import layer_adapter
 
@@ -81,14 +94,14 @@ def run(
     outputs, last, states = layer_adapter.run(layer, sequences, initial_state, mask, draws)
     if mask is not None:
         outputs, last = _masked(layer, outputs, last, mask)
-    # Keras wants a tensor even where it has no use for it.
+    # Keras requires a tensor even with `return_sequences=False`.
     return last, last if outputs is None else outputs, states
 
 
 def _masked(
     layer: Any, outputs: Tensor | None, last: Tensor, mask: Tensor
 ) -> tuple[Tensor | None, Tensor]:
-    """Make zeros of the outputs of masked steps, all or those before the first real one."""
+    """Zero the outputs of all masked steps, or only of those before the first unmasked step."""
     shown = mask
     if not layer.zero_output_for_mask:
         shown = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0

@@ -1,4 +1,4 @@
-"""A compiled loop as one function that JAX differentiates like any other."""
+"""A compiled loop as a JAX function with a custom gradient."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ Tensor = Any
 
 
 def layout() -> Layout:
-    """Return the layout that is fastest where the loop will run.
+    """Return the fastest layout for the default device.
 
-    Neighboring threads of an accelerator sum a row. Where samples are split among devices, XLA
-    would gather those that lie as columns, for the products after the loop.
+    Rows suit accelerators, on which neighboring threads sum a row. With several devices, XLA would
+    gather samples stored as columns for the products after the loop.
     """
     return COLUMNS if jax.default_backend() == "cpu" and jax.device_count() == 1 else ROWS
 
 
 def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
-    """Run a loop over a sequence; can be differentiated once, in reverse mode.
+    """Run a loop over a sequence, with a first-order reverse-mode gradient.
 
     Args:
         loop: Loop to run.
-        recipe: Options of the loop.
-        weights: Nested tuples of arrays; None for those that the recipe has no use for.
-        sequence: Arrays that one call works on, likewise: first the inputs; every array `[B, ...]`.
+        recipe: Static options of the loop.
+        weights: Nested tuples of arrays; None for unused weights.
+        sequence: Nested tuples of arrays `[B, ...]`, inputs first; None for unused arrays.
 
     Returns:
         The results of `loop.forward`.
 
     Raises:
-        NotImplementedError: In forward mode, and where the gradient is differentiated.
+        NotImplementedError: In forward mode, and if the gradient is differentiated.
     """
     try:
         return list(_run(loop, recipe, weights, sequence))
@@ -51,7 +51,7 @@ def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> li
 
 
 def traces() -> int:
-    """Return how often a loop was traced in this process: each time, XLA compiles it anew."""
+    """Return the number of traces, and so of XLA compilations, in this process."""
     return next(copy.copy(_traces))
 
 
@@ -84,7 +84,7 @@ _run.__wrapped__.defvjp(_forward, _backward)
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _once(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function that must not be differentiated."""
+    """Call a function, and raise if the call is differentiated."""
     return function(*arguments)
 
 

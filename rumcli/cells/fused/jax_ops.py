@@ -1,4 +1,4 @@
-"""The operations of the kernels on JAX."""
+"""Operations of the fused kernels on JAX."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ zeros_like = jnp.zeros_like
 
 
 def is_tensor(x: Any) -> bool:
-    """Tell an array from a tuple of them."""
+    """Return whether `x` is an array, and not a tuple or list of arrays."""
     return not isinstance(x, (tuple, list))
 
 
@@ -47,7 +47,7 @@ def matmul(left: Tensor, right: Tensor, transpose_b: bool = False) -> Tensor:
 
 
 def divide_no_nan(x: Tensor, y: Tensor) -> Tensor:
-    """Return `x / y`, and zero where y is zero."""
+    """Return `x / y`, or zero where `y` is zero."""
     is_zero = y == 0
     return jnp.where(is_zero, jnp.zeros_like(x), x / jnp.where(is_zero, jnp.ones_like(y), y))
 

@@ -1,4 +1,4 @@
-"""What a compiled loop depends on, besides the arrays that go into it."""
+"""Static options, arguments and residuals of the compiled loop of RUM and ARUM."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class KernelSpec:
-    """The options that are compiled in; two layers with equal ones share a program.
+    """Static options of the compiled loop; layers with equal options share one program.
 
     Args:
-        layout: How the vectors of all samples lie in memory.
-        units: Size of the state, H.
-        activation: Name of f, in `keras.activations`.
-        time_norm: η, or None.
-        layer_norm: Whether r, u and the argument of f are normalized.
-        after_sigmoid: Whether u is normalized after its sigmoid.
-        update_gate: Whether there is one.
-        new_share: Share of its new value that each unit takes where zoneout does not draw.
-        associative: λ = 1.
-        return_sequences: Whether all outputs are wanted, or the last only.
-        memory_is_used: Whether somebody wants the final associative memory.
+        layout: Memory layout of the vectors.
+        units: Size H of the state.
+        activation: Name of f in `keras.activations`.
+        time_norm: Norm η of the state, or None.
+        layer_norm: Whether to normalize r, u and the argument of f.
+        after_sigmoid: Whether to normalize u after its sigmoid.
+        update_gate: Whether the cell has an update gate.
+        new_share: Weight of a unit's new value in inference, `1 − zoneout`.
+        associative: Whether λ = 1.
+        return_sequences: Whether to return all outputs, or only the last one.
+        memory_is_used: Whether to return the final associative memory.
     """
 
     layout: Layout
@@ -42,12 +42,12 @@ class KernelSpec:
 
     @property
     def gates(self) -> int:
-        """Size of the gates: r, and u if there is one."""
+        """Total size of r and, with an update gate, u."""
         return (2 if self.update_gate else 1) * self.units
 
 
 class KernelWeights(NamedTuple):
-    """The weights by the names that the cells give them; None for those that it does not have."""
+    """Weights, named as in the cells; None for weights that a cell does not have."""
 
     gate_kernel: Tensor
     gate_bias: Tensor
@@ -60,15 +60,15 @@ class KernelWeights(NamedTuple):
 
 
 class LoopInputs(NamedTuple):
-    """What one call works on.
+    """Arguments of one call of the loop.
 
     Attributes:
-        inputs: `[B, T, D]`.
-        hidden_state: The initial one, `[B, H]`.
-        memory: The initial associative memory `[B, H, H]`, or None for the identity.
-        mask: `[B, T]` boolean, or None.
-        draws: `[B, T, H]` boolean, whether zoneout lets a unit take its new value; None if it does
-            not draw.
+        inputs: Inputs `[B, T, D]`.
+        hidden_state: Initial hidden state `[B, H]`.
+        memory: Initial associative memory `[B, H, H]`, or None for the identity.
+        mask: Boolean mask `[B, T]`, or None.
+        draws: Boolean zoneout mask `[B, T, H]`, true where a unit takes its new value; None without
+            random zoneout.
     """
 
     inputs: Tensor
@@ -79,16 +79,16 @@ class LoopInputs(NamedTuple):
 
 
 class Residuals(NamedTuple):
-    """What the forward loop keeps for the backward one.
+    """Residuals of the forward loop for the backward loop.
 
     Attributes:
         axis: Directions of the embedded inputs, pages of `[H]`.
-        length: Their lengths, pages of `[1]`.
-        states: The hidden state after each step, a series of `[H]`.
-        gates: r and u before any normalization and sigmoid, pages of `[2H]`.
-        statistics: Numbers per sample, pages of `[n]`.
-        recalled: λ = 1: `rotation_vjp.Recalled` one part after the other, pages of `[3H]`.
-        memory: λ = 1: the product of all rotations `P [B, H, H]`.
+        length: Lengths of the embedded inputs, pages of `[1]`.
+        states: Hidden states after each step, a series of `[H]`.
+        gates: r and u before normalization and sigmoid, pages of `[2H]`.
+        statistics: Cached values of `RecomputeCache`, pages of `[n]`.
+        recalled: λ = 1: concatenated parts of `rotation_vjp.Recalled`, pages of `[3H]`.
+        memory: λ = 1: product of all rotations `P [B, H, H]`.
     """
 
     axis: Tensor

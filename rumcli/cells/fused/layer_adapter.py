@@ -1,6 +1,6 @@
-"""From a Keras layer and its call to the arguments of a compiled loop, and back.
+"""Conversion between a Keras layer's call and a compiled loop.
 
-A layer's cell says by its exact class which loop is its own: a subclass may compute something else.
+The exact class of the cell selects the loop: a subclass may compute something else.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CHAIN = CompiledLoop(stack.forward, stack.backward, stack.of_inputs, carried=la
 
 
 def why_not_fusable(cell: Any) -> str | None:
-    """Say why there is no loop for a cell; None if there is one."""
+    """Return the reason why a cell has no fused loop; None if it has one."""
     if type(cell) is FSRNNCell:
         if (found := [why_not_fusable(part) for part in cell.cells]) and any(found):
             return next(filter(None, found))
@@ -58,17 +58,18 @@ def run(
     mask: Tensor | None,
     draws: tuple[Tensor, ...] | None,
 ) -> LoopResults:
-    """Run a layer's loop.
+    """Run the fused loop of a layer.
 
     Args:
-        layer: A layer for whose cell there is no obstacle.
-        sequences: `[B, T, D]`.
-        initial_state: As `keras.layers.RNN` has it.
-        mask: `[B, T]` boolean, or None.
-        draws: What `cell.draw` drew for all steps; None where nothing is drawn.
+        layer: Layer for whose cell `why_not_fusable` returns None.
+        sequences: Inputs `[B, T, D]`.
+        initial_state: Initial states, as in `keras.layers.RNN`.
+        mask: Boolean mask `[B, T]`, or None.
+        draws: Masks from `cell.draw` for all steps; None in inference.
 
     Returns:
-        The outputs `[B, T, H]`, or None if only the last is wanted; the last; the final states.
+        Outputs `[B, T, H]`, or None without `return_sequences`; the last output `[B, H]`; and the
+        final states.
     """
     if isinstance(layer.cell, RUMCell):
         return _run_rum(layer, sequences, initial_state, mask, draws)
@@ -115,7 +116,7 @@ def _rum_recipe(cell: RUMCell, associative: bool, return_sequences: bool, used: 
 
 
 def _final_memory(start: Tensor | None, product: list[Tensor], memory: list[Tensor]) -> list:
-    """Return the final associative memory as the layer's state; nobody asked: the initial one."""
+    """Return the final associative memory as the layer's state, or the initial one if unused."""
     if not product:
         return memory
     final = product[0] if start is None else ops.matmul(start, product[0])
@@ -137,7 +138,7 @@ def _run_chain(
     else:
         cells, keep, slots = [cell], 1.0, (0,)
         dropped, drawn = [(), ()], [draws or ()]
-    # From the third fast cell on, what a cell gets is zero.
+    # From the third fast cell on, a cell's input is zero.
     has_input = tuple(number < 3 for number in range(len(cells)))
     nodes_ = tuple(map(_node, cells))
     recipe = StackSpec(

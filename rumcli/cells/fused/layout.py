@@ -1,15 +1,15 @@
-"""How the vectors of all samples lie in memory: as columns or as rows.
+"""Memory layout of the vectors of all samples: columns or rows.
 
-Formulas ask a layout for whatever depends on it, so that there is one text of them. A layout holds
-vectors `[H]` of all samples at one time step, and series and pages of them for all time steps:
+Formulas are written once, on the operations of a `Layout`. A layout stores vectors `[H]` of all
+samples at one time step, and series and pages of vectors for all time steps:
 
 | | vectors | series | pages |
 |---|---|---|---|
 | `COLUMNS` | `[H, B]` | `[H, T, B]` | `[T, H, B]` |
 | `ROWS` | `[B, H]` | `[T, B, H]` | `[T, B, H]` |
 
-Products over all time steps at once are made of series; pages are faster to write and read.
-Numbers, one for each sample, are vectors of size 1.
+Series are for products over all time steps at once; pages are faster to write and read. A scalar
+per sample is a vector of size 1.
 """
 
 from __future__ import annotations
@@ -24,19 +24,18 @@ Tensor = Any
 
 
 class Layout(abc.ABC):
-    """What the formulas need to know of a layout.
+    """Interface of a memory layout.
 
     Attributes:
-        axis: The axis of the units, in vectors and in pages.
-        inputs_first: Whether the products of a first layer's kernels with the inputs are made for
-            all time steps before the loop.
+        axis: Axis of the units, in vectors and in pages.
+        inputs_first: Whether to compute the input projection for all time steps before the loop.
     """
 
     axis: ClassVar[int]
     inputs_first: ClassVar[bool]
 
     def total(self, x: Tensor) -> Tensor:
-        """Return the sums over the units."""
+        """Return the sums over the units, as vectors of size 1."""
         return ops.sum(x, axis=self.axis, keepdims=True)
 
     def units(self, x: Tensor) -> int:
@@ -49,23 +48,23 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def part(self, x: Tensor, first: int | None, end: int | None) -> Tensor:
-        """Return the units from `first` to before `end`."""
+        """Return the units from `first` (inclusive) to `end` (exclusive)."""
 
     @abc.abstractmethod
     def vector(self, weight: Tensor) -> Tensor:
-        """Return a weight `[H]` as a vector that all samples share."""
+        """Return a weight `[H]` as a vector that broadcasts over the samples."""
 
     @abc.abstractmethod
     def spread(self, weight: Tensor, like: Tensor) -> Tensor:
-        """Return a weight `[H]` as a vector of each sample of a series."""
+        """Return a weight `[H]` as vectors, one copy for each sample of the series `like`."""
 
     @abc.abstractmethod
     def operator(self, kernel: Tensor) -> Tensor:
-        """Return a kernel `[D, N]` as `apply` takes it."""
+        """Return a kernel `[D, N]` in the orientation for `apply`."""
 
     @abc.abstractmethod
     def apply(self, operator: Tensor, x: Tensor) -> Tensor:
-        """Return the product of vectors `[D]` with a kernel `[D, N]`."""
+        """Return the product of vectors `[D]` with an `operator` of a kernel `[D, N]`."""
 
     @abc.abstractmethod
     def apply_parts(self, operators: Sequence[Tensor], parts: Sequence[Tensor]) -> Tensor:
@@ -93,7 +92,7 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def vectors_of(self, state: Tensor) -> Tensor:
-        """Return a state `[B, H]` as vectors; also the other way round."""
+        """Convert a state `[B, H]` to vectors, or vectors to a state."""
 
     @abc.abstractmethod
     def series_of(self, sequence: Tensor) -> Tensor:
@@ -121,11 +120,11 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def empty_series(self, units: int, like: Tensor) -> Tensor:
-        """Return a series to be written, for the time steps and samples of another."""
+        """Return a buffer for a series, with the time steps and samples of the series `like`."""
 
     @abc.abstractmethod
     def empty_pages(self, units: int, like: Tensor) -> Tensor:
-        """Return pages to be written, for the time steps and samples of a series."""
+        """Return a buffer for pages, with the time steps and samples of the series `like`."""
 
     @abc.abstractmethod
     def read(self, series: Tensor, time: Tensor) -> Tensor:
@@ -145,16 +144,16 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def before(self, initial: Tensor, series: Tensor) -> Tensor:
-        """Return the series that is a time step later and begins with `initial`."""
+        """Return a series shifted by one time step: `initial`, then all but its last vectors."""
 
     @abc.abstractmethod
     def rows_of(self, *vectors: Tensor) -> Tensor:
-        """Return n vectors of each sample as `[B, n, H]`."""
+        """Stack n vectors of each sample to `[B, n, H]`."""
 
     @abc.abstractmethod
     def from_rows(self, rows: Tensor) -> list[Tensor]:
-        """Return `[B, n, H]` as n vectors."""
+        """Unstack `[B, n, H]` into n vectors."""
 
     def materialize(self, x: Tensor) -> Tensor:
-        """Have XLA write vectors down once, instead of making them anew wherever they are used."""
+        """Return vectors that XLA computes once, instead of recomputing them at every use."""
         return x

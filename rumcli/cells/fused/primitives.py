@@ -1,8 +1,8 @@
-"""Formulas on the vectors of all samples, each forwards and backwards, in any layout.
+"""Forward and backward formulas on the vectors of all samples, in any layout.
 
-The same as in `rumcli.cells.ops.rotation` and `rumcli.cells.ops.normalization`, except that the
-backward pass is written out and gets the statistics of the forward pass, one number per sample
-each, instead of finding them again. A function takes them from `known`: see `Statistics`.
+The formulas are those of `rumcli.cells.ops.rotation` and `rumcli.cells.ops.normalization`, with
+explicit gradients. The backward pass reuses the statistics of the forward pass, one scalar per
+sample each, through a `RecomputeCache`.
 """
 
 from __future__ import annotations
@@ -20,26 +20,27 @@ from rumcli.cells.ops.rotation import OPPOSED_NORM, ZERO_NORM
 
 Tensor = Any
 
-# These see the whole vector; the other activations see one entry at a time.
+# Activations over the whole vector; the others are elementwise.
 _ACROSS_UNITS = ("softmax", "log_softmax", "sparsemax")
 # `glu` halves its argument.
 _UNSUITABLE = ("glu",)
 
 
 class RecomputeCache:
-    """The numbers per sample that one step computes forwards and looks up backwards.
+    """Per-sample statistics of one step, computed in the forward pass and reused in the backward.
 
-    Called with a name and a function: forwards it calls the function and notes the result,
-    backwards it returns the noted result. One text of a formula so serves both ways.
+    A call with a name and a function computes and stores the result in the forward pass, and
+    returns the stored result in the backward pass. Both passes thus share one formula.
     """
 
     def __init__(self, layout: Layout, names: Sequence[str], noted: Tensor | None = None) -> None:
-        """Begin a step.
+        """Create the cache of a step.
 
         Args:
             layout: Layout of the vectors.
             names: Names of all statistics, in the order of the units of `noted`.
-            noted: Statistics of the forward pass, vectors of as many units; None forwards.
+            noted: Statistics of the forward pass, vectors of `len(names)` units; None in the
+                forward pass itself.
         """
         self._layout = layout
         self._names = names
@@ -51,7 +52,7 @@ class RecomputeCache:
             }
 
     def __call__(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
-        """Return the statistic of that name."""
+        """Return the statistic `name`."""
         if not self._is_noted:
             self._values[name] = compute()
         return self._values[name]
@@ -62,7 +63,7 @@ class RecomputeCache:
 
 
 def inverse_length(layout: Layout, x: Tensor) -> Tensor:
-    """Return `1/|x|` of vectors of any magnitude; zero for zero."""
+    """Return `1/|x|` of vectors of any magnitude, or 0 for zero vectors."""
     size = ops.stop_gradient(_mean_size(layout, x))
     is_zero = size <= ZERO_NORM[ops.dtype_name(x)]
     reciprocal = 1.0 / ops.where(is_zero, ops.ones_like(size), size)
@@ -74,17 +75,18 @@ def inverse_length(layout: Layout, x: Tensor) -> Tensor:
 def sum_of_directions(
     layout: Layout, a: Tensor, b: Tensor, a_is_there: Tensor, known: RecomputeCache
 ) -> tuple[Tensor, Tensor]:
-    """Return `a + b`, made perpendicular to `a − b`, and the reciprocal of its length.
+    """Return `a + b`, corrected to be perpendicular to `a − b`, and `1/|a + b|`.
 
     Args:
         layout: Layout of the vectors.
         a: Vectors of length 1 or 0.
         b: Vectors of length 1 or 0.
-        a_is_there: Whether the length of a is 1; a number.
-        known: Statistics of the step.
+        a_is_there: Boolean scalar per sample, whether `|a| = 1`.
+        known: Cache of the step's statistics.
 
     Returns:
-        The sums, and the reciprocals, which are zero where there is no bisector; see `bisector`.
+        The sums, and their reciprocal lengths. The latter are zero where no bisector exists; see
+        `rumcli.cells.ops.rotation.bisector`.
     """
     difference = a - b
     summed = a + b
@@ -102,7 +104,7 @@ def sum_of_directions(
 
 
 def normalize(layout: Layout, x: Tensor, name: str, known: RecomputeCache) -> tuple[Tensor, Tensor]:
-    """Return vectors of mean 0 and variance 1, and the reciprocal of their deviation."""
+    """Return vectors normalized to mean 0 and variance 1, and the reciprocal standard deviation."""
     share = 1.0 / layout.units(x)
     centred = x - known(f"{name}_mean", lambda: share * layout.total(x))
     inverse = known(
@@ -122,7 +124,7 @@ def normalise_backward(
 
 
 def time_norm(layout: Layout, x: Tensor, norm: float) -> Tensor:
-    """Return the factors that give vectors the length `norm`; see `scale_to_norm`."""
+    """Return the factors that scale vectors to the length `norm`; see `scale_to_norm`."""
     size = ops.maximum(_mean_size(layout, x), SMALLEST_NORM / layout.units(x))
     scale = ops.stop_gradient(size)
     scaled = x * (1.0 / scale)
@@ -133,8 +135,8 @@ def time_norm(layout: Layout, x: Tensor, norm: float) -> Tensor:
 def time_norm_backward(
     layout: Layout, factor: Tensor, result: Tensor, norm: float, cotangent: Tensor
 ) -> Tensor:
-    """Return the cotangent of what was multiplied by `factor = time_norm(...)` to give `result`."""
-    # Where the floor was in force the factor is a constant. Rounding must not hide that it was.
+    """Return the cotangent of x for `result = factor * x` with `factor = time_norm(layout, x)`."""
+    # Below the floor the factor is constant. The tolerance covers its rounding.
     is_free = factor < (1.0 - 1e-6) * norm / SMALLEST_NORM
     slope = layout.total(result * cotangent) / norm**2
     return factor * (cotangent - ops.where(is_free, slope, ops.zeros_like(slope)) * result)
@@ -146,13 +148,13 @@ def sigmoid_backward(result: Tensor, cotangent: Tensor) -> Tensor:
 
 
 def is_known_activation(activation: Callable[[Tensor], Tensor]) -> bool:
-    """Tell whether an activation is one of Keras's own that keeps the shape of its argument."""
+    """Return whether an activation is a shape-preserving function of `keras.activations`."""
     name = getattr(activation, "__name__", "")
     return getattr(activations, name, None) is activation and name not in _UNSUITABLE
 
 
 def activate(layout: Layout, name: str, x: Tensor) -> Tensor:
-    """Apply the activation of that name in `keras.activations` to vectors."""
+    """Apply the activation `name` of `keras.activations` to vectors."""
     function = getattr(activations, name)
     if name in _ACROSS_UNITS:
         return layout.vectors_of(elementwise.activate(function, layout.vectors_of(x)))
@@ -166,6 +168,6 @@ def activate_backward(layout: Layout, name: str, x: Tensor, cotangent: Tensor) -
 
 
 def _mean_size(layout: Layout, x: Tensor) -> Tensor:
-    # A scale by which squares neither overflow nor vanish. The largest entry would do as well, but
-    # XLA sums faster than it compares. Divided before it is added up, so that it can't overflow.
+    # Scale at which squares neither overflow nor underflow. XLA sums faster than it takes a
+    # maximum. Dividing before the sum avoids overflow.
     return layout.total(ops.abs(x) * (1.0 / layout.units(x)))

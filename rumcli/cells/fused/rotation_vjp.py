@@ -1,8 +1,8 @@
-"""The two ways to recall, each forwards and backwards over one step.
+"""Forward and backward formulas of the rotation and the associative memory, for one step.
 
-λ = 0 rotates the hidden state. λ = 1 rotates it by the product `P_t` of all rotations so far. Both
-use that a rotation is a product of two reflections, in a = unit(x̃) and w = unit(a + b), with
-b = unit(r). Vectors of all samples; see docs/performance.md for the derivation.
+λ = 0 rotates the hidden state h by the step's rotation. λ = 1 rotates it by the product `P_t` of
+all rotations so far. A rotation is the product of two reflections, in a = unit(x̃) and
+w = unit(a + b), with b = unit(r). See docs/performance.md for the derivation.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class Rotation(NamedTuple):
     """A rotation, and its products with the hidden state.
 
     Attributes:
-        axis: a.
-        mirror: w.
-        inverse: 1/|a + b|, or 0 where there is no bisector; a number, as all that follow.
-        axis_state: a·h.
-        mirror_axis: w·a.
-        mirror_moved: w·p, with p = 2(a·h)a − h the state after the first reflection.
+        axis: Vector a.
+        mirror: Vector w.
+        inverse: Scalar 1/|a + b|, or 0 where no bisector exists.
+        axis_state: Scalar a·h.
+        mirror_axis: Scalar w·a.
+        mirror_moved: Scalar w·p, with p = 2(a·h)a − h the state after the first reflection.
     """
 
     axis: Tensor
@@ -36,7 +36,7 @@ class Rotation(NamedTuple):
     mirror_moved: Tensor
 
     def apply(self, hidden_state: Tensor) -> Tensor:
-        """Return the rotated state."""
+        """Return the rotated hidden state."""
         along_mirror = 2.0 * self.mirror_moved * self.mirror
         return along_mirror - 2.0 * self.axis_state * self.axis + hidden_state
 
@@ -49,15 +49,15 @@ def make_rotation(
     hidden_state: Tensor,
     known: RecomputeCache,
 ) -> Rotation:
-    """Make the rotation that turns `axis` into `direction`, of length 1 or 0 each.
+    """Return the rotation from `axis` to `direction`.
 
     Args:
         layout: Layout of the vectors.
-        axis: a.
-        direction: b.
-        has_axis: Whether the length of a is 1; a number.
-        hidden_state: h.
-        known: Statistics of the step.
+        axis: Vector a, of length 1 or 0.
+        direction: Vector b, of length 1 or 0.
+        has_axis: Boolean scalar per sample, whether `|a| = 1`.
+        hidden_state: Hidden state h.
+        known: Cache of the step's statistics.
     """
     total = layout.total
     summed, inverse = sum_of_directions(layout, axis, direction, has_axis, known)
@@ -72,13 +72,13 @@ def make_rotation(
 
 
 class RotationCotangents(NamedTuple):
-    """Cotangents of what a recall was made of.
+    """Cotangents of the arguments of a rotation.
 
     Attributes:
-        hidden_state: Of h.
-        axis: Of a, perpendicular to it, without what comes by way of w.
-        summed: Of a + b.
-        axis_summed: Product of a and `summed`, a number.
+        hidden_state: Cotangent of h.
+        axis: Cotangent of a, perpendicular to a, without the contribution through w.
+        summed: Cotangent of a + b.
+        axis_summed: Scalar product of a and `summed`.
     """
 
     hidden_state: Tensor
@@ -90,11 +90,11 @@ class RotationCotangents(NamedTuple):
 def rotate_backward(
     layout: Layout, turn: Rotation, hidden_state: Tensor, cotangent: Tensor
 ) -> RotationCotangents:
-    """Take the cotangent of `turn.apply(hidden_state)` back to what it was made of."""
+    """Return the cotangents of the arguments of `turn.apply(hidden_state)`."""
     a, w = turn.axis, turn.mirror
     along_mirror = layout.total(w * cotangent)
     along_axis = layout.total(a * cotangent)
-    # Of p, and of w; the products with a and w follow from those above.
+    # Cotangents of p and w. Their products with a and w follow from those above.
     moved = 2.0 * along_mirror * w - cotangent
     axis_moved = 2.0 * along_mirror * turn.mirror_axis - along_axis
     p = 2.0 * turn.axis_state * a - hidden_state
@@ -111,7 +111,7 @@ def rotate_backward(
 
 
 class Recalled(NamedTuple):
-    """`P_t h`, and what `P_{t−1}` makes of a and w."""
+    """The vectors `P_t h`, `P_{t−1} a` and `P_{t−1} w`."""
 
     state: Tensor
     axis: Tensor
@@ -121,17 +121,17 @@ class Recalled(NamedTuple):
 def associate(
     layout: Layout, turn: Rotation, rotated: Tensor, memory: Tensor
 ) -> tuple[Recalled, Tensor]:
-    """Apply the memory and take the rotation into it.
+    """Apply the associative memory to the rotated state, and update the memory.
 
     Args:
         layout: Layout of the vectors.
-        turn: The rotation Q of this step.
-        rotated: `Q h`.
-        memory: `P_{t−1}ᵀ`, `[B, H, H]`: transposed, because XLA multiplies rows by matrices twice
-            as fast as matrices by columns.
+        turn: Rotation Q of this step.
+        rotated: Rotated state `Q h`.
+        memory: Transposed memory `P_{t−1}ᵀ`, `[B, H, H]`. XLA multiplies rows by matrices twice as
+            fast as matrices by columns.
 
     Returns:
-        `P_t h = P_{t−1} Q h` and its companions, and `P_tᵀ`.
+        `P_t h = P_{t−1} Q h` with `P_{t−1} a` and `P_{t−1} w`, and the new memory `P_tᵀ`.
     """
     rows = layout.rows_of(rotated, turn.axis, turn.mirror)
     products = ops.matmul(rows, memory)
@@ -147,26 +147,26 @@ def associate_backward(
     memory: Tensor,
     momentum: Tensor,
 ) -> tuple[RotationCotangents, Tensor, Tensor]:
-    """Take the cotangent of `P_t h` back to what it was made of, and to the step before.
+    """Return the cotangents of the arguments of `P_t h`, and the memory of the previous step.
 
     Args:
         layout: Layout of the vectors.
-        turn: The rotation of this step.
-        recalled: What `associate` returned for it.
-        cotangent: `g`, of `P_t h`.
-        memory: `P_t`, `[B, H, H]`.
-        momentum: The sum of `g vᵀ − v gᵀ` over all later steps, v = P h; `[B, H, H]`.
+        turn: Rotation Q of this step.
+        recalled: First result of `associate` for this step.
+        cotangent: Cotangent g of `P_t h`.
+        memory: Associative memory `P_t`, `[B, H, H]`.
+        momentum: Sum of `g vᵀ − v gᵀ` over all later steps, with v = P h; `[B, H, H]`.
 
     Returns:
-        The cotangents, `P_{t−1}` and the momentum with this step.
+        The cotangents, `P_{t−1}`, and the momentum including this step.
     """
     g, v = cotangent, recalled.state
     pair = layout.rows_of(g, v)
-    # Out of the same rows: a transposition of their own would be made inside the kernel, entry by
-    # entry, and take twice the time of the whole step.
+    # Reuses the same rows: XLA would fuse a second transpose into the kernel elementwise, at twice
+    # the time of the whole step.
     momentum = momentum + _outer(pair, ops.stack([pair[:, 1], -pair[:, 0]], axis=1))
     rows = layout.rows_of(recalled.axis, recalled.mirror)
-    # The momentum is antisymmetric: rows times it are minus it times columns.
+    # The momentum M is antisymmetric: xᵀ M = −(M x)ᵀ.
     of_axis, of_mirror = layout.from_rows(-ops.matmul(rows, momentum))
     of_axis = 2.0 * turn.mirror_axis * of_mirror - of_axis  # P_t a = 2(w·a) P_{t−1}w − P_{t−1}a
     products = ops.matmul(layout.rows_of(g, of_axis, of_mirror), memory)
@@ -185,7 +185,7 @@ def associate_backward(
 
 
 def final_momentum(memory: Tensor, cotangent: Tensor | None) -> Tensor:
-    """Return the momentum after the last step, from the cotangent of the final `P [B, H, H]`."""
+    """Return the momentum after the last step, given the cotangent of the final `P [B, H, H]`."""
     if cotangent is None:
         return ops.zeros_like(memory)
     moment = ops.matmul(cotangent, memory, transpose_b=True)
@@ -193,9 +193,10 @@ def final_momentum(memory: Tensor, cotangent: Tensor | None) -> Tensor:
 
 
 def _right_factors(layout: Layout, rows: Tensor, turn: Rotation) -> Tensor:
-    """Return the factors `[B, 2, H]` that a and w have in `Q − I`; see `rank_two_factors`.
+    """Return the right factors `[B, 2, H]` of a and w in `Q − I`; see `rank_two_factors`.
 
-    `P_t − P_{t−1} = P_{t−1} (Q − I)` is the sum of products of `P_{t−1} a`, `P_{t−1} w` and these.
+    The update `P_t − P_{t−1} = P_{t−1} (Q − I)` is the sum of the outer products of `P_{t−1} a` and
+    `P_{t−1} w` with these factors.
     """
     a, w = rows[:, 0], rows[:, 1]
     mirror_axis = layout.vectors_of(turn.mirror_axis)
@@ -203,6 +204,6 @@ def _right_factors(layout: Layout, rows: Tensor, turn: Rotation) -> Tensor:
 
 
 def _outer(left: Tensor, right: Tensor) -> Tensor:
-    # Not a matrix product: XLA would write the sum down before it adds it.
+    # Not a matrix product: XLA would materialize the sum before adding it to the memory.
     products = left[:, :, :, None] * right[:, :, None]
     return products[:, 0] + products[:, 1]

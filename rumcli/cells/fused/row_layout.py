@@ -1,4 +1,4 @@
-"""One sample after the other: neighboring threads of an accelerator sum a row."""
+"""Layout with samples as rows: neighboring threads of an accelerator sum a row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Tensor = Any
 
 
 class _Rows(Layout):
-    """The layout `ROWS`."""
+    """Vectors `[B, H]`, and series and pages `[T, B, H]`."""
 
     axis = -1
     inputs_first = True

@@ -1,4 +1,4 @@
-"""What a loop over time needs besides the formulas: masks, zoneout, and where the memory begins."""
+"""Mask, zoneout and initial memory of one call of the loop of RUM and ARUM."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Tensor = Any
 
 
 class RUMContext:
-    """One sequence, as the loops of one recipe see it.
+    """Arguments of one call, in the layout of a `KernelSpec`.
 
     Attributes:
-        inputs: A series of `[D]`.
-        initial_state: Vectors `[H]`.
+        inputs: Inputs, a series of `[D]`.
+        initial_state: Initial hidden state, vectors `[H]`.
     """
 
     def __init__(self, recipe: KernelSpec, sequence: LoopInputs) -> None:
@@ -32,7 +32,7 @@ class RUMContext:
             self._draws = layout.pages_of(sequence.draws)
 
     def blend(self, new: Tensor, state: Tensor, time: Tensor) -> Tensor:
-        """Apply zoneout and mask: mix the new state with the old one."""
+        """Apply zoneout and the mask to the new and the previous state."""
         if self._draws is not None:
             new = ops.where(self._layout.read_page(self._draws, time), new, state)
         elif self._new_share != 1.0:
@@ -42,7 +42,7 @@ class RUMContext:
         return new
 
     def blend_backward(self, cotangent: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-        """Split the cotangent of the mixture between the new state and the old one."""
+        """Return the cotangents of the new and the previous state."""
         zero = ops.zeros_like(cotangent)
         of_new, of_state = cotangent, zero
         if self._mask is not None:
@@ -58,32 +58,38 @@ class RUMContext:
         return of_new, of_state
 
     def zero_where_masked(self, axis: Tensor) -> Tensor:
-        """Make the axes, pages of `[H]`, of masked steps zero: such a step turns nothing."""
+        """Zero the axes, pages of `[H]`, of masked steps, so that these do not rotate."""
         if self._mask is None:
             return axis
         return ops.where(self._mask, axis, ops.zeros_like(axis))
 
     def identity(self) -> Tensor:
-        """Return the product of no rotations, `[B, H, H]`."""
+        """Return identity matrices `[B, H, H]`."""
         identity = ops.eye(self._units, dtype=self.inputs.dtype)
         batch = self._layout.samples(self.inputs)
         return ops.broadcast_to(identity, (batch, self._units, self._units))
 
     def from_start(self, state: Tensor) -> Tensor:
-        """Return `R_0 v`: what the memory that was given at the start makes of `v`."""
+        """Return `R_0 v`, with `R_0` the initial associative memory."""
         if self._memory is None:
             return state
         rows = self._layout.vectors_of(state)[:, :, None]
         return self._layout.vectors_of(ops.matmul(self._memory, rows)[:, :, 0])
 
     def no_cotangent(self) -> tuple[Tensor, ...]:
-        """Return the cotangent of `R_0` before the first step backwards; empty if there is none."""
+        """Return the initial cotangent of `R_0` for the backward loop; empty without `R_0`."""
         return () if self._memory is None else (ops.zeros_like(self._memory),)
 
     def from_start_backward(
         self, cotangent: Tensor, state: Tensor, of_memory: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return `R_0ᵀ g`, g the cotangent of `R_0 v`, and add `g vᵀ` to the cotangent of R_0."""
+        """Return `R_0ᵀ g` and the accumulated cotangent of `R_0`, plus `g vᵀ`.
+
+        Args:
+            cotangent: Cotangent g of `R_0 v`.
+            state: Vectors v.
+            of_memory: Cotangent of `R_0` from later steps; empty without `R_0`.
+        """
         if self._memory is None:
             return cotangent, ()
         rows = self._layout.vectors_of(cotangent)

@@ -1,7 +1,7 @@
-"""The loop over time of RUM and ARUM, to be compiled by XLA.
+"""Forward loop of RUM and ARUM, compiled by XLA.
 
-The embedded inputs are made for all steps before the loop. Of each step the loop keeps the state,
-the gates and a few numbers, of which `backward` makes the rest again.
+The embedded inputs of all steps are computed before the loop. The residuals of a step are the
+state, the gates and a few scalars per sample; `rum_vjp.backward` recomputes the rest.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ Tensor = Any
 def forward(
     recipe: KernelSpec, weights: KernelWeights, sequence: LoopInputs
 ) -> tuple[list[Tensor], Residuals]:
-    """Run the loop.
+    """Run the forward loop.
 
     Returns:
-        The states `[B, T, H]` if they are wanted, the last one `[B, H]`, and with λ = 1, if it is
-        used, the product of all rotations `[B, H, H]`; and what `backward` needs.
+        The results and the residuals. The results are:
+
+        - the states `[B, T, H]`, with `return_sequences`;
+        - the last state `[B, H]`;
+        - the product of all rotations `[B, H, H]`, with `memory_is_used`.
     """
     layout = recipe.layout
     formulas = StepFormulas(recipe, norm_weights(layout, weights))
@@ -78,7 +81,7 @@ def forward(
 def _embed(
     recipe: KernelSpec, weights: KernelWeights, context: RUMContext
 ) -> tuple[Tensor, Tensor]:
-    """Return the directions, pages of `[H]`, and lengths, of `[1]`, of the embedded inputs."""
+    """Return directions (pages of `[H]`) and lengths (pages of `[1]`) of the embedded inputs."""
     layout = recipe.layout
     embedded = layout.apply_series(weights.candidate_kernel, context.inputs)
     if weights.candidate_bias is not None:
@@ -92,7 +95,7 @@ def _embed(
 def _gate_products(
     recipe: KernelSpec, weights: KernelWeights, inputs: Tensor
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return a function of time and state: what the products give for the gates, `[2H]`."""
+    """Return a function from time and state to the pre-activations of the gates, `[2H]`."""
     layout, kernel, bias = recipe.layout, weights.gate_kernel, weights.gate_bias
     if layout.inputs_first:
         share = layout.apply_series(kernel[: -recipe.units], inputs)

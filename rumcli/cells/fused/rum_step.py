@@ -1,4 +1,4 @@
-"""One step of RUM without its recall: the gates before it and the mixing after it, both ways."""
+"""Forward and backward formulas of one RUM step, except the rotation: gates and state update."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ Tensor = Any
 
 
 class Gate(NamedTuple):
-    """A gate, and what its gradient needs.
+    """A gate with the intermediate values of its gradient.
 
     Attributes:
-        value: Its value.
-        sigmoid: Of what; None for the target memory, which has none.
-        normalized: The argument or the result of the sigmoid, before gain and offset.
-        inverse: Reciprocal of the deviation that it was divided by.
+        value: Value of the gate.
+        sigmoid: Result of the sigmoid; None for the target memory.
+        normalized: Normalized argument or result of the sigmoid, before gain and offset; None
+            without layer norm.
+        inverse: Reciprocal standard deviation of the layer norm; None without layer norm.
     """
 
     value: Tensor
@@ -30,7 +31,7 @@ class Gate(NamedTuple):
 
 
 class Gates(NamedTuple):
-    """The target memory, the reciprocal of its length, and the update gate or None."""
+    """Target memory, its reciprocal length, and the update gate or None."""
 
     target: Gate
     inverse_length: Tensor
@@ -38,20 +39,20 @@ class Gates(NamedTuple):
 
     @property
     def direction(self) -> Tensor:
-        """The direction of the target memory."""
+        """Direction b of the target memory."""
         return self.target.value * self.inverse_length
 
 
 class Mix(NamedTuple):
-    """What follows the recall.
+    """State update with the intermediate values of its gradient.
 
     Attributes:
-        normalized: The argument of f before gain and offset; None without layer norm.
-        inverse: Reciprocal of the deviation that it was divided by.
-        argument: The argument of f.
-        activated: f of it.
+        normalized: Argument of f before gain and offset; None without layer norm.
+        inverse: Reciprocal standard deviation of the layer norm; None without layer norm.
+        argument: Argument of f.
+        activated: Result of f.
         factor: Factor of the time norm, or None.
-        value: The new state, before zoneout.
+        value: New state, before zoneout.
     """
 
     normalized: Tensor | None
@@ -63,7 +64,7 @@ class Mix(NamedTuple):
 
 
 def statistics(recipe: KernelSpec) -> list[str]:
-    """Return the names of the numbers per sample that a step notes."""
+    """Return the names of the cached statistics of a step."""
     names = ["inverse_length", "correction", "bisector_inverse"]
     names += ["axis_state", "mirror_axis", "mirror_moved"]
     if recipe.time_norm is not None:
@@ -75,7 +76,7 @@ def statistics(recipe: KernelSpec) -> list[str]:
 
 
 class NormWeights(NamedTuple):
-    """Gains and offsets as vectors, which all samples share or not."""
+    """Gains and offsets as vectors, either broadcast over the samples or one copy per sample."""
 
     gate_gain: Tensor
     gate_offset: Tensor
@@ -91,7 +92,7 @@ def norm_weights(layout: Layout, weights: KernelWeights) -> NormWeights | None:
 
 
 class StepFormulas:
-    """The formulas of one step, for one recipe and the layer norms of one layer."""
+    """Formulas of one step, for a `KernelSpec` and the layer norm weights of a layer."""
 
     def __init__(self, recipe: KernelSpec, norms: NormWeights | None) -> None:
         self._recipe = recipe
@@ -100,7 +101,7 @@ class StepFormulas:
             self._gate_gain, self._gate_offset, self._gain, self._offset = norms
 
     def gates(self, before: Tensor, known: RecomputeCache) -> Gates:
-        """Make the gates of what the matrix products gave, vectors `[2H]`."""
+        """Return the gates for the pre-activations `before`, vectors `[2H]`."""
         recipe, layout, units = self._recipe, self._layout, self._recipe.units
         target = Gate(layout.part(before, None, units))
         if recipe.layer_norm:
@@ -129,7 +130,14 @@ class StepFormulas:
         return Gate(value, sigmoid, normalized, inverse)
 
     def mix(self, candidate: Tensor, gates: Gates, state: Tensor, known: RecomputeCache) -> Mix:
-        """Make the new state of the candidate, which is the embedded input plus the recall."""
+        """Return the state update.
+
+        Args:
+            candidate: Embedded input plus rotated state.
+            gates: Gates of the step.
+            state: Previous state.
+            known: Cache of the step's statistics.
+        """
         recipe, layout = self._recipe, self._layout
         normalized = inverse = None
         if recipe.layer_norm:
@@ -150,11 +158,15 @@ class StepFormulas:
     def mix_backward(
         self, mix: Mix, gates: Gates, state: Tensor, cotangent: Tensor
     ) -> tuple[Tensor, Tensor | None, Tensor | None, list[Tensor]]:
-        """Take the cotangent of the new state back.
+        """Return the cotangents of the arguments of `mix`, for the cotangent of the new state.
 
         Returns:
-            The cotangents of the candidate, of the update gate and of the state (None without an
-            update gate), and those of gain and offset, if there are any, for each sample.
+            The cotangents of:
+
+            - the candidate;
+            - the update gate, None if the cell has none;
+            - the previous state, None without an update gate;
+            - gain and offset for each sample, empty without layer norm.
         """
         recipe, layout = self._recipe, self._layout
         if mix.factor is not None:
@@ -179,11 +191,11 @@ class StepFormulas:
     def gates_backward(
         self, gates: Gates, of_target: Tensor, of_update: Tensor | None
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Take the cotangents of the gates back to what the matrix products gave.
+        """Return the cotangents of the pre-activations, for the cotangents of the gates.
 
         Returns:
-            Those of r and, if there is an update gate, of u; and those of gain and
-            offset, for each sample: of r, then of u.
+            The cotangents of the pre-activations of r and, with an update gate, of u; and those of
+            gain and offset for each sample, of r and then of u.
         """
         recipe, layout, units = self._recipe, self._layout, self._recipe.units
         of_weights: list[Tensor] = []

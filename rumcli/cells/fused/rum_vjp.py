@@ -1,7 +1,7 @@
-"""The gradient of the loop over time, to be compiled by XLA.
+"""Backward loop of RUM and ARUM, compiled by XLA.
 
-A step is made again of what the forward loop kept, then taken back to the state before it. The
-products that give the gradients of the weights are made for all steps after the loop.
+Each step is recomputed from the residuals of the forward loop, then differentiated. The weight
+gradients of all steps are computed after the loop.
 """
 
 from __future__ import annotations
@@ -26,14 +26,17 @@ def backward(
     kept: Residuals,
     cotangents: list[Tensor],
 ) -> InputGradients:
-    """Run the loop backwards.
+    """Run the backward loop.
 
     Args:
-        recipe: As forwards.
-        weights: As forwards.
-        sequence: As forwards.
-        kept: What the forward loop kept.
-        cotangents: Of the results of `forward`.
+        recipe: Static options of the loop.
+        weights: Weights of the cell.
+        sequence: Arguments of the forward loop.
+        kept: Residuals of the forward loop.
+        cotangents: Cotangents of the results of `rum_forward.forward`.
+
+    Returns:
+        The cotangents of the weights and the sequence, except the inputs.
     """
     cotangents = list(cotangents)
     outputs = cotangents.pop(0) if recipe.return_sequences else None
@@ -85,11 +88,11 @@ def of_inputs(
     """Return the cotangent of the inputs, `[B, T, D]`.
 
     Args:
-        recipe: As forwards.
-        weights: As forwards.
-        sequence: As forwards.
-        of_products: Cotangents of the embedded inputs, a series of `[H]`, and of the gates before
-            any normalization, of `[2H]`.
+        recipe: Static options of the loop.
+        weights: Weights of the cell.
+        sequence: Arguments of the forward loop.
+        of_products: Cotangents of the embedded inputs, a series of `[H]`, and of the gates'
+            pre-activations, a series of `[2H]`.
     """
     layout = recipe.layout
     kernels = [weights.candidate_kernel, weights.gate_kernel[: -recipe.units]]
@@ -98,7 +101,7 @@ def of_inputs(
 
 
 class _Again(NamedTuple):
-    """A step made again."""
+    """A recomputed step."""
 
     state: Tensor  # before the step
     axis: Tensor
@@ -110,9 +113,9 @@ class _Again(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """What one step back gives."""
+    """Cotangents of one step."""
 
-    state: Tensor  # without what comes by way of the gates
+    state: Tensor  # without the contribution through the gates' matrix products
     gates: list[Tensor]
     embedded: Tensor
     gains: list[Tensor]
@@ -120,7 +123,7 @@ class _Found(NamedTuple):
 
 
 class _Steps:
-    """The steps of one sequence, to be made again and taken back."""
+    """Recomputation and gradient of single steps of one sequence."""
 
     def __init__(
         self, recipe: KernelSpec, weights: KernelWeights, context: RUMContext, kept: Residuals
@@ -135,7 +138,7 @@ class _Steps:
         self.count_of_gains = 2 * parts if recipe.layer_norm else 0
 
     def again(self, time: Tensor) -> _Again:
-        """Make a step again."""
+        """Recompute a step from the residuals."""
         kept, context, layout = self._kept, self._context, self._layout
         state = layout.read(kept.states, ops.maximum(time - 1, 0))
         state = ops.where(time > 0, state, context.initial_state)
@@ -154,7 +157,7 @@ class _Steps:
         return _Again(state, axis, length, gates, turn, parts, mix)
 
     def back(self, step: _Again, time: Tensor, cotangent: Tensor, memory: Any) -> _Found:
-        """Take the cotangent of the state after a step to what the step was made of."""
+        """Return the cotangents of a step's arguments, for the cotangent of its new state."""
         of_new, of_state = self._context.blend_backward(cotangent, time)
         of_candidate, of_update, of_mixed, gains = self._formulas.mix_backward(
             step.mix, step.gates, step.state, of_new
@@ -176,7 +179,7 @@ class _Steps:
         if of_mixed is not None:
             of_state += of_mixed
         of_axis = of_turn.axis + of_turn.summed - of_turn.axis_summed * step.axis
-        # `summed` is perpendicular to a + b: its part along b is minus its part along a.
+        # `summed` is perpendicular to a + b: its component along b is minus that along a.
         of_direction = of_turn.summed + of_turn.axis_summed * step.gates.direction
         of_gates, more_gains = self._formulas.gates_backward(
             step.gates, step.gates.inverse_length * of_direction, of_update
@@ -186,7 +189,7 @@ class _Steps:
 
 
 def _state_operators(recipe: KernelSpec, weights: KernelWeights) -> list[Tensor]:
-    """Return for each gate what takes its cotangent back to the state."""
+    """Return the operator from each gate's cotangent to the cotangent of the state."""
     kernel = weights.gate_kernel[-recipe.units :]
     kernels = ops.split(kernel, recipe.gates // recipe.units, axis=1)
     return [recipe.layout.operator(ops.transpose(part)) for part in kernels]
@@ -201,7 +204,7 @@ def _of_weights(
     of_gates: Tensor,
     gains: list[Tensor],
 ) -> KernelWeights:
-    """Sum the cotangents of the weights over all steps and samples."""
+    """Return the cotangents of the weights, summed over all steps and samples."""
     layout = recipe.layout
     before = layout.before(context.initial_state, kept.states)
     of_input_kernel = layout.gram(context.inputs, of_gates)

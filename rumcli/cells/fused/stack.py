@@ -1,8 +1,8 @@
-"""The loop over time of a chain of cells, and its gradient, to be compiled by XLA.
+"""Forward and backward loop of a stack of cells, compiled by XLA.
 
-A step passes a value from node to node. Nodes may share a state, as the fast cells of a Fast-Slow
-RNN do. What the loops leave out is done for all steps at once: the products that give the gradients
-of the kernels, which step by step would read and write every kernel T times.
+At each step, the output of a cell is the input of the next. Cells may share a state, as the fast
+cells of a Fast-Slow RNN do. The gradients of the kernels are computed after the loop for all steps
+at once; inside it, every kernel would be read and written T times.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ Tensor = Any
 def forward(
     recipe: StackSpec, weights: Many[CellWeights], sequence: StackInputs
 ) -> tuple[list[Tensor], tuple[CellResiduals, ...]]:
-    """Run the loop.
+    """Run the forward loop.
 
     Returns:
-        The outputs `[B, T, H]` if they are wanted, the last one and the final states, `[B, H]`
-        each; and what `backward` needs.
+        The results and the residuals of each cell. The results are:
+
+        - the outputs `[B, T, H]`, with `return_sequences`;
+        - the last output `[B, H]`;
+        - the final states, `[B, H]` each.
     """
     layout = recipe.layout
     context = StackContext(recipe, sequence)
@@ -66,14 +69,17 @@ def backward(
     kept: Many[CellResiduals],
     cotangents: Many[Tensor],
 ) -> InputGradients:
-    """Run the loop backwards.
+    """Run the backward loop.
 
     Args:
-        recipe: As forwards.
-        weights: As forwards.
-        sequence: As forwards.
-        kept: What the forward loop kept.
-        cotangents: Of the results of `forward`.
+        recipe: Static options of the loop.
+        weights: Weights of each cell.
+        sequence: Arguments of the forward loop.
+        kept: Residuals of the forward loop.
+        cotangents: Cotangents of the results of `forward`.
+
+    Returns:
+        The cotangents of the weights and the sequence, except the inputs.
     """
     context = StackContext(recipe, sequence)
     links = _links(recipe, weights, context)
@@ -132,10 +138,10 @@ def of_inputs(
     """Return the cotangent of the inputs, `[B, T, D]`.
 
     Args:
-        recipe: As forwards.
-        weights: As forwards.
-        sequence: As forwards.
-        of_products: Cotangent of the first node's products, a series of `[N]`.
+        recipe: Static options of the loop.
+        weights: Weights of each cell.
+        sequence: Arguments of the forward loop.
+        of_products: Cotangent of the first cell's pre-activations, a series of `[N]`.
     """
     kernel = ops.transpose(weights[0].input_kernel)
     product = recipe.layout.apply_series(kernel, of_products)

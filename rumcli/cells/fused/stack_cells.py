@@ -1,7 +1,7 @@
-"""The cells that a chain is made of: one step each, without matrix products.
+"""Single steps of the cells of a stack, without their matrix products.
 
-A node says how its new states follow from what its products gave. The gradient is the engine's own:
-of straight formulas, inside the compiled loop, XLA makes nothing worse than what a hand writes.
+A step maps the pre-activations and the states to the new states. Its gradient is automatic: for
+straight-line formulas in a compiled loop, XLA matches hand-written gradients.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class LNLSTMStep:
-    """The layer-normalized LSTM; see `rumcli.cells.ln_lstm`.
+    """Layer-normalized LSTM; see `rumcli.cells.ln_lstm`.
 
     Attributes:
         layout: Layout of the vectors.
-        units: Size of h and of c, H.
-        forget_bias: Added to f.
-        new_shares: Share of their new values that h and c take where zoneout does not draw.
+        units: Size H of h and of c.
+        forget_bias: Bias added to the argument of the forget gate f.
+        new_shares: Weights of the new values of h and c in inference, `1 − zoneout` each.
     """
 
     layout: Layout
@@ -38,7 +38,7 @@ class LNLSTMStep:
 
     @property
     def state_rows(self) -> int:
-        """Size of the product with h."""
+        """Number of pre-activations that depend on h."""
         return 4 * self.units
 
     def advance(
@@ -47,9 +47,9 @@ class LNLSTMStep:
         """Return the new h and c.
 
         Args:
-            products: i, j, f, o before their normalization, `[4H]`.
-            states: h and c.
-            vectors: Gain and offset of the gates, `[4H]`, and of c, `[H]`, of each sample.
+            products: Pre-activations of i, j, f and o before normalization, `[4H]`.
+            states: Previous h and c.
+            vectors: Gain and offset of the gates, `[4H]`, and of c, `[H]`, for each sample.
         """
         gate_gain, gate_offset, cell_gain, cell_offset = vectors
 
@@ -75,24 +75,24 @@ class RUMStep:
     """RUM with λ = 0; see `rumcli.cells.rum`.
 
     Attributes:
-        recipe: Its options.
+        recipe: Static options of the cell.
     """
 
     recipe: KernelSpec
 
     @property
     def units(self) -> int:
-        """Size of the state, H."""
+        """Size H of the state."""
         return self.recipe.units
 
     @property
     def new_shares(self) -> tuple[float, ...]:
-        """Share of its new value that h takes where zoneout does not draw."""
+        """Weight of the new value of h in inference, `1 − zoneout`."""
         return (self.recipe.new_share,)
 
     @property
     def state_rows(self) -> int:
-        """Size of the product with h: the gates."""
+        """Number of pre-activations that depend on h: those of the gates."""
         return self.recipe.gates
 
     def advance(
@@ -101,9 +101,9 @@ class RUMStep:
         """Return the new h.
 
         Args:
-            products: The gates before normalization and sigmoid, then x̃; `[2H + H]`.
-            states: h.
-            vectors: As `NormWeights`, or none.
+            products: Pre-activations of the gates, then x̃; `[2H + H]`.
+            states: Previous h.
+            vectors: Fields of `NormWeights`; empty without layer norm.
         """
         layout = self.recipe.layout
         state, known = states[0], RecomputeCache(layout, ())

@@ -1,4 +1,4 @@
-"""What a loop over a chain of cells needs besides the cells: masks, zoneout and dropout."""
+"""Mask, zoneout and dropout of one call of the loop over a stack of cells."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Tensor = Any
 
 
 class StackContext:
-    """Inputs, masks and draws of one call."""
+    """Arguments of one call, in the layout of a `StackSpec`."""
 
     def __init__(self, recipe: StackSpec, sequence: StackInputs) -> None:
         self._recipe = recipe
@@ -28,31 +28,34 @@ class StackContext:
         self.states = [[layout.vectors_of(part) for part in slot] for slot in sequence.states]
 
     def by_slot(self, parts: Many[Tensor]) -> list[list[Tensor]]:
-        """Sort what belongs to the states, one after the other, by slots."""
+        """Group a flat list of tensors, one for each state, by slots."""
         rest = iter(parts)
         return [[next(rest) for _ in slot] for slot in self.states]
 
     def drop_all(self, values: Tensor) -> Tensor:
-        """Drop out of the inputs, a series, or of their cotangent."""
+        """Apply dropout to the inputs, a series, or to their cotangent."""
         if self._of_inputs is None:
             return values
         return ops.where(self._of_inputs, values / self._recipe.keep, ops.zeros_like(values))
 
     def drop(self, value: Tensor | None, number: int, time: Tensor) -> Tensor | None:
-        """Drop out of what a node gets, or of its cotangent; the last number is the output's."""
+        """Apply dropout to the input of cell `number`, or to its cotangent.
+
+        The number of cells as `number` selects the output of the stack.
+        """
         if value is None or self._dropout[number] is None:
             return value
         stays = self._layout.read_page(self._dropout[number], time)
         return ops.where(stays, value * (1.0 / self._recipe.keep), ops.zeros_like(value))
 
     def show(self, value: Tensor, previous: Tensor, time: Tensor) -> Tensor:
-        """Return the output of a step: where it is masked, the one before it."""
+        """Return the output of a step, or the previous one where the step is masked."""
         if self._mask is None:
             return value
         return ops.where(self._layout.read_page(self._mask, time), value, previous)
 
     def show_backward(self, cotangent: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-        """Split the cotangent of an output between the step's own value and the one before."""
+        """Return the cotangents of the step's own output and of the previous one."""
         zero = ops.zeros_like(cotangent)
         if self._mask is None:
             return cotangent, zero
@@ -62,7 +65,7 @@ class StackContext:
     def blend(
         self, after: Many[Tensor], before: Many[Tensor], number: int, time: Tensor
     ) -> list[Tensor]:
-        """Apply zoneout and mask to the states of a node."""
+        """Apply zoneout and the mask to the new and previous states of cell `number`."""
         blended = []
         for part, (new, old) in enumerate(zip(after, before, strict=True)):
             draws, share = self._zoneout[number][part], self._recipe.nodes[number].new_shares[part]
@@ -78,7 +81,7 @@ class StackContext:
     def blend_backward(
         self, cotangents: Many[Tensor], number: int, time: Tensor
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Split the cotangents of the states between the new values and the old ones."""
+        """Return the cotangents of the new and the previous states of cell `number`."""
         of_after, of_before = [], []
         for part, of_new in enumerate(cotangents):
             draws, share = self._zoneout[number][part], self._recipe.nodes[number].new_shares[part]

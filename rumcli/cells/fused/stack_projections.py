@@ -1,4 +1,4 @@
-"""One cell of a chain with its weights: its matrix products, and a step of it taken back."""
+"""Matrix products of one cell of a stack, and the gradient of its step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Tensor = Any
 
 
 class CellCotangents(NamedTuple):
-    """What one step back gives: cotangents of the products, the states and the vectors."""
+    """Cotangents of the pre-activations, the states and the vectors of one step."""
 
     products: Tensor
     states: list[Tensor]
@@ -21,7 +21,7 @@ class CellCotangents(NamedTuple):
 
 
 class StackedCell:
-    """One node with its place in the chain and its weights."""
+    """A cell with its position in the stack and its weights."""
 
     def __init__(self, recipe: StackSpec, number: int, weights: CellWeights, like: Tensor) -> None:
         self.node, self.number = recipe.nodes[number], number
@@ -36,15 +36,15 @@ class StackedCell:
             product = layout.apply_series(weights.input_kernel, like)
             self._share = layout.add_to_series(product, weights.bias)
         self.size = weights.bias.shape[0]
-        # Spread over the samples: sums over these, step by step, would not be vectorized.
+        # One copy per sample: XLA would not vectorize sums over the samples at each step.
         self.vectors = [layout.spread(vector, like) for vector in weights.vectors]
 
     def value_at(self, inputs: Tensor, time: Tensor) -> Tensor | None:
-        """Return what the first node gets at a step; None if its product was made beforehand."""
+        """Return the first cell's input at a step; None if its projection is precomputed."""
         return None if self._share is not None else self._layout.read(inputs, time)
 
     def products(self, value: Tensor | None, hidden: Tensor, time: Tensor) -> Tensor:
-        """Return what the matrix products give, vectors `[N]`."""
+        """Return the pre-activations, vectors `[N]`."""
         layout = self._layout
         of_state = layout.apply(self._operators[1], hidden)
         if not self._has_input:
@@ -60,7 +60,7 @@ class StackedCell:
         return layout.join([gates, layout.part(of_value, size, None)])
 
     def empty(self, like: Tensor) -> CellResiduals:
-        """Return buffers for what is kept of each step."""
+        """Return empty buffers for the residuals of all steps."""
         layout, units = self._layout, self.node.units
         has_own_value = self.number and self._has_input
         input_size = self._weights.input_kernel.shape[0]
@@ -79,7 +79,7 @@ class StackedCell:
         states: Many[Tensor],
         products: Tensor,
     ) -> CellResiduals:
-        """Write one step down."""
+        """Write the residuals of one step to the buffers."""
         layout = self._layout
         if ops.is_tensor(kept.value):
             kept = kept._replace(value=layout.write(kept.value, time, [value]))
@@ -93,7 +93,7 @@ class StackedCell:
     def back(
         self, kept: CellResiduals, of_after: Many[Tensor], context: StackContext, time: Tensor
     ) -> CellCotangents:
-        """Take the cotangents of the states after a step back to what the step was made of."""
+        """Return the cotangents of a step's arguments, for the cotangents of its new states."""
         layout = self._layout
         products = layout.read_page(kept.products, time)
         before = [layout.read(kept.hidden, time)]
@@ -108,7 +108,7 @@ class StackedCell:
         return CellCotangents(of_products, of_states, of_vectors)
 
     def of_value(self, of_products: Tensor) -> Tensor | None:
-        """Return the cotangent of the value that the node got; None if it got zero."""
+        """Return the cotangent of the cell's input; None if the input is zero."""
         if not self._has_input:
             return None
         return self._layout.apply(self._operators_back[0], of_products)
@@ -116,7 +116,7 @@ class StackedCell:
     def of_weights(
         self, inputs: Tensor, kept: CellResiduals, of_products: Tensor, of_vectors: Many[Tensor]
     ) -> CellWeights:
-        """Sum the cotangents of the weights over all steps and samples."""
+        """Return the cotangents of the weights, summed over all steps and samples."""
         layout = self._layout
         of_gates = layout.part(of_products, None, self.node.state_rows)
         of_input_kernel = ops.zeros_like(self._weights.input_kernel)

@@ -1,4 +1,4 @@
-"""What a compiled loop over a chain of cells depends on, works on and keeps."""
+"""Static options, arguments and residuals of the compiled loop over a stack of cells."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class StackSpec:
-    """The options that are compiled in.
+    """Static options of the compiled loop.
 
     Attributes:
-        layout: How the vectors of all samples lie in memory.
-        nodes: In the order in which they act.
-        slots: For each node, the number of the state that it has, from 0.
-        has_input: For each node, whether it gets the value; else it gets zero.
-        keep: Share of the values between the nodes that dropout keeps, where it draws.
-        return_sequences: Whether all outputs are wanted, or the last only.
+        layout: Memory layout of the vectors.
+        nodes: Cells, in order of application.
+        slots: Index of each cell's group of states, from 0.
+        has_input: Whether each cell receives an input; otherwise its input is zero.
+        keep: Keep probability of dropout, `1 − dropout`.
+        return_sequences: Whether to return all outputs, or only the last one.
     """
 
     layout: Layout
@@ -33,13 +33,13 @@ class StackSpec:
 
 
 class CellWeights(NamedTuple):
-    """The weights of a node.
+    """Weights of a cell with N pre-activations.
 
     Attributes:
-        input_kernel: `[D, N]`.
-        state_kernel: `[H, M]`, M ≤ N: for the first M of the products.
-        bias: `[N]`.
-        vectors: What else the node's formulas have, `[·]` each.
+        input_kernel: Input kernel `[D, N]`.
+        state_kernel: Recurrent kernel `[H, M]`, M ≤ N, of the first M pre-activations.
+        bias: Bias `[N]`.
+        vectors: Gains and offsets of the layer norms, one-dimensional each.
     """
 
     input_kernel: Tensor
@@ -49,16 +49,16 @@ class CellWeights(NamedTuple):
 
 
 class StackInputs(NamedTuple):
-    """What one call works on.
+    """Arguments of one call of the loop.
 
     Attributes:
-        inputs: `[B, T, D]`.
-        states: The initial ones, slot by slot, `[B, H]` each.
-        mask: `[B, T]` boolean, or None.
-        zoneout: For each node and state `[B, T, H]` boolean, whether a unit takes its new value;
-            None where it does not draw.
-        dropout: For the value that each node gets, and last for the output, `[B, T, ·]` boolean,
-            whether it stays; None where it does not draw.
+        inputs: Inputs `[B, T, D]`.
+        states: Initial states by slot, `[B, H]` each.
+        mask: Boolean mask `[B, T]`, or None.
+        zoneout: Boolean masks `[B, T, H]` for each cell and state, true where a unit takes its new
+            value; None without random zoneout.
+        dropout: Boolean masks `[B, T, ·]` for the input of each cell and for the output, true where
+            a value is kept; None without dropout.
     """
 
     inputs: Tensor
@@ -69,14 +69,14 @@ class StackInputs(NamedTuple):
 
 
 class CellResiduals(NamedTuple):
-    """What the forward loop keeps of a node.
+    """Residuals of a cell's forward loop.
 
     Attributes:
-        value: What it got, a series of `[D]`; an empty tuple for the first, which gets the
-            inputs, and for a node that gets zero.
-        hidden: h before the step, a series of `[H]`.
-        others: Its other states before the step, pages of `[H]`.
-        products: Pages of `[N]`.
+        value: Inputs of the cell, a series of `[D]`. An empty tuple for the first cell, whose
+            inputs are those of the loop, and for a cell with zero input.
+        hidden: State h before each step, a series of `[H]`.
+        others: Other states before each step, pages of `[H]`.
+        products: Pre-activations, pages of `[N]`.
     """
 
     value: Tensor | tuple[()]

@@ -1,8 +1,8 @@
-"""A compiled loop as one function that TensorFlow differentiates like any other.
+"""A compiled loop as a TensorFlow function with a custom gradient.
 
-The samples are split into shards, which TensorFlow runs side by side: a loop of small products
-keeps one core busy, not two. Where a sample carries a matrix from step to step, shards are so small
-that the matrices of one stay in the cache.
+The batch is split into shards that TensorFlow runs in parallel, because a loop of small matrix
+products occupies only one core. If the loop carries a matrix per sample, the shard size is limited
+so that the matrices of a shard fit into the cache.
 """
 
 from __future__ import annotations
@@ -20,37 +20,38 @@ from rumcli.cells.fused.layout import Layout
 
 Tensor = Any
 
-# Fewer samples than this in a shard leave the vector units of a core idle.
+# Smaller shards leave the vector units of a core idle.
 _SMALLEST_SHARD = 32
-# Of what is carried from step to step a shard has at most so many bytes, unless that were too few
-# samples. Measured for ARUM with 32 MB of cache on one and two cores, docs/performance.md.
+# Upper limit in bytes of a shard's carried matrices, unless the shard becomes smaller than
+# `_SMALLEST_CARRYING_SHARD`. Measured for ARUM with 32 MB of cache on one and two cores; see
+# docs/performance.md.
 _MOST_CARRIED = 2_600_000
 _SMALLEST_CARRYING_SHARD = 8
 
 
 def layout() -> Layout:
-    """Return the layout that is fastest on a CPU."""
+    """Return the fastest layout on a CPU."""
     return COLUMNS
 
 
 @tf.autograph.experimental.do_not_convert
 def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
-    """Run a loop over a sequence; can be differentiated once, in reverse mode.
+    """Run a loop over a sequence, with a first-order reverse-mode gradient.
 
     Args:
-        loop: Which.
-        recipe: Its options.
-        weights: Nested tuples of tensors; None for those that the recipe has no use for.
-        sequence: What one call works on, likewise: first the inputs; every tensor `[B, ...]`.
+        loop: Loop to run.
+        recipe: Static options of the loop.
+        weights: Nested tuples of tensors; None for unused weights.
+        sequence: Nested tuples of tensors `[B, ...]`, inputs first; None for unused tensors.
 
     Returns:
         The results of `loop.forward`.
 
     Raises:
-        NotImplementedError: Once the gradient is differentiated, as forward mode does too.
+        NotImplementedError: If the gradient is differentiated, including in forward mode.
     """
     every = tf.nest.flatten((weights, sequence))
-    # Keras hands over variables, of which a custom gradient must know nothing.
+    # Keras passes variables, but a custom gradient must depend on tensors only.
     given = [tf.convert_to_tensor(tensor) for tensor in every if tensor is not None]
 
     def unpack(arguments: tuple[Tensor, ...]) -> tuple[Any, Any]:
@@ -66,8 +67,8 @@ def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> li
         kept = [part for _, part in parts]
 
         def gradient(*cotangents: Tensor) -> list[Tensor | None]:
-            # Within `tf.cond` and its like, TensorFlow finds what the forward loop left only
-            # where an op outside of what is compiled asks for it.
+            # In the gradient of `tf.cond` and other control flow, TensorFlow captures the residuals
+            # only for ops outside the compiled function.
             here = tf.nest.map_structure(_identity, (own, shards, kept))
 
             @tf.custom_gradient
@@ -76,7 +77,7 @@ def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> li
                 return [g for g in found if g is not None], _refuse
 
             found = iter(differentiable_no_more(*arguments, *cotangents))
-            # Masks and draws have no cotangents.
+            # Boolean masks have no cotangents.
             return [next(found) if tensor.dtype.is_floating else None for tensor in arguments]
 
         return [
@@ -88,7 +89,7 @@ def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> li
 
 @functools.cache
 def xla_is_there() -> bool:
-    """Tell whether TensorFlow has a compiler for this machine; not all of its packages do."""
+    """Return whether this TensorFlow build includes an XLA compiler for this machine."""
     with tf.init_scope():
         try:
             tf.function(lambda x: x + x, jit_compile=True)(1.0)
@@ -98,7 +99,7 @@ def xla_is_there() -> bool:
 
 
 def traces() -> int:
-    """Return how often a loop was traced in this process: each time, XLA compiles it anew."""
+    """Return the number of traces, and so of XLA compilations, in this process."""
     return sum(f.experimental_get_tracing_count() for f in _made)
 
 
@@ -120,7 +121,7 @@ def _backward(
     kept: list[Any],
     cotangents: tuple[Tensor, ...],
 ) -> list[Tensor | None]:
-    """Return the cotangents of weights, then of the sequence; None for what has none."""
+    """Return the cotangents of the weights, then of the sequence; None for missing ones."""
     sizes = [tf.shape(_inputs(shard))[0] for shard in shards]
     split = [tf.split(cotangent, sizes, num=len(sizes)) for cotangent in cotangents]
     found = [
@@ -146,7 +147,7 @@ def _refuse(*_: Tensor) -> None:
 
 
 def _constant(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    # Or TensorFlow would look for the gradient of the loop itself, where it records.
+    # Otherwise an active tape would also differentiate the loop itself.
     return tuple(tf.stop_gradient(tensor) for tensor in tensors)
 
 
@@ -159,11 +160,11 @@ def _inputs(sequence: Any) -> Tensor:
 
 
 def _split(sequence: Any, carried: int) -> list[Any]:
-    """Split the samples into equal parts for the cores, or more where they carry much."""
+    """Split the batch into equal shards for the cores, and into more if `carried` is large."""
     inputs = _inputs(sequence)
     batch = inputs.shape[0]
     if batch is None:
-        # Decided when it runs. What can't be split goes into the first part; the rest is empty.
+        # Decided at run time. An indivisible batch is the first shard; the others are empty.
         count = _cores()
         batch = tf.shape(inputs)[0]
         part = tf.where(
@@ -180,18 +181,18 @@ def _split(sequence: Any, carried: int) -> list[Any]:
 
 
 def _count(batch: int, carried: int) -> int:
-    """Return how many shards there are of `batch` samples that carry so many bytes each."""
+    """Return the number of shards for `batch` samples with `carried` bytes each."""
     much = batch * carried > _MOST_CARRIED
     smallest = _SMALLEST_CARRYING_SHARD if much else _SMALLEST_SHARD
     most = min(_cores(), batch // smallest)
     count = next((n for n in range(most, 1, -1) if batch % n == 0), 1)
-    # A multiple keeps all cores as busy.
+    # A multiple of the count keeps all cores equally busy.
     counts = [n for n in range(count, batch // smallest + 1, count) if batch % n == 0] or [1]
     return next((n for n in counts if batch // n * carried <= _MOST_CARRIED), counts[-1])
 
 
 def _cores() -> int:
     asked = tf.config.threading.get_intra_op_parallelism_threads()
-    # Those that the process may use, on systems that tell.
+    # CPU affinity of the process, where the system reports it.
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
     return asked or len(usable) or os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The operations of the kernels on TensorFlow, compiled by XLA."""
+"""Operations of the fused kernels on TensorFlow, compiled by XLA."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-# TensorFlow's public ops update a slice only along the first axis. These are what its converter
-# from JAX is built on.
+# TensorFlow's public ops update a slice only along the first axis. These are the ops behind the
+# conversion from JAX, `jax2tf`.
 from tensorflow.compiler.tf2xla.python import xla
 
 Tensor = Any
@@ -66,12 +66,12 @@ def vjp(function: Callable[..., Any], arguments: Any, cotangents: Any) -> tuple[
     """Return `function(*arguments)` and the cotangents of the arguments, in their structure."""
     result = function(*arguments)
     flat = tf.nest.flatten(arguments)
-    # No tape: under forward-mode differentiation it would be recorded in turn.
+    # Not `tf.GradientTape`: forward-mode differentiation would record it.
     found = tf.gradients(
         tf.nest.flatten(result),
         flat,
         tf.nest.flatten(cotangents),
-        # Not every result depends on every argument.
+        # A result may be independent of an argument.
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
     return result, tf.nest.pack_sequence_as(arguments, found)
