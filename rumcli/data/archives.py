@@ -1,7 +1,7 @@
-"""Files inside a folder, a zip or a tar, one after the other; never extracted, only read.
+"""Iteration over the files of a directory, zip or tar archive, without extraction.
 
-Nothing that an archive says is used as a path: names serve to recognize files. Links and devices in
-it do not count.
+Member names are never used as paths: they only serve to recognize files. Links and device files
+are skipped.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from typing import IO, Any, cast
 
 from rumcli.errors import ConfigError
 
-_LEVELS = 4  # of folders below the one that was given
+_LEVELS = 4  # subdirectory levels below the given directory
 _LARGEST_UNPACKED = 2**29
-_LARGEST_HEADER = 2**20  # of a file in a tar: its name, and what else is said of it
-_MOST_FILES = 100_000  # in an archive; that of bAbI has four hundred
+_LARGEST_HEADER = 2**20  # bytes of a tar member's extended header
+_MOST_FILES = 100_000  # per archive; the bAbI archive has four hundred
 _COMPRESSIONS: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -33,7 +33,7 @@ _COMPRESSIONS: dict[bytes, Callable[[Path], Any]] = {
     b"": lambda path: path.open("rb"),
 }
 _ENCRYPTED = 1
-# What the readers raise for files that are cut off, damaged or made to confuse.
+# Raised by the standard readers for truncated, damaged or malicious files.
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -43,7 +43,7 @@ _DAMAGE = (
     ValueError,
     NotImplementedError,
     OSError,
-    RuntimeError,  # of zipfile: a password is needed, or it contradicts itself
+    RuntimeError,  # zipfile: password required, or inconsistent metadata
     OverflowError,
     struct.error,
     LookupError,
@@ -52,13 +52,14 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A regular file.
+    """A regular file of a directory or an archive.
 
     Args:
-        name: The last part of its path.
-        place: Where it is, for messages.
-        open: Opens it, before the next entry is asked for.
-        folder: The name of the folder that it is directly in; empty if the archive names none.
+        name: Base name of the file.
+        place: Location of the file, for messages.
+        open: Function that opens the file; only valid until the next entry is requested.
+        folder: Name of the directory that directly contains the file. Empty if the archive names
+            none.
     """
 
     name: str
@@ -67,10 +68,13 @@ class Entry:
     folder: str = ""
 
     def read(self, most: int) -> bytes:
-        """Return its first `most` bytes; of a `.gz` file, of what is packed in it.
+        """Return the first `most` bytes; for a `.gz` file, of its decompressed content.
+
+        Args:
+            most: Maximum number of bytes to return.
 
         Raises:
-            ConfigError: If it can't be read, or is damaged.
+            ConfigError: If the file is unreadable or damaged.
         """
         with _explained(self.place), self.open() as file:
             if not self.name.endswith(".gz"):
@@ -80,15 +84,19 @@ class Entry:
 
 
 def entries(path: Path, called: str | None = None) -> Generator[Entry, None, None]:
-    """Go through the regular files of a folder, four levels deep, or of an archive.
+    """Iterate over the regular files of a directory, four levels deep, or of an archive.
 
     Args:
-        path: A folder; or a file, .zip or .tar, the latter plain or packed by gzip, bzip2 or xz,
-            whatever its name.
-        called: What messages call it, if not by its path.
+        path: Directory or archive. An archive is a zip, or a tar that is plain or compressed with
+            gzip, bzip2 or xz; the file name does not matter.
+        called: Name to use in messages. Defaults to the path.
+
+    Yields:
+        An `Entry` for each file.
 
     Raises:
-        ConfigError: If it is neither, can't be read, is damaged, or a tar of more than 512 MiB.
+        ConfigError: If `path` is neither, is unreadable or damaged, or is a tar of more than
+            512 MiB.
     """
     called = called or str(path)
     with _explained(called):
@@ -103,7 +111,7 @@ def entries(path: Path, called: str | None = None) -> Generator[Entry, None, Non
 
 @contextlib.contextmanager
 def _explained(place: str) -> Iterator[None]:
-    """Turn what readers raise into one line for the user."""
+    """Convert exceptions of the readers into a one-line `ConfigError`."""
     try:
         yield
     except _DAMAGE as error:
@@ -115,7 +123,7 @@ def _explained(place: str) -> Iterator[None]:
 
 
 def _in_folder(folder: Path, levels: int) -> Iterator[Entry]:
-    inside = folder.resolve().name  # of ".", too
+    inside = folder.resolve().name  # a name also for "."
     for path in sorted(folder.iterdir()):
         if path.is_file():
             yield Entry(path.name, str(path), lambda path=path: path.open("rb"), inside)
@@ -132,7 +140,7 @@ def _in_archive(path: Path, called: str) -> Iterator[Entry]:
     unpack = next(open_ for start, open_ in _COMPRESSIONS.items() if magic.startswith(start))
     with contextlib.ExitStack() as stack:
         packed = stack.enter_context(unpack(path))
-        # As a stream: all that it unpacks to is counted, headers included, and nothing read twice.
+        # Read as a stream, so that every unpacked byte counts, headers included, exactly once.
         stream: Any = _Bounded(packed, called)
         try:
             archive = stack.enter_context(
@@ -151,9 +159,9 @@ def _in_zip(path: Path, called: str) -> Iterator[Entry]:
         members = archive.infolist()
         _check_count(len(members), called)
         for info in members:
-            folder, name = _last_parts(info.filename)  # the name of a folder is empty
+            folder, name = _last_parts(info.filename)  # name is empty for a directory
             kind = stat.S_IFMT(info.external_attr >> 16)
-            if not name or kind not in (0, stat.S_IFREG):  # 0: not made on POSIX
+            if not name or kind not in (0, stat.S_IFREG):  # 0: not created on POSIX
                 continue
             if info.flag_bits & _ENCRYPTED:
                 raise ConfigError(f"{called} is encrypted; unpack it, and give the folder")
@@ -164,7 +172,7 @@ def _in_zip(path: Path, called: str) -> Iterator[Entry]:
 def _in_tar(archive: tarfile.TarFile, called: str) -> Iterator[Entry]:
     count = 0
     while (member := archive.next()) is not None:
-        archive.members.clear()  # else they would all be kept
+        archive.members.clear()  # tarfile would otherwise accumulate all members
         count += 1
         _check_count(count, called)
         if member.isreg():
@@ -192,15 +200,15 @@ _LONG = (
 
 
 def _bounded_headers(called: str) -> type[tarfile.TarInfo]:
-    """Make the class of headers of a tar that are refused where they ask for too much."""
+    """Return a `TarInfo` class that rejects oversized headers and members."""
 
     class Header(tarfile.TarInfo):
-        # What tarfile has for subclasses to decide how a member is read.
+        # tarfile's documented hook for subclasses that customize how members are read.
         def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
             if self.type in _LONG and self.size > _LARGEST_HEADER:
                 raise tarfile.ReadError("a header is too long")
             found = super()._proc_member(archive)  # type: ignore[misc]
-            # tarfile would go there in small steps, also beyond the end of the file: for years.
+            # tarfile would seek there in small steps, even past the end of the file: for years.
             if archive.offset > _LARGEST_UNPACKED:
                 raise _too_much(called)
             return found
@@ -209,7 +217,7 @@ def _bounded_headers(called: str) -> type[tarfile.TarInfo]:
 
 
 class _Bounded:
-    """A file to read from that ends with an error if there is too much in it."""
+    """A readable file that raises an error once it exceeds the size limit."""
 
     def __init__(self, file: IO[bytes], called: str) -> None:
         self._file = file
@@ -232,6 +240,6 @@ def _too_much(called: str) -> ConfigError:
 
 
 def _last_parts(name: str) -> tuple[str, str]:
-    """Return the last two parts of a path: the folder, empty if there is none, and the file."""
+    """Return the parent directory's name, empty if there is none, and the base name of a path."""
     *folders, last = f"/{name}".replace("\\", "/").split("/")
     return folders[-1] if folders[-1] != "." else "", last

@@ -1,4 +1,4 @@
-"""One file from the web, of a size that is bounded."""
+"""Download of a single file over HTTP, with a size limit."""
 
 from __future__ import annotations
 
@@ -18,40 +18,43 @@ _CHUNK = 2**16
 
 
 class NotThereError(ConfigError):
-    """The server has nothing at that address."""
+    """The server has no file at this URL (HTTP 404 or 410)."""
 
 
 class _WebRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *arguments: Any) -> urllib.request.Request | None:
-        check_scheme(arguments[-1])  # of the new address; urllib would go on to ftp too
+        check_scheme(arguments[-1])  # the new URL; urllib also follows redirects to ftp
         return super().redirect_request(*arguments)
 
 
 def check_scheme(url: str) -> None:
-    """Make sure that an address is one of the web.
+    """Check that a URL uses http or https.
+
+    Args:
+        url: URL to check.
 
     Raises:
-        ConfigError: If it is another.
+        ConfigError: If it has another scheme, or none.
     """
     if url.partition("://")[0].lower() not in _SCHEMES:
         raise ConfigError(f"{url}: expected an address that begins with http:// or https://")
 
 
 def download(url: str, path: Path) -> None:
-    """Download a file, whole.
+    """Download a file.
 
     Args:
-        url: http or https; redirections are followed.
-        path: Where to put it.
+        url: http or https URL; redirects are followed.
+        path: File to write.
 
     Raises:
-        NotThereError: If the server says that there is none.
-        ConfigError: If it can't be had, is cut off, or has more than 200 MB.
+        NotThereError: If the server has no such file.
+        ConfigError: If the download fails, is truncated, or exceeds 200 MB.
     """
     check_scheme(url)
     opener = urllib.request.build_opener(_WebRedirects)
     try:
-        # The User-Agent of urllib is refused by some servers.
+        # Some servers reject urllib's default User-Agent.
         request = urllib.request.Request(url, headers={"User-Agent": "rumcli"})
         with opener.open(request, timeout=_SECONDS_OF_SILENCE) as response:
             _save(response, url, path)
@@ -74,9 +77,9 @@ def _save(response: http.client.HTTPResponse, url: str, path: Path) -> None:
                     f"{url} has more than {_LARGEST // 10**6} MB, too much to be what is expected"
                 )
             file.write(chunk)
-    if response.length:  # what the server said would still come; None if it did not say
+    if response.length:  # bytes missing according to Content-Length; None without that header
         raise ConfigError(f"can't download {url}: it ended {response.length:,} bytes too early")
 
 
 def _one_line(said: object) -> str:
-    return " ".join(str(said).split())[:200]  # much of it is the server's
+    return " ".join(str(said).split())[:200]  # most of the text comes from the server

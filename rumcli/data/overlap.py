@@ -1,4 +1,4 @@
-"""The fraction of a text that occurs in another one, by passages of fixed length."""
+"""Overlap of two texts, measured in passages of fixed length."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 
 PASSAGE = 64  # bytes; a power of two
 _CHUNK = 2**20
-# Odd, so that no bit is lost: one for each doubling of the length.
+# Odd, so that the multiplication loses no bit; one factor for each doubling of the length.
 _FACTORS = tuple(
     np.uint64(0x9E3779B97F4A7C15 + 2 * number) for number in range(PASSAGE.bit_length() - 1)
 )
 
 
 def overlap(text: np.ndarray, other: np.ndarray) -> float | None:
-    """Return the fraction of the consecutive passages of a text that occur in another text.
+    """Return the fraction of a text's consecutive passages that occur in another text.
 
     Passages are compared by a 64-bit hash.
 
     Args:
-        text: `[N]` uint8.
-        other: `[M]` uint8; a passage may occur at any offset.
+        text: Bytes of the text, `[N]` uint8.
+        other: Bytes of the other text, `[M]` uint8. A passage may occur at any offset.
 
     Returns:
         A fraction in [0, 1]; None if the text is shorter than a passage.
@@ -40,12 +40,12 @@ def overlap(text: np.ndarray, other: np.ndarray) -> float | None:
 
 
 def _hashes(text: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the hashes `[n]` of the passages at each offset, a multiple of passages at a time."""
+    """Yield the hashes `[n]` of the passages at every offset, in chunks of whole passages."""
     for start in range(0, len(text) - PASSAGE + 1, _CHUNK):
         part = text[start : start + _CHUNK + PASSAGE - 1].astype(np.uint64)
         length = 1
         for factor in _FACTORS:
-            # Unsigned integers of NumPy's arrays wrap around.
+            # Relies on the wraparound of NumPy's unsigned integer arrays.
             part = part[:-length] * factor + part[length:]
             part ^= part >> np.uint64(29)
             length *= 2

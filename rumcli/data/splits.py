@@ -1,7 +1,7 @@
-"""Splits that can't overlap, without remembering any example: a checksum decides.
+"""Disjoint splits by checksum, without storing any example.
 
-Every possible example belongs to one class, by a checksum of its symbols, and every split owns
-some of the classes. The last free symbol of an example is chosen so that its class fits.
+The checksum of its symbols assigns every possible example to a class, and each split owns some of
+the classes. The last free symbol of an example is chosen to give the class required.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from rumcli.data import counter_rng
 
 SPLITS = ("train", "validation", "test")
-# The words by which the name of a file states its split; messages recommend the first.
+# Words that identify the split in a file name; messages suggest the first one.
 WORDS = {
     "train": ("train",),
     "validation": ("valid", "validation", "val", "dev"),
@@ -20,7 +20,10 @@ WORDS = {
 
 
 def stream_of(split: str) -> int:
-    """Return the number of a split's stream of random numbers.
+    """Return the index of a split's random stream.
+
+    Args:
+        split: `"train"`, `"validation"` or `"test"`.
 
     Raises:
         ValueError: If there is no such split.
@@ -33,12 +36,12 @@ def stream_of(split: str) -> int:
 def complete(symbols: np.ndarray, spare: np.ndarray, base: int, split: str) -> np.ndarray:
     """Replace the last symbol of each row so that the row belongs to `split`.
 
-    Two classes of `base` are kept for validation and test, one each; training has the others, so
-    that no symbol's frequency differs between splits.
+    Validation and test own one of the `base` classes each, and training owns the others. Symbol
+    frequencies are therefore the same in all splits.
 
     Args:
         symbols: `[n, m]` integers in `[0, base)`, m ≥ 2.
-        spare: `[n]` random words, which choose among the classes of the split.
+        spare: `[n]` random words that select among the split's classes.
         base: Number of different symbols, at least 3.
         split: `"train"`, `"validation"` or `"test"`.
 
@@ -55,14 +58,14 @@ def complete(symbols: np.ndarray, spare: np.ndarray, base: int, split: str) -> n
 
 
 def split_of(symbols: np.ndarray, base: int) -> list[str]:
-    """Tell to which split each row `[n, m]` of symbols belongs."""
+    """Return the split of each row of symbols `[n, m]`: a list of n names."""
     classes = (symbols[:, -1] - _checksum(symbols[:, :-1], base)) % base
     owners = ("validation", "test", "train")
     return [owners[min(int(number), 2)] for number in classes]
 
 
 def _checksum(symbols: np.ndarray, base: int) -> np.ndarray:
-    # Positions count, so that two symbols that change places change the class. A checksum that a
-    # network might learn is one of all symbols: it would have solved the task already.
+    # Positions are weighted, so that swapping two symbols changes the class. The checksum depends
+    # on all symbols: a network that computes it has already solved the task.
     weights = np.arange(1, symbols.shape[1] + 1, dtype=np.int64)
     return (symbols * weights).sum(axis=1) % base

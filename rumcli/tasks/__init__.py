@@ -1,4 +1,4 @@
-"""One package per task: its data, its dataset as Keras takes it, its model and its metric.
+"""One package per task, with its data, Keras inputs, model and metric.
 
-`base` has the interface, by which alone the trainer knows tasks; `registry` makes one by name.
+`base` defines the interface on which the trainer depends; `registry` creates a task by name.
 """

@@ -1,6 +1,6 @@
-"""The interface of a task, by which alone the trainer knows it.
+"""Task interface: the trainer depends on this interface alone.
 
-No files and no printing; examples come from `rumcli.data`.
+Tasks neither read files nor print. Random numbers come from `rumcli.data`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import numpy as np
 from rumcli.config import RunConfig, Split
 from rumcli.tasks.baseline import Baseline
 
-# Inputs, which may be several arrays by name; targets; and in evaluation perhaps weights.
+# (inputs, targets), or (inputs, targets, sample_weight); inputs are an array or a dict of arrays.
 Batch = tuple[Any, ...]
 
 
 class Task(abc.ABC):
-    """A task of one run.
+    """A task, bound to the configuration of one run.
 
     Attributes:
-        config: The run's configuration.
-        metric: Name of the metric that a person understands, as in logs.
-        monitor: Name of the metric that chooses the best checkpoint: `"loss"` or `metric`.
-        sample_unit: What an evaluation counts: `"examples"`, or what else has a loss of its own.
-        baseline: Levels of the monitored metric.
+        config: Configuration of the run.
+        metric: Name of the human-readable metric, as in logs.
+        monitor: Name of the metric that selects the best checkpoint: `"loss"` or `metric`.
+        sample_unit: Unit that an evaluation counts, such as `"examples"`: each has its own loss.
+        baseline: Baseline and target of the monitored metric.
     """
 
     metric: ClassVar[str]
@@ -40,18 +40,21 @@ class Task(abc.ABC):
     @property
     @abc.abstractmethod
     def baseline(self) -> Baseline:
-        """The levels of `monitor` that mean "learned nothing" and "solved"."""
+        """Baseline of `monitor`: the chance-level value and the target value."""
 
     @abc.abstractmethod
     def model(self) -> keras.Model:
-        """Make the compiled model, with weights drawn anew."""
+        """Build the compiled model with freshly initialized weights."""
 
     @abc.abstractmethod
     def training_batch(self, step: int) -> Batch:
-        """Make the batch of a training step: a pure function of the configuration and the step.
+        """Return the batch of a training step: a pure function of configuration and step.
 
         Args:
-            step: Number of the step, from 0.
+            step: Index of the step, from 0.
+
+        Returns:
+            Inputs and targets.
         """
 
     @abc.abstractmethod
@@ -60,26 +63,34 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def evaluation_batch(self, split: Split, number: int) -> Batch:
-        """Make one batch of an evaluation split; all that is counted is in one batch exactly."""
+        """Return one batch of an evaluation split; each sample is in exactly one batch.
+
+        Args:
+            split: Evaluation split.
+            number: Index of the batch, from 0.
+
+        Returns:
+            Inputs and targets, optionally followed by sample weights.
+        """
 
     @abc.abstractmethod
     def num_samples(self, split: Split) -> int:
-        """Return how much of what is `counted` an evaluation split has."""
+        """Return the number of samples of an evaluation split, in units of `sample_unit`."""
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
-        """Write what a sample of a batch has at each of its time steps: `[T]`.
+        """Return a label for each time step of a sample: a list of T strings.
 
         Args:
-            inputs: The first part of a batch.
-            row: Number of the sample in it.
+            inputs: Inputs of a batch.
+            row: Index of the sample in the batch.
         """
         return [str(symbol) for symbol in inputs[row]]
 
     def for_inference(self, model: keras.Model) -> keras.Model:
-        """Return a model of the same weights as other programs take it: nothing for training.
+        """Return an inference model that shares the weights of `model`, without training parts.
 
         Args:
-            model: As `model` makes it.
+            model: Model as returned by `model()`.
         """
         inputs = {part.name: part for part in model.inputs}
         one = model.inputs[0] if len(inputs) == 1 else inputs
@@ -88,40 +99,46 @@ class Task(abc.ABC):
     def inference_inputs(
         self, model: keras.Model, inputs: Any, before: Mapping[str, np.ndarray] | None
     ) -> dict[str, np.ndarray]:
-        """Return, by name, what the model for inference takes where the run's takes `inputs`.
+        """Convert the inputs of the training model to those of the inference model.
 
         Args:
-            model: That for inference.
-            inputs: Of an evaluation batch.
-            before: What the model for inference returned for the batch before, by name; None at
-                the first.
+            model: Inference model, from `for_inference`.
+            inputs: Inputs of an evaluation batch.
+            before: Outputs of the inference model for the previous batch, by name; None for the
+                first batch.
+
+        Returns:
+            Arrays by input name.
         """
         return inputs if isinstance(inputs, dict) else {model.inputs[0].name: inputs}
 
     @property
     def steps_per_epoch(self) -> int | None:
-        """Training steps in which all data is seen once; None if it is not counted in passes."""
+        """Number of training steps per epoch; None if the task has no epochs."""
         return None
 
     @property
     def source(self) -> str | None:
-        """Where the data is from, if the user gave it."""
+        """Source of the data as given by the user; None for generated data."""
         return None
 
     @property
     def summary_fields(self) -> dict[str, Any]:
-        """What tells this task from others of its name, for summaries."""
+        """Fields that distinguish tasks of the same name, for summaries."""
         return {}
 
     def derive_metrics(self, measured: Mapping[str, float]) -> dict[str, float]:
-        """Add to what Keras measured what follows from it.
+        """Add derived metrics to the metrics measured by Keras.
 
         Args:
-            measured: Loss and metrics, those of a validation with `val_` before their names.
+            measured: Loss and metrics. Names of validation metrics begin with `val_`.
+
+        Returns:
+            Measured and derived metrics.
         """
         return dict(measured)
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether the monitored metric grows as the model learns."""
+        """Whether larger values of the monitored metric are better."""
         return self.baseline.target > self.baseline.value

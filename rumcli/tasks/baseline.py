@@ -1,4 +1,4 @@
-"""What a figure means: the level of a model that has learned nothing, and that of one that has."""
+"""Baseline of a metric: the scores of a chance-level model and of a perfect model."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Baseline:
-    """Two levels of a metric, and perhaps a third.
+    """Reference values of a metric.
 
     Args:
-        label: What the baseline is called, as in "memoryless".
-        value: The metric of a model that has learned nothing of what the task is about.
-        target: The metric of a model that does the task without a mistake.
-        published: What arXiv:1710.09537 reports for the same data, if it does.
+        label: Name of the baseline, such as "memoryless".
+        value: Score of a chance-level model.
+        target: Score of a perfect model.
+        published: Score that arXiv:1710.09537 reports for the same data. Defaults to None.
     """
 
     label: str
@@ -22,14 +22,19 @@ class Baseline:
     published: float | None = None
 
     def fraction(self, value: float) -> float | None:
-        """Return how far `value` is from the baseline (0) to solved (1); negative: worse.
+        """Return `value` on a scale from 0 (baseline) to 1 (target); negative below the baseline.
 
-        None if the baseline solves the task already, as where all answers are the same.
+        Args:
+            value: Value of the metric.
+
+        Returns:
+            (value − baseline) / (target − baseline). None if the baseline reaches the target, as
+            when all answers are the same.
         """
         if self.target == self.value:
             return None
         return (value - self.value) / (self.target - self.value)
 
     def is_beaten(self, value: float) -> bool:
-        """Tell whether `value` is on the solved side of the baseline."""
+        """Return whether `value` is better than the baseline."""
         return (self.fraction(value) or 0) > 0

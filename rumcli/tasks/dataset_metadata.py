@@ -1,4 +1,4 @@
-"""What a run remembers of its text or its stories, as JSON has it: the form that is expected."""
+"""JSON schema of the dataset metadata that a run stores."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class _TextSplits(_Form):
 
 
 class CharMetadata(_Form):
-    """Of a text: its classes, its entropy, and what its splits were."""
+    """Metadata of a text dataset: classes, unigram entropy, and a digest of each split."""
 
     symbols: list[int]
     has_unknown: bool
     source: str
-    unigram_entropy: Annotated[float, Field(gt=0.0, le=8.01)]  # of bytes, in bits, rounded
+    unigram_entropy: Annotated[float, Field(gt=0.0, le=8.01)]  # bits per byte; 8 with rounding
     splits: _TextSplits
 
 
@@ -57,7 +57,7 @@ class _StoriesSplits(_Form):
 
 
 class BabiMetadata(_Form):
-    """Of stories: their words and answers, sizes, and what their splits were."""
+    """Metadata of a bAbI dataset: vocabulary, answers, sizes, and a digest of each split."""
 
     words: Annotated[list[_Word], Field(min_length=1, max_length=vocabulary.MOST)]
     answers: Annotated[list[_Word], Field(min_length=1, max_length=vocabulary.MOST)]

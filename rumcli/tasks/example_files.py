@@ -1,6 +1,7 @@
-"""Examples in files that other programs read, made and written chunk by chunk.
+"""Export of generated examples to files, in chunks.
 
-npz: two arrays. jsonl: one object a line. txt: one example a line, inputs, a tab, targets.
+Formats: npz has two arrays; jsonl has one object per line; txt has one example per line, with a
+tab between inputs and targets.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _CHUNK = 1024
 
 @dataclass(frozen=True)
 class Examples:
-    """The first `count` examples of a split of a task; see the task's own module for the shapes."""
+    """The first `count` examples of a split; the task's `data` module documents the shapes."""
 
     task: str
     seed: int
@@ -31,7 +32,7 @@ class Examples:
     delay: int
 
     def chunks(self) -> Iterator[dict[str, np.ndarray]]:
-        """Make the examples in portions of constant size."""
+        """Yield the examples as arrays by name, in chunks of constant size."""
         for start in range(0, self.count, _CHUNK):
             size = min(_CHUNK, self.count - start)
             make = copying_data.examples if self.task == "copying" else recall_data.examples
@@ -42,9 +43,9 @@ def write(examples: Examples, name: str, file: IO[bytes]) -> None:
     """Write examples to an open file.
 
     Args:
-        examples: What to write.
-        name: One of `FORMATS`.
-        file: A binary file; for npz one that can seek.
+        examples: Examples to write.
+        name: Format, one of `FORMATS`.
+        file: Binary file object; seekable for npz.
     """
     if name == "npz":
         _write_npz(examples, file)
@@ -58,7 +59,7 @@ def write(examples: Examples, name: str, file: IO[bytes]) -> None:
 def _write_npz(examples: Examples, file: IO[bytes]) -> None:
     names = list(next(examples.chunks()))
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in names:  # an entry at a time: the examples are made again for each
+        for name in names:  # entries are sequential, so each one regenerates the examples
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 for number, chunk in enumerate(examples.chunks()):
                     array = np.ascontiguousarray(chunk[name])

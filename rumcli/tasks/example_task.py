@@ -1,4 +1,4 @@
-"""Tasks whose data are examples of their own each, and how examples become batches."""
+"""Tasks with independent examples, and the batching of these examples."""
 
 from __future__ import annotations
 
@@ -14,21 +14,27 @@ Examples = tuple[np.ndarray, np.ndarray]
 
 
 class ExampleTask(Task):
-    """A task of numbered examples."""
+    """A task with independent, numbered examples."""
 
     @abc.abstractmethod
     def examples(self, split: Split, start: int, count: int) -> Examples:
-        """Make inputs and targets of consecutive examples of a split."""
+        """Return inputs and targets of consecutive examples of a split.
+
+        Args:
+            split: Split of the examples.
+            start: Index of the first example.
+            count: Number of examples.
+        """
 
     @abc.abstractmethod
     def examples_in(self, split: Split) -> int | None:
-        """Return how many examples a split has; None: as many as are asked for."""
+        """Return the number of examples of a split; None if unlimited."""
 
     def training_batch(self, step: int) -> Examples:
-        """Make the batch of a training step: a pure function of seed and step.
+        """Return the batch of a training step: a pure function of seed and step.
 
         Args:
-            step: Number of the step, from 0.
+            step: Index of the step, from 0.
         """
         size = self.config.train.batch_size
         total = self.examples_in(Split.TRAIN)
@@ -41,7 +47,7 @@ class ExampleTask(Task):
         return math.ceil(self.num_samples(split) / self._evaluation_size(split))
 
     def evaluation_batch(self, split: Split, number: int) -> Examples:
-        """Make one batch of an evaluation split; every example is in one batch exactly."""
+        """Return one batch of an evaluation split; each example is in exactly one batch."""
         size = self._evaluation_size(split)
         start = number * size
         return self.examples(split, start, min(size, self.num_samples(split) - start))
@@ -51,16 +57,16 @@ class ExampleTask(Task):
         return self.examples_in(split) or 0
 
     def _evaluation_size(self, split: Split) -> int:
-        """Return the size of a split's batches, all the same if that does not make them small.
+        """Return the batch size for evaluation: a divisor of the split's size where possible.
 
-        A last batch of another size would be a program of its own to compile.
+        A last batch of another size would compile a second program.
         """
         most, total = self.config.train.batch_size, self.num_samples(split)
         even = [size for size in range(most, most // 2, -1) if total % size == 0]
         return next((size for size in even if size % 2 == 0), even[0] if even else most)
 
     def _wrapped(self, start: int, size: int, total: int) -> Examples:
-        """Make a batch that goes on at the first example after the last."""
+        """Return a batch that wraps around from the last example to the first."""
         parts = []
         while size > 0:
             count = min(size, total - start)

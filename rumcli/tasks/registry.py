@@ -1,4 +1,4 @@
-"""The tasks by name."""
+"""Task registry."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ _KINDS: dict[str, type[TaskDataset]] = {"ptb": CharDataset, "babi": BabiDataset}
 
 
 def make(config: RunConfig, dataset: TaskDataset | None = None) -> Task:
-    """Make the task that `config.task.name` names.
+    """Create the task named `config.task.name`.
 
     Args:
-        config: The run's configuration.
-        dataset: What the task is about, if it does not make that itself: a text or stories.
+        config: Configuration of the run.
+        dataset: Dataset of a task that does not generate its own: text or stories.
+
+    Returns:
+        The task.
 
     Raises:
-        ValueError: If it is of another kind than the task needs.
-        ConfigError: If the task is code of the user's, and that is not trusted, or fails.
+        ValueError: If the dataset does not have the type that the task requires.
+        ConfigError: If a custom task is not trusted, or its factory fails.
     """
     if not isinstance(dataset, _KINDS.get(config.task.name, type(None))):
         raise ValueError(f"task {config.task.name!r}, and dataset {dataset!r}")

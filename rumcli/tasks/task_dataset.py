@@ -1,4 +1,4 @@
-"""What a task may be about that it does not make itself."""
+"""Type of the datasets of tasks that do not generate their own data."""
 
 from rumcli.tasks.babi.dataset import BabiDataset
 from rumcli.tasks.char_lm.dataset import CharDataset

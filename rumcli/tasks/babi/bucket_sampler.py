@@ -1,6 +1,6 @@
-"""The order in which examples of different lengths are learned: like beside like.
+"""Sampling of example batches of similar length.
 
-A batch costs what its longest example costs.
+The cost of a batch is that of its longest example.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from functools import lru_cache
 import numpy as np
 from numpy.random import Generator, Philox
 
-_STREAM = 2**32  # of the random numbers, apart from those that examples are made of
+_STREAM = 2**32  # first random stream of the shuffling, disjoint from those of the examples
 
 
 class BucketSampler:
-    """Batches of example numbers: all examples in random order, again and again.
+    """Batches of example indices that cover the dataset epoch by epoch.
 
-    Within a pass examples are sorted by length, and the batches then shuffled. What does not fill a
-    batch, other examples each time, is left out.
+    Each epoch sorts the examples by length and shuffles the batches. A random remainder that does
+    not fill a batch is dropped, a different one in each epoch.
 
     Args:
-        lengths: `[N]`, of each example.
-        batch_size: B; if there are fewer examples, they are taken several times.
-        seed: Of the order.
+        lengths: Length of each example, `[N]`.
+        batch_size: Batch size B. If N < B, examples are repeated.
+        seed: Seed of the order.
     """
 
     def __init__(self, lengths: np.ndarray, batch_size: int, seed: int) -> None:
@@ -35,11 +35,11 @@ class BucketSampler:
 
     @property
     def batches(self) -> int:
-        """The number of batches of a pass."""
+        """Number of batches per epoch."""
         return len(self._numbers) // self._batch_size
 
     def batch(self, step: int) -> np.ndarray:
-        """Return the numbers `[B]` of the examples of a training step, from 0."""
+        """Return the example indices `[B]` of a training step, from 0."""
         return self._order(step // self.batches)[step % self.batches]
 
     def _make_order(self, number: int) -> np.ndarray:

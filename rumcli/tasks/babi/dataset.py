@@ -1,7 +1,7 @@
-"""What a run of bAbI is about: questions of the three splits, their words, what must be remembered.
+"""bAbI dataset of a run: the questions of three splits, and the metadata stored with the run.
 
-No Keras: what is wrong with the data is told before Keras is there. Where it comes from, and where
-a run keeps what must be remembered, is in `rumcli.training`.
+Independent of Keras, so that data errors are reported before the slow import. `rumcli.training`
+locates the stories and stores the metadata in the run directory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rumcli.tasks.dataset_metadata import BabiMetadata
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """The stories of some splits, and where they are from."""
+    """Stories by split, with their source."""
 
     source: str
     stories: Mapping[str, Sequence[Story]]
@@ -33,30 +33,30 @@ class Collection:
 
 @dataclass(frozen=True)
 class StoriesContent:
-    """What a split was: its number of questions, and the SHA-256 of its text."""
+    """Fingerprint of a split: its number of questions and the SHA-256 of its text."""
 
     questions: int
     sha256: str
 
     @classmethod
     def of(cls, stories: Sequence[Story]) -> StoriesContent:
-        """Describe a split."""
-        text = to_text(stories, 1)  # in the same form, whatever the subtask
+        """Compute the fingerprint of a split."""
+        text = to_text(stories, 1)  # one text format for all subtasks
         count = sum(story.questions for story in stories)
         return cls(count, hashlib.sha256(text.encode()).hexdigest())
 
 
 @dataclass(frozen=True, eq=False)
 class BabiDataset:
-    """The questions of a run.
+    """The questions of a run, with their vocabulary.
 
     Args:
-        source: Where they are from, for people.
-        words: All words and answers of all splits.
-        sizes: The longest of all splits.
-        majority: Share of the most frequent answer in training, in [0, 1].
-        contents: What each split was.
-        questions: Those of the splits that are at hand.
+        source: Human-readable source of the stories.
+        words: Words and answers of all splits.
+        sizes: Maximum sizes over all splits.
+        majority: Fraction of training questions with the most frequent answer, in [0, 1].
+        contents: Fingerprint of each split.
+        questions: Questions of the loaded splits.
     """
 
     source: str
@@ -68,7 +68,7 @@ class BabiDataset:
 
     @classmethod
     def of(cls, collection: Collection) -> BabiDataset:
-        """Make the data of a new run of a collection that has all splits."""
+        """Create the dataset of a new run from a collection with all splits."""
         stories = collection.stories
         questions = {split: list(question_examples(stories[split])) for split in SPLITS}
         everything = [asked for split in SPLITS for asked in questions[split]]
@@ -83,18 +83,22 @@ class BabiDataset:
         )
 
     def changed(self, collection: Collection, splits: Iterable[str]) -> list[str]:
-        """Return those of the splits that are not what they were."""
+        """Return the splits whose content differs from that recorded by the run."""
         found = {split: StoriesContent.of(collection.stories[split]) for split in splits}
         return [split for split, content in found.items() if content != self.contents[split]]
 
     def reading(self, collection: Collection, splits: Iterable[str]) -> BabiDataset:
-        """Return the data with questions of a collection, in the words of this one.
+        """Return a copy with the questions of a collection, in the vocabulary of this dataset.
 
-        Stories may be longer than those of the run: no weight belongs to a place in a story.
+        Stories may be longer than those of the run: no weight depends on the position in a story.
+
+        Args:
+            collection: Stories to load.
+            splits: Splits to load.
 
         Raises:
-            ConfigError: If there is a word or an answer that the run does not know, or a sentence
-                that is longer than all of the run.
+            ConfigError: If a word or an answer is not in the vocabulary, or a sentence is longer
+                than the longest of the run.
         """
         stories, source = collection.stories, collection.source
         questions = {split: list(question_examples(stories[split])) for split in splits}
@@ -118,7 +122,7 @@ class BabiDataset:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return all but the questions, of JSON's own types."""
+        """Return everything but the questions as JSON types, for `from_json`."""
         return {
             "words": list(self.words.words),
             "answers": list(self.words.answers),
@@ -130,10 +134,13 @@ class BabiDataset:
 
     @classmethod
     def from_json(cls, content: Any) -> BabiDataset:
-        """Make the data, without questions, of what `to_json` gave.
+        """Create a dataset without questions from the output of `to_json`.
+
+        Args:
+            content: Parsed JSON.
 
         Raises:
-            ConfigError: If it is something else.
+            ConfigError: If the content is invalid.
         """
         try:
             found = BabiMetadata.model_validate(content)

@@ -1,6 +1,6 @@
-"""Where the files of a subtask of bAbI are: in the official archive, a folder of it, or by itself.
+"""Discovery of the bAbI files of a subtask: in the official archive, a directory, or a single file.
 
-Archives are read, never extracted. What is in a file is in `parser`.
+Archives are read, never extracted. `parser` parses the content.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _PREFERRED = ("en-10k", "en")
 _SPLITS = {word: split for split, words in WORDS.items() for word in words}
 _NAME = re.compile(rf"qa([1-9][0-9]?)(?:_.+)?_({'|'.join(_SPLITS)})\.txt(?:\.gz)?")
 REQUIRED = ("train", "test")
-_LARGEST = 2**26  # bytes of a file; the largest published one has less than a tenth of that
+_LARGEST = 2**26  # bytes per file; more than ten times the largest published file
 
 
 @dataclass(frozen=True)
 class SubtaskFiles:
-    """What was read of one subtask.
+    """The files and stories of one subtask.
 
     Args:
-        language: The name of the folder that the files are in, such as `en-10k`; empty if it is
-            not known.
-        places: Where each split's file is, for messages.
-        stories: Of each split: `"train"`, `"test"` and, where there is such a file,
-            `"validation"`; of a single file, its own split only.
+        language: Name of the directory that contains the files, such as `en-10k`. Empty if
+            unknown.
+        places: Location of each split's file, for messages.
+        stories: Stories by split: `"train"`, `"test"` and, if there is such a file,
+            `"validation"`. A single file has only its own split.
     """
 
     language: str
@@ -48,22 +48,25 @@ def read(
 ) -> SubtaskFiles:
     """Read the stories of a subtask.
 
-    Files are known by their names, as in `qa5_three-arg-relations_train.txt`, or shorter ones, as
-    in `qa5_train.txt`, which end in one of `splits.WORDS`. They may be packed as `.gz`.
+    Files are recognized by name, as in `qa5_three-arg-relations_train.txt`, or shorter, as in
+    `qa5_train.txt`. The last word, one of `splits.WORDS`, identifies the split. Files may be
+    gzip-compressed (`.gz`).
 
     Args:
-        path: The official archive or another one, as `archives.entries` takes them; a folder with
-            the files of one language, or with such folders at most four levels below; or one file,
-            `.txt` or `.txt.gz`.
-        subtask: 1 to 20.
-        language: Name of the folder to take, if there are several. By default `en-10k`, else `en`,
-            else the only one. Not for a single file.
-        required: The splits that must be there.
+        path: Archive, as for `archives.entries`; a directory with the files of one language, or
+            with one such directory per language at most four levels below; or a single `.txt` or
+            `.txt.gz` file.
+        subtask: Number of the subtask, 1 to 20.
+        language: Name of the directory to read if there are several. Defaults to `en-10k`, then
+            `en`, then the only one. Not allowed for a single file.
+        required: Splits that must be present.
+
+    Returns:
+        The files of the subtask and their stories.
 
     Raises:
-        ConfigError: If a required file, by default that of training or test, is missing; if there
-            are two of one split; if it isn't clear which language is meant; if something can't be
-            read, or breaks the format.
+        ConfigError: If a required split is missing, a split has two files, the language is
+            ambiguous, or a file is unreadable or violates the format.
     """
     if path.name.endswith((".txt", ".txt.gz")) and path.is_file():
         return _read_file(path, subtask, language)
@@ -78,14 +81,17 @@ def read(
 
 
 def subtasks_in(path: Path) -> list[int]:
-    """Return the numbers of the subtasks of which there are files, whatever their languages.
+    """Return the numbers of the subtasks that have files, in any language.
 
     Args:
-        path: As for `read`. A file that is neither an archive nor named as a file of bAbI, and a
-            path at which nothing is, have no subtasks.
+        path: Path, as for `read`. The result is empty if the path does not exist, or is a file
+            that is neither an archive nor named like a bAbI file.
+
+    Returns:
+        The numbers in ascending order.
 
     Raises:
-        ConfigError: If a folder or an archive can't be read.
+        ConfigError: If a directory or an archive is unreadable.
     """
     if path.is_file() and not (tarfile.is_tarfile(path) or zipfile.is_zipfile(path)):
         names = [path.name]
@@ -100,7 +106,7 @@ def subtasks_in(path: Path) -> list[int]:
 
 @dataclass
 class _Found:
-    """The files of one language: all places of each split, and the content of the first."""
+    """The files of one language: all locations of each split, and the content of the first."""
 
     places: dict[str, list[str]] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -122,7 +128,7 @@ def _read_file(path: Path, subtask: int, language: str | None) -> SubtaskFiles:
 
 
 def _find(path: Path, subtask: int, language: str | None) -> dict[str, _Found]:
-    """Find the subtask's files by language; only the best language's contents are kept."""
+    """Find the subtask's files by language; only the preferred language's contents are retained."""
     found: dict[str, _Found] = {}
     best = None
     with contextlib.closing(archives.entries(path)) as entries:

@@ -1,6 +1,6 @@
-"""The text of one file of bAbI, in the official format, checked line by line and read as stories.
+"""Parser of the official bAbI text format, with line-by-line validation.
 
-Which file that is, and where it is, is in `official_files`.
+`official_files` locates the files.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from collections.abc import Sequence
 from rumcli.errors import ConfigError
 from rumcli.tasks.babi.story import Line, Question, Statement, Story
 
-_LONGEST = 1000  # bytes of a line; the published ones have at most 69
+_LONGEST = 1000  # bytes per line; at most 69 in the published files
 _MOST_LINES = 2**21
-_MOST_READ = 2 * 10**7  # statements before a question, over all questions; published: under 10^6
-_SHOWN = 40  # characters of a wrong text in a message
+_MOST_READ = 2 * 10**7  # statements before a question, summed over questions; published: < 10^6
+_SHOWN = 40  # characters of invalid text quoted in a message
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
-_FIELDS = 3  # of a question's line: question, answer, supporting facts
+_FIELDS = 3  # tab-separated fields of a question: text, answer, supporting facts
 _QUESTION = "expected: question, TAB, answer, TAB, numbers of supporting facts"
 
 
 class _WrongLineError(Exception):
-    """What is wrong with a line; which line it is comes from whoever knows."""
+    """A line that violates the format; the caller adds its number."""
 
 
 def parse(content: bytes, place: str) -> list[Story]:
-    r"""Read the stories of a file.
+    r"""Parse the stories of a file.
 
-    The file may begin with a byte-order mark. Lines may end in `\r\n`, the last one in nothing;
-    blanks may stand at the end of a line and before and after a tab, and blank lines between
-    stories. Everything else is as in the official files, in whatever language.
+    Deviations from the official format that are accepted, in any language: a byte-order mark,
+    `\r\n` line endings, no newline at the end of the file, spaces at the end of a line and around
+    tabs, and blank lines between stories.
 
     Args:
-        content: The whole file, in UTF-8.
-        place: What messages call it.
+        content: Content of the file, in UTF-8.
+        place: Location of the file, for messages.
 
     Returns:
-        At least one story; each has a question.
+        At least one story, each with at least one question.
 
     Raises:
-        ConfigError: If it breaks the format, with the number of the line.
+        ConfigError: If a line violates the format; the message has the line number.
     """
     stories: list[list[Line]] = []
     starts: list[int] = []
@@ -62,7 +62,7 @@ def parse(content: bytes, place: str) -> list[Story]:
             if earlier and blank == number - 1:
                 raise _WrongLineError("a blank line is before it; expected those between stories")
             line = _line(text, earlier)
-            # Each question goes with its own list of all that is before it.
+            # Each question keeps its own list of all statements before it: quadratic memory.
             read += len(earlier) if isinstance(line, Question) else 0
             if number > _MOST_LINES or read > _MOST_READ:
                 raise _WrongLineError("too much to keep; expected shorter stories, or fewer")
@@ -78,7 +78,7 @@ def parse(content: bytes, place: str) -> list[Story]:
 
 
 def _numbered(raw: bytes) -> tuple[int, str]:
-    """Return the number that a line begins with, and the rest of it."""
+    """Split a line into its leading number and its text."""
     if len(raw) > _LONGEST:
         raise _WrongLineError(f"it has {len(raw):,} bytes; expected at most {_LONGEST:,}")
     try:
@@ -125,7 +125,7 @@ def _line(text: str, earlier: Sequence[Line]) -> Line:
 
 
 def _sentence(text: str) -> str:
-    # Hindi has a stop of its own, so that any mark will do; what was cut off has none.
+    # Any final punctuation is accepted, as Hindi has its own full stop; a truncated line has none.
     if len(text) < 2 or text[-1].isalnum() or text[-1].isspace():
         raise _WrongLineError(f"a sentence ends with a full stop, {_short(text)} does not")
     return text

@@ -1,4 +1,4 @@
-"""What a model of bAbI answers, question by question, and what it looks at while it does."""
+"""Predictions and attention weights of a bAbI model for each question."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from rumcli.tasks.babi.vocabulary import QuestionExample
 
 @dataclass(frozen=True)
 class Prediction:
-    """A question with its story and the model's answer.
+    """A question with the model's prediction.
 
     Attributes:
-        asked: The question.
-        answer: What the model answers.
-        probability: Of that answer.
-        attention: `[looks, S]` for the S statements of the story; None without attention.
+        asked: Question with its story and the correct answer.
+        answer: Predicted answer.
+        probability: Predicted probability of that answer.
+        attention: Attention weights `[hops, S]` over the S statements of the story; None without
+            attention.
     """
 
     asked: QuestionExample
@@ -32,14 +33,14 @@ class Prediction:
 
 
 def answer(task: Babi, model: keras.Model, split: Split) -> list[Prediction]:
-    """Answer all questions of a split, in the order of the data."""
+    """Predict the answers to all questions of a split, in dataset order."""
     found: list[Prediction] = []
     questions = iter(task.stories.questions[split])
     answers = task.stories.words.answers
     predict = task.with_attention(model)
     for number in range(task.num_batches(split)):
         inputs, _ = task.evaluation_batch(split, number)
-        # One array, or the scores and the attention.
+        # The output is the logits, or the logits and the attention weights.
         scores, *looked = tree.flatten(predict.predict_on_batch(inputs))
         attention = looked[0] if looked else None
         for row, logits in enumerate(scores):
@@ -58,10 +59,11 @@ def answer(task: Babi, model: keras.Model, split: Split) -> list[Prediction]:
 
 
 def confusion(answered: list[Prediction]) -> list[dict[str, Any]]:
-    """Count the answers: for each right one that occurs, how often which one was given.
+    """Compute the confusion matrix of the answers, in sparse form.
 
     Returns:
-        The most frequent right answer first; of each, the most frequent given one first.
+        One row per correct answer, sorted by decreasing frequency. The predicted answers in a row
+        are sorted in the same way.
     """
     counts: dict[str, dict[str, int]] = {}
     for one in answered:
@@ -80,7 +82,7 @@ def confusion(answered: list[Prediction]) -> list[dict[str, Any]]:
 
 
 def examples(answered: list[Prediction], count: int) -> list[dict[str, Any]]:
-    """Describe some questions: wrong answers first, in the order of the data."""
+    """Describe up to `count` predictions: incorrect ones first, each group in dataset order."""
     wrong = [one for one in answered if one.answer != one.asked.answer]
     right = [one for one in answered if one.answer == one.asked.answer]
     return [_describe(one) for one in [*wrong, *right][:count]]

@@ -1,10 +1,12 @@
-"""A bAbI subtask: one answer to a question about a story.
+"""bAbI subtasks: one answer to a question about a story.
 
-Word level, as in arXiv:1710.09537, section 4.3: the words of story and question, one after the
-other. Sentence level: a vector for each sentence; recurrent layers that read the sentences in turn
-forwards and backwards with the question beside each, the first one as it was asked, every further
-one as the layer below has changed it by then; and a question that looks back at the last one's
-outputs and the sentences.
+Word level, as in arXiv:1710.09537, section 4.3: the input is the words of the story, followed by
+those of the question.
+
+Sentence level: each sentence is embedded as a vector. Recurrent layers, alternately forward and
+backward, read the sentences together with a question vector. The first layer receives the question
+itself, and each further layer a projection of the output below. The question then attends over
+the outputs of the last layer and the sentence vectors.
 """
 
 from __future__ import annotations
@@ -32,11 +34,11 @@ _ATTENTION = "attention"
 
 
 class Babi(Task):
-    """Loss: cross-entropy of the answer, in nats.
+    """A bAbI subtask. The loss is the cross-entropy of the answer, in nats.
 
     Args:
-        config: The run's configuration.
-        stories: The questions. Without them, there is a model but no data.
+        config: Configuration of the run.
+        stories: Dataset. Without questions, the task has a model but no batches.
     """
 
     metric = "accuracy"
@@ -57,12 +59,12 @@ class Babi(Task):
 
     @property
     def baseline(self) -> Baseline:
-        """The accuracy of the most frequent answer of training, and 1."""
+        """Accuracy of always predicting the most frequent training answer, with target 1."""
         return Baseline("majority", value=self.stories.majority, target=1.0)
 
     @property
     def summary_fields(self) -> dict[str, Any]:
-        """The subtask, by number and by name, and whether words or sentences are its steps."""
+        """Number and name of the subtask, and its input level: words or sentences."""
         number = cast(int, self._task.subtask)
         return {
             "subtask": number,
@@ -72,16 +74,16 @@ class Babi(Task):
 
     @property
     def source(self) -> str:
-        """Where the stories are from."""
+        """Source of the stories."""
         return self.stories.source
 
     @property
     def steps_per_epoch(self) -> int:
-        """The number of batches of all training questions."""
+        """Number of training batches per epoch."""
         return self._passes.batches
 
     def training_batch(self, step: int) -> Batch:
-        """Make the batch of a training step."""
+        """Return the batch of a training step."""
         return self._batch(Split.TRAIN, self._passes.batch(step))
 
     def num_batches(self, split: Split) -> int:
@@ -89,7 +91,7 @@ class Babi(Task):
         return -(-self.num_samples(split) // _EVALUATION_BATCH)
 
     def evaluation_batch(self, split: Split, number: int) -> Batch:
-        """Make one batch of an evaluation split, whose questions are in the order of the data."""
+        """Return one batch of an evaluation split; its questions are in dataset order."""
         start = number * _EVALUATION_BATCH
         numbers = np.arange(start, min(start + _EVALUATION_BATCH, self.num_samples(split)))
         return self._batch(split, numbers)
@@ -99,7 +101,7 @@ class Babi(Task):
         return len(self._answers[split])
 
     def model(self) -> keras.Model:
-        """Make the compiled model, to logits `[B, A]`, A the number of answers."""
+        """Build the compiled model, to logits `[B, A]`, A the number of answers."""
         inputs, value = (
             self._by_words() if self._task.input_level == "words" else self._by_sentences()
         )
@@ -113,7 +115,7 @@ class Babi(Task):
         return model
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
-        """Write the words, or the sentences; nothing for padding."""
+        """Return the words or the sentences; empty strings for padding."""
         words = ("", *self.stories.words.words)
         if self._task.input_level == "words":
             return [words[number] for number in inputs["words"][row]]
@@ -121,9 +123,10 @@ class Babi(Task):
         return [" ".join(words[number] for number in one if number) for one in sentences]
 
     def with_attention(self, model: keras.Model) -> keras.Model:
-        """Return a model of the same weights whose outputs are logits, and attention if it has any.
+        """Return a model that shares the weights of `model` and also outputs its attention.
 
-        The latter is `[B, looks, S]`, over the places of the sentences, the last ones at the end.
+        The outputs are the logits and, at the sentence level, the attention weights
+        `[B, hops, S]` over S padded sentences; the padding comes first.
         """
         outputs = [model.output]
         if self._task.input_level == "sentences":
@@ -171,7 +174,7 @@ class Babi(Task):
 
     @property
     def _word_count(self) -> int:
-        return len(self.stories.words.words) + 1  # with padding
+        return len(self.stories.words.words) + 1  # including padding
 
     def _arrays(self, split: str) -> dict[str, np.ndarray]:
         asked, words = self.stories.questions[split], self.stories.words
@@ -182,7 +185,7 @@ class Babi(Task):
         return {"sentences": sentences, "question": question}
 
     def _sizes(self, split: str) -> np.ndarray:
-        """Return the number of steps of each question."""
+        """Return the number of time steps of each question."""
         asked = self.stories.questions[split]
         if self._task.input_level == "words":
             return np.array([vectorize.word_count(one) for one in asked])

@@ -1,4 +1,4 @@
-"""The twenty subtasks by number, and the names of their files."""
+"""Names of the twenty subtasks and of their files."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def name_of(subtask: int) -> str:
 
 
 def file_name(subtask: int, split: str) -> str:
-    """Return the official name of a file, as in `qa5_three-arg-relations_train.txt`."""
+    """Return the official name of a subtask's file, as in `qa5_three-arg-relations_train.txt`."""
     word = "valid" if split == "validation" else split
     return f"qa{subtask}_{name_of(subtask)}_{word}.txt"

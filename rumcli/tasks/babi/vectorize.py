@@ -1,6 +1,6 @@
-"""Questions and the stories before them as arrays of word numbers, with 0 where nothing is.
+"""Vectorization of questions and their stories as arrays of word indices, padded with 0.
 
-Two forms: one row of words, and a table of sentences.
+There are two forms: a single row of words, and a table of sentences.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import numpy as np
 
 from rumcli.tasks.babi.vocabulary import PADDING, QuestionExample, WordVocabulary
 
-_DTYPE = np.int16  # of what is kept; `vocabulary.MOST` sees to it that there are not as many words
+_DTYPE = np.int16  # storage type; `vocabulary.MOST` limits the number of words accordingly
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """The longest that occurs.
+    """Maximum sizes in a dataset.
 
     Args:
-        words: Of a story and its question together.
-        sentences: Of a story, without questions.
-        sentence: Words of a sentence, or of a question.
+        words: Number of words in a story and its question together.
+        sentences: Number of statements in a story.
+        sentence: Number of words in a single statement or question.
     """
 
     words: int
@@ -31,7 +31,7 @@ class Sizes:
 
     @classmethod
     def of(cls, questions: Sequence[QuestionExample]) -> Sizes:
-        """Measure questions and the statements before them."""
+        """Compute the maximum sizes over questions and the statements before them."""
         return cls(
             words=max(word_count(asked) for asked in questions),
             sentences=max(len(asked.statements) for asked in questions),
@@ -39,21 +39,26 @@ class Sizes:
         )
 
     def or_larger(self, other: Sizes) -> Sizes:
-        """Return the larger of each."""
+        """Return the elementwise maximum of two sizes."""
         pairs = zip(astuple(self), astuple(other), strict=True)
         return Sizes(*map(max, pairs))
 
 
 def word_count(asked: QuestionExample) -> int:
-    """Return the number of words of a question and the statements before it."""
+    """Return the number of words in a question and the statements before it."""
     return sum(map(len, asked.statements)) + len(asked.question)
 
 
 def answers(questions: Sequence[QuestionExample], words: WordVocabulary, place: str) -> np.ndarray:
-    """Return the numbers `[N]` of the answers, int32.
+    """Return the class indices of the answers, `[N]` int32.
+
+    Args:
+        questions: N questions.
+        words: Vocabulary.
+        place: Source of the questions, for messages.
 
     Raises:
-        ConfigError: If there is one that `words` does not have.
+        ConfigError: If an answer is not in the vocabulary.
     """
     return np.array([words.answer_number(asked.answer, place) for asked in questions], np.int32)
 
@@ -61,19 +66,19 @@ def answers(questions: Sequence[QuestionExample], words: WordVocabulary, place: 
 def word_rows(
     questions: Sequence[QuestionExample], words: WordVocabulary, length: int, place: str
 ) -> np.ndarray:
-    """Put the words of a story, then those of the question, into a row, at its end.
+    """Vectorize each story and its question as one row of words, padded at the front.
 
     Args:
-        questions: N of them.
-        words: Their numbers.
-        length: L, at least that of the longest.
-        place: Where the questions are from, for messages.
+        questions: N questions.
+        words: Vocabulary.
+        length: Row length L, at least that of the longest question with its story.
+        place: Source of the questions, for messages.
 
     Returns:
-        `[N, L]` int16. Padding stands in front, so that the question is always at the end.
+        `[N, L]` int16. The question is always at the end of the row.
 
     Raises:
-        ConfigError: If there is a word that `words` does not have.
+        ConfigError: If a word is not in the vocabulary.
     """
     rows = np.full((len(questions), length), PADDING, _DTYPE)
     for row, asked in zip(rows, questions, strict=True):
@@ -85,20 +90,20 @@ def word_rows(
 def sentence_tables(
     questions: Sequence[QuestionExample], words: WordVocabulary, sizes: Sizes, place: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Put each statement of a story into a row of a table, and the question into one of its own.
+    """Vectorize each story as a table of sentences, and its question as a separate row.
 
     Args:
-        questions: N of them.
-        words: Their numbers.
-        sizes: S sentences of W words, at least the longest.
-        place: Where the questions are from, for messages.
+        questions: N questions.
+        words: Vocabulary.
+        sizes: Table size: S sentences of W words, at least the maximum sizes of the questions.
+        place: Source of the questions, for messages.
 
     Returns:
-        Statements `[N, S, W]`, with empty rows before the first, and questions `[N, W]`, int16
-        both; the padding of a sentence stands behind it.
+        Statements `[N, S, W]`, padded with empty rows at the front, and questions `[N, W]`. Both
+        are int16, and each sentence is padded at its end.
 
     Raises:
-        ConfigError: If there is a word that `words` does not have.
+        ConfigError: If a word is not in the vocabulary.
     """
     tables = np.full((len(questions), sizes.sentences, sizes.sentence), PADDING, _DTYPE)
     asked_for = np.full((len(questions), sizes.sentence), PADDING, _DTYPE)

@@ -1,4 +1,4 @@
-"""Sentences as words, and words as numbers."""
+"""Tokenization of sentences, and the vocabulary of a subtask."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from rumcli.errors import ConfigError
 from rumcli.tasks.babi.story import Question, Statement, Story
 
 PADDING = 0
-MOST = 2**15 - 1  # words: their numbers are kept in two bytes
+MOST = 2**15 - 1  # words; their indices are stored as int16
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 def tokenize(sentence: str) -> list[str]:
-    """Split a sentence into words and marks, in small letters.
+    """Split a sentence into lowercase words and punctuation marks.
 
-    Small, because questions write names that statements begin with in small letters too.
+    Lowercase, because questions may lowercase the names with which statements begin.
     """
     return _TOKEN.findall(sentence.lower())
 
 
 @dataclass(frozen=True)
 class QuestionExample:
-    """A question with the statements before it in its story, as tokens.
+    """A tokenized question with the statements before it in its story.
 
     Args:
-        statements: The statements, each a list of tokens, in order.
-        question: The tokens of the question.
-        answer: One class, whatever it consists of: `football,milk`.
-        story: Number of the story, from 0.
-        lines: Numbers, in the story, of the statements.
-        supporting: Numbers, in the story, of those that the answer follows from.
+        statements: Tokens of each statement, in order.
+        question: Tokens of the question.
+        answer: Answer, a single class even if it has several words, as in `football,milk`.
+        story: Index of the story, from 0.
+        lines: Line numbers of the statements in the story.
+        supporting: Line numbers of the supporting facts in the story.
     """
 
     statements: list[list[str]]
@@ -46,7 +46,7 @@ class QuestionExample:
 
 
 def question_examples(stories: Iterable[Story]) -> Iterator[QuestionExample]:
-    """Go through the questions of stories."""
+    """Iterate over the questions of stories."""
     for number, story in enumerate(stories):
         statements: list[list[str]] = []
         lines: list[int] = []
@@ -68,11 +68,11 @@ def _asked(
 
 @dataclass(frozen=True)
 class WordVocabulary:
-    """The words of a subtask, and its answers.
+    """The words and answers of a subtask.
 
     Args:
-        words: In alphabetical order. The first has the number 1: 0 is padding.
-        answers: In alphabetical order, the first with the number 0.
+        words: Words in alphabetical order; indices start at 1, as 0 is padding.
+        answers: Answers in alphabetical order; indices start at 0.
     """
 
     words: tuple[str, ...]
@@ -80,10 +80,13 @@ class WordVocabulary:
 
     @classmethod
     def of(cls, questions: Iterable[QuestionExample]) -> WordVocabulary:
-        """Collect what occurs in questions and the statements before them.
+        """Build the vocabulary of questions and the statements before them.
+
+        Args:
+            questions: Questions with their statements.
 
         Raises:
-            ConfigError: If there are more words than there are numbers for.
+            ConfigError: If there are more than `MOST` words.
         """
         words: set[str] = set()
         answers: set[str] = set()
@@ -97,10 +100,14 @@ class WordVocabulary:
         return cls(tuple(sorted(words)), tuple(sorted(answers)))
 
     def number(self, word: str, place: str) -> int:
-        """Return the number of a word, from 1.
+        """Return the index of a word, from 1.
+
+        Args:
+            word: Word to look up.
+            place: Source of the word, for the error message.
 
         Raises:
-            ConfigError: If there is no such word; it says `place`.
+            ConfigError: If the word is not in the vocabulary.
         """
         try:
             return self._numbers[word]
@@ -108,10 +115,14 @@ class WordVocabulary:
             raise ConfigError(f"{place}: the word '{word}' is not one that the run knows") from None
 
     def answer_number(self, answer: str, place: str) -> int:
-        """Return the number of an answer, from 0.
+        """Return the class index of an answer, from 0.
+
+        Args:
+            answer: Answer to look up.
+            place: Source of the answer, for the error message.
 
         Raises:
-            ConfigError: If there is no such answer; it says `place`.
+            ConfigError: If the answer is not in the vocabulary.
         """
         try:
             return self._answer_numbers[answer]

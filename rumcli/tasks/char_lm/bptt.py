@@ -1,7 +1,7 @@
-"""A text as parallel streams, cut into windows, for truncated back-propagation through time.
+"""Parallel streams and windows of a text, for truncated backpropagation through time.
 
-Training leaves out what fills no window; evaluation leaves out nothing. Random numbers are in
-`counter_rng`; there are none here.
+Training drops the remainder that fills no window; evaluation covers every character. Nothing here
+is random.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from rumcli.errors import ConfigError
 
 @dataclass(frozen=True, eq=False)
 class BPTTWindows:
-    """A text as S parallel streams, cut into windows of L steps.
+    """Windows of L steps over a text that is divided into S parallel streams.
 
-    Window n + 1 of a stream goes on where window n of it ended, so that a recurrent state can be
-    carried from one to the next. Each character's target is the one after it.
+    Window n + 1 of a stream continues where window n ends, so that the recurrent state can be
+    carried over. The target of each character is its successor.
 
     Args:
-        text: `[N]` classes, int32.
-        streams: S ≥ 1, the batch size.
-        length: L ≥ 1, time steps of a window.
+        text: Classes, `[N]` int32.
+        streams: Number of streams, S ≥ 1; the batch size.
+        length: Time steps per window, L ≥ 1.
     """
 
     text: np.ndarray
@@ -32,7 +32,7 @@ class BPTTWindows:
 
     @property
     def windows_per_epoch(self) -> int:
-        """The number of training windows in one pass over the text, at least 1.
+        """Number of training windows per epoch, at least 1.
 
         Raises:
             ConfigError: If the text does not fill one window of every stream.
@@ -48,12 +48,15 @@ class BPTTWindows:
         return windows
 
     def training_window(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Make a window of every stream: inputs and targets, `[S, L]` int32.
+        """Return one training window of every stream.
 
         Stream s begins at s · ⌊(N − 1)/S⌋.
 
         Args:
-            number: Of the window; after the last one comes the first again.
+            number: Index of the window; wraps around after the last one.
+
+        Returns:
+            Inputs and targets, `[S, L]` int32.
 
         Raises:
             ConfigError: If the text does not fill one window of every stream.
@@ -65,7 +68,7 @@ class BPTTWindows:
 
     @property
     def evaluation_windows(self) -> int:
-        """The number of windows in which every character but the first is scored.
+        """Number of windows needed to score every character but the first.
 
         Raises:
             ConfigError: If the text has fewer than two characters.
@@ -75,16 +78,16 @@ class BPTTWindows:
         return -(-self._evaluation_targets // self.length)
 
     def evaluation_window(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Make a window of every stream, in which no character is left out.
+        """Return one evaluation window of every stream; no character is dropped.
 
-        Stream s has the ⌈(N − 1)/S⌉ targets from s · ⌈(N − 1)/S⌉ on, the last streams fewer or
-        none. What lies behind a stream's end is class 0 with weight 0.
+        Stream s has ⌈(N − 1)/S⌉ targets, starting at s · ⌈(N − 1)/S⌉; the last streams may have
+        fewer or none. Positions past the end of a stream are class 0 with weight 0.
 
         Args:
-            number: Of the window, less than `evaluation_windows`.
+            number: Index of the window, in [0, `evaluation_windows`).
 
         Returns:
-            Inputs and targets, `[S, L]` int32, and weights, `[S, L]` float32, 1 or 0.
+            Inputs and targets, `[S, L]` int32, and weights, `[S, L]` float32, each 0 or 1.
 
         Raises:
             IndexError: If there is no such window.
@@ -103,10 +106,10 @@ class BPTTWindows:
 
     @property
     def _training_targets(self) -> int:
-        """Targets of each stream in training; those that are left over belong to none."""
+        """Number of training targets per stream; the remainder is dropped."""
         return (len(self.text) - 1) // self.streams
 
     @property
     def _evaluation_targets(self) -> int:
-        """Targets of each stream in evaluation, but for the last ones."""
+        """Number of evaluation targets per stream; the last streams may have fewer."""
         return -(-(len(self.text) - 1) // self.streams)

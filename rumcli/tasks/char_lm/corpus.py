@@ -1,6 +1,6 @@
-"""A text for character models: the bytes of its three splits, and the classes they become.
+"""Text corpus for character models: the bytes of three splits, and their vocabulary.
 
-Where the bytes come from on disk is in `text_files`; how they become batches in `bptt`.
+`text_files` reads the bytes from disk; `bptt` divides them into batches.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
 from rumcli.tasks.char_lm import text_files
 
-_SHORTEST = 2  # one byte to predict from, one to predict
-_PER_CENT = {"train": 90, "validation": 5}  # the rest is the test text
+_SHORTEST = 2  # one input byte and one target byte
+_PER_CENT = {"train": 90, "validation": 5}  # the remainder is the test split
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
-_CHUNK = 2**20  # NumPy makes 64-bit indices of what it looks up; this many at a time
+_CHUNK = 2**20  # bytes per lookup: NumPy converts each byte to a 64-bit index
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +28,10 @@ class Corpus:
     """The bytes of the three splits of a text.
 
     Args:
-        source: What the user gave, for messages.
-        train: `[N]` uint8, as are the others.
-        validation: Of its own length.
-        test: Of its own length.
+        source: Source as given by the user, for messages.
+        train: Training text, `[N]` uint8.
+        validation: Validation text, `[M]` uint8.
+        test: Test text, `[K]` uint8.
     """
 
     source: str
@@ -40,7 +40,10 @@ class Corpus:
     test: np.ndarray
 
     def split(self, name: str) -> np.ndarray:
-        """Return the bytes of `"train"`, `"validation"` or `"test"`.
+        """Return the bytes of a split.
+
+        Args:
+            name: `"train"`, `"validation"` or `"test"`.
 
         Raises:
             ValueError: If there is no such split.
@@ -50,19 +53,23 @@ class Corpus:
         return getattr(self, name)
 
     def digest(self, name: str) -> str:
-        """Return the SHA-256 of a split's bytes, in hexadecimal digits."""
+        """Return the SHA-256 of a split's bytes, in hexadecimal."""
         return hashlib.sha256(self.split(name)).hexdigest()
 
 
 def read(path: Path) -> Corpus:
-    """Read a text: a folder with a file for each split, or one file.
+    """Read a corpus from a directory with one file per split, or from a single file.
 
     Args:
-        path: A folder as `text_files.find_splits` describes it; or a file, of which the first 90 %
-            of the bytes are for training, the next 5 % for validation, the rest for the test.
+        path: Directory as described in `text_files.find_splits`, or a file. A single file is
+            split by bytes: 90 % training, 5 % validation, 5 % test.
+
+    Returns:
+        The corpus.
 
     Raises:
-        ConfigError: If there is none, it can't be read, or a split has fewer than two bytes.
+        ConfigError: If `path` does not exist or is unreadable, or a split has fewer than two
+            bytes.
     """
     try:
         if path.is_dir():
@@ -103,11 +110,11 @@ def _read_file(path: Path) -> Corpus:
 
 @dataclass(frozen=True)
 class CharVocabulary:
-    """The classes of a character model.
+    """Vocabulary of a character model.
 
     Args:
-        symbols: Values of bytes, ascending; a byte's class is its position here.
-        has_unknown: Whether there is one class more, the last, for all other bytes.
+        symbols: Byte values, ascending; the position of a byte is its class.
+        has_unknown: Whether one more class, the last, represents all other bytes.
     """
 
     symbols: tuple[int, ...]
@@ -115,20 +122,23 @@ class CharVocabulary:
 
     @property
     def size(self) -> int:
-        """The number of classes."""
+        """Number of classes."""
         return len(self.symbols) + self.has_unknown
 
     @classmethod
     def of(cls, text: np.ndarray, min_count: int | None) -> CharVocabulary:
-        """Make the vocabulary of a training text.
+        """Build the vocabulary of a training text.
 
         Args:
-            text: `[N]` uint8.
-            min_count: None: no unknown symbol. k ≥ 1: bytes that occur fewer than k times are
-                read as the unknown symbol; with k = 1 it does not occur in the training text.
+            text: Training text, `[N]` uint8.
+            min_count: Minimum frequency k ≥ 1 of a byte; rarer bytes map to the unknown symbol.
+                With k = 1, the training text has no unknown symbols. None: no unknown symbol.
+
+        Returns:
+            The vocabulary.
 
         Raises:
-            ConfigError: If no byte occurs that often.
+            ConfigError: If no byte occurs `min_count` times.
         """
         counts = counts_of(text, 256)
         symbols = np.flatnonzero(counts >= (min_count or 1))
@@ -140,14 +150,14 @@ class CharVocabulary:
         return cls(tuple(symbols.tolist()), min_count is not None)
 
     def encode(self, text: np.ndarray, source: str) -> np.ndarray:
-        """Return the classes of a text.
+        """Encode a text as classes.
 
         Args:
-            text: `[N]` uint8.
-            source: What the text is called in the message of an error.
+            text: Bytes, `[N]` uint8.
+            source: Name of the text, for error messages.
 
         Returns:
-            `[N]` int32.
+            Classes, `[N]` int32.
 
         Raises:
             ConfigError: If a byte has no class.
@@ -163,22 +173,25 @@ class CharVocabulary:
         return classes
 
     def decode(self, classes: Iterable[int]) -> bytes:
-        """Return the bytes of classes; the unknown symbol becomes U+FFFD, in UTF-8."""
+        """Decode classes to bytes; the unknown symbol becomes U+FFFD in UTF-8."""
         table = [bytes([symbol]) for symbol in self.symbols]
         if self.has_unknown:
             table.append(_REPLACEMENT)
         return b"".join(table[number] for number in classes)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` takes, of JSON's own types."""
+        """Return the vocabulary as JSON types, for `from_json`."""
         return {"symbols": list(self.symbols), "has_unknown": self.has_unknown}
 
     @classmethod
     def from_json(cls, content: Any) -> CharVocabulary:
-        """Make a vocabulary of what `to_json` gave.
+        """Create a vocabulary from the output of `to_json`.
+
+        Args:
+            content: Parsed JSON.
 
         Raises:
-            ConfigError: If it is something else.
+            ConfigError: If the content is invalid.
         """
         symbols = content.get("symbols") if isinstance(content, dict) else None
         if not (
@@ -197,23 +210,26 @@ class CharVocabulary:
 
 
 def unigram_entropy(classes: np.ndarray, size: int) -> float:
-    """Return the entropy of a text under its own frequencies, in bits per symbol.
+    """Return the unigram entropy of a text, in bits per symbol.
 
     Args:
-        classes: `[N]`, N ≥ 1, in 0 … size − 1.
+        classes: `[N]` integers in [0, `size`), N ≥ 1.
         size: Number of classes.
     """
     counts = counts_of(classes, size)
     shares = counts[counts > 0] / len(classes)
-    return float(np.abs(np.sum(shares * np.log2(shares))))  # abs: a single class gives 0, not -0
+    return float(np.abs(np.sum(shares * np.log2(shares))))  # abs: avoids -0.0 for a single class
 
 
 def counts_of(values: np.ndarray, size: int) -> np.ndarray:
-    """Return how often each class occurs: `[size]` int64.
+    """Count the occurrences of each class.
 
     Args:
-        values: `[N]` integers in 0 … size − 1.
+        values: `[N]` integers in [0, `size`).
         size: Number of classes.
+
+    Returns:
+        `[size]` int64.
     """
     counts = np.zeros(size, dtype=np.int64)
     for part in _parts(len(values)):

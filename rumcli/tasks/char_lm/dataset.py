@@ -1,7 +1,7 @@
-"""The text of a run: its splits as classes, and what must be remembered of it.
+"""Character dataset of a run: the encoded splits, and the metadata stored with the run.
 
-No Keras: what is wrong with a text is told before Keras is there. Where a run keeps what must be
-remembered is in `rumcli.training.dataset_binding`.
+Independent of Keras, so that data errors are reported before the slow import.
+`rumcli.training.dataset_binding` stores the metadata in the run directory.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from rumcli.tasks.dataset_metadata import CharMetadata
 
 @dataclass(frozen=True)
 class Content:
-    """What a split was: its size in bytes and its SHA-256 in hexadecimal digits."""
+    """Fingerprint of a split: its size in bytes and its SHA-256 in hexadecimal."""
 
     size: int
     sha256: str
 
     @classmethod
     def of(cls, corpus: Corpus, split: str) -> Content:
-        """Describe a split of a text."""
+        """Compute the fingerprint of a split."""
         return cls(len(corpus.split(split)), corpus.digest(split))
 
 
 @dataclass(frozen=True, eq=False)
 class CharDataset:
-    """A text as a model of its characters takes it.
+    """A text, encoded for a character model.
 
     Args:
-        source: Where it is from.
-        vocabulary: The classes, made of the training text.
-        unigram_entropy: Of the training text, in bits per character.
-        contents: What each split was.
-        classes: Those of the splits that are at hand, `[N]` int32 each.
+        source: Source of the text.
+        vocabulary: Vocabulary of the training text.
+        unigram_entropy: Entropy of the training text, in bits per character.
+        contents: Fingerprint of each split.
+        classes: Classes of the loaded splits, `[N]` int32 each.
     """
 
     source: str
@@ -55,16 +55,16 @@ class CharDataset:
 
     @classmethod
     def of(cls, corpus: Corpus, min_count: int | str | None) -> CharDataset:
-        """Make the text of a new run.
+        """Create the dataset of a new run.
 
         Args:
-            corpus: The bytes.
-            min_count: See `Vocabulary.of`; or `"auto"`: 1, but None for Penn Treebank, whose
-                published scores have no unknown symbol.
+            corpus: Bytes of all splits.
+            min_count: Minimum frequency, see `CharVocabulary.of`. `"auto"` means 1, except for
+                Penn Treebank: None, because the published scores have no unknown symbol.
 
         Raises:
-            ConfigError: If the training text has one symbol only, or another split one that it
-                does not have, without an unknown symbol.
+            ConfigError: If the training text consists of a single symbol. Also if another split
+                has a symbol that is missing in the training text, and there is no unknown symbol.
         """
         contents = {split: Content.of(corpus, split) for split in SPLITS}
         if not isinstance(min_count, int | None):
@@ -84,21 +84,25 @@ class CharDataset:
         return is_penn_treebank(self.contents)
 
     def changed(self, corpus: Corpus, splits: Iterable[str]) -> list[str]:
-        """Return those of the splits that are not what they were."""
+        """Return the splits whose content differs from that recorded by the run."""
         return [split for split in splits if Content.of(corpus, split) != self.contents[split]]
 
     def reading(self, corpus: Corpus, splits: Iterable[str]) -> CharDataset:
-        """Return the text with the classes of splits of `corpus`, in the vocabulary of this one.
+        """Return a copy with splits of `corpus`, encoded with this vocabulary.
+
+        Args:
+            corpus: Bytes of all splits.
+            splits: Splits to encode.
 
         Raises:
-            ConfigError: If there is a symbol that the vocabulary does not have.
+            ConfigError: If a symbol is not in the vocabulary.
         """
         classes = _encode(self.vocabulary, corpus, splits)
         contents = {**self.contents, **{split: Content.of(corpus, split) for split in classes}}
         return dataclasses.replace(self, source=corpus.source, contents=contents, classes=classes)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all but the classes, of JSON's own types."""
+        """Return everything but the classes as JSON types, for `from_json`."""
         return {
             **self.vocabulary.to_json(),
             "source": self.source,
@@ -108,10 +112,13 @@ class CharDataset:
 
     @classmethod
     def from_json(cls, content: Any) -> CharDataset:
-        """Make a text without classes of what `to_json` gave.
+        """Create a dataset without classes from the output of `to_json`.
+
+        Args:
+            content: Parsed JSON.
 
         Raises:
-            ConfigError: If it is something else.
+            ConfigError: If the content is invalid.
         """
         try:
             found = CharMetadata.model_validate(content)
@@ -129,7 +136,7 @@ class CharDataset:
 
 
 def is_penn_treebank(contents: Mapping[str, Content]) -> bool:
-    """Return whether splits, described by name, are those of Penn Treebank."""
+    """Return whether the splits, given by their fingerprints, are those of Penn Treebank."""
     known = [Content(file.size, file.sha256) for file in penn_treebank.FILES]
     return [contents[split] for split in SPLITS] == known
 

@@ -1,6 +1,6 @@
-"""Penn Treebank in Mikolov's preprocessing: which three files these are, and how they are found.
+"""Penn Treebank in Mikolov's preprocessing: identification and loading of its three files.
 
-None of the text is here, only its sizes and digests.
+The package contains only the sizes and digests of the text, not the text itself.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _OTHER_TEXT = "ptb.char."
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file that is known by its name, its size in bytes and its SHA-256."""
+    """A file identified by name, size in bytes and SHA-256."""
 
     name: str
     size: int
     sha256: str
 
     def fault(self, content: bytes) -> str | None:
-        """Say what is wrong with a content; None if it is the right one.
+        """Describe how a content differs from the expected file; None if it matches.
 
         Args:
-            content: Of the whole file, or its first `size` + 1 bytes.
+            content: Whole file, or its first `size` + 1 bytes.
         """
         if len(content) != self.size:
             more = "more than " if len(content) > self.size else ""
@@ -48,10 +48,13 @@ class TextFile:
         return None if digest == self.sha256 else f"its SHA-256 is {digest}, expected {self.sha256}"
 
     def is_at(self, path: Path) -> bool:
-        """Tell whether this very file is at a path.
+        """Return whether the file at a path has exactly this content.
+
+        Args:
+            path: Path of the file to check.
 
         Raises:
-            OSError: If what is there can't be read.
+            OSError: If the file is unreadable.
         """
         if not path.is_file():
             return False
@@ -82,15 +85,15 @@ def read(source: str, files: Sequence[TextFile]) -> dict[str, bytes]:
     """Read files by name, plain or `.gz`, and verify them.
 
     Args:
-        source: A folder or archive, as `archives.entries` takes them; the http or https address of
-            an archive; or one that ends in `/` and becomes a file's with the name added.
-        files: What to look for, such as `FILES`.
+        source: Directory or archive, as for `archives.entries`; the http or https URL of an
+            archive; or a URL that ends in `/`, to which the file names are appended.
+        files: Files to read, such as `FILES`.
 
     Returns:
         The verified content of each file, by name.
 
     Raises:
-        ConfigError: If one is missing or another text, or the source can't be read.
+        ConfigError: If a file is missing or has other content, or the source is unreadable.
     """
     if "://" not in source:
         return _search(source, archives.entries(Path(source)), files)
@@ -119,7 +122,7 @@ def _in_web_folder(
 def _search(
     source: str, entries: Generator[archives.Entry, None, None], files: Sequence[TextFile]
 ) -> dict[str, bytes]:
-    """Take the first entry of each file's name that has the right content."""
+    """Return, for each file, the first entry with its name and content."""
     wanted = {file.name: file for file in files}
     found: dict[str, bytes] = {}
     faults: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""How a class is drawn from logits. NumPy only."""
+"""Sampling of a class from logits, in NumPy only."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ import numpy as np
 
 
 def draw(logits: np.ndarray, temperature: float, generator: np.random.Generator) -> int:
-    """Draw a class from the softmax of logits.
+    """Sample a class from the softmax of logits.
 
     Args:
-        logits: `[V]`.
-        temperature: What the logits are divided by, at least 0. At 1 a class comes as often as
-            the model has it; at 0 it is always the likeliest, the first of several.
-        generator: Of random numbers; one is used up unless the temperature is 0.
+        logits: Logits, `[V]`.
+        temperature: Divisor of the logits, at least 0. 1 samples from the model's distribution;
+            0 returns the most likely class, the first in a tie.
+        generator: Random number generator; consumes one number unless the temperature is 0.
+
+    Returns:
+        The class, in [0, V).
     """
     if temperature == 0:
         return int(np.argmax(logits))
     below = logits.astype(np.float64) - logits.max()
-    with np.errstate(over="ignore", under="ignore"):  # what is unlikely enough has no share
+    with np.errstate(over="ignore", under="ignore"):  # negligible probabilities may become 0
         shares = np.cumsum(np.exp(below / temperature))
     return int(np.searchsorted(shares, generator.random() * shares[-1], side="right"))
 
 
 def surprise(logits: np.ndarray, drawn: int) -> float:
-    """Return −log₂ of the share that the softmax of logits `[V]` gives to a class, in bits."""
+    """Return −log₂ of the softmax probability of class `drawn`, in bits; `logits` is `[V]`."""
     below = logits.astype(np.float64) - logits.max()
     return float((np.log(np.exp(below).sum()) - below[drawn]) / np.log(2))

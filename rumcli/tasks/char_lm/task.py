@@ -1,7 +1,7 @@
-"""Characters as a task: each character of a text predicted from those before it.
+"""Character-level language modeling: predict each character of a text from those before it.
 
-Truncated back-propagation through time over parallel streams, with the state carried from window to
-window. Sources: arXiv:1710.09537, and arXiv:1705.08639, whose settings that has.
+Truncated backpropagation through time over parallel streams, with the state carried from window to
+window. Sources: arXiv:1710.09537, with the settings of arXiv:1705.08639.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ from rumcli.tasks.baseline import Baseline
 from rumcli.tasks.char_lm.bptt import BPTTWindows
 from rumcli.tasks.char_lm.dataset import CharDataset
 
-# The test text of Penn Treebank by FS-RUM-2, in bits per character: arXiv:1710.09537.
+# Test score of FS-RUM-2 on Penn Treebank, in bits per character: arXiv:1710.09537.
 _PUBLISHED = 1.189
-_LARGEST_EXPONENT = 700.0  # of e, in a float
-_AFTER = "_after"  # ends the name of a state that comes out of a model for inference
+_LARGEST_EXPONENT = 700.0  # math.exp overflows a float just above this
+_AFTER = "_after"  # suffix of the state outputs of an inference model
 
 
 class CharLM(Task):
-    """Loss: mean cross-entropy of a character, in nats.
+    """Character-level language modeling.
+
+    The loss is the mean cross-entropy per character, in nats.
 
     Args:
-        config: The run's configuration.
-        text: The text. Without its classes, there is a model but no data.
+        config: Configuration of the run.
+        text: Dataset. Without classes, the task has a model but no batches.
     """
 
     metric = "bits_per_character"
@@ -55,22 +57,22 @@ class CharLM(Task):
 
     @property
     def baseline(self) -> Baseline:
-        """The entropy of the training text's symbols, each by itself, and 0."""
+        """Unigram entropy of the training text, with target 0, in bits per character."""
         published = _PUBLISHED if self.text.is_penn_treebank else None
         return Baseline("unigram", self.text.unigram_entropy, target=0.0, published=published)
 
     @property
     def source(self) -> str:
-        """Where the text is from."""
+        """Source of the text."""
         return self.text.source
 
     @property
     def steps_per_epoch(self) -> int:
-        """The number of windows in the training text."""
+        """Number of training windows per epoch."""
         return self._windows[Split.TRAIN].windows_per_epoch
 
     def training_batch(self, step: int) -> Batch:
-        """Make the next window of every stream; after the last come the first ones again."""
+        """Return the next window of every stream; wraps around after the last one."""
         symbols, targets = self._windows[Split.TRAIN].training_window(step)
         return self._inputs(symbols, step % self.steps_per_epoch == 0), targets
 
@@ -79,10 +81,10 @@ class CharLM(Task):
         return self._windows[split].evaluation_windows
 
     def evaluation_batch(self, split: Split, number: int) -> Batch:
-        """Make one window of every stream, with weights.
+        """Return one window of every stream, with sample weights.
 
-        What lies behind the end of a stream has weight 0. The others' weight is such that the mean
-        over all places of all windows, which Keras takes, is the mean over the characters.
+        Padding past the end of a stream has weight 0. The other weights are scaled such that the
+        mean over all positions, as computed by Keras, equals the mean over the characters.
         """
         symbols, targets, there = self._windows[split].evaluation_window(number)
         places = self.num_batches(split) * there.size
@@ -90,16 +92,16 @@ class CharLM(Task):
         return self._inputs(symbols, number == 0), targets, weights
 
     def num_samples(self, split: Split) -> int:
-        """Return the number of characters that are predicted: all but the first."""
+        """Return the number of predicted characters: all but the first."""
         return len(self.text.classes[split]) - 1
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
-        """Write the characters; a byte that is none by itself becomes U+FFFD."""
+        """Return the characters; a byte that is not valid UTF-8 by itself becomes U+FFFD."""
         decode = self.text.vocabulary.decode
         return [decode([number]).decode(errors="replace") for number in inputs["symbols"][row]]
 
     def derive_metrics(self, measured: Mapping[str, float]) -> dict[str, float]:
-        """Add bits per character and perplexity."""
+        """Add bits per character and perplexity to the measured metrics."""
         found = dict(measured)
         for prefix in ("", "val_"):
             if (loss := measured.get(f"{prefix}loss")) is not None:
@@ -108,9 +110,9 @@ class CharLM(Task):
         return found
 
     def model(self) -> keras.Model:
-        """Make the compiled model, from windows `[S, L]` to logits `[S, L, V]`.
+        """Build the compiled model, from windows `[S, L]` to logits `[S, L, V]`.
 
-        The published loss is the sum over the window, and so is that on which the optimizer acts.
+        The optimizer minimizes the sum of the loss over a window, as in the published setup.
         """
         task = self._task
         symbols = keras.Input((task.bptt_steps,), dtype="int32", name="symbols")
@@ -130,10 +132,10 @@ class CharLM(Task):
         return model
 
     def for_inference(self, model: keras.Model) -> keras.Model:
-        """Return a model of windows `[B, L]`, of any B and L, whose states go in and come out.
+        """Return a model on windows `[B, L]`, for any B and L, with explicit states.
 
-        It returns, by name, the logits and the states. Where `begins` is not zero, a text begins,
-        and the states that go in do not count.
+        The states are inputs and outputs. The outputs are the logits and the new states, by name.
+        Where `begins` is nonzero, a text begins and the input states are ignored.
         """
         symbols = keras.Input((None,), dtype="int32", name="symbols")
         begins = keras.Input((), name="begins")
@@ -153,7 +155,7 @@ class CharLM(Task):
     def inference_inputs(
         self, model: keras.Model, inputs: Any, before: Mapping[str, np.ndarray] | None
     ) -> dict[str, np.ndarray]:
-        """Add the states: those that came out of the window before."""
+        """Add the states: the output states of the previous window, or zeros for the first."""
         states = {name: spec for name, spec in model.input.items() if name not in inputs}
         if before is None:
             streams = len(inputs["symbols"])
@@ -177,7 +179,7 @@ class CharLM(Task):
 
 
 def _state_inputs(carried: StatefulRNN) -> dict[str, Any]:
-    """Make an input for each state of a layer, by name: `cell_state_1`, `cell_state_2`."""
+    """Return an input for each state of a layer, by name: `cell_state_1`, `cell_state_2`."""
     states = carried.layer.get_initial_state(1)
     return {
         name: keras.Input(state.shape[1:], dtype=state.dtype, name=name)

@@ -1,6 +1,6 @@
-"""Files of text as bytes: found in a folder, read plain or from gzip.
+"""Text files as bytes: discovery in a directory, and reading, plain or gzip-compressed.
 
-Nothing is decoded: a text in any encoding, or in none, is a sequence of bytes.
+Nothing is decoded: a text in any encoding is a sequence of bytes.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from rumcli.errors import ConfigError
 
 _LARGEST_UNPACKED = 4 * 2**30
 _CHUNK = 2**20
-# Someone who gives such a file means what is in it; its own bytes would train all the same.
+# Reading these would silently train on the compressed bytes.
 _PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".bz2", ".xz", ".zst", ".7z")
 
 
 def find_splits(folder: Path) -> dict[str, Path]:
-    """Find the three files of a text in a folder, by the words in their names.
+    """Find the three files of a text in a directory, by the words in their names.
 
     Args:
-        folder: Folder with one file for each split, stated by one of `splits.WORDS` in its name,
-            as in `ptb.train.txt`, `wiki.valid.tokens` or `dev.raw.gz`. Other files, hidden files
-            and folders are ignored.
+        folder: Directory with one file per split. A word of `splits.WORDS` in the name identifies
+            the split, as in `ptb.train.txt`, `wiki.valid.tokens` or `dev.raw.gz`. Other files,
+            hidden files and subdirectories are ignored.
 
     Returns:
         The file of each of `"train"`, `"validation"`, `"test"`.
 
     Raises:
         ConfigError: If a split has no file, or several.
-        OSError: If the folder can't be read.
+        OSError: If the directory is unreadable.
     """
     names = sorted(
         path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
@@ -48,14 +48,17 @@ def find_splits(folder: Path) -> dict[str, Path]:
 
 
 def read(path: Path) -> np.ndarray:
-    """Read the bytes of a file; of one whose name ends in `.gz`, the bytes that are packed in it.
+    """Read the bytes of a file, decompressed if its name ends in `.gz`.
+
+    Args:
+        path: File to read.
 
     Returns:
         `[N]` uint8, read-only.
 
     Raises:
-        ConfigError: If it is an archive, damaged, or unpacks to more than 4 GiB.
-        OSError: If it can't be read.
+        ConfigError: If the file is an archive, is damaged, or decompresses to more than 4 GiB.
+        OSError: If the file is unreadable.
     """
     name = path.name.lower()
     if name.endswith(_PACKED):

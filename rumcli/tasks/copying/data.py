@@ -1,4 +1,4 @@
-"""Copying memory: ten symbols, a delay, a marker, then the same ten symbols again.
+"""Copying memory examples: ten symbols, a delay, a marker, then the same ten symbols.
 
 Source of the task: Hochreiter and Schmidhuber 1997; in this form arXiv:1511.06464, section 5.1.
 """
@@ -21,22 +21,27 @@ OUTPUT_CLASSES = 9
 
 @dataclass(frozen=True)
 class CopyingBatch:
-    """`inputs [n, T + 20]` in 0–9 and `targets [n, T + 20]` in 0–8, both int32."""
+    """Copying examples: `inputs [n, T + 20]` in 0–9, `targets [n, T + 20]` in 0–8, both int32."""
 
     inputs: np.ndarray
     targets: np.ndarray
 
 
 def examples(seed: int, split: str, start: int, count: int, delay: int) -> CopyingBatch:
-    """Make consecutive examples.
+    """Generate consecutive examples.
+
+    Inputs: ten symbols in 1–8, T − 1 blanks, the marker 9, ten blanks. Targets: T + 10 blanks,
+    then the ten symbols.
 
     Args:
-        seed: At least 0.
+        seed: Seed, at least 0.
         split: `"train"`, `"validation"` or `"test"`.
-        start: Number of the first example.
+        start: Index of the first example.
         count: Number of examples, n.
-        delay: T ≥ 1. Inputs: ten symbols of 1–8, T − 1 blanks, the marker 9, ten blanks.
-            Targets: T + 10 blanks, then the ten symbols.
+        delay: Delay T ≥ 1, in time steps.
+
+    Returns:
+        A batch of n examples.
     """
     words = counter_rng.words(seed, splits.stream_of(split), start, count, SYMBOLS + 1)
     symbols = counter_rng.below(words[:, :SYMBOLS], ALPHABET)
@@ -50,5 +55,5 @@ def examples(seed: int, split: str, start: int, count: int, delay: int) -> Copyi
 
 
 def split_of(batch: CopyingBatch) -> list[str]:
-    """Tell to which split each example belongs."""
+    """Return the split of each example."""
     return splits.split_of(batch.inputs[:, :SYMBOLS] - 1, ALPHABET)

@@ -1,4 +1,4 @@
-"""Copying memory as a task: cross-entropy at every step, accuracy on the ten recalled symbols."""
+"""Copying memory task: cross-entropy at every step, accuracy on the ten recalled symbols."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from rumcli.tasks.example_task import Examples, ExampleTask
 
 
 class Copying(ExampleTask):
-    """Loss: mean cross-entropy over all T + 20 steps, in nats."""
+    """Copying memory. The loss is the mean cross-entropy over all T + 20 steps, in nats."""
 
     metric = "symbol_accuracy"
     monitor = "loss"
 
     @property
     def baseline(self) -> Baseline:
-        """The loss of a model that knows when to answer, but not what: 10 ln 8/(T + 20)."""
+        """Loss of a memoryless model, which guesses the ten symbols: 10 ln 8/(T + 20)."""
         memoryless = copying_data.SYMBOLS * math.log(copying_data.ALPHABET) / self._length
         return Baseline("memoryless", value=memoryless, target=0.0)
 
     def examples(self, split: Split, start: int, count: int) -> Examples:
-        """Make inputs and targets, both `[n, T + 20]`."""
+        """Return inputs and targets, both `[n, T + 20]`."""
         batch = copying_data.examples(self.config.seed, split, start, count, self._task.delay)
         return batch.inputs, batch.targets
 
     def examples_in(self, split: Split) -> int | None:
-        """Return the number of examples; training makes new ones for every step."""
+        """Return the number of examples; None for training, which generates new ones each step."""
         sizes = {
             Split.VALIDATION: self._task.validation_examples,
             Split.TEST: self._task.test_examples,
@@ -41,12 +41,12 @@ class Copying(ExampleTask):
         return sizes.get(split)
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
-        """Write digits for the symbols, a dot for a blank, and an arrow for the marker."""
+        """Return digits for symbols, a dot for a blank, and an arrow for the marker."""
         others = {copying_data.BLANK: "·", copying_data.MARKER: "→"}
         return [others.get(int(symbol), str(symbol)) for symbol in inputs[row]]
 
     def model(self) -> keras.Model:
-        """Make the compiled model, from `[B, T + 20]` to logits `[B, T + 20, 9]`."""
+        """Build the compiled model, from `[B, T + 20]` to logits `[B, T + 20, 9]`."""
         model = classifier(
             self.config,
             length=self._length,
@@ -68,7 +68,7 @@ class Copying(ExampleTask):
 
 
 def _recalled(targets, logits):
-    """Return 1 where a recalled symbol is right, else 0: `[B, 10]`."""
+    """Return 1 for each correctly recalled symbol, else 0: `[B, 10]`."""
     last = slice(-copying_data.SYMBOLS, None)
     answers = ops.argmax(logits[:, last], axis=-1)
     return ops.cast(ops.equal(ops.cast(targets[:, last], answers.dtype), answers), "float32")

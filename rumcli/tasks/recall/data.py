@@ -1,4 +1,4 @@
-"""Associative recall: keys with values, two blanks, one of the keys; its value is the answer.
+"""Associative recall examples: key-value pairs, two blanks, a query key; the answer is its value.
 
 Source of the task: Ba et al. 2016, arXiv:1610.06258, section 4.1, in the form of
 arXiv:1710.09537, section 4.2.
@@ -18,27 +18,32 @@ VALUES = 10
 
 @dataclass(frozen=True)
 class RecallBatch:
-    """`inputs [n, T + 3]` in 0–(T/2 + 10) and `answers [n]` in 0–9, both int32."""
+    """Recall examples: `inputs [n, T + 3]` in 0–(T/2 + 10), `answers [n]` in 0–9, both int32."""
 
     inputs: np.ndarray
     answers: np.ndarray
 
 
 def input_classes(delay: int) -> int:
-    """Return the number of different input symbols: the blank, T/2 keys and ten values."""
+    """Return the number of input symbols: the blank, T/2 keys and ten values."""
     return 1 + delay // 2 + VALUES
 
 
 def examples(seed: int, split: str, start: int, count: int, delay: int) -> RecallBatch:
-    """Make consecutive examples.
+    """Generate consecutive examples.
+
+    Inputs: the keys 1 … T/2, each once, in random order, each followed by its value,
+    T/2 + 1 + (0 … 9); two blanks; the query key.
 
     Args:
-        seed: At least 0.
+        seed: Seed, at least 0.
         split: `"train"`, `"validation"` or `"test"`.
-        start: Number of the first example.
+        start: Index of the first example.
         count: Number of examples, n.
-        delay: T ≥ 4, even. Inputs: the keys 1 … T/2, each once, in random order, and after each
-            its value, T/2 + 1 + (0 … 9); two blanks; the query.
+        delay: Delay T ≥ 4, even, in time steps.
+
+    Returns:
+        A batch of n examples.
     """
     pairs = delay // 2
     words = counter_rng.words(seed, splits.stream_of(split), start, count, delay + 2)
@@ -55,6 +60,6 @@ def examples(seed: int, split: str, start: int, count: int, delay: int) -> Recal
 
 
 def split_of(batch: RecallBatch) -> list[str]:
-    """Tell to which split each example belongs."""
+    """Return the split of each example."""
     delay = batch.inputs.shape[1] - 3
     return splits.split_of(batch.inputs[:, 1:delay:2] - delay // 2 - 1, VALUES)

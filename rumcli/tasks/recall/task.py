@@ -1,4 +1,4 @@
-"""Associative recall as a task: one answer of ten at the end of the sequence."""
+"""Associative recall task: one answer out of ten at the end of the sequence."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from rumcli.tasks.recall import data as recall_data
 
 
 class Recall(ExampleTask):
-    """Loss: cross-entropy of the answer, in nats."""
+    """Associative recall. The loss is the cross-entropy of the answer, in nats."""
 
     metric = "accuracy"
     monitor = "accuracy"
 
     @property
     def baseline(self) -> Baseline:
-        """The accuracy of a guess, 1/10, and 1."""
+        """Accuracy at chance, 1/10, with target 1."""
         return Baseline("chance", value=1 / recall_data.VALUES, target=1.0)
 
     def examples(self, split: Split, start: int, count: int) -> Examples:
-        """Make inputs `[n, T + 3]` and answers `[n]`."""
+        """Return inputs `[n, T + 3]` and answers `[n]`."""
         batch = recall_data.examples(self.config.seed, split, start, count, self._task.delay)
         return batch.inputs, batch.answers
 
     def examples_in(self, split: Split) -> int:
-        """Return the number of examples; training goes through its own again and again."""
+        """Return the number of examples; training iterates over a fixed set."""
         return {
             Split.TRAIN: self._task.train_examples,
             Split.VALIDATION: self._task.validation_examples,
@@ -38,7 +38,7 @@ class Recall(ExampleTask):
         }[split]
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
-        """Write the keys as k1, k2 and so on, their values as digits, and a dot for a blank."""
+        """Return keys as k1, k2 and so on, values as digits, and a dot for a blank."""
         keys = self._task.delay // 2
 
         def name(symbol: int) -> str:
@@ -49,7 +49,7 @@ class Recall(ExampleTask):
         return [name(int(symbol)) for symbol in inputs[row]]
 
     def model(self) -> keras.Model:
-        """Make the compiled model, from `[B, T + 3]` to logits `[B, 10]`."""
+        """Build the compiled model, from `[B, T + 3]` to logits `[B, 10]`."""
         model = classifier(
             self.config,
             length=self._task.delay + 3,

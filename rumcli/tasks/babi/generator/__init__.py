@@ -1,1 +1,1 @@
-"""Generators of bAbI stories, one module for each family of subtasks."""
+"""Generators of bAbI stories, one module per family of subtasks."""

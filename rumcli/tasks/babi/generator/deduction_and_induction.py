@@ -1,6 +1,6 @@
-"""Animals and their kinds: what a kind fears (deduction, 15), what color one has (induction, 16).
+"""Animals and kinds: fears of a kind (deduction, 15) and color of an animal (induction, 16).
 
-The order of the statements and the agreement of colors are as in the published files.
+The order of the statements and the agreement of colors follow the published files.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _FEARS_QUESTIONS = 4
 _COLORED = ("Lily", "Bernhard", "Brian", "Julius", "Greg")
 _KINDS = ("frog", "lion", "rhino", "swan")
 _COLORS = ("gray", "green", "white", "yellow")
-# The published files ask for none who has just two fellows of the same kind.
+# Animals of the same kind as the one in question; never two in the published files.
 _FELLOWS = (1, 3, 4)
 
 
 def basic_deduction(draw: random.Random) -> Story:
-    """Make a story of subtask 15: what each kind fears, who is of which, and what one fears."""
+    """Generate a story of subtask 15: fears of each kind, kinds of people, fears of a person."""
     kinds, people = draw.sample(list(_PLURALS), 4), draw.sample(_FEARFUL, 4)
     statements: list[Statement] = []
-    # By kind: what it fears, and the line that says so. By person: the kind and the line.
+    # fears[kind] = (feared kind, line number); kind_of[person] = (kind, line number)
     fears: dict[str, tuple[str, int]] = {}
     kind_of: dict[str, tuple[str, int]] = {}
     while kinds or people:
@@ -34,7 +34,7 @@ def basic_deduction(draw: random.Random) -> Story:
             text = f"{_PLURALS[kind].capitalize()} are afraid of {_PLURALS[feared]}."
             statements.append(Statement(text))
             fears[kind] = feared, len(statements)
-        elif (kind := draw.choice(tuple(_PLURALS))) in fears:  # else what is next is drawn again
+        elif (kind := draw.choice(tuple(_PLURALS))) in fears:  # otherwise, draw again
             person = people.pop()
             statements.append(Statement(f"{person} is a {kind}."))
             kind_of[person] = kind, len(statements)
@@ -48,9 +48,10 @@ def basic_deduction(draw: random.Random) -> Story:
 
 
 def basic_induction(draw: random.Random) -> Story:
-    """Make a story of subtask 16: kinds and colors of five, but the color of one, who is asked.
+    """Generate a story of subtask 16: kinds and colors of five animals; one color is missing.
 
-    The answer is the color of the one of the same kind; of several, of whose kind was said last.
+    The question asks for the missing color. The answer is the color of the animal of the same
+    kind. If there are several, it is the color of the one whose kind is stated last.
     """
     order, asked = _introductions(draw)
     kind_of = _kinds_with_fellows(draw, asked)
@@ -63,8 +64,8 @@ def basic_induction(draw: random.Random) -> Story:
         if person not in kind_line:
             statements.append(Statement(f"{person} is a {kind}."))
             kind_line[person] = len(statements)
-            # Those who are known to be of a kind when one of them is said to have a color share
-            # it, unless there comes another in between.
+            # Animals share a color if their kinds are known when the first color is stated. The
+            # group ends as soon as another animal of that kind is introduced.
             shared.pop(kind, None)
         else:
             color = shared.setdefault(kind, draw.choice(_COLORS))
@@ -77,10 +78,10 @@ def basic_induction(draw: random.Random) -> Story:
 
 
 def _introductions(draw: random.Random) -> tuple[list[str], str]:
-    """Return who is spoken of in each statement, and of whom only once.
+    """Return the subject of each statement, and the animal with a single statement.
 
-    The first time it is the kind, the second time the color. One of those of whom not all has
-    been said is drawn each time, until all but one statement is made.
+    The first statement about an animal states its kind, the second one its color. Each draw is
+    among the animals with statements left, until only one statement remains.
     """
     left, order = list(_COLORED), []
     while len(order) < 2 * len(_COLORED) - 1:
@@ -92,7 +93,7 @@ def _introductions(draw: random.Random) -> tuple[list[str], str]:
 
 
 def _kinds_with_fellows(draw: random.Random, asked: str) -> dict[str, str]:
-    """Draw kinds, until there are as many of the asked one's kind as may be."""
+    """Draw kinds until the number of animals of the same kind as `asked` is in `_FELLOWS`."""
     while True:
         kind_of = dict(zip(_COLORED, draw.choices(_KINDS, k=len(_COLORED)), strict=True))
         if list(kind_of.values()).count(kind_of[asked]) - 1 in _FELLOWS:

@@ -1,4 +1,4 @@
-"""Subtasks 1, 11, 12 and 13: people move, alone or by twos, and one is asked where someone is."""
+"""Subtasks 1, 11, 12 and 13: people move, alone or in pairs; questions ask for a location."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rumcli.tasks.babi.story import Question, Story
 
 
 class _Mover(StoryBuilder[str]):
-    """Tells who moved; what was said last are names, two of them for a statement about two people.
+    """Builder of stories in which people move; `recent` contains the names of the movers.
 
     Args:
-        rng: Where all draws come from.
+        rng: Random number generator for all draws.
         together: Number of people who move together.
-        refers: Whether every other statement is about those of the one before, as `they`.
+        refers: Whether every other statement refers to the people of the previous one by pronoun.
     """
 
     def __init__(self, rng: random.Random, together: int, refers: bool) -> None:
@@ -63,22 +63,22 @@ class _Mover(StoryBuilder[str]):
 
 
 def single_supporting_fact(rng: random.Random) -> Story:
-    """Make a story of subtask 1: someone moves."""
+    """Generate a story of subtask 1: a person moves."""
     return _Mover(rng, together=1, refers=False).story()
 
 
 def basic_coreference(rng: random.Random) -> Story:
-    """Make a story of subtask 11: someone moves, then he or she moves on."""
+    """Generate a story of subtask 11: a person moves, then moves again, referred to by pronoun."""
     return _Mover(rng, together=1, refers=True).story()
 
 
 def conjunction(rng: random.Random) -> Story:
-    """Make a story of subtask 12: two people move together."""
+    """Generate a story of subtask 12: two people move together."""
     return _Mover(rng, together=2, refers=False).story()
 
 
 def compound_coreference(rng: random.Random) -> Story:
-    """Make a story of subtask 13: two people move together, then they move on."""
+    """Generate a story of subtask 13: two people move together, then `they` move again."""
     return _Mover(rng, together=2, refers=True).story()
 
 

@@ -1,4 +1,4 @@
-"""People with a state that explains where they go and what they get: agents' motivations (20)."""
+"""Agents' motivations (20): a state explains where people go and which object they get."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rumcli.tasks.babi.story import Line, Question, Statement, Story
 
 _PEOPLE = ("Antoine", "Jason", "Sumit", "Yann")
-# By state: where it makes one go, and what one gets there.
+# state: (destination, object)
 _GOALS = {
     "bored": ("garden", "football"),
     "hungry": ("kitchen", "apple"),
@@ -21,7 +21,14 @@ _GET = ("got", "grabbed", "picked up", "took")
 
 @dataclass(slots=True)
 class _Agent:
-    """A person; `line` is that of the statement with the state, `None` before it."""
+    """A person.
+
+    Args:
+        name: Name of the person.
+        state: Motivation, a key of `_GOALS`.
+        line: Number of the line that states `state`; None before it.
+        is_there: Whether the person has reached the destination.
+    """
 
     name: str
     state: str
@@ -30,9 +37,10 @@ class _Agent:
 
 
 def agents_motivations(draw: random.Random) -> Story:
-    """Make a story of subtask 20: all have a state, go, and get what is not yet taken.
+    """Generate a story of subtask 20: people have a state, go somewhere and get an object.
 
-    Any of those who can do something comes next; after each statement there is a question.
+    The next agent is drawn among those that can still act; each object is taken once. A question
+    follows every statement.
     """
     left = [_Agent(name, draw.choice(tuple(_GOALS))) for name in _PEOPLE]
     taken: set[str] = set()
@@ -47,7 +55,7 @@ def agents_motivations(draw: random.Random) -> Story:
 def _next(
     draw: random.Random, agent: _Agent, line: int, taken: set[str]
 ) -> tuple[Statement, Question]:
-    """Return what an agent does next, in that line, and the question about it."""
+    """Return the agent's next statement, at line number `line`, and the question about it."""
     name, state = agent.name, agent.state
     person = name.lower()
     place, thing = _GOALS[state]

@@ -1,7 +1,7 @@
-"""Subtasks 9 and 10: one hears where someone went, is, is not, or may be; yes, no or maybe.
+"""Subtasks 9 and 10: statements on where a person went, is, is not or may be; yes, no or maybe.
 
-Before every statement its person moves. A denial tells where the person was before, and says
-nothing of the new place.
+The person moves before every statement. A denial names the previous location and reveals nothing
+about the new one.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from rumcli.tasks.babi.story import Question, Story
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What was said last of a person.
+    """The latest statement about a person.
 
     Args:
-        line: Its number.
-        denied: Where the person is not, if it was that which was said.
-        possible: Where the person may be, if it was not.
+        line: Line number of the statement.
+        denied: Location that a denial excludes; None for other statements.
+        possible: Locations that the statement allows; empty for a denial.
     """
 
     line: int
@@ -32,7 +32,7 @@ class _Report:
 
 
 class _Reporter(StoryBuilder[str]):
-    """Tells of people; what was said last are their names."""
+    """Builder of stories with denials; `recent` contains the names of the people."""
 
     def __init__(
         self, rng: random.Random, people: tuple[str, ...], places: tuple[str, ...]
@@ -81,11 +81,11 @@ class _Reporter(StoryBuilder[str]):
 
 
 class _Guesser(_Reporter):
-    """Tells of two places in place of denying one."""
+    """Builder of stories with two alternative locations in place of a denial."""
 
     def _report_vaguely(self, person: str, before: str, now: str) -> _Report:
         line = self.next_line
-        # As in the published files: the two places may be the same, and it is still a maybe.
+        # As in the published files, the alternatives may coincide; the answer is still "maybe".
         places = (now, pick(self.rng, self._places))
         if self.rng.random() < 0.5:
             places = places[::-1]
@@ -94,12 +94,12 @@ class _Guesser(_Reporter):
 
 
 def simple_negation(rng: random.Random) -> Story:
-    """Make a story of subtask 9: yes or no."""
+    """Generate a story of subtask 9: yes or no."""
     return _Reporter(rng, PEOPLE, PLACES).story()
 
 
 def indefinite_knowledge(rng: random.Random) -> Story:
-    """Make a story of subtask 10: yes, no or maybe."""
+    """Generate a story of subtask 10: yes, no or maybe."""
     return _Guesser(rng, TOWNSPEOPLE, TOWN).story()
 
 

@@ -1,4 +1,4 @@
-"""Subtasks 5, 6, 7 and 8: people move and handle objects, and one is asked about the people."""
+"""Subtasks 5, 6, 7 and 8: people move and handle objects; questions are about the people."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from rumcli.tasks.babi.story import Question, Statement, Story
 
 
 class ReportedEvent(NamedTuple):
-    """An event, and the number of the line that tells it."""
+    """An event and the number of the line that states it."""
 
     line: int
     event: Event
 
 
 class WorldStoryBuilder(StoryBuilder[ReportedEvent]):
-    """Tells what happens in a world.
+    """Builder of stories about a simulated world; `recent` contains the reported events.
 
     Args:
-        rng: Where all draws come from.
-        people: Who is there.
+        rng: Random number generator for all draws.
+        people: Names of the people.
         giving: Whether people give each other objects.
 
     Attributes:
-        world: Its state after the last statement.
+        world: State of the world after the last statement.
     """
 
     def __init__(
@@ -38,17 +38,17 @@ class WorldStoryBuilder(StoryBuilder[ReportedEvent]):
         self.world = World(rng, people, giving)
 
     def tell(self) -> None:
-        """Let something happen in the world, and say it."""
+        """Simulate an event and add its statement."""
         told = ReportedEvent(self.next_line, self.world.happen())
         self.recent.append(told)
         self.note(told)
         self.say(self.wordings(told.event))
 
     def note(self, told: ReportedEvent) -> None:
-        """Remember what a later question may need."""
+        """Record information for later questions."""
 
     def wordings(self, event: Event) -> tuple[Statement, ...]:
-        """Return the statements that tell an event."""
+        """Return all wordings of the statement of an event."""
         if event.deed is Action.MOVE:
             return templates.moved(event.person, event.what)
         if event.deed is Action.GET:
@@ -59,7 +59,7 @@ class WorldStoryBuilder(StoryBuilder[ReportedEvent]):
 
 
 class _PlaceAsker(WorldStoryBuilder):
-    """Asks whether someone who moved lately is in a place."""
+    """Builder that asks whether a person who recently moved is in a place."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
@@ -81,7 +81,7 @@ class _PlaceAsker(WorldStoryBuilder):
 
 
 class _Counter(WorldStoryBuilder):
-    """Asks how many objects someone carries who lately got, dropped or gave one."""
+    """Builder that asks how many objects a person carries, after a recent handling."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng, giving=True)
@@ -107,11 +107,11 @@ class _Counter(WorldStoryBuilder):
 
 
 class _Lister(WorldStoryBuilder):
-    """Asks what someone carries who lately got or dropped something."""
+    """Builder that asks which objects a person carries, after a recent handling."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
-        # By object, in the order in which the person came to handle it first.
+        # _handlings[person][object] = line numbers; objects in the order of first handling.
         self._handlings: dict[str, dict[str, list[int]]] = {person: {} for person in PEOPLE}
 
     def note(self, told: ReportedEvent) -> None:
@@ -126,14 +126,14 @@ class _Lister(WorldStoryBuilder):
         person = pick(self.rng, handlings).event.person
         lines = self._handlings[person]
         held = self.world.held[person]
-        # As in the published files, answer and supporting lines go by the first time of each.
+        # As in the published files, objects and lines are sorted by the first handling of each.
         answer = ",".join(thing for thing in lines if thing in held) or "nothing"
         supporting = tuple(line for of_thing in lines.values() for line in of_thing)
         return Question(f"What is {person} carrying?", answer, supporting)
 
 
 class _GiftAsker(WorldStoryBuilder):
-    """Asks about an object's latest giving, if that was lately."""
+    """Builder that asks about the latest transfer of an object that was recently given."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng, GIVERS, giving=True)
@@ -147,7 +147,7 @@ class _GiftAsker(WorldStoryBuilder):
             self._between[event.person, event.receiver] = told
 
     def ask(self) -> Question | None:
-        # An object is drawn as often as it was given lately, but only its latest giving counts.
+        # Objects are drawn in proportion to their recent transfers, but only the latest counts.
         gifts = [told for told in self.recent if told.event.deed is Action.GIVE]
         if not gifts:
             return None
@@ -159,7 +159,7 @@ class _GiftAsker(WorldStoryBuilder):
             (f"Who received the {thing}?", receiver),
             (f"Who did {giver} give the {thing} to?", receiver),
         ]
-        # Twice as often as each of the others, unless they have given something else since then.
+        # Twice as likely as each other question, if this is the latest transfer between the two.
         if self._between[giver, receiver] is told:
             questions += 2 * [(f"What did {giver} give to {receiver}?", thing)]
         text, answer = pick(self.rng, questions)
@@ -167,22 +167,22 @@ class _GiftAsker(WorldStoryBuilder):
 
 
 def three_arg_relations(rng: random.Random) -> Story:
-    """Make a story of subtask 5: who gave what to whom."""
+    """Generate a story of subtask 5: giver, object and receiver."""
     return _GiftAsker(rng).story()
 
 
 def yes_no_questions(rng: random.Random) -> Story:
-    """Make a story of subtask 6: whether someone is in a place."""
+    """Generate a story of subtask 6: whether a person is in a place."""
     return _PlaceAsker(rng).story()
 
 
 def counting(rng: random.Random) -> Story:
-    """Make a story of subtask 7: how many objects someone carries."""
+    """Generate a story of subtask 7: number of objects that a person carries."""
     return _Counter(rng).story()
 
 
 def lists_sets(rng: random.Random) -> Story:
-    """Make a story of subtask 8: which objects someone carries."""
+    """Generate a story of subtask 8: objects that a person carries."""
     return _Lister(rng).story()
 
 

@@ -1,4 +1,4 @@
-"""Quick draws from sequences: generators make millions, `random.choice` takes twice as long."""
+"""Fast random choice: generators draw millions of times, at half the cost of `random.choice`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Item = TypeVar("Item")
 
 
 def pick(rng: random.Random, items: Sequence[Item]) -> Item:
-    """Return one of the items, each equally likely; there must be one."""
+    """Return a uniformly random item of a non-empty sequence."""
     return items[int(rng.random() * len(items))]
 
 
 def pick_other(rng: random.Random, items: Sequence[Item], than: Item) -> Item:
-    """Return one of the items that is not `than`; there must be one."""
+    """Return a uniformly random item other than `than`; there must be one."""
     while (item := pick(rng, items)) == than:
         pass
     return item

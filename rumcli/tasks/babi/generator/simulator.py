@@ -1,6 +1,6 @@
-"""A small world: four people who move about, and three objects that they get, drop and give.
+"""Simulator of a small world: four people move around, and get, drop and give three objects.
 
-What can happen at any moment depends on the state alone. Nothing is worded here.
+The possible events depend on the state alone. The wording of events is in `templates`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from rumcli.tasks.babi.generator.random_choice import pick
 
-# The order of people and objects counts where they give: see `World.happen`.
+# The order of people and objects matters for giving: see `World.happen`.
 PEOPLE = ("John", "Mary", "Sandra", "Daniel")
 GIVERS = ("Mary", "Fred", "Bill", "Jeff")
 TOWNSPEOPLE = ("Bill", "Fred", "Julie", "Mary")
@@ -21,7 +21,7 @@ OBJECTS = ("apple", "football", "milk")
 
 
 class Action(Enum):
-    """What someone can do."""
+    """Actions of a person."""
 
     MOVE = "move"
     GET = "get"
@@ -30,7 +30,7 @@ class Action(Enum):
 
 
 class Event(NamedTuple):
-    """Something that happened: `what` is the place of a move, or else the object."""
+    """An event; `what` is the destination of a move, and otherwise the object."""
 
     deed: Action
     person: str
@@ -39,17 +39,17 @@ class Event(NamedTuple):
 
 
 class World:
-    """Who is where, and who holds what; places at the start are drawn, and nobody holds anything.
+    """State of the world; initial places are random, and no object is held.
 
     Args:
-        rng: Where all draws come from.
-        people: Who is there.
+        rng: Random number generator for all draws.
+        people: Names of the people.
         giving: Whether people give each other objects.
 
     Attributes:
-        place: Where each person is.
-        lying: Where each object that nobody holds lies.
-        held: What each person holds.
+        place: Location of each person.
+        lying: Location of each object that is not held.
+        held: Objects held by each person.
     """
 
     def __init__(self, rng: random.Random, people: tuple[str, ...], giving: bool = False) -> None:
@@ -61,12 +61,14 @@ class World:
         self.held: dict[str, list[str]] = {person: [] for person in people}
 
     def happen(self) -> Event:
-        """Let something happen.
+        """Simulate one event.
 
-        A person and a deed are drawn until they are possible, so that someone with nothing to get
-        or drop acts less often. As in the published files, if anybody can give anything, a giving
-        is possible whoever was drawn: of the first object that can be given, to the first person
-        who can have it.
+        A person and an action are drawn until the action is possible. A person with nothing to
+        get or drop therefore acts less often. As in the published files, giving ignores the
+        person drawn: it passes the first object that can be given to the first eligible receiver.
+
+        Returns:
+            The event.
         """
         while True:
             person = pick(self._rng, self._people)

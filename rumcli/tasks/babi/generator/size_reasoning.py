@@ -1,4 +1,4 @@
-"""Boxes and what goes into them: size reasoning (18)."""
+"""Size reasoning (18): boxes and the objects that fit inside."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rumcli.tasks.babi.story import Line, Question, Statement, Story
 
 _SMALLEST = ("chocolate", "box of chocolates")
 _CONTAINERS = ("box", "chest", "container", "suitcase")
-_ROUND = 5  # statements, then as many questions
-# With these a round has fewer than five questions as often as in the published files: in 2 % of
-# the rounds after 5 statements of which a single one can be asked about, in 40 % of those after 10.
+_ROUND = 5  # statements, followed by as many questions
+# Chosen to match how often a round of the published files has fewer than five questions: in 2 %
+# of the rounds after 5 statements with a single possible question, in 40 % of those after 10.
 _ATTEMPTS = 100
 
 
@@ -24,13 +24,13 @@ class _Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What is asked about: two things, each compared with the same third one.
+    """A two-step inference: two things, each compared with the same third one.
 
     Args:
-        one: The thing that the question names first, if it asks which is bigger.
-        other: The other thing.
-        is_bigger: Whether the first is the bigger one.
-        lines: Of the two comparisons, that of the first thing first.
+        one: First thing in the question that asks which is bigger.
+        other: Second thing.
+        is_bigger: Whether `one` is bigger than `other`.
+        lines: Line numbers of the two comparisons, that of `one` first.
     """
 
     one: str
@@ -40,7 +40,7 @@ class _Step:
 
 
 def size_reasoning(draw: random.Random) -> Story:
-    """Make a story of subtask 18: rounds of statements and questions until one has all five."""
+    """Generate a story of subtask 18: rounds of statements and questions, the last one complete."""
     ascending = [*_SMALLEST, *draw.sample(_CONTAINERS, len(_CONTAINERS))]
     lines: list[Line] = []
     comparisons: list[_Comparison] = []
@@ -64,10 +64,10 @@ def _statement(draw: random.Random, comparison: _Comparison) -> Statement:
 
 
 def _steps(comparisons: list[_Comparison]) -> list[_Step]:
-    """Return all that can be asked about.
+    """Return all two-step inferences that a question may require.
 
-    As in the published files, a comparison goes on only with the first other one in which the
-    thing between occurs, and only if that one goes on in the same direction.
+    As in the published files, a comparison is chained only with the first other comparison that
+    contains the shared thing, and only if both have the same direction.
     """
     meeting: dict[str, list[_Comparison]] = {}
     for comparison in comparisons:
@@ -90,12 +90,13 @@ def _steps(comparisons: list[_Comparison]) -> list[_Step]:
 
 
 def _questions(draw: random.Random, steps: list[_Step], ends: int) -> list[Question]:
-    """Ask about steps until there are enough questions or too many attempts.
+    """Draw questions until there are enough, or too many attempts.
 
     Args:
-        draw: Decides.
-        steps: What can be asked about.
-        ends: Of comparisons; an attempt draws one of them, and some begin a step.
+        draw: Random number generator.
+        steps: Possible inferences.
+        ends: Number of comparison ends, two per comparison. An attempt draws one of them, and
+            succeeds for the first `len(steps)`.
     """
     questions: list[Question] = []
     for _ in range(_ATTEMPTS if steps else 0):

@@ -1,7 +1,7 @@
 """Places and shapes on a grid: two-arg-relations (4), positional reasoning (17), path finding (19).
 
-A story says, pair by pair, where neighbors lie. Only what it says connects them: in path finding
-two places that nobody joins may come to lie at the same spot.
+A story states the relative position of neighbors, pair by pair. Only stated pairs are connected:
+in path finding, two unconnected places may share the same grid position.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SHAPES = (
     "triangle",
     "yellow square",
 )
-# A direction is a number; the opposite one stands two further on.
+# A direction is an index; the opposite direction is the index plus 2, modulo 4.
 _COMPASS = ("north", "east", "south", "west")
 _SIDES = ("above", "to the right of", "below", "to the left of")
 _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
@@ -29,7 +29,7 @@ _DEAD_ENDS = 3
 
 
 def two_arg_relations(draw: random.Random) -> Story:
-    """Make a story of subtask 4: three places in a row, and which is next to which."""
+    """Generate a story of subtask 4: three places in a row; the question asks for a neighbor."""
     end, middle, other_end = draw.sample(_PLACES, 3)
     row = _Map()
     direction = draw.randrange(4)
@@ -46,7 +46,7 @@ def two_arg_relations(draw: random.Random) -> Story:
 
 
 def positional_reasoning(draw: random.Random) -> Story:
-    """Make a story of subtask 17: two shapes beside a third, and how the two lie to each other."""
+    """Generate a story of subtask 17: two shapes beside a third, and their relative position."""
     middle, *pair = draw.sample(_SHAPES, 3)
     directions = draw.sample(range(4), 2)
     shapes = _Map()
@@ -68,10 +68,10 @@ def positional_reasoning(draw: random.Random) -> Story:
 
 
 def path_finding(draw: random.Random) -> Story:
-    """Make a story of subtask 19: six places joined as a tree, and a way of two steps in it."""
+    """Generate a story of subtask 19: a tree of six places; the answer is a path of two steps."""
     start, middle, goal, *dead_ends = draw.sample(_PLACES, 3 + _DEAD_ENDS)
     first, second = draw.randrange(4), draw.randrange(3)
-    second += second >= _opposite(first)  # any but the way back
+    second += second >= _opposite(first)  # any direction but the way back
     places = _Map()
     places.join(start, first, middle)
     places.join(middle, second, goal)
@@ -90,18 +90,18 @@ def path_finding(draw: random.Random) -> Story:
 
 
 class _Map:
-    """Names, and what lies beside each of them in which direction."""
+    """Graph of names, with the neighbor of each name by direction."""
 
     def __init__(self) -> None:
         self._beside: dict[str, dict[int, str]] = {}
 
     def join(self, one: str, direction: int, other: str) -> None:
-        """Put `other` beside `one`, in that direction as seen from there."""
+        """Connect `other` to `one`, in the given direction as seen from `one`."""
         self._beside.setdefault(one, {})[direction] = other
         self._beside.setdefault(other, {})[_opposite(direction)] = one
 
     def free(self) -> list[tuple[str, int]]:
-        """Return the names with each direction in which nothing lies beside them."""
+        """Return all pairs of a name and a direction without a neighbor."""
         return [
             (name, direction)
             for name, beside in self._beside.items()
@@ -110,10 +110,10 @@ class _Map:
         ]
 
     def told(self, draw: random.Random) -> Iterator[tuple[str, int, str]]:
-        """Tell every pair of neighbors once, as a name, the direction to the other, the other.
+        """Yield each pair of neighbors once, as (name, direction of the neighbor, neighbor).
 
-        The published stories tell them in this manner: any name, then any of its neighbors. So
-        the ends of a tree come sooner and more often first than its middle.
+        As in the published stories, a name is drawn first, and then one of its neighbors. The
+        leaves of a tree are therefore more likely to come first than its inner nodes.
         """
         beside = [(name, tuple(others.items())) for name, others in self._beside.items()]
         left = sum(len(others) for _, others in beside) // 2
@@ -137,7 +137,7 @@ def _compass_statement(told: tuple[str, int, str]) -> Statement:
 
 
 def _sides(one: tuple[int, int], other: tuple[int, int], true: bool) -> list[int]:
-    """Return the sides of `other` on which `one` lies, or those on which it does not."""
+    """Return the sides of `other` on which `one` lies, or the remaining sides if not `true`."""
     x, y = one[0] - other[0], one[1] - other[1]
     return [side for side, (dx, dy) in enumerate(_STEPS) if (x * dx + y * dy > 0) == true]
 

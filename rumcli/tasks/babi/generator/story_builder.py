@@ -1,7 +1,7 @@
-"""The course that all stories about people in places share: two statements, a question, and again.
+"""Base class of stories about people in places: two statements, one question, repeated.
 
-A question is about something said lately. Where nothing of that can be asked about, the story goes
-on with two more statements first.
+A question is about a recent statement. If none of these allows a question, two more statements
+come first.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from rumcli.tasks.babi.story import Line, Question, Statement, Story
 
 QUESTIONS = 5
 STATEMENTS = 2
-# In the published files, no question but those of task 14 is about anything said before that.
+# In the published files, questions never concern older statements, except in subtask 14.
 RECENT = 5
 
 Said = TypeVar("Said")
 
 
 class StoryBuilder(ABC, Generic[Said]):
-    """Somebody who tells a story.
+    """Builder of a story with five questions.
 
     Args:
-        rng: Where all draws come from.
+        rng: Random number generator for all draws.
 
     Attributes:
-        recent: What was said last, at most five items, the oldest first.
+        recent: Latest items of the story, at most `RECENT`, oldest first. Subclasses define and
+            append the items.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -39,15 +40,15 @@ class StoryBuilder(ABC, Generic[Said]):
 
     @abstractmethod
     def tell(self) -> None:
-        """Let something happen, and say it."""
+        """Simulate an event and add its statement."""
 
     @abstractmethod
     def ask(self) -> Question | None:
-        """Ask about something recent, or return None if there is nothing to ask about."""
+        """Return a question about something recent, or None if there is none to ask."""
 
     @property
     def next_line(self) -> int:
-        """The number, from 1, of the line that will be said next."""
+        """Number of the next line, from 1."""
         return len(self._lines) + 1
 
     def say(self, wordings: tuple[Statement, ...]) -> None:
@@ -55,7 +56,7 @@ class StoryBuilder(ABC, Generic[Said]):
         self._lines.append(pick(self.rng, wordings))
 
     def story(self) -> Story:
-        """Tell a story with five questions."""
+        """Build the story."""
         asked = 0
         while asked < QUESTIONS:
             for _ in range(STATEMENTS):

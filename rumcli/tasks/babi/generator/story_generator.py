@@ -1,7 +1,6 @@
-"""Stories without end for each of the twenty subtasks, the same for the same seed.
+"""Deterministic, unlimited generation of stories for each of the twenty subtasks.
 
-The wording, the worlds and the questions are in the families' modules; here is which stories a
-split gets.
+The modules of the families build the stories; this module assigns them to splits.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from rumcli.tasks.babi.story import Story
 
 MakeStory = Callable[[random.Random], Story]
 
-# Shares of all possible stories: half of them are training's, a quarter validation's and test's.
+# Split by digest: training owns half of all possible stories, validation and test a quarter each.
 _CLASSES = ("train", "validation", "test", "train")
 
 FAMILIES: dict[int, MakeStory] = {
@@ -43,15 +42,19 @@ FAMILIES: dict[int, MakeStory] = {
 
 
 def stories(subtask: int, seed: int, split: str, questions: int) -> Iterator[Story]:
-    """Make stories until they have at least so many questions.
+    """Generate stories until they have at least `questions` questions.
 
-    No story of a split can occur in another: a digest of its text decides whose it is.
+    No story can occur in two splits: a digest of its text determines the split.
 
     Args:
-        subtask: 1 to 20.
-        seed: At least 0.
+        subtask: Number of the subtask, 1 to 20.
+        seed: Seed, at least 0.
         split: `"train"`, `"validation"` or `"test"`.
-        questions: At least 0; the last story is whole, so that there may be a few more.
+        questions: Minimum number of questions, at least 0. The last story is complete, so there
+            may be a few more.
+
+    Yields:
+        The stories, in a fixed order.
 
     Raises:
         ValueError: If there is no such subtask or split.
@@ -69,16 +72,19 @@ def stories(subtask: int, seed: int, split: str, questions: int) -> Iterator[Sto
 
 
 def generate(subtask: int, seed: int, split: str, questions: int) -> Iterator[Story]:
-    """Make the stories of a file with so many questions: the last story ends with its last one.
+    """Generate stories with exactly `questions` questions; the last story may be truncated.
 
-    The published files do the same. What is left of a story is never a whole one, so that it can't
-    be a story of another split.
+    The published files are truncated in the same way. A truncated story cannot occur in another
+    split, because all stories there are complete.
 
     Args:
-        subtask: 1 to 20.
-        seed: At least 0.
+        subtask: Number of the subtask, 1 to 20.
+        seed: Seed, at least 0.
         split: `"train"`, `"validation"` or `"test"`.
-        questions: At least 0.
+        questions: Number of questions, at least 0.
+
+    Yields:
+        The stories, in a fixed order.
 
     Raises:
         ValueError: If there is no such subtask or split.
@@ -90,6 +96,6 @@ def generate(subtask: int, seed: int, split: str, questions: int) -> Iterator[St
 
 
 def split_of(story: Story, subtask: int) -> str:
-    """Tell which split a story belongs to."""
+    """Return the split of a story."""
     digest = hashlib.blake2b(story.text(subtask).encode(), digest_size=1).digest()
     return _CLASSES[digest[0] % len(_CLASSES)]

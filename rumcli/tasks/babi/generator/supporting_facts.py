@@ -1,4 +1,4 @@
-"""Subtasks 2 and 3: people carry objects about, and one is asked where an object is, or was."""
+"""Subtasks 2 and 3: people carry objects around; questions ask where an object is, or was."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rumcli.tasks.babi.story import Question, Statement, Story
 
 
 class _Stay(NamedTuple):
-    """A place, and the number of the line that tells of the move there."""
+    """A place, and the number of the line that states the move there."""
 
     line: int
     place: str
@@ -23,13 +23,13 @@ class _Stay(NamedTuple):
 
 @dataclass(slots=True)
 class _Carriage:
-    """How an object was carried last.
+    """The latest transport of an object.
 
     Args:
-        handled: The number of the line that tells that it was got or, since, dropped.
-        got_at: Where it was got, if the story told of that.
-        held: Whether it is still held.
-        stays: Where it was carried, in order.
+        handled: Number of the line that states the latest get or drop.
+        got_at: Place where the object was picked up; None if no statement names it.
+        held: Whether the object is still held.
+        stays: Places to which the object was carried, in order.
     """
 
     handled: int
@@ -39,7 +39,7 @@ class _Carriage:
 
 
 class _Carrier(WorldStoryBuilder):
-    """Asks about an object that was lately got or dropped."""
+    """Builder that asks about an object that was recently got or dropped."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
@@ -59,7 +59,7 @@ class _Carrier(WorldStoryBuilder):
             carriage.handled, carriage.held = line, False
 
     def askable(self) -> list[str]:
-        """Return the objects of which enough is known, as often as they were handled lately."""
+        """Return the recently handled objects with a known answer, once per handling."""
         known = [thing for thing in OBJECTS if thing in self._carriages and self.is_known(thing)]
         if not known:
             return known
@@ -74,15 +74,15 @@ class _Carrier(WorldStoryBuilder):
 
     @abstractmethod
     def is_known(self, thing: str) -> bool:
-        """Tell whether a question about an object that was got can be answered."""
+        """Return whether the statements determine the answer about an object."""
 
     @abstractmethod
     def question(self, thing: str, carriage: _Carriage) -> Question:
-        """Ask about an object of which enough is known."""
+        """Return the question about an object with a known answer."""
 
 
 class _Finder(_Carrier):
-    """Asks where an object is: lying at a known place, or carried to one."""
+    """Builder that asks where an object is: lying in a known place, or carried to one."""
 
     def is_known(self, thing: str) -> bool:
         carriage = self._carriages[thing]
@@ -95,7 +95,7 @@ class _Finder(_Carrier):
 
 
 class _Tracer(_Carrier):
-    """Asks where an object was before: carried to at least two places."""
+    """Builder that asks where an object was before; it was carried to at least two places."""
 
     def wordings(self, event: Event) -> tuple[Statement, ...]:
         if event.deed is Action.GET:
@@ -114,7 +114,7 @@ class _Tracer(_Carrier):
         )
 
     def _two_stays(self, stays: list[_Stay]) -> tuple[_Stay, _Stay]:
-        # The last stay at a place that isn't the first of all.
+        # The last stay in a drawn place; drawn again if that is the very first stay.
         while True:
             place = pick(self.rng, stays).place
             last = max(number for number, stay in enumerate(stays) if stay.place == place)
@@ -123,12 +123,12 @@ class _Tracer(_Carrier):
 
 
 def two_supporting_facts(rng: random.Random) -> Story:
-    """Make a story of subtask 2: where an object is."""
+    """Generate a story of subtask 2: where an object is."""
     return _Finder(rng).story()
 
 
 def three_supporting_facts(rng: random.Random) -> Story:
-    """Make a story of subtask 3: where an object was before."""
+    """Generate a story of subtask 3: where an object was before."""
     return _Tracer(rng).story()
 
 

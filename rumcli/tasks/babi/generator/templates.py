@@ -1,6 +1,6 @@
-"""How the statements and questions about people, places and objects are worded.
+"""Sentence templates for statements about people, places and objects.
 
-Each function returns all wordings of one statement. They are made once, since the same sentences
+Each function returns all wordings of one statement. The results are cached, as the same sentences
 occur again and again.
 """
 
@@ -28,13 +28,13 @@ def pronoun(person: str) -> str:
 
 @cache
 def moved(subject: str, place: str) -> tuple[Statement, ...]:
-    """Say that one or more people moved, as in `Then they moved to the kitchen.`."""
+    """Return wordings of a move, as in `Then they moved to the kitchen.`."""
     return tuple(Statement(f"{subject} {went} to the {place}.") for went in _WENT)
 
 
 @cache
 def moved_at(person: str, place: str, time: str) -> tuple[Statement, ...]:
-    """Say who moved when, the time first or last."""
+    """Return wordings of a move with its time of day, which comes first or last."""
     return tuple(
         statement
         for went in _WENT
@@ -47,43 +47,43 @@ def moved_at(person: str, place: str, time: str) -> tuple[Statement, ...]:
 
 @cache
 def got(person: str, thing: str) -> tuple[Statement, ...]:
-    """Say that someone got an object, always with `there`."""
+    """Return wordings of getting an object, always with `there`."""
     return tuple(Statement(f"{person} {verb} the {thing} there.") for verb in _GOT)
 
 
 @cache
 def got_maybe_there(person: str, thing: str) -> tuple[Statement, ...]:
-    """Say that someone got an object, one time in five with `there`."""
+    """Return wordings of getting an object, one in five with `there`."""
     return _maybe_there(person, _GOT, thing)
 
 
 @cache
 def dropped(person: str, thing: str) -> tuple[Statement, ...]:
-    """Say that someone dropped an object, one time in five with `there`."""
+    """Return wordings of dropping an object, one in five with `there`."""
     return _maybe_there(person, _DROPPED, thing)
 
 
 @cache
 def gave(person: str, thing: str, receiver: str) -> tuple[Statement, ...]:
-    """Say that someone gave an object to someone."""
+    """Return wordings of giving an object to another person."""
     return tuple(Statement(f"{person} {verb} the {thing} to {receiver}.") for verb in _GAVE)
 
 
 @cache
 def is_in(person: str, place: str) -> tuple[Statement, ...]:
-    """Say where someone is."""
+    """Return the wording of a person's location."""
     return (Statement(f"{person} is in the {place}."),)
 
 
 @cache
 def is_not_in(person: str, place: str) -> tuple[Statement, ...]:
-    """Say where someone is not, or not any longer."""
+    """Return wordings that a person is not, or no longer, in a place."""
     return tuple(Statement(f"{person} is {no} in the {place}.") for no in ("not", "no longer"))
 
 
 @cache
 def is_in_either(person: str, place: str, other: str) -> tuple[Statement, ...]:
-    """Say that someone is in one of two places."""
+    """Return the wording that a person is in one of two places."""
     return (Statement(f"{person} is either in the {place} or the {other}."),)
 
 

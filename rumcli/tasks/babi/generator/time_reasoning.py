@@ -1,4 +1,4 @@
-"""Subtask 14: who moved yesterday, this morning, this afternoon and this evening, not in order."""
+"""Subtask 14: moves at four times of day, stated out of order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rumcli.tasks.babi.story import Line, Question, Story
 
 
 class _Visit(NamedTuple):
-    """A move, by the number of its time of day."""
+    """A move; `time` is an index into `templates.TIMES`."""
 
     person: str
     place: str
@@ -21,7 +21,7 @@ class _Visit(NamedTuple):
 
 
 class _Diary:
-    """Tells what happened in a shuffled order, two visits at a time."""
+    """Builder of a story with statements in shuffled order, two visits at a time."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -31,7 +31,7 @@ class _Diary:
         self._line_of: dict[tuple[str, int], int] = {}
 
     def story(self) -> Story:
-        """Tell a story with five questions."""
+        """Build a story with five questions."""
         self._tell(self._first_visits())
         self._ask()
         for _ in range(QUESTIONS - 1):
@@ -59,7 +59,7 @@ class _Diary:
         return visit
 
     def _tell(self, visits: list[_Visit]) -> None:
-        # As in the published files: none stands where it would in order of time. Two change places.
+        # As in the published files, no statement keeps its chronological position: a derangement.
         shuffled = visits[:]
         while any(old is new for old, new in zip(visits, shuffled, strict=True)):
             self._rng.shuffle(shuffled)
@@ -69,12 +69,12 @@ class _Diary:
             self._line_of[person, time] = len(self._lines)
 
     def _ask(self) -> None:
-        # Four people have four first visits, so that one of the last five, or of the first ones,
-        # was not a first.
+        # Four people have only four first visits. Thus at least one of the last five visits, or of
+        # the initial ones, is a later visit.
         visits = [visit for visit in self._visits[-RECENT:] if visit.time > 0]
         person, place, _ = pick(self._rng, visits)
         places = self._places[person]
-        # Someone who came twice is asked about as of the last time.
+        # If the person visited the place twice, the question is about the last visit.
         time = max(time for time, visited in enumerate(places) if visited == place)
         supporting = (self._line_of[person, time], self._line_of[person, time - 1])
         text = f"Where was {person} before the {place}?"
@@ -82,7 +82,7 @@ class _Diary:
 
 
 def time_reasoning(rng: random.Random) -> Story:
-    """Make a story of subtask 14."""
+    """Generate a story of subtask 14."""
     return _Diary(rng).story()
 
 
