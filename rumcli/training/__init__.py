@@ -1,4 +1,4 @@
-"""The one trainer, its run folders, checkpoints and evaluation.
+"""Training, evaluation, run directories and checkpoints.
 
-Says what happens through `Listener`; printing is for `rumcli.reporting`.
+Events are reported through `Listener`. `rumcli.reporting` prints them.
 """

@@ -1,6 +1,6 @@
-"""All twenty subtasks of bAbI, one run after the other, each in a folder of its own.
+"""Suite of the twenty bAbI subtasks: one run per subtask, each in its own subdirectory.
 
-The folder around them has the configuration of all, and at the end a summary.
+The parent directory holds the common configuration and, once finished, the suite summary.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from rumcli.training.run_dir import CONFIG, RunDir
 from rumcli.training.stop_signals import StopRequest
 from rumcli.training.trainer import train
 
-PASSED = 0.95  # the accuracy from which on a subtask counts as passed: arXiv:1502.05698
+PASSED = 0.95  # accuracy at which a subtask counts as passed: arXiv:1502.05698
 _KEPT = ("accuracy", "loss", "questions", "weights_of_step", "steps", "seconds", "data")
-# Mean accuracies over the twenty subtasks, one model for each, which read word by word:
-# arXiv:1710.09537, section 4.3, from memory, unverified. The often quoted 49.2 % of an LSTM is for
-# 1,000 training questions (arXiv:1502.05698), not 10,000.
+# Mean accuracies over the twenty subtasks, with one word-level model per subtask:
+# arXiv:1710.09537, section 4.3 (unverified). The often-quoted 49.2 % of an LSTM is for 1,000
+# training questions (arXiv:1502.05698), not 10,000.
 PUBLISHED = {"GORU": 0.60, "RUM": 0.732}
 
 
 def of_subtask(run: RunConfig, number: int) -> RunConfig:
-    """Return the configuration of one of the subtasks."""
+    """Return the configuration of one subtask."""
     return run.model_copy(update={"task": run.task.model_copy(update={"subtask": number})})
 
 
 def folder_of(folder: RunDir, number: int) -> RunDir:
-    """Return the run folder of one of the subtasks."""
+    """Return the run directory of one subtask."""
     return RunDir(folder.path / f"qa{number}")
 
 
@@ -45,21 +45,21 @@ def train_all(
     listener: Callable[[int], Listener],
     request: StopRequest,
 ) -> dict[str, Any]:
-    """Train on every subtask that is not finished yet, and go on where one was stopped.
+    """Train every unfinished subtask, resuming a stopped one.
 
     Args:
-        run: What to run; its task is that of bAbI with all subtasks.
-        folder: Where; holds the folders of the subtasks.
-        listener: Makes who hears of the progress of a subtask.
-        request: Asks for a stop.
+        run: Configuration of bAbI with all subtasks.
+        folder: Directory of the suite, which holds the run directories of the subtasks.
+        listener: Factory of the listener for a subtask number.
+        request: Stop request.
 
     Returns:
-        The summary, as in `summary.json`.
+        The suite summary, as in `summary.json`.
 
     Raises:
-        RunStopped: If a signal asked for it; all is saved.
-        RunError: As `trainer.train` does.
-        ConfigError: If the stories of a subtask are missing or wrong.
+        RunStopped: If a signal requested a stop; the state is saved.
+        RunError: As in `trainer.train`.
+        ConfigError: If the stories of a subtask are missing or invalid.
     """
     summaries = [
         _finished(run, folder, number) or _train_one(run, folder, number, listener, request)
@@ -72,10 +72,14 @@ def train_all(
 
 
 def check(run: RunConfig, folder: RunDir | None) -> None:
-    """Read the stories of every subtask that is not finished, so that a mistake is told at once.
+    """Read the stories of every unfinished subtask, to report errors before training starts.
+
+    Args:
+        run: Configuration of bAbI with all subtasks.
+        folder: Directory of the suite; None if the suite is new.
 
     Raises:
-        ConfigError: If they are missing or wrong.
+        ConfigError: If the stories of a subtask are missing or invalid.
     """
     for number in SUBTASKS:
         if folder is None or _finished(run, folder, number) is None:
@@ -84,7 +88,7 @@ def check(run: RunConfig, folder: RunDir | None) -> None:
 
 
 def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Put the results of all subtasks together."""
+    """Combine the summaries of all subtasks into the suite summary."""
     accuracies = [summary["accuracy"] for summary in summaries]
     return SuiteSummary(
         task=run.task.name,
@@ -124,7 +128,7 @@ def _train_one(
     one = of_subtask(run, number)
     path = folder_of(folder, number).path
     output_dirs.check_own(path, "a run keeps its subtasks")
-    # What earlier models leave with the backend would grow from subtask to subtask.
+    # Backend state left by earlier models would accumulate over the subtasks.
     keras.backend.clear_session()
     with contextlib.ExitStack() as stack:
         if (path / CONFIG).exists():

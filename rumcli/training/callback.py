@@ -1,7 +1,7 @@
-"""The one callback: between the steps of `Model.fit` it records, saves, and stops.
+"""Keras callback that records, saves and stops a run between the steps of `Model.fit`.
 
-A checkpoint at the end of a span (from one evaluation to the next) is taken after the evaluation,
-so that a resumed run never has one to make up for.
+A span is the steps from one evaluation to the next. A checkpoint at its end is saved after the
+evaluation, so that a resumed run need not repeat it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from rumcli.training.stop_signals import StopRequest
 from rumcli.training.train_state import TrainState
 
 
-class RunStopped(Exception):  # noqa: N818 - not an error: it was asked for
-    """The run was asked to stop; all is saved.
+class RunStopped(Exception):  # noqa: N818 - not an error: it was requested
+    """Raised when a signal stops a run, after its state is saved.
 
-    Attributes:
-        step: Number of steps that are saved.
-        signal: Number of the signal that asked.
+    Args:
+        step: Number of steps saved.
+        signal: Number of the signal.
     """
 
     def __init__(self, step: int, signal: int) -> None:
@@ -41,7 +41,16 @@ class RunStopped(Exception):  # noqa: N818 - not an error: it was asked for
 
 
 class RunCallback(keras.callbacks.Callback):
-    """Keeps the run folder up to date while the model is fitted."""
+    """Callback that keeps the run directory up to date during `Model.fit`.
+
+    Args:
+        task: Task of the run.
+        folder: Run directory.
+        progress: Progress of the run, updated in place.
+        listener: Listener for the events of the run.
+        request: Stop request, checked after each step.
+        group: Processes that train the model together.
+    """
 
     def __init__(
         self,
@@ -60,7 +69,7 @@ class RunCallback(keras.callbacks.Callback):
         self._request = request
         self._group = group
         self._running = RunningMeans()
-        self._good_metrics: Mapping[str, np.ndarray] = {}  # before a step that is skipped
+        self._good_metrics: Mapping[str, np.ndarray] = {}  # to undo a skipped step
         until = task.config.train.until
         self._until = None if until is None else thresholds.read(until)
 
@@ -69,7 +78,7 @@ class RunCallback(keras.callbacks.Callback):
         return self._task.config.train
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Go on with the means of a span in whose middle the run was stopped."""
+        """Restore the running metrics of a span in which the run was stopped."""
         self._running = RunningMeans()
         if self._progress.running_metrics:
             model_state.restore_metrics(self.model, self._progress.running_metrics)
@@ -80,11 +89,11 @@ class RunCallback(keras.callbacks.Callback):
             self._good_metrics = {}
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Seed what the step draws."""
+        """Seed the step's random numbers."""
         keras_setup.seed_step(self._task.config.seed, self._progress.step)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Count the step; save and stop if it is time to."""
+        """Count the step, and save or stop the run if due."""
         means = {name: float(value) for name, value in (logs or {}).items()}
         self._progress.advance(time.monotonic())
         step = self._progress.step
@@ -96,7 +105,7 @@ class RunCallback(keras.callbacks.Callback):
                 self._good_metrics = model_state.capture_metrics(self.model)
             self._listener.stepped(step, self._task.derive_metrics(self._running.latest(means)))
         if self._progress.is_over or self._is_end_of_span(step):
-            return  # the end of a span: `on_epoch_end` does the rest
+            return  # end of a span: continued in `on_epoch_end`
         signal = self._group.agree(self._request.signal)
         if signal is not None or self._is_time_to_save(step):
             self._save(
@@ -106,7 +115,7 @@ class RunCallback(keras.callbacks.Callback):
             raise RunStopped(step, signal)
 
     def _leave_out(self, loss: float) -> None:
-        """Take a bad step, which changed no weight, out of the means of the span too."""
+        """Record a bad step, which changed no weight, and remove it from the running metrics."""
         warning = nan_guard.leave_out(
             self._task.config, self._folder, self._progress, loss, self.model
         )
@@ -117,12 +126,12 @@ class RunCallback(keras.callbacks.Callback):
             self.model.reset_metrics()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Record the evaluation; save; keep the best."""
+        """Record the evaluation, save the best weights, and save or stop the run if due."""
         arrays = model_state.capture(self.model)
-        # Of the same operations other kinds of processors make other digits, and more in time.
+        # Other kinds of processors round differently, and the differences grow over time.
         advice = "; expected the same kind of processor on every host"
         self._group.check_equal(list(arrays.values()), "the model", advice, RunError)
-        # A callback of the user's own may add anything, such as the learning rate.
+        # A user-defined callback may add entries, such as the learning rate.
         numbers = {k: v for k, v in (logs or {}).items() if isinstance(v, (int, float, np.number))}
         values = {name: float(value) for name, value in numbers.items()}
         self._evaluated(self._task.derive_metrics(values), arrays)
@@ -155,7 +164,7 @@ class RunCallback(keras.callbacks.Callback):
         self._listener.evaluated(record)
 
     def _is_time_to_save(self, step: int) -> bool:
-        # Weights with which every step is bad must not drive out the last good checkpoints.
+        # Weights with which every step is bad must not replace the last good checkpoints.
         is_good = not self._progress.skipped_in_a_row
         return is_good and step % self._settings.checkpoint_every == 0
 
@@ -169,14 +178,22 @@ class RunCallback(keras.callbacks.Callback):
 
 
 class RunningMeans:
-    """Gets the value of each step back out of means since the start of a span."""
+    """Recovery of the values of single steps from Keras's means since the start of a span.
+
+    Args:
+        count: Number of steps of the span done before a resume.
+    """
 
     def __init__(self, count: int = 0) -> None:
         self._count = count
         self._totals: dict[str, float] | None = {} if count == 0 else None
 
     def latest(self, means: dict[str, float]) -> dict[str, float]:
-        """Return the values of the latest step; right after a resume, the means themselves."""
+        """Return the values of the latest step, or `means` right after a resume.
+
+        Args:
+            means: Means since the start of the span, by name.
+        """
         self._count += 1
         totals = {name: mean * self._count for name, mean in means.items()}
         before, self._totals = self._totals, totals

@@ -1,6 +1,6 @@
-"""Checkpoints: one `.npz` each, written atomically, with a digest that is verified on loading.
+"""Checkpoint files: one `.npz` each, written atomically, with a digest verified on loading.
 
-Knows arrays and files, not models: `model_state` turns a model into arrays and back.
+This module handles arrays and files only. `model_state` converts between models and arrays.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _NUMBERED = re.compile(r"step-([0-9]{8,18})\.npz")
 
 
 class DamagedError(RunError):
-    """A checkpoint file is not what was written."""
+    """Error for a checkpoint file with damaged content."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a run after `step` steps.
+    """State of a run after `step` steps.
 
     Args:
         step: Number of training steps done.
-        arrays: All that changes as the run goes on, by name.
-        progress: Plain values that go with it; must fit into JSON.
-        records: Backup of the run's record, by file name; see `record_file`.
+        arrays: Arrays of the training state, by name.
+        progress: Fields of `SavedProgress`, serializable to JSON.
+        records: Backups of the record files, by file name; see `record_file`.
     """
 
     step: int
@@ -50,7 +50,11 @@ class Checkpoint:
 
 
 class CheckpointDir:
-    """The checkpoints of a run: `step-00000100.npz` and so on, and `best.npz`."""
+    """Directory of a run's checkpoints: `step-00000100.npz` and so on, and `best.npz`.
+
+    Args:
+        path: Directory, which may be missing.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,12 +62,19 @@ class CheckpointDir:
     def save(self, checkpoint: Checkpoint, keep: int) -> Path:
         """Write a checkpoint, then delete all but the newest `keep`.
 
+        Args:
+            checkpoint: Checkpoint to write.
+            keep: Number of checkpoints to keep.
+
+        Returns:
+            Path of the file.
+
         Raises:
-            OSError: If it can't be written; the others are untouched then.
+            OSError: If the file cannot be written. The other checkpoints are then unchanged.
         """
         path = self.path / f"step-{checkpoint.step:08d}.npz"
         _write(path, checkpoint)
-        # Later ones are of a run that went on from before them, because they are damaged.
+        # Later ones are damaged: the run resumed from an earlier checkpoint.
         earlier = [other for other in self.numbered() if _step(other) < checkpoint.step]
         for other in [other for other in self.numbered() if _step(other) > checkpoint.step]:
             other.unlink(missing_ok=True)
@@ -78,20 +89,20 @@ class CheckpointDir:
         return path
 
     def numbered(self) -> list[Path]:
-        """Return the checkpoints by step, the newest first."""
+        """Return the paths of the numbered checkpoints, newest first."""
         found = [path for path in self.path.glob("step-*.npz") if _NUMBERED.fullmatch(path.name)]
         return sorted(found, key=_step, reverse=True)
 
     @property
     def has_best(self) -> bool:
-        """Whether there is a `best.npz`."""
+        """Whether `best.npz` exists."""
         return (self.path / f"{BEST}.npz").exists()
 
     def clear(self) -> None:
         """Delete all checkpoints.
 
         Raises:
-            OSError: If one can't be deleted.
+            OSError: If a file cannot be deleted.
         """
         for path in [*self.numbered(), self.path / f"{BEST}.npz"]:
             path.unlink(missing_ok=True)
@@ -99,13 +110,14 @@ class CheckpointDir:
             atomic_io.sync_directory(self.path)
 
     def load_newest(self) -> tuple[Checkpoint | None, list[str]]:
-        """Load the newest checkpoint that is whole.
+        """Load the newest intact checkpoint.
 
         Returns:
-            It, or None if there is none at all, and one line for each damaged one passed over.
+            The checkpoint, or None if there are none; and one warning for each damaged file that
+            was skipped.
 
         Raises:
-            RunError: If there are checkpoints, and all are damaged.
+            RunError: If all checkpoints are damaged.
         """
         warnings: list[str] = []
         for path in self.numbered():
@@ -121,10 +133,10 @@ class CheckpointDir:
         return None, warnings
 
     def load_best(self) -> Checkpoint | None:
-        """Load `best.npz`; None if there is none.
+        """Load `best.npz`; None if it does not exist.
 
         Raises:
-            DamagedError: If it is not what was written.
+            DamagedError: If the file is damaged.
         """
         return load(self.path / f"{BEST}.npz") if self.has_best else None
 
@@ -132,9 +144,15 @@ class CheckpointDir:
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint and verify its digest.
 
+    Args:
+        path: Path of the file.
+
+    Returns:
+        The checkpoint.
+
     Raises:
-        DamagedError: If the file is not what was written.
-        RunError: If it can't be read, or a later version wrote it.
+        DamagedError: If the file is damaged.
+        RunError: If the file cannot be read, or has the format of a later version.
     """
     try:
         file = atomic_io.open_regular(path)
@@ -142,12 +160,12 @@ def load(path: Path) -> Checkpoint:
         raise RunError(f"can't read checkpoint {path}: {error.strerror or error}") from error
     try:
         with file, warnings.catch_warnings():
-            warnings.simplefilter("error")  # of arrays in an old form, which are not ours
+            warnings.simplefilter("error")  # obsolete array formats, which we never write
             _check_sizes(file)
             manifest, arrays = _read(file)
         digest, version = manifest.pop("sha256"), manifest["format"]
         is_whole = digest == _digest(arrays, manifest)
-    except Exception as error:  # whatever the readers of zip, arrays and JSON make of the bytes
+    except Exception as error:  # zip, array and JSON readers raise many types
         raise DamagedError(f"checkpoint {path} is damaged ({type(error).__name__})") from error
     if version != _FORMAT:
         raise RunError(f"checkpoint {path} has format {str(version)[:20]}, not {_FORMAT}")
@@ -160,10 +178,10 @@ def load(path: Path) -> Checkpoint:
 
 
 def _check_sizes(file: IO[bytes]) -> None:
-    """Make sure that a file unpacks to no more than it is long.
+    """Check that the unpacked members of a file take no more bytes than the file itself.
 
     Raises:
-        zipfile.BadZipFile: If something in it is compressed, or two members share their bytes.
+        zipfile.BadZipFile: If a member is compressed, or members overlap.
     """
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
@@ -178,12 +196,12 @@ def _read(file: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         members = {name: archive[name] for name in archive.files}
     if not all(isinstance(array, np.ndarray) for array in members.values()):
         raise ValueError("a member is no array")
-    # The first evaluation, and so the best one, may be NaN.
+    # The first evaluation, and so the best value, may be NaN.
     return json_parser.parse(members.pop(_MANIFEST).tobytes(), allow_nan=True), members
 
 
 def _step(path: Path) -> int:
-    """Return the step in the name of one of the numbered files."""
+    """Return the step in the name of a numbered checkpoint."""
     return int(path.stem.removeprefix("step-"))
 
 
@@ -199,7 +217,7 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
     members: dict[str, Any] = {_MANIFEST: encoded, **checkpoint.arrays}
     atomic_io.make_directory(path.parent, exist_ok=True)
     with atomic_io.replacing(path) as file:
-        # Numbers only, by their types; NumPy before 2.2 has no `allow_pickle` here.
+        # All arrays are numeric; `allow_pickle` requires NumPy 2.2.
         np.savez(file, **members)
 
 

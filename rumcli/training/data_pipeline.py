@@ -1,4 +1,4 @@
-"""A task's batches in the two forms that Keras takes them: endless, and of a known length."""
+"""Input pipelines of a task: endless for training, finite for evaluation."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from rumcli.config import Split
 from rumcli.tasks.base import Batch, Task
 from rumcli.training.process_group import ALONE, ProcessGroup
 
-# Batches that Python makes at a time for TensorFlow. One by one, they cost a tenth of a step of
-# ten milliseconds.
+# Batches per block that Python passes to TensorFlow. Passed one by one, they take 10 % of a step
+# of 10 ms.
 _AT_ONCE = 16
 
 
 def training_batches(task: Task, first_step: int, group: ProcessGroup = ALONE) -> Any:
-    """Make the batches of all steps from `first_step` on, without end, in any form `fit` takes.
+    """Return the endless training batches from a step on, in a form that `fit` accepts.
 
     Args:
-        task: Makes whole batches.
-        first_step: From 0.
-        group: The processes, of which each gets its rows.
+        task: Task that generates the batches.
+        first_step: Index of the first step, from 0.
+        group: Processes that share each batch by rows.
     """
     if keras.backend.backend() == "tensorflow":
         return _training_dataset(task, first_step)
@@ -32,20 +32,20 @@ def training_batches(task: Task, first_step: int, group: ProcessGroup = ALONE) -
 
 
 def evaluation_batches(task: Task, split: Split, group: ProcessGroup = ALONE) -> Any:
-    """Make all batches of an evaluation split once, in any form `evaluate` takes.
+    """Return all batches of an evaluation split, in a form that `evaluate` accepts.
 
     Args:
-        task: Makes whole batches.
-        split: Split of the data.
-        group: The processes, of which each gets its rows.
+        task: Task that generates the batches.
+        split: Split to evaluate.
+        group: Processes that share each batch by rows.
     """
     if keras.backend.backend() == "tensorflow":
         return _evaluation_dataset(task, split)
     return _Evaluation(task, split, group)
 
 
-# A `tf.data.Dataset` makes batches beside the training, and their shapes are known beforehand: the
-# fused loop is compiled for them, and splits them over the cores.
+# A `tf.data.Dataset` generates batches in parallel with the training. Its shapes are static, so
+# that the fused loop is compiled for them and splits them over the cores.
 
 
 def _training_dataset(task: Task, first_step: int) -> Any:
@@ -94,7 +94,7 @@ class _Evaluation(keras.utils.PyDataset):
         self._task = task
         self._split = split
         self._group = group
-        # Keras lays out all batches of an evaluation like the first one.
+        # Keras uses the layout of the first batch for all batches of an evaluation.
         ends = (task.evaluation_batch(split, number) for number in {0, len(self) - 1})
         sizes = [len(tree.flatten(batch)[0]) for batch in ends] if group.devices > 1 else []
         self._is_replicated = any(size % group.devices for size in sizes)

@@ -1,4 +1,4 @@
-"""Data as a run would use it: texts and stories, read by the loaders of training. No Keras."""
+"""Summary of texts and stories as a run would use them, without importing Keras."""
 
 from __future__ import annotations
 
@@ -37,16 +37,19 @@ from rumcli.training.dataset_loaders import BabiDatasetLoader, CharDatasetLoader
 def summarize(
     path: Path, preset: str | None = None, report: Callable[[str], None] = lambda text: None
 ) -> TextData | StoriesData:
-    """Describe the data at a path, and a run on it.
+    """Summarize the data at a path, and a run on it.
 
     Args:
-        path: What `rum train ptb` or `rum train babi` takes as `--data`. Files named as those of
-            bAbI are stories; anything else is a text.
-        preset: Name or file of the run's preset; None: that of the task.
-        report: Receives a description of each activity that may take long.
+        path: Path as for `--data` of `rum train ptb` or `rum train babi`. Files with bAbI names
+            are stories; anything else is a text.
+        preset: Name or file of the run's preset; None: preset of the task.
+        report: Callback for a description of each slow step.
+
+    Returns:
+        The summary of a text or of stories.
 
     Raises:
-        ConfigError: If there is no data, or the preset is not for this task.
+        ConfigError: If the data is missing, or the preset is not for this task.
     """
     report(f"reading {path}")
     numbers = official_files.subtasks_in(path)

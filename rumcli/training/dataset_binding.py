@@ -1,8 +1,7 @@
-"""What the task of a run is about, if it is a text or stories, and what a run remembers of it.
+"""Binding between a run and its dataset of text or stories.
 
-`vocabulary.json` in the run folder has the classes and what the splits were, so that a run never
-mistakes one text for another. Where texts and stories come from is in `dataset_loaders`. No Keras
-here.
+`vocabulary.json` in the run directory records the classes and the identity of each split, so that
+a run never continues on another dataset. `dataset_loaders` reads the data. No Keras here.
 """
 
 from __future__ import annotations
@@ -24,15 +23,18 @@ NAME = "vocabulary.json"
 
 
 def for_training(run: RunConfig, folder: RunDir | None) -> TaskDataset | None:
-    """Read what a run trains on; None if its task makes that itself.
+    """Load the training dataset of a run.
 
     Args:
-        run: The run.
-        folder: Where it goes on; None if it is new.
+        run: Configuration of the run.
+        folder: Run directory; None if the run is new.
+
+    Returns:
+        The dataset; None if the task generates its own data.
 
     Raises:
-        ConfigError: If it is missing, can't be read, is too short, or not that of the run.
-        RunError: If what the folder remembers of it is missing or damaged.
+        ConfigError: If the data is missing, unreadable, too short, or not that of the run.
+        RunError: If the dataset metadata in the run directory is missing or damaged.
     """
     source = dataset_loaders.loader_for(run)
     if source is None:
@@ -49,15 +51,15 @@ def for_training(run: RunConfig, folder: RunDir | None) -> TaskDataset | None:
 
 
 def check_going_on(run: RunConfig, folders: Iterable[RunDir]) -> None:
-    """Make sure that runs go on with what they began with, which is read once.
+    """Check that runs resume with their original dataset, which is read only once.
 
     Args:
-        run: Says where it is.
-        folders: Of runs of the same task and seed. One that has not begun may have anything, and
-            one whose record is missing or damaged is passed over.
+        run: Configuration with the path of the data.
+        folders: Run directories with the same task and seed. Those that have not begun, or whose
+            metadata is missing or damaged, are skipped.
 
     Raises:
-        ConfigError: If it is missing, can't be read, or not that of one of the runs.
+        ConfigError: If the data is missing, unreadable, or not that of one of the runs.
     """
     source, begun = (
         dataset_loaders.loader_for(run),
@@ -69,7 +71,7 @@ def check_going_on(run: RunConfig, folders: Iterable[RunDir]) -> None:
     for folder in begun:
         try:
             remembered = _remembered(source, folder)
-        except RunError:  # it fails by itself
+        except RunError:  # reported when that run is resumed
             continue
         try:
             _check_going_on(source, remembered, found)
@@ -78,16 +80,20 @@ def check_going_on(run: RunConfig, folders: Iterable[RunDir]) -> None:
 
 
 def for_evaluation(folder: RunDir, split: Split, data: Path | None = None) -> TaskDataset | None:
-    """Read the split that a run is evaluated on; None if its task makes that itself.
+    """Load the split on which a run is evaluated.
 
     Args:
-        folder: The run.
+        folder: Run directory.
         split: `"validation"` or `"test"`.
-        data: Others than the run's own, or where those are now.
+        data: Path that replaces the one in the configuration; its content may differ from the
+            run's dataset.
+
+    Returns:
+        The dataset; None if the task generates its own data.
 
     Raises:
-        ConfigError: As `for_training` does; or there is a `data`, and the task takes none.
-        RunError: As `for_training` does.
+        ConfigError: As in `for_training`, or if `data` is set and the task takes none.
+        RunError: As in `for_training`.
     """
     run = folder.config
     source = dataset_loaders.loader_for(run)
@@ -106,11 +112,17 @@ def for_evaluation(folder: RunDir, split: Split, data: Path | None = None) -> Ta
 
 
 def text_of(folder: RunDir) -> CharDataset:
-    """Return what a run remembers of its text, without reading that again.
+    """Restore the text metadata of a run without reading the text.
+
+    Args:
+        folder: Run directory.
+
+    Returns:
+        The dataset, without the content of its splits.
 
     Raises:
-        ConfigError: If its task has no text.
-        RunError: If it is missing or damaged.
+        ConfigError: If the task of the run has no text.
+        RunError: If the metadata is missing or damaged.
     """
     source = dataset_loaders.loader_for(folder.config)
     if not isinstance(source, dataset_loaders.CharDatasetLoader):
@@ -122,7 +134,7 @@ def text_of(folder: RunDir) -> CharDataset:
 
 
 def write_metadata(dataset: TaskDataset | None, folder: RunDir) -> None:
-    """Keep in a run folder what must be remembered, if there is something."""
+    """Write the metadata of a dataset to the run directory; do nothing for None."""
     if dataset is not None:
         folder.write_json(NAME, dataset.to_json())
 

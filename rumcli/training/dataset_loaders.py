@@ -1,4 +1,4 @@
-"""Where texts and stories come from: what the user gave, or what is generated."""
+"""Loaders of texts and stories, from the user's files or from a generator."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from rumcli.tasks.char_lm.bptt import BPTTWindows
 from rumcli.tasks.char_lm.corpus import Corpus
 from rumcli.tasks.char_lm.dataset import CharDataset
 
-_LARGEST = 2**31  # word numbers of a split, of two bytes each
-_VALIDATION_SHARE = 0.1  # of the stories of a training file, its last ones, as in the original
+_LARGEST = 2**31  # word indices of a split, two bytes each
+_VALIDATION_SHARE = 0.1  # last part of a training file, as in the original
 
 
 def loader_for(run: RunConfig) -> DatasetLoader | None:
-    """Return the source of what a run's task is about; None if the task makes that itself."""
+    """Return the dataset loader of a run; None if its task generates its own data."""
     if isinstance(run.task, CharactersConfig):
         return CharDatasetLoader(run, run.task)
     return BabiDatasetLoader(run, run.task) if isinstance(run.task, BabiConfig) else None
 
 
 class DatasetLoader(Protocol):
-    """Reads what a run's configuration names.
+    """Loader of the dataset that a run's configuration names.
 
     Attributes:
-        noun: What it reads, as messages call it.
-        is_or_are: The verb that goes with that.
-        given: What the user gave in the configuration.
+        noun: Name of the data in messages.
+        is_or_are: Verb that agrees with `noun`.
+        given: Path in the configuration; None if not set.
     """
 
     noun: ClassVar[str]
@@ -43,40 +43,46 @@ class DatasetLoader(Protocol):
     given: str | None
 
     def read(self, data: str | None, split: str | None) -> Any:
-        """Read what is at `data`.
+        """Read the files at a path.
 
         Args:
-            data: A path; None: nothing was given.
-            split: That which is needed; None: all.
+            data: Path of the data; None: not set.
+            split: Split to read; None: all.
 
         Raises:
-            ConfigError: If it is missing or wrong.
+            ConfigError: If the data is missing or invalid.
         """
 
     def make(self, found: Any) -> Any:
-        """Make the dataset of a new run of what was read.
+        """Create the dataset of a new run.
+
+        Args:
+            found: Data returned by `read`.
 
         Raises:
-            ConfigError: If there is nothing to learn from it.
+            ConfigError: If the data has nothing to train on.
         """
 
     def remembered(self, content: Any) -> Any:
-        """Make the dataset of an earlier run, without data, of what it remembers.
+        """Restore the dataset of an earlier run, without data, from its metadata.
+
+        Args:
+            content: Content of `vocabulary.json`.
 
         Raises:
-            ConfigError: If that is damaged.
+            ConfigError: If the metadata is damaged.
         """
 
     def check(self, dataset: Any) -> None:
-        """Make sure that a run can be trained, or evaluated, on it.
+        """Check that a run can be trained or evaluated on a dataset.
 
         Raises:
-            ConfigError: If it can't.
+            ConfigError: If the dataset is too small or too large.
         """
 
 
 class CharDatasetLoader:
-    """The text of a run of characters."""
+    """Loader of the text of a character-level run."""
 
     noun: ClassVar[str] = "text"
     is_or_are: ClassVar[str] = "is"
@@ -96,24 +102,24 @@ class CharDatasetLoader:
         return corpora.read(Path(data))
 
     def make(self, found: Corpus) -> CharDataset:
-        """Make the text of a new run."""
+        """Create the dataset of a new run."""
         return CharDataset.of(found, self._task.min_count)
 
     def remembered(self, content: Any) -> CharDataset:
-        """Make the text of an earlier run."""
+        """Restore the dataset of an earlier run."""
         return CharDataset.from_json(content)
 
     def check(self, dataset: CharDataset) -> None:
-        """Make sure that the training text, if it is there, has a window for every stream."""
+        """Check that the training text, if loaded, has a window for every stream."""
         if Split.TRAIN not in dataset.classes:
             return
         train = dataset.classes[Split.TRAIN]
         windows = BPTTWindows(train, self._run.train.batch_size, self._task.bptt_steps)
-        _ = windows.windows_per_epoch  # complains of a text that is too short
+        _ = windows.windows_per_epoch  # raises if the text is too short
 
 
 class BabiDatasetLoader:
-    """The stories of a run of bAbI."""
+    """Loader of the stories of a bAbI run."""
 
     noun: ClassVar[str] = "stories"
     is_or_are: ClassVar[str] = "are"
@@ -124,7 +130,7 @@ class BabiDatasetLoader:
         self.given = task.data
 
     def read(self, data: str | None, split: str | None) -> Collection:
-        """Read stories, or generate them if nothing was given."""
+        """Read stories, or generate them if `data` is None."""
         wanted = SPLITS if split is None else (split,)
         if data is None:
             return Collection("generated", self._generated(wanted))
@@ -134,7 +140,7 @@ class BabiDatasetLoader:
         found = official_files.read(Path(data), self._number, self._task.language, needed)
         source = f"{data}, {found.language}" if found.language else data
         stories: dict[str, Sequence[Story]] = dict(found.stories)
-        if len(stories) == 1 and split is not None:  # one file: whatever it is, it is meant
+        if len(stories) == 1 and split is not None:  # a single file serves as any split
             return Collection(source, {split: next(iter(stories.values()))})
         if "test" not in stories:
             raise ConfigError(
@@ -148,15 +154,15 @@ class BabiDatasetLoader:
         return Collection(source, _with_validation(stories))
 
     def make(self, found: Collection) -> BabiDataset:
-        """Make the stories of a new run."""
+        """Create the dataset of a new run."""
         return BabiDataset.of(found)
 
     def remembered(self, content: Any) -> BabiDataset:
-        """Make the stories of an earlier run."""
+        """Restore the dataset of an earlier run."""
         return BabiDataset.from_json(content)
 
     def check(self, dataset: BabiDataset) -> None:
-        """Make sure that the questions fit into memory, each as long as the longest."""
+        """Check that the questions fit into memory once padded to the longest."""
         sizes = dataset.sizes
         of_one = sizes.words
         if self._task.input_level == "sentences":
@@ -187,7 +193,7 @@ class BabiDatasetLoader:
 
 
 def _with_validation(stories: Mapping[str, Sequence[Story]]) -> dict[str, Sequence[Story]]:
-    """Make the last stories of the training file the validation, if that has no file."""
+    """Split off the last training stories for validation, unless it has its own file."""
     if "validation" in stories:
         return dict(stories)
     train = stories["train"]

@@ -1,4 +1,4 @@
-"""What the backend computes on besides the processor: GPUs and the like, by their names."""
+"""Names of the accelerators that the backend uses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import keras
 
 
 def names() -> list[str]:
-    """Return the name of each, such as "NVIDIA H200"; of none if the processor computes."""
+    """Return the name of each accelerator, such as "NVIDIA H200"; empty on a CPU."""
     backend = keras.backend.backend()
     if backend == "jax":
         import jax
@@ -21,7 +21,7 @@ def names() -> list[str]:
 
         devices = [one for one in tf.config.get_visible_devices() if one.device_type != "CPU"]
         details = map(tf.config.experimental.get_device_details, devices)
-        # Of a GPU TensorFlow knows the name, of a TPU nothing.
+        # TensorFlow has a name for a GPU, but no details of a TPU.
         return [
             known.get("device_name", device.device_type)
             for device, known in zip(devices, details, strict=True)

@@ -1,7 +1,7 @@
-"""Several devices and processes for one run: JAX's runtime, and Keras's `DataParallel` on it.
+"""Data-parallel training on several devices and processes, with JAX and Keras's `DataParallel`.
 
-Every device holds all weights and gets an equal part of each batch. The processes find each other
-through `jax.distributed`; nothing of it is ours.
+Every device holds all weights and receives an equal part of each batch. `jax.distributed` connects
+the processes.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from rumcli.errors import ConfigError
 from rumcli.training.peer_failure import PeerMonitor
 from rumcli.training.process_group import ProcessGroup
 
-AUTO = "auto"  # JAX finds the coordinator in the environment of the cluster
+AUTO = "auto"  # JAX detects the coordinator from the cluster's environment
 ALL = "all"
-_HEARTBEAT = 30  # seconds without a sign of life after which a process counts as gone
-_SHUTDOWN = 30  # seconds in which all must have ended, once the run is over
-_LATE = 60.0  # seconds by which JAX's own deadlines lie after ours
+_HEARTBEAT = 30  # seconds without a heartbeat after which a process counts as lost
+_SHUTDOWN = 30  # seconds for all processes to end once the run is finished
+_LATE = 60.0  # seconds by which JAX's deadlines are later than ours
 _BIND = "JAX_COORDINATOR_BIND_ADDRESS"
 
 
@@ -34,12 +34,12 @@ class Placement:
     """Devices and processes of a run.
 
     Attributes:
-        devices: Number of devices of each process, `"all"`, or None for all of several processes
-            and the first one of a single process.
+        devices: Number of devices per process, or `"all"`. None: all devices in a group, the
+            first one in a single process.
         coordinator: HOST:PORT at which process 0 listens, or `"auto"`; None for one process.
-        count: Number of processes; None if the cluster knows it.
-        rank: Number of this process, from 0.
-        timeout: Seconds in which all processes must have joined.
+        count: Number of processes; None: detected from the cluster.
+        rank: Index of this process, from 0.
+        timeout: Seconds within which all processes must join.
     """
 
     devices: int | str | None = None
@@ -54,9 +54,9 @@ class Runtime:
 
     Args:
         placement: Devices and processes.
-        report: Prints the line of an error; called where the main thread cannot.
-        go_on: Called again and again while other processes are awaited; may raise to stop.
-        hint: Text that follows the message of a loss of another process.
+        report: Callback that prints an error when the main thread cannot raise it.
+        go_on: Callback polled while waiting for other processes; may raise to stop waiting.
+        hint: Text appended to the message about a lost process.
         debug: Whether native messages stay visible.
     """
 
@@ -74,15 +74,15 @@ class Runtime:
         self.group = ProcessGroup()
 
     def watch(self) -> None:
-        """Hold back the reports of JAX on other processes, where there are any."""
+        """Capture JAX's reports about other processes, in a group of several."""
         if self._placement.coordinator is not None:
             self._peers.watch()
 
     def start(self) -> None:
-        """Start JAX, join the other processes, and distribute what Keras makes from here on.
+        """Start JAX, join the other processes, and set Keras's global distribution.
 
         Raises:
-            ConfigError: If the processes do not come together, or lack devices.
+            ConfigError: If not all processes join in time, or a process has too few devices.
         """
         placement = self._placement
         if placement == Placement():
@@ -90,31 +90,29 @@ class Runtime:
         import jax
 
         if isinstance(placement.devices, int):
-            # JAX makes as many devices of a CPU as it is told to, each with its own threads: here
-            # one for each core, or two.
+            # JAX can split a CPU into any number of devices, each with its own threads. Limit it
+            # to one per core, but at least two.
             most = max(2, os.cpu_count() or 1)
             jax.config.update("jax_num_cpu_devices", min(placement.devices, most))
         if placement.coordinator is not None:
-            global _joined  # JAX's runtime is the process's, not an object's
+            global _joined  # JAX's runtime belongs to the process, not to an object
             _joined = True
             self._join()
         self._distribute()
 
     def finish(self) -> None:
-        """Leave the group once the run is over; JAX waits until all processes do."""
+        """Leave the group once the run is finished; JAX waits for all processes."""
         self._peers.is_over = True
         if self.group.count > 1 and self._peers.error is None:
             import jax
 
-            with contextlib.suppress(
-                Exception
-            ):  # another one is gone: the run is over all the same
+            with contextlib.suppress(Exception):  # a process is lost, but the run is finished
                 jax.distributed.shutdown()
 
     def _join(self) -> None:
         import jax
 
-        # It takes SIGTERM for itself, and the run does not save.
+        # This service would intercept SIGTERM, and the run would not be saved.
         jax.config.update("jax_enable_preemption_service", False)
         placement = self._placement
         options: dict[str, Any] = {
@@ -137,7 +135,7 @@ class Runtime:
             except Exception as error:
                 failures.append(error)
 
-        # In a thread: it waits without end for a process that does not come, and then aborts.
+        # In a thread: it blocks while a process is missing, and finally aborts.
         thread = threading.Thread(target=initialize, name="join", daemon=True)
         thread.start()
         deadline = time.monotonic() + placement.timeout
@@ -198,13 +196,13 @@ _joined = False
 
 
 def has_joined() -> bool:
-    """Tell whether this process has joined others, for which JAX would wait at its end."""
+    """Return whether this process has joined a group, for which JAX would wait at exit."""
     return _joined
 
 
 def _rows(keras: Any) -> type:
     class Rows(keras.distribution.DataParallel):
-        """Splits batches by rows, or replicates those that do not divide."""
+        """Data parallelism that replicates batches which cannot be split evenly."""
 
         is_replicated = False
 
@@ -228,7 +226,7 @@ def check_free(address: str) -> None:
     host, port = split(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        # JAX shares a port with another coordinator, and both wait in vain.
+        # JAX would share the port with another coordinator, and both would time out.
         with socket.socket(family) as probe:
             probe.bind((host, port))
     except OSError as error:
@@ -259,7 +257,7 @@ def _late(placement: Placement) -> str:
 def _coordinator_of(jax: Any, placement: Placement) -> str | None:
     if placement.coordinator != AUTO:
         return placement.coordinator
-    with contextlib.suppress(Exception):  # private: without it the default is as good as it gets
+    with contextlib.suppress(Exception):  # private API; without it, keep the default
         from jax._src import distributed
 
         return distributed.global_state.coordinator_address
@@ -267,7 +265,7 @@ def _coordinator_of(jax: Any, placement: Placement) -> str | None:
 
 
 def _own_address(coordinator: str | None) -> str | None:
-    """Return the address by which this machine reaches the coordinator; None if not known."""
+    """Return the local address that routes to the coordinator; None if unknown."""
     if coordinator is None:
         return None
     with contextlib.suppress(OSError):
@@ -280,13 +278,13 @@ def _own_address(coordinator: str | None) -> str | None:
 
 
 def _listen_at(address: str | None) -> None:
-    """Have the collectives of CPUs listen at one address, instead of that of the host's name.
+    """Make CPU collectives listen at an address instead of the one that the host name resolves to.
 
-    The host's name may stand for all of a network, or for the loopback interface of each machine.
+    The host name may resolve to a network address, or to the loopback interface of each machine.
     """
     if address is None:
         return
-    with contextlib.suppress(Exception):  # private: JAX has no option for it
+    with contextlib.suppress(Exception):  # private API; JAX has no option for it
         from jax._src.lib import _jax
 
         make = _jax.make_gloo_tcp_collectives

@@ -1,4 +1,4 @@
-"""Evaluation of a model on one split, and of a run folder."""
+"""Evaluation of a model, or of a run directory, on one split."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from rumcli.training.run_dir import RunDir
 def evaluate(
     task: Task, model: keras.Model, split: Split, group: ProcessGroup = ALONE
 ) -> dict[str, float]:
-    """Return loss and metric over all of a split."""
+    """Return the loss and metrics over a whole split, by name."""
     batches = evaluation_batches(task, split, group)
     values = model.evaluate(batches, return_dict=True, verbose=0)
     return task.derive_metrics({name: float(value) for name, value in values.items()})
@@ -46,17 +46,20 @@ def evaluate_run(
     """Evaluate the weights of a run.
 
     Args:
-        folder: The run's folder.
+        folder: Run directory.
         split: `"validation"` or `"test"`.
         which: `"best"` (by validation) or `"last"`.
-        dataset: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
-        look: Finds out more of the task and its model.
-        required: What the caller will ask of the result; that it has such figures is checked first.
-        report: Receives a description of each activity that may take long.
+        dataset: Dataset from `dataset_binding.for_evaluation`; None: it is loaded if needed.
+        look: Function of the task and model that returns further keys of the result.
+        required: Thresholds on the result. Their metric names are checked before the evaluation.
+        report: Callback for a description of each slow step.
+
+    Returns:
+        The result, with the keys of `outcome` and those of `look`.
 
     Raises:
-        RunError: If there is no checkpoint, or it is damaged.
-        ConfigError: If the task's dataset is missing or wrong, or a figure is unknown.
+        RunError: If the checkpoint is missing or damaged.
+        ConfigError: If the dataset is missing or invalid, or a metric is unknown.
     """
     task, model, step = restore_run(folder, split, which, dataset)
     check_outcome(task, folder, split)
@@ -70,20 +73,20 @@ def evaluate_run(
 def restore_run(
     folder: RunDir, split: Split, which: str, dataset: TaskDataset | None = None
 ) -> tuple[Task, keras.Model, int]:
-    """Make the task and model of a run, with its weights.
+    """Restore the task and model of a run from a checkpoint.
 
     Args:
-        folder: The run's folder.
-        split: What of the dataset is needed.
+        folder: Run directory.
+        split: Split of the dataset to load.
         which: `"best"` (by validation) or `"last"`.
-        dataset: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
+        dataset: Dataset from `dataset_binding.for_evaluation`; None: it is loaded if needed.
 
     Returns:
-        Task, model, and the step that the weights are of.
+        Task, model with the weights of the checkpoint, and step of the checkpoint.
 
     Raises:
-        RunError: If there is no checkpoint, or it is damaged.
-        ConfigError: If the task's dataset is missing or wrong.
+        RunError: If the checkpoint is missing or damaged.
+        ConfigError: If the dataset is missing or invalid.
     """
     run = folder.config
     checkpoint = load_checkpoint(folder, which)
@@ -99,11 +102,14 @@ def load_checkpoint(folder: RunDir, which: str) -> Checkpoint:
     """Load a checkpoint of a run.
 
     Args:
-        folder: The run's folder.
+        folder: Run directory.
         which: `"best"` (by validation) or `"last"`.
 
+    Returns:
+        The checkpoint.
+
     Raises:
-        RunError: If there is none, or it is damaged.
+        RunError: If the checkpoint is missing or damaged.
     """
     checkpoints = folder.checkpoints
     try:
@@ -116,7 +122,7 @@ def load_checkpoint(folder: RunDir, which: str) -> Checkpoint:
 
 
 def levels(task: Task) -> dict[str, Any]:
-    """Return the reference levels of a task's monitored metric, as `summary.json` has them."""
+    """Return the baseline of a task's monitored metric in the format of `summary.json`."""
     baseline = task.baseline
     return {
         "metric": task.monitor,
@@ -128,10 +134,15 @@ def levels(task: Task) -> dict[str, Any]:
 
 
 def check_outcome(task: Task, folder: RunDir, split: Split) -> None:
-    """Check that the keys of a user's own task fit into the documents, before the work begins.
+    """Check the result keys of a custom task against the JSON schema before the work begins.
+
+    Args:
+        task: Task to check.
+        folder: Run directory.
+        split: Split to be evaluated.
 
     Raises:
-        ConfigError: If a value of the task has another type than its key has in the documents.
+        ConfigError: If a value has another type than the schema defines for its key.
     """
     values = task.derive_metrics({"loss": 1.0, task.metric: 1.0})
     try:
@@ -148,14 +159,14 @@ def check_outcome(task: Task, folder: RunDir, split: Split) -> None:
 def outcome(
     task: Task, folder: RunDir, split: Split, step: int, values: dict[str, float]
 ) -> dict[str, Any]:
-    """Return the common keys of `summary.json` and of the document of `rum eval`.
+    """Return the common keys of `summary.json` and of the output of `rum eval`.
 
     Args:
-        task: The task.
-        folder: The directory of the run.
-        split: The evaluated split.
-        step: The step that the weights are of.
-        values: Loss, metric and what follows from them.
+        task: Evaluated task.
+        folder: Run directory.
+        split: Evaluated split.
+        step: Training step of the weights.
+        values: Loss, metric and derived metrics, by name.
     """
     baseline = task.baseline
     monitored = values[task.monitor]

@@ -1,4 +1,4 @@
-"""What Keras holds for the whole process: the seed and the precision."""
+"""Global state of Keras: the seed and the precision."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from rumcli.errors import ConfigError
 
 
 def prepare(run: RunConfig) -> None:
-    """Set seed and precision for everything that is made from here on.
+    """Set Keras's global seed and precision.
+
+    Args:
+        run: Configuration of the run.
 
     Raises:
-        ConfigError: If the backend does not have the precision.
+        ConfigError: If the backend does not support the precision.
     """
     keras.config.set_floatx("float64" if run.precision == "float64" else "float32")
     keras.config.set_dtype_policy(run.precision)
@@ -31,7 +34,7 @@ def prepare(run: RunConfig) -> None:
 
 @contextlib.contextmanager
 def restored() -> Iterator[None]:
-    """Restore Keras's precision after the block: a program may compute in another one."""
+    """Restore Keras's global precision after the block, for programs that use another one."""
     before, policy = keras.config.floatx(), keras.config.dtype_policy()
     try:
         yield
@@ -41,15 +44,15 @@ def restored() -> Iterator[None]:
 
 
 def seed_step(seed: int, step: int) -> None:
-    """Make the draws of a training step depend on its number alone, so that a run can resume.
+    """Seed a training step by its index, so that a resumed run draws the same random numbers.
 
-    On PyTorch, a `Dropout` layer without a seed draws from PyTorch's global generator. Its state is
-    no variable of the model, and loaders of batches draw from it too. Elsewhere each layer has a
-    generator of its own, which checkpoints hold.
+    On PyTorch, a `Dropout` layer without a seed uses PyTorch's global generator. Its state is not a
+    variable of the model, and data loaders use it too. On other backends each layer has its own
+    seed generator, whose state checkpoints include.
 
     Args:
         seed: Seed of the run.
-        step: Number of the step, from 0.
+        step: Index of the step, from 0.
     """
     if keras.backend.backend() == "torch":
         import torch

@@ -1,4 +1,4 @@
-"""What a run tells while it is under way, and to whom."""
+"""Events of a training run, and the listeners that receive them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from rumcli.tasks.baseline import Baseline
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What is about to be run.
+    """Description of a run at its start.
 
     Attributes:
         task: Name of the task.
         cell: Name of the cell.
         parameters: Number of trainable weights.
-        first_step: Steps done before; 0 unless resumed.
-        steps: Steps that the whole run has.
+        first_step: Number of steps done before; 0 unless resumed.
+        steps: Total number of steps.
         metric: Name of the task's metric.
-        monitor: Name of the metric that is compared with `reference`: `"loss"` or `metric`.
-        baseline: Its levels.
-        steps_per_epoch: Steps in which all training data is seen once; None if not counted.
-        folder: The run folder.
+        monitor: Name of the metric that `baseline` refers to: `"loss"` or `metric`.
+        baseline: Baseline of `monitor`.
+        steps_per_epoch: Steps per epoch; None for a task without epochs.
+        folder: Path of the run directory.
     """
 
     task: str
@@ -38,59 +38,68 @@ class RunInfo:
 
 
 class Listener:
-    """Hears of a run's progress, in the order of the methods; this one says nothing of it."""
+    """Base class of listeners, whose methods are called in order and do nothing by default."""
 
     def started(self, plan: RunInfo) -> None:
-        """Hear what will be run."""
+        """Handle the start of the run."""
 
     def stepped(self, step: int, logs: dict[str, float]) -> None:
-        """Hear of one training step done, with its loss and metric."""
+        """Handle the end of a training step with a finite loss and gradient.
+
+        Args:
+            step: Number of steps done.
+            logs: Loss and metrics of the step, by name.
+        """
 
     def evaluated(self, record: dict[str, Any]) -> None:
-        """Hear of an evaluation: a line of `metrics.jsonl`."""
+        """Handle an evaluation, which is one record of `metrics.jsonl`."""
 
     def warned(self, message: str) -> None:
-        """Hear of something that is wrong but does not stop the run."""
+        """Handle a warning."""
 
     def testing(self) -> None:
-        """Hear that training is over and that the test split is evaluated."""
+        """Handle the end of training and the start of the test evaluation."""
 
     def ended(self) -> None:
-        """Hear that nothing more follows, however it ended."""
+        """Handle the end of the run, whether or not it succeeded."""
 
 
 class CompositeListener(Listener):
-    """Passes on to several others what it hears, in their order."""
+    """Listener that forwards every event to several listeners.
+
+    Args:
+        *listeners: Listeners, in the order of the calls.
+    """
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
 
     def started(self, plan: RunInfo) -> None:
-        """Pass it on."""
+        """Forward the event."""
         for listener in self._listeners:
             listener.started(plan)
 
     def stepped(self, step: int, logs: dict[str, float]) -> None:
-        """Pass it on."""
+        """Forward the event."""
         for listener in self._listeners:
             listener.stepped(step, logs)
 
     def evaluated(self, record: dict[str, Any]) -> None:
-        """Pass it on."""
+        """Forward the event."""
         for listener in self._listeners:
             listener.evaluated(record)
 
     def warned(self, message: str) -> None:
-        """Pass it on."""
+        """Forward the event."""
         for listener in self._listeners:
             listener.warned(message)
 
     def testing(self) -> None:
-        """Pass it on."""
+        """Forward the event."""
         for listener in self._listeners:
             listener.testing()
 
     def ended(self) -> None:
-        """Pass it on."""
+        """Forward the event."""
         for listener in self._listeners:
             listener.ended()

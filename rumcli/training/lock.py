@@ -1,8 +1,8 @@
-"""One process at a time in a directory of runs.
+"""Lock that admits one process at a time to a directory of runs.
 
-A file says who is there. On one machine the kernel holds the lock, and releases it however the
-process ends. Other machines that share the directory may not see that: for them the owner touches
-the file again and again, and counts as dead when it no longer does.
+The lock file names the owner. On one machine it is a kernel lock, released however the process
+ends. Other machines that share the directory may not see kernel locks. For them the owner updates
+the file's modification time as a heartbeat, and is considered dead when the heartbeat stops.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from rumcli.training import run_schemas
 
 NAME = output_dirs.LOCK
 FREE, HELD, ABANDONED = "free", "held", "abandoned"
-_BEAT = 10.0  # seconds between two signs of life
-_DEAD_AFTER = 60.0  # seconds without one
-_LARGEST = 1000  # bytes of a lock file
-_MOST_TRIES = 1000  # for a directory that others keep removing
+_BEAT = 10.0  # seconds between heartbeats
+_DEAD_AFTER = 60.0  # seconds without a heartbeat
+_LARGEST = 1000  # maximum bytes of a lock file
+_MOST_TRIES = 1000  # while other processes keep removing the directory
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The process that has a directory.
+    """Process that holds a lock.
 
     Attributes:
-        host: Name of the machine.
-        process: Process number there.
-        since: When it took the directory, in local time.
+        host: Host name of the machine.
+        process: Process ID on that machine.
+        since: Local time at which the lock was acquired.
     """
 
     host: str
@@ -53,23 +53,27 @@ class Owner:
 def claimed(
     path: Path | None, parent: Path, stem: str, described_by: Sequence[str]
 ) -> Iterator[Path]:
-    """Create a directory and keep other processes out of it while the block runs.
+    """Create a directory and hold its lock while the block runs.
 
-    The lock comes before the first file: of several processes with the same path, one gets the
-    directory and the others write nothing. If the block raises a ConfigError and has written
-    nothing but the files in `described_by`, the directory is removed again.
+    The lock is acquired before the first file is written: of several processes with the same
+    path, one gets the directory and the others write nothing. If the block raises a ConfigError
+    and has written only the files in `described_by`, the directory is removed.
 
     Args:
-        path: Directory to create; it may exist if it is empty, or if the process that created it
-            was killed before it had described it. None: `PARENT/STEM-1`, or the next free number.
-        parent: Directory of the numbered ones.
-        stem: What the numbered ones are called.
+        path: Directory to create. It may exist if it is empty, or if the process that created it
+            was killed before it wrote all files in `described_by`. None: `PARENT/STEM-1`, or the
+            next free number.
+        parent: Parent of the numbered directories.
+        stem: Name of the numbered directories.
         described_by: Names of the files that describe it, as for `output_dirs.is_unbegun`.
 
+    Yields:
+        Path of the directory.
+
     Raises:
-        ConfigError: If something is there already.
-        RunError: If another process has it.
-        OSError: If the directory can't be created.
+        ConfigError: If the directory is in use.
+        RunError: If another process holds the lock.
+        OSError: If the directory cannot be created.
     """
     with contextlib.ExitStack() as stack:
         place = _claim(path, parent, stem, described_by, stack)
@@ -79,24 +83,24 @@ def claimed(
         except ConfigError:
             _remove_description(place, described_by)
             stack.close()
-            with contextlib.suppress(OSError):  # there is more in it, or somebody has it by now
+            with contextlib.suppress(OSError):  # not empty, or claimed by another process
                 place.rmdir()
             raise
 
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[Owner | None]:
-    """Keep other processes out of a directory while the block runs.
+    """Hold the lock of a directory while the block runs.
 
     Args:
-        folder: The directory.
+        folder: Directory to lock.
 
     Yields:
-        Who had it before and is gone without having given it back; None if nobody.
+        The previous owner if it ended without releasing the lock; else None.
 
     Raises:
-        RunError: If another process has it.
-        OSError: If the directory can't be written, or its lock is a link.
+        RunError: If another process holds the lock.
+        OSError: If the directory cannot be written, or its lock file is a link.
     """
     path = folder / NAME
     file, before = _take(path)
@@ -108,24 +112,24 @@ def held(folder: Path) -> Iterator[Owner | None]:
     finally:
         stop.set()
         beat.join()
-        # Removed while it is held: who opened it meanwhile finds another file under the name.
+        # Removed while locked: `_is_at` fails for processes that opened it in the meantime.
         with contextlib.suppress(OSError):
             path.unlink()
         file.close()
 
 
 def state(folder: Path) -> str:
-    """Return whether a process has a directory, without touching its lock.
+    """Return the state of a directory's lock without acquiring it.
 
-    The lock itself is not tried: that would make a process fail which takes it at this moment.
+    Acquiring it, even briefly, would fail a process that acquires it at the same moment.
 
     Args:
-        folder: The directory.
+        folder: Directory to check.
 
     Returns:
-        `FREE`, `HELD`, or `ABANDONED` if the owner ended without releasing the lock, as a killed
-        process does. The heartbeat of an owner on another machine is compared with the clock of
-        this one.
+        `FREE`, `HELD`, or `ABANDONED` if the owner ended without releasing the lock, for example
+        because it was killed. The heartbeat of an owner on another machine is compared with the
+        local clock.
     """
     path = folder / NAME
     try:
@@ -140,8 +144,8 @@ def state(folder: Path) -> str:
 
 
 def _exists(process: int) -> bool:
-    """Tell whether a process of this machine exists."""
-    if os.name == "nt":  # there os.kill would end it; the heartbeat has to be enough
+    """Return whether a process exists on this machine."""
+    if os.name == "nt":  # `os.kill` would end it; rely on the heartbeat
         return True
     try:
         os.kill(process, 0)
@@ -169,9 +173,9 @@ def _claim(
             try:
                 atomic_io.make_directory(place, exist_ok=path is not None)
                 mine.enter_context(held(place))
-                output_dirs.check_free(place, described_by)  # with the lock it stays so
+                output_dirs.check_free(place, described_by)  # stays free while locked
             except (FileNotFoundError, FileExistsError):
-                # Another process has this number, or has just removed the directory again.
+                # Another process has taken this number, or has just removed the directory.
                 is_other = os.path.lexists(place) and not place.is_dir()
                 if path is not None and (is_other or number == _MOST_TRIES):
                     raise
@@ -188,7 +192,7 @@ def _remove_description(place: Path, described_by: Sequence[str]) -> None:
     with contextlib.suppress(OSError):
         others = {path.name for path in place.iterdir()} - {*described_by, NAME}
         if not others:
-            for name in reversed(described_by):  # never one that looks begun and is not whole
+            for name in reversed(described_by):  # reversed: never seems begun while incomplete
                 (place / name).unlink(missing_ok=True)
 
 
@@ -212,16 +216,16 @@ def _take(path: Path) -> tuple[IO[bytes], Owner | None]:
 
 
 def _lock(file: IO[bytes]) -> bool:
-    """Take the kernel's lock of a file; False if another process has it."""
+    """Acquire the kernel lock of a file; False if another process holds it."""
     try:
         import fcntl
-    except ImportError:  # Windows: its processes only see what the file says
+    except ImportError:  # Windows: only the content of the file counts
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # a file system without locks
+    except OSError:  # a file system without lock support
         return True
     return True
 
@@ -234,7 +238,7 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
 
 
 def _read(file: IO[bytes]) -> Owner | None:
-    """Return the owner that a lock names; None if it is empty, or its writer died as it wrote."""
+    """Return the owner named in a lock file; None if it is empty or incomplete."""
     file.seek(0)
     found = run_schemas.parse(file.read(_LARGEST) or b"")
     if not run_schemas.is_owner(found):
@@ -249,7 +253,7 @@ def _write(file: IO[bytes], owner: Owner) -> None:
 
 
 def _beat(file: IO[bytes], path: Path, stop: threading.Event) -> None:
-    # The file itself, and not what has its name by then.
+    # The open file, not a later one of the same name.
     target = file.fileno() if os.utime in os.supports_fd else path
     while not stop.wait(_BEAT):
         with contextlib.suppress(OSError):
@@ -257,8 +261,8 @@ def _beat(file: IO[bytes], path: Path, stop: threading.Event) -> None:
 
 
 def _is_alive(path: Path) -> bool:
-    """Tell whether the owner, on another machine, gave a sign of life lately."""
-    # By the clock of the file system, which all machines share.
+    """Return whether the owner, on another machine, has a recent heartbeat."""
+    # All machines share the clock of the file system.
     probe = path.with_name(f".{NAME}.{os.getpid()}.part")
     probe.unlink(missing_ok=True)
     try:

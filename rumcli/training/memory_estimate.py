@@ -1,4 +1,4 @@
-"""What memory a training step takes at least, and what is said when there is too little."""
+"""Lower bound of a training step's memory, and translation of out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ from rumcli.errors import ConfigError, RunError, is_out_of_memory
 from rumcli.tasks.base import Task
 
 _GIGABYTE = 1e9
-_SPARSE = ("eunn", "fsrnn", "custom")  # cells that need no weight from each unit to each
+_SPARSE = ("eunn", "fsrnn", "custom")  # cells without a full recurrent matrix
 
 
 def lower_bound_bytes(task: Task, model: keras.Model, processes: int = 1) -> int:
-    """Return a lower bound of what a training step needs in one process, in bytes.
+    """Return a lower bound of a training step's memory in one process, in bytes.
 
-    Counted are the weights, their gradients and the optimizer's variables, and of the activations
-    what each layer returns: the gradient needs them all at once. What a cell keeps of its time
-    steps comes on top.
+    Includes the weights, their gradients, the optimizer's variables, and each layer's outputs,
+    which the gradient needs all at once. The residuals of a cell's time steps are not included.
+
+    Args:
+        task: Task to train.
+        model: Model of the task.
+        processes: Number of processes that share a batch.
     """
     weights = sum(map(_size, [*model.weights, *model.trainable_weights]))
     weights += sum(map(_size, model.optimizer.variables))
@@ -33,29 +37,29 @@ def lower_bound_bytes(task: Task, model: keras.Model, processes: int = 1) -> int
 
 
 def lower_bound_bytes_of_units(task: Task) -> int:
-    """Return a lower bound of what a training step needs, in bytes, before there is a model.
+    """Return a lower bound of a training step's memory before the model is built, in bytes.
 
-    To make the weights of a model that is too large takes minutes, and may be the end already.
+    Creating the weights of a model that is too large takes minutes, or already fails.
     """
     cell = task.config.cell
     if cell.name in _SPARSE:
         return 0
-    # A weight from each unit to each, and its gradient.
+    # The recurrent matrix and its gradient.
     return 2 * cell.units**2 * _width(keras.config.dtype_policy().variable_dtype)
 
 
 def check(task: Task, model: keras.Model | None, processes: int = 1) -> None:
-    """Make sure that a training step is not larger than this machine.
+    """Check that a training step fits into the memory of this machine.
 
-    A process that takes more than there is may be killed without a word.
+    The operating system may kill a process that runs out of memory without a message.
 
     Args:
-        task: What is trained.
-        model: Of the task; None: it is yet to be made.
+        task: Task to train.
+        model: Model of the task; None: not built yet.
         processes: Number of processes that share a batch.
 
     Raises:
-        ConfigError: If a step can't be computed here.
+        ConfigError: If a step needs more memory than the machine has.
     """
     needed = _known(task, model, processes)
     found = system_info.memory()
@@ -69,11 +73,11 @@ def check(task: Task, model: keras.Model | None, processes: int = 1) -> None:
 
 @contextlib.contextmanager
 def translate_oom(task: Task, model: keras.Model | None) -> Iterator[None]:
-    """Turn what backends raise for want of memory into one line for the user.
+    """Turn a backend's out-of-memory error into one line for the user.
 
     Args:
-        task: What is trained.
-        model: Of the task; None: it is made in the block.
+        task: Task to train.
+        model: Model of the task; None: it is built in the block.
 
     Raises:
         RunError: If the block ran out of memory.
@@ -101,7 +105,7 @@ def _known(task: Task, model: keras.Model | None, processes: int = 1) -> int:
 
 def _advice(task: Task) -> str:
     run = task.config
-    # Keys: a run may be of a command that has no such options.
+    # Keys rather than options: not every command has these options.
     advice = [f"train.batch_size ({run.train.batch_size:,})"]
     if hasattr(run.task, "delay"):
         advice.append(f"task.delay ({run.task.delay:,})")
@@ -115,7 +119,7 @@ def _size(variable: Any) -> int:
 
 
 def _width(dtype: Any) -> int:
-    """Return the size of a number in bytes."""
+    """Return the size of a dtype in bytes."""
     name = keras.backend.standardize_dtype(dtype)
     bits = "".join(c for c in name if c.isdecimal())
     return int(bits) // 8 if bits else 1

@@ -1,7 +1,8 @@
-"""All that changes in a model as it is trained, as named arrays, and back into the model.
+"""Conversion between the state of a model in training and named arrays.
 
-Weights, state of the random generators, the optimizer's variables, and the running metrics of the
-span between two evaluations: with them a resumed run goes on to the last bit.
+The state consists of the weights, the seed generators' state, the optimizer's variables, and the
+running metrics since the last evaluation. With it a resumed run is
+bitwise equal to an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -19,36 +20,40 @@ _METRICS = "metrics"
 
 
 def capture(model: keras.Model) -> dict[str, np.ndarray]:
-    """Return the weights, random states and optimizer's variables, by name."""
+    """Return the weights, seed states and optimizer variables of a model, by name."""
     return _read(persistent_variables(model))
 
 
 def capture_metrics(model: keras.Model) -> dict[str, np.ndarray]:
-    """Return the running metrics, by name."""
+    """Return the running metrics of a model, by name."""
     return _read(_metrics(model))
 
 
 def restore(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-    """Put back what `capture` returned.
+    """Restore the state returned by `capture`.
+
+    Args:
+        model: Compiled model of the same configuration.
+        arrays: Arrays by name.
 
     Raises:
-        RunError: If the arrays are those of another model.
+        RunError: If an array is missing, or its shape or type does not match the model.
     """
     _assign(persistent_variables(model), arrays)
 
 
 def restore_metrics(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-    """Put back what `capture_metrics` returned."""
+    """Restore the running metrics returned by `capture_metrics`."""
     _assign(_metrics(model), arrays)
 
 
 def restore_weights(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-    """Put back only what inference needs."""
+    """Restore only the variables that inference needs."""
     _assign(_named(_MODEL, model.variables), arrays)
 
 
 def persistent_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Return the variables behind `capture`, by name."""
+    """Return the variables that `capture` reads, by name."""
     model.optimizer.build(model.trainable_variables)
     return {
         **_named(_MODEL, model.variables),
@@ -57,7 +62,7 @@ def persistent_variables(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def random_states(model: keras.Model) -> dict[str, keras.Variable]:
-    """Return those of the variables behind `capture` that are of random generators, by name."""
+    """Return the seed generators' variables among those that `capture` reads, by name."""
     return {
         name: variable
         for name, variable in _named(_MODEL, model.variables).items()
@@ -66,7 +71,7 @@ def random_states(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def metrics_among(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return those of the arrays that are running metrics."""
+    """Return the running metrics among arrays, by name."""
     return {name: array for name, array in arrays.items() if name.startswith(f"{_METRICS}/")}
 
 
@@ -79,7 +84,7 @@ def _read(variables: Mapping[str, keras.Variable]) -> dict[str, np.ndarray]:
 
 
 def _named(part: str, variables: list[keras.Variable]) -> dict[str, keras.Variable]:
-    # By position, because paths contain counters that depend on what was made before.
+    # By position: paths contain counters that depend on the layers created before.
     return {
         f"{part}/{number:03d}.{variable.name}": variable
         for number, variable in enumerate(variables)
@@ -90,7 +95,7 @@ def _assign(variables: Mapping[str, keras.Variable], arrays: Mapping[str, np.nda
     for name, variable in variables.items():
         if name not in arrays or arrays[name].shape != tuple(variable.shape):
             raise RunError(f"the checkpoint does not fit the model: '{name}' is missing or differs")
-        # Numbers go into numbers; what else an array can hold, no variable can.
+        # Only numeric arrays can be assigned to variables.
         if not _fits(arrays[name], _dtype(variable)):
             raise RunError(f"the checkpoint does not fit the model: '{name}' has another type")
         variable.assign(arrays[name])
@@ -99,7 +104,7 @@ def _assign(variables: Mapping[str, keras.Variable], arrays: Mapping[str, np.nda
 def _fits(array: np.ndarray, dtype: np.dtype) -> bool:
     if np.can_cast(array.dtype, dtype, "same_kind"):
         return True
-    # The state of a random generator is signed on some backends, and unsigned on others.
+    # The state of a seed generator is signed on some backends and unsigned on others.
     are_integers = array.dtype.kind in "iu" and dtype.kind in "iu"
     return are_integers and np.array_equal(array.astype(dtype), array)
 

@@ -1,4 +1,4 @@
-"""Steps whose loss or gradient is not finite: told from others, recorded, and made an end of."""
+"""Detect, record and handle steps with a non-finite loss or gradient."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from rumcli.training.train_state import TrainState
 
 
 def gradient_norms(model: keras.Model) -> np.ndarray:
-    """Return the norm of each trainable weight's gradient in the last step, `[W]`."""
+    """Return the gradient norm of each trainable weight in the last step, `[W]`."""
     optimizer = model.optimizer
-    # In float16 Keras wraps it, and leaves out by itself steps whose scaled gradient overflows.
+    # In float16 Keras wraps the optimizer, and skips steps whose scaled gradient overflows.
     guarded = getattr(optimizer, "inner_optimizer", optimizer)
     return keras.ops.convert_to_numpy(guarded.gradient_norms)
 
 
 def is_bad(loss: float, norms: np.ndarray) -> bool:
-    """Tell whether a step's loss, or the square of its gradient's norm, is not finite."""
+    """Return whether a step's loss, or the square of its gradient norm, is not finite."""
     with np.errstate(over="ignore"):
         return not np.isfinite(loss) or not np.isfinite(np.sum(np.square(norms)))
 
 
 def record(step: int, seed: int, loss: float, norms: np.ndarray, model: keras.Model) -> Any:
-    """Return what is written of a bad step: numbers that JSON lacks are `"nan"` and `"inf"`."""
+    """Return the record of a bad step, with non-finite numbers as `"nan"` and `"inf"`."""
     paths = [weight.path for weight in model.trainable_variables]
     return {
         "step": step,
@@ -43,20 +43,21 @@ def record(step: int, seed: int, loss: float, norms: np.ndarray, model: keras.Mo
 def leave_out(
     run: RunConfig, folder: RunDir, progress: TrainState, loss: float, model: keras.Model
 ) -> str:
-    """Record a bad step that was skipped, and say so.
+    """Record a bad step, and count it as skipped.
 
     Args:
-        run: The run's configuration.
-        folder: Gets a line in `not_finite.jsonl`.
-        progress: Counts it.
-        loss: Mean loss since the last evaluation, which the bad step is part of.
-        model: Has the norms of the step's gradients.
+        run: Configuration of the run.
+        folder: Run directory, where `not_finite.jsonl` receives a record.
+        progress: Progress of the run, to be updated.
+        loss: Mean loss since the last evaluation, including the bad step.
+        model: Model with the gradient norms of the step.
 
     Returns:
-        One line for the user.
+        Warning for the user.
 
     Raises:
-        RunError: If bad steps end the run, or there were too many in a row.
+        RunError: If `train.on_non_finite` is `"stop"`, or there were too many consecutive bad
+            steps.
     """
     norms = gradient_norms(model)
     step = progress.step

@@ -1,4 +1,4 @@
-"""The run folder of a process that does not own one: nothing is read or written."""
+"""Run directory of a process without one: reads and writes have no effect."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from rumcli.training.run_dir import METRICS, RunDir
 
 
 class NullRunDir(RunDir):
-    """Accepts the writes of the trainer and drops them; process 0 has the run folder."""
+    """Run directory that discards all writes, for all processes but process 0."""
 
     def __init__(self) -> None:
         super().__init__(Path("the run folder of process 0"))
         self.checkpoints = _NoCheckpoints(self.path)
 
     def write_json(self, name: str, content: Any) -> None:
-        """Drop a document."""
+        """Discard a JSON file."""
 
     def begin(self, environment: dict[str, Any], finished: bool) -> None:
-        """Drop the environment."""
+        """Discard the environment."""
 
     def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:
-        """Drop a record."""
+        """Discard a record."""
 
     def back_up_records(self) -> dict[str, Any]:
         """Return an empty backup."""
@@ -35,7 +35,7 @@ class NullRunDir(RunDir):
         return []
 
     def save(self, checkpoint: Checkpoint, keep: int) -> None:
-        """Drop a checkpoint."""
+        """Discard a checkpoint."""
 
 
 class _NoCheckpoints(CheckpointDir):

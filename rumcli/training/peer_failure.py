@@ -1,8 +1,7 @@
-"""The loss of another process, as JAX reports it: it aborts this one.
+"""Handling of a lost process, which JAX reports by aborting the other processes.
 
-JAX's client calls `abort()` in a thread of its own, after a report of many lines on stderr, and has
-no other way to say that a process is gone. Its report is held back, and the abort is turned into
-one line and an exit code.
+JAX's client writes many lines to stderr and calls `abort()` in its own thread; it has no other
+notification. The report is captured, and the abort is turned into one line and an exit code.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import IO, Any
 
 from rumcli.errors import ConfigError, RumError, RunError
 
-_GRACE = 5.0  # seconds in which the main thread can end by itself, before the process is ended
+_GRACE = 5.0  # seconds for the main thread to end before the process is terminated
 _GONE = re.compile(r"stopped sending heartbeats\):\s*((?:\d+[\s,]+)+)")
 _LOST = "another process of the run ended or cannot be reached"
 _OF_NETWORK = ("Gloo", "NCCL", "UNAVAILABLE", "coordination service")
@@ -30,12 +29,12 @@ _TAKEN_TWICE = ("ALREADY_EXISTS", "different incarnation", "already in error")
 
 
 class PeerMonitor:
-    """Detects the loss of other processes, from `watch` to the end of this process.
+    """Monitor for the loss of other processes, from `watch` to the end of this process.
 
     Args:
-        report: Prints the line of an error; called where the main thread cannot.
-        hint: Text that follows the message of a loss, such as how to continue.
-        shown: Whether native messages stay visible, which costs the reason of an abort.
+        report: Callback that prints an error when the main thread cannot raise it.
+        hint: Text appended to the message about a lost process, such as how to resume.
+        shown: Whether native messages stay visible. The reason of an abort is then unavailable.
     """
 
     def __init__(self, report: Callable[[str], None], hint: str = "", shown: bool = False) -> None:
@@ -44,16 +43,16 @@ class PeerMonitor:
         self._held: IO[bytes] | None = None if shown else tempfile.TemporaryFile()  # noqa: SIM115
         self._handler: Any = None  # a C function that must not be collected
         self._error: RumError | None = None
-        self.is_over = False  # the run is, and an abort changes nothing
+        self.is_over = False  # run finished: an abort is ignored
 
     def watch(self) -> None:
-        """Hold back what native code prints, and handle its aborts."""
+        """Capture the output of native code, and handle its aborts."""
         if self._held is not None:
             for number, name in ((1, "stdout"), (2, "stderr")):
                 _hold_back(number, name, self._held)
         if hasattr(signal, "SIGABRT") and os.name == "posix":
             self._handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(self._on_abort)
-            # Python's own handlers run later, in the main thread; `abort` does not wait for them.
+            # Not `signal.signal`: Python runs its handlers later, and `abort` does not wait.
             libc = ctypes.CDLL(None)
             libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
             libc.signal.restype = ctypes.c_void_p
@@ -61,18 +60,21 @@ class PeerMonitor:
 
     @property
     def error(self) -> RumError | None:
-        """The error that ends this process, once JAX has reported the loss of another one."""
+        """Error that ends this process; None until JAX reports the loss of another one."""
         return self._error
 
     def reason(self, error: Exception) -> str | None:
-        """Return the message of the loss that an exception follows from; None if there is none.
+        """Return the message about the lost process that caused an exception.
 
         Args:
-            error: Exception of a collective operation.
+            error: Exception from a collective operation.
+
+        Returns:
+            The message; None if the exception has another cause.
         """
-        # JAX raises a ValueError or a JaxRuntimeError, depending on where it was called.
+        # JAX raises a ValueError or a JaxRuntimeError, depending on the call.
         is_of_network = any(word in str(error) for word in _OF_NETWORK)
-        for _ in range(20 if is_of_network else 1):  # its report may follow by a moment
+        for _ in range(20 if is_of_network else 1):  # the report may be delayed
             if self._error is not None:
                 return str(self._error)
             time.sleep(0.05)
@@ -90,17 +92,20 @@ class PeerMonitor:
     def _report_of_jax(self) -> str:
         with contextlib.suppress(OSError):  # shown in a terminal
             if self._held is not None:
-                # Not `_held`: while the backend starts, its messages are held back elsewhere.
+                # Not `_held`: while the backend starts, stderr is redirected elsewhere.
                 return os.pread(2, os.fstat(2).st_size, 0).decode(errors="replace")
         return ""
 
 
 def explain(report: str, hint: str = "") -> RumError:
-    """Return one line about an abort of native code.
+    """Return the error for an abort of native code.
 
     Args:
-        report: Text that it printed; empty if it is not known.
-        hint: Text that follows the message of a loss.
+        report: Text that native code printed; empty if unknown.
+        hint: Text appended to the message about a lost process.
+
+    Returns:
+        Error with a message of one line.
     """
     if any(words in report for words in _TAKEN_TWICE):
         return ConfigError(
@@ -118,9 +123,9 @@ def explain(report: str, hint: str = "") -> RumError:
 
 
 def _hold_back(number: int, name: str, held: IO[bytes]) -> None:
-    """Send a file descriptor's native output to a file; Python's stream keeps its destination."""
+    """Redirect the native output of a file descriptor; Python's stream is unaffected."""
     stream = getattr(sys, name)
-    if stream is None:  # closed, as daemons have it
+    if stream is None:  # closed, as in a daemon
         return
     stream.flush()
     try:

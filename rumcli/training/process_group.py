@@ -1,7 +1,8 @@
-"""The processes that train one model, as the trainer sees them.
+"""Communication between the processes that train one model.
 
-All of them run the same program on JAX's global arrays: weights, losses and metrics are equal
-everywhere. What is left to do between processes is here; neither Keras nor JAX at import.
+All processes run the same program on JAX's global arrays, so that weights, losses and metrics are
+equal everywhere. This module adds agreement on signals, broadcasts and consistency checks.
+Neither Keras nor JAX is imported at module level.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ class LostError(RunError):
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """A process and its place among those that train one model.
+    """Rank of this process within the group that trains one model.
 
     Attributes:
-        rank: Number of this process, from 0; process 0 owns the run folder.
+        rank: Index of this process, from 0. Process 0 owns the run directory.
         count: Number of processes.
-        devices: Number of devices of all processes together.
-        loss: Returns the message of a loss of another process, from which an exception follows;
-            None if it follows from none.
-        lay_out: Called with whether the next batch is replicated instead of split.
+        devices: Total number of devices of all processes.
+        loss: Function that maps an exception to the message about a lost process that caused it;
+            None if there is no such cause.
+        lay_out: Callback that sets whether the next batch is replicated instead of split.
     """
 
     rank: int = 0
@@ -50,7 +51,10 @@ class ProcessGroup:
 
         Args:
             batch: Nested arrays `[B, ...]`.
-            replicated: Whether every device gets the whole batch.
+            replicated: Whether every device receives the whole batch.
+
+        Returns:
+            Nested arrays `[B / count, ...]`, or `[B, ...]` if replicated.
         """
         from keras import tree
 
@@ -60,22 +64,22 @@ class ProcessGroup:
         return tree.map_structure(lambda rows: rows[self.share(len(rows))], batch)
 
     def share(self, size: int) -> slice:
-        """Return the rows of this process, out of `size` rows."""
+        """Return the slice of this process out of `size` rows."""
         part = size // self.count
         return slice(self.rank * part, (self.rank + 1) * part)
 
     def agree(self, signal: int | None) -> int | None:
-        """Return the signal that asks any of the processes to stop; None if there is none.
+        """Return the stop signal of any process, equal in all; None if there is none.
 
         Args:
-            signal: Number of the signal that this process received.
+            signal: Number of the signal that this process received; None if none.
         """
         if self.count == 1:
             return signal
         return next((number for number in self.gather(signal or 0) if number), None)
 
     def gather(self, number: int) -> list[int]:
-        """Return the numbers of all processes, by rank; each below 2³²."""
+        """Gather one number, below 2³², from each process, ordered by rank."""
         if self.count == 1:
             return [number]
         from jax.experimental import multihost_utils
@@ -84,7 +88,7 @@ class ProcessGroup:
         return [int(one) for one in np.ravel(gathered)]
 
     def broadcast(self, content: bytes) -> bytes:
-        """Return the bytes of process 0; those of the others are ignored."""
+        """Return the bytes of process 0; the argument is ignored in other processes."""
         if self.count == 1:
             return content
         from jax.experimental import multihost_utils
@@ -96,7 +100,7 @@ class ProcessGroup:
         return multihost_utils.broadcast_one_to_all(mine).tobytes()
 
     def broadcast_checkpoint(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
-        """Return the checkpoint of process 0; None if it has none."""
+        """Return the checkpoint of process 0, without its records; None if it has none."""
         if self.count == 1:
             return checkpoint
         header = checkpoint and {"step": checkpoint.step, "progress": dict(checkpoint.progress)}
@@ -112,16 +116,16 @@ class ProcessGroup:
     def check_equal(
         self, content: Sequence[np.ndarray] | bytes, what: str, advice: str, kind: type[Exception]
     ) -> None:
-        """Check that all processes have the same content, to the last bit.
+        """Check that all processes have bitwise equal content.
 
         Args:
             content: Arrays or bytes of this process.
-            what: Name of the content.
-            advice: Text that follows: what differs, what was expected, what to do.
-            kind: Exception to raise.
+            what: Name of the content in the message.
+            advice: End of the message, with the expectation.
+            kind: Exception class to raise.
 
         Raises:
-            kind: If they differ.
+            kind: If the content differs between processes.
         """
         if self.count == 1:
             return
@@ -137,14 +141,14 @@ class ProcessGroup:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Turn an exception that follows from the loss of another process into one line.
+        """Turn an exception caused by the loss of another process into one line.
 
         Raises:
             LostError: If another process ended or cannot be reached.
         """
         try:
             yield
-        except RumError:  # has its own line
+        except RumError:  # already one line
             raise
         except Exception as error:
             if self.count > 1 and (reason := self.loss(error)):
@@ -161,10 +165,10 @@ def check_batch(run: RunConfig, devices: int, flag: str) -> None:
     Args:
         run: Configuration of the run.
         devices: Number of devices of all processes together.
-        flag: Option that asks for them, as typed.
+        flag: Option that sets the number of devices, for the message.
 
     Raises:
-        ConfigError: If they cannot.
+        ConfigError: If the batch size is not a multiple of `devices`.
     """
     batch_size = run.train.batch_size
     if batch_size % devices:
@@ -177,7 +181,7 @@ def check_batch(run: RunConfig, devices: int, flag: str) -> None:
 
 
 def settings(run: RunConfig) -> Mapping[str, Any]:
-    """Return the settings that all processes of a run must share: all but the place of its data."""
+    """Return the settings that all processes of a run must share: all but the data path."""
     found = run.model_dump(mode="json")
     found["task"].pop("data", None)
     return found

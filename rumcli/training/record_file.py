@@ -1,7 +1,7 @@
-"""An append-only file of a run's record, which each checkpoint backs up.
+"""Append-only record file of a run, backed up in each checkpoint.
 
-A record is on the disk before the checkpoint that follows it. Where a disk or a user loses part of
-the file nevertheless, it is restored from the checkpoint, or the steps that are lost are named.
+A record is on the disk before the checkpoint that follows it. If part of the file is lost
+nevertheless, it is restored from the checkpoint, or the lost steps are reported.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from rumcli import atomic_io
 from rumcli.errors import RunError
 from rumcli.training import run_schemas
 
-_BACKUP_BYTES = 2**20  # of the newest records, in a checkpoint: some 5000 evaluations
-_MOST_NAMED = 6  # steps in a message
+_BACKUP_BYTES = 2**20  # newest records in a checkpoint: about 5000 evaluations
+_MOST_NAMED = 6  # maximum number of steps listed in a message
 
 Record = dict[str, Any]
 
 
 class RecordFile:
-    """Records of steps, one JSON object per line, such as `metrics.jsonl`.
+    """Record file with one JSON object per line, such as `metrics.jsonl`.
 
     Args:
         path: File, which may be missing.
-        is_valid: Tells whether a parsed line is a record of this file; other lines are ignored.
+        is_valid: Predicate for parsed lines. Lines for which it is False are ignored.
     """
 
     def __init__(self, path: Path, is_valid: Callable[[Any], bool]) -> None:
@@ -34,10 +34,10 @@ class RecordFile:
         self._lines: list[tuple[int, str]] | None = None  # step and text; None: not read yet
 
     def read(self) -> list[Record]:
-        """Return the records; a line that was cut off, for example, is none.
+        """Return the valid records; a truncated line, for example, is ignored.
 
         Raises:
-            RunError: If the file can't be read, or is very large.
+            RunError: If the file cannot be read, or is too large.
         """
         try:
             content = atomic_io.read_regular(self.path, run_schemas.LARGEST)
@@ -49,21 +49,25 @@ class RecordFile:
         return [record for record in found if self._is_valid(record)]
 
     def append(self, record: Record) -> None:
-        """Add a record, which is on the disk when this returns.
+        """Append a record and flush it to the disk.
+
+        Args:
+            record: Record with a `step`.
 
         Raises:
-            OSError: If it can't be written.
-            RunError: If the file can't be read.
+            OSError: If the record cannot be written.
+            RunError: If the file cannot be read.
         """
         lines, line = self._read_lines(), atomic_io.to_json(record)
         atomic_io.append(self.path, f"{line}\n".encode())
         lines.append((record["step"], line))
 
     def backup(self) -> dict[str, Any]:
-        """Return the part of a checkpoint from which `rewind` can restore the file.
+        """Return the backup from which `rewind` can restore the file.
 
         Returns:
-            The `steps` of all records, and the lines of the `newest` ones, up to 1 MiB.
+            Dictionary with the `steps` of all records, and the lines of the `newest` ones, up to
+            1 MiB.
         """
         lines = self._read_lines()
         first, size = len(lines), 0
@@ -75,18 +79,18 @@ class RecordFile:
         }
 
     def rewind(self, step: int, backup: Mapping[str, Any] | None) -> list[str]:
-        """Return to the records that a checkpoint has: drop later ones, restore missing ones.
+        """Rewind the file to a checkpoint: drop later records, restore missing ones.
 
         Args:
             step: Step of the checkpoint.
-            backup: What `backup` returned for it; None if it has none.
+            backup: Backup in the checkpoint, from `backup`; None if it has none.
 
         Returns:
-            One line for the user if records were missing: which are restored, and which are lost.
+            Warnings that list the restored and the lost records.
 
         Raises:
-            OSError: If the file can't be written.
-            RunError: If it can't be read.
+            OSError: If the file cannot be written.
+            RunError: If the file cannot be read.
         """
         kept = [record for record in self.read() if record["step"] <= step]
         warnings: list[str] = []
@@ -109,7 +113,7 @@ class RecordFile:
     def _merge(
         self, found: Sequence[Record], backup: Mapping[str, Any]
     ) -> tuple[list[Record], list[int], list[int]]:
-        """Return the records of a backup's steps, and the steps of restored and of lost ones."""
+        """Return the records of a backup, the steps restored from it, and the steps lost."""
         newest = list(filter(self._is_valid, map(run_schemas.parse, backup["newest"])))
         by_step = {record["step"]: record for record in found}
         older = backup["steps"][: len(backup["steps"]) - len(newest)]

@@ -1,4 +1,4 @@
-"""What a result must be for a command to succeed, as in `symbol_accuracy>=0.99`."""
+"""Thresholds that a result must meet for a command to succeed, as in `symbol_accuracy>=0.99`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ if TYPE_CHECKING:
 
 
 def parse(texts: Iterable[str]) -> list[Threshold]:
-    """Read requirements.
+    """Parse requirements.
+
+    Args:
+        texts: Requirements of the form NAME>=NUMBER.
+
+    Returns:
+        The thresholds, in the same order.
 
     Raises:
-        ConfigError: If one has another form than NAME>=NUMBER.
+        ConfigError: If a text has another form.
     """
     return [_parse(text) for text in texts]
 
@@ -30,58 +36,58 @@ def _parse(text: str) -> Threshold:
         raise ConfigError(f"--require '{text}': expected {error}") from error
 
 
-# Of the summary of a training run, besides those of its test.
+# Metrics of a training summary besides those of its test evaluation.
 OF_TRAINING = ("parameters", "steps", "seconds", "skipped_steps")
-# Of the summary of all subtasks of bAbI.
+# Metrics of the bAbI suite summary.
 OF_SUITE = ("mean_accuracy", "passed", "steps", "seconds")
 
 
 def check_early(
     requirements: Iterable[Threshold], run: RunConfig, others: Sequence[str] = ()
 ) -> None:
-    """Make sure that a result will have every figure, before the backend starts.
+    """Check the metric names of requirements before the backend starts.
 
-    A user's own task is left to `check_names`: only its code has the names.
+    Custom tasks are skipped and left to `check_names`: only their code defines the names.
 
     Args:
-        requirements: The requirements.
-        run: The configuration.
-        others: Further figures of the result.
+        requirements: Thresholds to check.
+        run: Run configuration.
+        others: Names of further metrics in the result.
 
     Raises:
-        ConfigError: If it will not.
+        ConfigError: If the result will lack a metric.
     """
     if run.task.figures:
         check_names(requirements, [*run.task.figures, *others])
 
 
 def figures(task: Task) -> list[str]:
-    """Return the names of the figures that an evaluation of a task has."""
+    """Return the metric names in an evaluation of a task."""
     return [*validated(task), "gap_to_baseline", "normalized_score"]
 
 
 def validated(task: Task) -> list[str]:
-    """Return the names of the figures that a validation has while a task is trained."""
+    """Return the metric names in a validation record of a training run."""
     return [*task.derive_metrics({"loss": 1.0, task.metric: 1.0})]
 
 
 def figures_in(result: Mapping[str, Any]) -> list[str]:
-    """Return the names of what are figures in a result; one that is not finite is None there."""
+    """Return the metric names in a result, where a non-finite value is None."""
     return [name for name, value in result.items() if value is None or type(value) in (int, float)]
 
 
 def check_names(
     requirements: Iterable[Threshold], known: Sequence[str], where: str = "--require"
 ) -> None:
-    """Make sure that the result will have every figure.
+    """Check that the result will have every required metric.
 
     Args:
-        requirements: What will be asked.
-        known: The names of the figures.
-        where: What asks for them, in the message.
+        requirements: Thresholds to check.
+        known: Names of the metrics in the result.
+        where: Option or key that sets the requirements, for the message.
 
     Raises:
-        ConfigError: If it will not.
+        ConfigError: If the result will lack a metric.
     """
     for requirement in requirements:
         if requirement.name not in known:
@@ -90,7 +96,7 @@ def check_names(
 
 
 def with_verdicts(requirements: Sequence[Threshold], result: dict[str, Any]) -> dict[str, Any]:
-    """Return a result with what each requirement was, its figure, and whether it is met."""
+    """Return a result with an entry per requirement: its text, the value, and whether it is met."""
     if not requirements:
         return result
     found = [
@@ -105,10 +111,10 @@ def with_verdicts(requirements: Sequence[Threshold], result: dict[str, Any]) -> 
 
 
 def enforce(result: Mapping[str, Any]) -> None:
-    """Make a failure of a result that falls short.
+    """Raise an error for a result that misses a requirement.
 
     Args:
-        result: What `judged` returned.
+        result: Result returned by `with_verdicts`.
 
     Raises:
         RunError: If a requirement is not met.

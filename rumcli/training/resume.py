@@ -1,6 +1,7 @@
-"""Where a run continues: its newest checkpoint, its best evaluation, or the beginning.
+"""Selection of the checkpoint from which a run resumes.
 
-A run that had checkpoints and lost them does not begin again by itself: its record would be lost.
+That is its newest checkpoint, its best one, or none. A run that has lost its checkpoints does not
+restart automatically, because its record would be overwritten.
 """
 
 from __future__ import annotations
@@ -14,20 +15,19 @@ from rumcli.training.run_dir import CONFIG, METRICS, NOT_FINITE, PROGRESS, RunDi
 
 
 def load(folder: RunDir) -> tuple[Checkpoint | None, list[str]]:
-    """Load the checkpoint from which a run continues.
+    """Load the checkpoint from which a run resumes.
 
-    That is the newest whole one. A run that was interrupted before it saved one continues from its
-    best evaluation, or begins again if there is none.
+    That is the newest intact one. A run that was interrupted before its first regular checkpoint
+    resumes from `best.npz`, or starts from the beginning if there is none.
 
     Args:
-        folder: The run.
+        folder: Run directory.
 
     Returns:
-        The checkpoint, None if the run begins; and a line for the user for each thing that is not
-        as it should be.
+        The checkpoint, or None if the run starts from the beginning; and a list of warnings.
 
     Raises:
-        RunError: If checkpoints are missing, or all are damaged.
+        RunError: If the checkpoints are missing or all damaged.
     """
     checkpoint, warnings = folder.checkpoints.load_newest()
     if checkpoint is not None:
@@ -48,13 +48,13 @@ def load(folder: RunDir) -> tuple[Checkpoint | None, list[str]]:
 
 
 def check(folder: RunDir) -> None:
-    """Check, without loading anything, that a run can continue without losing what it had done.
+    """Check, without loading a checkpoint, that a run can resume without losing its progress.
 
     Args:
-        folder: The run.
+        folder: Run directory.
 
     Raises:
-        RunError: If it had checkpoints and they are gone.
+        RunError: If the run has lost its checkpoints.
     """
     checkpoints = folder.checkpoints
     if checkpoints.numbered():
@@ -74,13 +74,13 @@ def check(folder: RunDir) -> None:
 
 
 def start_over(folder: RunDir) -> None:
-    """Delete the checkpoints and records of a run, so that it begins again.
+    """Delete the checkpoints and records of a run, so that it starts from the beginning.
 
     Args:
-        folder: The run.
+        folder: Run directory.
 
     Raises:
-        OSError: If they can't be deleted.
+        OSError: If a file cannot be deleted.
     """
     folder.checkpoints.clear()
     for name in ("summary.json", METRICS, NOT_FINITE, PROGRESS):

@@ -1,8 +1,8 @@
-"""The run folder: the record of a run, readable without this code.
+"""Run directory: the record of a run, readable without this code.
 
-`config.yaml`, `environment.json`, `plan.json`, `metrics.jsonl`, `checkpoints/`, `progress.json`,
-and at the end `summary.json`.
-What a task keeps there besides is in `training.dataset_binding`.
+Files: `config.yaml`, `environment.json`, `plan.json`, `metrics.jsonl`, `checkpoints/`,
+`progress.json`, and `summary.json` once the run is finished.
+`training.dataset_binding` adds the metadata of the dataset.
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ from rumcli.training.record_file import RecordFile
 
 RUNS = Path("runs")
 METRICS = "metrics.jsonl"
-NOT_FINITE = "not_finite.jsonl"  # of steps whose loss or gradient was not finite
+NOT_FINITE = "not_finite.jsonl"  # steps with a non-finite loss or gradient
 CONFIG = "config.yaml"
-PROGRESS = "progress.json"  # exists once a checkpoint was saved
+PROGRESS = "progress.json"  # exists once a checkpoint has been saved
 
 
 class RunDir:
-    """The files of one run."""
+    """Files of one run.
+
+    Args:
+        path: Run directory, which may be missing.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,15 +44,18 @@ class RunDir:
 
     @classmethod
     def create(cls, path: Path | None, run: RunConfig) -> RunDir:
-        """Create the folder of a new run, without keeping other processes out of it; see `claim`.
+        """Create the directory of a new run without keeping it locked; see `claim`.
 
         Args:
-            path: As for `claim`.
-            run: As for `claim`.
+            path: Directory to create, as in `claim`.
+            run: Configuration of the run.
+
+        Returns:
+            The run directory.
 
         Raises:
-            ConfigError: As for `claim`.
-            RunError: As for `claim`.
+            ConfigError: If the directory is in use or cannot be written.
+            RunError: If another process holds the lock.
         """
         with cls.claim(path, run) as folder:
             return folder
@@ -56,18 +63,21 @@ class RunDir:
     @classmethod
     @contextlib.contextmanager
     def claim(cls, path: Path | None, run: RunConfig) -> Iterator[RunDir]:
-        """Create the folder of a new run and keep other processes out of it while the block runs.
+        """Create the directory of a new run and hold its lock while the block runs.
 
-        If the block raises a ConfigError before it has written anything, the folder is removed.
+        If the block raises a ConfigError before it has written anything, the directory is removed.
 
         Args:
-            path: Directory to create; it may be there if it is empty or not begun. None:
-                `runs/TASK-CELL-1`, or the next free number.
+            path: Directory to create. It may exist if it is empty, or left by an aborted
+                creation. None: `runs/TASK-CELL-1`, or the next free number.
             run: Configuration of the run, written to `config.yaml`.
 
+        Yields:
+            The run directory.
+
         Raises:
-            ConfigError: If something is there already, or the place can't be written.
-            RunError: If another process has it.
+            ConfigError: If the directory is in use or cannot be written.
+            RunError: If another process holds the lock.
         """
         stem = f"{run.task.name}-{run.cell.name}"
         with contextlib.ExitStack() as stack:
@@ -81,7 +91,7 @@ class RunDir:
 
     @staticmethod
     def is_unbegun(path: Path) -> bool:
-        """Tell whether a directory has only the leftovers of a run that was being created."""
+        """Return whether a directory holds only the leftovers of an aborted creation."""
         try:
             return any(path.iterdir()) and output_dirs.is_unbegun(path, [CONFIG])
         except OSError:
@@ -89,14 +99,17 @@ class RunDir:
 
     @classmethod
     def open(cls, path: Path, task: str | None = None) -> RunDir:
-        """Open the folder of an earlier run.
+        """Open the directory of an earlier run.
 
         Args:
-            path: The folder.
-            task: What the run must be of; None: any.
+            path: Run directory.
+            task: Required task name; None: any.
+
+        Returns:
+            The run directory.
 
         Raises:
-            ConfigError: If it is missing, not a run folder, or of another task.
+            ConfigError: If it is missing, not a run directory, or from another task.
         """
         if not output_dirs.exists(path):
             raise ConfigError(f"there is no run folder {path}")
@@ -121,7 +134,7 @@ class RunDir:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Turn an error of the disk, while a run is under way, into one line for the user.
+        """Turn a file system error during a run into one line for the user.
 
         Raises:
             RunError: If the block raised an OSError.
@@ -149,12 +162,15 @@ class RunDir:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[lock.Owner | None]:
-        """Keep other processes out while the block runs; see `lock.held`.
+        """Hold the lock of the directory while the block runs; see `lock.held`.
 
-        What a process that was killed left half-written goes.
+        Partially written files of a killed process are removed.
+
+        Yields:
+            The previous owner if it ended without releasing the lock; else None.
 
         Raises:
-            RunError: If another process has the folder, or it can't be written.
+            RunError: If another process holds the lock, or the directory cannot be written.
         """
         with contextlib.ExitStack() as stack:
             with self.writing():
@@ -165,17 +181,17 @@ class RunDir:
 
     @property
     def resume_command(self) -> str:
-        """What to type to go on with the run."""
+        """Command that resumes the run."""
         return f"rum train --resume {shlex.quote(str(self.path))}"
 
     @property
     def config(self) -> RunConfig:
-        """The run's configuration, as `config.yaml` has it."""
+        """Run configuration, read from `config.yaml`."""
         return config.from_file(self.path / CONFIG)
 
     @property
     def baseline(self) -> dict[str, Any] | None:
-        """The reference levels, as `summary.json` has them; None if they are not known."""
+        """Baseline in the format of `summary.json`; None if no file has one."""
         for name in ("summary.json", "plan.json"):
             content = self.read_json(name)
             found = content.get("baseline") if isinstance(content, dict) else None
@@ -184,12 +200,12 @@ class RunDir:
         return None
 
     def begin(self, environment: dict[str, Any], finished: bool) -> None:
-        """Note with what the run, or its next part, is made.
+        """Record the environment at the start or resumption of the run.
 
         Args:
-            environment: Versions and machine; `environment.json` has the first part's, and the
-                others' under `resumed`.
-            finished: Whether no step is left; else a summary, of a run that was shorter, goes.
+            environment: Versions and machine. `environment.json` has the first environment at its
+                top level, and those of resumptions under `resumed`.
+            finished: Whether no step is left. If False, the summary of a shorter run is removed.
         """
         first = self.read_json("environment.json")
         if isinstance(first, dict):
@@ -209,19 +225,19 @@ class RunDir:
         atomic_io.write_text(self.path / name, atomic_io.to_json(content, indent=2) + "\n")
 
     def read_json(self, name: str) -> Any:
-        """Read a JSON file; None if there is none, or it is not JSON, or very large."""
+        """Read a JSON file; None if it is missing, invalid or too large."""
         try:
             return run_schemas.parse(atomic_io.read_regular(self.path / name, run_schemas.LARGEST))
         except OSError:
             return None
 
     def summary(self) -> dict[str, Any] | None:
-        """Return the summary of a finished run; None if there is none, or it is something else."""
+        """Return the summary of a finished run; None if it is missing or invalid."""
         found = self.read_json("summary.json")
         return found if run_schemas.is_summary(found) else None
 
     def finished(self, run: RunConfig) -> dict[str, Any] | None:
-        """Return the summary if nothing of a run is left to be trained; else None."""
+        """Return the summary if no training step of a run is left; else None."""
         found = self.summary()
         if not found:
             return None
@@ -229,31 +245,31 @@ class RunDir:
         return found if is_over or found["steps"] == run.train.steps else None
 
     def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:
-        """Add one line to `metrics.jsonl`, or to another file of records, and flush it."""
+        """Append one line to `metrics.jsonl` or another record file, and flush it."""
         self._record_files[name].append(record)
 
     def records(self, name: str = METRICS) -> list[dict[str, Any]]:
-        """Return the records in `metrics.jsonl`, or in another such file.
+        """Return the records in `metrics.jsonl` or another record file.
 
         Raises:
-            RunError: If it is there and can't be read, or is very large.
+            RunError: If the file exists and cannot be read, or is too large.
         """
         return self._record_files[name].read()
 
     def back_up_records(self) -> dict[str, Any]:
-        """Return what a checkpoint needs so that `rewind_records` can restore the records."""
+        """Return the backups from which `rewind_records` can restore the record files, by name."""
         backups = {name: file.backup() for name, file in self._record_files.items()}
         return {name: backup for name, backup in backups.items() if backup["steps"]}
 
     def rewind_records(self, step: int, backups: Mapping[str, Any] | None = None) -> list[str]:
-        """Return to the records of a checkpoint: drop later ones, restore missing ones.
+        """Rewind the records to a checkpoint: drop later ones, restore missing ones.
 
         Args:
             step: Step of the checkpoint.
-            backups: What `back_up_records` returned for it.
+            backups: Backups in the checkpoint, from `back_up_records`.
 
         Returns:
-            A line for the user for each file that lacked records.
+            One warning for each file that lacked records.
         """
         warnings: list[str] = []
         for name, file in self._record_files.items():
@@ -263,11 +279,15 @@ class RunDir:
         return warnings
 
     def save(self, checkpoint: Checkpoint, keep: int) -> None:
-        """Save a checkpoint, and note that there is one.
+        """Save a checkpoint, and record its step in `progress.json`.
+
+        Args:
+            checkpoint: Checkpoint to write.
+            keep: Number of checkpoints to keep.
 
         Raises:
-            OSError: If it can't be written.
+            OSError: If a file cannot be written.
         """
         self.checkpoints.save(checkpoint, keep)
-        # Beside the checkpoints: once they are deleted, it still says that there were some.
+        # Outside of `checkpoints/`, so that a loss of all checkpoints can be detected.
         self.write_json(PROGRESS, {"step": checkpoint.step})

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, machine, and the git commit when in a checkout."""
+"""Environment of a run: versions, machine, and the git commit of a checkout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ _PACKAGES = ("keras", *backends.TITLES, "numpy")
 
 
 def describe(seed: int) -> dict[str, Any]:
-    """Return seed, versions, backend, machine and git commit."""
+    """Return the seed, versions, backend, machine and git commit.
+
+    Args:
+        seed: Seed of the run.
+    """
     return {
         "seed": seed,
         "rum": __version__,
@@ -35,7 +39,7 @@ def describe(seed: int) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions on which the digits of a run depend, as far as they are installed."""
+    """Return the versions on which the exact results of a run depend; None if not installed."""
     return {"rum": __version__, **{name: _version(name) for name in ("keras", "jax", "numpy")}}
 
 

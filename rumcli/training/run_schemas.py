@@ -1,6 +1,6 @@
-"""What a run folder keeps as JSON, checked where it is read: anyone may have written it.
+"""Schemas of the JSON in a run directory, validated on reading because the files are untrusted.
 
-What has another form than ours is passed over like what a crash cut off, never worked with.
+Content that does not match is ignored, like a line that a crash truncated.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from rumcli import json_parser
 from rumcli.json_schemas.base import Absent
 from rumcli.json_schemas.results import Summary, SummaryBaseline
 
-LARGEST = 2**26  # bytes of a file; a million of evaluations have half of that
+LARGEST = 2**26  # maximum bytes of a file; a million evaluations take half of that
 _LARGEST_STEP = 2**62
 _Step = Annotated[int, Field(ge=0, le=_LARGEST_STEP)]
 _Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
-# As in tables, where brackets are markup, and in one line.
+# Names appear in tables: a single line, without brackets, which are markup.
 _Name = Annotated[str, Field(max_length=100, pattern=r"^[^\[\]\x00-\x1f\x7f]+$")]
 _Text = Annotated[str, Field(max_length=5000)]
 _COUNTED = ("examples", "characters", "questions")
@@ -64,11 +64,11 @@ class _Summary(Summary):
 
 class _Best(_Ours):
     step: _Step
-    value: float  # that is not finite where the first evaluation was not
+    value: float  # non-finite if the first evaluation was
 
 
 class SavedProgress(_Ours):
-    """The progress of a run in a checkpoint."""
+    """Progress of a run, stored in a checkpoint."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -86,7 +86,7 @@ class _Backup(_Ours):
 
 
 class Manifest(_Ours):
-    """The contents of a checkpoint besides arrays and digest."""
+    """Contents of a checkpoint besides arrays and digest."""
 
     format: int
     step: _Step
@@ -101,7 +101,7 @@ class _Owner(_Ours):
 
 
 def parse(text: str | bytes) -> Any:
-    """Parse JSON; None if it is none, or has numbers, a size or a depth that are not ours."""
+    """Parse JSON; None if it is invalid, or exceeds the limits of `json_parser`."""
     try:
         return json_parser.parse(text)
     except ValueError:
@@ -109,24 +109,24 @@ def parse(text: str | bytes) -> Any:
 
 
 def is_record(content: Any) -> bool:
-    """Tell whether something is one evaluation of a run: its step, its time and numbers."""
+    """Return whether content is an evaluation record: step, time and metrics."""
     return _fits(_Record, content)
 
 
 def has_step(content: Any) -> bool:
-    """Tell whether something is a record of a step, whatever else it says of it."""
+    """Return whether content is a record with a step, whatever its other keys."""
     return _fits(_AtStep, content)
 
 
 def is_summary(content: Any) -> bool:
-    """Tell whether something is the summary of a finished run, with all that tables show."""
+    """Return whether content is the summary of a finished run, complete enough for tables."""
     if not _fits(_Summary, content):
         return False
     baseline = content["baseline"]
     monitored = content.get(baseline["metric"])
     shown = [monitored, content.get(content["metric"])]
     counts = [content[name] for name in _COUNTED if name in content]
-    # The distance from a level of zero to a lower one is no share of it.
+    # A baseline of zero with a lower target has no relative gap.
     has_distance = baseline["value"] != 0 or baseline["target"] >= baseline["value"]
     return (
         all(type(number) in (int, float) for number in shown)
@@ -136,17 +136,17 @@ def is_summary(content: Any) -> bool:
 
 
 def is_reference(content: Any) -> bool:
-    """Tell whether something is a reference level: of what, its name and its numbers."""
+    """Return whether content is a baseline: metric, label, value and target."""
     return _fits(_Reference, content)
 
 
 def is_manifest(content: Any) -> bool:
-    """Tell whether something is what a checkpoint says of itself: its step and its progress."""
+    """Return whether content is the manifest of a checkpoint."""
     return _fits(Manifest, content)
 
 
 def is_owner(content: Any) -> bool:
-    """Tell whether something names the process that has a directory: what a lock contains."""
+    """Return whether content is the owner stored in a lock file."""
     return _fits(_Owner, content)
 
 

@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: acknowledged at once, obeyed after the step that is under way."""
+"""Stop signals of a run, acknowledged at once and handled after the current step."""
 
 from __future__ import annotations
 
@@ -18,37 +18,40 @@ MANY_RUNS = (
 
 
 class StopRequest:
-    """Whether, and by which signal, a stop was asked for.
+    """Request to stop a run.
 
     Attributes:
-        signal: The signal's number, or None.
+        signal: Number of the signal that requested the stop; None if there was none.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     def note(self, number: int) -> None:
-        """Ask for a stop.
+        """Request a stop.
 
         Args:
-            number: The signal's number.
+            number: Number of the signal.
         """
         self.signal = number
 
 
 @contextlib.contextmanager
 def listening(announcement: str = ONE_RUN) -> Iterator[StopRequest]:
-    """Note the first of SIGINT, SIGTERM and SIGHUP while the block runs.
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a stop request while the block runs.
 
-    It is announced at once. The second one raises `signals.Interrupted`; a command that does not
-    end then, as while a huge matrix is made, is ended with 128 and the signal's number. Another
-    program that trains a model is not.
+    The first signal is announced at once. The second one raises `signals.Interrupted`. A `rum`
+    command that still does not end, for example while it creates a huge matrix, exits with 128
+    plus the signal's number. Other programs that train a model are not terminated.
 
-    A signal that is ignored, as `nohup` has it, stays ignored. Outside of the main thread, where
-    Python has no signals, nothing is noted.
+    A signal that is already ignored, as under `nohup`, stays ignored. Outside the main thread,
+    where Python has no signal handlers, the block runs without one.
 
     Args:
-        announcement: What happens after the first signal and what a second one does.
+        announcement: Message about the effects of the first and second signal.
+
+    Yields:
+        The stop request.
     """
     request = StopRequest()
     with signals.responding(signals.Response(announcement, note=request.note)):

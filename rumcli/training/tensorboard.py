@@ -1,6 +1,6 @@
-"""Curves for TensorBoard, in the run folder, where the package `tensorboard` is installed.
+"""TensorBoard logs in the run directory, if the package `tensorboard` is installed.
 
-They are a convenience: what goes wrong with them is told once and never ends a run.
+They are optional: an error is reported once, disables the logs, and never stops the run.
 """
 
 from __future__ import annotations
@@ -15,28 +15,34 @@ from rumcli import atomic_io
 from rumcli.training.listeners import CompositeListener, Listener, RunInfo
 
 FOLDER = "tensorboard"
-_EVERY = 10  # training steps between two points
+_EVERY = 10  # training steps per logged point
 
 
 def beside(listener: Listener, run: Path) -> Listener:
-    """Let a run that a listener follows write its curves too, if the package is there.
+    """Add TensorBoard logging to a listener if the package is installed.
 
     Args:
-        listener: Who follows the run.
-        run: The run folder.
+        listener: Listener of the run.
+        run: Path of the run directory.
+
+    Returns:
+        A listener that also writes the logs, or `listener` itself.
     """
     try:
         import tensorboard.summary.writer.event_file_writer  # noqa: F401
-    except Exception:  # not there, or not made for what else is installed
+    except Exception:  # not installed, or incompatible with other packages
         return listener
     return CompositeListener(listener, Curves(lambda: EventFile(run / FOLDER), listener.warned))
 
 
 class EventFile:
-    """A file of events, as TensorBoard reads them.
+    """TensorBoard event file.
 
     Args:
-        folder: Where to; made if it is not there.
+        folder: Log directory; created if missing.
+
+    Raises:
+        OSError: If the directory is a link or cannot be created.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,14 +60,14 @@ class EventFile:
             raise
 
     def restart(self, step: int) -> None:
-        """Let TensorBoard forget what earlier files have of this step and later ones."""
+        """Make TensorBoard drop the events of this and later steps in earlier files."""
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
         log = SessionLog(status=SessionLog.START)
         self._writer.add_event(Event(step=step, wall_time=time.time(), session_log=log))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a point to each of some curves."""
+        """Add the scalars of one step, by tag."""
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -70,21 +76,21 @@ class EventFile:
         self._writer.add_event(Event(step=step, wall_time=time.time(), summary=summary))
 
     def flush(self) -> None:
-        """Bring to the disk what was added."""
+        """Write buffered events to the disk."""
         self._writer.flush()
 
     def close(self) -> None:
-        """End the file."""
+        """Close the file."""
         self._writer.close()
         self._place.close()
 
 
 class Curves(Listener):
-    """Writes every tenth step of the training, and the evaluations.
+    """Listener that logs every tenth training step and every evaluation.
 
     Args:
-        make: Makes the file.
-        warn: Hears of what went wrong; nothing more is written then.
+        make: Factory of the event file.
+        warn: Callback for the message of an error, after which nothing more is written.
     """
 
     def __init__(self, make: Callable[[], EventFile], warn: Callable[[str], None]) -> None:
@@ -93,7 +99,7 @@ class Curves(Listener):
         self._file: EventFile | None = None
 
     def started(self, plan: RunInfo) -> None:
-        """Open the file; what comes again after a resume must not be there twice."""
+        """Open the file, and drop the earlier events of steps that a resumed run repeats."""
 
         def begin() -> None:
             self._file = self._make()
@@ -102,12 +108,12 @@ class Curves(Listener):
         self._try(begin)
 
     def stepped(self, step: int, logs: dict[str, float]) -> None:
-        """Write every tenth step."""
+        """Log every tenth step."""
         if self._file is not None and step % _EVERY == 0:
             self._write(step, {f"training/{name}": value for name, value in logs.items()})
 
     def evaluated(self, record: dict[str, Any]) -> None:
-        """Write an evaluation."""
+        """Log an evaluation."""
         prefix = "val_"
         self._write(
             record["step"],

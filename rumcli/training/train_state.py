@@ -1,4 +1,4 @@
-"""How far a run has come: what a checkpoint holds besides arrays."""
+"""Progress of a training run, which checkpoints store besides the arrays."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from rumcli.training.run_schemas import SavedProgress
 
 @dataclass
 class TrainState:
-    """Counts steps and training time, and knows the best evaluation.
+    """Step count, training time and best evaluation of a run.
 
     Attributes:
-        step: Steps done.
-        seconds: Time spent, over all parts of a run that was resumed.
+        step: Number of steps done.
+        seconds: Training time, including the time before a resume.
         best: Step and value of the best evaluation so far.
-        skipped: Steps without effect, because loss or gradient was not finite.
-        skipped_in_a_row: How many of them there were since the last good step.
-        reached: Whether the last evaluation was what `train.until` asks for, so that no step
-            follows.
-        stopped_by: The path of the user's callback that stopped the run; None if none did.
-        running_metrics: Where the means of a span stood when the run was stopped within it.
+        skipped: Number of steps skipped because the loss or gradient was not finite.
+        skipped_in_a_row: Number of consecutive skipped steps up to now.
+        reached: Whether the last evaluation met `train.until`, which stops the run.
+        stopped_by: Path of the user-defined callback that stopped the run; None if none did.
+        running_metrics: Running metrics of the span in which the run was stopped, by name.
     """
 
     step: int = 0
@@ -41,22 +40,22 @@ class TrainState:
 
     @property
     def is_over(self) -> bool:
-        """Whether no step follows, whatever the number of steps."""
+        """Whether the run was stopped before its last step."""
         return self.reached or self.stopped_by is not None
 
     def advance(self, now: float) -> None:
-        """Count one step, which ended at `now` (seconds of a monotonic clock)."""
+        """Count a step that ended at `now`, in seconds of a monotonic clock."""
         self.step += 1
         self.seconds += now - self._last
         self._last = now
 
     def improves(self, value: float, higher_is_better: bool) -> bool:
-        """Tell whether `value` is better than the best so far."""
+        """Return whether `value` is better than the best so far."""
         if self.best is None or not math.isfinite(self.best["value"]):
             return True
         best = self.best["value"]
         return value > best if higher_is_better else value < best
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a later process needs to go on."""
+        """Return the fields that a checkpoint stores."""
         return SavedProgress.model_validate(self, from_attributes=True).model_dump()

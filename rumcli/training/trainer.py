@@ -1,6 +1,6 @@
-"""The whole story of a training run, from the configuration to the summary.
+"""Training run, from the configuration to the summary.
 
-`Model.fit` is the loop. One of its epochs is a span: the steps from one evaluation to the next.
+The loop is `Model.fit`. One Keras epoch is a span: the steps from one evaluation to the next.
 """
 
 from __future__ import annotations
@@ -54,31 +54,28 @@ def train(
     required: Sequence[Threshold] = (),
     group: ProcessGroup = ALONE,
 ) -> dict[str, Any]:
-    """Train until `run.train.steps` steps are done, or a validation is as `run.train.until` says.
+    """Train for `run.train.steps` steps, or until a validation meets `run.train.until`.
 
-    It goes on from the newest checkpoint if there is one.
+    A run with a checkpoint resumes from the newest one.
 
     Args:
-        run: What to run.
-        folder: Where; holds the checkpoints of a run that goes on.
-        listener: Hears of the progress.
-        request: Asks for a stop; None if nothing does.
-        dataset: What `dataset_binding.for_training` read for this run; None: it is read, if there
-            is any.
-        required: What the caller will ask of the summary; that it has such figures is checked
-            before the first step.
-        group: The processes that train the model together; those other than process 0 have a
-            `NoFolder`.
+        run: Configuration of the run.
+        folder: Run directory. In a process group, all but process 0 pass a `NullRunDir`.
+        listener: Listener for the events of the run.
+        request: Stop request, checked after each step; None if the run cannot be stopped.
+        dataset: Dataset from `dataset_binding.for_training`; None: it is loaded if needed.
+        required: Thresholds on the summary. Their metric names are checked before the first step.
+        group: Processes that train the model together.
 
     Returns:
         The summary, as in `summary.json`.
 
     Raises:
-        RunStopped: If a signal asked for it; all is saved.
-        RunError: If loss or gradient is not finite, memory does not suffice, a file can't be
-            written, no checkpoint is whole, or checkpoints are missing.
-        ConfigError: If the task's dataset is missing or wrong, a figure is unknown, or the machine
-            is too small.
+        RunStopped: If a signal requested a stop; the state is saved.
+        RunError: If the loss or gradient is not finite, memory runs out, a file cannot be
+            written, or the checkpoints are missing or all damaged.
+        ConfigError: If the dataset is missing or invalid, a metric is unknown, or the machine has
+            too little memory.
     """
     request = request or StopRequest()
     dataset = dataset or materials.for_training(run, folder)
@@ -107,7 +104,7 @@ def train(
             materials.write_metadata(dataset, folder)
         listener.started(_plan(task, model, progress, folder))
         callback = RunCallback(task, folder, progress, listener, request, group)
-        # Before ours, so that a checkpoint has all that they change.
+        # Before `RunCallback`, so that a checkpoint includes their changes.
         own = [UserCallback(*one, progress, folder) for one in made]
         validation = evaluation_batches(task, Split.VALIDATION, group)
         for part in _parts(progress.step, run.train.steps, run.train.eval_every):
@@ -138,7 +135,13 @@ def train(
 
 @dataclass(frozen=True)
 class Part:
-    """A row of equally long spans, for one call of `fit`: `spans` times `span` steps."""
+    """Consecutive spans of equal length for one call of `fit`.
+
+    Attributes:
+        first_step: Number of steps done before.
+        span: Steps per span.
+        spans: Number of spans.
+    """
 
     first_step: int
     span: int
@@ -146,7 +149,7 @@ class Part:
 
 
 def _parts(step: int, last_step: int, eval_every: int) -> Iterator[Part]:
-    """Split the steps that are left: the rest of a span, whole spans, the start of a span."""
+    """Split the remaining steps into the rest of a span, whole spans, and a partial span."""
     boundary = min(-(-step // eval_every) * eval_every, last_step)
     if boundary > step:
         yield Part(step, boundary - step, 1)
@@ -174,7 +177,7 @@ def _resume(
         with folder.writing():
             folder.rewind_records(0)
         return TrainState()
-    # Keras makes a metric's variables at its first batch; they must be there to be restored.
+    # Keras creates the variables of metrics at the first batch; they must exist to be restored.
     model.evaluate(evaluation_batches(task, Split.VALIDATION, group), steps=1, verbose=0)
     model_state.restore(model, checkpoint.arrays)
     with folder.writing():
@@ -203,7 +206,7 @@ def _plan(task: Task, model: keras.Model, progress: TrainState, folder: RunDir) 
 
 
 def _known(task: Task, model: keras.Model) -> dict[str, Any]:
-    """Return what is known of a run when it begins: `plan.json`."""
+    """Return the content of `plan.json`: the facts known before the first step."""
     return {
         "task": task.config.task.name,
         "cell": task.config.cell.name,

@@ -1,4 +1,4 @@
-"""Keras callbacks of the user's own, beside the one that keeps the run directory."""
+"""User-defined Keras callbacks, which run before `RunCallback`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _FORWARDED = [
 
 
 class UserCallback(keras.callbacks.Callback):
-    """Forwards to a callback of the user's own, and names it in its errors.
+    """Wrapper of a user-defined callback that adds its path to errors.
 
-    A run takes several calls of `fit`; the callback sees one.
+    A run calls `fit` several times. `on_train_begin` and `on_train_end` are forwarded only once.
 
     Args:
-        path: Its path, `package.module:Class`.
-        callback: The callback.
-        progress: Progress of the run; receives the path if the callback sets
+        path: Path of the callback, `package.module:Class`.
+        callback: Callback to wrap.
+        progress: Progress of the run. `stopped_by` is set to `path` if the callback sets
             `model.stop_training`.
-        folder: Directory of the run.
+        folder: Run directory.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class UserCallback(keras.callbacks.Callback):
         self._callback.set_model(model)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Forward the begin of the first call of `fit`."""
+        """Forward the start of the first call of `fit`."""
         if not self._has_begun:
             self._has_begun = True
             self._call("on_train_begin", logs)
@@ -82,13 +82,17 @@ class UserCallback(keras.callbacks.Callback):
 
 
 def make(configs: Sequence[CallbackConfig]) -> list[tuple[str, keras.callbacks.Callback]]:
-    """Create the callbacks of a configuration, each with its path.
+    """Create the user-defined callbacks of a configuration.
 
     Args:
-        configs: The section `train.callbacks`.
+        configs: Section `train.callbacks`.
+
+    Returns:
+        Pairs of path and callback.
 
     Raises:
-        ConfigError: If the code is not trusted, the call fails, or returns no Keras callback.
+        ConfigError: If the code is not trusted, or the factory fails or does not return a Keras
+            callback.
     """
     return [(one.factory, _make(one)) for one in configs]
 

@@ -1,4 +1,4 @@
-"""Whether a run has the weights that are asked for, found by file names alone. No Keras."""
+"""Check for missing checkpoints by file name, without importing Keras."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from rumcli.training.run_dir import PROGRESS, RunDir
 
 
 def missing(folder: RunDir, which: str) -> str | None:
-    """Return the message about a checkpoint that is missing; None if it is there.
+    """Return the error message if a checkpoint is missing; else None.
 
     Args:
-        folder: The run.
+        folder: Run directory.
         which: `"best"` (by validation) or `"last"`.
     """
     place = folder.checkpoints
@@ -20,21 +20,26 @@ def missing(folder: RunDir, which: str) -> str | None:
 
 
 def require(folder: RunDir, which: str) -> None:
-    """Make sure that a run has the checkpoint whose weights are asked for.
+    """Check that a run has the requested checkpoint.
 
     Args:
-        folder: The run.
+        folder: Run directory.
         which: `"best"` (by validation) or `"last"`.
 
     Raises:
-        RunError: If it has none.
+        RunError: If the checkpoint is missing.
     """
     if why := missing(folder, which):
         raise RunError(why)
 
 
 def message(folder: RunDir, which: str) -> str:
-    """Return the error of a run without a checkpoint."""
+    """Return the error message for a missing checkpoint.
+
+    Args:
+        folder: Run directory.
+        which: `"best"` (by validation) or `"last"`.
+    """
     place = folder.checkpoints
     if not folder.records() and not (folder.path / PROGRESS).exists():
         return f"{folder.path} has no '{which}' checkpoint yet; resume it: {folder.resume_command}"
