@@ -1,11 +1,11 @@
-"""A cell, a task and a callback of your own, for `rum train`. From this folder:
+"""Custom cell, task and callback for `rum train`. Run from this directory:
 
     rum train custom:Parity --cell custom:minimal_gru --steps 500
     rum train custom:Parity --cell rum --callback custom:WeightNorm
     rum train custom:Parity --cell rum --set task.options.length=30
     rum eval runs/custom-custom-1 --trust-code
 
-`--set task.options.NAME=VALUE` and `--set cell.options.NAME=VALUE` set what `__init__` takes.
+`--set task.options.NAME=VALUE` and `--set cell.options.NAME=VALUE` set arguments of `__init__`.
 """
 
 import keras
@@ -36,7 +36,7 @@ class MinimalGRUCell(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, states, training=False):
-        """Go one step: the gate says how much of each unit is new."""
+        """Compute one step; the gate interpolates between the old state and the candidate."""
         (before,) = states
         gate = self.gate(ops.concatenate([inputs, before], axis=-1))
         new = self.candidate(ops.concatenate([inputs, gate * before], axis=-1))
@@ -44,21 +44,21 @@ class MinimalGRUCell(keras.layers.Layer):
         return after, [after]
 
     def get_config(self):
-        """Return what makes the cell again."""
+        """Return the arguments of `__init__`."""
         return {**super().get_config(), "units": self.units}
 
 
 def minimal_gru(units, **options):
-    """Make the layer. What `--cell` names takes `units` and the options of a Keras RNN layer."""
+    """Create the layer. `--cell` calls it with `units` and the options of a Keras RNN layer."""
     return keras.layers.RNN(MinimalGRUCell(units), **options)
 
 
 class Parity(ExampleTask):
-    """Whether a row of zeros and ones has an odd number of ones.
+    """Parity task: classify whether a binary sequence has an odd number of ones.
 
     Args:
-        config: The run's configuration; its seed is that of the data.
-        length: T, time steps.
+        config: Configuration of the run, with the seed of the data.
+        length: Length of the sequences, T.
     """
 
     metric = monitor = "accuracy"
@@ -69,22 +69,22 @@ class Parity(ExampleTask):
 
     @property
     def baseline(self):
-        """The accuracy of a guess, and of a model that can do it."""
+        """The accuracy of guessing and of a perfect model."""
         return Baseline("chance", value=0.5, target=1.0)
 
     def examples_in(self, split):
-        """Return how many examples there are; None: as many as training asks for."""
+        """Return the number of examples in a split; None for an unlimited number."""
         return None if split == Split.TRAIN else 512
 
     def examples(self, split, start, count):
-        """Make inputs `[n, T]` and answers `[n]`, the same ones for the same seed and numbers."""
+        """Return inputs `[n, T]` and targets `[n]`, reproducible by seed and example number."""
         kind = list(Split).index(split)
         generator = np.random.default_rng([self.config.seed, kind, start])
         bits = generator.integers(0, 2, (count, self.length), dtype="int32")
         return bits, bits.sum(axis=1) % 2
 
     def model(self):
-        """Make the compiled model: the run's cells between one-hot inputs and two classes."""
+        """Return the compiled model: one-hot inputs, the run's cells and two classes."""
         model = classifier(self.config, self.length, 2, 2, every_step=False)
         accuracy = keras.metrics.SparseCategoricalAccuracy(name=self.metric)
         compile_model(model, self.config, [accuracy])
@@ -95,6 +95,6 @@ class WeightNorm(keras.callbacks.Callback):
     """Record the norm of all weights at each evaluation, in `metrics.jsonl`."""
 
     def on_epoch_end(self, epoch, logs=None):
-        """Add the norm to the metrics of the evaluation."""
+        """Add the norm to the metrics of each evaluation."""
         squares = [ops.sum(ops.square(weight)) for weight in self.model.trainable_weights]
         logs["weight_norm"] = float(ops.sqrt(sum(squares)))

@@ -1,7 +1,7 @@
-"""RUM as a layer of your own Keras model: it learns to add up the two numbers that are marked.
+"""RUM as a layer of a Keras model, trained on the adding problem.
 
-The adding problem of Hochreiter and Schmidhuber (1997). A model that has learned nothing has a mean
-squared error of 1/6: it always answers 1.
+The targets are the sums of two marked numbers (Hochreiter and Schmidhuber 1997). The baseline, a
+model that always predicts 1, has a mean squared error of 1/6.
 
     python examples/layer.py [--steps 400] [--length 50]
 """
@@ -15,7 +15,7 @@ from rumcli.cells import RUM
 
 
 def batch(generator, size, length):
-    """Make inputs `[B, T, 2]`, a number and a mark at each step, and sums `[B]`."""
+    """Return inputs `[B, T, 2]`, a number and a mark at each step, and sums `[B]`."""
     numbers = generator.uniform(size=(size, length))
     marks = np.zeros((size, length))
     first = generator.integers(0, length // 2, size)
@@ -25,7 +25,7 @@ def batch(generator, size, length):
 
 
 def main(arguments=None):
-    """Train the model and show how far it came."""
+    """Train the model and print its error."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--length", type=int, default=50)

@@ -1,7 +1,7 @@
 """rum: the Rotational Unit of Memory (arXiv:1710.09537) as Keras layers and a command line.
 
-`rumcli.cells` holds the layers that other models use. `train`, `load`, `evaluate` and `compare` do
-in Python what the commands of these names do; they are imported on first access.
+`rumcli.cells` contains the Keras layers. `train`, `load`, `evaluate` and `compare` are the Python
+equivalents of the commands with these names; they are imported on first access.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,8 +1,8 @@
-"""The process of `rum`: `python -m rumcli` and the installed script."""
+"""Entry point of `rum`: `python -m rumcli` and the installed script."""
 
 import signal
 
-# In the milliseconds before `signals.install`, Ctrl-C is to end the process without a traceback.
+# Before `signals.install`, Ctrl-C must end the process without a traceback.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -27,10 +27,10 @@ def run() -> None:
 
 
 def _fill_closed_streams() -> None:
-    """Point standard streams that are closed, as by `2>&-`, to nowhere.
+    """Redirect closed standard streams, as with `2>&-`, to the null device.
 
-    Or the next file that is opened gets the stream's number, and the messages that TensorFlow
-    writes to that number. `sys.stdout` stays None: a result without a reader is an error.
+    Otherwise the next opened file gets the descriptor of the stream, and TensorFlow's messages are
+    written to that file. `sys.stdout` stays None, because a result without a reader is an error.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)

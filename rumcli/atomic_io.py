@@ -1,8 +1,7 @@
-"""The one place that writes files: whole or not at all, durable, and never through a link.
+"""Atomic and durable writes that never follow a link; all files are written here.
 
-Every write is flushed to the disk, and so is the directory whose entry it creates: a file that
-exists after a power cut has its content. Also JSON that any reader accepts, and names that are not
-valid Unicode.
+Every write is flushed to disk, with the directory whose entry it creates. So a file that exists
+after a power failure has its content. Also portable JSON and file names that are invalid Unicode.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-_BINARY = getattr(os, "O_BINARY", 0)  # only Windows has it
-_NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # for the other end of a pipe
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows only
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # does not wait for the other end of a pipe
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-# Of a file system that can't flush directories.
+# Errors of file systems that can't flush directories.
 _UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 _REMEDIES = {
     errno.ENOSPC: "free some space",
@@ -40,19 +39,19 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file to write that replaces `path` only if the block succeeds.
+    """Open a file for writing that replaces `path` only if the block succeeds.
 
     Args:
-        path: File to create; an existing file is unchanged until the end, an existing link is
-            replaced, not followed.
+        path: File to create. An existing file is unchanged until the block ends. An existing link
+            is replaced, not followed.
 
     Raises:
-        OSError: If it can't be written; nothing is left behind then.
+        OSError: If the file can't be written; no partial file is left.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         aside.unlink(missing_ok=True)
-        with aside.open("xb") as file:  # never through a link that someone else has put there
+        with aside.open("xb") as file:  # fails if another process has created a link
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -65,10 +64,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove the unfinished files of processes that were killed while they wrote.
+    """Remove the partial files of processes that were killed while writing.
 
     Args:
-        folder: Directory in which no process writes now; it may be missing.
+        folder: Directory in which no process is writing; it may be missing.
     """
     for path in folder.glob(".*.part"):
         if path.is_file() and not path.is_symlink():
@@ -77,14 +76,14 @@ def remove_unfinished(folder: Path) -> None:
 
 @contextlib.contextmanager
 def replacing_any(path: Path) -> Iterator[Path]:
-    """Yield a path aside, for a file or a directory that replaces `path` in the end.
+    """Yield a temporary path for a file or directory that replaces `path` if the block succeeds.
 
     Args:
-        path: Where it shall be; what is there is unchanged until the end. The path aside has the
-            same name, and so the same suffix.
+        path: File or directory to create; an existing one is unchanged until the block ends. The
+            temporary path has the same name and suffix.
 
     Raises:
-        OSError: If it can't be written; nothing is left behind then.
+        OSError: If it can't be written; no partial file is left.
     """
     with tempfile.TemporaryDirectory(
         dir=path.parent, prefix=f".{path.name}.", suffix=".part", ignore_cleanup_errors=True
@@ -97,7 +96,7 @@ def replacing_any(path: Path) -> Iterator[Path]:
             elif file.is_file():
                 with file.open("rb+") as opened:
                     os.fsync(opened.fileno())
-        if path.is_dir():  # a directory can't be replaced in one step: the old one goes aside first
+        if path.is_dir():  # a directory can't be replaced atomically: move the old one away first
             before = path.rename(Path(folder) / f"{path.name}.before")
             try:
                 aside.rename(path)
@@ -110,21 +109,21 @@ def replacing_any(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all."""
+    """Write a text file in UTF-8 atomically."""
     with replacing(path) as file:
         file.write(text.encode())
 
 
 def append(path: Path, content: bytes) -> None:
-    """Add to the end of a file, which is created if it is missing, and flush it to the disk.
+    """Append to a file, which is created if it is missing, and flush it to disk.
 
     Args:
-        path: File. A symbolic link is replaced by a new file, and a file with a second name
-            (a hard link) by a copy: nothing is written to what the link names.
-        content: Bytes to add.
+        path: File to extend. A symbolic link is replaced by a new file, and a file with several
+            hard links by a copy, so that the target of a link is never changed.
+        content: Bytes to append.
 
     Raises:
-        OSError: If it can't be written, or is not a regular file.
+        OSError: If the file can't be written, or is not a regular file.
     """
     if path.is_symlink():
         path.unlink()
@@ -141,21 +140,21 @@ def append(path: Path, content: bytes) -> None:
 
 
 def open_own(path: Path, flags: int) -> int:
-    """Open a regular file to write, never through a link; create it if it is missing.
+    """Open a regular file for writing without following links; create it if it is missing.
 
     Args:
-        path: File.
-        flags: Access mode and more, as for `os.open`.
+        path: File to open.
+        flags: Access mode and other flags of `os.open`.
 
     Returns:
-        The file descriptor.
+        File descriptor.
 
     Raises:
-        OSError: If it can't be opened, is not a regular file, or is a link.
+        OSError: If the file can't be opened, is not a regular file, or is a link.
     """
     if path.is_symlink():
         raise OSError(errno.ELOOP, "Is a link", str(path))
-    # A link or pipe that is put there only now is noticed, too.
+    # Also detects a link or pipe that was created after the first check.
     flags |= os.O_CREAT | _NO_LINK | _NO_WAITING | _BINARY
     descriptor = os.open(path, flags, 0o666)
     status = os.fstat(descriptor)
@@ -168,14 +167,14 @@ def open_own(path: Path, flags: int) -> int:
 
 
 def make_directory(path: Path, exist_ok: bool = False) -> None:
-    """Create a directory, and its parents if they are missing.
+    """Create a directory and its missing parents.
 
     Args:
         path: Directory to create.
-        exist_ok: Whether it may exist already.
+        exist_ok: Whether to accept an existing directory.
 
     Raises:
-        OSError: If it can't be created.
+        OSError: If the directory can't be created.
     """
     if path.parent != path and not path.parent.exists():
         make_directory(path.parent, exist_ok=True)
@@ -184,13 +183,16 @@ def make_directory(path: Path, exist_ok: bool = False) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or do nothing if it is missing."""
+    """Remove a file if it exists."""
     path.unlink(missing_ok=True)
     sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:
-    """Flush a directory to the disk, so that new names and renames in it survive a power cut.
+    """Flush a directory to disk, so that new names and renames in it survive a power failure.
+
+    Args:
+        path: Directory to flush.
 
     Raises:
         OSError: If the disk fails.
@@ -199,7 +201,7 @@ def sync_directory(path: Path) -> None:
         return
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except PermissionError:  # it may be writable without being readable
+    except PermissionError:  # a directory may be writable but not readable
         return
     try:
         os.fsync(descriptor)
@@ -211,23 +213,26 @@ def sync_directory(path: Path) -> None:
 
 
 def remedy(error: OSError) -> str:
-    """Return what to do about an error of writing, by its cause; empty if that is not known."""
+    """Return the remedy for a write error by its cause; empty for other causes."""
     return _REMEDIES.get(error.errno or 0, "")
 
 
 def cannot_write(place: Path, error: OSError) -> str:
-    """Return the line that says why nothing can be written to `place`, and what to do."""
+    """Return the error message for a failed write to `place`, with its cause and remedy."""
     hint = remedy(error)
     return f"can't write to {place}: {error.strerror or error}{hint and '; '}{hint}"
 
 
 def open_regular(path: Path) -> IO[bytes]:
-    """Open a regular file to read; reject what would block the reader, such as a pipe.
+    """Open a regular file for reading; reject files that block the reader, such as pipes.
+
+    Args:
+        path: File to open.
 
     Raises:
-        OSError: If it can't be opened, or is not a regular file.
+        OSError: If the file can't be opened, or is not a regular file.
     """
-    # The type is checked once it is open: by then nobody can put another file in its place.
+    # The type is checked on the open file, because the path may be replaced at any time.
     descriptor = os.open(path, os.O_RDONLY | _NO_WAITING | _BINARY)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -239,11 +244,11 @@ def read_regular(path: Path, most: int) -> bytes:
     """Read a regular file.
 
     Args:
-        path: File.
+        path: File to read.
         most: Largest allowed size, in bytes.
 
     Raises:
-        OSError: If it can't be read, is not a regular file, or is larger.
+        OSError: If the file can't be read, is not a regular file, or is larger.
     """
     with open_regular(path) as file:
         content = file.read(most + 1)
@@ -253,9 +258,13 @@ def read_regular(path: Path, most: int) -> bytes:
 
 
 def to_json(content: Any, indent: int | None = None) -> str:
-    """Write JSON that every reader takes.
+    """Return JSON that every parser accepts.
 
-    NaN and infinities, which JSON does not have, become null; text is written as `readable`.
+    NaN and infinities, which JSON lacks, become null. Strings are converted by `readable`.
+
+    Args:
+        content: Value to write.
+        indent: Number of spaces per level; None for a single line.
     """
     return json.dumps(_standard(content), indent=indent, allow_nan=False)
 
@@ -271,11 +280,14 @@ def _standard(content: Any) -> Any:
 
 
 def readable(text: str) -> str:
-    r"""Return text as valid Unicode, to be printed, drawn, or put into JSON.
+    r"""Return text as valid Unicode that can be printed, drawn or written to JSON.
 
-    Python holds the bytes of a file's name that are invalid in the system's encoding as lone
-    surrogates, which most other programs reject (PEP 383). Each becomes `\xff`, four characters
-    that bash takes back in `$'…'`; a surrogate that stands for no byte becomes `\ud800`.
+    Python represents bytes of a file name that are invalid in the system's encoding as lone
+    surrogates (PEP 383), which most other programs reject. Each becomes an escape such as `\xff`,
+    which bash accepts in `$'…'`. A surrogate that represents no byte becomes `\ud800`.
+
+    Args:
+        text: Text that may contain lone surrogates.
     """
     return _SURROGATE.sub(lambda match: _escaped(match[0]), text)
 
@@ -287,13 +299,13 @@ def _escaped(surrogate: str) -> str:
 
 @contextlib.contextmanager
 def reachable(folder: Path) -> Iterator[Path]:
-    """Yield a path to a folder for libraries that take only names that are valid Unicode.
+    """Yield a path to a directory for libraries that accept only valid Unicode.
 
     Args:
-        folder: An existing folder.
+        folder: Existing directory.
 
     Yields:
-        The same path; or, if it has bytes that are not valid, that of a temporary link to it.
+        The same path; or, if it has invalid bytes, the path of a temporary link to the directory.
     """
     if _SURROGATE.search(str(folder.absolute())) is None:
         yield folder

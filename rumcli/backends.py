@@ -1,6 +1,6 @@
-"""The backends of Keras that the package runs on: which one is used, and whether it is installed.
+"""Supported Keras backends: selection and installation check.
 
-Imports neither Keras nor a backend, so that a missing one is reported at once.
+Imports neither Keras nor a backend, so that a missing backend is reported at once.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from pathlib import Path
 from rumcli import json_parser, messages
 from rumcli.errors import ConfigError
 
-# In the order in which an installed one is used where none is chosen. The name of each is that of
-# its package, and of the extra that installs it.
+# In order of preference if none is selected. Each name is also that of the backend's package and of
+# the extra that installs it.
 TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-_DEFAULT = "tensorflow"  # Keras's own
+_DEFAULT = "tensorflow"  # Keras's default
 _VARIABLE = "KERAS_BACKEND"
-_LARGEST = 1 << 16  # bytes of `keras.json`
+_LARGEST = 1 << 16  # bytes in `keras.json`
 
 
 def name() -> str:
-    """Return the backend that Keras is to use.
+    """Return the backend for Keras to use.
 
-    The environment variable `KERAS_BACKEND` comes first, then Keras's configuration file. That file
-    says "tensorflow" unless somebody changed it, so that where TensorFlow is missing another
-    installed backend is used instead.
+    The environment variable `KERAS_BACKEND` takes precedence over Keras's configuration file. That
+    file has "tensorflow" by default. So if TensorFlow is missing, another installed backend is
+    used.
     """
     if chosen := os.environ.get(_VARIABLE):
         return chosen
@@ -36,10 +36,10 @@ def name() -> str:
 
 
 def require() -> str:
-    """Return the backend that Keras is to use, which exists and is installed.
+    """Return the backend for Keras to use, after checking that it is supported and installed.
 
     Raises:
-        ConfigError: If Keras has no such backend here, or its package is missing.
+        ConfigError: If the backend is not supported, or its package is missing.
     """
     chosen = name()
     if chosen not in TITLES:
@@ -57,10 +57,13 @@ def require() -> str:
 
 
 def require_installed(backend: str) -> None:
-    """Make sure that the package of a backend can be found.
+    """Check that the package of a backend is installed.
+
+    Args:
+        backend: Name of the backend.
 
     Raises:
-        ConfigError: If it can't.
+        ConfigError: If the package is missing.
     """
     if not is_installed(backend):
         raise ConfigError(
@@ -70,7 +73,7 @@ def require_installed(backend: str) -> None:
 
 
 def is_installed(backend: str) -> bool:
-    """Tell whether the package of a backend can be found."""
+    """Return whether the package of a backend is installed."""
     return importlib.util.find_spec(backend) is not None
 
 
@@ -80,7 +83,7 @@ def remedy(backend: str) -> str:
 
 
 def _configuration() -> Path:
-    """Return the path of Keras's configuration file, as Keras finds it."""
+    """Return the path of Keras's configuration file by the rules of Keras."""
     if folder := os.environ.get("KERAS_HOME"):
         return Path(folder).expanduser() / "keras.json"
     home = Path.home()
@@ -88,7 +91,7 @@ def _configuration() -> Path:
 
 
 def _configured() -> str | None:
-    """Return the backend that Keras's configuration file names; None as in Keras if it has none."""
+    """Return the backend in Keras's configuration file; None without one, as in Keras."""
     try:
         with _configuration().open("rb") as file:
             found = json_parser.parse(file.read(_LARGEST))

@@ -1,24 +1,24 @@
-"""Forms of a value that mean the same: a name in any case, an integer that is written as a float.
+"""Coercion of equivalent values: names in any case, and integers written as floats.
 
-Used by the configuration and by the options of commands, so that both accept the same.
+The configuration and the command-line options use it, so that both accept the same values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-_EXACT = 2**53  # above, a float is not one integer but several
+_EXACT = 2**53  # larger floats do not represent a unique integer
 
 
 def name(given: str, known: Iterable[str]) -> str:
-    """Return the known name that is meant, which may be in another case.
+    """Return the valid name that equals a given name, ignoring case.
 
     Args:
-        given: The name as it was typed.
-        known: The valid names.
+        given: Name as typed.
+        known: Valid names.
 
     Returns:
-        The valid name; `given` itself if it is none.
+        Valid name, or `given` without a match.
     """
     known = list(known)
     if given in known:
@@ -28,12 +28,12 @@ def name(given: str, known: Iterable[str]) -> str:
 
 
 def integer(value: float) -> float | int:
-    """Return an integer that is written as a float, as `1e3` is, as an integer.
+    """Convert an integral float, such as `1e3`, to an integer.
 
     Args:
-        value: The number.
+        value: Number to convert.
 
     Returns:
-        The integer; `value` itself if it is none, or too large to be exact.
+        Integer, or `value` if it is not integral or too large to be exact.
     """
     return int(value) if value.is_integer() and abs(value) < _EXACT else value

@@ -1,32 +1,32 @@
-"""The errors that are the user's to mend; whatever else is raised is a bug.
+"""Errors that the user can fix; any other exception is a bug.
 
-A message is one line: what is wrong, where, what was expected, what to do.
+A message is one line with the problem, its place, the expected value and the remedy.
 """
 
 
 class RumError(Exception):
-    """An error with one line for the user; `exit_code` is what the command line returns."""
+    """Base class of errors with a one-line message; commands exit with `exit_code`."""
 
     exit_code = 1
 
 
 class ConfigError(RumError):
-    """Something that was asked for is wrong: a name, a value, a file."""
+    """Invalid input: a name, a value or a file."""
 
     exit_code = 2
 
 
 class RunError(RumError):
-    """Something went wrong while a run was under way, or with what it left behind."""
+    """Failure during a run, or damage to its files."""
 
 
-# TensorFlow has a class for it, JAX a word in the message, PyTorch a class for GPUs and a word for
-# the CPU.
+# TensorFlow has an exception class for it, and JAX a word in the message. PyTorch has a class for
+# GPUs and a message for the CPU.
 _OUT_OF_MEMORY = {"MemoryError", "ResourceExhaustedError", "OutOfMemoryError"}
 _NO_MEMORY_LEFT = ("RESOURCE_EXHAUSTED", "DefaultCPUAllocator")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether Python or a backend raised an error for want of memory."""
+    """Return whether an error of Python or of a backend means that memory is exhausted."""
     names = {kind.__name__ for kind in type(error).__mro__}
     return bool(names & _OUT_OF_MEMORY) or any(word in str(error) for word in _NO_MEMORY_LEFT)

@@ -1,4 +1,4 @@
-"""The only parser for JSON in this package: anyone may have written it, so that it has limits."""
+"""JSON parser with limits on size and depth, for untrusted input."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from typing import Any
 MAX_BYTES = 2**24
 MAX_DEPTH = 100
 
-# The last alternative is a string, in which a bracket is text. Possessive: linear in its length.
+# The last alternative matches a string, in which brackets do not count. Its possessive quantifier
+# keeps matching linear in the length.
 _BRACKET = re.compile(r'[\[{]|[\]}]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
 def parse(text: str | bytes, allow_nan: bool = False) -> Any:
-    """Parse JSON that anyone may have written.
+    """Parse untrusted JSON.
 
     Args:
-        text: JSON in UTF-8.
-        allow_nan: Whether NaN and infinities, which `json.dumps` writes by default, are numbers.
+        text: JSON, in UTF-8 if bytes.
+        allow_nan: Whether to accept NaN and infinities, which `json.dumps` writes by default.
 
     Raises:
-        ValueError: If it is not JSON, has more than `MAX_BYTES` or `MAX_DEPTH` levels, or
-            has a number that is not finite.
+        ValueError: If the text is not JSON, exceeds `MAX_BYTES` or `MAX_DEPTH` levels, or contains
+            a non-finite number.
     """
     if len(text) > MAX_BYTES:
         raise ValueError(f"more than {MAX_BYTES:,} bytes of JSON")
@@ -36,7 +37,7 @@ def parse(text: str | bytes, allow_nan: bool = False) -> Any:
 
 
 def _check_depth(text: str) -> None:
-    if text.count("[") + text.count("{") <= MAX_DEPTH:  # the usual case, at full speed
+    if text.count("[") + text.count("{") <= MAX_DEPTH:  # fast path for the common case
         return
     depth = 0
     for match in _BRACKET.finditer(text):

@@ -1,6 +1,7 @@
-"""Every layer that a model of a run can have, for `keras.saving.load_model`.
+"""Registration of all layers of a run's model for `keras.saving.load_model`.
 
-`import rumcli.layers` makes them known to Keras, which does not import what a file names.
+`import rumcli.layers` registers them with Keras, which does not import the modules that a model
+file refers to.
 """
 
 from rumcli.cells.arum import ARUM, ARUMCell

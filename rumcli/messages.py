@@ -1,4 +1,4 @@
-"""Wording of what is wrong: an unknown name, with what is nearest and what exists; any value."""
+"""Text for error messages: unknown names with suggestions, and shortened values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any
 
-_LONGEST = 100  # characters of a value in a message
+_LONGEST = 100  # number of characters of a value in a message
 
 
 class _Short(reprlib.Repr):
@@ -18,23 +18,23 @@ class _Short(reprlib.Repr):
         self.maxlevel = 3
 
     def repr_int(self, value: int, level: int) -> str:
-        """Write a number, if it is not one of thousands of digits, which Python refuses."""
+        """Return the digits of a number, or its size: Python limits conversion to decimal."""
         is_long = value.bit_length() > 4 * _LONGEST
         return f"a number of {value.bit_length():,} bits" if is_long else repr(value)
 
 
 def shown(value: Any) -> str:
-    """Write a value as Python does, but however large it is, in a few words."""
+    """Return a shortened `repr` of a value."""
     return _Short().repr(value)
 
 
 def clipped(text: str) -> str:
-    """Return a text, or the beginning of a long one."""
+    """Return a text, truncated if it is long."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def number(value: float) -> str:
-    """Write a number as it was typed: an integer with all its digits, a float in short."""
+    """Return a number as text: integers with all digits, floats in short form."""
     return str(value) if isinstance(value, int) else f"{value:.15g}"
 
 
@@ -50,15 +50,15 @@ def plural(noun: str) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Say in one line that `name` is not a `kind`, with the nearest known name.
+    """Return a one-line message about an unknown name, with the nearest valid name.
 
     Args:
-        kind: What the name should have been, as in "unknown cell".
-        name: What was given.
-        known: The valid names.
+        kind: Noun for the name, as in "cell".
+        name: Unknown name.
+        known: Valid names.
     """
     known = list(known)
-    name = name[: 2 * _LONGEST]  # no known one is as long
+    name = name[: 2 * _LONGEST]  # longer than any valid name
     nearest = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     hint = ""
     if nearest and not _differs_in_size(name.lower(), nearest[0]):
@@ -67,7 +67,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def _differs_in_size(name: str, other: str) -> bool:
-    """Tell whether two names differ in digits alone, as float16 and float64: no misspelling."""
+    """Return whether two names differ only in digits, as float16 and float64, not by a typo."""
     words = [re.sub(r"\d", "", one) for one in (name, other)]
     digits = [sorted(re.findall(r"\d", one)) for one in (name, other)]
     return words[0] == words[1] and digits[0] != digits[1]

@@ -1,4 +1,4 @@
-"""New directories for runs and sweeps: never in the place of something that exists."""
+"""Checks of new directories for runs and sweeps, which never replace existing files."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from pathlib import Path
 
 from rumcli.errors import ConfigError
 
-LOCK = "lock"  # the file of `training.lock`
+LOCK = "lock"  # file of `rumcli.training.lock`
 
 _CREATED_BY = {"config.yaml": "rum train", "sweep.yaml": "rum sweep"}
-_UNFINISHED = re.compile(r"\..+\.part")  # of `atomic_io.replacing` and of a lock
+_UNFINISHED = re.compile(r"\..+\.part")  # partial file of `atomic_io.replacing` or of a lock
 
 
 def is_unbegun(path: Path, described_by: Sequence[str]) -> bool:
-    """Tell whether a directory has nothing but the leftovers of a process that was creating it.
+    """Return whether a directory contains only the files of an interrupted creation.
 
-    Such a process locks the directory first, so that a description counts as its own only beside
-    the lock.
+    A process locks the directory before it writes there. So a description without a lock is not a
+    remnant of such a process.
 
     Args:
-        path: Directory.
-        described_by: Names of the files that describe it, in the order in which they are written;
-            with the last one the directory is begun.
+        path: Directory to check.
+        described_by: Names of the files that describe it, in the order of writing. The directory
+            has begun once the last one exists.
 
     Raises:
-        OSError: If it can't be read.
+        OSError: If the directory can't be read.
     """
     entries = list(path.iterdir())
     names = {entry.name for entry in entries}
@@ -43,10 +43,11 @@ def check_free(path: Path, described_by: Sequence[str]) -> None:
 
     Args:
         path: Directory to create.
-        described_by: As for `is_unbegun`; a directory that is not begun may be there.
+        described_by: Names of the files that describe it; see `is_unbegun`. An unbegun directory
+            is accepted.
 
     Raises:
-        ConfigError: If a file, or a directory with something in it, is there.
+        ConfigError: If `path` is a file or a directory that is not empty.
     """
     if not exists(path):
         return
@@ -65,26 +66,29 @@ def check_free(path: Path, described_by: Sequence[str]) -> None:
 
 
 def check_own(path: Path, owner: str) -> None:
-    """Check that a directory inside another one is not a link to somewhere else.
+    """Check that a subdirectory is not a link to another place.
 
     Args:
-        path: Directory, which may be missing.
-        owner: Noun for the error message: who keeps the directory.
+        path: Subdirectory, which may be missing.
+        owner: Noun for the owner of the directory in the error message.
 
     Raises:
-        ConfigError: If it is a link.
+        ConfigError: If `path` is a link.
     """
     if path.is_symlink():
         raise ConfigError(f"{path} is a link; {owner} in its own folder")
 
 
 def exists(path: Path) -> bool:
-    """Tell whether something is at `path`.
+    """Return whether `path` exists.
+
+    Args:
+        path: File or directory.
 
     Raises:
-        ConfigError: If that can't be found out.
+        ConfigError: If the path can't be checked.
     """
     try:
         return path.exists()
-    except OSError as error:  # such as a name that is too long, or a folder that can't be entered
+    except OSError as error:  # such as a name that is too long, or a closed directory
         raise ConfigError(f"can't use {path}: {error.strerror or error}") from error

@@ -1,8 +1,8 @@
-"""Code of the user's own, named `package.module:Name`: the one place that imports it.
+"""Import and lookup of user-defined code by its path `package.module:Name`.
 
-A configuration that somebody else wrote may name any code there is, and to import it is to run it.
-So what a configuration names is only looked up here, among what was admitted before; and the
-command line admits only what was typed there, or what the user says to trust.
+A configuration from another user may name any code, and an import runs it. So code in a
+configuration is only looked up among trusted objects. The command line trusts code that is named
+on it, and other code only with `--trust-code`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rumcli.errors import ConfigError
 
 TRUST = "--trust-code"
 
-# For the whole process, as modules are: what was imported can't be taken back.
+# Global like `sys.modules`: an import can't be undone.
 _admitted: dict[str, Any] = {}
 
 
@@ -28,7 +28,7 @@ _PATH = rf"{_NAME}(?:\.{_NAME})*:{_NAME}"
 
 
 def is_path(text: str) -> bool:
-    """Tell whether a text has the form `package.module:Name`."""
+    """Return whether a text has the form `package.module:Name`."""
     return re.fullmatch(_PATH, text) is not None
 
 
@@ -38,10 +38,13 @@ def paths_in(text: str) -> list[str]:
 
 
 def path_of(code: Any) -> str:
-    """Return the path of a class or function, by which a configuration names it.
+    """Return the path of a class or function for use in a configuration.
+
+    Args:
+        code: Class or function.
 
     Raises:
-        ConfigError: If no import finds it by a path.
+        ConfigError: If it can't be imported by a path.
     """
     path = f"{getattr(code, '__module__', '')}:{getattr(code, '__qualname__', '')}"
     if not is_path(path):
@@ -56,12 +59,16 @@ def path_of(code: Any) -> str:
 
 
 def load_trusted(path: str) -> Any:
-    """Import what a path names, so that `find` finds it; this runs the module.
+    """Import the object at a path, which runs its module, and register it as trusted.
 
-    Modules in the current directory are found too, as `python -m` finds them.
+    Modules in the current directory are found too, as with `python -m`.
+
+    Args:
+        path: Path `package.module:Name`.
 
     Raises:
-        ConfigError: If there is no such module, it can't be imported, or it has no such name.
+        ConfigError: If the module is missing or can't be imported, or the object is missing or not
+            callable.
     """
     module_name, _, name = path.partition(":")
     here = str(Path.cwd())
@@ -87,12 +94,15 @@ def load_trusted(path: str) -> Any:
 
 
 def require(path: str) -> None:
-    """Make sure that a path can be imported, as far as that shows without running the module.
+    """Check without running the module whether a path may be importable.
 
-    An import takes a backend with it, and seconds; a misspelled name is found before.
+    An import may load a backend and take seconds. This check reports a misspelled name before.
+
+    Args:
+        path: Path `package.module:Name`.
 
     Raises:
-        ConfigError: If there is no such module, it is no Python, or nothing in it has the name.
+        ConfigError: If the module is missing, is not valid Python, or does not contain the name.
     """
     module_name, _, name = path.partition(":")
     here = str(Path.cwd())
@@ -106,7 +116,7 @@ def require(path: str) -> None:
             continue
         spec = importlib.machinery.PathFinder.find_spec(found, places)
         if spec is None:
-            # Other finders, of editable installs, know whole names.
+            # Finders of editable installs support only top-level names.
             spec = importlib.util.find_spec(found) if "." not in found else None
         if spec is None:
             raise ConfigError(
@@ -123,10 +133,10 @@ def _require_name(path: str, module_name: str, name: str, file: Path) -> None:
         compile(source, str(file), "exec", dont_inherit=True)
     except SyntaxError as error:
         raise ConfigError(f"{path}: importing {module_name} fails: {shown(error)}") from error
-    except (OSError, ValueError):  # an import reports it
+    except (OSError, ValueError):  # the import reports it
         return
     text = source.decode(errors="replace")
-    # A module may make names as it runs; one that could is left to the import.
+    # A module that may define names dynamically is checked by the import.
     if re.search(r"import\s*\*|__getattr__|globals|setattr|exec|__dict__|vars", text):
         return
     if re.search(rf"\b{re.escape(name)}\b", text) is None:
@@ -134,15 +144,18 @@ def _require_name(path: str, module_name: str, name: str, file: Path) -> None:
 
 
 def trusted_objects() -> list[str]:
-    """Return the paths of all code of the user's that may be running."""
+    """Return the paths of all trusted objects."""
     return list(_admitted)
 
 
 def find(path: str) -> Any:
-    """Return what was admitted under a path.
+    """Return the trusted object at a path.
+
+    Args:
+        path: Path `package.module:Name`.
 
     Raises:
-        ConfigError: If nothing was.
+        ConfigError: If the path is not trusted.
     """
     if path not in _admitted:
         raise ConfigError(refusal(path))
@@ -150,7 +163,7 @@ def find(path: str) -> Any:
 
 
 def refusal(path: str) -> str:
-    """Say why code is not run, and how it is."""
+    """Return the error message for untrusted code, with the option that trusts it."""
     return (
         f"the configuration names code, {path}, which can do anything that you can; if you trust "
         f"it: {TRUST}"
@@ -158,16 +171,16 @@ def refusal(path: str) -> str:
 
 
 def make(path: str, what: str, *arguments: Any, **options: Any) -> Any:
-    """Call what was admitted under a path.
+    """Call the trusted object at a path.
 
     Args:
-        path: The path.
-        what: What it makes, for messages.
-        *arguments: What it is called with.
-        **options: What it is called with, by name.
+        path: Path `package.module:Name`.
+        what: Noun for the result in error messages.
+        *arguments: Positional arguments of the call.
+        **options: Keyword arguments of the call.
 
     Raises:
-        ConfigError: If nothing was admitted, or the call fails.
+        ConfigError: If the path is not trusted, or the call fails.
     """
     factory = find(path)
     try:
@@ -180,6 +193,6 @@ def make(path: str, what: str, *arguments: Any, **options: Any) -> Any:
 
 
 def shown(error: Exception) -> str:
-    """Return the type and message of an error, for one line."""
+    """Return the type and message of an error in one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

@@ -1,10 +1,10 @@
-"""Signals that end a command: acknowledged at once, also while the main thread runs native code.
+"""Handling of the signals that end a command, also while the main thread runs native code.
 
-Python runs a signal handler between two of its own operations, which may be many seconds apart
-while a graph is compiled. So a thread reads the numbers of the signals as they arrive, prints what
-happens, and ends the process if the main thread does not.
+Python runs a signal handler only between two bytecode instructions, which may be many seconds apart
+while a graph is compiled. So a separate thread receives the signal numbers and prints a message at
+once. It ends the process if the main thread does not.
 
-Imports the standard library alone: `install` runs before anything slow is imported.
+Imports only the standard library, because `install` runs before any slow import.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _SHOW_CURSOR = "\x1b[?25h"  # a live display hides it
 
 
 class Interrupted(KeyboardInterrupt):
-    """Raised in the main thread by a signal that ends the command.
+    """Exception in the main thread for a signal that ends the command.
 
     Attributes:
-        number: The signal's number.
+        number: Number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -39,13 +39,14 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Response:
-    """The response to the first signal.
+    """Response to the first signal.
 
     Attributes:
-        announcement: The line to print, without the signal's name.
-        delay: Seconds before it is printed; a command that has ended by then prints its own.
-        patience: Seconds after which the process is ended; infinite: it ends by itself.
-        note: Called with the signal's number in the main thread; None: `Interrupted` is raised.
+        announcement: Line to print, without the name of the signal.
+        delay: Seconds before it is printed. A command that ends earlier prints its own message.
+        patience: Seconds until the process is ended; infinite to wait for the main thread.
+        note: Callback in the main thread that receives the signal number; None to raise
+            `Interrupted`.
     """
 
     announcement: str
@@ -54,17 +55,17 @@ class Response:
     note: Callable[[int], None] | None = None
 
 
-# Of commands that have nothing to save.
+# Response of commands with nothing to save.
 ENDING = Response("ending; a second signal ends at once", delay=0.3, patience=3.0)
 
 
 class _Watcher:
-    """The handlers and the thread of this process.
+    """Signal handlers and signal thread of the process.
 
     Args:
-        response: The response to the first signal.
-        ends_process: Whether the process is a command, which ends where the main thread does not
-            react; a program or a notebook that calls a function of this package goes on.
+        response: Response to the first signal.
+        ends_process: Whether to end the process if the main thread does not react: True for a
+            command, False for a program or notebook that calls this package.
     """
 
     def __init__(self, response: Response, ends_process: bool) -> None:
@@ -76,14 +77,14 @@ class _Watcher:
         self._read, self._wake = socket.socketpair()
         self._wake.setblocking(False)
         try:
-            self._stderr = os.dup(2)  # which is held back while TensorFlow starts
-        except OSError:  # closed, as daemons have it
+            self._stderr = os.dup(2)  # a copy, because stderr is redirected while TensorFlow starts
+        except OSError:  # closed, as in daemons
             self._stderr = -1
         self._thread = threading.Thread(target=self._watch, name="rum-signals", daemon=True)
         self._thread.start()
 
     def take(self) -> Callable[[], None]:
-        """Install the handlers, except of ignored signals; return a function that undoes it."""
+        """Install handlers of signals that are not ignored; return a function that undoes it."""
         numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
         before = {number: signal.getsignal(number) for number in numbers}
         before = {number: each for number, each in before.items() if each != signal.SIG_IGN}
@@ -146,11 +147,11 @@ class _Watcher:
                     self._end(number)
 
     def _say(self, text: str) -> None:
-        with contextlib.suppress(Exception):  # a display that fails must not keep the process
+        with contextlib.suppress(Exception):  # a failing display must not keep the process alive
             self.write(text)
 
     def _write(self, text: str) -> None:
-        # In a terminal, over the ^C that it shows.
+        # Overwrites the ^C that a terminal shows.
         start = "\r\x1b[K" if self._stderr >= 0 and os.isatty(self._stderr) else ""
         if self._stderr >= 0:
             os.write(self._stderr, f"{start}{text}\n".encode(errors="replace"))
@@ -166,15 +167,15 @@ _watcher: _Watcher | None = None
 
 
 def install() -> None:
-    """Handle SIGINT, SIGTERM and SIGHUP from here to the end of the process."""
-    global _watcher  # handlers are the process's, not an object's
+    """Handle SIGINT, SIGTERM and SIGHUP until the process ends."""
+    global _watcher  # handlers belong to the process
     if _watcher is None and threading.current_thread() is threading.main_thread():
         _watcher = _Watcher(ENDING, ends_process=True)
         _watcher.take()
 
 
 def uninstall() -> None:
-    """Let signals end the process silently: the command is over, its output is written."""
+    """Let signals end the process silently, after the command has written its output."""
     for name in _NAMES:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
@@ -183,13 +184,13 @@ def uninstall() -> None:
 
 @contextlib.contextmanager
 def responding(response: Response) -> Iterator[None]:
-    """Respond otherwise to the first signal while the block runs.
+    """Replace the response to the first signal within the block.
 
-    Outside of the main thread, where Python has no signals, nothing changes. A signal that is
-    ignored, as `nohup` has it, stays ignored.
+    Outside of the main thread, where Python handles no signals, nothing changes. An ignored signal,
+    as with `nohup`, stays ignored.
 
     Args:
-        response: The response.
+        response: Response within the block.
     """
     global _watcher
     if threading.current_thread() is not threading.main_thread():
@@ -200,7 +201,7 @@ def responding(response: Response) -> Iterator[None]:
         _watcher = _Watcher(response, ends_process=False)
     watcher = _watcher
     watcher.responses.append(response)
-    undo = watcher.take()  # again: Ray takes SIGTERM for itself
+    undo = watcher.take()  # again, because Ray replaces the SIGTERM handler
     try:
         yield
     finally:
@@ -213,10 +214,10 @@ def responding(response: Response) -> Iterator[None]:
 
 @contextlib.contextmanager
 def shown_by(write: Callable[[str], None]) -> Iterator[None]:
-    """Print the announcement with a function, which keeps a live display whole.
+    """Print the announcement with a function that preserves a live display.
 
     Args:
-        write: Receives the line; called from another thread.
+        write: Function that receives the line; called from another thread.
     """
     watcher = _watcher
     if watcher is None:
@@ -235,6 +236,6 @@ def ended_by() -> int | None:
 
 
 def _name(number: int) -> str | None:
-    """Return the name of a signal for people; None if it is another one."""
+    """Return the display name of a handled signal; None for other signals."""
     names = {getattr(signal, name, None): name for name in _NAMES}
     return "Ctrl-C" if number == signal.SIGINT else names.get(number)

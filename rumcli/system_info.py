@@ -1,6 +1,7 @@
-"""What of the machine this process may use, containers' limits included, and what it is.
+"""Processor, cores and memory of the machine, including the limits of containers. No Keras.
 
-Read from Linux's files; elsewhere from what Python knows, and what nobody tells is None. No Keras.
+Read from the files of Linux; on other systems from Python's standard library. Unavailable values
+are None.
 """
 
 from __future__ import annotations
@@ -12,18 +13,19 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path("/")
-# Control groups of version 1 say "no limit" with the largest number of pages.
+# Version 1 control groups represent "no limit" by the largest number of pages.
 _NO_LIMIT = 2**60
 
 
 def cores(root: Path = _ROOT) -> dict[str, Any]:
-    """Return the number of cores: of the machine, that may be used, and a container's share.
+    """Return the numbers of processor cores.
 
     Args:
-        root: Of the file system.
+        root: Root of the file system.
 
     Returns:
-        `machine`, `usable` by this process's affinity, and `quota`, in cores, or None.
+        Dictionary with the cores of the `machine`, those `usable` by the affinity of the process,
+        and the `quota` of a container in cores; None for no quota.
     """
     machine = os.cpu_count()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine
@@ -34,7 +36,7 @@ def processor(root: Path = _ROOT) -> str:
     """Return the name of the processor.
 
     Args:
-        root: Of the file system.
+        root: Root of the file system.
     """
     for line in _lines(root / "proc/cpuinfo"):
         if line.startswith("model name"):
@@ -43,13 +45,14 @@ def processor(root: Path = _ROOT) -> str:
 
 
 def memory(root: Path = _ROOT) -> dict[str, int | None]:
-    """Return the main memory in bytes: `total` and `available`, and the `limit` of a container.
+    """Return the size of the main memory in bytes.
 
     Args:
-        root: Of the file system.
+        root: Root of the file system.
 
     Returns:
-        `available` is what can be taken without swapping, and without reaching the limit.
+        Dictionary with `total`, the `limit` of the process or its container, and `available`: the
+        size that can be allocated without swapping and within the limit.
     """
     facts = _meminfo(root)
     total, available = facts.get("MemTotal"), facts.get("MemAvailable")
@@ -79,12 +82,12 @@ def _meminfo(root: Path) -> dict[str, int]:
 def _pages() -> int | None:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has none
+    except (AttributeError, ValueError, OSError):  # not on Windows
         return None
 
 
 def _memory_limits(root: Path) -> Iterator[tuple[int, int]]:
-    """Yield limit and use, in bytes, of each control group that this process is in."""
+    """Yield the limit and usage, in bytes, of each control group of this process."""
     for folder in _groups(root, "memory"):
         for limit_file, used_file in (
             ("memory.max", "memory.current"),
@@ -96,7 +99,7 @@ def _memory_limits(root: Path) -> Iterator[tuple[int, int]]:
 
 
 def _address_space(root: Path) -> Iterator[tuple[int, int]]:
-    """Yield limit and use, in bytes, of this process's addresses, as `ulimit -v` sets it."""
+    """Yield the limit (`ulimit -v`) and usage of this process's address space, in bytes."""
     try:
         import resource
     except ImportError:  # Windows
@@ -108,7 +111,7 @@ def _address_space(root: Path) -> Iterator[tuple[int, int]]:
 
 
 def _reclaimable(folder: Path) -> int:
-    """Return the bytes of files that were read, which the kernel gives up when it must."""
+    """Return the size of the page cache that the kernel can reclaim, in bytes."""
     for line in _lines(folder / "memory.stat"):
         name, _, value = line.partition(" ")
         if name in ("inactive_file", "total_inactive_file") and value.isdecimal():
@@ -128,7 +131,7 @@ def _quota(root: Path) -> float | None:
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """Yield the folders of the control groups that this process is in, and of those around them."""
+    """Yield the directories of this process's control groups and of their parents."""
     top = root / "sys/fs/cgroup"
     for line in _lines(root / "proc/self/cgroup"):
         number, controllers, path = [*line.split(":", 2), "", ""][:3]

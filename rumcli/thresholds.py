@@ -1,4 +1,4 @@
-"""A bound on a figure, as in `accuracy>=0.95`: its form, and whether a value keeps it."""
+"""Thresholds on metrics, as in `accuracy>=0.95`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _FORM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\S+)\s*")
 
 @dataclass(frozen=True)
 class Threshold:
-    """A bound on one figure of a result.
+    """Threshold on one metric of a result.
 
     Attributes:
-        name: The figure's key in the result.
+        name: Key of the metric in the result.
         comparison: `">="`, `"<="`, `">"` or `"<"`.
-        bound: What it is compared with.
+        bound: Value that the metric is compared with.
     """
 
     name: str
@@ -38,15 +38,18 @@ class Threshold:
         return f"{self.name}{self.comparison}{messages.number(self.bound)}"
 
     def is_met(self, value: float | None) -> bool:
-        """Tell whether a figure is as it must be; one that is not a number never is."""
+        """Return whether a value meets the threshold; False for None and NaN."""
         return value is not None and _COMPARISONS[self.comparison](value, self.bound)
 
 
 def read(text: str) -> Threshold:
-    """Read a bound.
+    """Parse a threshold.
+
+    Args:
+        text: Threshold such as `accuracy>=0.95`.
 
     Raises:
-        ValueError: If it has another form than NAME>=NUMBER; it says which form that is.
+        ValueError: If the form is not NAME>=NUMBER; the message is the expected form.
     """
     found = _FORM.fullmatch(text)
     try:

@@ -1,7 +1,7 @@
-"""What a cell does with one sequence, step by step: for people who want to see it.
+"""Step-by-step traces of a recurrent cell over one sequence.
 
-The cell itself is run, a step at a time; what it is about to do is asked of it beside that.
-Mathematics only: pictures are made elsewhere.
+The cell itself runs one step at a time. Rotation angles and gates are computed beside each step.
+Plots are drawn in `rumcli.reporting`.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from rumcli.cells.rum import RUMCell
 
 Tensor = Any
 
-# More spectra than a picture has room for; each costs O(H³).
+# More spectra than fit into a plot; each costs O(H³).
 _MOST_SPECTRA = 200
 
 
 @dataclass(frozen=True)
 class CellTrace:
-    """What a cell did over T steps.
+    """Trace of a cell over T steps.
 
     Attributes:
-        part: Which of the cells of a Fast-Slow RNN, as in "slow"; empty: the whole cell.
-        norms: `[T]`, of the output, which is the hidden state.
-        angles: `[T]`, of the rotations, in degrees from 0 to 180; None: it does not rotate.
-        update_gates: `[T, H]`; None: there is no update gate, or none that is RUM's.
-        spectrum_steps: `[S]`, the steps, from 0, of the spectra; None: no associative memory.
-        spectrum: `[S, H]`, see `rotation_angles`.
+        part: Name of the cell within a Fast-Slow RNN, as in "slow"; empty for the whole cell.
+        norms: Norms of the output, which is the hidden state: `[T]`.
+        angles: Rotation angles in degrees, from 0 to 180: `[T]`. None for a cell without rotations.
+        update_gates: Update gates: `[T, H]`. None for a cell without RUM's update gate.
+        spectrum_steps: Steps of the spectra, from 0: `[S]`. None without an associative memory.
+        spectrum: `rotation_angles` of the associative memory: `[S, H]`. None without one.
     """
 
     part: str
@@ -49,16 +49,15 @@ class CellTrace:
 def trace(
     cell: Any, inputs: np.ndarray, states: Sequence[np.ndarray] | None = None
 ) -> list[CellTrace]:
-    """Run a cell, in inference, over one sequence and tell what it did.
+    """Run a cell in inference mode over one sequence and return its traces.
 
     Args:
-        cell: Any cell that `keras.layers.RNN` takes.
-        inputs: `[T, D]`.
-        states: The states before the first step, `[1, ...]` each; None: the cell's own initial
-            ones.
+        cell: Cell that `keras.layers.RNN` accepts.
+        inputs: Input sequence: `[T, D]`.
+        states: States before the first step, each `[1, ...]`; None for the cell's initial states.
 
     Returns:
-        That of the cell, and of a Fast-Slow RNN also those of every RUM within.
+        Trace of the cell, followed for a Fast-Slow RNN by those of the RUM cells in it.
     """
     if states is None:
         states = tree.flatten(cell.get_initial_state(1))
@@ -82,8 +81,14 @@ def trace(
 def angle_between(one: np.ndarray, other: np.ndarray) -> float:
     """Return the angle between two vectors of length 1 or 0, in degrees from 0 to 180.
 
-    A vector of length 0 has no direction: the angle is 0, as the rotation is the identity then.
-    Where the arc cosine of the dot product would lose half of the digits, this does not.
+    A vector of length 0 has no direction. The angle is then 0, because the rotation is the
+    identity. The arc cosine of the dot product would lose half of the digits for nearly parallel
+    vectors; this formula does not.
+
+    Args:
+        one: Vector: `[H]`.
+        other: Vector: `[H]`.
+
     Source: W. Kahan, "How Futile are Mindless Assessments of Roundoff", 2006, section 12.
     """
     one, other = one.astype("float64"), other.astype("float64")
@@ -94,17 +99,17 @@ def angle_between(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def rotation_angles(matrix: np.ndarray) -> np.ndarray:
-    """Return the angles by which an orthogonal matrix rotates, each in a plane of its own.
+    """Return the rotation angles of an orthogonal matrix, one for each of its invariant planes.
 
-    Its eigenvalues are e^{±iφ}, and cos φ are those of its symmetric part, which are real and
-    found faster.
+    Its eigenvalues are e^{±iφ}. The eigenvalues of its symmetric part are cos φ; these are real
+    and cheaper to compute.
 
     Args:
-        matrix: `[H, H]`.
+        matrix: Orthogonal matrix: `[H, H]`.
 
     Returns:
-        `[H]`, φ in degrees from 0 to 180, ascending. Each plane has two of them; the identity has
-        all 0.
+        φ in degrees from 0 to 180, ascending: `[H]`. The angle of each plane appears twice. All
+        angles of the identity are 0.
     """
     matrix = matrix.astype("float64")
     cosines = np.linalg.eigvalsh((matrix + matrix.T) / 2)
@@ -113,7 +118,7 @@ def rotation_angles(matrix: np.ndarray) -> np.ndarray:
 
 @dataclass
 class _Watcher:
-    """Stands in for the step of a cell, and keeps what it sees."""
+    """Replacement for the step of a cell that records outputs, angles, gates and memories."""
 
     part: str
     cell: Any
@@ -140,7 +145,7 @@ class _Watcher:
         return output, after
 
     def trace(self) -> CellTrace:
-        """Put together what was seen."""
+        """Return the trace of the recorded steps."""
         steps = _evenly(len(self.memories))
         return CellTrace(
             self.part,
@@ -155,7 +160,7 @@ class _Watcher:
 
 
 def _norms_of_other(cell: Any, inputs: np.ndarray, states: Sequence[np.ndarray]) -> np.ndarray:
-    """Run a cell that is not one of ours."""
+    """Return the output norms of a cell that is not a `RecurrentCell`: `[T]`."""
     nested = isinstance(cell.state_size, (list, tuple))
     now: Any = [ops.convert_to_tensor(state) for state in states]
     now = now if nested else now[0]
@@ -168,7 +173,7 @@ def _norms_of_other(cell: Any, inputs: np.ndarray, states: Sequence[np.ndarray])
 
 
 def _part(number: int) -> str:
-    """Name a cell by its place in `FSRNNCell.cells`."""
+    """Return the name of a cell by its index in `FSRNNCell.cells`."""
     return "slow" if number == 1 else f"fast {max(number, 1)}"
 
 
@@ -181,7 +186,7 @@ def _numpy(tensor: Tensor) -> np.ndarray:
 
 
 def _evenly(count: int) -> np.ndarray:
-    """Return all of the numbers below `count`, or as many as there may be, the last among them."""
+    """Return at most `_MOST_SPECTRA` evenly spaced integers below `count`, the last included."""
     if count <= _MOST_SPECTRA:
         return np.arange(count)
     return np.linspace(0, count - 1, _MOST_SPECTRA).round().astype(int)

@@ -1,4 +1,4 @@
-"""Runs side by side: how far each came, best first, and in which settings they differ. No Keras."""
+"""Comparison of runs by their metrics and by the settings in which they differ. No Keras."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from rumcli.config import ALL, BabiConfig, RunConfig
 from rumcli.json_schemas.analysis import ComparedBaseline, ComparedRun, ComparedRuns
 from rumcli.training.run_dir import RunDir
 
-# What the summary of all subtasks of bAbI has in place of a task's metric.
+# Metric of a summary of all bAbI subtasks.
 _MEAN = "mean_accuracy"
 
 
 def compare(folders: Sequence[RunDir]) -> list[ComparedRuns]:
-    """Put runs side by side: a group for each task, in the order in which they were named.
+    """Compare runs in one group for each task, in the order of their first run.
+
+    Args:
+        folders: Run directories.
+
+    Returns:
+        Groups of runs; in each group the best run comes first.
 
     Raises:
         ConfigError: If the configuration of a run can't be read.
@@ -31,7 +37,7 @@ def compare(folders: Sequence[RunDir]) -> list[ComparedRuns]:
 
 @dataclass(frozen=True)
 class _Run:
-    """What the folder of a run has."""
+    """Content of a run directory."""
 
     folder: RunDir
     config: RunConfig
@@ -58,7 +64,7 @@ class _Run:
 
     @property
     def baseline(self) -> tuple[str, ComparedBaseline] | None:
-        """The monitored metric and its levels; None if they are not known."""
+        """The monitored metric and its baseline; None if they are unknown."""
         found = self.folder.baseline
         try:
             levels = [float(found[name]) for name in ("value", "target")] if found else []
@@ -74,7 +80,7 @@ class _Run:
         return None
 
     def best(self, metric: str, higher: bool) -> tuple[float | None, str | None, int | None]:
-        """Return the figure, its split, and the step that the weights were of."""
+        """Return the best value of a metric, its split, and the training step of the weights."""
         tested = _number(self.summary.get(metric))
         if tested is not None:
             return tested, "test", _count(self.summary.get("weights_of_step"))
@@ -135,7 +141,7 @@ def _compared(run: _Run, metric: str, higher: bool, settings: dict[str, Any]) ->
 
 
 def _guess(runs: list[_Run]) -> str:
-    """Tell the monitored metric of runs that are older than `plan.json` from their records."""
+    """Return the monitored metric of runs without `plan.json`, as found in their records."""
     names = {name for run in runs for record in run.records for name in record}
     names |= {f"val_{name}" for run in runs for name in run.summary}
     known = (_MEAN, "bits_per_character", "accuracy")

@@ -1,4 +1,4 @@
-"""Gradients of a function of arrays, on whichever backend Keras runs: for self-tests."""
+"""Gradients of a function of arrays on the active Keras backend, for self-tests."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from keras import backend, ops
 
 
 def gradients(function: Callable[..., Any], arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the gradients of a scalar function by each of its arguments.
+    """Return the gradients of a scalar function with respect to its arguments.
 
     Args:
         function: Function of tensors that returns a scalar tensor.
         arguments: Arrays at which to differentiate it.
+
+    Returns:
+        One gradient for each argument, in its shape.
 
     Raises:
         ValueError: If the backend is neither TensorFlow, JAX nor PyTorch.

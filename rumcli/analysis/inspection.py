@@ -1,4 +1,4 @@
-"""A look into a run: what its cells do with one example, and the loss around its weights."""
+"""Inspection of a run: cell traces for one example and the loss landscape around its weights."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from rumcli.training.run_dir import RunDir
 
 @dataclass(frozen=True)
 class InspectionRequest:
-    """What is to be looked at.
+    """Parameters of an inspection.
+
+    The last four describe the loss landscape; see `loss_landscape.explore`.
 
     Attributes:
         split: `"validation"` or `"test"`.
         checkpoint: `"best"` (by validation) or `"last"`.
-        views: Those of `inspection_views.VIEWS`.
+        views: Names from `inspection_views.VIEWS`.
         example: Number of the example, from 0.
-        batches: Of the landscape, like what follows: see `loss_landscape.explore`.
-        grid: Points in each direction.
-        radius: The largest distance.
-        seed: Of the directions.
+        batches: Number of batches for each loss.
+        grid: Number of points in each direction.
+        radius: Largest distance from the weights.
+        seed: Seed of the directions.
     """
 
     split: Split
@@ -42,15 +44,15 @@ class InspectionRequest:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was seen.
+    """Result of an inspection.
 
     Attributes:
-        run: The run's configuration.
-        folder: Where it is.
-        step: The step that the weights are of.
-        request: What was asked for.
-        seen: The example; None if only the landscape was asked for.
-        landscape: None if it was not asked for.
+        run: Configuration of the run.
+        folder: Run directory.
+        step: Training step of the weights.
+        request: Parameters of the inspection.
+        seen: Trace of the example; None if only the landscape was requested.
+        landscape: Loss landscape; None if it was not requested.
     """
 
     run: RunConfig
@@ -61,7 +63,7 @@ class Inspection:
     landscape: Landscape | None
 
     def document(self) -> documents.Inspection:
-        """Return the numbers of the requested views."""
+        """Return the requested views as a JSON document."""
         request = self.request
         found: dict[str, Any] = {}
         if self.seen is not None:
@@ -118,17 +120,18 @@ def inspect_run(
     dataset: TaskDataset | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Inspection:
-    """Look into a run.
+    """Inspect a run.
 
     Args:
-        folder: The run's folder.
-        request: What to look at.
-        dataset: What `dataset_binding.for_evaluation` read; None: it is read, if there is any.
-        tell: Hears what is going on.
+        folder: Run directory.
+        request: Parameters of the inspection.
+        dataset: Result of `dataset_binding.for_evaluation`; None to load the task's dataset, if
+            it has one.
+        tell: Callback that receives a description of the current activity.
 
     Raises:
-        RunError: If there is no checkpoint, or it is damaged.
-        ConfigError: If the split has no such example, or the task's dataset is missing or wrong.
+        RunError: If the checkpoint is missing or damaged.
+        ConfigError: If the split has no such example, or the task's dataset is missing or invalid.
     """
     task, model, step = restore_run(folder, request.split, request.checkpoint, dataset)
     seen = landscape = None

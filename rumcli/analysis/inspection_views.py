@@ -1,4 +1,4 @@
-"""What there is to see of a run. No Keras here: a wrong name is told before it is there."""
+"""Views of `rum inspect`. No Keras: an invalid name is reported before its import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VIEWS = ("angles", "norm", "gate", "spectrum", "landscape")
 
 
 def possible(run: RunConfig) -> list[str]:
-    """Return those of `VIEWS` that there are for a run's cell, or for the cells within it."""
+    """Return the names in `VIEWS` that apply to a run's cell or to a cell within it."""
     parts: list[Any] = [run.cell, getattr(run.cell, "fast", None), getattr(run.cell, "slow", None)]
     rotating = [part for part in parts if getattr(part, "name", "") in ("rum", "arum")]
     there = {

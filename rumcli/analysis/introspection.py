@@ -1,4 +1,4 @@
-"""What the recurrent layers of a task's model read of one example, and from which states on."""
+"""Traces of the recurrent layers of a task's model over one example."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from rumcli.tasks.base import Batch, Task
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What a recurrent layer did with an example.
+    """Traces of a recurrent layer over an example.
 
     Attributes:
-        name: The layer's, as in "cell_2".
-        backwards: Whether it reads from the end; then step 0 of its traces is the last one.
-        traces: Of its cell, and of the cells within; over the steps from `Seen.first_step` on.
+        name: Name of the layer, as in "cell_2".
+        backwards: Whether the layer reads from the end; step 0 of its traces is then the last.
+        traces: Trace of its cell, followed by those of the cells within.
     """
 
     name: str
@@ -34,11 +34,11 @@ class LayerTrace:
 
 @dataclass(frozen=True)
 class ExampleTrace:
-    """An example and what the recurrent layers did with it.
+    """Traces of all recurrent layers over one example.
 
     Attributes:
-        steps: What it has at each of its T steps, for a person; without padding.
-        layers: The layers, the lowest first.
+        steps: Labels of the T steps, without padding.
+        layers: Traces of the layers, the lowest first.
     """
 
     steps: list[str]
@@ -49,11 +49,14 @@ def trace_example(task: Task, model: keras.Model, split: Split, example: int) ->
     """Run the recurrent layers of a model step by step over one example.
 
     Args:
-        task: The task.
-        model: Its model.
+        task: Task that provides the example.
+        model: Model of the task.
         split: `"validation"` or `"test"`.
-        example: Number of the example, from 0, in the order in which an evaluation sees them. Of a
-            text: of the window of a stream.
+        example: Number of the example, from 0, in evaluation order. For text, an example is one
+            window of one stream.
+
+    Returns:
+        Traces of the example, without padding.
 
     Raises:
         ConfigError: If the split has no such example.
@@ -61,7 +64,7 @@ def trace_example(task: Task, model: keras.Model, split: Split, example: int) ->
     recurrent = [layer for layer in model.layers if _inner(layer) is not None]
     batch, row = _find(task, model, split, example, carries=_carries(recurrent))
     states = [_states(layer, batch, row) for layer in recurrent]
-    is_one = not isinstance(batch[0], (list, tuple, dict))  # Keras warns of another structure
+    is_one = not isinstance(batch[0], (list, tuple, dict))  # Keras warns if structures differ
     ends = model.inputs[0] if is_one else model.inputs
     feeds = keras.Model(ends, [_only(layer.input) for layer in recurrent])
     inputs: Any = feeds.predict_on_batch(batch[0]) if recurrent else []
@@ -82,7 +85,10 @@ def trace_example(task: Task, model: keras.Model, split: Split, example: int) ->
 def _find(
     task: Task, model: keras.Model, split: Split, example: int, carries: bool
 ) -> tuple[Batch, int]:
-    """Return the batch with an example, and its row; a state that is carried is brought there."""
+    """Return the batch with an example, and its row.
+
+    For a stateful model, the batches before it are run to advance the carried state.
+    """
     first = 0
     for number in range(task.num_batches(split)):
         batch = task.evaluation_batch(split, number)
@@ -100,13 +106,13 @@ def _find(
 
 
 def _there(steps: list[str], batch: Batch, row: int) -> np.ndarray:
-    """Tell `[T]` which steps are not padding."""
+    """Return the mask of the steps that are not padding: `[T]`."""
     there = np.array([step != "" for step in steps])
     return there & (batch[2][row] > 0) if len(batch) > 2 else there
 
 
 def _inner(layer: keras.layers.Layer) -> Any:
-    """Return the recurrent layer that a layer is, or holds; None if it is none."""
+    """Return a recurrent layer itself or the one that it wraps; None for other layers."""
     if isinstance(layer, (StatefulRNN, BucketedRNN)):
         return layer.layer
     return layer if isinstance(layer, keras.layers.RNN) else None
@@ -117,12 +123,12 @@ def _carries(layers: list[Any]) -> bool:
 
 
 def _states(layer: Any, batch: Batch, row: int) -> list[np.ndarray] | None:
-    """Return the states in which a layer is before a batch; None: its initial ones."""
+    """Return the states of a layer before a batch; None for its initial states."""
     if not isinstance(layer, StatefulRNN) or batch[0]["begins"][row]:
         return None
     return [ops.convert_to_numpy(state)[row : row + 1] for state in layer.evaluation_states]
 
 
 def _only(inputs: Any) -> Any:
-    """Return what a layer reads, without what it is told beside that."""
+    """Return the first input of a layer: the sequence, without masks or flags."""
     return inputs[0] if isinstance(inputs, (list, tuple)) else inputs

@@ -1,6 +1,6 @@
 """The loss around the weights of a model, along two random directions.
 
-Each direction is filter-normalized, so that its length means the same for every part of the model.
+Each direction is filter-normalized, so that distances are comparable across layers.
 Source: Li et al. 2018, arXiv:1712.09913, section 4.
 """
 
@@ -24,11 +24,11 @@ class Landscape:
     """The loss L(θ + a d₁ + b d₂) on a grid.
 
     Attributes:
-        ticks: `[N]`, the values of a and of b, in shares of the weights' norms.
-        losses: `[N, N]`, in nats; a row for each b, a column for each a. Not finite where the model
-            overflows.
-        batches: Number of batches that the loss is the mean over.
-        samples: Number of their samples.
+        ticks: Values of a and of b, relative to the norms of the weights: `[N]`.
+        losses: Losses in nats, a row for each b and a column for each a: `[N, N]`. Non-finite
+            where the model overflows.
+        batches: Number of batches that each loss is averaged over.
+        samples: Number of samples in these batches.
     """
 
     ticks: np.ndarray
@@ -47,17 +47,17 @@ def explore(
     seed: int,
     tell: Callable[[str], None],
 ) -> Landscape:
-    """Evaluate the loss around a model's weights, which are the same afterwards.
+    """Evaluate the loss around a model's weights, and restore the weights.
 
     Args:
-        task: The task.
-        model: Its model.
-        split: What it is evaluated on.
-        batches: On how many of the first batches; at most all are.
-        grid: Points in each direction, N, odd.
-        radius: The largest a and b.
-        seed: Of the directions.
-        tell: Hears how far it is.
+        task: Task that provides the batches.
+        model: Model of the task.
+        split: Split to evaluate on.
+        batches: Number of batches, from the first on; at most all of the split are used.
+        grid: Number of points in each direction, N, odd.
+        radius: Largest a and b.
+        seed: Seed of the directions.
+        tell: Callback that receives a description of the progress.
     """
     chosen = first_batches(task, split, batches)
     weights = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
@@ -76,11 +76,14 @@ def explore(
 
 
 def directions(weights: Sequence[np.ndarray], seed: int) -> tuple[Arrays, Arrays]:
-    """Draw two directions in the space of the weights: Gaussian, filter-normalized.
+    """Draw two Gaussian, filter-normalized directions in weight space.
 
     Args:
-        weights: The trainable weights.
-        seed: Of the draws.
+        weights: Trainable weights.
+        seed: Seed of the directions.
+
+    Returns:
+        Two lists of arrays, in the shapes of the weights.
     """
     generator = np.random.Generator(np.random.Philox(seed))
 
@@ -93,14 +96,14 @@ def directions(weights: Sequence[np.ndarray], seed: int) -> tuple[Arrays, Arrays
 
 
 def filter_normalized(direction: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Give each filter of a direction the norm of the same filter of the weights.
+    """Scale each filter of a direction to the norm of the same filter of the weights.
 
-    A filter is what makes one output: a column of a kernel, `[..., j]`. Vectors, such as biases and
-    gains, do not move, as in the paper.
+    A filter computes one output: a column of a kernel, `[..., j]`. Directions of vectors, such as
+    biases and gains, are zero, as in the paper.
 
     Args:
-        direction: Of the shape of `weight`.
-        weight: `[..., N]`.
+        direction: Direction, in the shape of `weight`.
+        weight: Weights: `[..., N]`.
     """
     if weight.ndim < 2:
         return np.zeros_like(weight)
@@ -112,9 +115,10 @@ def filter_normalized(direction: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def first_batches(task: Task, split: Split, count: int) -> list[Batch]:
-    """Make the first batches of an evaluation split, whose mean loss is a mean over their samples.
+    """Return the first batches of an evaluation split.
 
-    The weights that a batch may have are made for the mean over all batches.
+    Sample weights are rescaled to mean 1 over these batches, because a task scales them for the
+    mean over the whole split.
     """
     numbers = range(min(count, task.num_batches(split)))
     chosen = [task.evaluation_batch(split, number) for number in numbers]
@@ -125,7 +129,7 @@ def first_batches(task: Task, split: Split, count: int) -> list[Batch]:
 
 
 def mean_loss(model: keras.Model, batches: Sequence[Batch]) -> float:
-    """Return the mean loss over the samples of batches, as an evaluation gives it."""
+    """Return the mean loss over the samples of batches, as in an evaluation."""
     total = samples = 0.0
     for batch in batches:
         logs: Any = model.test_on_batch(*batch, return_dict=True)  # of this batch alone

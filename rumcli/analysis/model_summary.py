@@ -1,4 +1,4 @@
-"""What a configuration's model is made of: its layers, their shapes and their weights."""
+"""Summary of a configuration's model: its layers, their output shapes and weight counts."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from rumcli.tasks.char_lm.corpus import CharVocabulary
 from rumcli.tasks.char_lm.dataset import CharDataset
 from rumcli.tasks.task_dataset import TaskDataset
 
-# Of Penn Treebank: 50 different bytes.
+# Number of different bytes in Penn Treebank.
 _SYMBOLS = 50
-_QUESTIONS = 200  # of a bAbI subtask: enough for all its words
+_QUESTIONS = 200  # enough for all words of a bAbI subtask
 
 
 def summarize(config: RunConfig, preset: str) -> ModelSummary:
-    """Build the model of a configuration and describe it.
+    """Build the model of a configuration and summarize it.
 
     Args:
-        config: The configuration.
-        preset: The name of its preset.
+        config: Configuration of the run.
+        preset: Name of its preset.
 
     Raises:
-        ConfigError: If a cell can't be what the configuration asks for on this backend.
+        ConfigError: If this backend does not support the configured cell.
     """
     dataset = _stand_in(config)
     model = registry.make(config, dataset).model()
@@ -46,7 +46,7 @@ def summarize(config: RunConfig, preset: str) -> ModelSummary:
 
 
 def _stand_in(config: RunConfig) -> TaskDataset | None:
-    """Return dataset of which only the number of symbols, or the kind of questions, counts."""
+    """Return a synthetic dataset with realistic vocabulary and question types, or None."""
     if config.task.name == "ptb":
         return CharDataset("", CharVocabulary(tuple(range(_SYMBOLS)), has_unknown=False), 0.0, {})
     if not isinstance(config.task, BabiConfig):
@@ -62,7 +62,7 @@ def _stand_in(config: RunConfig) -> TaskDataset | None:
 def _layer(layer: Any) -> LayerSummary:
     inner = layer.layer if isinstance(layer, StatefulRNN | BucketedRNN) else layer
     cells = getattr(getattr(inner, "cell", None), "cells", ())
-    shape = keras.tree.flatten(layer.output)[0].shape  # of attention: without its weights
+    shape = keras.tree.flatten(layer.output)[0].shape  # of attention: without the attention weights
     return LayerSummary(
         name=layer.name,
         kind=type(inner).__name__,

@@ -1,6 +1,6 @@
-"""A self-test of the rotations on this installation: every property with its error and tolerance.
+"""Self-test of the rotations on this installation: the error and tolerance of each property.
 
-The mathematics behind `rum rotation-check`; it prints nothing.
+`rum rotation-check` prints the results.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from rumcli.cells.ops import rotation
 
 Tensor = Any
 
-# Rounding of a few dozen operations on numbers of about one. Sums over H grow like √H at worst.
+# Rounding error of a few dozen operations on values near 1. That of sums over H grows at most
+# like √H.
 _TOLERANCE = {"float32": 4e-6, "float64": 8e-15}
-# A central difference with step 1e-5 in float64 is good to about 1e-10; the gradient itself is as
-# good as its dtype, and curvature enlarges what the difference neglects.
+# A central difference with step 1e-5 in float64 is accurate to about 1e-10. The gradient is
+# accurate to its dtype, and curvature increases the truncation error of the difference.
 _GRADIENT_TOLERANCE = {"float32": 2e-5, "float64": 1e-7}
 _DIFFERENCE_STEP = 1e-5
 _GRADIENT_SAMPLES = 4
@@ -34,11 +35,11 @@ class CheckResult:
     """One property of the rotation, for one size and dtype.
 
     Attributes:
-        check: The property.
+        check: Name of the property.
         dim: Size of the vectors, H.
         dtype: `"float32"` or `"float64"`.
-        error: The largest deviation found.
-        tolerance: The largest that rounding explains.
+        error: Largest deviation found.
+        tolerance: Largest deviation that counts as rounding.
     """
 
     check: str
@@ -49,7 +50,7 @@ class CheckResult:
 
     @property
     def passed(self) -> bool:
-        """Whether the error is within the tolerance; not a number is not."""
+        """Whether the error is within the tolerance; False for NaN."""
         return self.error <= self.tolerance
 
 
@@ -64,8 +65,11 @@ def check_rotation(
         dtype: `"float32"` or `"float64"`.
         seed: Seed of the random vectors.
 
+    Yields:
+        One result for each size and property.
+
     Raises:
-        ValueError: If a size is below 2, or the backend does not compute in `dtype`.
+        ValueError: If a size is below 2, or the backend does not support `dtype`.
     """
     if any(dim < 2 for dim in dims):
         raise ValueError(f"sizes must be at least 2, got {min(dims)}")
@@ -86,7 +90,7 @@ def check_rotation(
 
 @dataclass(frozen=True)
 class _Samples:
-    """Random vectors `[B, H]`: `x` to `y` turns `h`."""
+    """Random vectors `[B, H]`: the rotation of `x` to `y` is applied to `h`."""
 
     x: np.ndarray
     y: np.ndarray
@@ -101,9 +105,9 @@ class _Samples:
         return _Samples(self.x[:count], self.y[:count], self.h[:count])
 
     def well_apart(self) -> _Samples:
-        """Return those whose directions are neither nearly equal nor nearly opposite.
+        """Return the samples in which `x` and `y` are not nearly parallel.
 
-        There the rounding of `x` and `y` themselves turns the plane of the rotation.
+        For nearly parallel vectors, rounding `x` and `y` changes the plane of the rotation.
         """
         fit = np.abs(np.sum(_unit(self.x) * _unit(self.y), axis=-1)) < 0.95
         if not fit.any():
@@ -117,7 +121,7 @@ class _Samples:
 
 def _rotate(samples: _Samples, h: np.ndarray | None = None) -> np.ndarray:
     vectors = samples.h if h is None else h
-    # By the module's attribute, so that what is checked is what everybody else calls.
+    # Looked up in the module at each call, so that a patched `rotate` is checked.
     return _numpy(rotation.rotate(*map(ops.convert_to_tensor, (samples.x, samples.y, vectors))))
 
 
@@ -140,7 +144,7 @@ def _largest(deviation: np.ndarray) -> float:
 
 
 def _worst(errors: Iterable[float]) -> float:
-    # Python's `max` passes over a NaN that is not the first; NumPy's keeps it.
+    # Python's `max` ignores a NaN that is not the first; NumPy's returns it.
     return float(np.max(list(errors)))
 
 
@@ -164,7 +168,7 @@ def _determinant(samples: _Samples) -> float:
 
 
 def _columns(samples: _Samples) -> np.ndarray:
-    """Return matrices of `rotate` itself, by what it does to the axes: `[n, H, H]`."""
+    """Return the matrices of `rotate`, from its values at the unit vectors: `[n, H, H]`."""
     few = samples.first(_matrices(samples))
     dim = few.x.shape[-1]
     axes = np.broadcast_to(np.eye(dim, dtype=few.h.dtype)[:, None], (dim, *few.h.shape))
@@ -172,7 +176,7 @@ def _columns(samples: _Samples) -> np.ndarray:
 
 
 def _matrices(samples: _Samples) -> int:
-    """Return of how many samples the matrices fit well into memory."""
+    """Return the number of samples whose matrices fit into memory, at least 1."""
     return max(1, _MATRIX_ENTRIES // samples.x.shape[-1] ** 2)
 
 
@@ -185,7 +189,8 @@ def _agrees_with_operator(samples: _Samples) -> float:
 def _agrees_with_textbook(samples: _Samples) -> float:
     """Compare with `I − aaᵀ − vvᵀ + [a v]Rθ[a v]ᵀ` in float64 (arXiv:1710.09537, equation 2).
 
-    Where the vectors are nearly parallel the textbook form is the one that is wrong.
+    Samples with nearly parallel vectors are left out, because the textbook form is inaccurate
+    there.
     """
     samples = samples.well_apart()
     a, b, h = _unit(samples.x), _unit(samples.y), samples.h.astype("float64")
@@ -204,7 +209,7 @@ def _scale(samples: _Samples) -> np.ndarray:
 
 
 def _memory(samples: _Samples) -> float:
-    """Compare some steps of the rank-two update with products of whole matrices."""
+    """Compare `_MEMORY_STEPS` rank-two updates with products of full matrices."""
     few = samples.first(_matrices(samples))
     fast = plain = np.broadcast_to(np.eye(few.x.shape[-1]), _operator(few).shape)
     for step in range(_MEMORY_STEPS):
@@ -233,16 +238,16 @@ def _gradient_error(samples: _Samples) -> float:
     for position, array in enumerate(found):
         expected = _differences(form, exact, position)
         deviation = _largest(array - expected) / max(1.0, _largest(expected))
-        worst = deviation if not deviation <= worst else worst  # not a number stays
+        worst = deviation if not deviation <= worst else worst  # keeps NaN
     return worst
 
 
 def _differences(
     form: Callable[..., Tensor], arguments: list[np.ndarray], position: int
 ) -> np.ndarray:
-    """Differentiate `form`, from rows `[B, H]` to `[B]`, by one argument."""
+    """Return central differences of `form`, from `[B, H]` to `[B]`, in one argument: `[B, H]`."""
     dim = arguments[position].shape[-1]
-    step = _DIFFERENCE_STEP * np.eye(dim)[:, None, :]  # each entry by itself, [H, 1, H]
+    step = _DIFFERENCE_STEP * np.eye(dim)[:, None, :]  # one entry at a time: [H, 1, H]
     values = []
     for sign in (1, -1):
         moved = [np.broadcast_to(array, (dim, *array.shape)) for array in arguments]
@@ -252,7 +257,7 @@ def _differences(
 
 
 def _degenerate_identity(samples: _Samples) -> float:
-    """Zero and equal directions leave every vector as it is."""
+    """Check that zero and equal directions rotate by the identity."""
     zero = np.zeros_like(samples.x)
     cases = [
         samples.with_direction(zero),
@@ -265,7 +270,7 @@ def _degenerate_identity(samples: _Samples) -> float:
 
 
 def _degenerate_opposite(samples: _Samples) -> float:
-    """Opposite directions reflect: `I − 2aaᵀ`, which still maps `x` to `y`."""
+    """Check that opposite directions reflect by `I − 2aaᵀ`, which still maps `x` to `y`."""
     a, h = _unit(samples.x), samples.h.astype("float64")
     expected = h - 2 * np.sum(a * h, -1, keepdims=True) * a
     opposite = samples.with_direction(-samples.x)
@@ -273,7 +278,7 @@ def _degenerate_opposite(samples: _Samples) -> float:
 
 
 def _near_parallel(samples: _Samples) -> float:
-    """Close to ±x the rotation still arrives and keeps norms."""
+    """Check that the rotation maps `x` to `y` and preserves norms for `y` near ±x."""
     step = float(np.finfo(samples.x.dtype).eps) ** 0.5
     errors = []
     for sign in (1, -1):
@@ -284,7 +289,7 @@ def _near_parallel(samples: _Samples) -> float:
 
 
 def _magnitudes(samples: _Samples) -> float:
-    """The lengths of `x` and `y`, from 1e-20 to 1e20, do not count."""
+    """Check that the result is independent of the lengths of `x` and `y`, from 1e-20 to 1e20."""
     samples = samples.well_apart()
     expected = _rotate(samples)
     scales = [(1e-20, 1.0), (1e20, 1e-20), (1e20, 1e20)]
@@ -294,7 +299,7 @@ def _magnitudes(samples: _Samples) -> float:
 
 
 def _degenerate_gradients(samples: _Samples) -> float:
-    """Gradients are finite at zero, equal, opposite, tiny and huge directions."""
+    """Check that gradients are finite at zero, equal, opposite, tiny and huge directions."""
     few = samples.first(_GRADIENT_SAMPLES)
     x, y, h = few.x, few.y, few.h
     zero = np.zeros_like(x)

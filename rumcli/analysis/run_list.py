@@ -19,13 +19,13 @@ from rumcli.training import lock
 from rumcli.training.run_dir import CONFIG, METRICS, PROGRESS, RunDir
 
 _DEEPEST = 3  # levels of directories, such as those of sweeps within a directory
-# Each step forward of a run changes one of these.
+# Any progress of a run changes one of these.
 _CHANGING = (CONFIG, METRICS, PROGRESS, "summary.json")
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A run directory as the job of the directory around it, which may be a sweep's."""
+    """Job of a run in its parent directory, which may be that of a sweep."""
 
     name: str
     seed: int = 0
@@ -34,12 +34,12 @@ class _Entry:
 
 
 def find(place: Path) -> Iterator[Path]:
-    """Yield the run directories in a directory, also those of sweeps and tables in it.
+    """Yield the run directories in a directory, including those of sweeps and tables in it.
 
-    A run of all subtasks of bAbI is one run.
+    A run of all bAbI subtasks counts as one run.
 
     Args:
-        place: Directory; a run directory yields itself.
+        place: Directory to search. A run directory yields itself.
     """
     yield from _find(place, _DEEPEST)
 
@@ -48,7 +48,7 @@ def _find(place: Path, depth: int) -> Iterator[Path]:
     try:
         is_run = (place / CONFIG).is_file() or RunDir.is_unbegun(place)
         inside = sorted(path for path in place.iterdir() if path.is_dir() and depth > 0)
-    except OSError:  # such as a directory that another user keeps closed
+    except OSError:  # such as a directory without read permission
         return
     if is_run:
         yield place
@@ -59,10 +59,13 @@ def _find(place: Path, depth: int) -> Iterator[Path]:
 
 
 def listed(paths: Sequence[Path]) -> tuple[list[ListedRun], list[str]]:
-    """Return the runs, the one that changed last at the end, and why others can't be read.
+    """Return the readable runs, and the error messages of the others.
 
     Args:
         paths: Run directories.
+
+    Returns:
+        Runs in the order of their latest change, and one message for each unreadable run.
     """
     runs, reasons = [], []
     for path in paths:
@@ -110,7 +113,7 @@ def _state(folder: RunDir, has_summary: bool) -> tuple[RunState, str]:
     if locked == lock.HELD:
         return "running", ""
     run = folder.config
-    # The summary of all subtasks has another form.
+    # `finished` does not support the summary of all subtasks.
     is_suite = isinstance(run.task, BabiConfig) and run.task.subtask == ALL
     if folder.finished(run) or (has_summary and is_suite):
         return "finished", ""
@@ -131,7 +134,7 @@ def _saved_step(folder: RunDir) -> int:
 def _changed(path: Path) -> float:
     """Return the time of the latest change of a run, in seconds since the epoch."""
     times = []
-    subtasks = path.glob(f"qa*/{METRICS}")  # of a run of all of them
+    subtasks = path.glob(f"qa*/{METRICS}")  # of a run of all subtasks
     for place in [*(path / name for name in _CHANGING), *subtasks]:
         try:
             times.append(place.stat().st_mtime)

@@ -1,4 +1,4 @@
-"""The content of a report on runs of one task. No Keras."""
+"""Content of a report on runs of one task. No Keras."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from rumcli.errors import ConfigError
 from rumcli.json_schemas.analysis import ComparedRun, ComparedRuns, Report, ReportedRun
 from rumcli.training.run_dir import CONFIG, RunDir
 
-# Keys of a summary: the number of answers of which an accuracy is the mean.
+# Keys of a summary: number of predictions that the accuracy is averaged over.
 _COUNTED = ("examples", "questions")
 # Keys of `environment.json` that describe neither the machine nor the versions.
 _OTHER = ("seed", "command", "resumed")
 
 
 def report(folders: Sequence[RunDir], labels: Sequence[str], path: str | None) -> Report:
-    """Collect what a report shows.
+    """Collect the content of a report.
 
     Args:
         folders: Run directories.
-        labels: A label for each.
-        path: The page that is written, if any.
+        labels: Label of each run.
+        path: Path of the page to write; None for no page.
 
     Raises:
         ConfigError: If the runs are of different tasks, or a configuration can't be read.
@@ -49,11 +49,11 @@ def report(folders: Sequence[RunDir], labels: Sequence[str], path: str | None) -
 
 
 def standard_error(accuracy: float, count: int) -> float:
-    """Return the binomial standard error of an accuracy, the mean of independent examples.
+    """Return the binomial standard error of an accuracy.
 
     Args:
-        accuracy: In [0, 1].
-        count: Number of examples.
+        accuracy: Accuracy, in [0, 1].
+        count: Number of independent examples.
     """
     return math.sqrt(max(0.0, accuracy * (1 - accuracy)) / count)
 

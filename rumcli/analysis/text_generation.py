@@ -1,4 +1,4 @@
-"""A text that a run writes: its weights, read once, and one character after the other."""
+"""Text generation with a trained character-level language model."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rumcli.training.run_dir import RunDir
 
 @dataclass(frozen=True)
 class Symbol:
-    """A symbol that was drawn.
+    """A sampled symbol.
 
     Attributes:
-        number: Its class.
-        bits: How unlikely the model had it, −log₂ of its probability.
+        number: Class of the symbol.
+        bits: Surprisal in bits: −log₂ of the predicted probability.
     """
 
     number: int
@@ -30,15 +30,15 @@ class Symbol:
 
 
 class Writer:
-    """Goes on with a prompt as a run's model would.
+    """Text generator that continues a prompt with a run's model.
 
     Args:
-        folder: The run's folder.
+        folder: Run directory.
         which: `"best"` (by validation) or `"last"`.
-        text: What `dataset_binding.text_of` returned; None: it is read.
+        text: Result of `dataset_binding.text_of`; None to load it.
 
     Raises:
-        RunError: If there is no checkpoint, or it is damaged, or the vocabulary is missing.
+        RunError: If the checkpoint is missing or damaged, or the vocabulary is missing.
         ConfigError: If the run's task has no text.
     """
 
@@ -51,13 +51,16 @@ class Writer:
         self._step = Stepper(model)
 
     def write(self, prompt: np.ndarray, temperature: float, seed: int) -> Iterator[Symbol]:
-        """Draw one symbol after the other, without end.
+        """Sample symbols in an infinite sequence.
 
         Args:
-            prompt: `[N]` classes, which are read first. Empty: the text begins behind a newline,
-                or if that is not in the vocabulary, behind its first symbol.
-            temperature: See `sampling.draw`.
-            seed: Of the draws.
+            prompt: Classes of the symbols to read first: `[N]`. An empty prompt is replaced by a
+                newline, or by the first symbol of a vocabulary without one.
+            temperature: Sampling temperature; see `sampling.draw`.
+            seed: Seed of the samples.
+
+        Yields:
+            One sampled symbol at a time.
         """
         generator = np.random.Generator(np.random.Philox(seed))
         states = self._step.first_states()

@@ -39,7 +39,7 @@ def evaluate(
         run: The run, or its directory.
         split: `"validation"` or `"test"`.
         checkpoint: `"best"` (by validation) or `"last"`.
-        data: For runs of ptb or babi, other data than the run's own, or the new place of that.
+        data: For runs of ptb or babi, path of other data, or the new path of the run's data.
         examples: For runs of babi, number of questions to return, wrongly answered ones first.
         require: Thresholds such as `"accuracy>=0.95"`.
         trust_code: Whether to run the code that the configuration of the run names, if it does.
@@ -73,10 +73,10 @@ def evaluate(
 
 
 class Comparison(list[dict[str, Any]], JupyterMixin):
-    """Runs side by side, the best of each task first: a list of dictionaries.
+    """Compared runs as a list of dictionaries, the best of each task first.
 
-    Each has the keys of a run in `rum compare --json`, and `task` and `metric`. Printed, or as the
-    value of a notebook's cell, it is the table of `rum compare`; `pandas.DataFrame` accepts it.
+    Each has the keys of a run in `rum compare --json`, and `task` and `metric`. It is displayed as
+    the table of `rum compare`, also in notebooks. `pandas.DataFrame` accepts it.
     """
 
     def __init__(self, groups: Sequence[ComparedRuns]) -> None:
@@ -96,9 +96,9 @@ class Comparison(list[dict[str, Any]], JupyterMixin):
 
 
 def compare(*runs: Run | RunPath) -> Comparison:
-    """Compare runs: their metrics, and the settings in which they differ.
+    """Compare runs by their metrics and by the settings in which they differ.
 
-    A finished run has the metric of its test, another one that of its best validation.
+    The metric is that of the test for a finished run, and of the best validation for others.
 
     Args:
         *runs: Runs, run directories, or directories of runs such as `"runs"`.
@@ -107,7 +107,7 @@ def compare(*runs: Run | RunPath) -> Comparison:
         A list of dictionaries, one for each run.
 
     Raises:
-        ConfigError: If there is no run, or one is invalid.
+        ConfigError: If no run is found, or one is invalid.
 
     Example:
         >>> print(rumcli.compare("runs"))

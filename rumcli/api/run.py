@@ -30,14 +30,14 @@ RunPath = str | os.PathLike[str]
 
 
 class Run(JupyterMixin):
-    """A run in its directory, which may be finished or not.
+    """A training run, finished or unfinished, in its directory.
 
-    `rumcli.train` and `rumcli.load` return it. Every attribute is read from the directory when it
-    is accessed. Printed, or as the value of a notebook's cell, it is the table of its result.
+    `rumcli.train` and `rumcli.load` return it. Every attribute is read from the directory on
+    access. It is displayed as the table of its result, also in notebooks.
 
     Attributes:
-        path: Directory of the run.
-        trusts_code: Whether the code that its configuration names is run.
+        path: Run directory.
+        trusts_code: Whether the code that its configuration names may run.
     """
 
     def __init__(self, folder: RunDir, trust_code: bool = False) -> None:
@@ -111,15 +111,15 @@ class Run(JupyterMixin):
         """Draw the learning curve beside the task's baseline, as `rum plot` does.
 
         Args:
-            path: A .png, .svg or .pdf file to write; None for no file.
-            metric: Metric of the validations, as in `"loss"`; None: the one that chooses the best
-                weights.
-            over: The horizontal axis: `"steps"` or `"time"`.
+            path: PNG, SVG or PDF file to write; None for no file.
+            metric: Metric of the validations, as in `"loss"`; None for the one that selects the
+                best weights.
+            over: Horizontal axis: `"steps"` or `"time"`.
             theme: `"light"`, or `"dark"` with a transparent background.
             force: Whether to replace a file that exists.
 
         Returns:
-            A `matplotlib.figure.Figure`, which a notebook shows.
+            Learning curve as a `matplotlib.figure.Figure`, which notebooks display.
 
         Raises:
             ConfigError: If the run has no validation yet, the metric is unknown, or the file exists
@@ -158,11 +158,14 @@ def load(path: RunPath, *, trust_code: bool = False) -> Run:
     """Return an earlier run, finished or not.
 
     Args:
-        path: Directory of the run.
-        trust_code: Whether to run the code that the configuration of the run names, if it does.
+        path: Run directory.
+        trust_code: Whether to run the code that the configuration of the run names, if any.
+
+    Returns:
+        The run.
 
     Raises:
-        ConfigError: If it is missing or no run.
+        ConfigError: If the directory is missing or is not that of a run.
 
     Example:
         >>> run = rumcli.load("runs/recall-arum-1")
@@ -172,6 +175,10 @@ def load(path: RunPath, *, trust_code: bool = False) -> Run:
 
 
 def folders(*runs: Run | RunPath) -> Iterator[Path]:
-    """Yield the directory of each run, which may be given by its path."""
+    """Yield the directory of each run.
+
+    Args:
+        *runs: Runs or their directories.
+    """
     for run in runs:
         yield run.path if isinstance(run, Run) else Path(run)

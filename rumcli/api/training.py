@@ -1,4 +1,4 @@
-"""Training as a function."""
+"""Training from Python."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def train(
 ) -> Run:
     """Train a cell on a task, as `rum train` does, and return the run.
 
-    Arguments have the names and the defaults of the options of `rum train`; None stands for an
-    option that is not given. Progress is printed to stderr.
+    Arguments have the names and defaults of the options of `rum train`. None means that the option
+    is not given. Progress is printed to stderr.
 
-    An interrupt (Ctrl-C, or a notebook's stop button) saves the run after the current step. In
-    other threads than the main thread Python has no signals, and nothing interrupts a run.
+    An interrupt (Ctrl-C, or a notebook's stop button) saves the run after the current step. Python
+    handles signals only in the main thread, so a run in another thread cannot be interrupted.
 
     Args:
         task: copying, recall, babi, ptb, a `Task` subclass, or its path `package.module:Class`. May
@@ -63,21 +63,21 @@ def train(
         subtask: Number of the bAbI subtask, 1 to 20, or `"all"`.
         delay: T of copying and recall, in time steps.
         steps: Length of the run, in training steps.
-        until: Threshold at which the run ends, as in `"accuracy>=0.999"`.
+        until: Validation threshold that ends the run, as in `"accuracy>=0.999"`.
         batch_size: Examples per training step.
         learning_rate: Step size of the optimizer.
         seed: Seed of data, weights, dropout and zoneout.
         on_non_finite: `"stop"` the run or `"skip"` the step when loss or gradient is not finite.
         preset: Name of a preset, or a file such as a run's `config.yaml`.
         callbacks: Keras callback classes, or their paths, to construct without arguments.
-        set: Other keys of the configuration, as in `{"train.eval_every": 50}`, or texts
+        set: Other keys of the configuration, as in `{"train.eval_every": 50}`, or strings
             `"key.path=value"` as for `--set`.
         out: Run directory to create; None: `runs/TASK-CELL-1`, or the next free number.
         resume: Earlier run, or its directory, to continue exactly.
         from_scratch: With `resume`: whether to delete the run's checkpoints and records first.
         require: Thresholds such as `"accuracy>=0.95"` on the summary.
-        trust_code: Whether to run the code that a preset or an earlier run names, if it does. Code
-            that an argument names is trusted.
+        trust_code: Whether to run the code that a preset or an earlier run names, if any. Code in
+            an argument is always trusted.
         quiet: Whether to print warnings only.
 
     Returns:
@@ -85,9 +85,9 @@ def train(
 
     Raises:
         ConfigError: If an argument or the data is invalid; the message names the option.
-        RunError: If the run fails, or a threshold of `require` is missed.
-        KeyboardInterrupt: If the run was interrupted. It is saved; the message has the call that
-            resumes it.
+        RunError: If the run fails, or does not meet a threshold of `require`.
+        KeyboardInterrupt: If the run was interrupted. It is saved, and the message contains the
+            call that resumes it.
 
     Example:
         >>> run = rumcli.train("recall", cell="arum", delay=30, steps=500)
@@ -122,7 +122,7 @@ def train(
     try:
         finished = _train_single.execute(planned, required, showing)
     except _train_single.Stopped as stopped:
-        if stopped.signal != signal.SIGINT:  # which asks the process to end
+        if stopped.signal != signal.SIGINT:  # a request to end the process
             console.note(stopped.message)
             raise
         call = f"rumcli.train(resume={str(stopped.path)!r})"
@@ -141,7 +141,7 @@ def _codes(given: str | Callable[..., Any] | Sequence[str | Callable[..., Any]])
 
 
 def _assignments(given: Mapping[str, Any] | Sequence[str]) -> list[str]:
-    """Return texts as `--set` takes them."""
+    """Return strings in the form of `--set`."""
     if not isinstance(given, Mapping):
         return [given] if isinstance(given, str) else list(given)
     try:

@@ -1,6 +1,6 @@
 """The typed run configuration: its schema, presets, YAML files and overrides.
 
-Read by every other part; imports none of them, and neither Keras nor TensorFlow.
+Imports neither Keras, TensorFlow nor the packages that use the configuration.
 """
 
 from rumcli.config.cell_config import (

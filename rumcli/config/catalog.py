@@ -1,4 +1,4 @@
-"""Descriptions of the cells and tasks, from the models of their sections and the docstrings."""
+"""Descriptions of the cells and tasks, from the pydantic models of their sections."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Option:
     """An option of a section.
 
     Attributes:
-        name: Its key.
-        default: Its default.
-        values: The values that it accepts, in words.
-        description: Its meaning; None if the name says it.
+        name: Key of the option.
+        default: Default value.
+        values: Description of the accepted values, as in "an integer ≥ 1".
+        description: Meaning of the option; None if the name is self-explanatory.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Entry:
     """A cell or a task.
 
     Attributes:
-        name: Its name.
-        description: One sentence.
-        source: The paper.
-        options: Its options.
-        metrics: Of a task: the metrics of a test.
-        presets: Of a task: the names of its presets.
+        name: Name of the cell or task.
+        description: Description in one sentence.
+        source: Reference to the paper.
+        options: Options of its section.
+        metrics: Validation metrics of a task; empty for a cell.
+        presets: Names of a task's presets; empty for a cell.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Entry:
 
 
 def entries(section: str) -> list[Entry]:
-    """Return the cells or the tasks, in the order of the schema.
+    """Return the entries of all cells or tasks, in the order of the schema.
 
     Args:
         section: `"cell"` or `"task"`.
@@ -89,10 +89,10 @@ def _option(name: str, content: Mapping[str, Any], definitions: Mapping[str, Any
 
 
 def _values(content: Mapping[str, Any]) -> str:
-    """Write the values that a JSON schema accepts."""
+    """Return a description of the values that a JSON schema accepts."""
     if "anyOf" in content:
         return " or ".join(_values(one) for one in content["anyOf"])
-    if "oneOf" in content:  # a section, whose name chooses its other keys
+    if "oneOf" in content:  # a section whose name selects its model
         return f"a section named {', '.join(content['discriminator']['mapping'])}"
     if "const" in content:
         return str(content["const"])

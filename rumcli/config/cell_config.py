@@ -1,4 +1,4 @@
-"""The schema of the cells: what each has of options, as a layer and within a Fast-Slow RNN."""
+"""Schema of the cells: their options as layers and within a Fast-Slow RNN."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rumcli.config.field_types import Code, Fraction, Options, Positive, Rate, S
 Activation = Literal["relu", "tanh", "sigmoid", "softsign", "linear"]
 Initializer = Literal["orthogonal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal"]
 
-# A cell has its options; as the slow cell of a Fast-Slow RNN it has a size too, and as a layer what
-# only a loop over time has. Fast cells all have the size of the layer.
+# Three models for each cell: `Fast…` has the options of the cell, `Slow…` adds its size, and the
+# layer adds the options of the loop over time. All fast cells have the size of the layer.
 
 
 class _Sized(Section):

@@ -1,4 +1,4 @@
-"""The keys in which several configurations differ, and labels made of them."""
+"""Keys in which several configurations differ, and labels from their values."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from rumcli.config.yaml_io import KeyPath
 def varying(runs: Sequence[RunConfig]) -> dict[KeyPath, list[Any]]:
     """Return the keys in which configurations differ.
 
-    A key that not all of them have, such as an option of one cell, counts if those differ that have
-    it. What follows from a name, as the activation that each cell has by itself, does not count.
+    A key that some configurations lack, such as an option of one cell, is included if its values
+    differ among the others. A key that has only default values, such as each cell's own
+    activation, is not included.
 
     Args:
-        runs: The configurations.
+        runs: Configurations to compare.
 
     Returns:
-        The keys in the order of `config.yaml`, each with the values of all runs; None where a run
-        does not have the key.
+        Keys in the order of `config.yaml`, each with its value in every run; None for a run that
+        lacks the key.
     """
     flat = [dict(_flat((), run)) for run in runs]
     found: dict[KeyPath, list[Any]] = {}
@@ -36,14 +37,14 @@ def varying(runs: Sequence[RunConfig]) -> dict[KeyPath, list[Any]]:
 
 
 def labels(runs: Sequence[RunConfig]) -> list[str]:
-    """Return a label for each configuration: the values that set it apart, its cell first.
+    """Return a label for each configuration: the values that distinguish it, its cell first.
 
     Args:
-        runs: The configurations.
+        runs: Configurations to label.
 
     Returns:
         Labels such as `"gru"`, `"arum, time_norm=2.0"` and `"arum, time_norm=null"`. Equal
-        configurations have equal labels, which are empty if there are no others.
+        configurations have equal labels. All labels are empty if all configurations are equal.
     """
     parts: list[list[str]] = [[] for _ in runs]
     _split(list(enumerate(runs)), parts)
@@ -51,7 +52,7 @@ def labels(runs: Sequence[RunConfig]) -> list[str]:
 
 
 def _split(runs: Sequence[tuple[int, RunConfig]], parts: list[list[str]]) -> None:
-    """Add to `parts` what tells the numbered runs apart, one key after the other."""
+    """Append to `parts` the values that distinguish the numbered runs, key by key."""
     found = varying([run for _, run in runs])
     if not found:
         return
@@ -72,9 +73,9 @@ def _shown(value: Any) -> str:
 
 
 def _flat(path: KeyPath, section: BaseModel) -> Iterator[tuple[KeyPath, tuple[Any, bool]]]:
-    """Go through the keys of a section, each with its value and whether that is the default."""
+    """Yield each key of a section with its value and whether that is the default."""
     fields = type(section).model_fields
-    for key in sorted(fields, key=lambda key: key != "name"):  # stable: the others as they are
+    for key in sorted(fields, key=lambda key: key != "name"):  # stable for the others
         field = fields[key]
         value = getattr(section, key)
         if isinstance(value, BaseModel):

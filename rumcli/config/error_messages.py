@@ -1,4 +1,4 @@
-"""Turn one finding of pydantic into one line: where, what was expected, what was given."""
+"""Error messages for pydantic's validation errors: place, expected form and given value."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ _EXPECTED = {
 
 
 def expected(finding: Mapping[str, Any]) -> str:
-    """Return the form that one finding of pydantic expects."""
+    """Return the expected form of the value in a validation error.
+
+    Args:
+        finding: Entry of `ValidationError.errors()`.
+    """
     context = {
         key: messages.number(value) if type(value) in (int, float) else value
         for key, value in finding.get("ctx", {}).items()
@@ -43,12 +47,12 @@ def expected(finding: Mapping[str, Any]) -> str:
 def explain(
     finding: Mapping[str, Any], values: Mapping[str, Any], documents: Sequence[Document]
 ) -> str:
-    """Say what is wrong.
+    """Return a one-line message for a validation error.
 
     Args:
-        finding: One of `ValidationError.errors()`.
-        values: What was validated.
-        documents: The layers that `values` were made of, the strongest last.
+        finding: Entry of `ValidationError.errors()`.
+        values: Validated values.
+        documents: Layers that were merged into `values`, the one of highest precedence last.
     """
     path = _key_path(finding, values)
     kind = finding["type"]
@@ -92,13 +96,13 @@ def _may_be_null(path: KeyPath, values: Mapping[str, Any]) -> bool:
 
 
 def _what(section: KeyPath) -> str:
-    """Say what the models of a choice are: a task, a cell, an optimizer, a schedule."""
+    """Return the noun for the models of a section: task, cell, optimizer or schedule."""
     return "cell" if section[-1] in ("fast", "slow") else section[-1]
 
 
 def _key_path(finding: Mapping[str, Any], values: Mapping[str, Any]) -> KeyPath:
-    # pydantic puts the chosen member of a union between a section and its key, and after the key,
-    # which member of a union such as `float | None` was tried.
+    # pydantic inserts the selected member of a union between a section and its key. After the key
+    # it appends the attempted member of a union such as `float | None`.
     path: KeyPath = ()
     inner: Any = values
     for part in map(str, finding["loc"]):
@@ -111,11 +115,11 @@ def _key_path(finding: Mapping[str, Any], values: Mapping[str, Any]) -> KeyPath:
 
 
 def prefix_of(path: KeyPath, documents: Sequence[Document]) -> str:
-    """Return the beginning of a message: where the value at a key path was given.
+    """Return the prefix of a message: the place where the value at a key path was given.
 
     Args:
-        path: The key path.
-        documents: The layers of the configuration, the strongest last.
+        path: Key path of the value.
+        documents: Layers of the configuration, the one of highest precedence last.
     """
     for document in reversed(documents):
         if _holds(document.values, path):

@@ -1,6 +1,6 @@
-"""Make a run configuration out of its layers, and say in one line what is wrong with them.
+"""Loading and merging of run configurations, with errors in one line.
 
-Precedence: the task's own preset < the preset or file asked for < `--set` < a flag of its own.
+Precedence: the task's default preset < the preset or file of `--preset` < `--set` < other options.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rumcli.config.task_config import validated_figures
 from rumcli.config.yaml_io import Document, KeyPath
 from rumcli.errors import ConfigError
 
-_DEEPEST = 10  # keys of a path; the schema has fewer
+_DEEPEST = 10  # keys in a path; the schema is less deep
 _FLAGS: dict[KeyPath, str] = {
     ("task", "name"): "TASK",
     ("task", "factory"): "TASK",
@@ -42,7 +42,10 @@ _FLAGS: dict[KeyPath, str] = {
 
 
 def from_file(path: Path) -> schema.RunConfig:
-    """Read a complete configuration, such as a run folder's `config.yaml`.
+    """Read a complete configuration from a file, such as `config.yaml` in a run directory.
+
+    Args:
+        path: File to read.
 
     Raises:
         ConfigError: If the file can't be read or is not a configuration.
@@ -52,11 +55,11 @@ def from_file(path: Path) -> schema.RunConfig:
 
 
 def from_text(text: str, source: str) -> schema.RunConfig:
-    """Read a complete configuration.
+    """Read a complete configuration from text.
 
     Args:
-        text: As `to_yaml` writes it.
-        source: What to call it.
+        text: YAML as written by `to_yaml`.
+        source: Name of the text in error messages.
 
     Raises:
         ConfigError: If it is not a configuration.
@@ -66,7 +69,7 @@ def from_text(text: str, source: str) -> schema.RunConfig:
 
 
 def to_yaml(run: schema.RunConfig) -> str:
-    """Write a configuration as YAML, complete."""
+    """Return a complete configuration as YAML."""
     return yaml_io.dump(_names_first(run.model_dump()))
 
 
@@ -82,12 +85,12 @@ def build(
     assignments: Sequence[str] = (),
     flags: Mapping[KeyPath, Any] | None = None,
 ) -> schema.RunConfig:
-    """Make the configuration of a run.
+    """Build the configuration of a run.
 
     Args:
-        preset: Name of a preset, or a YAML file. None: the preset named as the task.
-        assignments: Texts `key.path=value`, the value as in YAML.
-        flags: Values by key path; None as a value means that the flag was not given.
+        preset: Name of a preset, or path of a YAML file; None for the task's default preset.
+        assignments: Strings `key.path=value` with values in YAML.
+        flags: Values by key path; None for an option that was not given.
 
     Raises:
         ConfigError: If a name, key, type or range is wrong.
@@ -108,15 +111,15 @@ def build(
 
 
 def changed(run: schema.RunConfig, layer: Document) -> schema.RunConfig:
-    """Return a configuration with what a layer says laid over it.
+    """Return a configuration with the values of a layer merged into it.
 
     Args:
-        run: The configuration.
-        layer: Some keys with other values. A new cell or optimizer keeps the options of the old
-            one that it has.
+        run: Configuration to change.
+        layer: Keys with new values. A new cell or optimizer keeps the options that it shares with
+            the old one.
 
     Raises:
-        ConfigError: If a name, key, type or range is wrong; it says where in the layer.
+        ConfigError: If a name, key, type or range is wrong; the message has its place in the layer.
     """
     _normalize(layer)
     _check_names(layer)
@@ -133,8 +136,8 @@ def _differing(path: KeyPath, one: Any, other: Any) -> list[KeyPath]:
     if not (isinstance(one, dict) and isinstance(other, dict)):
         return [] if one == other else [path]
     if one.get("name") != other.get("name"):
-        return [(*path, "name")]  # what else differs follows from it
-    # In the order of the file; a key that only one has, such as an option of its cell, is one.
+        return [(*path, "name")]  # other differences follow from the name
+    # In the order of the file. A key that only one configuration has counts as a difference.
     keys = [*one, *(key for key in other if key not in one)]
     return [
         found for key in keys for found in _differing((*path, key), one.get(key), other.get(key))
@@ -142,7 +145,7 @@ def _differing(path: KeyPath, one: Any, other: Any) -> list[KeyPath]:
 
 
 def _command_line(assignments: Sequence[str], flags: Mapping[KeyPath, Any]) -> Document:
-    """Put `--set` and flags into one layer, so that they can contradict each other."""
+    """Combine `--set` and other options into one layer; the other options take precedence."""
     document = _CommandLine("", {})
     for text in assignments:
         key, equals, value = text.partition("=")
@@ -175,7 +178,7 @@ class _CommandLine(Document):
     spellings: dict[KeyPath, str]
 
     def locate(self, path: KeyPath) -> str:
-        """Quote what was typed that reaches `path`, or something inside it."""
+        """Return the option as typed that sets `path`, a key in it or a section around it."""
         for typed, spelling in reversed(self.spellings.items()):
             shared = min(len(typed), len(path))
             if typed[:shared] == path[:shared]:
@@ -216,7 +219,7 @@ def _normalize(document: Document) -> None:
 
 
 def _check_names(document: Document) -> None:
-    """Make sure that what a layer says of a choice can be merged."""
+    """Check the sections of a layer that are selected by name, before it is merged."""
     for section in schema.CHOICES:
         if section not in document.values:
             continue
@@ -245,14 +248,14 @@ def _name(document: Document, section: str) -> str | None:
 
 
 def _merge(values: dict[str, Any], document: Document) -> dict[str, Any]:
-    """Lay `document` over `values`; a new cell or optimizer keeps the options of the old it has."""
-    # A description is of the preset; what is made of it is something else.
+    """Merge `document` into `values`; a new cell or optimizer keeps the options that they share."""
+    # A description applies to its preset, not to configurations derived from it.
     given = {key: value for key, value in document.values.items() if key != "description"}
     return _merged(schema.RunConfig, values, given)
 
 
 def _merged(kind: Any, below: Any, value: Any) -> Any:
-    """Lay a value over another, where the schema has an annotation `kind`."""
+    """Merge `value` into `below`, at a place of the schema with the annotation `kind`."""
     if not (isinstance(value, dict) and isinstance(below, dict)):
         return value
     models = schema.models_in(kind)
@@ -263,7 +266,7 @@ def _merged(kind: Any, below: Any, value: Any) -> Any:
     for key, inner in value.items():
         field = model.model_fields.get(key) if model else None
         merged[key] = _merged(field.annotation if field else None, below.get(key), inner)
-        # What a layer leaves unsaid of a section is as it is by default.
+        # A section without a name keeps the default one.
         default = getattr(field.default, "name", None) if field else None
         if default and isinstance(inner, dict):
             merged[key] = {"name": default, **merged[key]}
@@ -271,12 +274,12 @@ def _merged(kind: Any, below: Any, value: Any) -> Any:
 
 
 def _shared(new: type[BaseModel], old: type[BaseModel], options: dict[str, Any]) -> dict[str, Any]:
-    # An option whose defaults differ, such as the activation, does not mean the same in both.
+    # An option whose defaults differ, such as the activation, has another meaning in each.
     fields = new.model_fields
     return {
         option: value
         for option, value in options.items()
-        if option not in old.model_fields  # a mistake, to be told of
+        if option not in old.model_fields  # unknown: reported by the validation
         or (option in fields and fields[option].default == old.model_fields[option].default)
     }
 

@@ -1,4 +1,4 @@
-"""The schema of the optimizers, and of how the learning rate changes as a run goes on."""
+"""Schema of the optimizers and learning rate schedules."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
 class ConstantSchedule(Section):
-    """The learning rate stays as it is."""
+    """Constant learning rate."""
 
     name: Literal["constant"] = "constant"
 
 
 class DropSchedule(Section):
-    """The learning rate is multiplied once."""
+    """Learning rate that is multiplied by `factor` once, at `decay_at`."""
 
     name: Literal["drop"] = "drop"
     factor: Annotated[_Share, Field(description="what it is multiplied by")] = 0.1
@@ -26,7 +26,7 @@ class DropSchedule(Section):
 
 
 class CosineSchedule(Section):
-    """The learning rate rises to its value, and falls from there as half a cosine wave."""
+    """Linear warmup of the learning rate, followed by cosine decay."""
 
     name: Literal["cosine"] = "cosine"
     warmup_steps: Annotated[int, Field(ge=0, le=LARGEST)] = 0

@@ -1,4 +1,4 @@
-"""The presets that come with the package: where they are, what they are called.
+"""Names and files of the presets in the package.
 
 A preset is a YAML file with some of the keys of a run configuration.
 """
@@ -16,7 +16,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def folder() -> Path:
-    """Return the folder of presets: inside the installed package, or beside it in a checkout."""
+    """Return the directory of presets: in the installed package, or beside it in a checkout."""
     installed = _PACKAGE / "presets"
     return installed if installed.is_dir() else _PACKAGE.parent / "presets"
 
@@ -27,10 +27,13 @@ def names() -> list[str]:
 
 
 def path_of(name: str) -> Path:
-    """Return the file of the preset with that name.
+    """Return the file of a preset in the package.
+
+    Args:
+        name: Name of the preset.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If there is no such preset.
     """
     name = coercion.name(name, names())
     if name not in names():
@@ -39,11 +42,11 @@ def path_of(name: str) -> Path:
 
 
 def locate(name_or_file: str) -> Path:
-    """Return the file of a preset of the package, or the path of any other file.
+    """Return the file of a preset in the package, or the path of any other file.
 
     Args:
-        name_or_file: A name without `.yaml` and `/` is a preset of the package, unless only a file
-            of that name exists.
+        name_or_file: Name of a preset or path of a file. A string without `.yaml` and `/` is a
+            preset name, unless only a file of that name exists.
 
     Raises:
         ConfigError: If there is no such preset.
@@ -56,7 +59,7 @@ def locate(name_or_file: str) -> Path:
 
 
 def is_name(text: str) -> bool:
-    """Return whether a text is the name of a preset of the package, in any case."""
+    """Return whether a string is the name of a preset in the package, ignoring case."""
     return coercion.name(text, names()) in names()
 
 
@@ -73,5 +76,5 @@ def read(name_or_file: str) -> yaml_io.Document:
     document = yaml_io.read(path)
     if path.parent != folder():
         return document
-    # In messages its name: where the package is installed is not the user's to edit.
+    # Messages show its name: the user cannot edit files of the installed package.
     return dataclasses.replace(document, source=f"preset '{path.stem}'")

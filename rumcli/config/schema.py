@@ -1,6 +1,6 @@
-"""The schema of a run: every key, its type, its range and its default.
+"""Schema of a run: every key with its type, range and default.
 
-Only what a value may be; where values come from is in `build`.
+`rumcli.config.loading` merges the values of presets, files and options.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from rumcli.config.field_types import Section as _Section
 from rumcli.config.optimizer_config import OptimizerConfig, RMSPropConfig
 from rumcli.config.task_config import TaskConfig
 
-# Of the output's scale: that which gives a state with time norm the length 1, or its units the
-# root mean square 1.
+# Values of `output_scale`: a state with time norm is scaled to length 1, or to root mean square 1
+# over its units.
 UNIT, RMS = "unit", "rms"
 _LARGEST_SEED = 2**32 - 1
 
 
 class Split(enum.StrEnum):
-    """The three parts of a task's data; no example is in two of them."""
+    """Splits of a task's dataset, which are disjoint."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -43,7 +43,7 @@ def _output_scale(value: float | str) -> float | str:
 
 
 class ModelConfig(_Section):
-    """How many cells there are, and what stands between them and the answer."""
+    """Number of recurrent layers, dropout and scale of the output layer's inputs."""
 
     layers: Annotated[Few, Field(description="cells on top of each other")] = 1
     dropout: Annotated[Fraction, Field(description="share of each cell's outputs dropped")] = 0.0
@@ -63,7 +63,7 @@ def _bound(text: str) -> str:
 
 
 class CallbackConfig(_Section):
-    """A Keras callback of the user's own: `factory(**options)` makes it."""
+    """Custom Keras callback, created by `factory(**options)`."""
 
     factory: Code
     options: Options = Field(default={}, description="of the factory, by name")
@@ -78,7 +78,7 @@ def _with_options(value: Any) -> Any:
 
 
 class TrainConfig(_Section):
-    """How long, and how often something is looked at or saved. Unit: training steps."""
+    """Length of the run, evaluation and checkpoint intervals, in training steps."""
 
     steps: Positive = 1000
     until: Annotated[
@@ -103,7 +103,7 @@ class TrainConfig(_Section):
 
 
 class RunConfig(_Section):
-    """A whole run: the same configuration and seed give the same run."""
+    """Complete configuration of a run; the same configuration and seed give the same run."""
 
     task: TaskConfig
     cell: CellConfig = RUMConfig()
@@ -114,44 +114,53 @@ class RunConfig(_Section):
     precision: Literal["float32", "float64", "mixed_bfloat16", "mixed_float16"] = "float32"
 
     def code(self, training: bool = True) -> list[str]:
-        """Return the paths of all code of the user's own that the run needs.
+        """Return the paths of all user-defined code that the run needs.
 
         Args:
-            training: Whether it is trained, which takes its callbacks too.
+            training: Whether to include the callbacks, which only training needs.
         """
         sections = (self.task, self.cell, *(self.train.callbacks if training else ()))
         return [section.factory for section in sections if hasattr(section, "factory")]
 
 
 KeyPath = tuple[str, ...]
-# The sections that are one of several models, told apart by their `name`.
+# Sections whose `name` selects one of several models.
 CHOICES = ("task", "cell", "optimizer")
 
 
 def names(section: str) -> list[str]:
-    """Return the names that `section` (`"task"`, `"cell"` or `"optimizer"`) can have of ours."""
+    """Return the built-in names of a section.
+
+    Args:
+        section: `"task"`, `"cell"` or `"optimizer"`.
+    """
     return [name for name in models_at((section,), {}) if name != CUSTOM]
 
 
 def model_of(section: str, name: str) -> type[BaseModel]:
-    """Return the model of `section` with that name.
+    """Return the model of a section by its name.
+
+    Args:
+        section: `"task"`, `"cell"` or `"optimizer"`.
+        name: Name of the model.
 
     Raises:
-        KeyError: If there is none.
+        KeyError: If there is no such model.
     """
     return models_at((section,), {})[name]
 
 
 def models_at(path: KeyPath, values: Any) -> dict[str, type[BaseModel]]:
-    """Return the models that a section can be, by name.
+    """Return the possible models of a section by name.
 
     Args:
-        path: Of the section; empty for the whole configuration.
-        values: Of the whole configuration. The names in them choose among the models above `path`.
+        path: Key path of the section; empty for the whole configuration.
+        values: Values of the whole configuration. The names in them select the models above
+            `path`.
 
     Returns:
-        Several models, of which the section's `name` chooses one; or one whose name is empty; or
-        none, if there is no such section.
+        Several models, one of which is selected by the section's `name`; or a single model with
+        an empty name; or no model, if there is no such section.
     """
     models: dict[str, type[BaseModel]] = {"": RunConfig}
     for key in path:
@@ -164,11 +173,11 @@ def models_at(path: KeyPath, values: Any) -> dict[str, type[BaseModel]]:
 
 
 def normalized(annotation: Any, value: Any) -> Any:
-    """Return a value with names in their own case and integers as integers.
+    """Return a value with names in canonical case and integral floats as integers.
 
     Args:
-        annotation: A model, or the annotation of one of its fields.
-        value: The value as it was given; unknown names and keys stay as they are.
+        annotation: Model, or annotation of one of its fields.
+        value: Value as given. Unknown names and keys are unchanged.
     """
     if isinstance(value, Mapping):
         return _normalized_section(annotation, value)
@@ -202,7 +211,7 @@ def _normalized_section(annotation: Any, values: Mapping[str, Any]) -> dict[str,
 
 
 def _members(annotation: Any) -> list[Any]:
-    """Return the types that an annotation allows, without their constraints."""
+    """Return the types of an annotation without constraints and None."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _members(get_args(annotation)[0])
@@ -212,7 +221,11 @@ def _members(annotation: Any) -> list[Any]:
 
 
 def models_in(annotation: Any) -> dict[str, type[BaseModel]]:
-    """Return the models, by name, that a field with this annotation can be."""
+    """Return the possible models of a field by name.
+
+    Args:
+        annotation: Annotation of the field.
+    """
     members = _members(annotation)
     models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
     return {
@@ -222,6 +235,11 @@ def models_in(annotation: Any) -> dict[str, type[BaseModel]]:
 
 
 def chosen(models: Mapping[str, type[BaseModel]], values: Any) -> type[BaseModel] | None:
-    """Return that of the models which the values of a section choose; None if there is none."""
+    """Return the model that is selected by the name of a section; None without a match.
+
+    Args:
+        models: Models by name.
+        values: Values of the section.
+    """
     name = values.get("name") if isinstance(values, Mapping) else None
     return models.get(name if isinstance(name, str) else "") or models.get("")

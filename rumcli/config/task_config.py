@@ -1,4 +1,4 @@
-"""The schema of the tasks: what each can be told about its data and its size."""
+"""Schema of the tasks: options for their data and size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from rumcli import coercion
 from rumcli.config.field_types import LARGEST, Code, Few, Options, Positive, Section
 
-ALL = "all"  # of the subtasks of bAbI, one after the other
+ALL = "all"  # all bAbI subtasks in sequence
 AUTO = "auto"  # an unknown symbol for every text but Penn Treebank
 
 
@@ -22,11 +22,11 @@ def _even(value: int) -> int:
 
 
 def _absolute(path: str | None) -> str | None:
-    """Make a path independent of the folder, and of the locale, in which it is used again."""
+    """Make a path absolute and independent of the locale in which it is read again."""
     if path is None:
         return None
     try:
-        # A name that one locale has as text another has as bytes, and the other way around.
+        # One locale decodes a name as text where another has surrogates for its bytes.
         path = os.fsdecode(path.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:
         path = ""
@@ -34,12 +34,12 @@ def _absolute(path: str | None) -> str | None:
         raise ValueError("a path")
     try:
         return str(Path(path).expanduser().absolute())
-    except RuntimeError as error:  # ~name, of a user that the system does not know
+    except RuntimeError as error:  # ~name of an unknown user
         raise ValueError("a path in a home that exists") from error
 
 
 def _subtask(value: int | str) -> int | str:
-    if isinstance(value, str):  # as options of the command line are
+    if isinstance(value, str):  # as in command-line options
         value = int(value) if value.isdecimal() else coercion.name(value, [ALL])
     if value == ALL or (isinstance(value, int) and 1 <= value <= 20):
         return value
@@ -52,13 +52,17 @@ def _min_count(value: int | str | None) -> int | str | None:
     raise ValueError(f"a whole number from 1 on, {AUTO} or null")
 
 
-# Of every test, besides the task's own.
+# Metrics of every test, besides the task's own.
 _OF_TESTS = ("gap_to_baseline", "normalized_score")
 _FIGURES = ("loss", *_OF_TESTS)
 
 
 def validated_figures(task: Any) -> tuple[str, ...]:
-    """Return the figures of every validation of a task; none of a user's own task."""
+    """Return the validation metrics of a task; empty for a custom task.
+
+    Args:
+        task: Configuration of the task, or its class.
+    """
     return tuple(name for name in task.figures if name not in _OF_TESTS)
 
 
@@ -160,7 +164,7 @@ class CustomTaskConfig(Section):
     `factory(config, **options)` creates it.
     """
 
-    figures: ClassVar[tuple[str, ...]] = ()  # which only the code knows
+    figures: ClassVar[tuple[str, ...]] = ()  # defined by the custom code
     name: Literal["custom"] = "custom"
     factory: Code
     options: Options = Field(default={}, description="of the factory, by name")

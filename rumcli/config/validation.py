@@ -1,4 +1,4 @@
-"""Files that describe many runs, read by a model of their keys; mistakes are told with place."""
+"""Validation of files that describe many runs; errors are reported with their place."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def validated(document: Document, model: type[_Model], place: KeyPath = ()) -> _Model:
-    """Read a document, or a section of one.
+    """Validate a document, or a section of it.
 
     Args:
-        document: The file.
-        model: Model of its keys.
-        place: Place of the section.
+        document: Parsed file.
+        model: Pydantic model of the keys.
+        place: Key path of the section; empty for the whole document.
+
+    Returns:
+        Instance of the model.
 
     Raises:
         ConfigError: If a key or a value is wrong, or a key is missing.
@@ -49,17 +52,18 @@ def validated(document: Document, model: type[_Model], place: KeyPath = ()) -> _
 
 
 def _first(error: ValidationError) -> Any:
-    """Return what is to be told: a key that is misspelled before one that is missing for that."""
+    """Return the error to report: an unknown key first, because it may be a misspelled one."""
     found = error.errors()
     return next((one for one in found if one["type"] == "extra_forbidden"), found[0])
 
 
 def layer(document: Document, *sections: tuple[KeyPath, Mapping[str, Any]]) -> Document:
-    """Make a layer of a configuration of key paths, each found where the file has it.
+    """Build a configuration layer from dotted key paths, with their positions in the file.
 
     Args:
-        document: The file.
-        sections: Places in it, and what stands there by key path; a later one is the stronger.
+        document: Parsed file.
+        *sections: Pairs of a key path in the file and the settings there, by dotted key path. A
+            later pair takes precedence.
     """
     made = Document(document.source, {})
     for place, settings in sections:
@@ -71,17 +75,22 @@ def layer(document: Document, *sections: tuple[KeyPath, Mapping[str, Any]]) -> D
                 if not isinstance(inner, dict):
                     inner = values[part] = {}
                 values = inner
-            values[path[-1]] = copy.deepcopy(value)  # another section may say more of it
+            values[path[-1]] = copy.deepcopy(value)  # another section may extend it
             if position := document.positions.get((*place, key)):
                 made.positions[path] = position
     return made
 
 
 def check_apart(document: Document, place: KeyPath, keys: Collection[str]) -> None:
-    """Make sure that no key is inside another one, of which nobody could say which counts.
+    """Check that no key path is a prefix of another one, which would be ambiguous.
+
+    Args:
+        document: Parsed file.
+        place: Key path of the section.
+        keys: Dotted key paths in the section.
 
     Raises:
-        ConfigError: If one is.
+        ConfigError: If a key path is a prefix of another one.
     """
     for key in keys:
         above = next((other for other in keys if key.startswith(f"{other}.")), None)
@@ -91,15 +100,15 @@ def check_apart(document: Document, place: KeyPath, keys: Collection[str]) -> No
 
 
 def check_key(document: Document, place: KeyPath, key: str) -> None:
-    """Make sure that a key path is one, and none of what a description has keys of its own for.
+    """Check that a dotted key path is well formed and not reserved for a key of the file.
 
     Args:
-        document: The file.
-        place: Of the section in it.
-        key: The key path.
+        document: Parsed file.
+        place: Key path of the section.
+        key: Dotted key path.
 
     Raises:
-        ConfigError: If it is not.
+        ConfigError: If the key path is malformed, or sets the seed or the task.
     """
     where = f"{document.locate((*place, key))}: {key}: "
     if key == "seed":
@@ -111,7 +120,7 @@ def check_key(document: Document, place: KeyPath, key: str) -> None:
 
 
 def _path(location: tuple[Any, ...], values: Any) -> KeyPath:
-    """Return the keys of a place; pydantic puts other things into its places too."""
+    """Return the keys of a location, without the union members that pydantic inserts."""
     path: KeyPath = ()
     for part in location:
         if isinstance(values, Mapping) and part in values:
@@ -120,7 +129,7 @@ def _path(location: tuple[Any, ...], values: Any) -> KeyPath:
 
 
 def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
-    """Return the model of a section, through mappings of names to sections."""
+    """Return the model of a section; keys of mappings to sections are skipped."""
     for key in path:
         if key in model.model_fields:
             model = _model_in(model.model_fields[key].annotation) or model

@@ -1,8 +1,8 @@
-"""Read YAML into nested dictionaries that remember where each value stood, and write it.
+"""Reading of YAML into nested dictionaries with the position of each value, and writing.
 
-A value is null, a boolean, a number, text, a list, or a mapping with text as keys: the types that
-JSON has, so that everything that is read can be written and read again. Tags of other types are
-errors. No knowledge of a run's keys.
+Values have the types of JSON: null, booleans, numbers, strings, lists and mappings with string
+keys. So every value that is read can be written and read again. Tags of other types are errors.
+Independent of the schema of a run.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from rumcli.errors import ConfigError
 
 KeyPath = tuple[str, ...]
 
-_LARGEST = 2**20  # bytes of a file
-_MOST_NODES = 20_000  # of a document; what an alias stands for counts again each time
+_LARGEST = 2**20  # bytes in a file
+_MOST_NODES = 20_000  # in a document; each use of an alias counts in full
 _MOST_DIGITS = 400
 
 
-# PyYAML reads `1e-3` as text, as YAML 1.1 has it; YAML 1.2 and most other programs read a number.
+# PyYAML reads `1e-3` as a string, as in YAML 1.1; YAML 1.2 and most other parsers read a number.
 _EXPONENT = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
 _FLOAT = "tag:yaml.org,2002:float"
 _TEXT = "tag:yaml.org,2002:str"
@@ -36,39 +36,39 @@ _NOT_IN_JSON = tuple(
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 with the types of JSON: a date is text, `1e-3` is a number."""
+    """YAML 1.1 with the types of JSON: a date is a string, `1e-3` is a number."""
 
-    # As PyYAML has it, and with lone surrogates: bytes of a typed path that are not valid Unicode.
+    # PyYAML's pattern, extended by lone surrogates: a path may have bytes that are invalid Unicode.
     NON_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ufffd\U00010000-\U0010ffff]")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes all text that `_Loader`, or a plain YAML 1.1 reader, would read as something else."""
+    """Dumper that quotes every string that `_Loader` or YAML 1.1 would read as another type."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write a value that occurs twice in full: anchors are for documents typed by hand."""
+        """Disable aliases: a value that occurs twice is written in full."""
         return True
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    # Line breaks, of which Unicode has five, survive only as escapes, which need double quotes.
+    # Unicode line breaks survive only as escapes, which need double quotes.
     style = None if text.isprintable() else '"'
     return dumper.represent_scalar(_TEXT, text, style=style)
 
 
 def _whole_number(loader: _Loader, node: yaml.ScalarNode) -> int:
-    # Python refuses to read decimals of thousands of digits, but reads others, and then fails to
-    # write them.
+    # Python limits conversions between integers and decimals to thousands of digits, but not those
+    # from other bases.
     if len(node.value.lstrip("+-")) <= _MOST_DIGITS:
         number = loader.construct_yaml_int(node)
-        if abs(number) < 10**_MOST_DIGITS:  # 400 hexadecimal digits are more in decimal
+        if abs(number) < 10**_MOST_DIGITS:  # hexadecimal digits give more decimal ones
             return number
     problem = "a number of too many digits"
     raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
 def _number(loader: _Loader, node: yaml.ScalarNode) -> float | str:
-    # Beyond what a float holds, such as `12e4567`, it is text: infinity is typed as `.inf`.
+    # A number that overflows, such as `12e4567`, is a string; infinity is written as `.inf`.
     number = loader.construct_yaml_float(node)
     return node.value if math.isinf(number) and "inf" not in node.value.lower() else number
 
@@ -94,7 +94,14 @@ _Loader.yaml_implicit_resolvers = {
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: its values, line and column (from 1) of each value, and its text."""
+    """A parsed file.
+
+    Attributes:
+        source: Name of the file in error messages.
+        values: Values by key.
+        positions: Line and column, from 1, of each value by key path.
+        text: Text of the file.
+    """
 
     source: str
     values: dict[str, Any]
@@ -102,7 +109,7 @@ class Document:
     text: str = ""
 
     def locate(self, path: KeyPath) -> str:
-        """Say where the value at `path`, or else its nearest parent, stands."""
+        """Return the position of the value at `path`, or of its nearest parent, for a message."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.positions:
                 line, column = self.positions[path[:length]]
@@ -111,11 +118,14 @@ class Document:
 
 
 def parse_scalar(text: str) -> Any:
-    """Read one value as a YAML file would: `3`, `1e-3`, `true`, `null`, `[1, 2]`, `text`.
+    """Parse one YAML value: `3`, `1e-3`, `true`, `null`, `[1, 2]`, `text`.
+
+    Args:
+        text: YAML of the value.
 
     Raises:
         yaml.YAMLError: If the text is not YAML.
-        ConfigError: If it grows too large, or merges mappings.
+        ConfigError: If its aliases expand to too many values, or it merges mappings.
     """
     loader = _Loader(text)
     node = loader.get_single_node()
@@ -126,19 +136,19 @@ def parse_scalar(text: str) -> Any:
 
 
 def dump(value: Any, one_line: bool = False) -> str:
-    """Write a value as YAML that `parse`, or `parse_scalar` for one line, reads back unchanged.
+    """Return a value as YAML that `parse`, or `parse_scalar` for one line, reads back unchanged.
 
     Args:
-        value: None, a boolean, a number, text, or lists and mappings of such values.
-        one_line: Whether to write it in a single line, as for an option of a command.
+        value: None, a boolean, a number, a string, or lists and mappings of such values.
+        one_line: Whether to write a single line, as for a command-line option.
 
     Returns:
-        The YAML; it ends with a newline unless it is one line.
+        YAML text, which ends with a newline unless `one_line` is set.
 
     Raises:
         yaml.YAMLError: If a value has another type.
     """
-    # Without a limit on the width, as folded text may not survive all other readers.
+    # Without a width limit, because other parsers may read folded text differently.
     text = yaml.dump(
         value,
         Dumper=_Dumper,
@@ -154,13 +164,13 @@ def read(path: Path, of_a_folder: bool = False) -> Document:
     """Read a YAML file whose top level is a mapping.
 
     Args:
-        path: The file.
-        of_a_folder: Whether it was found in a folder, so that it has to be a regular file; a path
-            that was typed may be of a pipe.
+        path: File to read.
+        of_a_folder: Whether the file is part of a directory and must be a regular file. A path
+            that the user gives may be a pipe.
 
     Raises:
-        ConfigError: If it can't be read, has more than 1 MiB, is not YAML, is not a mapping or has
-            a key twice.
+        ConfigError: If the file can't be read, exceeds 1 MiB, is not YAML, is not a mapping or has
+            a duplicate key.
     """
     try:
         with atomic_io.open_regular(path) if of_a_folder else path.open("rb") as file:
@@ -170,7 +180,7 @@ def read(path: Path, of_a_folder: bool = False) -> Document:
         raise ConfigError(f"{path} is not a text file in UTF-8 (byte {error.start})") from error
     except OSError as error:
         raise ConfigError(f"can't read {path}: {error.strerror}") from error
-    except ValueError as error:  # of a path that no system has
+    except ValueError as error:  # an invalid path, such as one with a null character
         raise ConfigError(f"can't read {path}: {error}") from error
     if len(content) > _LARGEST:
         raise ConfigError(f"{path} has more than {_LARGEST // 2**20} MiB; is it a configuration?")
@@ -178,14 +188,14 @@ def read(path: Path, of_a_folder: bool = False) -> Document:
 
 
 def parse(text: str, source: str) -> Document:
-    """Read YAML text whose top level is a mapping.
+    """Parse YAML text whose top level is a mapping.
 
     Args:
-        text: The YAML.
-        source: Its name in error messages.
+        text: YAML text.
+        source: Name of the text in error messages.
 
     Raises:
-        ConfigError: If it is not YAML, not a mapping, or has a key twice.
+        ConfigError: If it is not YAML, not a mapping, or has a duplicate key.
     """
     try:
         loader = _Loader(text)
@@ -202,22 +212,22 @@ def parse(text: str, source: str) -> Document:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigError(f"{source}{where}: {error.problem}") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: of a tag such as !!float x
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: from a tag such as !!float x
         raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise ConfigError(f"{source}: nested too deeply") from error
-    if not isinstance(values, dict):  # if a tag makes something else of it
+    if not isinstance(values, dict):  # if a tag changes its type
         raise ConfigError(f"{source}{_at(node)}: expected a mapping of keys to values")
     return Document(source, values, document.positions, text)
 
 
 def _measure(root: yaml.Node, source: str) -> None:
-    """Count the values of a document with its aliases replaced, without replacing them.
+    """Check the number of values in a document with aliases expanded, without expanding them.
 
     Raises:
-        ConfigError: If there are too many; or a key is not text, such as the key `<<` that merges
-            mappings, which would multiply values too.
-        RecursionError: If it is nested too deeply, as what contains itself is.
+        ConfigError: If there are too many values, or a key is not a string. The merge key `<<` is
+            one of these; it would multiply values too.
+        RecursionError: If the document is nested too deeply, or contains itself.
     """
     sizes: dict[int, int] = {}
 
@@ -251,7 +261,7 @@ def _index(node: yaml.Node, path: KeyPath, document: Document) -> None:
         if child in document.positions:
             raise ConfigError(f"{document.source}{_at(key)}: '{'.'.join(child)}' is there twice")
         _index(value, child, document)
-        # A wrong key is better pointed at than its value.
+        # An error message refers to the position of the key, not of its value.
         document.positions[child] = (key.start_mark.line + 1, key.start_mark.column + 1)
 
 
@@ -259,7 +269,7 @@ def _construct(loader: _Loader, node: yaml.Node) -> Any:
     try:
         return loader.construct_document(node)
     except (AttributeError, LookupError, TypeError, OverflowError) as error:
-        # PyYAML does not look whether a value is what a tag such as !!bool says of it.
+        # PyYAML does not check that a value matches a tag such as !!bool.
         raise yaml.YAMLError("a tag does not fit its value") from error
 
 

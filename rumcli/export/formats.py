@@ -1,6 +1,6 @@
-"""The formats in which a model leaves this program: how each is written and read.
+"""Export formats: Keras, SavedModel and ONNX.
 
-`.keras` needs this package where it is read; a SavedModel needs TensorFlow, ONNX its own runtime.
+Loading a `.keras` file needs this package, a SavedModel TensorFlow, and ONNX its own runtime.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from rumcli.config import RunConfig
 from rumcli.errors import RunError
 
-# From inputs by name to outputs by name; an only output is called `"logits"`.
+# From inputs by name to outputs by name; a single output is named `"logits"`.
 Call = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
 FORMATS = ("keras", "savedmodel", "onnx")
@@ -26,10 +26,14 @@ _ONLY = "logits"
 
 
 def writable(run: RunConfig, kind: str) -> RunConfig:
-    """Return the configuration with a loop over time that a format can hold.
+    """Return the configuration with a time loop that a format supports.
 
-    The fused loop is compiled by XLA, for one kind of processor and sequences of one length. A file
-    of Keras's holds no loop: whoever reads it chooses again.
+    XLA compiles the fused loop for one type of processor and one sequence length. A Keras file
+    stores no loop; the implementation is selected again when it is loaded.
+
+    Args:
+        run: Configuration of the run.
+        kind: Export format, one of `FORMATS`.
     """
     chosen = getattr(run.cell, "implementation", None)
     if chosen is None or (kind == "keras" and chosen != "fused"):
@@ -41,28 +45,40 @@ def writable(run: RunConfig, kind: str) -> RunConfig:
 def write(model: keras.Model, kind: str, path: Path) -> None:
     """Write a model.
 
+    Args:
+        model: Model to write.
+        kind: Export format, one of `FORMATS`.
+        path: File or directory to create.
+
     Raises:
-        RunError: If the format can't hold it.
+        RunError: If the format does not support the model.
     """
     try:
         with _quiet():
             if kind == "keras":
                 model.save(path)
             else:
-                model(model.input)  # Keras converts only what was called
+                model(model.input)  # Keras exports only models that were called
                 form = {"savedmodel": "tf_saved_model", "onnx": "onnx"}[kind]
                 model.export(str(path), format=form, verbose=False)
     except OSError:
         raise
-    except Exception as error:  # of any kind: the converters have many
+    except Exception as error:  # the converters raise many types
         raise RunError(f"this model can't be written as {kind}: {_first_line(error)}") from error
 
 
 def read(kind: str, path: Path) -> Call:
-    """Read what `write` wrote, as another program would.
+    """Load a model that `write` wrote, as another program would.
+
+    Args:
+        kind: Export format, one of `FORMATS`.
+        path: File or directory to read.
+
+    Returns:
+        Function from inputs by name to outputs by name.
 
     Raises:
-        RunError: If it can't be read again.
+        RunError: If it can't be loaded.
     """
     readers = {"keras": _read_keras, "savedmodel": _read_saved_model, "onnx": _read_onnx}
     try:
@@ -93,7 +109,7 @@ def _read_saved_model(path: Path) -> Call:
         outputs = serve(**{name: tf.constant(array) for name, array in inputs.items()})
         return _named({name: tensor.numpy() for name, tensor in outputs.items()})
 
-    call.loaded = loaded  # type: ignore[attr-defined]  # its variables live as long as it does
+    call.loaded = loaded  # type: ignore[attr-defined]  # keeps its variables alive
     return call
 
 
@@ -120,7 +136,7 @@ def _first_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back the messages of converters, which are about their own insides."""
+    """Suppress log messages and warnings of the converters, which describe their internals."""
     logger = logging.getLogger("tf2onnx")
     level = logger.level
     logger.setLevel(logging.CRITICAL)

@@ -1,6 +1,6 @@
-"""A run's model as other programs take it: written, read again, and compared on real data.
+"""Export of a run's model for other programs, with a comparison of the outputs on real data.
 
-The formats themselves are in `formats`.
+`rumcli.export.formats` implements the formats.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from rumcli.training import keras_setup, model_state
 from rumcli.training.evaluation import load_checkpoint
 from rumcli.training.run_dir import RunDir
 
-_BATCHES = 3  # that are compared, or as many as there are
-# Of the largest output, or of 1 if all are smaller. Every step of a sequence adds its rounding, and
-# another program adds up in another order.
+_BATCHES = 3  # number of batches to compare, or fewer in a smaller split
+# Tolerances relative to the largest output, or to 1 if all are smaller. Rounding errors accumulate
+# over the steps of a sequence, and another program sums in a different order.
 _TOLERANCES = {"float32": 1e-3, "float64": 1e-9, "mixed_bfloat16": 5e-2, "mixed_float16": 1e-2}
 
 
@@ -38,22 +38,24 @@ def export(
     dataset: TaskDataset | None,
     report: Callable[[str], None] = lambda text: None,
 ) -> Export:
-    """Write the model of a run to a file or folder, which is there in the end only if it is right.
+    """Export the model of a run, and verify the outputs of the exported model.
+
+    Nothing is written unless they agree with the outputs of the run's model.
 
     Args:
-        folder: The run's folder.
+        folder: Run directory.
         which: `"best"` (by validation) or `"last"`.
-        kind: One of `formats.FORMATS`.
-        path: What to write; replaced if it exists.
-        dataset: What `dataset_binding.for_evaluation` read of the validation split.
-        report: Receives a description of each activity that may take long.
+        kind: Export format, one of `formats.FORMATS`.
+        path: File or directory to write; replaced if it exists.
+        dataset: Result of `dataset_binding.for_evaluation` for the validation split.
+        report: Callback that receives a description of each slow activity.
 
     Returns:
-        What was written, and by how much its outputs differ from those of the run's model.
+        Description of the exported model, with the largest difference of its outputs.
 
     Raises:
-        RunError: If there is no checkpoint, the format can't hold the model, or what was written
-            computes something else.
+        RunError: If the checkpoint is missing, the format does not support the model, or the
+            outputs differ.
     """
     run = folder.config
     checkpoint = load_checkpoint(folder, which)
@@ -64,12 +66,12 @@ def export(
     written = task.for_inference(model)
     report(f"writing {path} and reading it again")
     with atomic_io.replacing_any(path) as aside, atomic_io.reachable(aside.parent) as place:
-        plain = place / f"model{aside.suffix.lower()}"  # some libraries can't open every name
+        plain = place / f"model{aside.suffix.lower()}"  # some libraries reject unusual names
         formats.write(written, kind, plain)
         difference, scale, examples = _compare(task, model, written, formats.read(kind, plain))
         plain.rename(aside)
         tolerance = _TOLERANCES[run.precision] * max(1.0, scale)
-        if not difference <= tolerance:  # or not a number
+        if not difference <= tolerance:  # also true for NaN
             raise RunError(
                 f"the {kind} file computes something else than the run's model: outputs differ by "
                 f"up to {difference:.1e}, of at most {scale:.1e}; nothing was written"

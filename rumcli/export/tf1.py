@@ -1,6 +1,6 @@
-"""A RUM of a TensorFlow 1 checkpoint of the original, as a `.keras` file.
+"""Import of a RUM from a TensorFlow 1 checkpoint of the original implementation.
 
-Which variable is which weight is in `export.tf1_weights`.
+`rumcli.export.tf1_weights` maps its variables to weights.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from rumcli.export import formats, tf1_checkpoint_path, tf1_weights
 from rumcli.json_schemas.analysis import ImportedCell
 
 _TOLERANCE = 1e-5
-_STEPS = 20  # of the sequences on which what was written is compared
+_STEPS = 20  # length of the sequences on which the outputs are compared
 
 
 class TF1Checkpoint:
-    """A checkpoint of TensorFlow 1, of which only the variables that are asked for are read.
+    """Reader of a TensorFlow 1 checkpoint that loads variables on demand.
 
     Args:
-        path: One of its files, or what their names begin with, as in `model.ckpt`.
+        path: One of its files, or their common prefix, as in `model.ckpt`.
 
     Raises:
-        ConfigError: If there is none, or it can't be read.
+        ConfigError: If the checkpoint is missing or can't be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +38,7 @@ class TF1Checkpoint:
         try:
             self._reader = tf.train.load_checkpoint(str(self.path))
             self.names = sorted(self._reader.get_variable_to_shape_map())
-        except Exception as error:  # of any kind: TensorFlow has many
+        except Exception as error:  # TensorFlow raises many types
             raise ConfigError(
                 f"{path}: can't be read as a checkpoint of TensorFlow: {_first_line(error)}"
             ) from error
@@ -46,8 +46,11 @@ class TF1Checkpoint:
     def read(self, names: list[str]) -> dict[str, np.ndarray]:
         """Return variables by name.
 
+        Args:
+            names: Names of the variables.
+
         Raises:
-            RunError: If one is damaged.
+            RunError: If a variable is damaged.
         """
         try:
             return {name: self._reader.get_tensor(name) for name in names}
@@ -56,14 +59,15 @@ class TF1Checkpoint:
 
 
 def scope_of(checkpoint: TF1Checkpoint, wanted: str | None) -> str:
-    """Return which cell of a checkpoint is meant.
+    """Return the variable scope of the cell to import.
 
     Args:
-        checkpoint: Where it is looked for.
-        wanted: A scope, or None for the only one.
+        checkpoint: Checkpoint to search.
+        wanted: Scope to select; None for the only one.
 
     Raises:
-        ConfigError: If there is none, there are several, or not the one that is wanted.
+        ConfigError: If the checkpoint has no cell, several cells and no selection, or no cell in
+            the selected scope.
     """
     found = tf1_weights.scopes(checkpoint.names)
     if not found:
@@ -84,21 +88,22 @@ def scope_of(checkpoint: TF1Checkpoint, wanted: str | None) -> str:
 def import_cell(
     checkpoint: TF1Checkpoint, scope: str, cell: str, path: Path, **options: Any
 ) -> ImportedCell:
-    """Write a RUM with the weights of a checkpoint, which is there in the end only if it is right.
+    """Write a RUM with the weights of a checkpoint, and verify the outputs of the written file.
+
+    Nothing is written unless they agree with the outputs of the converted model.
 
     Args:
-        checkpoint: Of the original.
-        scope: Which of its cells.
+        checkpoint: Checkpoint of the original implementation.
+        scope: Variable scope of the cell.
         cell: `"rum"` for λ = 0, `"arum"` for λ = 1.
-        path: The `.keras` file to write; replaced if it exists.
-        **options: What a checkpoint does not tell: `time_norm`, `activation`, `zoneout`.
+        path: `.keras` file to write; replaced if it exists.
+        **options: Options that a checkpoint does not store: `time_norm`, `activation`, `zoneout`.
 
     Returns:
-        What was found and written.
+        Description of the checkpoint's cell and of the file.
 
     Raises:
-        RunError: If its variables are not those of a RUM, or what was written computes something
-            else.
+        RunError: If the variables are not those of a RUM, or the outputs differ.
     """
     variables = checkpoint.read(tf1_weights.variables_of(scope, checkpoint.names))
     try:
@@ -109,7 +114,7 @@ def import_cell(
     with atomic_io.replacing_any(path) as aside:
         formats.write(model, "keras", aside)
         difference = _difference(model, formats.read("keras", aside), found.features)
-        if not difference <= _TOLERANCE:  # or not a number
+        if not difference <= _TOLERANCE:  # also true for NaN
             raise RunError(
                 f"what was written computes something else: outputs differ by {difference:.1e}; "
                 "nothing was written"

@@ -1,4 +1,4 @@
-"""Where a checkpoint of TensorFlow 1 is: files whose names begin alike. No TensorFlow here."""
+"""Path of a TensorFlow 1 checkpoint: the common prefix of its files. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _PARTS = (".index", ".meta", ".data-00000-of-00001")
 
 
 def find(path: Path) -> Path:
-    """Return what the names of a checkpoint's files begin with.
+    """Return the common prefix of a checkpoint's files.
 
     Args:
-        path: That, one of the files, or a folder with one checkpoint.
+        path: Prefix, one of the files, or directory with a single checkpoint.
 
     Raises:
-        ConfigError: If there is none, or the folder has several.
+        ConfigError: If there is no checkpoint, or the directory has several.
     """
     for part in _PARTS:
         if path.name.endswith(part):

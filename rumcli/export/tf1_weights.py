@@ -1,7 +1,7 @@
-"""The weights of a RUM of the original implementation, by the names of its variables there.
+"""Conversion of the original implementation's variables to the weights of `RUMCell`. No files.
 
-Mathematics only: no files. Source: the `RUM.py` of rdangovs/rotational-unit-of-memory, of which
-two versions are known: target and update gate from one kernel, or from one each.
+Source: `RUM.py` in rdangovs/rotational-unit-of-memory. It has two versions: one computes the target
+and the update gate with a shared kernel, the other with separate kernels.
 """
 
 from __future__ import annotations
@@ -13,23 +13,25 @@ import numpy as np
 
 _GATES, _UPDATE = "gates/fully_connected/", "gates/fully_connected_1/"
 _CANDIDATE = "candidate/fully_connected/"
-# With and without an update gate, in the one and in the other version.
+# Prefixes with and without an update gate.
 _GATE_NORMS = ("gates/ln_r_u/layer_norm_", "gates/ln_r/layer_norm_")
 _CANDIDATE_NORM = "candidate/ln_c/"
 
 
 @dataclass(frozen=True, eq=False)
 class TF1Cell:
-    """What is known of a cell from its variables. λ, η and f are none.
+    """Weights and options of a cell, as inferred from its variables.
+
+    λ, η and f are not variables and cannot be inferred.
 
     Args:
-        features: D.
-        units: H.
-        update_gate: Whether it has one.
-        layer_norm: Whether it normalizes; the original does so after the sigmoid.
+        features: Size of the input, D.
+        units: Size of the state, H.
+        update_gate: Whether the cell has an update gate.
+        layer_norm: Whether the cell has layer normalization, in the original after the sigmoid.
         candidate_bias: Whether the embedded input has a bias.
-        weights: By the names that `RUMCell` gives them.
-        names: What each of them is called in the original: several where it is made of several.
+        weights: Weights by their names in `RUMCell`.
+        names: Names of the original variables that form each weight.
     """
 
     features: int
@@ -42,14 +44,23 @@ class TF1Cell:
 
 
 def scopes(names: Iterable[str]) -> list[str]:
-    """Return where cells are, as in `"rnn/rum_cell"`: what stands before their variables' names."""
+    """Return the variable scopes of the cells, as in `"rnn/rum_cell"`.
+
+    Args:
+        names: Names of all variables of a checkpoint.
+    """
     end = f"/{_CANDIDATE}weights"
     found = {name.removesuffix(end) for name in names if f"/{name}".endswith(end)}
     return sorted("" if f"/{scope}" == end else scope for scope in found)
 
 
 def variables_of(scope: str, names: Iterable[str]) -> list[str]:
-    """Return the variables of a cell; those that an optimizer keeps of them are left out."""
+    """Return the names of a cell's variables, without the optimizer's slot variables.
+
+    Args:
+        scope: Variable scope of the cell.
+        names: Names of all variables of a checkpoint.
+    """
     begin = f"{scope}/" if scope else ""
     ends = ("weights", "biases", "alpha", "bias")
     return [
@@ -60,17 +71,17 @@ def variables_of(scope: str, names: Iterable[str]) -> list[str]:
 
 
 def convert(variables: Mapping[str, np.ndarray], scope: str) -> TF1Cell:
-    """Name the weights of a cell as `RUMCell` does.
+    """Convert the variables of a cell to weights with the names of `RUMCell`.
 
     Args:
-        variables: Those of a cell, by their names in the original.
-        scope: What stands before the names.
+        variables: Variables of the cell by their original names.
+        scope: Variable scope of the cell.
 
     Raises:
-        ValueError: If one is missing, or has a shape that does not fit.
+        ValueError: If a variable is missing, has an unexpected shape or dtype, or is not finite.
     """
     begin = f"{scope}/" if scope else ""
-    # The versions differ in upper and lower case.
+    # The two versions differ in case.
     found = {name.removeprefix(begin).lower(): name for name in variables}
     sources = _sources(found)
     lacking = [part for parts in sources.values() for part in parts if part not in found]

@@ -1,8 +1,7 @@
-"""The JSON documents that commands print and run directories hold, as pydantic models.
+"""JSON documents of commands and run directories, as pydantic models.
 
 `docs/schemas` is generated from them. `rumcli.cli` and `rumcli.reporting.console` import them
-inside
-functions: `rum --help` does not wait for pydantic.
+inside functions, so that `rum --help` does not import pydantic.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def models() -> dict[str, type[Document]]:
-    """Return every document's model by its kind."""
+    """Return the models of all documents by kind."""
     from rumcli.json_schemas.base import Document
 
     for module in pkgutil.iter_modules(__path__):

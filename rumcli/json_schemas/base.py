@@ -1,4 +1,4 @@
-"""The base of all documents, their JSON schema, and types that several of them share."""
+"""Base class of all JSON documents, their JSON schema, and shared field types."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSc
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-# The type of a key that is left out of the document unless it is set, as in `int | Absent`.
+# Type of a key that is omitted from the document unless it is set, as in `int | Absent`.
 Absent = SkipJsonSchema[None]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Seconds = Annotated[float, Field(ge=0)]
-# A range that is not enforced: rounding may leave it, and must not end a command.
+# The range is not enforced, because rounding may exceed it and must not end a command.
 Share = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -34,7 +34,7 @@ WEIGHTS_OF_STEP = "The training step of the weights."
 
 
 class Section(BaseModel):
-    """A part of a document. A key that is None by default is left out unless it is set."""
+    """Part of a document. A key with the default None is omitted unless it is set."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, from_attributes=True)
 
@@ -45,11 +45,11 @@ class Section(BaseModel):
 
 
 class Document(Section):
-    """A whole document. The first line of a subclass's docstring is the title of its schema.
+    """Complete document. The first line of a subclass's docstring is the title of its schema.
 
     Attributes:
-        kind: The name of its command; of a command's other document, with a suffix.
-        version: Grows when a key goes, or changes its type, unit or meaning.
+        kind: Name of the command, with a suffix for its other documents.
+        version: Version, incremented when a key is removed or changes its type, unit or meaning.
     """
 
     kind: ClassVar[str]
@@ -67,7 +67,7 @@ class Document(Section):
 
     @classmethod
     def read(cls, content: dict[str, Any]) -> Document:
-        """Make a document of what `to_dict` returned, of this version or another one."""
+        """Create a document from a result of `to_dict`, whose version is not checked."""
         return cls.model_validate({k: v for k, v in content.items() if k != "schema"})
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Document(Section):
 
 
 class _Generator(GenerateJsonSchema):
-    """JSON schemas without what only Python needs: titles of fields, and defaults."""
+    """Generator of JSON schemas without titles and defaults of fields."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -100,6 +100,6 @@ class _Generator(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
     def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
-        """Return a schema with its head first, then its keys in the order of the document."""
+        """Return a schema with title and description first; other keys keep their order."""
         head = [key for key in ("title", "description") if key in value]
         return {key: value[key] for key in [*head, *value]}

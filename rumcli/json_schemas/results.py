@@ -58,7 +58,7 @@ Required = Annotated[
 
 
 class _Result(Document):
-    """An evaluation relative to the baseline. A user's own task may add keys."""
+    """Evaluation relative to the baseline. A custom task may add keys."""
 
     model_config = ConfigDict(extra="allow")
 
