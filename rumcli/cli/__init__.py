@@ -1,4 +1,4 @@
-"""The command line: one file per subcommand; each parses, calls, and renders.
+"""Command line, with one module for each subcommand, which parses options and renders results.
 
-Nothing here imports Keras or TensorFlow before a command needs it.
+Commands import Keras and TensorFlow only when they need them.
 """

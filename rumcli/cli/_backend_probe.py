@@ -1,4 +1,4 @@
-"""What `rum doctor` finds out with Keras, in a process of its own: a broken backend may kill it.
+"""Backend tests of `rum doctor`, in a separate process because a broken backend may crash it.
 
 Run as `python -m rumcli.cli._backend_probe [--no-speed]`; writes one JSON document to stdout.
 """
@@ -16,22 +16,22 @@ from rumcli import json_parser
 from rumcli.errors import RumError, RunError
 from rumcli.reporting import console
 
-_LONGEST = 300.0  # seconds
+_LONGEST = 300.0  # timeout in seconds
 _NO_SPEED = "--no-speed"
 
 
 def ask(speed: bool, debug: bool) -> dict[str, Any]:
-    """Start the process and return what it found.
+    """Run the tests in a new process and return their results.
 
     Args:
         speed: Whether to time training steps.
-        debug: Whether to show what it prints besides.
+        debug: Whether to show the other output of the process.
 
     Raises:
-        RunError: If it fails, does not end, or is killed; its last line says why.
+        RunError: If the process fails, times out, or is killed; the message quotes its last line.
     """
     try:
-        # -P: a file of the user's, such as a keras.py, is not to be mistaken for a package.
+        # -P: a file in the working directory, such as keras.py, must not shadow a package.
         result = subprocess.run(
             [
                 sys.executable,
@@ -70,7 +70,7 @@ def _name(number: int) -> str:
 def _main() -> None:
     from rumcli.cli import _keras_startup
 
-    # What libraries print is not part of the document.
+    # Keeps the output of libraries out of the document.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:

@@ -1,8 +1,8 @@
-"""A process that measures for `rum bench` on the backend of its environment.
+"""Worker process of `rum bench` that measures on the backend of its environment.
 
-Run as `python -m rumcli.cli._bench_worker [--debug]`. Each line on stdin is a request in JSON; each
-line on stdout is a `status`, or the `result` or the `error` that answers a request. The process
-ends when stdin does; `rumcli.benchmark.backend_workers` is the other end.
+Run as `python -m rumcli.cli._bench_worker [--debug]`. Each line on stdin is a JSON request. Each
+line on stdout is a `status`, or the `result` or `error` of a request. The process exits at the end
+of stdin. The client is `rumcli.benchmark.backend_workers`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DEBUG = "--debug"
 
 
 class Worker:
-    """Answers requests.
+    """Handler of the requests.
 
     Args:
         report: Receives a description of the current activity.
@@ -43,7 +43,7 @@ class Worker:
         return host_info.describe()
 
     def prepare(self, case: dict[str, Any], subjects: list[dict[str, Any]]) -> list[Any]:
-        """Build subjects; return the number of weights and the time of the first step of each."""
+        """Build subjects; return the number of weights and the time of the first step for each."""
         from rumcli.benchmark.cases import Case, Subject
         from rumcli.benchmark.measure import Measurement
 
@@ -57,16 +57,16 @@ class Worker:
         ]
 
     def round(self) -> list[float | None]:
-        """Return a sample of each subject."""
+        """Return a timing sample for each subject."""
         assert self._measurement is not None
         return self._measurement.round()
 
     def pace(self, task: str, cell: str, rounds: int) -> dict[str, Any]:
-        """Measure whole runs beside bare steps."""
+        """Compare the duration of training runs with that of the bare steps."""
         from rumcli.benchmark.trainer_overhead import measure_pace
         from rumcli.reporting import console, train_progress
 
-        # As in a terminal, with all that is drawn there; but nobody looks.
+        # Renders progress as for a terminal, because rendering is part of the measured overhead.
         nowhere = console.nowhere()
         return dataclasses.asdict(
             measure_pace(
@@ -80,10 +80,10 @@ class Worker:
 
 
 def serve(lines: Iterable[str], send: Callable[[dict[str, Any]], None], debug: bool) -> None:
-    """Answer requests until there are no more, or one fails.
+    """Handle requests until the end of the input or the first error.
 
     Args:
-        lines: The requests.
+        lines: JSON requests.
         send: Receives each reply.
         debug: Whether to print the traceback of an error.
     """
@@ -103,9 +103,9 @@ def serve(lines: Iterable[str], send: Callable[[dict[str, Any]], None], debug: b
 
 
 def _main() -> None:
-    # Ctrl-C reaches the whole group of processes; the command decides, and ends this one.
+    # Ctrl-C reaches the whole process group; the parent handles it and terminates this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What libraries print is not part of the replies.
+    # Keeps the output of libraries out of the replies.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 

@@ -1,4 +1,4 @@
-"""Options of `rum train` for several devices and hosts, and the processes other than process 0."""
+"""Options of `rum train` for several devices and hosts, and training in processes other than 0."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rumcli.training.stop_signals import StopRequest
 
 _LARGEST_PORT = 65535
-_ANY = ("0.0.0.0", "::")  # all addresses of a machine, at none of which others reach it
-# What a cluster's launcher gives each process: its number, and the number of processes.
+_ANY = ("0.0.0.0", "::")  # wildcard addresses, which other hosts cannot connect to
+# Environment variables of each launcher: process index and number of processes.
 _LAUNCHERS = {
     "Slurm": ("SLURM_PROCID", "SLURM_NTASKS"),
     "Open MPI": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
@@ -35,10 +35,10 @@ def asked(
     rank: int | None,
     timeout: float | None,
 ) -> Placement | None:
-    """Return the devices and processes that the options ask for; None if they ask for none.
+    """Return the requested devices and processes; None if no option requests any.
 
     Raises:
-        ConfigError: If the options do not go together.
+        ConfigError: If the options are incompatible.
     """
     from rumcli.training.distribution import AUTO, Placement
 
@@ -73,7 +73,7 @@ def asked(
 
 
 def require_jax(flag: str) -> None:
-    """Check, without importing it, that the engine is JAX.
+    """Check that the backend is JAX, without importing it.
 
     Raises:
         ConfigError: If it is another one, or is not installed.
@@ -88,14 +88,14 @@ def require_jax(flag: str) -> None:
 
 
 def check(placement: Placement | None, run: RunConfig | None) -> None:
-    """Check what is known of the devices before JAX starts.
+    """Check the placement as far as possible before JAX starts.
 
     Args:
         placement: Devices and processes; None for one device.
-        run: Configuration of the run; None if it is not known yet.
+        run: Configuration of the run; None if it is not available yet.
 
     Raises:
-        ConfigError: If the engine is not JAX, or they cannot share the batches of the run.
+        ConfigError: If the backend is not JAX, or the devices cannot share the batches of the run.
     """
     from rumcli.training import process_group
 
@@ -112,13 +112,14 @@ def check(placement: Placement | None, run: RunConfig | None) -> None:
 def runtime(
     placement: Placement | None, request: StopRequest, showing: OutputMode, hint: str = ""
 ) -> Runtime:
-    """Make the runtime of this process, which waits for others when it starts.
+    """Return the runtime of this process, which waits for the other processes when it starts.
 
     Args:
         placement: Devices and processes; None for one device.
-        request: Asks for a stop.
-        showing: How messages are shown.
-        hint: Text that follows the message of a stop or a loss: how to continue.
+        request: Stop request.
+        showing: Output mode for messages.
+        hint: Text with the command that resumes the run, appended to messages about a stop or a
+            lost process.
     """
     from rumcli.training.distribution import Placement, Runtime
 
@@ -132,18 +133,19 @@ def runtime(
         number = "the" if placement.count is None else placement.count - 1
         console.note(f"waiting at {placement.coordinator} for {number} other processes")
     found = Runtime(placement, console.complain, go_on, hint, showing.debug)
-    found.watch()  # before anything else holds back what native code prints
+    found.watch()  # before anything else captures native output
     return found
 
 
 def agree(placement: Placement, run: RunConfig | None, group: ProcessGroup) -> RunConfig | None:
-    """Return the configuration of the run, once all processes have joined.
+    """Return the common configuration of the run after all processes have joined.
 
     Args:
         placement: Devices and processes.
-        run: Configuration of this process. None in process 0: the run is finished. None in others:
-            they take that of process 0, as where the folder of a resumed run is on another host.
-        group: The processes.
+        run: Configuration of this process. None in process 0 means that the run is finished. None
+            in another process selects that of process 0, for a resumed run whose directory is on
+            another host.
+        group: Process group.
 
     Returns:
         The configuration; None if the run is finished.
@@ -186,15 +188,15 @@ def follow(
     typed: list[str | None],
     showing: OutputMode,
 ) -> None:
-    """Train as one of the processes that do not own the run folder.
+    """Train in a process that does not own the run directory.
 
     Args:
         placement: Devices and processes.
         run: Configuration; None for that of process 0.
-        data: Where the text or the stories are on this host; None: as process 0 names it.
-        trusted: Whether the user trusts all code that the configuration names.
-        typed: Code that the user named.
-        showing: How messages are shown.
+        data: Path of the text or stories on this host; None for the path of process 0.
+        trusted: Whether the user trusts all code named in the configuration.
+        typed: Code named on the command line.
+        showing: Output mode for messages.
     """
     from rumcli.training import dataset_binding as materials
     from rumcli.training import stop_signals
@@ -230,7 +232,7 @@ def follow(
 
 
 def dismiss(placement: Placement | None, showing: OutputMode) -> None:
-    """Let the other processes of a run end, where process 0 finds it finished."""
+    """Let the other processes exit when process 0 finds that the run is finished."""
     from rumcli.training import stop_signals
 
     if placement is None or placement.coordinator is None:
@@ -244,7 +246,7 @@ def dismiss(placement: Placement | None, showing: OutputMode) -> None:
 
 
 def _moved(run: RunConfig, data: str | None) -> RunConfig:
-    """Return a configuration whose text or stories are at a place of this host."""
+    """Return a configuration with the path of the text or stories on this host."""
     if data is None or not hasattr(run.task, "data"):
         return run
     return run.model_copy(update={"task": run.task.model_copy(update={"data": data})})
@@ -263,7 +265,7 @@ def _devices(text: str | None) -> int | str | None:
 
 
 def _of_launcher(flag: str) -> tuple[int, int | None]:
-    """Return this process's number and how many there are, as the launcher's environment has it."""
+    """Return process index and count from the environment variables of a launcher."""
     for rank, count in _LAUNCHERS.values():
         if rank in os.environ:
             total = os.environ.get(count, "") if count else ""

@@ -1,4 +1,4 @@
-"""Examples of every command, shown at the end of its help and in `docs/cli.md`."""
+"""Examples for each command, shown at the end of its help and in `docs/cli.md`."""
 
 from __future__ import annotations
 
@@ -103,16 +103,16 @@ def of(command: str) -> tuple[str, ...]:
     """Return the examples of a command.
 
     Args:
-        command: Its name without `rum`, as in `presets list`.
+        command: Name of the command without `rum`, such as `presets list`.
     """
     return _EXAMPLES[command]
 
 
 def epilog(command: str) -> str:
-    """Return the end of the help of a command.
+    """Return the epilog of a command's help.
 
     Args:
-        command: Its name without `rum`, as in `presets list`.
+        command: Name of the command without `rum`, such as `presets list`.
     """
-    lines = (line.replace("[", r"\[") for line in of(command))  # a bracket begins markup
+    lines = (line.replace("[", r"\[") for line in of(command))  # a bracket starts markup
     return "\n".join(["Examples:", *lines])

@@ -1,4 +1,4 @@
-"""Options, checks and the common course of the commands that run a set of runs."""
+"""Options, checks and control flow shared by the commands that run a set of runs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Resume = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")]
 
-# To a signal before the runs begin: Ray's processes take their time to end.
+# Response to a signal before the runs start: Ray's processes take time to exit.
 _ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
 
 
@@ -59,10 +59,10 @@ def parse(
     seeds: int | None,
     debug: bool,
 ) -> Options:
-    """Check the values of the common options.
+    """Validate the common options.
 
     Raises:
-        ConfigError: If one is invalid.
+        ConfigError: If an option is invalid.
     """
     from rumcli.jobs import budget as budgets
     from rumcli.jobs.execution import Options
@@ -75,7 +75,7 @@ def parse(
 
 
 def command(name: str, place: Path, chosen: Options, budget: str | None, trusted: bool) -> str:
-    """Return the command that continues a set, with the options that its directory lacks."""
+    """Return the command that continues a set, with the options missing from its directory."""
     found = {"--jobs": chosen.jobs, "--address": chosen.address, "--budget": budget}
     words = [word for flag, v in found.items() if v is not None for word in (flag, str(v))]
     trust = [plugins.TRUST] if trusted else []
@@ -86,14 +86,14 @@ def run(jobs: JobSet, chosen: Options, title: Title, command: str, showing: Outp
     """Run the remaining runs of a set; see `jobs.execution.run`.
 
     Args:
-        jobs: The set, whose directory this process has locked.
-        chosen: Where, and within which time.
+        jobs: Job set whose directory this process has locked.
+        chosen: Location and time limit of the runs.
         title: Name of the set, for the progress.
-        command: The command that continues the set.
-        showing: How to show the progress.
+        command: Command that continues the set.
+        showing: Output mode for the progress.
 
     Raises:
-        RunError: If it ended before its time; the error names the command.
+        RunError: If the set fails; the message includes the command.
     """
     from rumcli.jobs import execution
     from rumcli.reporting import job_progress
@@ -109,11 +109,11 @@ def run(jobs: JobSet, chosen: Options, title: Title, command: str, showing: Outp
 
 
 def check_runs(names: Iterable[RunConfig], data: Iterable[RunConfig], trusted: bool) -> None:
-    """Check the code and the data of runs before anything starts.
+    """Check the code and data of runs before any run starts.
 
     Args:
-        names: Runs that name all code of the set.
-        data: Runs that name all its texts and stories.
+        names: Runs that together name all code of the set.
+        data: Runs that together name all its texts and stories.
         trusted: Whether the user trusts the code.
 
     Raises:
@@ -133,13 +133,13 @@ def check_runs(names: Iterable[RunConfig], data: Iterable[RunConfig], trusted: b
 
 
 def _start(debug: bool, run: RunConfig) -> None:
-    """Import Keras, and the user's code, in the process of a run."""
+    """Import Keras and custom code in the process of a run."""
     _keras_startup.start(debug, quiet=True)
     _trusted_code.load_trusted(run)
 
 
 def summarize(ending: Ending, found: SetResults, command: str, showing: OutputMode) -> None:
-    """Print how many runs are left, and the command that continues."""
+    """Print the number of remaining runs and the command that continues the set."""
     is_stopped = ending.signal is not None
     if is_stopped or (not found.is_complete and not showing.quiet):
         why = "stopped; " if is_stopped else "the time is over; " if ending.out_of_time else ""
@@ -148,10 +148,10 @@ def summarize(ending: Ending, found: SetResults, command: str, showing: OutputMo
 
 
 def end(ending: Ending, found: SetResults, gave_up: str | None = None) -> None:
-    """End with the code of a signal, or with 1 if runs failed or the search gave up.
+    """Exit with the code of a signal, or with 1 if runs failed or the search gave up.
 
     Raises:
-        SystemExit: With 128 and the signal's number.
+        SystemExit: With 128 plus the signal number.
         RunError: If runs failed, or the search gave up.
     """
     if ending.signal is not None:
@@ -164,7 +164,7 @@ def end(ending: Ending, found: SetResults, gave_up: str | None = None) -> None:
 
 
 def exclude(flag: str, **others: object) -> None:
-    """Reject options that make no sense beside another one.
+    """Reject options that are incompatible with another one.
 
     Raises:
         ConfigError: If one of them was given.

@@ -1,4 +1,4 @@
-"""Bring Keras up without the messages that its native libraries print, unless it fails."""
+"""Import of Keras, without the messages of its native libraries unless it fails."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from rumcli.reporting import console
 
 
 def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = False) -> None:
-    """Import Keras and its backend, and find the devices.
+    """Import Keras and its backend, and initialize the devices.
 
     Args:
-        debug: Whether to show what the native libraries print, and whole tracebacks.
+        debug: Whether to show native library messages and tracebacks.
         first: Called before anything is computed.
-        quiet: Whether not to print that the backend starts, which takes seconds.
+        quiet: Whether to omit the message that the backend is starting, which takes seconds.
 
     Raises:
         ConfigError: If the backend does not exist or is not installed.
     """
     name = backends.require()
-    if name != "tensorflow":  # which Keras takes by itself
-        os.environ["KERAS_BACKEND"] = name  # for Keras, and for the processes that this one starts
+    if name != "tensorflow":  # the default of Keras
+        os.environ["KERAS_BACKEND"] = name  # for Keras, and inherited by child processes
     if not quiet and name not in sys.modules:
         console.note(f"starting {backends.TITLES[name]}")
     _malloc.keep_freed()
-    # The backend reads this when it is imported; warnings of its kernels are not the user's.
+    # Read when the backend is imported. Users cannot act on warnings of its kernels.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "3")
     try:
         with contextlib.nullcontext() if debug else _held_back_stderr():
@@ -45,9 +45,9 @@ def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = F
             keras.ops.zeros(1)  # the search for devices prints too
             if name != "tensorflow":
                 with contextlib.suppress(ImportError):
-                    importlib.import_module("tensorflow")  # Keras seeds it where it is installed
+                    importlib.import_module("tensorflow")  # Keras seeds it if it is installed
     except (ImportError, ValueError, RuntimeError, AssertionError) as error:
-        # JAX's assertion that there is a device at all has no message.
+        # JAX's assertion that a device exists has no message.
         platforms = os.environ.get("JAX_PLATFORMS")
         named = f"; JAX_PLATFORMS={platforms}" if name == "jax" and platforms else ""
         reason = str(error) or "it finds no device"
@@ -58,13 +58,13 @@ def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = F
 
 @contextlib.contextmanager
 def _held_back_stderr() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2; show it if the block fails.
+    """Capture file descriptor 2; print its content only if the block fails.
 
-    TensorFlow prints before its logging is set up, and no variable of its switches that off.
+    TensorFlow prints before its logging is set up, and no environment variable disables that.
     """
     try:
         saved = os.dup(2)
-    except OSError:  # closed, as daemons have it
+    except OSError:  # closed, as in daemons
         yield
         return
     sys.stderr.flush()

@@ -1,7 +1,7 @@
-"""Let the C library keep the memory that is freed, for the next training step to use again.
+"""Configuration of the C allocator: freed memory is kept and reused by the next training step.
 
-A step's arrays are made and freed many times a second. glibc gives large ones back to the kernel at
-once, which then fills every page with zeros when the next step asks for it: that took more than
+The arrays of a step are allocated and freed many times a second. By default, glibc returns large
+ones to the kernel, which zero-fills every page when the next step allocates it. That took more than
 half of the time of a training step (`docs/performance.md`).
 """
 
@@ -12,18 +12,18 @@ import os
 import sys
 from typing import Any
 
-_LARGEST = 2**31 - 1  # what mallopt takes, in bytes
+_LARGEST = 2**31 - 1  # maximum argument of mallopt, in bytes
 
-# The parameters of mallopt(3), with the variables by which a user sets them.
+# Parameters of mallopt(3) by the environment variable that sets them.
 _SETTINGS = {
-    "MALLOC_TRIM_THRESHOLD_": (-1, _LARGEST),  # free bytes at the end of the heap that are kept
+    "MALLOC_TRIM_THRESHOLD_": (-1, _LARGEST),  # free bytes kept at the top of the heap
     "MALLOC_MMAP_MAX_": (-4, 0),  # arrays with a mapping of their own
-    "MALLOC_ARENA_MAX": (-8, 1),  # heaps: those of threads are small, and given back
+    "MALLOC_ARENA_MAX": (-8, 1),  # heaps; those of threads are small and are trimmed
 }
 
 
 def keep_freed() -> None:
-    """Set the allocator, apart from what the user has set; nothing where it is another one."""
+    """Configure glibc's allocator, except for parameters set in the environment."""
     mallopt = _mallopt()
     if mallopt is None:
         return
@@ -33,10 +33,10 @@ def keep_freed() -> None:
 
 
 def describe() -> dict[str, Any]:
-    """Return whether freed memory is kept for the next step, and if not, why.
+    """Return whether freed memory is kept for the next step, or the reason why not.
 
     Returns:
-        `keeps_freed`, and `reason`, or None.
+        Dictionary with `keeps_freed`, and with `reason`, a string or None.
     """
     theirs = [variable for variable in _SETTINGS if variable in os.environ]
     if _mallopt() is None:

@@ -1,7 +1,7 @@
-"""Options that several commands share, names that they take, and their completion.
+"""Options shared by several commands, and completion of their values.
 
-The names are looked up when they are needed: `rum --help` needs none, and pydantic takes longer to
-import than all else that it does need.
+Names are loaded on demand: `rum --help` does not need them, and importing pydantic takes longer
+than all its other imports.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Require = Annotated[
 
 
 class _PlainFlags:
-    """Shows no type after a flag in the help: it takes no value."""
+    """Help formatter mixin that omits the type of flags, which take no value."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, with that of `--help`."""
+        """Return the parameters, including `--help`."""
         params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
         for param in params:
             if getattr(param, "is_flag", False) and param.metavar is None:
@@ -44,26 +44,26 @@ class _PlainFlags:
 
 
 class Command(_PlainFlags, TyperCommand):
-    """A command of `rum`."""
+    """Command of `rum`."""
 
 
 class CommandGroup(_PlainFlags, TyperGroup):
-    """A group of commands."""
+    """Group of commands."""
 
 
 def integer(text: str, *names: str) -> Any:
-    """Return an option that takes a whole number, with this help."""
+    """Return an integer option with the given help."""
     parser = _parser(_integer, "an integer")
     return typer.Option(*names, help=text, parser=parser, metavar="<int>")
 
 
 def real(text: str) -> Any:
-    """Return an option that takes a number, with this help."""
+    """Return a float option with the given help."""
     return typer.Option(help=text, parser=_parser(float, "a number"), metavar="<float>")
 
 
 def _parser(convert: Callable[[str], Any], expected: str) -> Callable[[Any], Any]:
-    # Typer's own message does not quote what was typed.
+    # Typer's message does not quote the value.
     def parse(text: Any) -> Any:
         try:
             return convert(text)
@@ -84,7 +84,7 @@ def _integer(text: Any) -> int:
 
 
 def subtask(text: str) -> str:
-    """Return a bAbI subtask as it was typed in plain form: `all`, or an integer's digits."""
+    """Normalize a bAbI subtask: `all`, or the digits of an integer."""
     try:
         return str(_integer(text))
     except ValueError:
@@ -134,7 +134,7 @@ def formats() -> list[str]:
 
 
 def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Return a completion that offers those of the names that begin as typed."""
+    """Return a completion function that proposes the names with the typed prefix."""
 
     def complete(incomplete: str) -> list[str]:
         return [name for name in names() if name.startswith(incomplete)]
@@ -152,10 +152,10 @@ CheckpointOption = Annotated[
 
 
 def choose(flag: str, kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the known name that is meant, which may be typed in another case.
+    """Return the known name that matches, ignoring case.
 
     Raises:
-        ConfigError: If it is not; it names the flag and the nearest known name.
+        ConfigError: If none matches; the message suggests the nearest known name.
     """
     known = list(known)
     name = coercion.name(name, known)
@@ -165,10 +165,10 @@ def choose(flag: str, kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def at_least(flag: str, lowest: int, value: int) -> int:
-    """Return `value` if it is not too small.
+    """Return `value` if it is at least `lowest`.
 
     Raises:
-        ConfigError: If it is.
+        ConfigError: If it is lower.
     """
     if value < lowest:
         raise ConfigError(f"{flag} {value}: expected at least {lowest}")
@@ -176,7 +176,7 @@ def at_least(flag: str, lowest: int, value: int) -> int:
 
 
 def labels(runs: Sequence[Path]) -> list[str]:
-    """Return the names of run folders, or their whole paths where two have the same name."""
+    """Return the names of run directories, or their full paths if two names are equal."""
     names = [path.resolve().name for path in runs]
     return [
         atomic_io.readable(str(path) if names.count(name) > 1 else name)

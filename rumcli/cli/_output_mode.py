@@ -1,4 +1,4 @@
-"""How a command shows what it did: as a table, as JSON, or not at all."""
+"""Output mode of a command: table, JSON, or nothing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OutputMode:
-    """What the options --json, --quiet and --debug ask for.
+    """Output mode selected by --json, --quiet and --debug.
 
     Attributes:
-        as_json: Whether the result is one JSON document.
+        as_json: Whether the result is printed as one JSON document.
         quiet: Whether only warnings and errors are shown.
-        debug: Whether a traceback, and what the native libraries print, are shown.
+        debug: Whether to show tracebacks and native library messages.
     """
 
     as_json: bool
@@ -33,8 +33,8 @@ class OutputMode:
         """Print the result to stdout.
 
         Args:
-            document: The result.
-            table: Returns the table of a result.
+            document: Result to print.
+            table: Function that renders the result as a table.
         """
         if self.as_json:
             console.show_document(document)
@@ -42,6 +42,6 @@ class OutputMode:
             console.show(table(document.to_dict()))
 
     def listener_for(self, owner: Owner | None) -> None:
-        """Say that a run folder was left without a word, if it was."""
+        """Print a note if the previous process of a run exited without releasing its lock."""
         if owner is not None and not self.quiet:
             console.note(f"{owner} ended without a word; going on with its run")

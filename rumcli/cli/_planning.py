@@ -1,4 +1,4 @@
-"""From options to a run: its configuration and its directory, for the command and for Python."""
+"""Conversion of options to the configuration and directory of a run, for the CLI and Python API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rumcli.errors import ConfigError
 if TYPE_CHECKING:
     from rumcli.config import KeyPath, RunConfig
 
-# Keys that may differ when a run is resumed: its length, and the place of its data.
+# Keys that may differ when a run is resumed: its length and the path of its data.
 _CHANGEABLE = (
     ("train", "steps"),
     ("train", "on_non_finite"),
@@ -24,7 +24,7 @@ _CHANGEABLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Options of a training run, named as those of `rum train`; None for one that is not given."""
+    """Options of a training run, named as those of `rum train`; None if not given."""
 
     task: str | None = None
     cell: str | None = None
@@ -48,11 +48,11 @@ class Options:
 
     @property
     def typed(self) -> list[str | None]:
-        """The texts in which the user may have named code."""
+        """Option values that may name custom code."""
         return [self.task, self.cell, *self.callbacks, *self.set]
 
     def flags(self) -> dict[KeyPath, Any]:
-        """Return the values by key path, as `config.loading` takes them."""
+        """Return the values by key path, in the form that `config.loading` expects."""
         return {
             **_trusted_code.flags("task", self.task),
             ("task", "data"): self.data,
@@ -73,11 +73,11 @@ class Options:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run that is about to start.
+    """Training run that is ready to start.
 
     Attributes:
         config: Configuration of the run.
-        out: Directory to create; None for one with the next free number, or for a resumed run.
+        out: Directory to create; None for the next free number, or for a resumed run.
         resume: Directory of the run to resume; None for a new run.
         from_scratch: Whether a resumed run restarts without its checkpoints and records.
     """
@@ -89,26 +89,26 @@ class PlannedRun:
 
     @property
     def has_all_subtasks(self) -> bool:
-        """Whether it is one run for each subtask of bAbI."""
+        """Whether it trains all bAbI subtasks, with a run for each."""
         return has_all_subtasks(self.config)
 
 
 def has_all_subtasks(run: RunConfig) -> bool:
-    """Return whether a configuration is of one run for each subtask of bAbI."""
+    """Return whether a configuration trains all bAbI subtasks, with a run for each."""
     from rumcli.config import ALL, BabiConfig
 
     return isinstance(run.task, BabiConfig) and run.task.subtask == ALL
 
 
 def plan(given: Options) -> PlannedRun:
-    """Return the run that options describe. Nothing is written, and Keras is not imported.
+    """Return the run that the options describe, without writing files or importing Keras.
 
     Args:
-        given: The options.
+        given: Options of the command.
 
     Raises:
-        ConfigError: If an option is invalid, options exclude each other, or the run to resume is
-            missing or differs in its configuration.
+        ConfigError: If an option is invalid, options are incompatible, or the run to resume is
+            missing or has a different configuration.
     """
     from rumcli import config
     from rumcli.training.run_dir import RunDir
@@ -131,7 +131,7 @@ def plan(given: Options) -> PlannedRun:
 
 
 def _resumed(path: Path, given: Options) -> RunConfig:
-    """Return the configuration of an earlier run, which only may become longer."""
+    """Return the configuration of an earlier run; options may only extend it."""
     from rumcli import config
     from rumcli.training.run_dir import RunDir
 

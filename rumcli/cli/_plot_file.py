@@ -1,4 +1,4 @@
-"""The file of a picture, as several commands take it."""
+"""Validation of the path of a plot, shared by several commands."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ KINDS = ("png", "svg", "pdf")
 
 
 def check(flag: str, path: Path, force: bool) -> str:
-    """Return the format of a picture; what is wrong with it is told before all the work.
+    """Return the format of a plot file, after checks that need no results.
 
     Args:
-        flag: The option that names the picture.
-        path: The picture to write.
-        force: Whether to replace a file that exists.
+        flag: Option that names the file.
+        path: File to write.
+        force: Whether to replace an existing file.
 
     Raises:
-        ConfigError: If its name does not end in a known format, or it can't be written there.
+        ConfigError: If the suffix is not a supported format, or the file cannot be written.
     """
     kind = path.suffix.removeprefix(".").lower()
     if kind not in KINDS:

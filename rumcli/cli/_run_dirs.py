@@ -1,4 +1,4 @@
-"""The runs that a command is about: run folders, or folders that hold them."""
+"""Resolution of command arguments to run directories."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _RECORDS = "metrics.jsonl"
 
 @dataclass(frozen=True)
 class Named:
-    """A run folder.
+    """Run directory.
 
     Attributes:
-        path: The folder.
-        is_typed: Whether the user named it; else it was found in a folder that the user named.
+        path: Path of the directory.
+        is_typed: Whether the user named it; else it was found in a directory that the user named.
     """
 
     path: Path
@@ -29,15 +29,15 @@ class Named:
 
 
 def find(paths: Sequence[Path], parts: bool) -> list[Named]:
-    """Return each run once, in the order in which the runs are named.
+    """Return the runs in the order in which they are named, without duplicates.
 
     Args:
-        paths: Run folders, or folders of runs such as `runs`, a sweep's or a reproduction's.
-        parts: Whether a run of all subtasks, which has no records of its own, stands for the runs
-            inside it.
+        paths: Run directories, or directories of runs such as `runs`, a sweep's or a
+            reproduction's.
+        parts: Whether to replace a run of all subtasks, which has no records, by its runs.
 
     Raises:
-        ConfigError: If a path can't be looked at.
+        ConfigError: If a path cannot be read.
     """
     found: dict[Path, Named] = {}
     for path in paths:
@@ -55,7 +55,7 @@ def _expand(path: Path, parts: bool) -> list[Named]:
         return [Named(path, True)]
     try:
         inside = [inner for inner in path.iterdir() if (inner / _CONFIG).is_file()]
-    except OSError:  # reported when it is opened as a run folder
+    except OSError:  # reported when it is opened as a run directory
         inside = []
     if not inside:
         return [Named(path, True)]
@@ -69,18 +69,18 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 
 def usable(runs: Sequence[Named], reasons: dict[Path, str], error: type[RumError]) -> list[Named]:
-    """Leave out runs that can't be used.
+    """Filter out unusable runs.
 
     Args:
-        runs: The runs.
-        reasons: Why a run can't be used, by its path.
-        error: The error that is raised with the reason.
+        runs: Run directories to filter.
+        reasons: Reason for each unusable run, by its path.
+        error: Type of the error to raise with the reason.
 
     Returns:
-        The others.
+        The usable runs.
 
     Raises:
-        RumError: If the user named such a run, or none is left.
+        RumError: If the user named an unusable run, or no usable run is left.
     """
     for run in runs:
         if run.path in reasons and (run.is_typed or len(reasons) == len(runs)):

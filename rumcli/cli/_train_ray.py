@@ -1,4 +1,4 @@
-"""`rum train --ray`: one run on the workers of a Ray cluster, from its options to its summary."""
+"""`rum train --ray`: one training run on the workers of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from rumcli.config import RunConfig
     from rumcli.training.requirements import Threshold
 
-# To a signal before the runs begin: Ray's processes take their time to end.
+# Response to a signal before the run starts: Ray's processes take time to exit.
 _ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
 
 
 def check(address: str | None, workers: int | None, placement: Any) -> None:
-    """Check the options, before anything starts.
+    """Check the options before anything starts.
 
     Args:
-        address: Of `--ray`.
-        workers: Of `--workers`.
-        placement: What the options for devices and hosts ask for; None if they ask for nothing.
+        address: Value of `--ray`.
+        workers: Value of `--workers`.
+        placement: Placement from the options for devices and hosts; None if there is none.
 
     Raises:
-        ConfigError: If they do not go together, Ray is missing, or nothing answers.
+        ConfigError: If the options are incompatible, Ray is missing, or the address is unreachable.
     """
     if address is None:
         if workers is not None:
@@ -65,12 +65,12 @@ def run(
     address: str,
     workers: int,
 ) -> None:
-    """Train on a cluster, or continue a run there, and show its summary.
+    """Train or resume a run on a cluster, and show its summary.
 
     Args:
-        planned: The run.
-        required: Requirements on the summary.
-        showing: How the run is shown.
+        planned: Run to train.
+        required: Thresholds that the summary must meet.
+        showing: Output mode.
         address: `"local"`, `"auto"` or HOST:PORT.
         workers: Number of processes.
     """
@@ -90,7 +90,7 @@ def run(
         folder = RunDir.create(planned.out, run)
     else:
         folder = RunDir.open(planned.resume)
-        with contextlib.ExitStack() as stack:  # the worker of process 0 takes it again
+        with contextlib.ExitStack() as stack:  # unlocks: the worker of process 0 locks it again
             _train_single.take(folder, planned, showing, stack)
     if not showing.quiet:
         console.note("starting Ray")
@@ -105,6 +105,6 @@ def run(
 
 
 def _start(debug: bool, run: RunConfig, first: Callable[[], None]) -> None:
-    """Bring up Keras, JAX's runtime and the user's code, in a worker."""
+    """Start Keras, JAX's runtime and custom code in a worker."""
     _keras_startup.start(debug, first, quiet=True)
     _trusted_code.load_trusted(run)

@@ -1,4 +1,4 @@
-"""One training run: its directory, its processes, its end; for the command and for Python."""
+"""Training of a single run, from its directory to its summary, for the CLI and Python API."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run.
+    """Result of a finished run.
 
     Attributes:
-        folder: Its directory.
-        summary: Its summary.
-        validations: Values of the monitored metric, one for each validation; empty if the run was
-            finished before.
-        is_new: Whether it was trained just now.
+        folder: Directory of the run.
+        summary: Summary of the run.
+        validations: Value of the monitored metric at each validation; empty if the run had already
+            finished.
+        is_new: Whether this call trained it.
     """
 
     folder: RunDir
@@ -42,12 +42,12 @@ class Finished:
 
 
 class Stopped(SystemExit):
-    """Raised when a signal stopped a run; everything is saved.
+    """Raised when a signal stopped a run after everything was saved.
 
-    It is no `Exception`, so that code between the run and the end of the process lets it pass.
+    It derives from `BaseException`, so that `except Exception` does not catch it.
 
     Attributes:
-        message: The line that says so, with the command that resumes the run.
+        message: Message with the command that resumes the run.
         signal: Number of the signal.
         path: Directory of the run.
     """
@@ -60,7 +60,7 @@ class Stopped(SystemExit):
 
     @classmethod
     def at_step(cls, folder: RunDir, run: RunConfig, step: int, signal: int) -> Stopped:
-        """Return the exception of a run that was stopped and saved at a step."""
+        """Return the exception for a run that was stopped and saved at a step."""
         where = f"; saved at step {step} of {run.train.steps}" if step else " before the first step"
         return cls(f"stopped{where}", folder, signal)
 
@@ -71,12 +71,12 @@ def run(
     showing: OutputMode,
     placement: Placement | None = None,
 ) -> None:
-    """Train, or resume a run, and show its summary.
+    """Train or resume a run, and show its summary.
 
     Args:
-        planned: The run.
-        required: Requirements on the summary.
-        showing: How it is shown.
+        planned: Run to train.
+        required: Thresholds that the summary must meet.
+        showing: Output mode.
         placement: Devices and processes, of which this is process 0; None for one device.
     """
     finished = execute(planned, required, showing, placement)
@@ -94,11 +94,11 @@ def execute(
     showing: OutputMode,
     placement: Placement | None = None,
 ) -> Finished:
-    """Train, or resume a run, without showing its summary.
+    """Train or resume a run, without showing its summary.
 
     Args:
         planned: As for `run`.
-        required: As for `run`; only their names are checked.
+        required: As for `run`; only the names of the metrics are checked.
         showing: As for `run`.
         placement: As for `run`.
 
@@ -107,7 +107,7 @@ def execute(
 
     Raises:
         Stopped: If a signal stopped it.
-        ConfigError: If an option, the data or a requirement is invalid.
+        ConfigError: If an option, the data or a threshold is invalid.
         RunError: If the run fails.
     """
     if not planned.has_all_subtasks:
@@ -139,7 +139,7 @@ def _execute_one(
     folder = None if planned.resume is None else RunDir.open(planned.resume)
     requirements.check_early(required, run, requirements.OF_TRAINING)
     dataset = materials.for_training(run, None if planned.from_scratch else folder)
-    # From when on there is a folder, a signal has to be answered with how to go on.
+    # Once the directory exists, the response to a signal must include the command that resumes.
     with contextlib.ExitStack() as stack:
         request = stack.enter_context(stop_signals.listening())
         if folder is None:
@@ -158,7 +158,7 @@ def _execute_one(
 
 
 def _draw(folder: RunDir) -> list[float]:
-    """Draw the learning curve of a run; a full disk does not make a finished run a failed one."""
+    """Draw the learning curve of a run; a write error must not fail a finished run."""
     from rumcli.cli import plot
 
     try:
@@ -174,7 +174,7 @@ def finished_before(
     showing: OutputMode,
     placement: Placement | None = None,
 ) -> Finished | None:
-    """Return the run to resume if no step of it is left; None otherwise."""
+    """Return the result of the run to resume if it has finished; None otherwise."""
     from rumcli.training import requirements
     from rumcli.training.run_dir import RunDir
 
@@ -184,7 +184,7 @@ def finished_before(
     summary = folder.finished(planned.config)
     if not summary or planned.from_scratch:
         return None
-    summary = {**summary, "folder": str(folder.path)}  # it may have been moved
+    summary = {**summary, "folder": str(folder.path)}  # the directory may have been moved
     requirements.check_names(required, requirements.figures_in(summary))
     if not showing.quiet:
         console.note(f"{planned.resume} is finished at step {_end(summary)}")
@@ -195,7 +195,7 @@ def finished_before(
 def take(
     folder: RunDir, planned: PlannedRun, showing: OutputMode, stack: contextlib.ExitStack
 ) -> None:
-    """Take the folder of an earlier run, after a check that the run can continue."""
+    """Lock the directory of an earlier run, and check that the run can be resumed."""
     from rumcli.training import resume
 
     before = stack.enter_context(folder.held())
@@ -223,7 +223,8 @@ def _follow(
     from rumcli.training.trainer import train as train_run
 
     listener = train_progress.listener(console.stderr(), showing.quiet, live=console.is_live())
-    # While the backend started. Several processes agree on it before their first step.
+    # A signal that arrived during the backend start. Several processes agree on it before their
+    # first step.
     if request.signal is not None and joined.group.count == 1:
         raise Stopped.at_step(folder, run, 0, request.signal)
     try:
@@ -247,7 +248,7 @@ def _end(finished: dict[str, Any]) -> str:
 
 
 def show_summary(finished: Finished, required: list[Threshold], showing: OutputMode) -> None:
-    """Show the summary of a run, and enforce the requirements on it."""
+    """Show the summary of a run, and enforce its thresholds."""
     from rumcli.json_schemas.results import SuiteSummary, Summary
     from rumcli.reporting import babi_tables, result_tables
     from rumcli.training import requirements

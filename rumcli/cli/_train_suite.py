@@ -1,4 +1,4 @@
-"""`rum train babi --subtask all`: twenty runs, and one table."""
+"""`rum train babi --subtask all`: twenty runs with one table of results."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def execute(planned: PlannedRun, required: list[Threshold], showing: OutputMode) -> Finished:
-    """Train on all subtasks, or resume that, without showing the table.
+    """Train all subtasks, or resume them, without showing the table.
 
     Args:
-        planned: The run.
-        required: Requirements on the summary; only their names are checked.
-        showing: How messages are shown.
+        planned: Run to train.
+        required: Thresholds that the summary must meet; only the names of the metrics are checked.
+        showing: Output mode for messages.
 
     Raises:
         Stopped: If a signal stopped it.

@@ -1,6 +1,6 @@
-"""Code of the user's own, as commands take it: what is typed is run, what is read is not.
+"""Trust rules for custom code: code named on the command line runs, code named in files does not.
 
-`rumcli.plugins` imports it.
+`rumcli.plugins` imports the code.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Trust = Annotated[
 ]
 
 _KEYS = ("cell.factory", "task.factory", "train.callbacks")
-# Nothing else in a configuration says which code it names.
+# The only keys of a configuration that select the code it names.
 DECIDING = ("cell", "cell.name", "train", *_KEYS)
 
 
 def flags(section: str, name: str | None) -> dict[KeyPath, Any]:
-    """Return what the name of a cell or a task means: one of ours, or code of the user's."""
+    """Return the settings for the name of a cell or task: a registered name or a custom factory."""
     if name is None or ":" not in name:
         return {(section, "name"): name}
     return {(section, "name"): "custom", (section, "factory"): name}
@@ -36,18 +36,19 @@ def flags(section: str, name: str | None) -> dict[KeyPath, Any]:
 def check(
     run: RunConfig, trusted: bool, typed: Iterable[str | None] = (), training: bool = True
 ) -> None:
-    """Make sure that all code that a run needs was typed, or is trusted, and can be found.
+    """Check that all custom code of a run exists and is either typed or trusted.
 
-    Nothing is imported yet.
+    The check does not import the code.
 
     Args:
-        run: The run.
-        trusted: Whether the user trusts all that the configuration names.
-        typed: Texts of the command line: the code itself, or as in `cell.factory=CODE`.
-        training: Whether the run is trained, with its callbacks.
+        run: Configuration of the run.
+        trusted: Whether the user trusts all code named in the configuration.
+        typed: Arguments of the command line: the code itself, or a setting such as
+            `cell.factory=CODE`.
+        training: Whether the run is trained, and thus needs its callbacks.
 
     Raises:
-        ConfigError: If the user may not know of it, or there is no such code.
+        ConfigError: If code is neither typed nor trusted, or does not exist.
     """
     known = {path for text in typed if text for path in _paths_in(text)}
     for path in run.code(training):
@@ -57,14 +58,14 @@ def check(
 
 
 def load_trusted(run: RunConfig, training: bool = True) -> None:
-    """Import the code that a run needs, once Keras is there, and after `check`.
+    """Import the custom code of a run, after Keras and after `check`.
 
     Args:
-        run: The run.
+        run: Configuration of the run.
         training: As for `check`.
 
     Raises:
-        ConfigError: If it can't be imported.
+        ConfigError: If the code cannot be imported.
     """
     for path in run.code(training):
         plugins.load_trusted(path)

@@ -1,4 +1,4 @@
-"""The `rum` command: its subcommands, and how it ends when something is wrong."""
+"""The `rum` command: its subcommands, error messages and exit codes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from rumcli.cli import (
 from rumcli.errors import RumError, is_out_of_memory
 from rumcli.reporting import console
 
-_SIGNALS = 128  # added to the number of the signal that ended a command
+_SIGNALS = 128  # offset of exit codes for signals
 _INTERRUPTED = _SIGNALS + 2
 
 app = typer.Typer(
@@ -101,10 +101,10 @@ def _root(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `rum` and return its exit code: 0, 1 for a failed run, 2 for wrong usage.
+    """Run `rum` and return its exit code: 0, 1 for a failed run, 2 for a usage error.
 
     Args:
-        arguments: What follows `rum`; None: the process's own.
+        arguments: Arguments after `rum`; None for those of the process.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -112,12 +112,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _train_single.Stopped as stopped:
         console.note(stopped.message)
         return 128 + stopped.signal
-    except SystemExit as error:  # of stopped runs, whose line is printed already
+    except SystemExit as error:  # of stopped runs, which have printed their message
         return error.code if isinstance(error.code, int) else 1
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     except BrokenPipeError:
-        return 1  # whoever read our output has closed it, as `head` does
+        return 1  # the reader of the output, such as `head`, has closed it
     except Exception as error:
         if "--debug" in arguments:
             console.note(traceback.format_exc())
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             message, code = _explain(error)
             console.complain(message)
             return code
-    # Typer turns Ctrl-C into a code, and an import that it interrupts may raise anything.
+    # Typer converts Ctrl-C to an exit code, and an interrupted import may raise any exception.
     number = signals.ended_by()
     if number is not None or code == _INTERRUPTED:
         console.complain("interrupted")
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: Exception) -> tuple[str, int]:
-    """Return one line about an error, and the exit code."""
+    """Return a one-line message for an error, and the exit code."""
     if isinstance(error, RumError):
         return str(error), error.exit_code
     if isinstance(error, typer.TyperException):
@@ -154,15 +154,15 @@ def _explain(error: Exception) -> tuple[str, int]:
 def _usage_message(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "rum"
-    # Without a command Typer shows the help and has nothing to say.
+    # Without a command, Typer has already shown the help, and its message is empty.
     message = " ".join(error.format_message().split()).rstrip(".") or "a command is missing"
     return f"{message[:1].lower()}{message[1:]}; see '{path} --help'"
 
 
 def run() -> None:
-    """Run `rum` to the end of the process, once `rumcli.__main__` has taken its signals."""
+    """Run `rum` and exit; `rumcli.__main__` has installed the signal handlers."""
     signals.install()
-    # A terminal that can't show × shows ?, and bytes of names as \xff, instead of a traceback.
+    # Print ? and \xff for characters that the terminal cannot encode, instead of a traceback.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=console.UNENCODABLE)
@@ -170,7 +170,7 @@ def run() -> None:
     signals.uninstall()
     distribution = sys.modules.get("rumcli.training.distribution")
     if distribution is not None and distribution.has_joined():
-        os._exit(code)  # JAX would wait for other processes, which may be gone
+        os._exit(code)  # JAX would wait for other processes, which may have exited
     if code > _SIGNALS:  # TensorFlow may take many seconds to free its memory
         atexit._run_exitfuncs()
         os._exit(code)
@@ -178,18 +178,18 @@ def run() -> None:
 
 
 def _flush(code: int) -> int:
-    """Write what stdout and stderr still hold, which a full disk or a closed pipe does not take.
+    """Flush stdout and stderr, which may fail for a full disk or a closed pipe.
 
-    Python would try it at its end, complain in words of its own and end with 120.
+    Without this, Python flushes them at exit, prints its own error and exits with 120.
 
     Args:
-        code: How the command ended.
+        code: Exit code of the command.
 
     Returns:
-        The exit code: 1 if it went well but for its output, which is lost.
+        The exit code: 1 if the command succeeded but its output was lost.
     """
     for stream in (sys.stdout, sys.stderr):
-        if stream is None:  # it was closed from the start
+        if stream is None:  # it was closed at startup
             continue
         try:
             stream.flush()

@@ -1,4 +1,4 @@
-"""`rum bench`: how fast a training step is, beside Keras's cells, on one engine or several."""
+"""`rum bench`: duration of a training step compared with Keras's cells, on one or more backends."""
 
 from __future__ import annotations
 
@@ -91,11 +91,11 @@ def bench(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Time forward, backward and update of RUM and ARUM beside Keras's GRU and LSTM.
+    """Time forward, backward and update of RUM and ARUM, compared with Keras's GRU and LSTM.
 
-    All take turns in one run; the ratio is to the faster GRU of the same engine. On torch,
-    PyTorch's own nn.GRU and nn.LSTM are measured too. Everything takes a quarter of an hour on two
-    cores, --task copying two minutes, each further engine as long again.
+    All take turns in one run. The ratio is to the faster GRU on the same backend. On torch,
+    PyTorch's nn.GRU and nn.LSTM are measured too. A full run takes a quarter of an hour on two
+    cores, --task copying takes two minutes, and each further backend takes as long again.
     """
     task = [_options.choose("--task", "task", name, _cases()) for name in task or []]
     cell = [_options.choose("--cell", "cell", name, _cells()) for name in cell or []]
@@ -138,7 +138,7 @@ def bench(
 
 
 def _backends(named: list[str]) -> list[str]:
-    """Return the backends to measure, which exist and are installed; the first is the reference."""
+    """Return the installed backends to measure; the first is the reference for the ratios."""
     if not named:
         return [backends.require()]
     named = [_options.choose("--backend", "backend", name, backends.TITLES) for name in named]
@@ -151,7 +151,7 @@ def _backends(named: list[str]) -> list[str]:
 def _started(
     names: list[str], report: Callable[[str], None], debug: bool
 ) -> Iterator[list[BackendWorker]]:
-    """Start a process for each backend, side by side; end them after the block."""
+    """Start a process for each backend in parallel; stop them after the block."""
     from rumcli.benchmark.backend_workers import BackendWorker
 
     report(f"starting {', '.join(names)}")
@@ -187,7 +187,7 @@ def _plan(
 def _measure_memory(point: BenchPoint, report: Callable[[str], None]) -> None:
     from rumcli.benchmark.peak_memory import peak
 
-    # In a series: of ours, over T, which is what their memory depends on.
+    # In a series, measure only our cells over T, on which their memory depends.
     for timing in point.timings if point.axis != "units" else []:
         if point.axis is None or timing.subject.cell not in ("gru", "lstm"):
             report(f"{point.case.name}: memory of {timing.subject.label} on {timing.backend}")

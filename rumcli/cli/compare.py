@@ -1,4 +1,4 @@
-"""`rum compare`: runs in a table, the best first, with what differs in their configurations."""
+"""`rum compare`: a table of runs, best first, with the differences between their configurations."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def compare(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """List runs, the best first, with what differs in their configurations.
+    """List runs, best first, with the differences between their configurations.
 
-    A finished run has the figure of its test, another one that of its best validation.
+    A finished run is shown with its test metric, any other run with its best validation.
     """
     groups = execute(runs)
     if as_json:
@@ -46,7 +46,7 @@ def execute(runs: list[Path]) -> list[ComparedRuns]:
         A group for each task.
 
     Raises:
-        ConfigError: If one is no run, or its configuration is invalid.
+        ConfigError: If a directory is not a run, or its configuration is invalid.
     """
     from rumcli.analysis import comparison
     from rumcli.training.run_dir import RunDir

@@ -1,4 +1,4 @@
-"""`rum data`: a text or stories, and what a run would make of them."""
+"""`rum data`: the splits of a text or stories, and the size of a run on them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def data(
 ) -> None:
     """Show the splits of a text or of stories, their overlap, and the size of a run on them.
 
-    Exits with 1 if 'rum train' would reject a text, or every subtask of the stories.
+    Exits with 1 if 'rum train' would reject the text, or all subtasks of the stories.
     """
     from rumcli.json_schemas.data import TextData
     from rumcli.training import data_summary

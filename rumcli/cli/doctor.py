@@ -1,4 +1,4 @@
-"""`rum doctor`: what is installed, on what machine, whether it works and how fast."""
+"""`rum doctor`: versions, devices, and tests of the installation and its speed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def doctor(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Show versions, backend, devices, memory and a short speed test, and what is wrong.
+    """Show versions, backend, devices, memory, problems, and a short speed test.
 
-    Exits 1 if the backend does not start or train. Needs no network.
+    Exits with 1 if the backend does not start or train. Needs no network.
     """
     from rumcli.reporting import doctor_table as tables
 

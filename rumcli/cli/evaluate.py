@@ -48,7 +48,7 @@ def evaluate(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Evaluate a run on a split, beside the task's reference level."""
+    """Evaluate a run on a split, and compare it with the task's baseline."""
     from rumcli.training import requirements
 
     required = requirements.parse(require or [])
@@ -87,17 +87,17 @@ def execute(
         run: Directory of the run.
         split: Name of the split.
         checkpoint: `"best"` or `"last"`.
-        data: Other data than the run's own; None for that.
-        examples: Number of questions to return, for runs of bAbI.
-        required: Requirements on the result.
-        trusted: Whether the user trusts all code that the configuration names.
-        showing: How messages are shown.
+        data: Path of other data; None for the data of the run.
+        examples: Number of questions to return, for bAbI.
+        required: Thresholds that the result must meet.
+        trusted: Whether the user trusts all code named in the configuration.
+        showing: Output mode for messages.
 
     Returns:
-        The result, with a verdict on each requirement.
+        The result, with a verdict on each threshold.
 
     Raises:
-        ConfigError: If an option, the data or a requirement is invalid.
+        ConfigError: If an option, the data or a threshold is invalid.
         RunError: If the checkpoint is missing or damaged.
     """
     split = _options.choose("--split", "split", split, _SPLITS)
@@ -128,10 +128,10 @@ def execute(
 
 
 def show(outcome: dict[str, Any]) -> None:
-    """Print the result of an evaluation, and the answers of a run of bAbI.
+    """Print the result of an evaluation, and the predictions of a bAbI run.
 
     Args:
-        outcome: As `execute` returns it.
+        outcome: Result of `execute`.
     """
     from rumcli.reporting import babi_tables, result_tables
 
@@ -150,7 +150,7 @@ def _status(quiet: bool) -> contextlib.AbstractContextManager[Callable[[str], No
 
 
 def _answers(split: Split, count: int) -> Callable[[Any, Any], dict[str, Any]]:
-    """Return what looks at the answers of a model of bAbI."""
+    """Return a function that summarizes the predictions of a bAbI model."""
     from rumcli.tasks.babi import predictions
 
     def look(task: Any, model: Any) -> dict[str, Any]:

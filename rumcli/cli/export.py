@@ -14,7 +14,7 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 _CONVERTER = ("tf2onnx", "onnx", "onnxruntime")
-# The formats, with what their names end in. A SavedModel is a folder.
+# Suffix of each format. A SavedModel is a directory.
 _SUFFIXES = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx"}
 
 
@@ -48,7 +48,7 @@ def export(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Write a run's model for inference, read it again, and compare its outputs on real data.
+    """Write a run's model for inference, load it again, and compare its outputs on real data.
 
     If they differ by more than rounding, nothing is written and the exit code is 1.
     """
@@ -83,10 +83,10 @@ def export(
 
 
 def _require(kind: str) -> None:
-    """Make sure that a format can be written here, before the backend starts.
+    """Check that a format can be written, before the backend starts.
 
     Raises:
-        ConfigError: If it needs another backend, or a package that is missing.
+        ConfigError: If it needs another backend or a missing package.
     """
     backend = backends.name()
     if kind != "keras" and backend != "tensorflow":

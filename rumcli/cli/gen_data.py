@@ -1,4 +1,4 @@
-"""`rum gen-data`: write examples of a task, or the text of one, to files."""
+"""`rum gen-data`: write examples or the text of a task to files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     help="Write a task's data: copying or recall examples to a file or stdout, babi and ptb to a "
     "folder.",
     no_args_is_help=True,
-    context_settings={"token_normalize_func": str.lower},  # the name of a task, in any case
+    context_settings={"token_normalize_func": str.lower},  # task names ignore case
 )
 
 Out = Annotated[
@@ -65,7 +65,7 @@ def copying(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Write the copying examples that training would see: the same seed gives the same ones."""
+    """Write the copying examples used in training; the same seed gives the same examples."""
     _write_examples("copying", out, count, delay, split, seed, format_, force, as_json)
 
 
@@ -81,7 +81,7 @@ def recall(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Write the recall examples that training would see: the same seed gives the same ones."""
+    """Write the recall examples used in training; the same seed gives the same examples."""
     _write_examples("recall", out, count, delay, split, seed, format_, force, as_json)
 
 
@@ -130,7 +130,7 @@ def _write_examples(
 def _describe(examples: Examples, name: str, path: Path) -> Document:
     from rumcli.json_schemas.data import CopyingExamples, RecallExamples
 
-    with path.open("rb") as file:  # npz is not written from its beginning to its end
+    with path.open("rb") as file:  # npz is not written sequentially
         digest = hashlib.file_digest(file, "sha256")
     model = {"copying": CopyingExamples, "recall": RecallExamples}[examples.task]
     return model(

@@ -1,4 +1,4 @@
-"""`rum gen-data babi`: write stories of bAbI in the official format, in files of official names."""
+"""`rum gen-data babi`: write bAbI stories in the official format, with the official file names."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from rumcli.json_schemas.data import BabiFile
 
 _ALL = "all"
-# As in the published files, which have none for validation.
+# The published files have no validation split.
 _PUBLISHED = ("train", "test")
 _COUNTS = {"train": 10_000, "validation": 1_000, "test": 1_000}
 
 
 @dataclass(frozen=True)
 class _File:
-    """A file to write."""
+    """File to write."""
 
     path: Path
     subtask: int
@@ -65,7 +65,7 @@ def babi(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Generate questions about stories as in bAbI; the same seed gives the same ones."""
+    """Generate questions about stories as in bAbI; the same seed gives the same questions."""
     from rumcli.json_schemas.data import BabiFiles
 
     split = _options.choose("--split", "split", split, [*_options.splits(), _ALL])
@@ -106,7 +106,7 @@ def _files(numbers: list[int], split: str, count: int | None, out: Path) -> list
 
 
 def _check(files: list[_File], out: Path, force: bool) -> None:
-    """Make sure that all files can be written, and make their folder."""
+    """Check that all files can be written, and create their directory."""
     try:
         if out.exists() and not out.is_dir():
             raise ConfigError(f"--out {out} is a file; expected a folder")
@@ -118,7 +118,7 @@ def _check(files: list[_File], out: Path, force: bool) -> None:
 
 
 def _write(files: list[_File], seed: int, out: Path, force: bool) -> list[BabiFile]:
-    """Write all files aside, then put them in their places; return what is in them."""
+    """Write all files to temporary paths, then move them into place; return their descriptions."""
     written = []
     with contextlib.ExitStack() as stack:
         say = stack.enter_context(console.status())
@@ -127,7 +127,7 @@ def _write(files: list[_File], seed: int, out: Path, force: bool) -> list[BabiFi
                 say(f"{number} of {len(files)}: {file.path.name}")
             target = stack.enter_context(console.new_file(file.path, force))
             written.append(_write_stories(file, seed, target.write))
-            target.flush()  # a full disk is found before the first takes its place
+            target.flush()  # detects a full disk before the first file is moved
     return written
 
 

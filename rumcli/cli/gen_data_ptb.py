@@ -1,4 +1,4 @@
-"""`rum gen-data ptb`: make the folder with the three files of Penn Treebank."""
+"""`rum gen-data ptb`: create the directory with the three files of Penn Treebank."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ptb(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Verify the three files of Penn Treebank, and put them into a folder to train on."""
+    """Verify the three files of Penn Treebank, and copy them into a directory to train on."""
     from rumcli.tasks.char_lm import penn_treebank
 
     if source is None:
@@ -58,7 +58,7 @@ def ptb(
 
 
 def _is_there(file: TextFile, folder: Path, force: bool) -> bool:
-    """Tell whether a folder has a file; if it may not be written there, say so at once."""
+    """Return whether a directory has a file; raise early if it cannot be written there."""
     try:
         if folder.exists() and not folder.is_dir():
             raise ConfigError(f"--out {folder} is a file; expected a folder")
@@ -76,7 +76,7 @@ def _write(texts: Mapping[str, bytes], folder: Path, force: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"can't make {folder}: {error.strerror or error}") from error
-    with contextlib.ExitStack() as stack:  # none takes its place before all are written aside
+    with contextlib.ExitStack() as stack:  # moved into place after all are written
         for name, content in texts.items():
             file = stack.enter_context(console.new_file(folder / name, force))
             file.write(content)

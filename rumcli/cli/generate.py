@@ -1,4 +1,4 @@
-"""`rum generate`: let a run write a text."""
+"""`rum generate`: generate text with the model of a run."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def generate(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Write a text, character by character, from the weights of a run.
+    """Generate text, character by character, from the weights of a run.
 
-    The bytes go to stdout as they are made, with a newline at the end if there is none.
+    Bytes go to stdout as they are generated, with a newline at the end if there is none.
     """
     checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
     _options.at_least("--length", 1, length)
@@ -61,7 +61,7 @@ def generate(
     _trusted_code.check(folder.config, trust_code, training=False)
     text = text_of(folder)
     weight_files.require(folder, checkpoint)
-    given = os.fsencode(prompt)  # the very bytes that were typed
+    given = os.fsencode(prompt)  # the exact bytes that were typed
     read = text.vocabulary.encode(np.frombuffer(given, dtype=np.uint8), "--prompt")
     _keras_startup.start(debug)
     _trusted_code.load_trusted(folder.config, training=False)

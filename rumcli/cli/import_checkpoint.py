@@ -1,4 +1,4 @@
-"""`rum import-checkpoint`: take a RUM over from the original implementation."""
+"""`rum import-checkpoint`: import a RUM from a checkpoint of the original implementation."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def import_checkpoint(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Write a RUM with the weights of a checkpoint of the original, for use in Keras.
+    """Import the weights of a checkpoint of the original RUM, and write a RUM for use in Keras.
 
-    λ, η, activation and zoneout are not in a checkpoint; sizes, gate and layer norm are.
+    A checkpoint includes sizes, gate and layer norm, but not λ, η, activation or zoneout.
     """
     from rumcli.export import tf1_checkpoint_path
 

@@ -1,4 +1,4 @@
-"""`rum inspect`: show what the cells of a run do, and the loss around its weights."""
+"""`rum inspect`: show the behavior of a run's cells, and the loss around its weights."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def inspect(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Show what a run's cells do with an example, and the loss around its weights."""
+    """Show the behavior of a run's cells on an example, and the loss around its weights."""
     split = _options.choose("--split", "split", split, _SPLITS)
     checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
     _options.at_least("--example", 0, example)
@@ -120,7 +120,7 @@ def inspect(
 
 
 def _folders(run: Path, checkpoint: str) -> list[RunDir]:
-    """Return the run folders that are meant; of a folder of runs, those that can be inspected."""
+    """Return the selected run directories; for a directory of runs, those that can be inspected."""
     from rumcli.training import weight_files
     from rumcli.training.run_dir import RunDir
 
@@ -133,7 +133,7 @@ def _folders(run: Path, checkpoint: str) -> list[RunDir]:
 
 
 def _places(picture: Path | None, folders: list[RunDir]) -> list[Path | None]:
-    """Return the picture of each run: of several, with the run's name in it."""
+    """Return the plot file of each run; for several runs, its name includes that of the run."""
     if picture is None or len(folders) == 1:
         return [picture] * len(folders)
     names = [folder.path.resolve().name for folder in folders]
@@ -152,7 +152,7 @@ def _check_grid(grid: int, radius: float) -> None:
 
 
 def _names(what: str) -> list[str]:
-    """Return the names in `--what`; all that there are for "all"."""
+    """Return the names in `--what`, with "all" expanded."""
     known = [_ALL, *inspection_views.VIEWS]
     names = [coercion.name(name, known) for name in what.split(",")]
     for name in names:
@@ -162,7 +162,7 @@ def _names(what: str) -> list[str]:
 
 
 def _chosen(names: list[str], what: str, config: RunConfig, run: Path) -> list[str]:
-    """Return what is drawn, and say what of "all" there is not."""
+    """Return the views to draw; print a note for views of "all" that the cell lacks."""
     there = inspection_views.possible(config)
     missing = [name for name in inspection_views.VIEWS if name not in there]
     if _ALL in names:
@@ -181,7 +181,7 @@ def _chosen(names: list[str], what: str, config: RunConfig, run: Path) -> list[s
 
 
 def _listed(missing: list[str], config: RunConfig) -> str:
-    has_option = hasattr(config.cell, "update_gate")  # and is without; others have gates too
+    has_option = hasattr(config.cell, "update_gate")  # off here; others have other gates
     words = {
         "angles": "rotation",
         "gate": "update gate" if has_option else "update gate of RUM",

@@ -61,7 +61,7 @@ def plot(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Draw the validations of one or more runs, with their task's reference level."""
+    """Draw the validations of one or more runs, with their task's baseline."""
     over = _options.choose("--over", "axis", over, _OVER)
     theme = _options.choose("--theme", "theme", theme, _THEMES)
     picture = out or (None if as_json else _DEFAULT)
@@ -79,8 +79,8 @@ class Drawing:
     """Learning curves that can be drawn.
 
     Attributes:
-        curves: The curves, one for each run.
-        levels: The horizontal lines.
+        curves: Learning curve of each run.
+        levels: Horizontal reference lines.
         key: Key of the records that is drawn.
     """
 
@@ -89,7 +89,7 @@ class Drawing:
     key: str
 
     def figure(self, over: str, theme: str) -> Figure:
-        """Return the curves as a figure of matplotlib.
+        """Return the curves as a matplotlib figure.
 
         Args:
             over: `"steps"` or `"time"`.
@@ -103,14 +103,14 @@ class Drawing:
         """Write the curves to a file.
 
         Args:
-            picture: The file.
-            kind: Its format.
+            picture: File to write.
+            kind: Format of the file.
             over: As for `figure`.
             theme: As for `figure`.
-            force: Whether to replace a file that exists.
+            force: Whether to replace an existing file.
 
         Raises:
-            ConfigError: If it exists, or can't be written.
+            ConfigError: If the file exists or cannot be written.
         """
         from rumcli.reporting import learning_curves
 
@@ -123,13 +123,13 @@ def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
 
     Args:
         runs: Run directories, or directories of runs.
-        metric: Metric of the validations; None: the one that chooses the best checkpoint.
+        metric: Validation metric; None for the one that selects the best checkpoint.
 
     Returns:
         The run directories, and their curves.
 
     Raises:
-        ConfigError: If one is no run, has no validation yet, or lacks the metric.
+        ConfigError: If a directory is not a run, has no validation yet, or lacks the metric.
     """
     from rumcli.reporting import learning_curves
     from rumcli.training.run_dir import RunDir
@@ -155,16 +155,16 @@ def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
 
 
 def save_curves(folder: RunDir) -> list[float]:
-    """Draw the metric that a run monitors to `curves.svg` in its directory.
+    """Draw the monitored metric of a run to `curves.svg` in its directory.
 
     Args:
         folder: Run directory of a finished run.
 
     Returns:
-        The values of the metric, one for each validation; empty if there is none.
+        The value of the metric at each validation; empty if there is none.
 
     Raises:
-        OSError: If the picture can't be written.
+        OSError: If the plot cannot be written.
     """
     from rumcli import atomic_io
     from rumcli.reporting import learning_curves
@@ -179,7 +179,7 @@ def save_curves(folder: RunDir) -> list[float]:
 
 
 def validations(folder: RunDir) -> tuple[str, list[float]]:
-    """Return the key of the metric that a run monitors, and its value at each validation."""
+    """Return the key of the monitored metric of a run, and its value at each validation."""
     key = f"val_{_monitored([folder])}"
     return key, [r[key] for r in folder.records() if r.get(key) is not None]
 
@@ -210,7 +210,7 @@ def _document(runs: list[Path], drawing: Drawing, picture: Path | None) -> Docum
 
 
 def _labels(runs: list[Path], folders: list[RunDir]) -> list[str]:
-    """Label runs by what differs between them, and by their folders where that is not enough."""
+    """Label runs by their differences, and by their directories if those are not unique."""
     from rumcli import config
 
     names = _options.labels(runs)
@@ -226,7 +226,7 @@ def _without_records(path: Path) -> str:
 
 
 def _references(folders: list[RunDir]) -> list[dict[str, Any]]:
-    """Return the reference levels of runs, of which old unfinished ones have none."""
+    """Return the baselines of runs; unfinished runs of earlier versions have none."""
     found = [folder.baseline for folder in folders]
     return [baseline for baseline in found if baseline is not None]
 
@@ -241,7 +241,7 @@ def _metrics(records: list[dict[str, Any]]) -> list[str]:
 
 
 def _without(key: str, path: Path, records: list[dict[str, Any]]) -> str | None:
-    """Return why a metric of a run can't be drawn; None if it can."""
+    """Return the reason why a metric of a run cannot be drawn; None if it can."""
     known, name = _metrics(records), key.removeprefix("val_")
     if name in known:
         return None
@@ -253,7 +253,7 @@ def levels_of(folders: list[RunDir], key: str) -> list[Level]:
 
     Args:
         folders: Run directories.
-        key: Key of the records that is drawn, as in `val_loss`.
+        key: Key of the records that is drawn, such as `val_loss`.
     """
     from rumcli.reporting.learning_curves import Level
 

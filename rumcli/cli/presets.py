@@ -75,10 +75,10 @@ def show(
 
 
 def _source(name: str) -> str:
-    """Return a name, or a file with a valid configuration: that of a run directory, or any.
+    """Return a name, or the configuration file of a path, which may be a run directory.
 
     Raises:
-        ConfigError: If there is none, or it is not a configuration.
+        ConfigError: If the file is missing or not a valid configuration.
     """
     from rumcli import config
     from rumcli.config import preset_files
@@ -122,7 +122,7 @@ def copy(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Copy a preset, to change it and to train with --preset FILE."""
+    """Copy a preset, to edit it and train with --preset FILE."""
     from rumcli.config import preset_files
     from rumcli.json_schemas.configurations import PresetCopy
 

@@ -1,4 +1,4 @@
-"""`rum cells` and `rum tasks`: the names that `rum train` takes, with their options and papers."""
+"""`rum cells` and `rum tasks`: names for `rum train`, with their options and papers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cells(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """List the cells: a sentence, the options and the paper of each."""
+    """List the cells with their summary, options and paper."""
     from rumcli.json_schemas.configurations import CellList, CellRow
 
     found = _chosen("cell", name)
@@ -47,7 +47,7 @@ def tasks(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """List the tasks: a sentence, the options, the presets and the paper of each."""
+    """List the tasks with their summary, options, presets and paper."""
     from rumcli.json_schemas.configurations import TaskList, TaskRow
 
     found = _chosen("task", name)

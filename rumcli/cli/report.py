@@ -1,4 +1,4 @@
-"""`rum report`: runs of one task as a page to pass on."""
+"""`rum report`: a shareable HTML page on runs of one task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rumcli.training.run_dir import RunDir
 
 _DEFAULT = Path("report.html")
-_FONT_SIZES = {"wide": 10.0, "narrow": 13.0}  # points; a narrow screen shrinks the picture
+_FONT_SIZES = {"wide": 10.0, "narrow": 13.0}  # points; a narrow screen scales the plot down
 
 
 def report(
@@ -44,7 +44,7 @@ def report(
     """Write a report on runs of one task as one HTML page.
 
     It shows metrics beside the baseline, learning curves, differences between the configurations,
-    the environment and the commands that repeat the runs. The page loads nothing from elsewhere.
+    the environment and the commands that repeat the runs. The page loads no external resources.
     """
     if markdown and (as_json or out):
         raise ConfigError(f"--markdown and {'--json' if as_json else '--out'} exclude each other")
@@ -75,7 +75,7 @@ def report(
 
 
 def _curves(content: Report, folders: dict[str, RunDir]) -> dict[tuple[str, str], bytes]:
-    """Draw the validations of the runs as SVG files, by theme and size of the screen."""
+    """Draw the validations of the runs as SVG files, by theme and screen size."""
     import matplotlib
 
     from rumcli.reporting import learning_curves

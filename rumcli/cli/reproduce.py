@@ -1,4 +1,4 @@
-"""`rum reproduce`: the runs of a published table, and our results beside it."""
+"""`rum reproduce`: run a published table, and compare the results."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def reproduce(
     quiet: _job_sets.Quiet = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Run the models of a published table, and show our results beside those of the paper.
+    """Run the models of a published table, and compare our results with those of the paper.
 
     Ctrl-C saves all runs and prints the command that continues.
     """
@@ -111,7 +111,7 @@ def reproduce(
 
 
 def _continued(place: Path, chosen: TableOptions) -> TableOptions:
-    """Return the options of the earlier command in a directory, with those given replaced."""
+    """Return the options stored in a directory, updated with those given."""
     from rumcli.reproduction.folder import TableFolder
 
     given = {key: value for key, value in chosen if value}
@@ -119,7 +119,7 @@ def _continued(place: Path, chosen: TableOptions) -> TableOptions:
 
 
 def _read(chosen: TableOptions, place: Path | None) -> Table:
-    """Read the table, from a directory if it was not named."""
+    """Read the named table, or that of the directory."""
     from rumcli.reproduction import table as tables
     from rumcli.reproduction.folder import TABLE
 

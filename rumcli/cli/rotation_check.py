@@ -1,4 +1,4 @@
-"""`rum rotation-check`: a self-test of this installation's rotations."""
+"""`rum rotation-check`: self-test of the rotations on this installation."""
 
 from __future__ import annotations
 
@@ -31,13 +31,16 @@ def rotation_check(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Check the rotations: norms, angles, gradients, degenerate inputs. Exits 1 if one fails."""
+    """Check norms, angles, gradients and degenerate inputs of the rotations.
+
+    Exits with 1 if a check fails.
+    """
     for size in dim or []:
         _options.at_least("--dim", 2, size)
     _options.at_least("--batch", 1, batch)
     if dtype is not None:
         dtype = _options.choose("--dtype", "dtype", dtype, _DTYPES)
-    os.environ.setdefault("JAX_ENABLE_X64", "1")  # or JAX would compute float64 in float32
+    os.environ.setdefault("JAX_ENABLE_X64", "1")  # else JAX computes float64 in float32
     _keras_startup.start(debug)
     from rumcli.analysis.rotation_properties import check_rotation
     from rumcli.cells import precision

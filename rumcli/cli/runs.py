@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rumcli.json_schemas.analysis import ListedRun
 
 _DEFAULT = Path("runs")
-_SECONDS_BETWEEN = 2.0  # two readings
+_SECONDS_BETWEEN = 2.0  # between two readings
 _SECONDS_TO_STOP = 0.1
 
 
@@ -36,7 +36,7 @@ def runs(
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """List runs with state, progress and metric, the one that changed last at the end.
+    """List runs with state, progress and metric, the most recently changed last.
 
     A finished run is shown with its test metric, any other run with its best validation.
     """
@@ -82,12 +82,12 @@ def _show(places: list[Path], found: list[ListedRun], watch: bool) -> None:
 
 
 def _watch(places: list[Path], found: list[ListedRun]) -> list[ListedRun]:
-    """Refresh the table until a signal arrives; return what it showed last."""
+    """Refresh the table until a signal arrives; return its last content."""
     from rumcli.reporting.live_display import LiveDisplay
     from rumcli.reporting.run_list_table import RunsTable
 
     received: list[int] = []
-    # Nothing is announced: the loop ends sooner.
+    # No message: the loop ends sooner.
     response = signals.Response("ending", delay=5.0, patience=10.0, note=received.append)
     console = output.stdout()
     picture = LiveDisplay(console)

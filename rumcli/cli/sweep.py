@@ -1,4 +1,4 @@
-"""`rum sweep`: a search over hyperparameters, on this machine or on a Ray cluster."""
+"""`rum sweep`: hyperparameter search on this machine or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def sweep(
     quiet: _job_sets.Quiet = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Train at every point of a grid, or of a random or Bayesian search, with several seeds.
+    """Train at every point of a grid, random or Bayesian search, with several seeds.
 
     Ctrl-C saves all runs and prints the command that continues.
     """
@@ -104,7 +104,7 @@ def _is_unbegun(path: Path) -> bool:
 
 
 def _plan(resume: Path | None, file: Path | None, runs: int | None, seeds: int | None) -> SweepPlan:
-    """Return the plan of a new or an earlier sweep; for that a file may only have other limits."""
+    """Return the plan of a new or earlier sweep; a file may only change limits of the latter."""
     from rumcli import config
     from rumcli.sweeps import plan as plans
     from rumcli.sweeps.folder import SweepFolder
@@ -148,8 +148,8 @@ def _folder(
         raise ConfigError("search: bayesian needs optuna: pip install 'rumcli[sweep]'")
     execution.check(chosen)
     seed = plan.spec.seeds[0]
-    # Whatever else varies, a run names the code that one of these names: a cell of ours has no
-    # factory, so a sweep that varies both names and factories has no other cells.
+    # A registered cell has no factory, so a sweep over both names and factories has only custom
+    # cells. One of these keys therefore names all code, whatever else varies.
     names, data = (
         [plan.run(settings, seed) for settings in points.one_at_a_time(plan.parameters, keys)]
         for keys in (_trusted_code.DECIDING, _OF_DATA)
@@ -162,14 +162,14 @@ def _folder(
     stack.enter_context(lock.held(folder.path))
     groups = (plan.group(*point) for point in enumerate(folder.points(), 1))
     folder.check(job for group in groups for job in group.jobs if job.is_due)
-    folder.write_spec(plan)  # its limits may be others than before
+    folder.write_spec(plan)  # its limits may have changed
     return folder
 
 
 def _run(
     plan: SweepPlan, folder: SweepFolder, chosen: Options, command: str, showing: OutputMode
 ) -> tuple[Ending, str | None]:
-    """Run the remaining runs; also return why the search gave up, if it did."""
+    """Run the remaining runs; also return the reason if the search gave up."""
     from rumcli.jobs.execution import JobSet
     from rumcli.reporting.job_progress import Title
     from rumcli.sweeps import search

@@ -1,4 +1,4 @@
-"""`rum train`: make a configuration, run it, show the result."""
+"""`rum train`: build a configuration, train, and show the result."""
 
 from __future__ import annotations
 
@@ -190,8 +190,8 @@ def train(
 ) -> None:
     """Train a cell on a task, and score it relative to the task's baseline.
 
-    Settings come from the task's preset, then --preset, then --set, then the other options.
-    Ctrl-C saves and says how to go on.
+    Settings come from the task's preset, then --preset, then --set, then the other options. Ctrl-C
+    saves the run and prints the command that resumes it.
     """
     from rumcli.training import requirements
 
@@ -220,7 +220,7 @@ def train(
     )
     showing = OutputMode(as_json, quiet, debug)
     if placement is not None and placement.rank > 0 and resume is not None:
-        # The folder is on the host of process 0.
+        # The directory is on the host of process 0.
         _distributed.check(placement, None)
         _distributed.follow(placement, None, data, trust_code, given.typed, showing)
         return

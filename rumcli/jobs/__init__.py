@@ -1,5 +1,5 @@
-"""Sets of runs: their directory, order, time and executors, under `rum sweep` and `rum reproduce`.
+"""Execution of sets of runs for `rum sweep` and `rum reproduce`: directories, order and budgets.
 
-`engine` decides which run starts, continues or stops; `local` runs each in a process on this
-machine, `cluster` on a Ray cluster, and only that one imports Ray.
+`engine` decides which run starts, continues or stops. `local` executes each run in a process on
+this machine, and `cluster` on a Ray cluster; only the latter imports Ray.
 """

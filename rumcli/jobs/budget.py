@@ -1,4 +1,4 @@
-"""Time limits of a set of runs: equal time for each, or one limit for all. Arithmetic only."""
+"""Time limits of a set of runs: a budget in shares, or one common limit. Arithmetic only."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Self
 
 from rumcli.errors import ConfigError
 
-LEAST = 30.0  # seconds of a share: the start of a process takes several of them
-LEAST_AGAIN = 60.0  # seconds for which a stopped run is started once more
-LEAST_LEFT = 5.0  # seconds: in less no run comes to its first step
+LEAST = 30.0  # minimum share in seconds; starting a process takes several of them
+LEAST_AGAIN = 60.0  # seconds required to start a stopped run again
+LEAST_LEFT = 5.0  # seconds required for a run to reach its first step
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _FORM = re.compile(r"(?:(\d+(?:\.\d+)?)([hms]))+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)([hms])", re.ASCII)
@@ -40,7 +40,7 @@ def parse(text: str) -> float:
 
 @dataclass(frozen=True)
 class Share:
-    """The part of a budget that a run is due.
+    """Share of a run in a budget.
 
     Attributes:
         size: Weight relative to the other runs.
@@ -58,12 +58,13 @@ class Share:
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """A time at which all runs save and stop.
+    """Time at which all runs save and stop.
 
     Attributes:
-        last: Time of the last training step, in seconds of the monotonic clock; infinite: no limit.
-        slots: Number of runs at the same time, if all share the time in proportion to their
-            weights and are tested when they are stopped; 0: each may take as long as it needs.
+        last: Time of the last training step, in seconds of the monotonic clock; infinite for no
+            limit.
+        slots: Number of concurrent runs that share the time in proportion to their weights, and are
+            tested when they stop. 0 disables shares: each run may take as long as it needs.
     """
 
     last: float = float("inf")
@@ -71,17 +72,17 @@ class TimeLimit:
 
     @classmethod
     def budget(cls, seconds: float, now: float, slots: int) -> Self:
-        """Return a limit of which a tenth, at most a minute, is reserved for the tests."""
+        """Return a limit that reserves a tenth of the time, at most a minute, for the tests."""
         return cls(now + seconds - min(seconds / 10, 60.0), slots)
 
     @property
     def is_shared(self) -> bool:
-        """Whether a run that has used its share gives way to others."""
+        """Whether a run that has used its share is replaced by another."""
         return self.slots > 0
 
     @property
     def how(self) -> str:
-        """How runs are stopped."""
+        """Method of stopping a run: `SAVE` or `SAVE_AND_TEST`."""
         return SAVE_AND_TEST if self.is_shared else SAVE
 
     def is_over(self, now: float) -> bool:
@@ -89,7 +90,12 @@ class TimeLimit:
         return now >= self.last
 
     def may_begin(self, now: float, again: bool) -> bool:
-        """Return whether a run may start; `again`: one that was stopped before."""
+        """Return whether a run may start.
+
+        Args:
+            now: Current time.
+            again: Whether the run was stopped before.
+        """
         least = (LEAST_AGAIN if again else LEAST_LEFT) if self.is_shared else 0.0
         return not self.is_over(now) and self.last - now >= least
 
@@ -98,15 +104,15 @@ class TimeLimit:
     ) -> float:
         """Return the time at which a run that starts now has used its share.
 
-        The remaining time, less that of the running ones, belongs to the waiting runs, so that in
-        the end all have trained in proportion to their shares: a run that had more of an earlier
-        budget gets less of this one. A run that ends early leaves its time to the others.
+        The time not reserved for running runs is distributed over the waiting ones, so that all
+        train in proportion to their weights. A run that trained longer in an earlier budget
+        receives less of this one. A run that ends early leaves its time to the others.
 
         Args:
-            now: The time.
+            now: Current time.
             running: End of the share of each running run.
-            waiting: Shares of the waiting runs, that of the starting one first.
-            test: Seconds that a run takes to be saved and tested after its share.
+            waiting: Shares of the waiting runs, starting with the run to start.
+            test: Seconds for saving and testing a run after its share.
         """
         left = max(0.0, self.last - now)
         kept = sum(min(left, max(0.0, end - now) + test) for end in running)
@@ -117,7 +123,7 @@ class TimeLimit:
 
 
 def _level(seconds: float, waiting: Sequence[Share]) -> float:
-    """Return the level up to which so many seconds bring all runs that are below it."""
+    """Return the common level to which the given time raises all runs below it."""
     size = level = 0.0
     for share in sorted(waiting, key=lambda share: share.level):
         if size and share.level >= level:

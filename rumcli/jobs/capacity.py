@@ -1,4 +1,4 @@
-"""How many runs machines have room for. Arithmetic only."""
+"""Number of runs that fit on machines. Arithmetic only."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from rumcli.errors import ConfigError
 
 @dataclass(frozen=True)
 class Machine:
-    """The numbers of cores and GPUs of a machine."""
+    """Number of cores and GPUs of a machine."""
 
     cores: int
     gpus: int = 0
 
     def slots(self, cores: int, gpus: float) -> int:
-        """Return how many runs with so many cores and GPUs it has room for."""
+        """Return the number of runs with the given cores and GPUs that fit on this machine."""
         if gpus == 0:
             return self.cores // cores
-        # A run's part of a GPU is on one of them.
+        # A fraction of a GPU must be on a single GPU.
         on_gpus = self.gpus * int(1 / gpus + 1e-9) if gpus < 1 else int(self.gpus // gpus)
         return min(self.cores // cores, on_gpus)
 
 
 def slots(machines: Sequence[Machine], cores: int, gpus: float = 0.0) -> int:
-    """Return how many runs with so many cores and GPUs all machines have room for.
+    """Return the number of runs with the given cores and GPUs that fit on all machines.
 
     Raises:
-        ConfigError: If no machine has room for one.
+        ConfigError: If a run fits on no machine.
     """
     if found := sum(machine.slots(cores, gpus) for machine in machines):
         return found

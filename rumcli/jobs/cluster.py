@@ -1,7 +1,7 @@
-"""The executor of a Ray cluster: every run is a trial of Ray Tune.
+"""Executor on a Ray cluster, with a Ray Tune trial for each run.
 
-Ray keeps no state of a run: a process or machine may die at any time, and another one continues
-from the last checkpoint in the run directory, which all machines see under the same path.
+Ray stores no state of a run. If a process or machine dies, another one continues from the last
+checkpoint in the run directory, which must have the same path on all machines.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rumcli.training.run_dir import RunDir
 
 LOCAL = "local"
 _LARGEST_PORT = 65535
-_STORE = 80 * 2**20  # bytes: the least that Ray takes; nothing large goes through it
+_STORE = 80 * 2**20  # bytes: Ray's minimum; only small objects are stored
 _SECONDS_TO_ANSWER = 5.0
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -46,14 +46,14 @@ _ENVIRONMENT = {
 
 
 def check_address(address: str, flag: str = "--address") -> None:
-    """Make sure that something listens at an address; Ray would try for minutes.
+    """Check that a server listens at an address; Ray would retry for minutes.
 
     Args:
-        address: HOST:PORT, or auto.
-        flag: Option that names it.
+        address: Address HOST:PORT, or auto.
+        flag: Option that sets the address.
 
     Raises:
-        ConfigError: If it is not the address of a cluster, or nothing listens there.
+        ConfigError: If it is not the address of a cluster, or no server listens there.
     """
     if address == "auto":
         return
@@ -73,34 +73,34 @@ def check_address(address: str, flag: str = "--address") -> None:
 def connected(
     address: str, debug: bool, flag: str = "--address", cores: int | None = None
 ) -> Iterator[None]:
-    """Connect to a cluster, or be one, while the block runs.
+    """Connect to a cluster, or start a local one, for the duration of the block.
 
     Args:
         address: Address of a running cluster, or `"auto"`; `"local"` starts one on this machine.
-        debug: Whether to show what Ray and its processes print.
-        flag: Option that names the cluster.
-        cores: Number of cores of a cluster on this machine.
+        debug: Whether to show the output of Ray and its processes.
+        flag: Option that selects the cluster.
+        cores: Number of cores of a local cluster.
 
     Raises:
         ConfigError: If the connection fails.
-        SystemExit: With 143 at SIGTERM while it connects.
+        SystemExit: With 143 on SIGTERM during the connection.
     """
     os.environ.update(_ENVIRONMENT)
     if address == LOCAL:
-        # A token of this command alone: else Ray writes one to the home directory.
+        # A token for this command only; without one, Ray writes a token to the home directory.
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
-    else:  # something listens there: `check_address`; by default Ray tries twenty times
+    else:  # `check_address` succeeded, so fewer attempts than Ray's default of 20
         os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "3")
     import ray  # reads these variables
 
     level = logging.WARNING if debug else logging.CRITICAL
     with contextlib.ExitStack() as stack:
-        # Ray prints on stdout about processes that died; a result may follow there.
+        # Ray reports dead processes on stdout, which may be reserved for a result.
         place = sys.stderr if debug else stack.enter_context(Path(os.devnull).open("w"))
         stack.enter_context(contextlib.redirect_stdout(place))
         options: dict[str, Any] = {"logging_level": level, "log_to_driver": debug}
         if address == LOCAL:
-            # Short: the names of sockets may have 107 bytes.
+            # A short path, because socket names are limited to 107 bytes.
             short = "/tmp" if os.name == "posix" else None
             state = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="rum-", dir=short, ignore_cleanup_errors=True)
@@ -112,9 +112,9 @@ def connected(
         try:
             with contextlib.nullcontext() if debug else _without_stderr():
                 ray.init(address, **options)
-        except SystemExit:  # its answer to SIGTERM, with 1 or 15, as it takes the signal for itself
+        except SystemExit:  # Ray's own SIGTERM handler exits with 1 or 15
             raise SystemExit(128 + signal.SIGTERM) from None
-        except Exception as error:  # bare ones too, as where its processes do not come up in time
+        except Exception as error:  # Ray may raise bare exceptions, as after a timeout
             line = " ".join(str(error).split())[:300]
             if isinstance(error, UnicodeEncodeError):
                 line = f"the name of {Path.cwd()} is not valid Unicode; start from another folder"
@@ -133,10 +133,10 @@ def connected(
 
 @contextlib.contextmanager
 def _without_stderr() -> Iterator[None]:
-    """Hide what Ray's native library prints of each attempt to connect."""
+    """Hide messages of Ray's native library about each connection attempt."""
     try:
         saved = os.dup(2)
-    except OSError:  # closed, as daemons have it
+    except OSError:  # closed, as in daemons
         yield
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -150,10 +150,10 @@ def _without_stderr() -> Iterator[None]:
 
 
 def slots(cores: int, gpus: float) -> int:
-    """Return how many runs with so many cores and GPUs the cluster has room for.
+    """Return the number of runs with the given cores and GPUs that fit on the cluster.
 
     Raises:
-        ConfigError: If no machine has room for one.
+        ConfigError: If a run fits on no machine.
     """
     import ray
 
@@ -166,15 +166,15 @@ def slots(cores: int, gpus: float) -> int:
 
 
 class RayExecutor:
-    """Runs a set on the cluster to which this process is connected.
+    """Executor on the cluster to which this process is connected.
 
     Args:
-        folder: Directory of the set, on a file system that all machines see.
-        start: Imports what a run needs.
+        folder: Directory of the set, on a file system shared by all machines.
+        start: Imports the dependencies of a run.
         cores: Number of cores of each run.
         gpus: Number of GPUs of each run.
-        retries: How often a run whose process or machine died is started again.
-        jobs: Largest number of runs at the same time; None: as many as there is room for.
+        retries: Maximum number of restarts of a run after its process or machine died.
+        jobs: Maximum number of concurrent runs; None for the capacity of the cluster.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class RayExecutor:
         self._jobs = jobs
 
     def run(self, engine: Engine) -> None:
-        """Run what the engine starts, until it starts no more.
+        """Execute the runs that the engine starts, until there are no more.
 
         Raises:
             RunError: If Ray Tune ended before that.
@@ -215,7 +215,7 @@ class RayExecutor:
                     search_alg=runs,
                     num_samples=-1,
                     max_concurrent_trials=self._jobs,
-                    reuse_actors=False,  # each run in a process of its own
+                    reuse_actors=False,  # a new process for each run
                     trial_dirname_creator=lambda trial: trial.trial_id,
                 ),
                 run_config=tune.RunConfig(
@@ -235,12 +235,12 @@ class RayExecutor:
 
 
 def trial(config: dict[str, Any]) -> dict[str, Any]:
-    """Train a run in a process of Ray's, on any machine of the cluster."""
+    """Train a run in a Ray process on any machine of the cluster."""
     from ray import tune
 
     worker.prepare(config["cores"], config["environment"])
-    sys.argv = config["command"]  # for the provenance; those of Ray's processes are its own
-    with contextlib.suppress(OSError):  # where own code is found; another machine may lack it
+    sys.argv = config["command"]  # for the provenance; Ray's processes have their own
+    with contextlib.suppress(OSError):  # path of custom code; may be missing on another machine
         os.chdir(config["place"])
     folder = Path(config["folder"])
 
@@ -259,11 +259,11 @@ def trial(config: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def breaking_off(place: Path, kind: type[Exception]) -> Iterator[None]:
-    """Turn what ends Ray Tune's loop into one line.
+    """Convert the errors that end Ray Tune's loop to a one-line `RunError`.
 
     Args:
         place: Directory of the set.
-        kind: The exception into which Ray Tune turns another one, with the whole traceback.
+        kind: Exception in which Ray Tune wraps others, with their full traceback.
 
     Raises:
         RunError: If the block raised one.

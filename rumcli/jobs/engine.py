@@ -1,6 +1,6 @@
-"""The decisions over a set of runs: which one starts, continues, or stops, and how it is recorded.
+"""Scheduling of a set of runs: which run starts, continues or stops, and the records of its end.
 
-An executor asks for them and reports the events; it decides nothing itself.
+An executor queries the engine and reports events; it makes no decisions itself.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ from rumcli.training.stop_signals import StopRequest
 
 
 class Executor(Protocol):
-    """A place where runs run."""
+    """Interface of the executors, such as local processes or a Ray cluster."""
 
     def run(self, engine: Engine) -> None:
-        """Run the jobs that the engine starts, until it starts no more.
+        """Execute the runs that the engine starts, until there are no more.
 
-        It calls `next` for a run, `began` once that has a process, `progressed`, `retried` and
-        `ended` with its reports, and `stops` several times a second.
+        It calls `next` for a run, `began` when its process starts, and `progressed`, `retried` and
+        `ended` with its reports. It calls `stops` several times per second.
         """
 
 
 @dataclass
 class _Running:
     ends: float  # end of its share, in seconds of the monotonic clock
-    asked: float | None = None  # when it was requested to stop
+    asked: float | None = None  # time of the stop request
 
 
 class Engine:
-    """Brings all runs of a set to their end, or to that of their time.
+    """Scheduler that takes all runs of a set to their end, or to the time limit.
 
     Args:
         folder: Directory of the set.
-        queue: The runs in their order.
+        queue: Runs in their order.
         listener: Receives the events.
-        request: Requests a stop.
+        request: Stop request.
         limit: Time limit.
-        halving: Stops runs of a search early; None: none.
+        halving: Early stopping of a search; None for none.
 
     Attributes:
         is_closed: Whether all runs were requested to stop.
-        is_out_of_time: Whether the limit was the reason.
+        is_out_of_time: Whether the time limit was the reason.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Engine:
         self._again: list[Job] = []  # stopped before their end, while others were waiting
         self._repeated: set[Job] = set()
         self._early: dict[Job, str] = {}  # to be stopped by halving, with the reason
-        self._tests: list[float] = []  # seconds from the request to stop to the end
+        self._tests: list[float] = []  # seconds from the stop request to the end
         self.is_closed = False
         self.is_out_of_time = False
 
@@ -89,7 +89,7 @@ class Engine:
         """Return a run that can start now, with its directory; None if there is none.
 
         Raises:
-            RunError: If its directory can't be written.
+            RunError: If its directory cannot be written.
         """
         while self._request.signal is None and not self.is_closed:
             if (job := self._choose(time.monotonic())) is None:
@@ -103,7 +103,7 @@ class Engine:
 
     @property
     def may_continue(self) -> bool:
-        """Whether a run may still start, once another one has stopped."""
+        """Whether another run may start after one has stopped."""
         return bool(self._running) and self._limit.is_shared and not self.is_closed
 
     def began(self, job: Job) -> None:
@@ -129,11 +129,11 @@ class Engine:
             self._early[job] = f"at step {progress.step}"
 
     def retried(self, job: Job, message: str) -> None:
-        """Handle the death of a run's process; it is started again."""
+        """Handle the death of a run's process, which is restarted."""
         self._listener.retried(job, message)
 
     def stops(self) -> dict[Job, str]:
-        """Return the running runs that are to stop now, and how."""
+        """Return the runs to stop now, with the method for each."""
         now = time.monotonic()
         if self._request.signal is not None:
             return self._close("asked to stop", SAVE, now)
@@ -142,12 +142,12 @@ class Engine:
             return self._close("the time is over", self._limit.how, now)
         found = {job: SAVE for job in self._early if job in self._running}
         over = [job for job, one in self._running.items() if now >= one.ends]
-        if over and any(True for _ in self._queue.shares()):  # else no other run needs the place
+        if over and any(True for _ in self._queue.shares()):  # else no other run needs the slot
             found |= dict.fromkeys(over, self._limit.how)
         return self._asked(found, now)
 
     def ended(self, job: Job, result: RunResult) -> None:
-        """Handle the end of a run, or of a part of it."""
+        """Handle the end of a run, or of its current share."""
         one = self._running.pop(job, None)
         if one is not None and one.asked is not None:
             self._tests.append(time.monotonic() - one.asked)
@@ -172,7 +172,7 @@ class Engine:
         self._listener.ended(job, result.state, result.message)
 
     def _choose(self, now: float) -> Job | None:
-        """Return the next run: a new one, or the one that has trained least."""
+        """Return a new run, or else the stopped run with the least training; else None."""
         if not self._limit.may_begin(now, again=False):
             return None
         if (job := self._queue.next()) is not None:
@@ -198,5 +198,5 @@ class Engine:
 
     @property
     def _test_seconds(self) -> float:
-        """How long a run that is stopped takes to save and to be tested, as far as is known."""
+        """Mean time for saving and testing a stopped run, in seconds; 0 before the first one."""
         return sum(self._tests) / len(self._tests) if self._tests else 0.0

@@ -1,4 +1,4 @@
-"""A run of a set, its progress and result, and the listener that follows a set."""
+"""Data classes for a run of a set, its progress and result, and the listener interface."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ FAILED = "failed"
 UNFINISHED = "unfinished"
 WAITING = "not begun"
 STATES = (FINISHED, STOPPED, STOPPED_EARLY, UNFINISHED, FAILED, WAITING)
-DONE = (FINISHED, STOPPED_EARLY)  # is not started again
+DONE = (FINISHED, STOPPED_EARLY)  # these are not started again
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a set, which its name identifies.
+    """Run of a set, identified by its name.
 
     Attributes:
         name: Name of the run directory.
         seed: Seed of the run.
         config: Configuration of the run; None if it is invalid.
-        error: Why the configuration is invalid; empty otherwise.
+        error: Reason why the configuration is invalid; empty if it is valid.
         settings: Settings that distinguish it from the others, by key path; may be empty.
         part: Index among the runs of one seed over which a result is averaged.
-        budget_weight: Its part of a budget relative to those of the other runs.
-        is_due: Whether it is to be run; a set may have results of more runs.
+        budget_weight: Share of a budget relative to the other runs.
+        is_due: Whether to execute it. Results may include further runs.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Job:
 
 @dataclass(frozen=True)
 class JobGroup:
-    """Runs with one common result: a point of a search with all its seeds, an entry of a table.
+    """Runs with a common result: a point of a search with all its seeds, or an entry of a table.
 
     Attributes:
         key: Number of the point, or the entry.
-        jobs: The runs.
+        jobs: Runs of the group.
     """
 
     key: Any
@@ -60,13 +60,13 @@ class JobGroup:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """The progress of a run.
+    """Progress of a run.
 
     Attributes:
         step: Number of training steps done.
         steps: Number of training steps of the whole run.
         metric: Name of the monitored metric.
-        value: Its latest validation value; None if there is none yet.
+        value: Latest validation value of the metric; None before the first validation.
         higher_is_better: Direction of the metric.
     """
 
@@ -79,13 +79,13 @@ class RunProgress:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The end of a run, or of a part of it: as an executor reports it, and as a file records it.
+    """End of a run or of one of its shares, as reported by an executor and recorded in a file.
 
     Attributes:
-        state: One of `STATES`; a run that an executor reports as `UNFINISHED` is saved.
-        message: Why it failed or was stopped, in one line; may be empty.
+        state: One of `STATES`. A run that an executor reports as `UNFINISHED` is saved.
+        message: Reason of a failure or stop, in one line; may be empty.
         metrics: Test metrics; None without a test.
-        step: Number of training steps done; with a test, those of the test.
+        step: Number of training steps done; with a test, the steps of the tested weights.
         seconds: Training time of these steps.
     """
 
@@ -97,29 +97,29 @@ class RunResult:
 
 
 class JobListener:
-    """Receives the events of a set of runs; this one ignores them."""
+    """Listener for the events of a set of runs; the base class ignores them."""
 
     def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
-        """Handle the start or the continuation of the set.
+        """Handle the start or continuation of the set.
 
         Args:
             folder: Directory of the set.
             planned: Number of runs; None if only time limits them.
-            done: Number of runs that were done before.
-            slots: Number of runs at the same time.
+            done: Number of runs completed by earlier commands.
+            slots: Number of concurrent runs.
         """
 
     def refused(self, jobs: Sequence[Job], message: str) -> None:
-        """Handle a group of which no run can start, for the reason in `message`."""
+        """Handle a group that cannot start, for the reason in `message`."""
 
     def began(self, job: Job) -> None:
-        """Handle the start or the continuation of a run."""
+        """Handle the start or continuation of a run."""
 
     def progressed(self, job: Job, progress: RunProgress, machine: str) -> None:
         """Handle the progress of a run; `machine` is empty if there is only one."""
 
     def retried(self, job: Job, message: str) -> None:
-        """Handle the death of a run's process or machine; the run is started again."""
+        """Handle the death of a run's process or machine; the run is restarted."""
 
     def ended(self, job: Job, state: str, message: str) -> None:
         """Handle the end of a run in one of `STATES`."""

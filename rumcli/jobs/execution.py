@@ -1,4 +1,4 @@
-"""Run a set: choose the executor and the limit of time, and run the engine on them."""
+"""Execution of a set: selects the executor and the time limit, and runs the engine."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from rumcli.training import stop_signals
 
 @dataclass(frozen=True)
 class JobSet:
-    """A set of runs, and how they run.
+    """Set of runs with its resources and limits.
 
     Attributes:
         folder: Directory of the set.
-        source: The runs.
+        source: Source of the runs.
         resources: Resources of each run.
-        hours: Time limit without shares, if there is no budget; None: none.
-        halving: Stops runs early; None: none.
+        hours: Time limit without shares, used if there is no budget; None for no limit.
+        halving: Early stopping; None for none.
     """
 
     folder: JobFolder
@@ -44,12 +44,12 @@ class JobSet:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of every command that runs a set.
+    """Common options of the commands that execute a set.
 
     Attributes:
-        jobs: Largest number of runs at the same time; None: as many as there is room for.
-        address: Address of a Ray cluster; None: this machine.
-        budget: Seconds that the runs share; None: no limit.
+        jobs: Maximum number of concurrent runs; None for as many as fit.
+        address: Address of a Ray cluster; None for this machine.
+        budget: Seconds that the runs share; None for no limit.
         debug: Whether to show the output of the processes.
     """
 
@@ -61,11 +61,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a set of runs.
+    """End of a set of runs.
 
     Attributes:
-        signal: Number of the signal that requested it; None if none did.
-        out_of_time: Whether the limit of time was reached.
+        signal: Number of the signal that requested it; None without one.
+        out_of_time: Whether the time limit was reached.
     """
 
     signal: int | None = None
@@ -73,10 +73,10 @@ class Ending:
 
 
 def check(options: Options) -> None:
-    """Check that a set can be run where the options say, before anything starts.
+    """Check the executor before anything starts.
 
     Raises:
-        ConfigError: If Ray is missing, or nothing listens at the address.
+        ConfigError: If Ray is missing, or no server listens at the address.
     """
     if options.address is not None:
         if importlib.util.find_spec("ray") is None:
@@ -88,17 +88,17 @@ def check(options: Options) -> None:
 
 
 def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> Ending:
-    """Run the remaining runs of a set.
+    """Execute the remaining runs of a set.
 
     Args:
-        jobs: The set, whose directory this process has locked.
-        options: Where, and within which time.
+        jobs: Job set whose directory this process has locked.
+        options: Executor and time limit.
         listener: Receives the events.
         start: Imports the dependencies of a run, in its process.
 
     Raises:
-        ConfigError: If the cluster does not answer, or no machine has the resources of a run.
-        RunError: If it ended before its time, as with a full disk.
+        ConfigError: If the cluster is unreachable, or a run fits on no machine.
+        RunError: If the set ends early, for example because of a full disk.
     """
     is_shared, hours = options.budget is not None, jobs.hours
     queue = JobQueue(jobs.folder, jobs.source, listener, is_shared)
@@ -111,7 +111,7 @@ def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> 
         else:
             stack.enter_context(cluster.connected(options.address, options.debug))
             executor, slots = _on_ray(jobs.resources, options, left, start, jobs.folder)
-        # After Ray, which takes SIGTERM for itself.
+        # After Ray, which installs its own SIGTERM handler.
         request = stack.enter_context(stop_signals.listening(stop_signals.MANY_RUNS))
         limit, now = TimeLimit(), time.monotonic()
         if options.budget is not None:
@@ -136,7 +136,7 @@ def _local(
     cores = max(1, int(min(found["usable"] or 1, found["quota"] or float("inf"))))
     gpus = local.visible_gpus() if wanted.gpus else []
     each, jobs = wanted.cores or 1, options.jobs
-    # With --jobs the runs may share cores, but never a GPU that is not to be shared.
+    # With --jobs, runs may share cores, but never a GPU reserved for one run.
     here = Machine(cores if jobs is None else jobs * each, len(gpus))
     slots = _least(capacity.slots([here], each, wanted.gpus or 0.0), jobs, left)
     used = wanted.cores or max(1, cores // slots)

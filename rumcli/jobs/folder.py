@@ -1,7 +1,7 @@
-"""The directory of a set of runs: ordinary run directories, each readable without this code.
+"""Directory of a set of runs: ordinary run directories, each readable without this code.
 
-Where the command ended a run itself, its directory has a `result.json`. The files that describe
-the set are those of `sweeps.folder` and `reproduction.folder`.
+A run that the command ended itself has a `result.json`. `sweeps.folder` and `reproduction.folder`
+add the files that describe the set.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from rumcli.training.run_dir import CONFIG, RunDir
 _RESULTS = TypeAdapter(RunResult)
 STOP = "stop"  # a file that requests a run on another machine to stop
 _RESULT = "result.json"
-_EARLIER = ("sweep.json", "reproduction.json", "ended.json")  # its names in earlier versions
-# Keys in which a run that continues may differ from its directory.
+_EARLIER = ("sweep.json", "reproduction.json", "ended.json")  # file names of earlier versions
+# Keys that may differ from the directory when a run continues.
 _CHANGEABLE: tuple[KeyPath, ...] = (("task", "data"),)
 
 
 class JobFolder:
-    """The files of a set of runs; a subclass adds those that describe it.
+    """Files of a set of runs; subclasses add those that describe it.
 
     Attributes:
-        command: The command that creates such a directory.
+        command: Command that creates such a directory.
         described_by: Names of the files that describe the set, in the order in which they are
             written.
     """
@@ -48,7 +48,7 @@ class JobFolder:
 
     @classmethod
     def is_unbegun(cls, path: Path) -> bool:
-        """Return whether a directory has only the leftovers of a set that was being created."""
+        """Return whether a directory contains only the leftovers of an interrupted creation."""
         try:
             return any(path.iterdir()) and output_dirs.is_unbegun(path, cls.described_by)
         except OSError:
@@ -99,9 +99,9 @@ class JobFolder:
         """Create the directory of a run, or open it to continue.
 
         Raises:
-            ConfigError: If the configuration is invalid, or a link, a file, or the directory of
-                another run is there.
-            RunError: If it can't be written.
+            ConfigError: If the configuration is invalid, or the path is a link, a file, or the
+                directory of another run.
+            RunError: If it cannot be written.
         """
         if job.config is None:
             raise ConfigError(job.error)
@@ -112,7 +112,7 @@ class JobFolder:
                 output_dirs.check_free(place.path, [CONFIG])
                 try:
                     return RunDir.create(place.path, job.config)
-                except ConfigError as error:  # the user has not typed this path
+                except ConfigError as error:  # the user did not type this path
                     raise RunError(str(error)) from error
             self.check([job])
             found = RunDir.open(place.path)
@@ -125,7 +125,7 @@ class JobFolder:
         return found
 
     def changed(self, job: Job) -> list[str]:
-        """Return the keys in which an existing directory of a run has another configuration."""
+        """Return the keys whose values differ between a run and its existing directory."""
         place = self.run_folder(job)
         if job.config is None or not (place.path / CONFIG).exists():
             return []
@@ -133,10 +133,10 @@ class JobFolder:
         return [".".join(key) for key in keys if key not in _CHANGEABLE]
 
     def check(self, jobs: Iterable[Job]) -> None:
-        """Check that the existing directories are those of the runs.
+        """Check that existing directories belong to the given runs.
 
         Raises:
-            ConfigError: If some are not.
+            ConfigError: If one does not.
         """
         others: list[tuple[Path, list[str]]] = []
         for job in jobs:
@@ -156,8 +156,9 @@ class JobFolder:
     def mark(self, job: Job, result: RunResult) -> None:
         """Record that the command ended a run.
 
-        A result that can't be written, as to a full disk, is kept in memory. Without it the run
-        counts as unfinished the next time and may continue: no reason to end the others.
+        If the file cannot be written, for example on a full disk, the result is kept in memory
+        only. The next command then counts the run as unfinished, which is no reason to abort the
+        others.
         """
         try:
             self.run_folder(job).write_json(_RESULT, vars(result))
@@ -180,7 +181,7 @@ class JobFolder:
             atomic_io.remove(self.run_folder(job).path / _RESULT)
 
     def mark_of(self, job: Job) -> RunResult | None:
-        """Return the recorded result of a run; None if there is none, or the file is invalid."""
+        """Return the recorded result of a run; None if the file is missing or invalid."""
         if job.name in self._unwritten:
             return self._unwritten[job.name]
         try:
@@ -190,14 +191,14 @@ class JobFolder:
         return found if found.state in (FAILED, STOPPED, STOPPED_EARLY) else None
 
     def records(self, job: Job) -> list[dict[str, Any]]:
-        """Return the evaluations of a run; none if the file can't be read."""
+        """Return the evaluations of a run; empty if the file cannot be read."""
         try:
             return self.run_folder(job).records()
-        except RunError:  # one that can't be read must not hide all the others
+        except RunError:  # an unreadable file must not hide the other runs
             return []
 
     def share(self, job: Job) -> Share:
-        """Return the weight of a run in a budget, and the time that it has had."""
+        """Return the weight of a run in a budget, and its training time."""
         mark, records = self.mark_of(job), self.records(job)
         noted = mark.seconds if mark else 0.0
         last = finite(records[-1].get("seconds")) if records else None
@@ -207,7 +208,7 @@ class JobFolder:
         """Write a file of the set.
 
         Raises:
-            RunError: If it can't be written.
+            RunError: If it cannot be written.
         """
         try:
             atomic_io.write_text(self.path / name, text)
@@ -216,6 +217,6 @@ class JobFolder:
 
 
 def finite(value: Any) -> float | None:
-    """Return a finite number that a file has; None for anything else."""
+    """Return the value if it is a finite number; else None."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number and math.isfinite(value) else None

@@ -1,7 +1,7 @@
 """Early stopping of a search: asynchronous successive halving (ASHA), arXiv:1810.05934.
 
-One rule for both executors. It learns the earlier validations from the run directories, so that a
-resumed search decides as an uninterrupted one.
+Both executors use it. It reads earlier validations from the run directories, so that a resumed
+search makes the same decisions as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import math
 
 
 class Halving:
-    """Compares runs at the steps `first`, `first * factor`, `first * factor**2`, ….
+    """Early stopping that compares runs at steps `first`, `first * factor`, `first * factor**2`, ….
 
     Args:
         first: Number of steps before a run can be stopped.
-        factor: At each of these steps one in so many runs continues.
-        steps: Number of steps of a run; at the last one there is nothing to stop.
+        factor: Reduction factor: at each of these steps, one in `factor` runs continues.
+        steps: Number of steps of a run; no run is stopped at the last one.
     """
 
     def __init__(self, first: int, factor: float, steps: int) -> None:
-        # Rungs, the highest first: the step, and the best score of each run that came to it.
+        # Rungs, the highest first: the step, and the best score of each run that reached it.
         self._rungs: list[tuple[float, dict[str, float]]] = []
         step = float(first)
         while step < steps:
@@ -31,12 +31,12 @@ class Halving:
     def allows(self, name: str, step: int, score: float) -> bool:
         """Record a validation and return whether the run continues.
 
-        Its best score counts, as in the results: a single one is noisy.
+        Runs are compared by their best score, as in the results, because a single score is noisy.
 
         Args:
             name: Name of the run.
             step: Number of training steps done.
-            score: The monitored metric, of which less is better.
+            score: Score of the monitored metric; lower is better.
         """
         self._best[name] = best = min(score, self._best.get(name, math.inf))
         for rung, scores in self._rungs:
@@ -51,7 +51,7 @@ class Halving:
 
 
 def _quantile(ordered: list[float], share: float) -> float:
-    """Return the quantile of ordered numbers, interpolated as `numpy.quantile` does."""
+    """Return a quantile of sorted numbers, interpolated linearly as in `numpy.quantile`."""
     place = share * (len(ordered) - 1)
     low = math.floor(place)
     high = min(low + 1, len(ordered) - 1)

@@ -1,4 +1,4 @@
-"""The executor of this machine: each run in a process of its own."""
+"""Executor on this machine, with a process for each run."""
 
 from __future__ import annotations
 
@@ -23,42 +23,43 @@ from rumcli.jobs.events import FAILED, UNFINISHED, Job, RunProgress, RunResult
 from rumcli.jobs.worker import Start
 from rumcli.training.run_dir import RunDir
 
-LOOK = 0.25  # seconds between two looks at the clock and at signals
+LOOK = 0.25  # seconds between two checks of the clock and of signals
 
 
 Launch = Callable[[RunDir, Mapping[str, str]], "Child"]
 
 
 class Gpus:
-    """The GPUs of this machine, assigned to runs.
+    """Assignment of this machine's GPUs to runs.
 
     Args:
         names: Values for `CUDA_VISIBLE_DEVICES`.
-        each: GPUs of each run, below 1 a part of one; None: all runs see all GPUs.
+        each: Number of GPUs of each run, below 1 for a fraction; None gives all runs access to all
+            GPUs.
     """
 
     def __init__(self, names: Sequence[str], each: float | None) -> None:
         per_gpu = int(1 / each + 1e-9) if each and each < 1 else 1
-        self._free = list(names) * per_gpu  # runs spread over all GPUs before they share one
+        self._free = list(names) * per_gpu  # use all GPUs before runs share one
         self._each = each
 
     def take(self) -> list[str]:
-        """Return the GPUs of the next run."""
+        """Allocate and return the GPUs of the next run."""
         count = max(1, int(self._each)) if self._each else 0
         taken, self._free = self._free[:count], self._free[count:]
         return taken
 
     def give_back(self, names: Sequence[str]) -> None:
-        """Take back the GPUs of a run that has ended."""
+        """Release the GPUs of a run that has ended."""
         self._free += names
 
     def environment(self, names: Sequence[str]) -> dict[str, str]:
-        """Return the variables of a run with these GPUs."""
+        """Return the environment variables that select these GPUs."""
         return worker.gpu_environment(self._each, names if self._each else None)
 
 
 def visible_gpus() -> list[str]:
-    """Return the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
+    """Return the GPUs available to this process, as values for `CUDA_VISIBLE_DEVICES`."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name for name in chosen.split(",") if name.strip()]
@@ -81,13 +82,13 @@ class _Slot:
 
 
 class LocalExecutor:
-    """Runs a set in processes of this machine.
+    """Executor that runs a set in processes on this machine.
 
     Args:
-        launch: Starts the process of a run on some GPUs.
-        slots: Number of runs at the same time.
-        gpus: Assigns the GPUs.
-        retries: How often a run whose process died is started again.
+        launch: Starts the process of a run on the given GPUs.
+        slots: Number of concurrent runs.
+        gpus: GPU assignment.
+        retries: Maximum number of restarts of a run after its process died.
     """
 
     def __init__(self, launch: Launch, slots: int, gpus: Gpus, retries: int) -> None:
@@ -98,7 +99,7 @@ class LocalExecutor:
         self._running: dict[Job, _Slot] = {}
 
     def run(self, engine: Engine) -> None:
-        """Run the jobs that the engine starts, until it starts no more."""
+        """Execute the runs that the engine starts, until there are no more."""
         try:
             while True:
                 while len(self._running) < self._slots and (found := engine.next()):
@@ -110,7 +111,7 @@ class LocalExecutor:
                     self._receive(engine, job)
                 for job, how in engine.stops().items():
                     self._running[job].process.stop(how)
-        except KeyboardInterrupt:  # the second Ctrl-C, which ends all at once
+        except KeyboardInterrupt:  # the second Ctrl-C kills all processes
             for one in self._running.values():
                 one.process.kill()
             raise
@@ -156,7 +157,7 @@ class LocalExecutor:
 
 
 class Child:
-    """The process of a run, in the process that started it.
+    """Handle of a run's process in the parent process.
 
     Args:
         folder: Directory of the run.
@@ -185,19 +186,19 @@ class Child:
         self._trains = False
 
     def stop(self, how: str) -> None:
-        """Request that it saves and ends.
+        """Request that the process saves and exits.
 
-        A run that has not begun to train has nothing to save and is killed.
+        A run that has not started training has nothing to save and is killed.
         """
         if self._asked != how:
             self._asked = how
             if not self._trains:
                 self.kill()
-            with contextlib.suppress(OSError):  # it may be gone
+            with contextlib.suppress(OSError):  # the process may have exited
                 self.connection.send(how)
 
     def news(self) -> list[RunProgress | RunResult | str]:
-        """Return its reports since the last call; a string is the reason of its death."""
+        """Return the reports since the last call; a string is the reason of its death."""
         found: list[Any] = []
         try:
             while self.connection.poll():
@@ -209,12 +210,12 @@ class Child:
         return found
 
     def join(self) -> None:
-        """Wait until the process is gone."""
+        """Wait until the process has exited."""
         self._process.join()
         self.connection.close()
 
     def kill(self) -> None:
-        """End the process at once; checkpoints are kept."""
+        """Kill the process; checkpoints are kept."""
         self._process.kill()
 
     def _death(self) -> RunResult | str:
@@ -228,11 +229,11 @@ class Child:
 
 @contextlib.contextmanager
 def _without_signals_of_the_terminal() -> Iterator[None]:
-    """Start processes that Ctrl-C and a closed terminal do not reach: their parent stops them."""
+    """Start processes that ignore Ctrl-C and a closed terminal; the parent process stops them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # Else it would be started within, and take the signals out of the mask.
+    # Start it first: inside the block it would unblock the signals.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
@@ -249,14 +250,14 @@ def _main(
     variables: Mapping[str, str],
     debug: bool,
 ) -> None:
-    """Run in the process of a run."""
+    """Entry point of a run's process."""
     terminated: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: terminated.append(number))
     worker.prepare(cores, variables)
     _keep_stdout_clean(debug)
 
     def control() -> str:
-        """Return the last request; a process whose parent is gone saves and ends."""
+        """Return the last request; a process whose parent has exited saves and stops."""
         asked = SAVE if terminated else ""
         try:
             while connection.poll():
@@ -266,18 +267,18 @@ def _main(
         return asked
 
     def report(progress: RunProgress) -> None:
-        with contextlib.suppress(OSError):  # the parent may be gone
+        with contextlib.suppress(OSError):  # the parent may have exited
             connection.send(progress)
 
     ended = worker.train(RunDir(Path(folder)), start, control, report, debug)
     with contextlib.suppress(OSError):
         connection.send(ended)
-    # All is saved, and TensorFlow takes more than a second to be torn down.
+    # Everything is saved, and the teardown of TensorFlow takes more than a second.
     os._exit(0)
 
 
 def _keep_stdout_clean(debug: bool) -> None:
-    """Discard the output of libraries, or send it to stderr with --debug; a result may follow."""
+    """Discard the output of libraries, or redirect it to stderr with --debug."""
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(2 if debug else nowhere, 1)

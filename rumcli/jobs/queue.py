@@ -1,4 +1,4 @@
-"""The runs of a set in their order: those of an earlier command first, then new ones."""
+"""Order of the runs of a set: those of an earlier command first, then new ones."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rumcli.jobs.folder import JobFolder
 
 
 class JobSource:
-    """The groups of a set, all of which are given at the start.
+    """Source of the groups of a set; the base class yields groups given at the start.
 
     Args:
-        groups: The groups.
+        groups: Groups of the set.
 
     Attributes:
-        left: Number of runs that may still be drawn, as far as it is known.
-        gave_up: Why no more groups are drawn, although some may be left; None otherwise.
+        left: Number of runs that may still be drawn, as far as known.
+        gave_up: Reason why no more groups are drawn although some may be left; None otherwise.
     """
 
     left = 0
@@ -42,19 +42,20 @@ class JobSource:
 
 
 class JobQueue:
-    """The runs of a set that are left.
+    """Queue of the remaining runs of a set.
 
-    A group with an invalid configuration is refused, and the set continues.
+    A group with an invalid configuration is rejected, and the set continues.
 
     Args:
         folder: Directory of the set.
-        source: The groups.
-        listener: Receives the groups that are refused.
-        is_shared: Whether the runs share a time, so that those that had least of it start first.
+        source: Source of the groups.
+        listener: Receives the rejected groups.
+        is_shared: Whether the runs share a budget, so that those with the least training start
+            first.
 
     Attributes:
         planned: Number of runs that are due; None if only time limits them.
-        done_before: Number of these that were done before.
+        done_before: Number of due runs that were done before.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class JobQueue:
         self._listener = listener
         self._waiting: deque[Job] = deque()
         self._refused: list[JobGroup] = []  # not reported yet
-        self._open: dict[Job, tuple[JobGroup, set[Job]]] = {}  # the runs of the group without end
+        self._open: dict[Job, tuple[JobGroup, set[Job]]] = {}  # unfinished runs of each group
         self.planned = source.planned
         self.done_before = 0
         for group in source.groups:
@@ -90,7 +91,7 @@ class JobQueue:
             self._source.ended(group)
 
     def shares(self) -> Iterator[Share]:
-        """Yield the shares of the runs that are left, as far as their number is known."""
+        """Yield the shares of the remaining runs, as far as their number is known."""
         yield from map(self._folder.share, self._waiting)
         yield from [Share()] * self._source.left
 

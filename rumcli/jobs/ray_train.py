@@ -1,7 +1,7 @@
 """One run on several workers of a Ray cluster, through Ray Train.
 
-Ray starts the workers and starts them again where one died; the run continues from the newest
-checkpoint of its own folder. What Ray keeps is thrown away.
+If a worker dies, Ray restarts all workers, and the run resumes from the newest checkpoint in its
+run directory. Ray's own storage is deleted.
 """
 
 from __future__ import annotations
@@ -24,32 +24,33 @@ from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import RunDir
 from rumcli.training.stop_signals import StopRequest
 
-_RESTARTS = 3  # after the loss of a worker or a node
-_BETWEEN = 0.5  # seconds between two exchanges of news
+_RESTARTS = 3  # after the loss of a worker or node
+_BETWEEN = 0.5  # seconds between two exchanges of messages
 _PASSED_ON = ("JAX_PLATFORMS",)
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_V2_ENABLED": "1"}
 
-# Brings up Keras and the user's code in a worker: the run, and what starts JAX's runtime.
+# Starts Keras and custom code in a worker. Arguments: the configuration of the run, and a function
+# that starts JAX's runtime.
 Start = Callable[[RunConfig, Callable[[], None]], None]
 
 
 class Mailbox:
-    """An actor between the worker of process 0 and whoever started the run."""
+    """Ray actor that connects the worker of process 0 with the command that started the run."""
 
     def __init__(self) -> None:
         self._news: list[tuple[str, Any]] = []
         self._signal: int | None = None
 
     def exchange(self, news: list[tuple[str, Any]]) -> int | None:
-        """Add news; return the signal that asks for a stop."""
+        """Add messages; return the signal that requests a stop."""
         self._news += news
         return self._signal
 
     def take(self, signal: int | None) -> list[tuple[str, Any]]:
-        """Return the news since the last call.
+        """Return the messages since the last call.
 
         Args:
-            signal: Number of the signal that asks for a stop.
+            signal: Number of the signal that requests a stop; None without one.
         """
         self._signal = signal
         news, self._news = self._news, []
@@ -65,22 +66,22 @@ def run(
     start: Start,
     debug: bool,
 ) -> tuple[str, Any]:
-    """Train on a cluster; a signal asks for a stop.
+    """Train on a cluster; a signal requests a stop.
 
     Args:
         run: Configuration of the run.
-        folder: Run folder, which all nodes must see under the same path.
-        address: `"local"`, `"auto"` or HOST:PORT of a cluster that is running.
+        folder: Run directory, which must have the same path on all nodes.
+        address: Address HOST:PORT of a running cluster, `"local"` or `"auto"`.
         workers: Number of processes.
         listener: Receives the progress of process 0.
-        start: Brings up what a worker needs.
-        debug: Whether to show what Ray and its processes print.
+        start: Starts the dependencies of a worker.
+        debug: Whether to show the output of Ray and its processes.
 
     Returns:
         `("finished", summary)`, or `("stopped", (step, signal))`.
 
     Raises:
-        ConfigError: If the cluster cannot be used, or the run is wrong.
+        ConfigError: If the cluster cannot be used, or the configuration is invalid.
         RunError: If the run failed.
     """
     os.environ.update(_ENVIRONMENT)
@@ -88,7 +89,7 @@ def run(
     with contextlib.ExitStack() as stack:
         stack.enter_context(cluster.connected(address, debug, "--ray", cores))
         storage = stack.enter_context(_storage(folder))
-        request = stack.enter_context(stop_signals.listening())  # after Ray, which takes SIGTERM
+        request = stack.enter_context(stop_signals.listening())  # after Ray's SIGTERM handler
         import ray
 
         resources = _resources(workers)
@@ -104,7 +105,7 @@ def run(
         }
         ended: queue.Queue[Exception | None] = queue.Queue()
         arguments = (settings, workers, resources, storage, ended)
-        # In a thread: else Ray takes Ctrl-C for itself.
+        # In a thread, because in the main thread Ray handles Ctrl-C itself.
         threading.Thread(target=_fit, args=arguments, daemon=True).start()
         return _follow(mailbox, listener, request, ended)
 
@@ -157,7 +158,7 @@ def _fit(
         JaxTrainer(
             _work,
             train_loop_config=settings,
-            # JAX's runtime is started by the run itself, as without Ray.
+            # The run starts JAX's runtime itself, as it does without Ray.
             jax_config=JaxConfig(),
             scaling_config=ScalingConfig(
                 num_workers=workers,
@@ -171,20 +172,20 @@ def _fit(
                 failure_config=FailureConfig(max_failures=_RESTARTS),
             ),
         ).fit()
-    except Exception as found:  # of a thread it would be lost
+    except Exception as found:  # else the thread would lose it
         error = found
     ended.put(error)
 
 
 def _work(settings: dict[str, Any]) -> None:
-    """Train in one worker of Ray's."""
+    """Train in one Ray worker."""
     import ray
     import ray.train
 
     context = ray.train.get_context()
     rank, count = context.get_world_rank(), context.get_world_size()
     os.environ.update(settings["environment"])
-    with contextlib.suppress(OSError):  # where own code is found; another machine may lack it
+    with contextlib.suppress(OSError):  # path of custom code; may be missing on another machine
         os.chdir(settings["place"])
     address = _agree_on_address(rank, settings["host"])
     request = StopRequest()
@@ -195,7 +196,7 @@ def _work(settings: dict[str, Any]) -> None:
         from rumcli.training.process_group import LostError
 
         if isinstance(error, LostError):
-            raise  # Ray starts all workers again
+            raise  # Ray restarts all workers
         outcome = ("failed", (str(error), error.exit_code))
     sender.end(outcome)
 
@@ -239,11 +240,11 @@ def _train(
 
 
 class _Sender(Listener):
-    """Sends the progress of process 0 to the mailbox, from a thread; others only take the signal.
+    """Listener that sends the progress of process 0; others only receive signals.
 
     Args:
-        mailbox: The actor.
-        request: Notes the signal that asks for a stop.
+        mailbox: Mailbox actor.
+        request: Receives the signal that requests a stop.
         is_first: Whether this is process 0.
     """
 
@@ -276,7 +277,7 @@ class _Sender(Listener):
         self._add("testing")
 
     def end(self, outcome: tuple[str, Any]) -> None:
-        """Send how the run ended."""
+        """Send the result of the run."""
         kind, content = outcome
         if self._is_first or kind == "failed":
             self._news.append((kind, content))
@@ -302,7 +303,7 @@ class _Sender(Listener):
 
 
 def _agree_on_address(rank: int, host: str | None) -> str:
-    """Return where the worker of process 0 waits for the others, of this start of the workers."""
+    """Return the coordinator address for this start of the workers, on the host of process 0."""
     import ray
     from ray.train.collective import broadcast_from_rank_zero
 
@@ -316,7 +317,7 @@ def _agree_on_address(rank: int, host: str | None) -> str:
 
 
 def _resources(workers: int) -> dict[str, float]:
-    """Return what each worker takes: a GPU if there are enough, else a core."""
+    """Return the resources of each worker: one core, and one GPU if there are enough."""
     import ray
 
     total = ray.cluster_resources()
@@ -337,7 +338,7 @@ def _environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def _storage(folder: RunDir) -> Iterator[str]:
-    """Give Ray a directory for what it keeps; all nodes must see it, as they do the run folder."""
+    """Provide a temporary storage directory for Ray, which all nodes must be able to access."""
     path = folder.path.resolve() / "ray"
     shutil.rmtree(path, ignore_errors=True)
     try:

@@ -1,4 +1,4 @@
-"""Callbacks of Ray Tune, which connect it to the engine."""
+"""Callbacks that connect Ray Tune to the engine."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from rumcli.jobs.folder import STOP
 
 
 class _Unkept:
-    """An object that Ray pickles into its own directory, where nothing reads it."""
+    """Object that pickles to nothing: Ray saves it to its own directory, which is never read."""
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
         return object, ()
 
 
 class Runs(_Unkept, Searcher):
-    """Gives Ray the runs that the engine starts, one after the other.
+    """Search algorithm that passes the runs of the engine to Ray.
 
     Args:
-        engine: Chooses the runs.
-        given: Arguments of every trial.
+        engine: Scheduler of the runs.
+        given: Arguments common to all trials.
     """
 
     def __init__(self, engine: Engine, given: dict[str, Any]) -> None:
@@ -37,15 +37,15 @@ class Runs(_Unkept, Searcher):
         self._folders: dict[Job, Path] = {}
 
     def of(self, trial: Any) -> Job:
-        """Return the run that a trial of Ray's is."""
+        """Return the run of a Ray trial."""
         return self._jobs[trial.trial_id]
 
     def folder(self, job: Job) -> Path:
-        """Return the directory of a run that was given to Ray."""
+        """Return the directory of a run that was passed to Ray."""
         return self._folders[job]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Return the configuration of the next trial; None: there may be another one later."""
+        """Return the configuration of the next trial; None if one may follow later."""
         found = self._engine.next()
         if found is None:
             return None if self._engine.may_continue else Searcher.FINISHED
@@ -60,15 +60,15 @@ class Runs(_Unkept, Searcher):
         """Do nothing: `Watch` reports it."""
 
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
-        """Save nothing: the directory of the set has it."""
+        """Save nothing: the state is in the directory of the set."""
 
 
 class Watch(_Unkept, tune.Callback):
-    """Reports the events of trials to the engine, and passes its requests to stop to the runs.
+    """Callback that reports trial events to the engine, and forwards its stop requests to the runs.
 
     Args:
-        engine: Handles the events.
-        runs: The runs by trial.
+        engine: Receives the events.
+        runs: Mapping from trials to runs.
     """
 
     def __init__(self, engine: Engine, runs: Runs) -> None:
@@ -94,15 +94,15 @@ class Watch(_Unkept, tune.Callback):
         self._ended(trial, trial.last_result.get("end", RunResult(UNFINISHED)))
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """Report that a run is started again."""
+        """Report that a run is restarted."""
         self._engine.retried(self._runs.of(trial), _reason(trial))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """Report that a run died for the last time."""
+        """Report that a run died and has no restarts left."""
         self._ended(trial, RunResult(FAILED, _reason(trial)))
 
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
-        """Pass on the requests to stop; end once all runs have saved."""
+        """Forward the stop requests; end once all runs have saved."""
         for job, how in self._engine.stops().items():
             if self._asked.get(job) != how:
                 self._asked[job] = how
@@ -118,7 +118,7 @@ class Watch(_Unkept, tune.Callback):
 
 
 class _Stopper(_Unkept, tune.Stopper):
-    """Ends the trials that have not begun, once all others are over."""
+    """Stopper that ends pending trials once all others have ended."""
 
     def __init__(self) -> None:
         self.is_over = False
@@ -131,13 +131,13 @@ class _Stopper(_Unkept, tune.Stopper):
 
 
 def _reason(trial: Any) -> str:
-    """Return in one line why a trial of Ray's died."""
+    """Return the reason why a Ray trial died, in one line."""
     try:
         text = Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
     except (OSError, TypeError):
         text = ""
-    latest = text.rpartition("Failure # ")[2].splitlines()[1:]  # without the time
+    latest = text.rpartition("Failure # ")[2].splitlines()[1:]  # skip the time
     lines = [line.strip() for line in latest if line.strip()]
-    # Of an exception in the run Ray writes the traceback; else a story about processes.
+    # For an exception in the run, Ray reports the traceback; else a long text about its processes.
     is_exception = bool(lines) and lines[0].startswith("ray::")
     return lines[-1][:300] if is_exception else "its process or machine died"

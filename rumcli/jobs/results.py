@@ -1,4 +1,4 @@
-"""Results of a set of runs, read from its directories alone."""
+"""Results of a set of runs, computed from its directories."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from rumcli.json_schemas.job_sets import SeedStatistics, StateCounts
 
 @dataclass(frozen=True, kw_only=True)
 class JobResult(RunResult):
-    """The result of one run, from its directory.
+    """Result of one run, read from its directory.
 
     Attributes:
-        job: The run.
-        folder: Its directory.
-        records: Its evaluations.
-        value: The metric by which the set compares its runs; None if there is none.
+        job: Run that was executed.
+        folder: Directory of the run.
+        records: Evaluations of the run.
+        value: Metric by which the set compares its runs; None if there is none.
         test: Test value of the same metric; None without a test.
     """
 
@@ -45,14 +45,14 @@ class JobResult(RunResult):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The fields of a run in every document."""
+        """Fields of a run that all documents share."""
         names = ("folder", "state", "message", "step", "seconds")
         return {"seed": self.job.seed, **{name: getattr(self, name) for name in names}}
 
 
 @dataclass(frozen=True)
 class GroupResult:
-    """The common result of a group of runs.
+    """Common result of a group of runs.
 
     Attributes:
         key: Key of the group.
@@ -64,17 +64,17 @@ class GroupResult:
 
     @property
     def done(self) -> list[JobResult]:
-        """The runs that have a value."""
+        """Runs that have a value."""
         return [one for one in self.runs if one.value is not None]
 
     @property
     def values(self) -> list[float]:
-        """The value of each seed that has one: the mean over its parts."""
+        """Value of each seed that has one: the mean over its parts."""
         return self._by_seed("value")
 
     @property
     def tests(self) -> list[float]:
-        """The test value of each seed that has one: the mean over its parts."""
+        """Test value of each seed that has one: the mean over its parts."""
         return self._by_seed("test")
 
     @property
@@ -84,7 +84,7 @@ class GroupResult:
 
     @property
     def has_all_parts(self) -> bool:
-        """Whether no seed that has a value lacks one of its parts."""
+        """Whether every seed with a value has all its parts."""
         parts, seeds = {one.job.part for one in self.runs}, [one.job.seed for one in self.done]
         return all(seeds.count(seed) == len(parts) for seed in seeds)
 
@@ -102,7 +102,7 @@ class GroupResult:
 
 @dataclass(frozen=True)
 class SetResults:
-    """The results of a set of runs.
+    """Results of a set of runs.
 
     Attributes:
         folder: Directory of the set.
@@ -116,22 +116,22 @@ class SetResults:
 
     @property
     def runs(self) -> list[JobResult]:
-        """The results of all runs."""
+        """Results of all runs."""
         return [one for group in self.groups for one in group.runs]
 
     @property
     def due(self) -> list[JobResult]:
-        """The results of the runs that are due."""
+        """Results of the runs that are due."""
         return [one for one in self.runs if one.job.is_due]
 
     @property
     def done(self) -> int:
-        """The number of due runs that are finished or were stopped early."""
+        """Number of due runs that are finished or were stopped early."""
         return sum(one.state in DONE for one in self.due)
 
     @property
     def failures(self) -> list[JobResult]:
-        """The due runs that failed."""
+        """Due runs that failed."""
         return [one for one in self.due if one.state == FAILED]
 
     @property
@@ -145,19 +145,19 @@ class SetResults:
 
     @property
     def states(self) -> StateCounts:
-        """The number of runs in each state."""
+        """Number of runs in each state."""
         return StateCounts(**{state.replace(" ", "_"): self.count(state) for state in STATES})
 
     @property
     def document(self) -> Document:
-        """The document of the command."""
+        """Document of the command."""
         raise NotImplementedError
 
     def write(self) -> None:
         """Write `results.json`.
 
         Raises:
-            RunError: If it can't be written.
+            RunError: If it cannot be written.
         """
         text = atomic_io.to_json(self.document.to_dict(), indent=2)
         self.folder.write("results.json", f"{text}\n")
@@ -171,7 +171,7 @@ def read(folder: JobFolder, groups: Iterable[JobGroup], measure: Measure) -> lis
 
     Args:
         folder: Directory of the set.
-        groups: The groups.
+        groups: Groups to read.
         measure: Adds the value of a run to its result.
     """
     return [
@@ -181,7 +181,7 @@ def read(folder: JobFolder, groups: Iterable[JobGroup], measure: Measure) -> lis
 
 
 def read_run(folder: JobFolder, job: Job) -> JobResult:
-    """Read the result of one run; of a directory with another configuration, only a message."""
+    """Read the result of one run; a directory with another configuration yields only a message."""
     place = folder.run_folder(job)
     empty = JobResult(WAITING, job=job, folder=str(place.path))
     try:
@@ -209,7 +209,7 @@ def read_run(folder: JobFolder, job: Job) -> JobResult:
 
 
 def statistics_of(values: Sequence[float]) -> SeedStatistics | None:
-    """Return mean and standard deviation of a sample; None of nothing, no deviation of one."""
+    """Return mean and sample standard deviation: None for no values, no deviation for one."""
     if not values:
         return None
     deviation = statistics.stdev(values) if len(values) > 1 else None

@@ -1,4 +1,4 @@
-"""The keys and checks that the YAML files of all sets of runs share."""
+"""Keys and checks common to the YAML files of all sets of runs."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ Settings = dict[str, Any]  # values by key path
 
 @dataclass(frozen=True)
 class Resources:
-    """The resources of each run.
+    """Resources of each run.
 
     Attributes:
-        cores: Number of cores; None: those of this machine are divided, on a cluster one.
-        gpus: Number of GPUs; None: the runs share all of this machine, on a cluster none.
-        retries: How often a run whose process or machine died is started again.
+        cores: Number of cores; None divides the cores of this machine, and requests one on a
+            cluster.
+        gpus: Number of GPUs; None shares all GPUs of this machine, and requests none on a cluster.
+        retries: Maximum number of restarts of a run after its process or machine died.
     """
 
     cores: int | None = None
@@ -35,7 +36,7 @@ class Resources:
 
 
 class JobSetSpec(Section):
-    """The keys of every set, documented in docs/sweeps.md."""
+    """Keys common to all sets, documented in docs/sweeps.md."""
 
     preset: str | None = None
     task: str | None = None
@@ -46,15 +47,15 @@ class JobSetSpec(Section):
 
     @property
     def resources(self) -> Resources:
-        """The resources of each run."""
+        """Resources of each run."""
         return Resources(self.cores_per_run, self.gpus_per_run, self.retries)
 
 
 def base_config(document: Document, task: str | None, preset: str | None) -> RunConfig:
-    """Return the configuration that the settings of a file change.
+    """Return the base configuration, to which the settings of a file are applied.
 
     Raises:
-        ConfigError: If the file names neither a task nor a preset, or one that is unknown.
+        ConfigError: If the file names neither a task nor a preset, or an unknown one.
     """
     if task is None and preset is None:
         raise ConfigError(f"{document.source}: expected 'preset' or 'task', as in 'task: copying'")
@@ -68,12 +69,13 @@ def check_settings(document: Document, place: KeyPath, settings: Mapping[str, An
     """Check the keys of a section of key paths.
 
     Args:
-        document: The file.
-        place: Place of the section in it.
-        settings: The section.
+        document: File that contains the section.
+        place: Path of the section in the file.
+        settings: Content of the section.
 
     Raises:
-        ConfigError: If a key is not a path, has a key of its own in the file, or is inside another.
+        ConfigError: If a key is not a key path, is set by a separate key of the file, or overlaps
+            another key.
     """
     for key in settings:
         validation.check_key(document, place, key)
@@ -86,12 +88,12 @@ def changed(
     """Return the configuration of a run.
 
     Args:
-        base: The configuration that the settings change.
-        document: The file.
-        sections: Places of sections in it, and the sections; a later one is the stronger.
+        base: Base configuration.
+        document: File that contains the sections.
+        sections: Sections with their paths in the file; later ones take precedence.
 
     Raises:
-        ConfigError: If a setting is invalid, alone or beside the others.
+        ConfigError: If a setting is invalid, or incompatible with others.
     """
     run = config.changed(base, validation.layer(document, *sections))
     if getattr(run.task, "subtask", None) == config.ALL:

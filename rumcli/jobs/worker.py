@@ -1,4 +1,4 @@
-"""One run in the process of its own, under either executor."""
+"""Training of one run in its own process, under either executor."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from rumcli.training.listeners import Listener, RunInfo
 from rumcli.training.run_dir import RunDir
 from rumcli.training.stop_signals import StopRequest
 
-Start = Callable[[RunConfig], None]  # imports dependencies, such as Keras; can be pickled
-Control = Callable[[], str]  # returns SAVE or SAVE_AND_TEST once the run is to stop, "" until then
+Start = Callable[[RunConfig], None]  # imports dependencies, such as Keras; picklable
+Control = Callable[[], str]  # returns SAVE or SAVE_AND_TEST to stop the run, else ""
 
-# The lock of a machine that died is released after a minute; see `training.lock`.
+# The lock of a machine that died expires after a minute; see `training.lock`.
 _PATIENCE = 90.0  # seconds
 _BETWEEN_TRIES = 1.0
 _LOOK = 0.25  # seconds between two calls of the control
 _BEAT = 1.0  # seconds between two reports of the progress
-# Variables that decide how a run computes and are no part of its configuration.
+# Variables that affect the computation and are not part of the configuration.
 _PASSED_ON = ("KERAS_BACKEND", "JAX_ENABLE_X64")
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
-# Allocate GPU memory as it is needed; the user's own values are kept.
+# Allocate GPU memory on demand; values set by the user take precedence.
 _SHARING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 def environment() -> dict[str, str]:
-    """Return the variables that the runs inherit from this process.
+    """Return the environment variables that the runs inherit from this process.
 
     The processes of a cluster have the environment of `ray start`.
     """
@@ -43,14 +43,14 @@ def environment() -> dict[str, str]:
 
 
 def gpu_environment(gpus: float | None, names: Sequence[str] | None = None) -> dict[str, str]:
-    """Return the variables with which a run uses its GPUs alone.
+    """Return the environment variables that select the GPUs of a run and limit its memory.
 
-    Without a limit TensorFlow and JAX allocate nearly all memory of a GPU at once.
+    By default, TensorFlow and JAX allocate nearly all memory of a GPU at once.
 
     Args:
-        gpus: Number of GPUs of the run; below 1 it shares one with others, 0 hides all; None: it
-            shares all with the other runs.
-        names: The GPUs; None: those that are visible.
+        gpus: Number of GPUs of the run; a fraction shares one GPU, 0 hides all, None shares all
+            with the other runs.
+        names: GPUs of the run; None for all visible GPUs.
     """
     if gpus == 0:
         return {_VISIBLE: ""}
@@ -59,7 +59,7 @@ def gpu_environment(gpus: float | None, names: Sequence[str] | None = None) -> d
 
 
 def prepare(cores: int, variables: Mapping[str, str]) -> None:
-    """Set the variables of this process, and the cores that libraries use, before Keras starts."""
+    """Set the environment variables and CPU cores of this process, before Keras is imported."""
     for variable, value in variables.items():
         if variable not in _SHARING or variable not in os.environ:
             os.environ[variable] = value
@@ -74,17 +74,17 @@ def train(
     report: Callable[[RunProgress], None],
     debug: bool = False,
 ) -> RunResult:
-    """Train a run from where its directory left off, to its end or until it is to stop.
+    """Train a run from its last checkpoint until it is finished or stopped.
 
     Args:
         folder: Directory of the run.
         start: Imports the dependencies of the run.
-        control: Returns whether, and how, the run is to stop.
-        report: Receives each evaluation, and about once a second the progress.
+        control: Returns the stop request; see `Control`.
+        report: Receives each evaluation, and about once per second the progress.
         debug: Whether to print the traceback of an unexpected error.
 
     Returns:
-        Its end, also that of a run that failed.
+        The result, also for a failed run.
     """
     request = _Request(control)
     try:
@@ -118,7 +118,7 @@ def _train(
             pass
         else:
             return RunResult(FINISHED)
-    request.is_made()  # it may be in a hurry by now
+    request.is_made()  # may have become urgent during the training
     metrics = _test(folder) if request.how == SAVE_AND_TEST else None
     saved, _ = folder.checkpoints.load_newest()
     step, seconds = (saved.step, saved.progress["seconds"]) if saved else (0, 0.0)
@@ -136,7 +136,7 @@ def _test(folder: RunDir) -> dict[str, Any] | None:
 
 
 class _Request(StopRequest):
-    """A stop request that a control makes."""
+    """Stop request that polls a control."""
 
     def __init__(self, control: Control) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class _Request(StopRequest):
         self._looked = 0.0
 
     def is_made(self, between: float = 0.0) -> bool:
-        """Call the control, unless that was done in the last seconds; return whether to stop."""
+        """Return whether to stop; poll the control at most every `between` seconds."""
         if time.monotonic() - self._looked >= between:
             self._looked = time.monotonic()
             self.how = self._control() or self.how
@@ -155,7 +155,7 @@ class _Request(StopRequest):
 
 
 class _Reporter(Listener):
-    """Reports the progress of a run, and looks for requests between its steps."""
+    """Listener that reports the progress of a run, and polls for stop requests after steps."""
 
     def __init__(self, request: _Request, report: Callable[[RunProgress], None]) -> None:
         self._request = request
@@ -179,7 +179,7 @@ class _Reporter(Listener):
         self._request.is_made()
 
     def warned(self, message: str) -> None:
-        self._request.is_made(_LOOK)  # a step that is skipped calls nothing else
+        self._request.is_made(_LOOK)  # a skipped step calls nothing else
 
     def _send(self, step: int, value: float | None) -> None:
         assert self._plan is not None
@@ -190,14 +190,14 @@ class _Reporter(Listener):
 
 @contextlib.contextmanager
 def held(folder: RunDir, is_stopped: Callable[[], bool]) -> Iterator[None]:
-    """Lock a run directory, once the process that had it before is gone.
+    """Lock a run directory, after waiting for its previous process to exit.
 
     Args:
-        folder: The run directory.
+        folder: Run directory.
         is_stopped: Returns whether a stop is requested, which ends the wait.
 
     Raises:
-        RunError: If another process keeps it.
+        RunError: If another process still holds the lock.
     """
     give_up = time.monotonic() + _PATIENCE
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""What a person or a script sees: live progress, plain lines, tables, JSON.
+"""Terminal, file and notebook output: live progress, log lines, tables, plots and JSON.
 
-All printing is here.
+All printing is in this package.
 """

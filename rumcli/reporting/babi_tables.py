@@ -1,4 +1,4 @@
-"""What a model of bAbI answered, as tables."""
+"""Tables of bAbI predictions and accuracies."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rich.text import Text
 
 from rumcli.reporting import formatting
 
-_WRONG_SHOWN = 3  # of the wrong answers to one right one
+_WRONG_SHOWN = 3  # wrong predictions listed per answer
 
 
 def confusion(rows: Sequence[dict[str, Any]], most: int = 15) -> Table:
-    """Show how often each answer was right, and what was given in its place.
+    """Show the accuracy for each answer and its most frequent wrong predictions.
 
     Args:
-        rows: As `predictions.confusion` makes them.
-        most: Number of answers to show; the others are counted in the caption.
+        rows: Rows of `predictions.confusion`.
+        most: Maximum number of answers to show; the caption counts the others.
     """
     table = Table(title="answers", title_justify="left")
     table.add_column("right answer", overflow="fold")
@@ -50,10 +50,10 @@ LEGEND = (
 
 
 def example(content: dict[str, Any]) -> Group:
-    """Show a story with its question, the right answer, that of the model and its attention.
+    """Show a story with its question, answer, prediction and attention weights.
 
     Args:
-        content: As `predictions.examples` makes it.
+        content: An entry of `predictions.examples`.
     """
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", no_wrap=True)
@@ -84,10 +84,10 @@ def _weight(weight: float) -> Text:
 
 
 def subtasks(summary: dict[str, Any]) -> Table:
-    """Show the accuracy of every subtask, their mean, and how many were passed.
+    """Show the accuracy for each subtask, their mean, and the number of solved subtasks.
 
     Args:
-        summary: As `training.babi_suite.summarize` makes it.
+        summary: Result of `training.babi_suite.summarize`.
     """
     table = Table(
         title=f"{summary['task']} with {summary['cell']}, {summary['split']} split",

@@ -1,4 +1,4 @@
-"""Pictures of benchmarks, and names as matplotlib draws them."""
+"""Plots of benchmarks, and labels escaped for matplotlib."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from typing import IO, Any
 
 from rumcli import atomic_io
 
-# Of color-blind-safe colors: Okabe and Ito 2008.
+# Color-blind-safe palette: Okabe and Ito 2008.
 _COLORS = {"rum": "#0072B2", "arum": "#D55E00", "gru": "#666666", "lstm": "#AAAAAA"}
 _AXES = {"steps": "T, time steps", "units": "H, units"}
 
 
 def label(text: str) -> str:
-    """Return a name, of a user's, for matplotlib to draw as it is.
+    """Return a name escaped for matplotlib.
 
-    `$` would begin a formula, and a legend leaves out what begins with `_`.
+    Matplotlib starts a formula at `$` and omits labels that start with `_` from the legend.
     """
     text = atomic_io.readable(text).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
 
 
 def bench(document: dict[str, Any], file: IO[bytes], kind: str) -> None:
-    """Draw a benchmark: bars of ratios for each size, and curves of the series.
+    """Draw a benchmark: ratios as bars for each size, and one line plot for each series.
 
     Args:
-        document: As `rumcli.benchmark.json_report` makes it.
-        file: Where to.
-        kind: `"png"` or `"svg"`, or what else matplotlib writes.
+        document: Document of `rumcli.benchmark.json_report`.
+        file: Binary file to write to.
+        kind: `"png"`, `"svg"`, or another format that matplotlib supports.
     """
     from matplotlib.figure import Figure
 

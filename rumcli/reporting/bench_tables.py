@@ -1,4 +1,4 @@
-"""Tables of a benchmark: a size on one engine or several, and a series of sizes."""
+"""Tables of a benchmark: one size on one or several backends, and a series of sizes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _AXES = {"steps": "T", "units": "H"}
 
 
 def case(point: dict[str, Any]) -> Table:
-    """Show one size.
+    """Show the timings of one size.
 
     Args:
-        point: One of the document's `cases`.
+        point: An entry of the document's `cases`.
     """
     table = Table(title=_title(point), title_justify="left", caption_justify="left")
     table.caption = f"ratio to {point['yardstick']}; ± half the distance of the quartiles"
@@ -36,10 +36,10 @@ def case(point: dict[str, Any]) -> Table:
 
 
 def engines(point: dict[str, Any]) -> Table:
-    """Show one size on several engines: a cell's rows together, the ratios in two columns.
+    """Show one size on several backends, grouped by cell, with two columns of ratios.
 
     Args:
-        point: One of the document's `cases`.
+        point: An entry of the document's `cases`.
     """
     results = point["results"]
     first = results[0]["backend"]
@@ -55,7 +55,7 @@ def engines(point: dict[str, Any]) -> Table:
         table.add_column(column, justify="right")
     if with_memory:
         table.add_column("memory", justify="right", no_wrap=True)
-    # Sorting is stable: cells stay in the order in which they were first measured.
+    # Sorting is stable: cells keep the order in which they were first measured.
     order = {subject: n for n, subject in enumerate(dict.fromkeys(r["subject"] for r in results))}
     for result in sorted(results, key=lambda one: order[one["subject"]]):
         table.add_row(
@@ -74,7 +74,7 @@ def series(points: Sequence[dict[str, Any]]) -> Table:
     """Show how the cost grows along one axis.
 
     Args:
-        points: Those of the document's `series` that have the same axis.
+        points: Entries of the document's `series` that have the same axis.
     """
     axis = points[0]["axis"]
     size = points[0]["case"]
@@ -107,10 +107,10 @@ def series(points: Sequence[dict[str, Any]]) -> Table:
 
 
 def training(paces: Sequence[dict[str, Any]]) -> Table:
-    """Show what a run costs besides its steps.
+    """Show the overhead of a training run beyond its steps.
 
     Args:
-        paces: The document's `training`.
+        paces: The document's `training` section.
     """
     table = Table(title="rum train beside the bare step", title_justify="left")
     for column in ("task", "cell"):

@@ -1,4 +1,4 @@
-"""The cells and the tasks in tables."""
+"""Tables of the registered cells and tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OWN = {"cells": "a layer", "tasks": "a task"}
 
 
 def listing(title: str, entries: Sequence[Entry]) -> RenderableType:
-    """Show cells or tasks, one below the other: they have many options."""
+    """Show cells or tasks as a list, which leaves room for their many options."""
     table = Table(title=title, title_justify="left", show_header=False, show_lines=True)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
@@ -29,7 +29,7 @@ def listing(title: str, entries: Sequence[Entry]) -> RenderableType:
 
 
 def details(entry: Entry) -> RenderableType:
-    """Show a cell or a task with the defaults and the values of its options."""
+    """Show a cell or a task with the values and defaults of its options."""
     table = Table(title_justify="left")
     table.add_column("option", no_wrap=True)
     table.add_column("default", overflow="fold")

@@ -1,4 +1,4 @@
-"""Runs side by side: a row for each, or where that is too wide, a part of a list for each."""
+"""Table that compares runs: a row for each, or a list section for each on a narrow terminal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _NOTHING = "–"
 
 
 class ComparisonTable:
-    """The table of a group of runs, in the form that the width of the terminal allows.
+    """Table of a group of runs, laid out to fit the width of the terminal.
 
     Args:
-        group: The runs.
+        group: Runs to compare.
         labels: A label for each run, in the order of the group.
     """
 
@@ -28,7 +28,7 @@ class ComparisonTable:
         self._labels = labels
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Return the table in the form that fits."""
+        """Yield the first layout that fits."""
         right, names = {"seconds", "steps", "weights", "value"}, self._names()
         columns: dict[str, Literal["left", "right"]] = {
             name: "right" if key in right else "left" for key, name in names.items()
@@ -46,7 +46,7 @@ class ComparisonTable:
         return formatting.metric_name(self._group.metric)
 
     def _names(self) -> dict[str, str]:
-        """Return the columns: a key and a name each."""
+        """Return the column titles by key."""
         names = {"run": "run", "value": self._metric, "split": "of"}
         if any(run.baseline for run in self._group.runs):
             names["gap_to_baseline"] = "gap to baseline"
@@ -62,7 +62,7 @@ class ComparisonTable:
             }
 
     def _figures(self, run: ComparedRun) -> dict[str, str]:
-        # `train.until` may end a run early.
+        # `train.until` may finish a run early.
         is_whole = run.finished or run.steps == run.of_steps
         done = f"{run.steps:,}" if is_whole else f"{run.steps:,} of {run.of_steps:,}"
         return {

@@ -1,4 +1,4 @@
-"""Where output goes: results to stdout, everything about the way there to stderr."""
+"""Console output: results to stdout, progress and messages to stderr."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from rumcli.errors import ConfigError
 if TYPE_CHECKING:
     from rumcli.json_schemas.base import Document
 
-_LONGEST = 2000  # characters of a line about an error
+_LONGEST = 2000  # characters of an error message
 _SECONDS_BETWEEN_LINES = 10.0
-UNENCODABLE = "rum.unencodable"  # the handler of what a stream's encoding does not have
+UNENCODABLE = "rum.unencodable"  # error handler for characters that the encoding of a stream lacks
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
@@ -40,7 +40,7 @@ codecs.register_error(UNENCODABLE, _replaced)
 class _Console(Console):
     @property
     def size(self) -> ConsoleDimensions:
-        """Return the columns and lines, also of a dumb terminal: Rich takes all of these for 80."""
+        """Terminal size, also of a dumb terminal, which Rich always reports as 80 columns."""
         if self.is_dumb_terminal:
             return Console(file=self.file, force_terminal=False).size
         return super().size
@@ -48,13 +48,13 @@ class _Console(Console):
 
 class _ProgressConsole(_Console):
     def on_broken_pipe(self) -> None:
-        """Fall silent: whoever read is gone, as `head` is, and that must not end a run."""
+        """Suppress further output after the reader, such as `head`, exits; the run continues."""
         self.quiet = True
 
 
 def is_live() -> bool:
-    """Tell whether messages go to a terminal, or to a notebook, that can redraw lines."""
-    if Console().is_jupyter:  # where Rich redraws with widgets
+    """Return whether messages go to a terminal or notebook that can redraw lines."""
+    if Console().is_jupyter:  # Rich redraws with widgets there
         return importlib.util.find_spec("ipywidgets") is not None
     if sys.stderr is None or not sys.stderr.isatty() or "CI" in os.environ:
         return False
@@ -72,12 +72,12 @@ def stdout() -> Console:
 
 
 def is_terminal() -> bool:
-    """Tell whether stdout is a terminal that can redraw lines."""
+    """Return whether stdout is a terminal that can redraw lines."""
     return sys.stdout is not None and sys.stdout.isatty() and not stdout().is_dumb_terminal
 
 
 def nowhere() -> Console:
-    """Return a console like a terminal's, of which nothing is seen."""
+    """Return a console that acts as a terminal and discards its output."""
     return Console(file=io.StringIO(), force_terminal=True, force_jupyter=False)
 
 
@@ -92,38 +92,38 @@ def show_document(document: Document) -> None:
 
 
 def text_of(*renderables: RenderableType) -> str:
-    """Return tables or text as plain text."""
+    """Render tables or text as plain text."""
     file = io.StringIO()
     console = _Console(file=file, force_terminal=False, force_jupyter=False, color_system=None)
     for renderable in renderables:
-        console.print(renderable, soft_wrap=isinstance(renderable, Text))  # one line stays one
+        console.print(renderable, soft_wrap=isinstance(renderable, Text))  # do not wrap text
     return file.getvalue().rstrip("\n")
 
 
 def show_text(text: str) -> None:
-    """Print text to stdout as it is."""
+    """Print text to stdout unchanged."""
     text = atomic_io.readable(text)
     _stdout().write(text if text.endswith("\n") else text + "\n")
 
 
 def complain(message: str) -> None:
-    """Print one line about an error to stderr, not too long, without control characters."""
+    """Print one line about an error to stderr, truncated and without control characters."""
     message = atomic_io.readable(message)
     line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
-    if len(line) > _LONGEST:  # what is wrong stands at its beginning, what to do at its end
+    if len(line) > _LONGEST:  # keep the error at its start and the remedy at its end
         line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
     note(f"rum: error: {line}")
 
 
 def note(message: str) -> None:
-    """Print a message to stderr, if there is one that takes it."""
+    """Print a message to stderr, unless it is closed."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             sys.stderr.write(f"{atomic_io.readable(message)}\n")
 
 
 def binary_stdout() -> IO[bytes]:
-    """Return stdout for bytes.
+    """Return stdout as a binary stream.
 
     Raises:
         ConfigError: If it is closed.
@@ -139,13 +139,13 @@ def _stdout() -> Any:
 
 @contextlib.contextmanager
 def status() -> Iterator[Callable[[str], None]]:
-    """Show on stderr what is going on while the block runs.
+    """Show the current activity on stderr while the block runs.
 
-    In a terminal that is one line, which is redrawn. In a pipe the first activity has a line, and
-    later ones have at most one every ten seconds.
+    A terminal shows one line, which is redrawn. A pipe receives a line for the first activity, and
+    then at most one every ten seconds.
 
     Yields:
-        A function that receives a description of the next activity.
+        A function that takes a description of the next activity.
     """
     if not is_live():
         yield _StatusLines().update
@@ -160,23 +160,23 @@ def status() -> Iterator[Callable[[str], None]]:
 
 
 class _StatusLines:
-    """Lines about a long activity: the first at once, then at most one every ten seconds."""
+    """Lines about a long activity: the first immediately, then at most one every ten seconds."""
 
     def __init__(self) -> None:
         self._last = -math.inf
 
     def update(self, text: str) -> None:
-        """Print the line, unless the one before was printed a moment ago."""
+        """Print the line, unless the previous one was printed within ten seconds."""
         if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
             note(text)
 
 
 def check_new_file(path: Path, force: bool) -> None:
-    """Make sure that a file can be written, before the work whose result it shall have.
+    """Check that a file can be written, before the computation of its content.
 
     Raises:
-        ConfigError: If it exists, or its folder does not.
+        ConfigError: If the file exists, or its directory does not.
     """
     if path.exists() and not path.is_file():
         raise ConfigError(f"{path} is not a regular file; choose another name")
@@ -188,17 +188,17 @@ def check_new_file(path: Path, force: bool) -> None:
 
 @contextlib.contextmanager
 def new_file(path: Path, force: bool) -> Iterator[IO[bytes]]:
-    """Open a file that is there in the end, whole, or not at all.
+    """Open a file for atomic writing: a failed block leaves no partial file.
 
     Args:
-        path: The file.
-        force: Whether to replace it if it exists.
+        path: File to write.
+        force: Whether to replace an existing file.
 
     Raises:
-        ConfigError: If it exists, or can't be written.
+        ConfigError: If the file exists or cannot be written.
     """
     try:
-        target = path.resolve()  # a link stays one
+        target = path.resolve()  # keep a symbolic link
         check_new_file(path, force)
         with atomic_io.replacing(target) as file:
             yield file

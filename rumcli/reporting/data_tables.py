@@ -1,4 +1,4 @@
-"""Texts and stories in tables."""
+"""Tables that describe text and story datasets."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rumcli.reporting import formatting
 
 _NOTHING = "–"
 _SPLITS = tuple(TextSplits.model_fields)
-_MOST_SYMBOLS = 8  # unknown bytes in a cell
+_MOST_SYMBOLS = 8  # unknown bytes listed per table cell
 
 
 def text(found: TextData) -> RenderableType:
-    """Show the splits of a text side by side, and a run on it."""
+    """Show the splits of a text as columns, and the size of a run on it."""
     table = Table(title=Text(atomic_io.readable(found.path)), title_justify="left")
     table.add_column("")
     for split in _SPLITS:

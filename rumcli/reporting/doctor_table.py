@@ -1,4 +1,4 @@
-"""The table of `rum doctor`."""
+"""Table of `rum doctor`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rumcli.reporting import formatting
 
 
 def examination(found: dict[str, Any]) -> Table:
-    """Show what is there and what is wrong with it.
+    """Show the installed components and their problems.
 
     Args:
-        found: The document of `rum doctor --json`.
+        found: Document of `rum doctor --json`.
     """
     table = Table(title="rum doctor", title_justify="left", show_header=False)
     table.add_column(no_wrap=True)
@@ -23,7 +23,7 @@ def examination(found: dict[str, Any]) -> Table:
         table.add_row(name, version or "[red]not installed[/]")
     for extra in found["extras"]:
         missing = f"not installed; optional: {extra['install']}"
-        # "rumcli[sweep]" would be markup.
+        # `Text`, because Rich would parse "rumcli[sweep]" as markup.
         table.add_row(extra["package"], Text(extra["version"] or missing))
     table.add_section()
     table.add_row("cores", _cores(found["cores"]))

@@ -1,4 +1,4 @@
-"""How figures are put into words, the same in progress, lines and tables."""
+"""Formatting of values, names and durations, shared by progress lines and tables."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def metric_name(name: str) -> str:
-    """Return a metric's name for people: `symbol_accuracy` → `symbol accuracy`."""
+    """Return the display name of a metric: `symbol_accuracy` → `symbol accuracy`."""
     return name.replace("_", " ")
 
 
 def with_unit(name: str, task: str) -> str:
-    """Return a metric's name for people with its unit, as an axis has it: `loss, nats`.
+    """Return the display name of a metric with its unit, as an axis label: `loss, nats`.
 
     Args:
-        name: The metric's.
-        task: Name of the task; the loss of a user's own may be anything.
+        name: Key of the metric.
+        task: Name of the task. The loss of a custom task has no unit.
     """
-    # Bits per character say so themselves, and accuracies are in per cent.
+    # The unit of bits per character is in the name, and accuracies are formatted in percent.
     from rumcli.config.field_types import CUSTOM  # pydantic is slow to import
 
     unit = ", nats" if name == "loss" and task != CUSTOM else ""
@@ -31,23 +31,23 @@ def with_unit(name: str, task: str) -> str:
 
 
 def value(name: str, number: float) -> str:
-    """Write a metric's value: accuracies in per cent, losses with four significant digits.
+    """Format a metric: accuracies in percent, losses with four significant digits.
 
-    Zeros at the end are written too: `0.2980` beside `0.2702`.
+    Trailing zeros are kept: `0.2980` beside `0.2702`.
     """
     if name.endswith("accuracy"):
         return f"{number:.1%}"
-    # Three decimals, with which bits per character are published.
+    # Published bits per character have three decimals.
     return f"{number:.3f}" if name == "bits_per_character" else significant(number, 4)
 
 
 def significant(number: float, digits: int) -> str:
-    """Write a number with significant digits, zeros at the end included."""
+    """Format a number with significant digits, including trailing zeros."""
     return f"{number:#.{digits}g}".removesuffix(".").replace(".e", "e")
 
 
 def deviation(name: str, mean: float, number: float) -> str:
-    """Write the deviation of a metric with the decimals that `value` gives its mean."""
+    """Format the standard deviation of a metric with the decimals that `value` gives its mean."""
     if name.endswith("accuracy"):
         return f"{number:.1%}"
     text = value(name, mean)
@@ -58,7 +58,7 @@ def deviation(name: str, mean: float, number: float) -> str:
 
 
 def distance(baseline: Baseline, number: float) -> str:
-    """Say where a value lies from the level of a model that has learned nothing."""
+    """Describe the difference between a value and the baseline of a task."""
     if baseline.target < baseline.value:
         ratio = number / baseline.value
         if ratio >= 2:
@@ -74,8 +74,8 @@ def sparkline(values: Sequence[float], width: int = 16) -> str:
     """Draw a series as one line of block characters: `▁▁▂▅█`.
 
     Args:
-        values: Finite numbers, one for each character; of more than `width`, evenly spaced ones.
-        width: Largest number of characters.
+        values: Finite numbers, one for each character. A longer series is sampled evenly.
+        width: Maximum number of characters.
     """
     if len(values) > width:
         last = len(values) - 1
@@ -86,22 +86,22 @@ def sparkline(values: Sequence[float], width: int = 16) -> str:
 
 
 def each_once(names: Iterable[str]) -> list[str]:
-    """Write each of several names once, with how often it is there: `2 × NVIDIA H200`."""
+    """Return the distinct names with their counts: `2 × NVIDIA H200`."""
     return [name if n == 1 else f"{n} × {name}" for name, n in Counter(names).items()]
 
 
 def counted(number: int, what: str) -> str:
-    """Write a number of things: `1 run`, `2,000 runs`."""
+    """Format a count with its noun: `1 run`, `2,000 runs`."""
     return f"{number:,} {what if number == 1 else messages.plural(what)}"
 
 
 def counted_of(number: int, whole: int | None, what: str) -> str:
-    """Write a part of a number of things: `0 of 1 run`, `3 of 8 runs`; `3 runs` if there is none.
+    """Format a fraction of a count: `0 of 1 run`, `3 of 8 runs`, or `3 runs` for an unknown total.
 
     Args:
-        number: The part.
-        whole: How many there are; None if that is not known.
-        what: The thing.
+        number: Number of items counted.
+        whole: Total number of items; None if it is unknown.
+        what: Singular noun for the items.
     """
     if whole is None:
         return counted(number, what)
@@ -109,7 +109,7 @@ def counted_of(number: int, whole: int | None, what: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a time: `48 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`."""
+    """Format a duration: `48 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`."""
     whole = round(seconds)
     for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
         if whole >= size:

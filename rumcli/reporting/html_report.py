@@ -1,4 +1,4 @@
-"""A report on runs as one HTML page without external requests, or as Markdown."""
+"""Report on runs as one HTML page without external requests, or as Markdown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rumcli.json_schemas.analysis import Report, ReportedRun
 from rumcli.reporting import formatting
 
 _NOTHING = "–"
-_NARROW = "40rem"  # width of a small screen
+_NARROW = "40rem"  # width of a narrow screen
 _PAGE = string.Template(
     """<!doctype html>
 <html lang="en">
@@ -66,7 +66,7 @@ $body
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of a report: columns, and rows of as many texts."""
+    """Table of a report: column titles, and rows with one text per column."""
 
     title: str
     columns: Sequence[str]
@@ -74,12 +74,12 @@ class _Table:
 
 
 def to_html(report: Report, curves: Mapping[tuple[str, str], bytes], version: str) -> str:
-    """Write a report as one page, for light and dark.
+    """Render a report as one HTML page with light and dark themes.
 
     Args:
-        report: The report.
-        curves: SVG files of the learning curves by theme, `light` or `dark`, and screen, `wide` or
-            `narrow`; empty: none.
+        report: Report to render.
+        curves: SVG files of the learning curves, by theme (`light` or `dark`) and screen (`wide` or
+            `narrow`); empty for no curves.
         version: Version of the package.
     """
     results, *others = _tables(report)
@@ -99,7 +99,7 @@ def to_html(report: Report, curves: Mapping[tuple[str, str], bytes], version: st
 
 
 def to_markdown(report: Report) -> str:
-    """Write a report as Markdown, with the learning curves as characters."""
+    """Render a report as Markdown, with the learning curves as block characters."""
     parts = [f"# {_markdown(_title(report))}", _markdown(_subtitle(report))]
     results, *others = _tables(report)
     curves = [[run.label, _curve(report, run)] for run in report.runs if run.validations]
@@ -166,13 +166,13 @@ def _value(metric: str, run: ReportedRun) -> str:
     text = formatting.value(metric, run.value)
     if run.count is None:
         return text
-    if run.standard_error:  # of 0 or 100 % it is 0, which is no bound of the error
+    if run.standard_error:  # the estimate for 0 or 100 % is 0, which is no error bound
         text += f" ± {formatting.significant(100 * run.standard_error, 2)}%"
     return f"{text} (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{run.count:,})"
 
 
 def _environment(report: Report) -> Iterator[_Table]:
-    """Yield what all runs have in common, and for each run what differs."""
+    """Yield the environment shared by all runs, then the differences between the runs."""
     found = [run.environment for run in report.runs]
     keys = list(dict.fromkeys(key for one in found for key in one))
     common = [key for key in keys if all(one.get(key) == found[0].get(key) for one in found)]
@@ -188,7 +188,7 @@ def _environment(report: Report) -> Iterator[_Table]:
 
 
 def _side_by_side(title: str, keys: Sequence[str], runs: Mapping[str, Mapping[str, Any]]) -> _Table:
-    """Return a table of values by run and key, with the fewer of these as columns."""
+    """Return a table of values by run and key, with the smaller dimension as columns."""
     if len(keys) > len(runs):
         rows = [[key, *(_shown(values.get(key)) for values in runs.values())] for key in keys]
         return _Table(title, ("key", *runs), rows)
@@ -226,7 +226,7 @@ def _html_table(table: _Table) -> str:
         )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     body = "\n".join(rows)
-    wide = ' class="wide"' if len(table.columns) > 2 else ""  # on a small screen one cell per line
+    wide = ' class="wide"' if len(table.columns) > 2 else ""  # narrow screen: one cell per line
     return (
         f"<h2>{_escape(table.title)}</h2>\n<table{wide}>\n<thead><tr>{head}</tr></thead>\n"
         f"<tbody>\n{body}\n</tbody>\n</table>"
@@ -240,7 +240,7 @@ def _picture(report: Report, curves: Mapping[tuple[str, str], bytes]) -> str:
         for key, svg in curves.items()
     }
     dark, narrow = "(prefers-color-scheme: dark)", f"(max-width: {_NARROW})"
-    sources = (  # the first that fits counts
+    sources = (  # the first matching media query applies
         (f"{dark} and {narrow}", urls["dark", "narrow"]),
         (dark, urls["dark", "wide"]),
         (narrow, urls["light", "narrow"]),
@@ -255,6 +255,6 @@ def _escape(text: str) -> str:
 
 
 def _markdown(text: str) -> str:
-    """Escape text for a cell of a table."""
+    """Escape text for a cell of a Markdown table."""
     line = " ".join(atomic_io.readable(text).split())
     return re.sub(r"([\\`*_{}\[\]<>#|~&$])", r"\\\1", line)

@@ -1,4 +1,4 @@
-"""The picture of an inspection: a column for each recurrent cell, and the loss landscape."""
+"""Plot of an inspection: a column for each recurrent cell, and the loss landscape."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from rumcli.analysis.introspection import LayerTrace
 from rumcli.analysis.loss_landscape import Landscape
 from rumcli.reporting import bench_plot, formatting
 
-# Of color-blind-safe colors, Okabe and Ito 2008.
+# Color-blind-safe palette: Okabe and Ito 2008.
 _BLUE, _VERMILION = "#0072B2", "#D55E00"
-# Made for color-blind readers; its lightness grows evenly, so that it survives grey print.
+# Color-blind-safe; lightness increases monotonically, so it also prints in grayscale.
 _MAP = "cividis"
 _HEIGHTS = {"angles": 1.0, "norm": 0.8, "gate": 1.6, "spectrum": 1.3}
-_MOST_LETTERS = 34  # of a label under the axis
+_MOST_LETTERS = 34  # characters of an axis label
 _MOST_LABELS = 44
-_MOST_NARROW = 60  # of labels, when they are small or stand upright
-# Levels within a decade, where all losses span less than the factor before them.
+_MOST_NARROW = 60  # number of labels, when they are small or vertical
+# Contour levels within a decade, used if the losses span less than the factor before them.
 _STEPS = (
     (12.0, (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)),
     (100.0, (1, 1.5, 2, 3, 5, 7)),
     (1e5, (1, 2, 5)),
     (np.inf, (1,)),
 )
-_SIDE = 4.9  # of the landscape, inches
-_WIDTH = 5.4  # of a column
+_SIDE = 4.9  # side of the landscape, inches
+_WIDTH = 5.4  # width of a column, inches
 
 
 @dataclass(frozen=True)
 class _Column:
-    """What is drawn of one cell: the title, and the views by name."""
+    """Views of one cell, with the title of its column."""
 
     title: str
     layer: LayerTrace
     trace: Any
 
     def has(self, view: str) -> bool:
-        """Tell whether there is something to draw."""
+        """Return whether the trace has the data of a view."""
         arrays = {
             "angles": self.trace.angles,
             "norm": self.trace.norms,
@@ -51,11 +51,11 @@ class _Column:
         return arrays[view] is not None
 
     def in_order(self, values: np.ndarray) -> np.ndarray:
-        """Return values of the steps in the order of the example."""
+        """Return values per step in the order of the example."""
         return values[::-1] if self.layer.backwards else values
 
     def places(self, steps: np.ndarray, count: int) -> np.ndarray:
-        """Return where steps of the trace are in the example, from 1."""
+        """Return the positions of trace steps in the example, from 1."""
         return count - steps if self.layer.backwards else steps + 1
 
 
@@ -63,9 +63,9 @@ def draw(inspection: Inspection, file: IO[bytes], kind: str) -> None:
     """Draw an inspection.
 
     Args:
-        inspection: What was seen.
-        file: Where to.
-        kind: `"png"`, `"svg"`, or what else matplotlib writes.
+        inspection: Inspection to draw.
+        file: Binary file to write to.
+        kind: `"png"`, `"svg"`, or another format that matplotlib supports.
     """
     from matplotlib.figure import Figure
 
@@ -143,7 +143,7 @@ def _draw_columns(
 def _draw_angles(place: Any, column: _Column, count: int) -> None:
     values = column.in_order(column.trace.angles)
     place.plot(range(1, count + 1), values, color=_BLUE, **_marks(count))
-    # All that there can be, so that columns and pictures compare.
+    # The full range, so that columns and plots are comparable.
     place.set_ylim(0, 180)
     place.set_yticks([0, 60, 120, 180])
     place.set_ylabel("rotation\nx̃ → r, degrees")
@@ -159,7 +159,7 @@ def _draw_norms(place: Any, column: _Column, count: int) -> None:
 
 
 def _draw_gates(place: Any, column: _Column, count: int) -> None:
-    # Units have no order of their own; in that of their means, groups are seen.
+    # Units have no natural order. Sorting by mean reveals groups.
     gates = column.in_order(column.trace.update_gates)
     gates = gates[:, np.argsort(gates.mean(axis=0))]
     low, high = min(0.0, float(gates.min())), max(1.0, float(gates.max()))
@@ -181,7 +181,7 @@ def _draw_gates(place: Any, column: _Column, count: int) -> None:
 def _draw_spectrum(place: Any, column: _Column, count: int) -> None:
     trace = column.trace
     places = column.places(trace.spectrum_steps, count)
-    # Each plane has two of the angles, that are the same.
+    # Each plane contributes two equal angles.
     for angles in trace.spectrum.T[-1::-2]:
         place.plot(places, angles, color=_BLUE, linewidth=0.7, alpha=0.75)
     place.set_ylim(0, 180)
@@ -201,7 +201,7 @@ def _tidy(place: Any) -> None:
 
 
 def _label_steps(place: Any, steps: Sequence[str]) -> None:
-    """Write under the axis what is read at each step, if there is room."""
+    """Label the axis with the input of each step, if there is room."""
     place.tick_params(labelbottom=True)
     longest = max(map(len, steps))
     if len(steps) > _MOST_NARROW:
@@ -224,7 +224,7 @@ def _shortened(step: str) -> str:
 
 
 def _top_of(figure: Any, height: float) -> Any:
-    """Return the upper part of a figure, as high as the landscape needs."""
+    """Return the upper part of a figure, as high as the landscape requires."""
     rest = height - _SIDE - 1.3
     if rest < 0.2:
         return figure
@@ -264,7 +264,7 @@ def _draw_landscape(figure: Any, landscape: Landscape, inspection: Inspection) -
 
 
 def _levels(losses: Any) -> tuple[np.ndarray, str]:
-    """Choose round levels for the contours, logarithmic where the loss spans a factor over 4."""
+    """Choose round contour levels, on a log scale if the loss spans more than a factor of 4."""
     from matplotlib import ticker
 
     low, high = float(losses.min()), float(losses.max())
@@ -274,6 +274,6 @@ def _levels(losses: Any) -> tuple[np.ndarray, str]:
         levels = np.array([step * 10.0**decade for decade in decades for step in steps])
         first, last = np.searchsorted(levels, low, "right") - 1, np.searchsorted(levels, high)
         return levels[first : last + 1], "log"
-    if high - low <= 1e-9 * max(abs(high), 1.0):  # flat, where there is nothing to see
+    if high - low <= 1e-9 * max(abs(high), 1.0):  # a flat landscape
         low, high = low - 0.5, high + 0.5
     return ticker.MaxNLocator(14).tick_values(low, high), "linear"

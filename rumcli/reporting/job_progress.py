@@ -1,4 +1,4 @@
-"""Progress of a set of runs: live in a terminal, lines in a pipe."""
+"""Progress of a set of runs: a live table in a terminal, log lines in a pipe."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from rumcli.reporting.responsive_table import FirstThatFits
 from rumcli.training.run_dir import RunDir
 
 _SECONDS_BETWEEN_LINES = 30.0
-_MAX_ROWS, _MAX_LISTED = 12, 6  # runs, so that the last line stays on the screen
+_MAX_ROWS, _MAX_LISTED = 12, 6  # limits that keep the last line on the screen
 
 
 @dataclass(frozen=True)
 class Title:
-    """The name of a set, and the content of the line about it.
+    """Name of a set, and the content of its status line.
 
     Attributes:
         name: Name of the set.
-        ranks: Whether the best of its runs is shown.
-        seconds: Time budget; None: no limit.
+        ranks: Whether the best run is shown.
+        seconds: Time budget; None for no limit.
     """
 
     name: str = "sweep"
@@ -62,7 +62,7 @@ def listener(console: Console, quiet: bool, live: bool, title: Title) -> JobList
 
 
 class QuietSetProgress(LineDisplay, JobListener):
-    """Shows only warnings."""
+    """Listener that shows only warnings."""
 
     def refused(self, jobs: Sequence[Job], message: str) -> None:
         """Show the reason once for all seeds."""
@@ -72,7 +72,7 @@ class QuietSetProgress(LineDisplay, JobListener):
         self._warn(f"{jobs[0].name}{others} can't be run: {message}")
 
     def retried(self, job: Job, message: str) -> None:
-        """Show the death of a process."""
+        """Show that a process died and its run is retried."""
         self._warn(f"{job.name}: {message}; going on from its last checkpoint")
 
     def ended(self, job: Job, state: str, message: str) -> None:
@@ -82,7 +82,7 @@ class QuietSetProgress(LineDisplay, JobListener):
 
 
 class PlainSetProgress(QuietSetProgress):
-    """Shows a line at the start and end of each run, and from time to time one about all."""
+    """Listener that prints a line at the start and end of each run, and a periodic status line."""
 
     def __init__(self, console: Console, title: Title) -> None:
         super().__init__(console)
@@ -91,7 +91,7 @@ class PlainSetProgress(QuietSetProgress):
         self._planned: int | None = None
         self._done: Counter[str] = Counter()
         self._running: dict[Job, tuple[RunProgress | None, str]] = {}
-        self._latest: dict[Job, RunProgress] = {}  # with a value
+        self._latest: dict[Job, RunProgress] = {}  # of runs with a validation
         self._best: tuple[Job, RunProgress] | None = None
         self._began = self._last_line = time.monotonic()
 
@@ -108,7 +108,7 @@ class PlainSetProgress(QuietSetProgress):
         )
 
     def refused(self, jobs: Sequence[Job], message: str) -> None:
-        """Show the reason, and count the runs."""
+        """Show the reason, and count the rejected runs."""
         self._done[FAILED] += len(jobs)
         super().refused(jobs, message)
         self._changed()
@@ -120,7 +120,7 @@ class PlainSetProgress(QuietSetProgress):
         self._changed()
 
     def progressed(self, job: Job, progress: RunProgress, machine: str) -> None:
-        """Keep the progress for the line about all."""
+        """Store the progress for the status line."""
         self._running[job] = (progress, machine)
         if progress.value is not None:
             self._latest[job] = progress
@@ -131,7 +131,7 @@ class PlainSetProgress(QuietSetProgress):
         self._changed()
 
     def retried(self, job: Job, message: str) -> None:
-        """Show the death of a process."""
+        """Show that a process died and its run is retried."""
         self._running.pop(job, None)
         super().retried(job, message)
         self._changed()
@@ -145,7 +145,8 @@ class PlainSetProgress(QuietSetProgress):
             latest = self._latest.get(job)
             value = f", validation {_value(latest)}" if latest else ""
             if state == UNFINISHED:
-                # One that is stopped before it trains has saved nothing, unless in an earlier part.
+                # A run stopped before its first step has no checkpoint, unless an earlier session
+                # saved one.
                 has_saved = bool(RunDir(self._folder / job.name).checkpoints.numbered())
                 state = "saved" if has_saved else WAITING
             self._say(f"{job.name} {state}{f' {message}' if message else ''}{value}")
@@ -159,7 +160,7 @@ class PlainSetProgress(QuietSetProgress):
         self._say(f"{job.name} begins" + (f": {settings(job.settings)}" if job.settings else ""))
 
     def _changed(self) -> None:
-        """Show the line about all, from time to time."""
+        """Print the status line periodically."""
         if self._running and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self._say(self._headline)
@@ -181,11 +182,11 @@ class PlainSetProgress(QuietSetProgress):
 
 
 class LiveSetProgress(PlainSetProgress):
-    """Shows a table of the running runs at the bottom, with the lines of events above."""
+    """Listener that shows a table of the running runs at the bottom, with event lines above it."""
 
     def __init__(self, console: Console, title: Title) -> None:
         super().__init__(console, title)
-        # `cluster` keeps the output of Ray away from the table.
+        # `cluster` redirects the output of Ray.
         self._bottom = LiveDisplay(console, redirect_stdout=False)
 
     def started(self, folder: str, planned: int | None, done: int, slots: int) -> None:
@@ -199,13 +200,13 @@ class LiveSetProgress(PlainSetProgress):
         self._bottom.remove()
 
     def _announce(self, job: Job) -> None:
-        """Print nothing: the table shows it."""
+        """Print nothing: the table shows the event."""
 
     def _changed(self) -> None:
         self._bottom.change(self._picture())
 
     def _picture(self) -> Group:
-        """Return the table and the line; it drops the settings before it truncates anything."""
+        """Return the table and the status line; settings are dropped before text is truncated."""
         has_settings = any(job.settings for job in self._running)
         forms = [
             form(is_shown)
@@ -245,19 +246,19 @@ class LiveSetProgress(PlainSetProgress):
 
 
 def settings(values: Mapping[str, Any]) -> str:
-    """Return the settings of a run in one line."""
+    """Format the settings of a run as one line."""
     return ", ".join(f"{key}={setting(value)}" for key, value in values.items())
 
 
 def setting(value: Any) -> str:
-    """Return one value as in a YAML file."""
+    """Format one value as in a YAML file."""
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _value(progress: RunProgress) -> str:
-    """Return the latest validation of a run that has one."""
+    """Format the latest validation of a run; empty if there is none."""
     assert progress.value is not None
     name = formatting.metric_name(progress.metric)
     return f"{name} {formatting.value(progress.metric, progress.value)}"

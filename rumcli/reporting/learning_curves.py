@@ -1,4 +1,4 @@
-"""Learning curves of runs as a picture."""
+"""Plot of the learning curves of runs."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from rumcli.reporting import bench_plot, formatting
 if TYPE_CHECKING:
     from rumcli.reporting.notebook import Figure
 
-# Of color-blind-safe colors, Okabe and Ito 2008, without yellow and, as it is the text's, black.
+# Color-blind-safe palette (Okabe and Ito 2008) without yellow, and without black, the text color.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _DASHES = ("-", "--", ":", "-.")
-# Colors of text and frame, of the grid, and of the background of a picture.
+# Colors for text and frame, grid, and background.
 _THEMES = {"light": ("#000000", "#DDDDDD", None), "dark": ("#E6EDF3", "#3D444D", "none")}
 THEMES = tuple(_THEMES)
 _AXES = {"steps": ("step", 1.0, "training steps"), "time": ("seconds", 60.0, "minutes")}
 OVER = tuple(_AXES)
-_HEIGHT = 0.045  # of a level's label, as a share of the axis
+_HEIGHT = 0.045  # label height, as a fraction of the axis
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn of a run.
+    """Learning curve of a run.
 
     Args:
-        label: The run's name.
+        label: Name of the run.
         task: Name of its task.
-        records: Its evaluations, each with `step`, `seconds` and metrics, in order.
+        records: Its evaluations in order, each with `step`, `seconds` and metrics.
     """
 
     label: str
@@ -41,7 +41,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Level:
-    """A horizontal line, such as the unigram entropy."""
+    """Horizontal reference line, such as the unigram entropy."""
 
     label: str
     value: float
@@ -56,16 +56,16 @@ def draw(
     kind: str,
     theme: str = "light",
 ) -> None:
-    """Draw a metric of one or more runs.
+    """Draw a metric of one or more runs to a file.
 
     Args:
-        curves: The runs; those whose records lack the metric are left out.
-        levels: Lines to compare with. One far from all curves would flatten them, and is named in
-            the margin instead.
-        metric: Key of the records, as in `val_loss`.
-        over: What goes to the right, one of `OVER`.
-        file: Where to.
-        kind: `"png"`, `"svg"`, or another format that matplotlib writes.
+        curves: Curves of the runs. Those whose records lack the metric are omitted.
+        levels: Reference lines. A line that would flatten the curves is listed in the margin
+            instead.
+        metric: Key of the records, such as `val_loss`.
+        over: Quantity on the x-axis, one of `OVER`.
+        file: Binary file to write to.
+        kind: `"png"`, `"svg"`, or another format that matplotlib supports.
         theme: One of `THEMES`; `"dark"` has light text on a transparent background.
     """
     figure(curves, levels, metric, over, theme).savefig(file, format=kind, dpi=150)
@@ -78,7 +78,7 @@ def figure(
     over: str,
     theme: str = "light",
 ) -> Figure:
-    """Draw a metric of one or more runs, as a figure that notebooks show.
+    """Return a plot of a metric of one or more runs as a figure that notebooks display.
 
     Args:
         curves: As for `draw`.
@@ -89,7 +89,7 @@ def figure(
     """
     import matplotlib
 
-    # Where there is no home directory, or at its first import, matplotlib logs a warning.
+    # Matplotlib logs a warning at its first import, and if there is no home directory.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     ink, grid, background = _THEMES[theme]
     colors = {
@@ -98,11 +98,11 @@ def figure(
         "grid.color": grid,
         "axes.facecolor": background or "white",
         "figure.facecolor": background or "white",
-        "savefig.facecolor": "auto",  # the figure's
+        "savefig.facecolor": "auto",  # that of the figure
     }
     with matplotlib.rc_context(colors):
         made = _figure(curves, levels, metric, over)
-        made.draw_without_rendering()  # makes the ticks, which take their colors from here
+        made.draw_without_rendering()  # creates the ticks, with the colors above
     return made
 
 
@@ -144,7 +144,7 @@ def _figure(curves: Sequence[Curve], levels: Sequence[Level], metric: str, over:
 
 
 def _draw_levels(axes: Any, levels: Sequence[Level], metric: str) -> None:
-    """Draw each level with its label at the line; lines of several levels look the same."""
+    """Draw each reference line with its label; several lines have the same style."""
     ink = axes.xaxis.label.get_color()
     bottom, top = axes.get_ylim()
     room = 0.6 * (top - bottom)
@@ -152,13 +152,13 @@ def _draw_levels(axes: Any, levels: Sequence[Level], metric: str) -> None:
     for level in near:
         axes.axhline(level.value, color=ink, linewidth=0.8, linestyle=":")
     for level in levels:
-        if level not in near:  # only in the legend, with where it is
+        if level not in near:  # listed in the legend only, with its value
             label = f"{_label(level, metric)} ({'above' if level.value > top else 'below'})"
             axes.plot([], [], color=ink, linewidth=0.8, linestyle=":", label=label)
     low, high = axes.get_ylim()
-    end = -math.inf  # of the latest label
+    end = -math.inf  # top of the previous label
     for level in sorted(near, key=lambda one: one.value):
-        # Above its line, or where the label of a lower level is, above that.
+        # Place the label above its line, or above the previous label if that is higher.
         place = max(level.value, end)
         end = place + _HEIGHT * (high - low)
         axes.annotate(

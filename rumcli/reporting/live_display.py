@@ -1,6 +1,6 @@
-"""A screen or a pipe, to write on while something is under way: lines, and a picture below them.
+"""Line-by-line output, and a live display below the lines.
 
-Nothing that happens to the screen ends what is under way.
+Write errors, such as a closed terminal, do not interrupt the caller.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from rumcli import atomic_io, signals
 
 
 class LineDisplay:
-    """Lines, one below the other."""
+    """Line-by-line output to a terminal or pipe."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def _say(self, text: str, style: str = "") -> None:
-        # A terminal's width is for people; in a pipe a line stays one line.
+        # Lines are wrapped only in a terminal.
         pipe = not self._console.is_terminal
-        # Nor may a terminal that was closed end what is told of.
+        # A closed terminal must not interrupt the caller.
         with contextlib.suppress(OSError):
             self._console.print(Text(atomic_io.readable(text), style=style), soft_wrap=pipe)
 
@@ -33,9 +33,9 @@ class LineDisplay:
 
 
 class LiveDisplay:
-    """A picture at the bottom, with the lines above it; it goes in the end.
+    """Renderable at the bottom of the terminal, with lines above it; removed at the end.
 
-    Rich draws in a thread of its own; it gets whole pictures, which are made in the caller's.
+    Rich draws in its own thread, from renderables that the calling thread has built completely.
     """
 
     def __init__(self, console: Console, **options: Any) -> None:
@@ -43,16 +43,16 @@ class LiveDisplay:
         self._open = contextlib.ExitStack()
 
     def start(self) -> None:
-        """Begin to show what `change` got."""
+        """Show the renderable."""
         self._live.start()
         self._open.enter_context(signals.shown_by(self._say))
 
     def change(self, picture: RenderableType) -> None:
-        """Put a picture in the place of the one before."""
+        """Replace the renderable."""
         self._live.update(picture)
 
     def remove(self) -> None:
-        """Take the picture away."""
+        """Remove the renderable."""
         self._open.close()
         with contextlib.suppress(OSError):
             self._live.stop()

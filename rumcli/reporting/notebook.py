@@ -1,4 +1,4 @@
-"""Figures that a notebook shows. Imports matplotlib."""
+"""Matplotlib figures that a notebook displays. This module imports matplotlib."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib import figure
 
 
 class Figure(figure.Figure):
-    """A figure that a notebook shows without `pyplot`, which would keep it to the end."""
+    """Figure that a notebook displays without `pyplot`, which would never release it."""
 
     def _repr_png_(self) -> bytes:
         file = io.BytesIO()

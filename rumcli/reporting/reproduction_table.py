@@ -1,4 +1,4 @@
-"""A table of published results with ours beside them: for a terminal, and as Markdown."""
+"""Table of published and reproduced results, for the terminal or as Markdown."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def results_table(found: TableResults) -> Group:
 
 
 def markdown(found: TableResults) -> str:
-    """Return the table as Markdown, with its commands and machines, for a page."""
+    """Return the table as Markdown, with its commands and machines."""
     names, made = _columns(found), found.provenance
     rows = [row for section in _sections(found) for row in section]
     lines = [names, ["---"] * len(names), *rows]
@@ -127,7 +127,7 @@ def _notes(found: TableResults) -> Iterator[str]:
 
 
 def _data_notes(done: Sequence[JobResult]) -> Iterator[str]:
-    """Yield which runs lack the official stories, with which the published ones were made."""
+    """Yield notes on runs that lack the official stories used for the published results."""
 
     def have(part: Sequence[JobResult]) -> str:
         if len(part) == len(done):

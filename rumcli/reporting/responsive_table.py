@@ -1,4 +1,4 @@
-"""Tables in one of several forms, of which the width of the terminal allows some."""
+"""Tables with several layouts, chosen by the width of the terminal."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Row = Sequence[Text | str]
 
 
 class FirstThatFits:
-    """The first of several renderables that fits into the width, or else the last one.
+    """Renderable that selects the first of several layouts that fits, or else the last.
 
     Args:
-        forms: The renderables.
+        forms: Layouts, in order of preference.
     """
 
     def __init__(self, *forms: RenderableType) -> None:
         self._forms = forms
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Choose the form."""
+        """Yield the first layout that fits."""
         unlimited = options.update(max_width=10_000)
         for form in self._forms[:-1]:
             if Measurement.get(console, unlimited, form).maximum <= options.max_width:
@@ -39,12 +39,12 @@ def responsive_table(
     sections: Sequence[Sequence[Row]],
     caption: str | None = None,
 ) -> FirstThatFits:
-    """Return a table; where it is too wide, each row is a list of names and values.
+    """Return a table; on a narrow terminal each row becomes a list of names and values.
 
     Args:
         title: Title of the table.
-        columns: Names of the columns, and how they are justified.
-        sections: Rows of each part of the table.
+        columns: Names of the columns, with their justification.
+        sections: Rows of each section of the table.
         caption: Text below the table.
     """
     wide, long = (

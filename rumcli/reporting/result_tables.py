@@ -1,4 +1,4 @@
-"""The tables at the end: results, self-test, presets."""
+"""Tables of results, self-tests, models and presets."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
-    """Show an evaluation beside its reference level.
+    """Show the metrics of an evaluation beside the baseline.
 
     Args:
-        summary: As `summary.json` has it, or as an evaluation of a run gives it.
-        validations: The monitored metric at each validation of the run, to be drawn as a line.
+        summary: Content of `summary.json`, or the result of `rum eval`.
+        validations: Monitored metric at each validation, drawn as a sparkline.
     """
     levels = summary["baseline"]
     baseline = Baseline(levels["label"], levels["value"], levels["target"], levels.get("published"))
@@ -70,8 +70,8 @@ def checks(results: Sequence[Any]) -> Table:
     """Show each error of the self-test beside its tolerance.
 
     Args:
-        results: What was checked. A check that failed has a row for each size that it failed for;
-            one that passed has one, for the size that came nearest to the tolerance.
+        results: Results of the checks. A failed check has a row for each size that failed. A passed
+            check has one row, for the size closest to the tolerance.
     """
     table = Table(title="rotation-check", title_justify="left")
     table.add_column("check", overflow="fold")
@@ -96,7 +96,7 @@ def checks(results: Sequence[Any]) -> Table:
 
 
 def model(summary: ModelSummary) -> Table:
-    """Show the layers of a preset's model, cells that are part of one indented."""
+    """Show the layers of a preset's model, with nested cells indented."""
     table = Table(
         title=f"{summary.preset}: {summary.weights:,} trainable weights", title_justify="left"
     )
@@ -122,7 +122,7 @@ def _add_layer(table: Table, layer: LayerSummary, indent: str) -> None:
 
 
 def exported(found: Export) -> Table:
-    """Show the model that an export wrote."""
+    """Show the exported model."""
     title = f"{found.task} with {found.cell} as {found.format}"
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column()
@@ -140,7 +140,7 @@ def exported(found: Export) -> Table:
 
 
 def imported(found: ImportedCell) -> Table:
-    """Show the weights imported from a checkpoint, with their names there."""
+    """Show the imported weights, with their names in the checkpoint."""
     title = f"{found.cell} of {found.scope or found.checkpoint}"
     table = Table(title=Text(atomic_io.readable(title)), show_header=False, title_justify="left")
     table.add_column()

@@ -1,4 +1,4 @@
-"""The runs of a directory: a row for each, or where that is too wide, two lines."""
+"""Table of the runs of a directory: a row for each, or two lines on a narrow terminal."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from rumcli.reporting.responsive_table import FirstThatFits
 
 _NOTHING = "–"
 _STYLES = {"running": "green", "finished": "", "stopped": "yellow", "failed": "red"}
-_ROWS_AROUND, _LINES_AROUND = 5, 1  # lines of the terminal that hold no run
+_ROWS_AROUND, _LINES_AROUND = 5, 1  # lines of the terminal without a run
 
 
 class RunsTable:
-    """The runs, in the form that the width of the terminal allows.
+    """Table of runs, laid out to fit the width of the terminal.
 
     Args:
-        runs: The runs, the one that changed last at the end.
-        height: Number of lines at most, so that the last run stays on the screen; None: any.
+        runs: Runs, the most recently changed last.
+        height: Maximum number of lines, so that the last run stays on the screen; None for no
+            limit.
     """
 
     def __init__(self, runs: Sequence[ListedRun], height: int | None = None) -> None:
@@ -33,7 +34,7 @@ class RunsTable:
         self._metric = formatting.metric_name(metrics.pop()) if len(metrics) == 1 else "metric"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Choose the form."""
+        """Yield the first layout that fits."""
         if self._runs:
             yield FirstThatFits(self._wide(), self._long())
         else:
@@ -88,7 +89,7 @@ def _state(run: ListedRun) -> Text:
 def _step(run: ListedRun) -> str:
     if run.of_steps is None:
         return _NOTHING
-    # `train.until` may end a run early.
+    # `train.until` may finish a run early.
     is_whole = run.state == "finished" or run.steps == run.of_steps
     return f"{run.steps:,}" if is_whole else f"{run.steps:,}/{run.of_steps:,}"
 

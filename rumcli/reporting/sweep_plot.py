@@ -1,4 +1,4 @@
-"""The results of a sweep as a plot: the metric over each parameter."""
+"""Plot of the results of a sweep: the metric over each parameter."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from rumcli.sweeps.points import Parameter, Range
 from rumcli.sweeps.results import SweepResults, settings_of
 
 _COLUMNS = 3
-_POINT, _RUN = "#0072B2", "#999999"  # of color-blind-safe colors: Okabe and Ito 2008
+_POINT, _RUN = "#0072B2", "#999999"  # color-blind-safe palette: Okabe and Ito 2008
 
 
 def draw(found: SweepResults, file: IO[bytes], kind: str) -> None:
-    """Draw the best validation of each run, and mean and deviation of each point.
+    """Draw the best validation of each run, and mean and standard deviation of each point.
 
     Args:
-        found: The results; at least one point has a value.
-        file: File to write to.
-        kind: `"png"`, or another format of matplotlib.
+        found: Results, with a value for at least one point.
+        file: Binary file to write to.
+        kind: `"png"`, or another format that matplotlib supports.
     """
     from matplotlib.figure import Figure
 
@@ -78,7 +78,7 @@ def _panel(place: Any, key: str, parameter: Parameter, points: Sequence[GroupRes
 
 
 def _names(parameter: Parameter) -> list[str]:
-    """Return the places of an axis without numbers; none if there are only numbers."""
+    """Return the tick labels of a categorical axis; empty if all values are numbers."""
     if isinstance(parameter, Range):
         return []
     is_numeric = all(
@@ -88,7 +88,7 @@ def _names(parameter: Parameter) -> list[str]:
 
 
 def _spans(parameter: Parameter) -> bool:
-    """Return whether a list of numbers spans orders of magnitude, as 0.1, 0.01, 0.001."""
+    """Return whether a list of numbers spans orders of magnitude, such as 0.1, 0.01, 0.001."""
     if isinstance(parameter, Range):
         return False
     return min(parameter) > 0 and max(parameter) >= 10 * min(parameter)

@@ -1,4 +1,4 @@
-"""The points of a sweep as tables: before it begins, and its results."""
+"""Tables of the points of a sweep, before it starts and with results."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def results_table(found: SweepResults) -> FirstThatFits:
 
 
 def points(listed: Sequence[Mapping[str, Any]], parameters: Sequence[str], seeds: int) -> Table:
-    """Return the points of a search before it begins."""
+    """Return the points of a search before it starts."""
     counts = (len(listed), "point"), (seeds, "seed"), (len(listed) * seeds, "run")
     title = "{}, {} each: {}".format(*(formatting.counted(*one) for one in counts))
     table = Table(title=title, title_justify="left")

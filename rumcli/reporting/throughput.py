@@ -1,4 +1,4 @@
-"""The recent past of a run: means of the last steps, and the pace."""
+"""Moving averages of a run's metrics, and its throughput."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _STEPS = 20
 
 
 class Throughput:
-    """Means over the last steps, and steps per second.
+    """Moving averages over the last steps, and steps per second.
 
     Args:
-        first_step: Steps done before.
-        last_step: Steps of the whole run.
+        first_step: Number of steps done before.
+        last_step: Number of steps of the whole run.
     """
 
     def __init__(self, first_step: int, last_step: int) -> None:
@@ -23,28 +23,28 @@ class Throughput:
         self.step = first_step
 
     def add(self, step: int, logs: dict[str, float]) -> None:
-        """Take in one step."""
+        """Record one step."""
         self.step = step
         self._logs.append(logs)
         self._times.append(time.monotonic())
 
     def pause(self) -> None:
-        """Leave out of the pace what happens until the next step: it was no training."""
+        """Exclude the time until the next step from the throughput."""
         self._times.clear()
 
     def mean(self, name: str) -> float:
-        """Return the mean of a figure over the last steps."""
+        """Return the mean of a metric over the last steps."""
         return sum(log[name] for log in self._logs) / len(self._logs)
 
     @property
     def steps_per_second(self) -> float | None:
-        """The pace; None until two steps are done."""
+        """Steps per second; None until two steps are done."""
         if len(self._times) < 2 or self._times[-1] == self._times[0]:
             return None
         return (len(self._times) - 1) / (self._times[-1] - self._times[0])
 
     @property
     def seconds_left(self) -> float | None:
-        """The time that the steps left will take; None if not known yet."""
+        """Estimated time for the remaining steps, in seconds; None until two steps are done."""
         pace = self.steps_per_second
         return (self._last_step - self.step) / pace if pace else None

@@ -1,4 +1,4 @@
-"""Listeners to a run: live in a terminal, plain lines in a pipe."""
+"""Progress of a training run: a live bar in a terminal, log lines in a pipe."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def listener(console: Console, quiet: bool, live: bool) -> Listener:
-    """Choose how to follow a run.
+    """Return a listener that shows the progress of a run.
 
     Args:
-        console: Where to write.
-        quiet: Whether to say nothing but warnings.
+        console: Console to write to.
+        quiet: Whether to show only warnings.
         live: Whether the console is a terminal that can redraw lines.
     """
     kind = QuietProgress if quiet else LiveProgress if live else PlainProgress
@@ -31,7 +31,7 @@ def listener(console: Console, quiet: bool, live: bool) -> Listener:
 
 
 class QuietProgress(LineDisplay, Listener):
-    """Only warnings."""
+    """Listener that shows only warnings."""
 
     def warned(self, message: str) -> None:
         """Print a warning."""
@@ -39,14 +39,14 @@ class QuietProgress(LineDisplay, Listener):
 
 
 class PlainProgress(QuietProgress):
-    """One line at each evaluation, and one every ten seconds between them."""
+    """Listener that prints a line at each evaluation, and one every ten seconds between them."""
 
     _plan: RunInfo
     _window: Throughput
     _last_line: float
 
     def started(self, plan: RunInfo) -> None:
-        """Print what will be run."""
+        """Print the configuration of the run."""
         self._plan = plan
         self._window = Throughput(plan.first_step, plan.steps)
         self._last_line = 0.0
@@ -65,7 +65,7 @@ class PlainProgress(QuietProgress):
         self._window.pause()
 
     def testing(self) -> None:
-        """Say that the test split is evaluated."""
+        """Print that the test split is being evaluated."""
         self._say("evaluating the test split")
 
     def _line(self, step: int, text: str) -> None:
@@ -74,29 +74,29 @@ class PlainProgress(QuietProgress):
 
 
 class LiveProgress(PlainProgress):
-    """A bar and the latest figures at the bottom, the evaluations above."""
+    """Listener that shows a progress bar with the latest metrics below the evaluations."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         self._bottom = LiveDisplay(console)
 
     def started(self, plan: RunInfo) -> None:
-        """Print what will be run and show the bar."""
+        """Print the configuration of the run and show the bar."""
         super().started(plan)
         self._draw("building the graph")
         self._bottom.start()
 
     def stepped(self, step: int, logs: dict[str, float]) -> None:
-        """Show the figures."""
+        """Show the latest metrics."""
         self._window.add(step, logs)
         self._draw(_pace(self._window), _figures(self._plan, self._window))
 
     def testing(self) -> None:
-        """Say that the test split is evaluated."""
+        """Print that the test split is being evaluated."""
         self._draw("evaluating the test split")
 
     def ended(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bottom.remove()
 
     def _draw(self, activity: str, figures: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Tables of published results with ours beside them. `jobs` runs their runs.
+"""Reproduction of published tables of results; `jobs` executes the runs.
 
-A table is a YAML file; its results are a directory of ordinary run directories.
+A table is a YAML file, and its results are a directory of ordinary run directories.
 """

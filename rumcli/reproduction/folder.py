@@ -1,7 +1,7 @@
-"""The directory of a table: readable without this code.
+"""Directory of a reproduced table, readable without this code.
 
-`options.json` (the options with which it is run), `table.yaml` (the table), the run directories
-(see `jobs.folder`), `results.json` and `results.md`.
+`options.json` has the options of the command, and `table.yaml` the table. The run directories (see
+`jobs.folder`) are beside them, with `results.json` and `results.md`.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _OPTIONS = "options.json"
 
 
 class TableOptions(Section):
-    """The options that select the runs of a table.
+    """Options that select the runs of a table.
 
     Attributes:
-        table: Name of the table; None: that of the directory.
-        seeds: Number of seeds; None: that of the table.
-        only: Rows; empty: those that are run by default.
-        condition: Conditions; empty: all.
-        data: Path of the text or the stories; None: that of the table.
+        table: Name of the table; None for that of the directory.
+        seeds: Number of seeds; None for that of the table.
+        only: Rows; empty for those that are run by default.
+        condition: Conditions; empty for all.
+        data: Path of the text or stories; None for that of the table.
     """
 
     table: str | None = None
@@ -52,17 +52,17 @@ class TableOptions(Section):
 
 
 class TableFolder(JobFolder):
-    """The files of a table."""
+    """Files of a table."""
 
     command = "rum reproduce"
     described_by = (_OPTIONS, TABLE)
 
     @property
     def options(self) -> TableOptions:
-        """The options of the latest command.
+        """Options of the latest command.
 
         Raises:
-            ConfigError: If they can't be read.
+            ConfigError: If they cannot be read.
         """
         path = self.path / _OPTIONS
         try:
@@ -78,7 +78,7 @@ class TableFolder(JobFolder):
         """Create the directory, or open an existing one without changing it.
 
         Raises:
-            ConfigError: If something else is there, or the place can't be written.
+            ConfigError: If the path is in use or cannot be written.
         """
         try:
             cls._check_usable(path, table)
@@ -88,11 +88,11 @@ class TableFolder(JobFolder):
         return cls(path)
 
     def describe(self, table: Table, options: TableOptions) -> None:
-        """Write the table and the options; the directory is locked, and is checked again.
+        """Write the table and the options, after another check of the locked directory.
 
         Raises:
-            ConfigError: If another process has used the directory otherwise since `prepare`.
-            RunError: If it can't be written.
+            ConfigError: If another process has changed the directory since `prepare`.
+            RunError: If it cannot be written.
         """
         try:
             self._check_usable(self.path, table)
@@ -103,10 +103,10 @@ class TableFolder(JobFolder):
         self.write(TABLE, table.text)
 
     def with_other_data(self, jobs: Iterable[Job]) -> list[tuple[RunConfig, list[Job]]]:
-        """Return the unfinished runs that began with other data, grouped by their data now.
+        """Return the unfinished runs that started with other data, grouped by their current data.
 
         Returns:
-            The configuration of the first run of each group, and the group.
+            The configuration of the first run of each group, with the runs of the group.
         """
         found: dict[Any, tuple[RunConfig, list[Job]]] = {}
         for job in jobs:
@@ -114,13 +114,13 @@ class TableFolder(JobFolder):
             if run is None or not (place.path / CONFIG).exists() or place.finished(run):
                 continue
             if getattr(place.config.task, "data", None) != getattr(run.task, "data", None):
-                # Generated stories, also those for a missing file, depend on the seed.
+                # Generated stories, which also replace a missing file, depend on the seed.
                 found.setdefault((repr(run.task), run.seed), (run, []))[1].append(job)
         return list(found.values())
 
     @classmethod
     def _check_usable(cls, path: Path, table: Table) -> None:
-        """Check that a directory is new, or was made for this table."""
+        """Check that a directory is new, or was created for this table."""
         if not path.exists() or output_dirs.is_unbegun(path, cls.described_by):
             return
         if not (path / TABLE).is_file():
@@ -131,7 +131,7 @@ class TableFolder(JobFolder):
         cls.refuse_earlier(path)
         try:
             before = tables.read(str(path / TABLE))
-        except ConfigError:  # of another version, or damaged: its runs are checked one by one
+        except ConfigError:  # of another version, or damaged: runs are checked individually
             return
         metrics = [(one.task, one.spec.metric) for one in (before, table)]
         slugs = [{entry.slug for entry in one.entries} for one in (before, table)]

@@ -1,4 +1,4 @@
-"""The runs of a table in their order, and the command that repeats each alone."""
+"""Runs of a table in their order, and the command that repeats each one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rumcli.reproduction.table import Table, TableEntry
 def groups(
     table: Table, seeds: int, only: Sequence[str] = (), conditions: Sequence[str] = ()
 ) -> list[JobGroup]:
-    """Return the runs of all entries of a table; those that are selected are due.
+    """Return the runs of all entries of a table; the selected ones are due.
 
     Args:
-        table: The table.
+        table: Table to reproduce.
         seeds: Number of seeds.
-        only: Labels of rows, or their names in those of directories; empty: all rows, except the
-            ones that the table skips.
-        conditions: Labels of conditions, as of rows; empty: all.
+        only: Labels of rows, or their directory names; empty for all rows except those that the
+            table skips.
+        conditions: Labels of conditions, or their directory names; empty for all.
 
     Raises:
         ConfigError: If a row or condition is unknown, or no run is selected.
@@ -52,17 +52,17 @@ def groups(
 
 
 def due(found: Iterable[JobGroup]) -> list[tuple[TableEntry, Job]]:
-    """Return the due runs: first those of seed 1, so that a part of them is a whole table."""
+    """Return the due runs, ordered so that seed 1 completes the whole table first."""
     runs = [(group.key, job) for group in found for job in group.jobs if job.is_due]
     return sorted(runs, key=lambda one: one[1].seed)
 
 
 def command(entry: TableEntry, job: Job, folder: Path) -> str:
-    """Return the command that repeats a run alone.
+    """Return the command that repeats a single run.
 
     Args:
-        entry: Its entry.
-        job: The run.
+        entry: Table entry of the run.
+        job: Run to repeat.
         folder: Directory of the table.
     """
     run = entry.runs[job.part]
@@ -94,7 +94,7 @@ def _jobs(table: Table, entry: TableEntry, seeds: int, is_due: bool) -> Iterable
 
 
 def _labelled(option: str, kind: str, label: str, known: Collection[str]) -> str:
-    """Return the label that is meant, typed as it is or as in the names of directories."""
+    """Return the known label that matches a label or directory name."""
     for one in known:
         if label == one or tables.slug(label) == tables.slug(one):
             return one
@@ -102,6 +102,6 @@ def _labelled(option: str, kind: str, label: str, known: Collection[str]) -> str
         raise ConfigError(
             f"{option} {messages.clipped(label)}: the table has no {messages.plural(kind)}"
         )
-    # Labels have commas and Greek letters; the names of their directories can be listed and typed.
+    # Labels contain commas and Greek letters, which directory names do not.
     unknown = messages.unknown(kind, tables.slug(label) or label, map(tables.slug, known))
     raise ConfigError(f"{option} {messages.clipped(label)}: {unknown}")

@@ -1,4 +1,4 @@
-"""Provenance of the runs of a table, from the environment that each has recorded."""
+"""Provenance of the runs of a table, from the environment recorded by each run."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rumcli.jobs.folder import JobFolder
 from rumcli.json_schemas.job_sets import Provenance, RunMachine
 
 _VERSIONS = ("rum", "python", "keras", "numpy")
-_MAX_LENGTH = 500  # characters of text that may come from elsewhere
+_MAX_LENGTH = 500  # characters of text from files that may be untrusted
 
 
 class _Environment(BaseModel):
-    """The part of an `environment.json` that a page shows; it may come from elsewhere."""
+    """Displayed part of an `environment.json`, which may be untrusted."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -31,12 +31,12 @@ class _Environment(BaseModel):
 
     @property
     def line(self) -> str | None:
-        """The command."""
+        """Command line of the run; None if it was not recorded."""
         return _clean(shlex.join(["rum", *self.command[1:]])) if self.command else None
 
     @property
     def machine(self) -> RunMachine | None:
-        """The machine, with its versions."""
+        """Machine and versions; None if they were not recorded."""
         versions = {name: (self.model_extra or {}).get(name) for name in (*_VERSIONS, self.backend)}
         found = RunMachine(
             processor=_clean(self.processor) if self.processor else None,
@@ -48,9 +48,9 @@ class _Environment(BaseModel):
 
 
 def of(folder: JobFolder, jobs: Iterable[Job]) -> Provenance:
-    """Return the commands that made runs, in their order, and the machines with their versions.
+    """Return the commands of runs in order, and the machines with their versions.
 
-    A run that was resumed has several. Invalid records are left out.
+    A resumed run has several. Invalid records are omitted.
     """
     noted = [_parts(folder.run_folder(job).read_json("environment.json")) for job in jobs]
     rounds = [part for at_once in itertools.zip_longest(*noted) for part in at_once if part]

@@ -1,6 +1,6 @@
-"""Results of a table, read from its run directories alone.
+"""Results of a table, computed from its run directories.
 
-The value of a run is its test with the weights of its best validation.
+The value of a run is its test metric with the weights of its best validation.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from rumcli.reproduction.table import Table
 
 @dataclass(frozen=True)
 class TableResults(SetResults):
-    """The results of a table.
+    """Results of a table.
 
     Attributes:
-        table: The table.
+        table: Reproduced table.
         seeds: Number of seeds.
     """
 
@@ -32,13 +32,13 @@ class TableResults(SetResults):
 
     @functools.cached_property
     def provenance(self) -> Provenance:
-        """The commands and machines that made the runs."""
+        """Commands and machines of the runs."""
         jobs = [one.job for one in self.runs if one.value is not None or not one.message]
         return provenance.of(self.folder, jobs)
 
     @functools.cached_property
     def document(self) -> TableReport:
-        """The document of `rum reproduce --json`."""
+        """Document of `rum reproduce --json`."""
         spec = self.table.spec
         return TableReport(
             table=self.table.name,
@@ -59,9 +59,9 @@ def read(table: Table, folder: JobFolder, groups: Iterable[JobGroup], seeds: int
     """Read the results of a table.
 
     Args:
-        table: The table.
-        folder: Its directory.
-        groups: The runs of its entries.
+        table: Table to read the results of.
+        folder: Directory of the table.
+        groups: Runs of the entries.
         seeds: Number of seeds.
     """
     found = job_results.read(folder, groups, measure(table))
@@ -86,12 +86,12 @@ def measure(table: Table) -> Measure:
 
 
 def reached_threshold(found: JobResult) -> bool:
-    """Return whether a run ended because a validation met its threshold."""
+    """Return whether a run stopped because a validation met its threshold."""
     return found.state == FINISHED and bool((found.metrics or {}).get("reached"))
 
 
 def data_of(found: JobResult) -> str:
-    """Return the origin of the text or the stories of a run; empty if there are none."""
+    """Return the origin of a run's text or stories; empty if it has none."""
     return str((found.metrics or {}).get("data") or "")
 
 

@@ -1,4 +1,4 @@
-"""The specification of a table: a YAML file with its rows, conditions and published values."""
+"""Specification of a table: a YAML file with its rows, conditions and published values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Published = str | int | float
 
 
 class TableRow(Section):
-    """One model of a table; docs/sweeps.md documents the keys."""
+    """Model of a table; docs/sweeps.md documents the keys."""
 
     preset: Text | None = None
     set: Settings = Field(default_factory=dict)
@@ -36,14 +36,14 @@ class TableRow(Section):
 
 
 class Average(Section):
-    """The runs over which a result is averaged."""
+    """Runs over which a result is averaged."""
 
     over: Text
     of: Annotated[list[Any], Field(min_length=1)]
 
 
 class TableSpec(JobSetSpec):
-    """A table, as its file has it; docs/sweeps.md documents the keys."""
+    """Content of a table file."""
 
     description: Text
     source: Text
@@ -58,17 +58,17 @@ class TableSpec(JobSetSpec):
 
 @dataclass(frozen=True)
 class TableEntry:
-    """A row under a condition; the names of the directories of its runs have a common beginning.
+    """Row under a condition; the directory names of its runs have a common prefix.
 
     Attributes:
         row: Label of the row.
         condition: Label of the condition; empty in a table without conditions.
-        published: The published value as it is printed; None if there is none.
-        skip_reason: Why it is run only if it is selected; None if it is run by default.
+        published: Published value as printed; None if there is none.
+        skip_reason: Reason why it is run only if selected; None if it is run by default.
         runs: Configurations for seed 1, one for each part of the average.
-        settings: Settings of each of them, by key path.
-        preset: Name or file of the preset; None: the task's.
-        budget_weight: Part of a budget of each of its runs, relative to those of other entries.
+        settings: Settings of each configuration, by key path.
+        preset: Name or file of the preset; None for that of the task.
+        budget_weight: Share of each run in a budget, relative to the runs of other entries.
     """
 
     row: str
@@ -82,19 +82,19 @@ class TableEntry:
 
     @property
     def slug(self) -> str:
-        """Its name in those of directories."""
+        """Prefix of the directory names of its runs."""
         return "-".join(filter(None, (slug(self.row), slug(self.condition))))
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table that can be run.
+    """Validated table.
 
     Attributes:
         name: Name of the table.
         spec: Content of the file.
-        text: The file.
-        entries: Row by row, and for each row the conditions in their order.
+        text: Text of the file.
+        entries: Entries by row, and within a row by condition.
     """
 
     name: str
@@ -104,39 +104,39 @@ class Table:
 
     @property
     def conditions(self) -> list[str]:
-        """The labels of the conditions; one that is empty if there are none."""
+        """Labels of the conditions; one empty label if there are none."""
         return list(self.spec.conditions) or [""]
 
     @property
     def rows(self) -> list[str]:
-        """The labels of the rows."""
+        """Labels of the rows."""
         return list(self.spec.rows)
 
     @property
     def task(self) -> str:
-        """The task of all runs."""
+        """Task of all runs."""
         return self.entries[0].runs[0].task.name
 
 
 def folder() -> Path:
-    """Return the directory of the tables that come with the package."""
+    """Return the directory of the tables included in the package."""
     return preset_files.folder() / "tables"
 
 
 def names() -> list[str]:
-    """Return the names of the tables that come with the package."""
+    """Return the names of the tables included in the package."""
     return sorted(path.stem for path in folder().glob("*.yaml"))
 
 
 def read(name_or_file: str, data: str | None = None) -> Table:
-    """Read and check a table.
+    """Read and validate a table.
 
     Args:
-        name_or_file: One of `names()`, or a YAML file.
-        data: Path of the text or the stories, in place of the file's.
+        name_or_file: Name from `names()`, or path of a YAML file.
+        data: Path of the text or stories, which overrides that in the file.
 
     Raises:
-        ConfigError: If the table is unknown, or something in it is invalid.
+        ConfigError: If the table is unknown or invalid.
     """
     path = _path(name_or_file)
     document = yaml_io.read(path)
@@ -149,18 +149,18 @@ def read(name_or_file: str, data: str | None = None) -> Table:
         for condition in spec.conditions or [""]
     )
     _check_entries(document, spec, entries)
-    # A pipe can't be read twice.
+    # Keep the text, because a pipe cannot be read twice.
     return Table(path.stem, spec, document.text, entries)
 
 
 def slug(label: str) -> str:
-    """Return a label as in the name of a directory: `ARUM, η = 0.1` → `arum-eta-0.1`."""
+    """Convert a label for use in a directory name: `ARUM, η = 0.1` → `arum-eta-0.1`."""
     spelled = "".join(_GREEK.get(letter, letter) for letter in label.lower())
     return re.sub(r"[^a-z0-9.]+", "-", spelled).strip("-.")
 
 
 def _check_names(document: Document, place: KeyPath, labels: Mapping[str, Any]) -> None:
-    """Check that each label makes the name of a directory of its own."""
+    """Check that the labels have distinct directory names."""
     known: dict[str, str] = {}
     for label in labels:
         where, name = document.locate((*place, label)), slug(label)
@@ -187,7 +187,7 @@ def _entry(
     row = spec.rows[label]
     preset = row.preset or spec.preset
     base = specs.base_config(document, spec.task, preset)
-    sections: list[tuple[KeyPath, Settings]] = [  # the last is the strongest
+    sections: list[tuple[KeyPath, Settings]] = [  # later ones take precedence
         (("set",), spec.set),
         (("conditions", condition), spec.conditions.get(condition, {})),
         (("rows", label, "set"), row.set),
@@ -220,7 +220,7 @@ def _entry(
 
 
 def _under(document: Document, spec: TableSpec, label: str, key: str, condition: str) -> Any:
-    """Return the value of a key of a row under a condition, which it may give by condition."""
+    """Return the value of a row's key, which may be a mapping by condition."""
     found, known = getattr(spec.rows[label], key), list(spec.conditions) or [""]
     if not isinstance(found, dict):
         return found

@@ -1,4 +1,4 @@
-"""Searches over hyperparameters: their points, each with several seeds, and their results.
+"""Hyperparameter searches: their points, each with several seeds, and their results.
 
-`jobs` runs them.
+`jobs` executes the runs.
 """

@@ -1,4 +1,4 @@
-"""Bayesian search: the tree-structured Parzen estimator of Optuna."""
+"""Bayesian search with Optuna's tree-structured Parzen estimator."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rumcli.sweeps import points
 from rumcli.sweeps.plan import SweepPlan
 from rumcli.sweeps.points import Parameter, PointSource, Range
 
-_PATIENCE = 50  # proposals in a row of points that are there already
+_PATIENCE = 50  # maximum number of successive duplicates
 
 
 class Bayesian(PointSource):
-    """A source of points that searches for the lowest score.
+    """Source of points that minimizes the score.
 
     Args:
-        plan: The sweep.
+        plan: Plan of the sweep.
     """
 
     def __init__(self, plan: SweepPlan) -> None:
@@ -27,8 +27,8 @@ class Bayesian(PointSource):
         self._parameters = plan.parameters
         self._space = {key: _space(value) for key, value in plan.parameters.items()}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that `constant_liar` is an experiment of theirs
-            # It takes points under way for bad ones, so that those beside each other differ.
+            warnings.simplefilter("ignore")  # that `constant_liar` is experimental in Optuna
+            # Treats pending points as bad, so that concurrent points differ.
             sampler = optuna.samplers.TPESampler(seed=plan.spec.search_seed, constant_liar=True)
         self._study = optuna.create_study(sampler=sampler, direction="minimize")
         self._trials: dict[int, Any] = {}
@@ -36,7 +36,7 @@ class Bayesian(PointSource):
         self._scores: dict[str, float | None] = {}
 
     def known(self, number: int, settings: Settings) -> None:
-        """Receive a point of an earlier command, whose score may follow."""
+        """Register a point of an earlier command, whose score may follow."""
         self._known[number] = settings
         self._scores[points.identity(settings)] = None
 
@@ -55,11 +55,11 @@ class Bayesian(PointSource):
                 self._trials[number], self._scores[key] = trial, None
                 self._known[number] = settings
                 return settings
-            self._tell(trial, self._scores[key])  # which makes it less likely to come again
+            self._tell(trial, self._scores[key])  # lowers the probability of another duplicate
         return None
 
     def ended(self, number: int, score: float | None) -> None:
-        """Receive the score of a point."""
+        """Register the score of a point."""
         settings = self._known[number]
         self._scores[points.identity(settings)] = score
         if number in self._trials:
@@ -78,7 +78,7 @@ class Bayesian(PointSource):
 
 
 def _space(value: Parameter) -> Any:
-    if isinstance(value, list):  # by number: values may be anything
+    if isinstance(value, list):  # by index: values may be of any type
         return optuna.distributions.CategoricalDistribution(range(len(value)))
     if value.integer:
         return optuna.distributions.IntDistribution(int(value.low), int(value.high), value.log)

@@ -1,8 +1,8 @@
-"""The directory of a sweep, from which it is shown and resumed: readable without this code.
+"""Directory of a sweep, readable without this code.
 
-`sweep.yaml` (the specification), `base.yaml` (the configuration that the points change),
-`points.jsonl` (the points as they were drawn), a run directory `point-N-seed-S` for each run (see
-`jobs.folder`), and at the end `results.json`.
+`sweep.yaml` is the specification, `base.yaml` the base configuration, and `points.jsonl` lists the
+points in the order in which they were drawn. Each run has a run directory `point-N-seed-S` (see
+`jobs.folder`), and `results.json` is written at the end.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SWEEPS = Path("sweeps")
 
 
 class SweepFolder(JobFolder):
-    """The files of a sweep."""
+    """Files of a sweep."""
 
     command = "rum sweep"
     described_by = ("base.yaml", "sweep.yaml")
@@ -35,20 +35,20 @@ class SweepFolder(JobFolder):
     @classmethod
     @contextlib.contextmanager
     def claim(cls, path: Path | None, stem: str, plan: SweepPlan) -> Iterator[Self]:
-        """Create the directory of a new sweep and lock it during the block.
+        """Create the directory of a new sweep and lock it for the duration of the block.
 
-        If the block raises a ConfigError before it has drawn or run anything, the directory is
-        removed.
+        If the block raises a ConfigError before it has drawn a point or started a run, the
+        directory is removed.
 
         Args:
-            path: Directory to create; it may exist if it is empty or not begun. None:
-                `sweeps/STEM-1`, or the next free number.
+            path: Directory to create; an existing one must be empty or left from an interrupted
+                creation. None selects `sweeps/STEM-1`, or the next free number.
             stem: Name of the sweep.
-            plan: The sweep.
+            plan: Plan of the sweep.
 
         Raises:
-            ConfigError: If something is there already, or the place can't be written.
-            RunError: If another process has it.
+            ConfigError: If the path is in use or cannot be written.
+            RunError: If another process has locked it.
         """
         stem = re.sub(r"[^\w.-]", "-", stem) or "sweep"
         with contextlib.ExitStack() as stack:
@@ -63,11 +63,11 @@ class SweepFolder(JobFolder):
 
     @property
     def base(self) -> RunConfig:
-        """The configuration that the points change."""
+        """Base configuration, to which the points are applied."""
         return config.from_file(self.path / "base.yaml")
 
     def plan(self, runs: int | None = None, seeds: int | None = None) -> SweepPlan:
-        """Return the sweep of the files, with another limit or number of seeds."""
+        """Return the plan in the directory, with an optional new limit or number of seeds."""
         return plans.read(self.path / "sweep.yaml", runs, self.base, seeds)
 
     def write_spec(self, plan: SweepPlan) -> None:
@@ -75,10 +75,10 @@ class SweepFolder(JobFolder):
         atomic_io.write_text(self.path / "sweep.yaml", plans.to_yaml(plan.spec))
 
     def points(self) -> list[Settings]:
-        """Return the points drawn so far, up to a line that was cut off.
+        """Return the points drawn so far, up to a truncated line.
 
         Raises:
-            RunError: If the file can't be read.
+            RunError: If the file cannot be read.
         """
         path = self.path / "points.jsonl"
         try:

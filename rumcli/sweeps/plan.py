@@ -1,4 +1,4 @@
-"""The specification of a sweep: a YAML file, checked before anything starts."""
+"""Specification of a sweep: a YAML file, validated before any run starts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from rumcli.jobs.spec import MAX_RUNS, JobSetSpec, Settings
 from rumcli.sweeps import points
 from rumcli.sweeps.points import Parameter, Range
 
-_MAX_CORNERS = 200  # combinations that are checked before the start
-CHANGEABLE = ("runs", "hours", "retries")  # keys in which a resumed sweep may differ
+_MAX_CORNERS = 200  # maximum number of combinations checked before the start
+CHANGEABLE = ("runs", "hours", "retries")  # keys that may differ in a resumed sweep
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
@@ -33,7 +33,7 @@ class EarlyStopping(Section):
     Attributes:
         first: Number of training steps before a run can be stopped; each later decision is at
             `factor` times as many steps.
-        factor: At each decision one in so many runs continues.
+        factor: Reduction factor: at each decision, one in `factor` runs continues.
     """
 
     first: Positive
@@ -41,7 +41,7 @@ class EarlyStopping(Section):
 
 
 class SweepSpec(JobSetSpec):
-    """A sweep, as its file has it; docs/sweeps.md documents the keys."""
+    """Content of a sweep file; docs/sweeps.md documents the keys."""
 
     search: Literal["grid", "random", "bayesian"] = "grid"
     parameters: dict[str, Any]
@@ -56,12 +56,12 @@ class SweepSpec(JobSetSpec):
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """A sweep that can be run.
+    """Validated plan of a sweep.
 
     Attributes:
         spec: Content of the file.
-        document: The file, for the positions of errors.
-        base: The configuration that the points change.
+        document: File with line numbers, for error messages.
+        base: Base configuration, to which the points are applied.
         parameters: Search space, by key path.
     """
 
@@ -74,7 +74,7 @@ class SweepPlan:
         """Return the configuration of one run.
 
         Raises:
-            ConfigError: If a setting is invalid, alone or beside the others.
+            ConfigError: If a setting is invalid, or incompatible with others.
         """
         run = spec.changed(self.base, self.document, (("parameters",), settings))
         return run.model_copy(update={"seed": seed})
@@ -84,7 +84,7 @@ class SweepPlan:
 
         Args:
             number: Number of the point, from 1.
-            settings: The point.
+            settings: Settings of the point.
         """
         seeds, run, error = self.spec.seeds, None, ""
         try:
@@ -103,7 +103,7 @@ class SweepPlan:
         return JobGroup(number, tuple(jobs))
 
     def points(self) -> Iterator[Settings] | None:
-        """Return the points of a grid or a random search, without a limit; None if Bayesian."""
+        """Return all points of a grid or random search without a limit; None if Bayesian."""
         if self.spec.search == "grid":
             return points.grid(self.parameters)
         if self.spec.search == "random":
@@ -112,19 +112,19 @@ class SweepPlan:
 
     @property
     def most_points(self) -> int | None:
-        """The largest number of points; None if only time limits them."""
+        """Maximum number of points; None if only time limits them."""
         size, runs = points.size(self.parameters), self.spec.runs
         limits = [] if runs is None else [runs // len(self.spec.seeds)]
         return min([*limits, *([] if size is None else [size])], default=None)
 
     @property
     def most_runs(self) -> int | None:
-        """The largest number of runs; None if only time limits them."""
+        """Maximum number of runs; None if only time limits them."""
         most = self.most_points
         return None if most is None else most * len(self.spec.seeds)
 
     def listed(self) -> list[Settings] | None:
-        """Return all points, of a search in which they do not depend on results; else None."""
+        """Return all points; None if they depend on results, or if only time limits them."""
         source, most = self.points(), self.most_points
         return None if source is None or most is None else list(itertools.islice(source, most))
 
@@ -132,13 +132,13 @@ class SweepPlan:
 def read(
     path: Path, runs: int | None = None, base: RunConfig | None = None, seeds: int | None = None
 ) -> SweepPlan:
-    """Read and check the file of a sweep.
+    """Read and validate the file of a sweep.
 
     Args:
-        path: The file.
-        runs: Limit of runs in place of the file's.
-        base: The configuration that the points change; None: the one that the file names.
-        seeds: Number of seeds, from 1, in place of the file's.
+        path: File to read.
+        runs: Maximum number of runs, which overrides the file.
+        base: Base configuration; None for the one named in the file.
+        seeds: Number of seeds, from 1, which overrides the file.
 
     Raises:
         ConfigError: If a key, a value, or a point is invalid.
@@ -158,18 +158,18 @@ def read(
     parameters = {key: _parameter(document, key, found) for key in found.parameters}
     plan = SweepPlan(found, document, base or _base(document, found), parameters)
     _check_limits(plan)
-    # The points of a sweep that exists can be shown and resumed, whatever it may draw yet.
+    # An existing sweep can be shown and resumed even if some of its future points are invalid.
     _check_points(plan, one_by_one=base is None)
     return plan
 
 
 def to_yaml(found: SweepSpec) -> str:
-    """Write a specification, complete."""
+    """Return the complete specification as YAML."""
     return yaml_io.dump(found.model_dump())
 
 
 def differences(one: SweepSpec, other: SweepSpec) -> list[str]:
-    """Return the keys in which two specifications differ, apart from those that may change."""
+    """Return the keys whose values differ between two specifications, except for `CHANGEABLE`."""
     left, right = one.model_dump(exclude=set(CHANGEABLE)), other.model_dump()
     found = []
     for key, value in left.items():
@@ -186,7 +186,7 @@ def _base(document: Document, found: SweepSpec) -> RunConfig:
     spec.check_settings(document, ("set",), found.set)
     base = config.changed(base, validation.layer(document, (("set",), found.set)))
     data = getattr(base.task, "data", None)
-    if data is not None:  # the runs may be in other folders, and on other machines
+    if data is not None:  # the directories may differ, also between machines
         task = base.task.model_copy(update={"data": str(Path(data).resolve())})
         base = base.model_copy(update={"task": task})
     return base
@@ -251,12 +251,12 @@ def _check_limits(plan: SweepPlan) -> None:
 
 
 def _check_points(plan: SweepPlan, one_by_one: bool) -> None:
-    """Check that every point is valid, or of very many, those at the ends of the ranges.
+    """Check all points, or for a large search only those at the ends of the ranges.
 
     Args:
-        plan: The sweep.
-        one_by_one: Whether to check each single value too, some of which the first combinations
-            of very many lack.
+        plan: Plan of the sweep.
+        one_by_one: Whether to check each single value too. For a large search, the first
+            combinations do not include all values.
     """
     found = [*itertools.islice(points.corners(plan.parameters), _MAX_CORNERS)]
     if one_by_one:

@@ -1,4 +1,4 @@
-"""The points of a search: pure functions of its space and of a seed."""
+"""Points of a search, as pure functions of the search space and a seed."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pydantic import Field, model_validator
 from rumcli.config.field_types import Section
 from rumcli.jobs.spec import Settings
 
-_DIGITS = 6  # significant ones of a drawn number: enough, and it can be read
-_PATIENCE = 10_000  # draws in a row that are there already
-_MOST_WHOLE = 200  # whole numbers of a range that are looked at one by one
+_DIGITS = 6  # significant digits of a drawn number, for readability
+_PATIENCE = 10_000  # maximum number of successive duplicates
+_MOST_WHOLE = 200  # maximum number of integers of a range that are checked individually
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Range(Section):
-    """Numbers between two others, both included.
+    """Range of numbers with both ends included.
 
     Attributes:
-        low: The smallest.
-        high: The largest.
-        log: Whether each factor is as likely as another, in place of each difference.
-        integer: Whether only whole numbers are meant.
+        low: Smallest number.
+        high: Largest number.
+        log: Whether numbers are distributed log-uniformly rather than uniformly.
+        integer: Whether the range contains only integers.
     """
 
     low: Number
@@ -47,15 +47,15 @@ class Range(Section):
         return self
 
     def number(self, value: float) -> float | int:
-        """Return a number of the range, near `value`, that is short to write."""
+        """Return the number of the range nearest to `value`, rounded to few digits."""
         if self.integer:
             return int(min(max(round(value), self.low), self.high))
         return min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high)
 
     def at(self, share: float) -> float | int:
-        """Return the number that has a share in [0, 1] of the range below it."""
+        """Return the number at a fraction in [0, 1] of the range."""
         low, high = self.low, self.high
-        if self.integer:  # each whole number has a part of the range, the first and last too
+        if self.integer:  # each integer has equal probability, including both ends
             low, high = low - 0.5, high + 0.5
         if self.log:
             low, high = math.log(low), math.log(high)
@@ -67,25 +67,25 @@ Parameter = list[Any] | Range
 
 
 class PointSource:
-    """A source of points; this one yields given points.
+    """Source of points; the base class yields given points.
 
     Args:
-        points: The points, in an order that depends only on the plan.
+        points: Points in an order that depends only on the plan.
     """
 
     def __init__(self, points: Iterator[Settings]) -> None:
         self._points = points
 
     def known(self, number: int, settings: Settings) -> None:
-        """Receive a point that was drawn before the sweep was interrupted."""
-        next(self._points, None)  # it comes again in the same order
+        """Register a point that was drawn before the sweep was interrupted."""
+        next(self._points, None)  # the source yields it again, in the same order
 
     def next(self, number: int) -> Settings | None:
-        """Return a new point, of that number; None if there is none."""
+        """Return a new point with the given number; None if there is none."""
         return next(self._points, None)
 
     def ended(self, number: int, score: float | None) -> None:
-        """Receive the mean score of a point, of which less is better; None if no seed has one."""
+        """Register the mean score of a point; lower is better, None if no seed has a score."""
 
 
 def grid(parameters: Mapping[str, Parameter]) -> Iterator[Settings]:
@@ -96,11 +96,11 @@ def grid(parameters: Mapping[str, Parameter]) -> Iterator[Settings]:
 
 
 def random_points(parameters: Mapping[str, Parameter], seed: int) -> Iterator[Settings]:
-    """Yield random points, none of them twice, until there are no others.
+    """Yield distinct random points until the space is exhausted.
 
-    The same seed gives the same points, on every machine.
+    The same seed gives the same points on every machine.
     """
-    # Of a string Python makes a seed in one way, of a tuple not.
+    # Python derives the same seed from a string on every machine, but not from a tuple.
     generator = random.Random(f"rum sweep {seed}")
     seen: set[str] = set()
     whole, since = size(parameters), 0
@@ -114,7 +114,7 @@ def random_points(parameters: Mapping[str, Parameter], seed: int) -> Iterator[Se
 
 
 def corners(parameters: Mapping[str, Parameter]) -> Iterator[Settings]:
-    """Yield every combination of listed values, with all ranges at their low and high ends."""
+    """Yield every combination of listed values and of the low and high ends of all ranges."""
     for share in (0.0, 1.0):
         ends = {
             key: [value.at(share)] if isinstance(value, Range) else value
@@ -124,14 +124,14 @@ def corners(parameters: Mapping[str, Parameter]) -> Iterator[Settings]:
 
 
 def one_at_a_time(parameters: Mapping[str, Parameter], keys: Iterable[str]) -> Iterator[Settings]:
-    """Yield the first corner, and it with each other value of some parameters in turn.
+    """Yield the first corner, then variants of it with each other value of one parameter.
 
-    Of a range of whole numbers these are the first 200, because some may not do, such as odd ones;
-    of every range it is the high end.
+    For a range of integers these are the first 200, because some may be invalid, such as odd ones.
+    Every range also includes its high end.
 
     Args:
-        parameters: The search space.
-        keys: Parameters of which all values are yielded; unknown ones are ignored.
+        parameters: Search space.
+        keys: Parameters to vary; unknown ones are ignored.
     """
     first = next(corners(parameters))
     yield first
@@ -141,7 +141,7 @@ def one_at_a_time(parameters: Mapping[str, Parameter], keys: Iterable[str]) -> I
 
 
 def _others(value: Parameter) -> list[Any]:
-    """Return the values besides the first, as far as they can be counted."""
+    """Return the values after the first: all that are listed, or a subset of a range."""
     if isinstance(value, list):
         return value[1:]
     high = value.at(1.0)
@@ -152,7 +152,7 @@ def _others(value: Parameter) -> list[Any]:
 
 
 def size(parameters: Mapping[str, Parameter]) -> int | None:
-    """Return the number of different points; None if a range has no end of numbers."""
+    """Return the number of distinct points; None for a continuous range."""
     total = 1
     for value in parameters.values():
         if isinstance(value, list):
@@ -180,7 +180,7 @@ def _is_value(value: Parameter, setting: Any) -> bool:
 
 
 def identity(point: Mapping[str, Any]) -> str:
-    """Return a text that is the same for the same point, and for no other."""
+    """Return a string that identifies a point."""
     return json.dumps(point, sort_keys=True, default=str)
 
 

@@ -1,7 +1,7 @@
-"""Results of a sweep, read from its run directories alone.
+"""Results of a sweep, computed from its run directories.
 
-The value of a run is its best validation: a choice between points by the test split would make
-the test worthless. The test is beside it.
+The value of a run is its best validation, because selecting points by the test split would bias the
+test. The test metric is reported beside it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from rumcli.training.run_dir import RunDir
 
 @dataclass(frozen=True)
 class SweepResults(SetResults):
-    """The results of a sweep.
+    """Results of a sweep.
 
     Attributes:
-        plan: The sweep.
-        metric: The metric that compares the points; None if no run has begun.
+        plan: Plan of the sweep.
+        metric: Metric that compares the points; None before the first run.
         higher_is_better: Direction of the metric.
     """
 
@@ -39,7 +39,7 @@ class SweepResults(SetResults):
 
     @functools.cached_property
     def points(self) -> list[GroupResult]:
-        """The points, the best first; those with a run without a value last."""
+        """Points, best first; points with a run without a value are last."""
         sign = -1 if self.higher_is_better else 1
 
         def rank(point: GroupResult) -> tuple[bool, float]:
@@ -50,7 +50,7 @@ class SweepResults(SetResults):
 
     @functools.cached_property
     def document(self) -> SweepReport:
-        """The document of `rum sweep --json`."""
+        """Document of `rum sweep --json`."""
         return SweepReport(
             folder=str(self.folder.path),
             task=self.plan.base.task.name,
@@ -80,12 +80,12 @@ def read(folder: SweepFolder, plan: SweepPlan | None = None) -> SweepResults:
     """Read the results of a sweep.
 
     Args:
-        folder: Its directory.
-        plan: The sweep; None: as its directory describes it.
+        folder: Directory of the sweep.
+        plan: Plan of the sweep; None for the one in the directory.
 
     Raises:
-        ConfigError: If its description can't be read.
-        RunError: If its points can't be read.
+        ConfigError: If the specification cannot be read.
+        RunError: If the points cannot be read.
     """
     plan = plan or folder.plan()
     groups = [plan.group(number, point) for number, point in enumerate(folder.points(), 1)]
@@ -100,7 +100,7 @@ def settings_of(point: GroupResult) -> dict[str, Any]:
 
 
 def curve(folder: SweepFolder, job: Job) -> list[tuple[int, float]]:
-    """Return step and score of each evaluation of a run; less is better."""
+    """Return step and score of each evaluation of a run; lower is better."""
     metric, higher = _metric([folder.run_folder(job)])
     values = [(r["step"], finite(r.get(f"val_{metric}"))) for r in folder.records(job)]
     return [(step, -v if higher else v) for step, v in values if v is not None]

@@ -1,4 +1,4 @@
-"""The search of a sweep: its points in their order, and its early stopping."""
+"""Search of a sweep: the sequence of its points, and its early stopping."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rumcli.sweeps.folder import SweepFolder
 from rumcli.sweeps.plan import SweepPlan
 from rumcli.sweeps.points import PointSource
 
-_MAX_REFUSED = 100  # invalid points in a row, after which no more are drawn
+_MAX_REFUSED = 100  # maximum number of successive invalid points
 
 
 def point_source(plan: SweepPlan) -> PointSource:
-    """Return the source of the points of a sweep."""
+    """Return the source of points for a sweep."""
     if (fixed := plan.points()) is not None:
         return PointSource(fixed)
     from rumcli.sweeps.bayesian import Bayesian  # needs Optuna
@@ -26,18 +26,18 @@ def point_source(plan: SweepPlan) -> PointSource:
 
 
 class Search(JobSource):
-    """Draws the points of a sweep one after the other, and writes `points.jsonl`.
+    """Source that draws the points of a sweep in order, and writes `points.jsonl`.
 
-    Points beyond the limit, which may have been higher when they were drawn, are not due; their
+    If the limit is lower than in an earlier command, the points beyond it are not due. Their
     results still count for the search and for early stopping.
 
     Args:
-        plan: The sweep.
-        folder: Its directory, of which the points are kept.
-        source: Yields new points; None: that of the plan.
+        plan: Plan of the sweep.
+        folder: Directory of the sweep, with the points drawn so far.
+        source: Source of new points; None for that of the plan.
 
     Raises:
-        RunError: If a point in the directory is not one of the sweep.
+        RunError: If a point in the directory is not in the search space.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Search(JobSource):
         self._folder = folder
         self._source = source or point_source(plan)
         self._points = folder.points()
-        self._refused: list[str] = []  # why the latest points in a row are invalid
+        self._refused: list[str] = []  # reasons of the latest successive invalid points
         for number, settings in enumerate(self._points, 1):
             if not points.is_one(plan.parameters, settings):
                 raise RunError(
@@ -63,14 +63,14 @@ class Search(JobSource):
 
     @property
     def left(self) -> int:
-        """Number of runs that may still be drawn, as far as it is known."""
+        """Number of runs that may still be drawn, as far as known."""
         most = self._plan.most_points
         more = 0 if most is None or self.gave_up else max(0, most - len(self._points))
         return more * len(self._plan.spec.seeds)
 
     @property
     def gave_up(self) -> str | None:
-        """Why no more points are drawn, if it is that none of the last ones is valid."""
+        """Reason for drawing no more points after too many invalid ones in a row, else None."""
         if len(self._refused) < _MAX_REFUSED:
             return None
         return (
