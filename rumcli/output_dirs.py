@@ -61,7 +61,7 @@ def check_free(path: Path, described_by: Sequence[str]) -> None:
         hint = ""
         for name, command in _CREATED_BY.items():
             if (path / name).exists():
-                hint = f", or '{command} --resume {shlex.quote(str(path))}' to go on with it"
+                hint = f", or '{command} --resume {shlex.quote(str(path))}' to resume it"
         raise ConfigError(f"--out {path}: it exists and is not empty; choose another place{hint}")
 
 

@@ -1,4 +1,4 @@
-"""Files of run folders: records, checkpoints and summaries."""
+"""Files of run directories: records, checkpoints and summaries."""
 
 import json
 

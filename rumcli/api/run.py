@@ -145,7 +145,7 @@ class Run(JupyterMixin):
         whole = self.summary
         if whole is not None and "subtasks" in whole:
             return babi_tables.subtasks(whole)
-        return Text(f"run in {self.path}, not finished; to go on: {self._folder.resume_command}")
+        return Text(f"run in {self.path}, not finished; to resume: {self._folder.resume_command}")
 
     def __str__(self) -> str:
         return console.text_of(self.__rich__())

@@ -44,7 +44,7 @@ Budget = Annotated[
 ]
 Resume = Annotated[
     Path | None,
-    typer.Option(help="Continue the set in this folder; runs that failed are tried again."),
+    typer.Option(help="Continue the set in this directory; failed runs are retried."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")]
 
@@ -105,7 +105,7 @@ def run(jobs: JobSet, chosen: Options, title: Title, command: str, showing: Outp
         with signals.responding(response):
             return execution.run(jobs, chosen, listener, start)
     except RunError as error:
-        raise RunError(f"{error}; to go on: {command}") from error
+        raise RunError(f"{error}; to resume: {command}") from error
 
 
 def check_runs(names: Iterable[RunConfig], data: Iterable[RunConfig], trusted: bool) -> None:
@@ -144,7 +144,7 @@ def summarize(ending: Ending, found: SetResults, command: str, showing: OutputMo
     if is_stopped or (not found.is_complete and not showing.quiet):
         why = "stopped; " if is_stopped else "the time is over; " if ending.out_of_time else ""
         count = formatting.counted_of(found.done, found.planned, "run")
-        console.note(f"{why}{count} done; to go on: {command}")
+        console.note(f"{why}{count} done; to resume: {command}")
 
 
 def end(ending: Ending, found: SetResults, gave_up: str | None = None) -> None:

@@ -25,8 +25,8 @@ Require = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME>=NUMBER",
-        help="Exit with 1 if a figure of the result falls short, as in 'accuracy>=0.95'; also <=, "
-        "> and <. May be repeated.",
+        help="Exit with 1 if a metric misses the threshold, such as 'accuracy>=0.95'; "
+        "also <=, > and <. May be repeated.",
     ),
 ]
 

@@ -44,4 +44,4 @@ class OutputMode:
     def listener_for(self, owner: Owner | None) -> None:
         """Print a note if the previous process of a run exited without releasing its lock."""
         if owner is not None and not self.quiet:
-            console.note(f"{owner} ended without a word; going on with its run")
+            console.note(f"{owner} ended without releasing the run; resuming it")

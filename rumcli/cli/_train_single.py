@@ -54,7 +54,7 @@ class Stopped(SystemExit):
 
     def __init__(self, stopped: str, folder: RunDir, signal: int) -> None:
         super().__init__(128 + signal)
-        self.message = f"{stopped}; to go on: {folder.resume_command}"
+        self.message = f"{stopped}; to resume: {folder.resume_command}"
         self.signal = signal
         self.path = folder.path
 
@@ -146,7 +146,7 @@ def _execute_one(
             folder = stack.enter_context(RunDir.claim(planned.out, run))
         else:
             take(folder, planned, showing, stack)
-        hint = f"; to go on: {folder.resume_command}"
+        hint = f"; to resume: {folder.resume_command}"
         joined = _distributed.runtime(placement, request, showing, hint)
         _keras_startup.start(showing.debug, joined.start, showing.quiet)
         with joined.group.watched():

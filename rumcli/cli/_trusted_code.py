@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Trust = Annotated[
     bool,
-    typer.Option(plugins.TRUST, help="Run the code that the configuration names, if it does."),
+    typer.Option(plugins.TRUST, help="Import custom code that the configuration names."),
 ]
 
 _KEYS = ("cell.factory", "task.factory", "train.callbacks")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Run folders, or folders of runs.")
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run directories, or directories of runs."),
     ],
     as_json: _options.Json = False,
     debug: _options.Debug = False,

@@ -17,7 +17,7 @@ def data(
         Path,
         typer.Argument(
             metavar="PATH",
-            help="What 'rum train' takes as --data: a text file or directory, or an archive, "
+            help="Data as for 'rum train --data': a text file or directory, or an archive, "
             "directory or file of bAbI.",
         ),
     ],

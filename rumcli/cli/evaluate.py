@@ -22,7 +22,7 @@ _SPLITS = ["validation", "test"]
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     split: Annotated[
         str,
         typer.Option(

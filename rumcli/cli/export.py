@@ -19,7 +19,7 @@ _SUFFIXES = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx"}
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     format_: Annotated[
         str,
         typer.Option(
@@ -31,8 +31,8 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="What to write: a .keras or .onnx file, or the folder of a savedmodel. "
-            "Default: the run's name, here."
+            help="Output: a .keras or .onnx file, or the directory of a savedmodel. "
+            "Default: the run's name, in the current directory."
         ),
     ] = None,
     checkpoint: _options.CheckpointOption = "best",
@@ -40,10 +40,10 @@ def export(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="For runs of ptb or babi: where their data is now, if it has moved.",
+            help="For runs of ptb or babi: new location of their data, if it has moved.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what an export wrote.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
     trust_code: _trusted_code.Trust = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,

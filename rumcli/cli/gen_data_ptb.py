@@ -24,13 +24,11 @@ def ptb(
         str | None,
         typer.Option(
             metavar="DIR|ARCHIVE|URL",
-            help="Where the text is: a folder, a .zip or .tar, or the http(s) address of one. "
-            "Without it, rum says where it can be had and under what terms.",
+            help="Source of the text: a directory, a .zip or .tar file, or its http(s) address. "
+            "Without it, the command prints the known sources and their terms.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write to.")] = Path(
-        "data/ptb"
-    ),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")] = Path("data/ptb"),
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,

@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 def generate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run of ptb.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory of ptb.")],
     prompt: Annotated[
-        str, typer.Option(help="What the text begins with. Default: nothing, as after a newline.")
+        str, typer.Option(help="Beginning of the text. Default: empty, as after a newline.")
     ] = "",
     length: Annotated[int, _options.integer("Characters to write after the prompt.")] = 500,
     temperature: Annotated[
         float,
         _options.real(
-            "1: as likely as the model has it; less: more of the likely; 0: the likeliest only."
+            "Sampling temperature: 1 for the model's probabilities, 0 for the likeliest character."
         ),
     ] = 1.0,
-    seed: Annotated[int, _options.integer("Seed of the draws: another one, another text.")] = 1,
+    seed: Annotated[int, _options.integer("Seed of the random draws.")] = 1,
     checkpoint: _options.CheckpointOption = "best",
     trust_code: _trusted_code.Trust = False,
     as_json: _options.Json = False,

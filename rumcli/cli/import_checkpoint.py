@@ -51,9 +51,7 @@ def import_checkpoint(
     ] = 0.0,
     scope: Annotated[
         str | None,
-        typer.Option(
-            help="What stands before the names of its variables, if there are several RUMs."
-        ),
+        typer.Option(help="Scope of its variables, if the checkpoint has several RUMs."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
     as_json: _options.Json = False,

@@ -25,7 +25,9 @@ _DEFAULT = Path("inspect.png")
 
 
 def inspect(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a folder of runs.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run directory, or a directory of runs.")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(

@@ -27,7 +27,8 @@ _DEFAULT = Path("curves.png")
 
 def plot(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Run folders, or folders of runs.")
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run directories, or directories of runs."),
     ],
     out: Annotated[
         Path | None,
@@ -39,14 +40,14 @@ def plot(
     metric: Annotated[
         str | None,
         typer.Option(
-            help="What to draw of the validations, as in loss or bits_per_character. "
-            "Default: what chooses the best checkpoint.",
+            help="Validation metric to draw, such as loss or bits_per_character. "
+            "Default: the one that selects the best checkpoint.",
         ),
     ] = None,
     over: Annotated[
         str,
         typer.Option(
-            help="What goes to the right: steps or time.",
+            help="Horizontal axis: steps or time.",
             autocompletion=_options.completing(lambda: _OVER),
         ),
     ] = "steps",

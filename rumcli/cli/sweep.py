@@ -37,7 +37,7 @@ def sweep(
     resume: _job_sets.Resume = None,
     results: Annotated[
         Path | None,
-        typer.Option(help="Show the results of the sweep in this folder so far."),
+        typer.Option(help="Show the results of the sweep in this directory so far."),
     ] = None,
     seeds: Annotated[
         int | None, _options.integer("Runs of each point, with seeds 1, 2, … Default: the file's.")

@@ -46,7 +46,7 @@ def train(
         str | None,
         typer.Option(
             metavar="PATH",
-            help="Text of ptb: a folder with train, valid and test files, or one file to be split "
+            help="Text of ptb: a directory with train, valid and test files, or one file to split "
             "90/5/5. Stories of babi: the official archive or a folder of it; default: generated. "
             "With --resume: where they are now.",
         ),
@@ -70,8 +70,8 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME>=NUMBER",
-            help="End the run at the first validation with such a figure, as in 'accuracy>=0.999'; "
-            "also <=, > and <. Default: the preset's.",
+            help="Finish the run at the first validation that meets the threshold, such as "
+            "'accuracy>=0.999'; also <=, > and <. Default: the preset's.",
         ),
     ] = None,
     batch_size: Annotated[
@@ -87,7 +87,7 @@ def train(
         str | None,
         typer.Option(
             metavar="stop|skip",
-            help="What to do when the loss or gradient is not finite: stop the run or skip the "
+            help="Response to a non-finite loss or gradient: stop the run or skip the "
             "step. Default: stop.",
             autocompletion=_options.completing(lambda: _ON_NON_FINITE),
         ),
@@ -118,11 +118,11 @@ def train(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Run folder to make. Default: runs/TASK-CELL-1, or the next free number."
+            help="Run directory to create. Default: runs/TASK-CELL-1, or the next free number."
         ),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with the run in this folder, exactly.")
+        Path | None, typer.Option(help="Resume the run in this directory exactly.")
     ] = None,
     from_scratch: Annotated[
         bool,
@@ -161,7 +161,7 @@ def train(
         typer.Option(
             metavar="<int>",
             envvar="KERAS_DISTRIBUTION_PROCESS_ID",
-            help="Number of this process, from 0; process 0 owns the run folder.",
+            help="Number of this process, from 0; process 0 owns the run directory.",
         ),
     ] = None,
     timeout: Annotated[

@@ -295,5 +295,5 @@ def _validate(values: dict[str, Any], documents: Sequence[Document]) -> schema.R
         name = thresholds.read(run.train.until).name
         if name not in known:
             where = prefix_of(("train", "until"), documents)
-            raise ConfigError(where + messages.unknown("figure", name, known))
+            raise ConfigError(where + messages.unknown("metric", name, known))
     return run

@@ -83,7 +83,9 @@ class TrainConfig(_Section):
     steps: Positive = 1000
     until: Annotated[
         str | None,
-        Field(description="a figure of the validation, as in accuracy>=0.999, that ends the run"),
+        Field(
+            description="threshold at which a validation finishes the run, such as accuracy>=0.999"
+        ),
         AfterValidator(lambda text: text if text is None else _bound(text)),
     ] = None
     batch_size: Positive = 128

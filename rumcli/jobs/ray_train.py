@@ -219,7 +219,7 @@ def _train(
     place = RunDir(Path(settings["folder"]))
     if rank == 0 and not place.path.is_dir():
         raise ConfigError(
-            f"{place.path}: not on this node; expected a run folder that all nodes see, as in "
+            f"{place.path}: not on this node; expected a run directory that all nodes see, as in "
             "--out /shared/runs/1"
         )
     runtime = Runtime(Placement("all", address, count, rank), lambda message: None)

@@ -73,7 +73,7 @@ class QuietSetProgress(LineDisplay, JobListener):
 
     def retried(self, job: Job, message: str) -> None:
         """Show that a process died and its run is retried."""
-        self._warn(f"{job.name}: {message}; going on from its last checkpoint")
+        self._warn(f"{job.name}: {message}; resuming from its last checkpoint")
 
     def ended(self, job: Job, state: str, message: str) -> None:
         """Show a failure."""

@@ -62,7 +62,9 @@ def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
         if summary.get("stopped_by"):
             table.add_row("stopped by", summary["stopped_by"])
         table.add_row("trainable weights", f"{summary['parameters']:,}")
-    table.add_row("run folder", Text(atomic_io.readable(summary["folder"])))  # may look like markup
+    table.add_row(
+        "run directory", Text(atomic_io.readable(summary["folder"]))
+    )  # may look like markup
     return table
 
 

@@ -120,7 +120,7 @@ def _headline(plan: RunInfo) -> str:
     return (
         f"{plan.task} with {plan.cell}, {plan.parameters:,} weights, {begin}to step {plan.steps}; "
         f"{plan.baseline.label} {formatting.metric_name(plan.monitor)} "
-        f"{formatting.value(plan.monitor, plan.baseline.value)}; run folder {plan.folder}"
+        f"{formatting.value(plan.monitor, plan.baseline.value)}; run directory {plan.folder}"
     )
 
 

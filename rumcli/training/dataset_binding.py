@@ -164,7 +164,7 @@ def _read(
 
 
 def _check_going_on(source: DatasetLoader, remembered: Any, found: Any) -> None:
-    hint = f"a run goes on with the {source.noun} that it began with"
+    hint = f"a run resumes with the {source.noun} that it began with"
     _check(source, remembered, found, SPLITS, hint)
 
 

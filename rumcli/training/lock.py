@@ -275,7 +275,7 @@ def _is_alive(path: Path) -> bool:
 
 def _refusal(path: Path, owner: Owner | None, here: str) -> str:
     who = owner or "another process"
-    what = f"run folder {path.parent} is in use by {who}; "
+    what = f"run directory {path.parent} is in use by {who}; "
     if owner and owner.host != here:
         return (
             f"{what}if that is gone, wait until it gave no sign of life for {_DEAD_AFTER:.0f} "

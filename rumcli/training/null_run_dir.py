@@ -14,7 +14,7 @@ class NullRunDir(RunDir):
     """Run directory that discards all writes, for all processes but process 0."""
 
     def __init__(self) -> None:
-        super().__init__(Path("the run folder of process 0"))
+        super().__init__(Path("the run directory of process 0"))
         self.checkpoints = _NoCheckpoints(self.path)
 
     def write_json(self, name: str, content: Any) -> None:

@@ -91,7 +91,7 @@ def check_names(
     """
     for requirement in requirements:
         if requirement.name not in known:
-            unknown = messages.unknown("figure", requirement.name, known)
+            unknown = messages.unknown("metric", requirement.name, known)
             raise ConfigError(f"{where} '{requirement}': {unknown}")
 
 

@@ -112,7 +112,7 @@ class RunDir:
             ConfigError: If it is missing, not a run directory, or from another task.
         """
         if not output_dirs.exists(path):
-            raise ConfigError(f"there is no run folder {path}")
+            raise ConfigError(f"there is no run directory {path}")
         if not path.is_dir():
             raise ConfigError(f"{path} is not a folder; expected the folder of a run")
         if cls.is_unbegun(path):

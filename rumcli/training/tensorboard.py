@@ -142,4 +142,4 @@ class Curves(Listener):
             action()
         except Exception as error:
             self._file = None
-            self._warn(f"no more curves for TensorBoard: {error}; the run goes on")
+            self._warn(f"no more curves for TensorBoard: {error}; the run continues")

@@ -132,10 +132,10 @@ def test_compared_runs_are_rows_and_a_table(run):
         (lambda: rumcli.train("babi", subtask=0), "--subtask 0: expected a number from 1 to 20"),
         (lambda: rumcli.train("recall", set={"train.evl": 1}), "--set train.evl=1: unknown key"),
         (lambda: rumcli.train("recall", set={"seed": object()}), "expected values that YAML has"),
-        (lambda: rumcli.train("recall", require="x>1"), "--require 'x>1': unknown figure 'x'"),
+        (lambda: rumcli.train("recall", require="x>1"), "--require 'x>1': unknown metric 'x'"),
         (lambda: rumcli.train("recall", cell=lambda: 1), "at the top level of a module"),
-        (lambda: rumcli.load("missing"), "there is no run folder missing"),
-        (lambda: rumcli.evaluate("missing"), "there is no run folder missing"),
+        (lambda: rumcli.load("missing"), "there is no run directory missing"),
+        (lambda: rumcli.evaluate("missing"), "there is no run directory missing"),
         (lambda: rumcli.compare(), "which runs?"),
     ],
 )
@@ -179,11 +179,11 @@ def test_interrupt_saves_and_the_run_is_resumed(run, tmp_path, interrupted, monk
     with pytest.raises(KeyboardInterrupt) as interrupt:
         rumcli.train("recall", cell="gru", out=tmp_path / "run", **SMALL)
     hint = f"--resume {tmp_path}/run, or in Python: rumcli.train(resume='{tmp_path}/run')"
-    assert str(interrupt.value) == f"stopped; saved at step 2 of 4; to go on: rum train {hint}"
+    assert str(interrupt.value) == f"stopped; saved at step 2 of 4; to resume: rum train {hint}"
     assert signal.getsignal(signal.SIGINT) is handler
     stopped = rumcli.load(tmp_path / "run")
     assert stopped.summary is None
-    assert str(stopped).startswith(f"run in {tmp_path}/run, not finished; to go on: rum train ")
+    assert str(stopped).startswith(f"run in {tmp_path}/run, not finished; to resume: rum train ")
     monkeypatch.undo()
     resumed = rumcli.train(resume=stopped, quiet=True)
     assert resumed.summary["loss"] == run.summary["loss"]
@@ -196,7 +196,7 @@ def test_all_subtasks_are_interrupted_and_resumed(tmp_path, interrupted, monkeyp
     monkeypatch.setattr(babi_suite, "SUBTASKS", (1,))
     babi.write_subtasks(tmp_path / "en", numbers=(1,), train=20, test=6)
     small = {**SMALL, "delay": None, "set": {"train.eval_every": 2, "task.embedding": 4}}
-    with pytest.raises(KeyboardInterrupt, match=r"^stopped; all is saved; to go on: rum train "):
+    with pytest.raises(KeyboardInterrupt, match=r"^stopped; all is saved; to resume: rum train "):
         rumcli.train(
             "babi",
             cell="gru",

@@ -117,7 +117,7 @@ def test_resume_rejects_another_text(place):
     small.write_text(place / "text", seed=5)
     before = (place / "run/config.yaml").read_bytes()
     result = rum("train", "--resume=run", "--data=text", "--steps=30", cwd=place)
-    expected = "the train, validation and test text is not that of the run; a run goes on with the"
+    expected = "the train, validation and test text is not that of the run; a run resumes with the"
     assert_one_line(result, 2, expected)
     assert (place / "run/config.yaml").read_bytes() == before
 

@@ -55,7 +55,7 @@ def test_script_leaves_the_documented_files_and_resumes_an_existing_run(tmp_path
 def test_unknown_metric_is_reported_before_the_first_step(tmp_path):
     arguments = ["train", "copying", *SMALL_RUM, "--out=x", "--quiet"]
     result = rum(*arguments, "--require=acuracy>=0.5", cwd=tmp_path)
-    assert_one_line(result, 2, "unknown figure 'acuracy'; did you mean 'symbol_accuracy'?")
+    assert_one_line(result, 2, "unknown metric 'acuracy'; did you mean 'symbol_accuracy'?")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -348,7 +348,7 @@ def shorten(folder, steps):
 
 @pytest.fixture(scope="module")
 def one_process(tmp_path_factory):
-    """The run folder of twelve steps by one process on one device."""
+    """The run directory of twelve steps by one process on one device."""
     place = tmp_path_factory.mktemp("one")
     result = rum_process(*RUM, "--steps=12", "--out=one", "--quiet", cwd=place, env=JAX)
     assert result.returncode == 0, result.stderr
@@ -372,7 +372,7 @@ def test_two_processes_and_then_two_devices_match_one_device(tmp_path, one_proce
     _, err = processes[0].communicate(timeout=60)
     # when both save and stop,
     assert processes[0].returncode == 143
-    assert err.endswith("to go on: rum train --resume two\n")
+    assert err.endswith("to resume: rum train --resume two\n")
     made = json.loads((two / "environment.json").read_text())
     assert (made["devices"], made["processes"]) == (2, 2)
     # and two devices of one process continue,

@@ -84,7 +84,7 @@ def test_export_with_different_outputs_is_deleted(tmp_path, finished_run):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["nowhere"], "there is no run folder nowhere"),
+        (["nowhere"], "there is no run directory nowhere"),
         (["{run}", "--format=kera"], "--format kera: unknown format 'kera'; did you mean 'keras'?"),
         (["{run}", "--out=x.h5"], "--out x.h5: expected a name that ends in .keras"),
         (["{run}", "--out=there.keras"], "there.keras exists; choose another name, or --force"),

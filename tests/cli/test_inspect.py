@@ -60,7 +60,7 @@ def test_inspect_shows_norm_and_landscape_of_other_cells(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["nowhere"], "there is no run folder nowhere"),
+        (["nowhere"], "there is no run directory nowhere"),
         (["{run}", "--what=angels"], "--what angels: unknown view 'angels'; did you mean 'angles'"),
         (["{run}", "--what=norm,"], "--what norm,: unknown view ''"),
         (["{run}", "--what=spectrum"], "is of 'rum', which has no associative memory; there are"),

@@ -78,7 +78,7 @@ def test_training_shows_the_name_and_records_the_command(place):
     arguments = ["train", "copying", *SMALL, "--steps=10"]
     result = rum(*arguments, f"--out={run.name}", cwd=place)
     assert result.returncode == 0, result.stderr
-    assert f"run folder {SHOWN}-new\n" in result.stderr
+    assert f"run directory {SHOWN}-new\n" in result.stderr
     assert "TensorBoard" not in result.stderr
     assert f"{SHOWN}-new" in result.stdout
     for path in run.glob("*.json"):
@@ -92,7 +92,7 @@ def test_training_shows_the_name_and_records_the_command(place):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["eval", f"{NAME}-no"], f"there is no run folder {SHOWN}-no"),
+        (["eval", f"{NAME}-no"], f"there is no run directory {SHOWN}-no"),
         (["train", "--preset", f"{NAME}-no.yaml"], f"can't read {SHOWN}-no.yaml: No such file"),
         (["train", "ptb", "--data", f"{NAME}-no"], f"p\\xfe/{SHOWN}-no; expected a text file"),
         (["train", "ptb", f"--set=task.data={NAME}-no"], f"p\\xfe/{SHOWN}-no; expected a text"),

@@ -83,7 +83,7 @@ def test_unfinished_run_has_its_baseline(tmp_path, finished_run):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["nowhere"], "there is no run folder nowhere"),
+        (["nowhere"], "there is no run directory nowhere"),
         (
             ["{run}", "--metric=los"],
             "--metric los: {run}: unknown metric 'los'; did you mean 'loss'",

@@ -128,7 +128,7 @@ def test_runs_of_different_tasks_are_rejected(runs):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["gone"], "there is no run folder gone"),
+        (["gone"], "there is no run directory gone"),
         (["runs", "--out", "page.pdf"], "--out page.pdf: expected a name that ends in .html"),
         (["runs", "--out", "no/page.html"], "can't write no/page.html"),
         (["runs", "--out", "there.html"], "there.html exists; choose another name, or --force"),

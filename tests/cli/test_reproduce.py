@@ -154,7 +154,7 @@ def test_different_data_are_reported_before_any_change(here, capsys):
         out, err = capsys.readouterr()
         assert (code, out, err.count("\n")) == (2, "", 1), err
         assert "gru-seed-1: " in err
-        assert "stories are not that of the run; a run goes on with the stories that it " in err
+        assert "stories are not that of the run; a run resumes with the stories that it " in err
         assert before == {f: f.read_bytes() for f in folder.path.rglob("*") if f.is_file()}
 
 
@@ -169,7 +169,7 @@ def test_resume_command_keeps_the_trusted_code(here, capsys):
 
     # then
     assert code == 0
-    again = "to go on: rum reproduce --resume reproductions/own --jobs 3 --budget 1s --trust-code"
+    again = "to resume: rum reproduce --resume reproductions/own --jobs 3 --budget 1s --trust-code"
     assert again in capsys.readouterr().err
     # and the folder has the others
     assert main(["reproduce", "--resume=reproductions/own", "--dry-run", "--json"]) == 0
@@ -234,7 +234,7 @@ def test_ctrl_c_saves_all_runs_and_prints_the_resume_command(tmp_path, number):
 
     # then
     assert code == 128 + number, err
-    again = "to go on: rum reproduce --resume reproductions/small"
+    again = "to resume: rum reproduce --resume reproductions/small"
     assert f"stopped; 0 of 2 runs done; {again}" in err
     assert "Traceback" not in err
     assert "no test yet" in out

@@ -138,7 +138,7 @@ def left(here, monkeypatch):
 
 def test_time_limit_before_the_first_validation_is_no_failure(left, capsys):
     left(out_of_time=True, saved=[2])
-    assert "the time is over; 0 of 2 runs done; to go on: " in capsys.readouterr().err
+    assert "the time is over; 0 of 2 runs done; to resume: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_resume_command_has_the_options_not_stored_in_the_directory(left, capsys
     options = {"address": "here:6379", "jobs": 3, "budget": "1h", "trust_code": True}
     left(out_of_time=True, saved=[1], **options)
     expected = (
-        "the time is over; 0 of 2 runs done; to go on: rum sweep --resume out --jobs 3 "
+        "the time is over; 0 of 2 runs done; to resume: rum sweep --resume out --jobs 3 "
         "--address here:6379 --budget 1h --trust-code\n"
     )
     assert expected in capsys.readouterr().err
@@ -198,7 +198,7 @@ def test_aborted_sweep_prints_the_resume_command(here, monkeypatch):
     monkeypatch.setattr(execution, "run", break_off)
     with pytest.raises(RunError) as error:
         command.sweep(resume=Path("out"))
-    expected = "can't write to out: No space left on device; to go on: rum sweep --resume out"
+    expected = "can't write to out: No space left on device; to resume: rum sweep --resume out"
     assert str(error.value) == expected
 
 

@@ -33,7 +33,7 @@ def test_run_ends_with_a_table_beside_its_baseline(finished_run):
         assert text in result.stdout
     # A key that is no metric cannot be required.
     wrong = rum("train", "--resume", finished_run, "--require=task>=1", cwd=finished_run.parent)
-    assert_one_line(wrong, 2, "--require 'task>=1': unknown figure 'task'")
+    assert_one_line(wrong, 2, "--require 'task>=1': unknown metric 'task'")
 
 
 def test_pipe_receives_plain_lines(tmp_path):
@@ -42,7 +42,7 @@ def test_pipe_receives_plain_lines(tmp_path):
     assert not has_control_characters(result.stdout + result.stderr)
     lines = result.stderr.splitlines()
     assert lines[0].startswith("recall with gru, ")
-    assert lines[0].endswith("chance accuracy 10.0%; run folder runs/recall-gru-1")
+    assert lines[0].endswith("chance accuracy 10.0%; run directory runs/recall-gru-1")
     assert [line.split(":")[0] for line in lines[1:]] == [
         "step 1/20",
         "step 10/20",
@@ -154,7 +154,7 @@ def test_resume_continues_bit_exactly(tmp_path, name, code, options):
     assert last_saved_step(parts) < 120
     if name != "SIGKILL":
         assert f"saved at step {last_saved_step(parts)} of 120" in err
-        assert err.endswith("to go on: rum train --resume parts\n")
+        assert err.endswith("to resume: rum train --resume parts\n")
     assert rum("train", "--resume=parts", "--quiet", cwd=tmp_path).returncode == 0
     # then losses and weights are the same to the last bit.
     assert read_records(parts) == read_records(tmp_path / "whole")
@@ -174,7 +174,7 @@ def test_stop_before_the_first_step_prints_the_resume_command(tmp_path):
     code, out, err = interrupt_when(process, config.exists)
     assert code == 130
     assert out == ""
-    assert err.splitlines()[-1].endswith("to go on: rum train --resume x")
+    assert err.splitlines()[-1].endswith("to resume: rum train --resume x")
     assert rum("train", "--resume=x", "--quiet", cwd=tmp_path).returncode == 0
 
 

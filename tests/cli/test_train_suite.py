@@ -98,7 +98,7 @@ def test_all_subtasks_stop_and_resume(tmp_path):
     second = tmp_path / "all" / "qa2" / "metrics.jsonl"
     code, _, err = interrupt_when(process, second.exists)
     assert code == 130
-    assert err.splitlines()[-1].endswith("to go on: rum train --resume all")
+    assert err.splitlines()[-1].endswith("to resume: rum train --resume all")
     first = (tmp_path / "all/qa1/summary.json").read_bytes()
     result = rum("train", "--resume=all", "--json", cwd=tmp_path)
     summary = validated(result.stdout, "train-all")

@@ -49,7 +49,7 @@ def test_run_killed_during_a_save_resumes_bit_exactly(tmp_path, unbroken, number
     assert unfinished(run)
     result = rum("train", "--resume=run", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "ended without a word; going on with its run" in result.stderr
+    assert "ended without releasing the run; resuming it" in result.stderr
     assert_equal_to_the_last_bit(run, unbroken)
     assert unfinished(run) == []
     assert not (run / "lock").exists()

@@ -65,7 +65,7 @@ def test_simulated_disk_drops_unflushed_writes(disk, tmp_path):
 
 
 def keeping(folder):
-    """Return what keeps a run folder up to date, for a model that is not there."""
+    """Return what keeps a run directory up to date, for a model that is not there."""
     run = small.run_config(steps=100)
     task = SimpleNamespace(config=run, monitor="loss", higher_is_better=False)
     progress = TrainState()

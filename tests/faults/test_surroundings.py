@@ -84,7 +84,7 @@ def test_closed_terminal_saves_the_run(tmp_path):
         process, lambda: bool(list(run.glob("checkpoints/step-*"))), signal.SIGHUP
     )
     assert code == 129
-    assert "to go on: rum train --resume run" in err
+    assert "to resume: rum train --resume run" in err
     assert newest_checkpoint(run)
 
 

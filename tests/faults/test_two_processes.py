@@ -1,4 +1,4 @@
-"""Two processes that want the same run folder."""
+"""Two processes that want the same run directory."""
 
 import contextlib
 import json

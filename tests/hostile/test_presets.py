@@ -1,4 +1,4 @@
-"""Configurations of others: as `--preset`, and as `config.yaml` of a run folder."""
+"""Configurations of others: as `--preset`, and as `config.yaml` of a run directory."""
 
 import json
 import re

@@ -39,7 +39,7 @@ def test_sweep_survives_a_killed_process_and_reports_its_results(tmp_path):
 
     # then
     assert process.returncode == 0, err
-    assert err.count("its process ended by signal 9; going on from its last checkpoint") == 1
+    assert err.count("its process ended by signal 9; resuming from its last checkpoint") == 1
     found = json.loads(out)
     assert found["runs"]["finished"] == found["runs_planned"] == 2
     means = [point["validation"]["mean"] for point in found["points"]]
@@ -85,7 +85,7 @@ def test_sweep_stops_at_its_time_limit_and_resumes_within_a_budget(tmp_path):
 
     # then
     assert first.returncode == 0, first.stderr
-    assert "the time is over; 0 of 2 runs done; to go on: rum sweep --resume out" in first.stderr
+    assert "the time is over; 0 of 2 runs done; to resume: rum sweep --resume out" in first.stderr
     folders = [tmp_path / "out" / f"point-{point}-seed-1" for point in (1, 2)]
     done = [RunDir(folder).checkpoints.numbered()[-1] for folder in folders]
     assert not any((folder / "summary.json").exists() for folder in folders)

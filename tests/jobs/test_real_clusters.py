@@ -118,7 +118,7 @@ def test_table_survives_a_killed_node(tmp_path, cluster):
 
     # then
     assert process.returncode == 0, err
-    assert err.count("its process or machine died; going on from its last checkpoint") == 1
+    assert err.count("its process or machine died; resuming from its last checkpoint") == 1
     found = json.loads(out)
     assert found["runs"]["finished"] == 2
     (resumed,) = (f for f in folders if "resumed" in (f / "environment.json").read_text())

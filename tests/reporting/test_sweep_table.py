@@ -92,7 +92,7 @@ def test_progress_lines_report_each_event():
     assert console.file.getvalue().splitlines() == [
         "sweep of 4 runs, 1 of them done before; 2 at the same time; folder out",
         "point-1-seed-1 begins: optimizer.learning_rate=0.01, cell.name=gru",
-        "warning: point-1-seed-1: its process or machine died; going on from its last checkpoint",
+        "warning: point-1-seed-1: its process or machine died; resuming from its last checkpoint",
         "point-1-seed-1 begins: optimizer.learning_rate=0.01, cell.name=gru",
         "point-1-seed-1 finished, validation loss 0.5000",
         "warning: point-1-seed-2 failed: the loss is not finite",

@@ -40,7 +40,8 @@ def test_pipe_receives_one_line_per_message(width):
     listener = train_progress.listener(Console(file=file, width=width), quiet=False, live=False)
     report_run(listener)
     assert file.getvalue().splitlines() == [
-        "copying with arum, 1,234 weights, to step 40; memoryless loss 0.5000; run folder runs/x",
+        "copying with arum, 1,234 weights, to step 40; memoryless loss 0.5000; "
+        "run directory runs/x",
         "step 1/40: loss 1.000, symbol accuracy 50.0%, 2.0 × memoryless",
         "step 20/40: validation loss 0.2500, symbol accuracy 75.0%, 50.0% below memoryless",
         "warning: checkpoint [x] is damaged",

@@ -18,11 +18,11 @@ RPC = "UNAVAILABLE: Failed to send RPC to coordination service. Either the leade
 @pytest.mark.parametrize(
     ("report", "kind", "expected"),
     [
-        (FATAL + UNHEALTHY, RunError, "process 1 ended or cannot be reached; to go on: rum"),
+        (FATAL + UNHEALTHY, RunError, "process 1 ended or cannot be reached; to resume: rum"),
         (UNHEALTHY.replace("\n1\n", "\n1, 3\n"), RunError, "process 1, 3 ended or cannot"),
-        (FATAL + RPC, RunError, "process 0 ended or cannot be reached; to go on: rum"),
-        (FATAL, RunError, "another process of the run ended or cannot be reached; to go on: rum"),
-        ("", RunError, "another process of the run ended or cannot be reached; to go on: rum"),
+        (FATAL + RPC, RunError, "process 0 ended or cannot be reached; to resume: rum"),
+        (FATAL, RunError, "another process of the run ended or cannot be reached; to resume: rum"),
+        ("", RunError, "another process of the run ended or cannot be reached; to resume: rum"),
         (
             "ABORTED: 1 unexpectedly tried to connect with a different incarnation.",
             ConfigError,
@@ -33,7 +33,7 @@ RPC = "UNAVAILABLE: Failed to send RPC to coordination service. Either the leade
     ],
 )
 def test_report_of_an_abort_becomes_one_line(report, kind, expected):
-    error = explain(report, "; to go on: rum")
+    error = explain(report, "; to resume: rum")
     assert type(error) is kind
     assert str(error).startswith(expected)
 
@@ -47,7 +47,7 @@ def test_report_of_an_abort_becomes_one_line(report, kind, expected):
 )
 def test_exception_of_the_network_is_a_loss_and_others_are_not(monkeypatch, error, expected):
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    found = PeerMonitor(pytest.fail, "; to go on").reason(error)
+    found = PeerMonitor(pytest.fail, "; to resume").reason(error)
     assert found == expected or found.startswith(expected)
 
 
@@ -56,7 +56,7 @@ import os, sys, threading, time
 from rumcli.training import peer_failure
 
 peer_failure._GRACE = {grace}
-one = peer_failure.Peers(lambda text: print(f"line: {{text}}", file=sys.stderr), "; to go on")
+one = peer_failure.Peers(lambda text: print(f"line: {{text}}", file=sys.stderr), "; to resume")
 one.watch()
 one.is_over = {is_over}
 print("stdout stays")
@@ -74,7 +74,7 @@ os._exit(0)
 def test_abort_of_a_native_thread_ends_the_process_with_one_line(tmp_path):
     result = python(ABORT.format(grace=0.1, is_over=False, sleep=60), cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr == "line: process 0 ended or cannot be reached; to go on\n"
+    assert result.stderr == "line: process 0 ended or cannot be reached; to resume\n"
     assert result.stdout == "stdout stays\n"
 
 

@@ -113,7 +113,7 @@ def test_file_in_place_of_a_directory_is_reported(tmp_path):
 
 
 def test_directory_that_is_no_run_is_reported(tmp_path):
-    with pytest.raises(ConfigError, match="there is no run folder"):
+    with pytest.raises(ConfigError, match="there is no run directory"):
         RunDir.open(tmp_path / "absent")
     with pytest.raises(ConfigError, match="is empty; expected a folder that 'rum train' made"):
         RunDir.open(tmp_path)

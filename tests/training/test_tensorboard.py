@@ -81,7 +81,7 @@ def test_tensorboard_error_is_reported_once_and_training_continues(tmp_path, mon
     write_curves_to(monkeypatch, file)
     folder = RunDir.create(tmp_path, small.run_config(steps=20))
     assert train(folder.config, folder, listener)["steps"] == 20
-    expected = "no more curves for TensorBoard: no space left on device; the run goes on"
+    expected = "no more curves for TensorBoard: no space left on device; the run continues"
     assert listener.warnings == [expected]
     assert [call[0] for call in file.calls].count(moment) == 1
 
