@@ -197,9 +197,8 @@ def responding(response: Response) -> Iterator[None]:
         yield
         return
     before = _watcher
-    if before is None:
-        _watcher = _Watcher(response, ends_process=False)
-    watcher = _watcher
+    watcher = _Watcher(response, ends_process=False) if before is None else before
+    _watcher = watcher
     watcher.responses.append(response)
     undo = watcher.take()  # again, because Ray replaces the SIGTERM handler
     try:

@@ -57,10 +57,10 @@ def memory(root: Path = _ROOT) -> dict[str, int | None]:
     facts = _meminfo(root)
     total, available = facts.get("MemTotal"), facts.get("MemAvailable")
     limits = [*_memory_limits(root), *_address_space(root)]
-    for limit, used in limits:
-        left = max(0, limit - used)
+    for bound, used in limits:
+        left = max(0, bound - used)
         available = left if available is None else min(available, left)
-    limit = min((limit for limit, _ in limits), default=None)
+    limit = min((bound for bound, _ in limits), default=None)
     if limit is not None and total is not None and limit >= total:
         limit = None
     return {

@@ -9,7 +9,12 @@ from typing import Any
 
 from rumcli import config
 from rumcli.config import ALL, BabiConfig, RunConfig
-from rumcli.json_schemas.analysis import ComparedBaseline, ComparedRun, ComparedRuns
+from rumcli.json_schemas.analysis import (
+    ComparedBaseline,
+    ComparedRun,
+    ComparedRuns,
+    EvaluatedSplit,
+)
 from rumcli.training.run_dir import RunDir
 
 # Metric of a summary of all bAbI subtasks.
@@ -79,7 +84,9 @@ class _Run:
             pass
         return None
 
-    def best(self, metric: str, higher: bool) -> tuple[float | None, str | None, int | None]:
+    def best(
+        self, metric: str, higher: bool
+    ) -> tuple[float | None, EvaluatedSplit | None, int | None]:
         """Return the best value of a metric, its split, and the training step of the weights."""
         tested = _number(self.summary.get(metric))
         if tested is not None:
@@ -99,8 +106,8 @@ def _group(kind: str, runs: list[_Run]) -> ComparedRuns:
     references = [run.baseline for run in runs]
     metric, known = next((found for found in references if found), (_guess(runs), None))
     higher = known.target > known.value if known else metric.endswith("accuracy")
-    varying = config.varying([run.config for run in runs])
-    varying = {".".join(key): values for key, values in varying.items()}
+    differing = config.varying([run.config for run in runs])
+    varying = {".".join(key): values for key, values in differing.items()}
     compared = [
         _compared(run, metric, higher, {key: values[number] for key, values in varying.items()})
         for number, run in enumerate(runs)

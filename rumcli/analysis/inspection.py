@@ -92,7 +92,7 @@ class Inspection:
         return documents.Inspection(
             task=self.run.task.name,
             cell=self.run.cell.name,
-            split=request.split,
+            split="test" if request.split == Split.TEST else "validation",
             weights_of_step=self.step,
             folder=self.folder,
             **found,

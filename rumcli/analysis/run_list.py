@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rumcli.analysis import comparison
 from rumcli.config import ALL, BabiConfig
 from rumcli.errors import RumError
-from rumcli.jobs.events import FAILED
+from rumcli.jobs.events import FAILED, Job
 from rumcli.jobs.folder import JobFolder
 from rumcli.json_schemas.analysis import ListedRun, RunState
 from rumcli.training import lock
@@ -21,16 +20,6 @@ from rumcli.training.run_dir import CONFIG, METRICS, PROGRESS, RunDir
 _DEEPEST = 3  # levels of directories, such as those of sweeps within a directory
 # Any progress of a run changes one of these.
 _CHANGING = (CONFIG, METRICS, PROGRESS, "summary.json")
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """Job of a run in its parent directory, which may be that of a sweep."""
-
-    name: str
-    seed: int = 0
-    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    budget_weight: float = 1.0
 
 
 def find(place: Path) -> Iterator[Path]:
@@ -78,14 +67,16 @@ def listed(paths: Sequence[Path]) -> tuple[list[ListedRun], list[str]]:
 
 def _listed(path: Path) -> ListedRun:
     changed = _changed(path)
-    common = {
+    common: dict[str, Any] = {
         "folder": str(path),
         "changed": datetime.datetime.fromtimestamp(changed, datetime.UTC).isoformat(
             timespec="milliseconds"
         ),
         "age": max(0.0, time.time() - changed),
     }
-    unknown = dict.fromkeys(("task", "cell", "of_steps", "metric", "value", "split", "baseline"))
+    unknown: dict[str, Any] = dict.fromkeys(
+        ("task", "cell", "of_steps", "metric", "value", "split", "baseline")
+    )
     if RunDir.is_unbegun(path):
         state: RunState = "running" if lock.state(path) == lock.HELD else "unbegun"
         return ListedRun(**common, **unknown, state=state, message="", steps=0)
@@ -119,7 +110,8 @@ def _state(folder: RunDir, has_summary: bool) -> tuple[RunState, str]:
         return "finished", ""
     if locked == lock.ABANDONED:
         return "failed", "its process ended without saving"
-    mark = JobFolder(folder.path.parent).mark_of(_Entry(folder.path.name))
+    # The directory around it may be a sweep's.
+    mark = JobFolder(folder.path.parent).mark_of(Job(folder.path.name, seed=0))
     if mark is None:
         return "stopped", ""
     return "failed" if mark.state == FAILED else "stopped", mark.message

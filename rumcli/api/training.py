@@ -111,7 +111,7 @@ def train(
         callbacks=_codes(callbacks),
         set=_assignments(set),
         out=None if out is None else Path(out),
-        resume=resume.path if isinstance(resume, Run) else resume and Path(resume),
+        resume=_run_dir(resume),
         from_scratch=from_scratch,
     )
     required = requirements.parse([require] if isinstance(require, str) else require)
@@ -129,6 +129,12 @@ def train(
         raise KeyboardInterrupt(f"{stopped.message}, or in Python: {call}") from None
     requirements.enforce(requirements.with_verdicts(required, finished.summary))
     return Run(finished.folder, trust_code=True)
+
+
+def _run_dir(given: Run | RunPath | None) -> Path | None:
+    if isinstance(given, Run):
+        return given.path
+    return None if given is None else Path(given)
 
 
 def _code(given: str | Callable[..., Any] | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from rumcli.json_schemas.measurements import Case
+from rumcli.json_schemas.measurements import Axis, Case
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,15 @@ CELLS = ("rum", "arum", "lnlstm", "fsrnn", "gru", "lstm")
 # PyTorch modules, measured without Keras on the torch backend.
 TORCH_MODULES = ("nn.GRU", "nn.LSTM")
 
-_NORM = {"time_norm": 1.0}
+_NORM: dict[str, Any] = {"time_norm": 1.0}
 # Options of the published language models.
-_LANGUAGE = {**_NORM, "layer_norm": True, "layer_norm_order": "after_sigmoid", "zoneout": 0.1}
-_FAST_SLOW = {
+_LANGUAGE: dict[str, Any] = {
+    **_NORM,
+    "layer_norm": True,
+    "layer_norm_order": "after_sigmoid",
+    "zoneout": 0.1,
+}
+_FAST_SLOW: dict[str, Any] = {
     "fast": {"name": "lnlstm", "zoneout": 0.1, "cell_zoneout": 0.5},
     "slow": {"name": "rum", "units": 1000, **_LANGUAGE},
     "dropout": 0.35,
@@ -126,7 +131,7 @@ def subjects(case: Case, cells: list[str], backend: str) -> list[Subject]:
 
 
 def _ours(case: Case, cell: str, backend: str) -> list[Subject]:
-    options = {"rum": _NORM, "arum": _NORM, "fsrnn": _FAST_SLOW}.get(cell, {})
+    options: dict[str, Any] = {"rum": _NORM, "arum": _NORM, "fsrnn": _FAST_SLOW}.get(cell, {})
     if case.name != "fast-slow" and cell == "fsrnn":
         options = {}
     found = [Subject(cell, cell, options)]
@@ -139,14 +144,15 @@ def _ours(case: Case, cell: str, backend: str) -> list[Subject]:
     return found
 
 
-def series(cells: list[str], backend: str) -> list[tuple[str, Case, list[Subject]]]:
+def series(cells: list[str], backend: str) -> list[tuple[Axis, Case, list[Subject]]]:
     """Return the axis, case and subjects of each point of the scaling series over T and H.
 
     The axis is `"steps"` or `"units"`. Plain loops and steps compiled as a whole are excluded,
     because their time grows faster than T.
     """
     found = []
-    for axis, values in (("steps", SERIES_STEPS), ("units", SERIES_UNITS)):
+    sizes: dict[Axis, tuple[int, ...]] = {"steps": SERIES_STEPS, "units": SERIES_UNITS}
+    for axis, values in sizes.items():
         for value in values:
             case = _SERIES_CASE.model_copy(update={axis: value})
             chosen = [

@@ -8,12 +8,15 @@ from typing import Any
 
 from rumcli.benchmark.timing import Pace, Timing, yardstick
 from rumcli.json_schemas.measurements import (
+    Axis,
     Benchmark,
     Case,
     CaseResults,
     EngineInfo,
+    Machine,
     SeriesPoint,
     SubjectResult,
+    TrainingPace,
 )
 
 
@@ -29,7 +32,7 @@ class BenchPoint:
 
     case: Case
     timings: list[Timing]
-    axis: str | None = None
+    axis: Axis | None = None
 
 
 def document(
@@ -44,7 +47,7 @@ def document(
         paces: Timings of whole runs.
     """
     return Benchmark(
-        machine=machines[0],
+        machine=Machine.model_validate(machines[0]),
         engines=[
             EngineInfo(
                 backend=machine["backend"],
@@ -59,7 +62,7 @@ def document(
             for point in points
             if point.axis is not None
         ],
-        training=list(paces),
+        training=[TrainingPace.model_validate(pace) for pace in paces],
     )
 
 

@@ -72,7 +72,11 @@ def _configuration(task: str, cell: str, steps: int) -> RunConfig:
         "task.validation_examples=128",
         "task.test_examples=128",
     ]
-    flags = {("task", "name"): task, ("cell", "name"): cell, ("train", "steps"): steps}
+    flags: dict[tuple[str, ...], Any] = {
+        ("task", "name"): task,
+        ("cell", "name"): cell,
+        ("train", "steps"): steps,
+    }
     return config.build(None, settings, flags)
 
 

@@ -252,7 +252,11 @@ class RecurrentLayer(keras.layers.RNN):
         return super().call(sequences, initial_state, mask, training)
 
     def inner_loop(
-        self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training=False
+        self,
+        sequences: Tensor,
+        initial_state: list[Tensor],
+        mask: Tensor | None,
+        training: bool = False,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Loop over time; terms that do not depend on the state are computed before the loop."""
         if dispatch.should_fuse(self, sequences):

@@ -58,10 +58,11 @@ def run(
     def step_of_flat(parts: tuple[Tensor, ...], states: Any) -> tuple[Tensor, list[Tensor]]:
         return step(tree.pack_sequence_as(sequences, list(parts)), states)
 
+    loop_step: Callable[[Any, Any], tuple[Tensor, list[Tensor]]] = step_of_flat
     if mask is not None and keras.config.backend() == "jax":
-        step_of_flat, states = _with_output_first(step_of_flat, flat, states)
+        loop_step, states = _with_output_first(step_of_flat, flat, states)
     last, outputs, states = _rnn(
-        step_of_flat,
+        loop_step,
         flat,
         states,
         go_backwards=layer.go_backwards,

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from rumcli import atomic_io, coercion, messages
 from rumcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rumcli.data.splits import SplitName
+    from rumcli.tasks.example_files import Format
+
+Name = TypeVar("Name", bound=str)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Debug = Annotated[
@@ -119,14 +125,14 @@ def tables() -> list[str]:
     return table.names()
 
 
-def splits() -> list[str]:
+def splits() -> list[SplitName]:
     """Return the names of the splits."""
-    from rumcli.data.splits import SPLITS
+    from rumcli.data.splits import SplitName
 
-    return list(SPLITS)
+    return list(get_args(SplitName))
 
 
-def formats() -> list[str]:
+def formats() -> list[Format]:
     """Return the file formats of examples."""
     from rumcli.tasks.example_files import FORMATS
 
@@ -151,17 +157,18 @@ CheckpointOption = Annotated[
 ]
 
 
-def choose(flag: str, kind: str, name: str, known: Iterable[str]) -> str:
+def choose(flag: str, kind: str, name: str, known: Iterable[Name]) -> Name:
     """Return the known name that matches, ignoring case.
 
     Raises:
         ConfigError: If none matches; the message suggests the nearest known name.
     """
-    known = list(known)
-    name = coercion.name(name, known)
-    if name not in known:
-        raise ConfigError(f"{flag} {name}: {messages.unknown(kind, name, known)}")
-    return name
+    names = list(known)
+    meant = coercion.name(name, names)
+    for one in names:
+        if one == meant:
+            return one
+    raise ConfigError(f"{flag} {meant}: {messages.unknown(kind, meant, names)}")
 
 
 def at_least(flag: str, lowest: int, value: int) -> int:

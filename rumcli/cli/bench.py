@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rumcli.benchmark.cases import Case, Subject
     from rumcli.benchmark.json_report import BenchPoint
     from rumcli.benchmark.timing import Pace
+    from rumcli.json_schemas.measurements import Axis
 
 
 def _cases() -> list[str]:
@@ -165,7 +166,7 @@ def _started(
 
 def _plan(
     tasks: list[str], asked: list[str], names: list[str], with_series: bool
-) -> list[tuple[Case, str | None, dict[str, list[Subject]]]]:
+) -> list[tuple[Case, Axis | None, dict[str, list[Subject]]]]:
     """Return each size, its axis if it belongs to a series, and its subjects by backend."""
     from rumcli.benchmark import cases
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +57,7 @@ def execute(runs: list[Path]) -> list[ComparedRuns]:
     return comparison.compare([RunDir.open(run.path) for run in found])
 
 
-def tables(groups: list[ComparedRuns]) -> list[ComparisonTable]:
+def tables(groups: Sequence[ComparedRuns]) -> list[ComparisonTable]:
     """Return the table of each group of runs."""
     from rumcli.reporting.comparison_table import ComparisonTable
 

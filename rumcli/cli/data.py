@@ -40,13 +40,15 @@ def data(
 
     with console.status() as report:
         found = data_summary.summarize(path, preset, report)
-    is_text = isinstance(found, TextData)
-    problems = [found.problem] if is_text else [one.problem for one in found.subtasks]
     if as_json:
         console.show_document(found)
     else:
         from rumcli.reporting import data_tables as tables
 
-        console.show(tables.text(found) if is_text else tables.stories(found))
+        console.show(tables.text(found) if isinstance(found, TextData) else tables.stories(found))
+    if isinstance(found, TextData):
+        problems = [found.problem]
+    else:
+        problems = [one.problem for one in found.subtasks]
     if all(problems):
         raise RunError(f"'rum train' rejects it: {problems[0]}")

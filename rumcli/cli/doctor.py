@@ -42,7 +42,14 @@ def doctor(
 def _examine(speed: bool, debug: bool) -> Diagnosis:
     from rumcli import system_info
     from rumcli.benchmark import package_versions
-    from rumcli.json_schemas.measurements import Diagnosis
+    from rumcli.json_schemas.measurements import (
+        Allocator,
+        Cores,
+        Diagnosis,
+        Extra,
+        Memory,
+        Versions,
+    )
 
     asked: dict[str, Any] = {"backend": None, "fused": None, "speed": None}
     problem = None
@@ -54,10 +61,14 @@ def _examine(speed: bool, debug: bool) -> Diagnosis:
     return Diagnosis(
         works=problem is None,
         problem=problem,
-        versions={"rum": __version__, **needed},
-        extras=[extra for extra in package_versions.extras() if extra["package"] not in needed],
-        cores=system_info.cores(),
-        memory=system_info.memory(),
-        allocator=_malloc.describe(),
+        versions=Versions.model_validate({"rum": __version__, **needed}),
+        extras=[
+            Extra.model_validate(extra)
+            for extra in package_versions.extras()
+            if extra["package"] not in needed
+        ],
+        cores=Cores.model_validate(system_info.cores()),
+        memory=Memory.model_validate(system_info.memory()),
+        allocator=Allocator.model_validate(_malloc.describe()),
         **asked,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,9 +13,12 @@ from rumcli.cli import _keras_startup, _options, _trusted_code
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
+if TYPE_CHECKING:
+    from rumcli.export.formats import Format
+
 _CONVERTER = ("tf2onnx", "onnx", "onnxruntime")
 # Suffix of each format. A SavedModel is a directory.
-_SUFFIXES = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx"}
+_SUFFIXES: dict[Format, str] = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx"}
 
 
 def export(
@@ -103,7 +106,7 @@ def _require(kind: str) -> None:
         )
 
 
-def _check(path: Path, kind: str, force: bool) -> None:
+def _check(path: Path, kind: Format, force: bool) -> None:
     suffix = _SUFFIXES[kind]
     if suffix:
         if path.suffix.lower() != suffix:

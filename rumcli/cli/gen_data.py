@@ -15,6 +15,7 @@ from rumcli.reporting import console
 if TYPE_CHECKING:
     from rumcli.json_schemas.base import Document
     from rumcli.tasks.example_files import Examples
+    from rumcli.tasks.example_files import Format as ExampleFormat
 
 app = typer.Typer(
     cls=_options.CommandGroup,
@@ -102,7 +103,7 @@ def _write_examples(
     force: bool,
     as_json: bool,
 ) -> None:
-    split = _options.choose("--split", "split", split, _options.splits())
+    chosen = _options.choose("--split", "split", split, _options.splits())
     _options.at_least("--count", 1, count)
     from rumcli import config
     from rumcli.tasks import example_files
@@ -114,7 +115,8 @@ def _write_examples(
     if as_json and out is None:
         raise ConfigError("--json needs a file for the examples: --out FILE")
     name = _format(format_, out)
-    examples = example_files.Examples(task, run.seed, split, count, run.task.delay)
+    assert isinstance(run.task, config.CopyingConfig | config.RecallConfig)
+    examples = example_files.Examples(task, run.seed, chosen, count, run.task.delay)
     if out is not None:
         with console.new_file(out, force) as file:
             example_files.write(examples, name, file)
@@ -127,13 +129,16 @@ def _write_examples(
         example_files.write(examples, name, console.binary_stdout())
 
 
-def _describe(examples: Examples, name: str, path: Path) -> Document:
+def _describe(examples: Examples, name: ExampleFormat, path: Path) -> Document:
     from rumcli.json_schemas.data import CopyingExamples, RecallExamples
 
     with path.open("rb") as file:  # npz is not written sequentially
         digest = hashlib.file_digest(file, "sha256")
-    model = {"copying": CopyingExamples, "recall": RecallExamples}[examples.task]
-    return model(
+    models: dict[str, type[CopyingExamples | RecallExamples]] = {
+        "copying": CopyingExamples,
+        "recall": RecallExamples,
+    }
+    return models[examples.task](
         path=str(path),
         format=name,
         split=examples.split,
@@ -145,13 +150,14 @@ def _describe(examples: Examples, name: str, path: Path) -> Document:
     )
 
 
-def _format(asked: str | None, out: Path | None) -> str:
+def _format(asked: str | None, out: Path | None) -> ExampleFormat:
     known = _options.formats()
     if asked is not None:
         return _options.choose("--format", "format", asked, known)
     if out is None:
         return "jsonl"
     suffix = out.suffix.removeprefix(".").lower()
-    if suffix not in known:
-        raise ConfigError(f"--out {out}: which format? Add --format {', '.join(known)}")
-    return suffix
+    for name in known:
+        if name == suffix:
+            return name
+    raise ConfigError(f"--out {out}: which format? Add --format {', '.join(known)}")

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,11 +17,12 @@ from rumcli.reporting import console
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rumcli.data.splits import SplitName
     from rumcli.json_schemas.data import BabiFile
 
-_ALL = "all"
+_ALL: Literal["all"] = "all"
 # The published files have no validation split.
-_PUBLISHED = ("train", "test")
+_PUBLISHED: tuple[SplitName, ...] = ("train", "test")
 _COUNTS = {"train": 10_000, "validation": 1_000, "test": 1_000}
 
 
@@ -31,7 +32,7 @@ class _File:
 
     path: Path
     subtask: int
-    split: str
+    split: SplitName
     questions: int
 
 
@@ -68,11 +69,13 @@ def babi(
     """Generate questions about stories as in bAbI; the same seed gives the same questions."""
     from rumcli.json_schemas.data import BabiFiles
 
-    split = _options.choose("--split", "split", split, [*_options.splits(), _ALL])
+    named: SplitName | Literal["all"] = _options.choose(
+        "--split", "split", split, [*_options.splits(), _ALL]
+    )
     _options.at_least("--seed", 0, seed)
     if count is not None:
         _options.at_least("--count", 1, count)
-    files = _files(_chosen(subtask), split, count, out)
+    files = _files(_chosen(subtask), named, count, out)
     _check(files, out, force)
     written = _write(files, seed, out, force)
     names = f"{len(files)} files" if len(files) > 2 else " and ".join(f.path.name for f in files)
@@ -95,7 +98,9 @@ def _chosen(subtask: str) -> list[int]:
     return [int(number) for number in (known if subtask == _ALL else [subtask])]
 
 
-def _files(numbers: list[int], split: str, count: int | None, out: Path) -> list[_File]:
+def _files(
+    numbers: list[int], split: SplitName | Literal["all"], count: int | None, out: Path
+) -> list[_File]:
     from rumcli.tasks.babi import task_names
 
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ from rumcli.cli import _keras_startup, _options
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
-_CELLS = ["rum", "arum"]
+_CELLS: list[Literal["rum", "arum"]] = ["rum", "arum"]
 _ACTIVATIONS = ["relu", "tanh", "sigmoid", "softsign", "linear"]
 
 

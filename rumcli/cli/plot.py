@@ -186,7 +186,12 @@ def validations(folder: RunDir) -> tuple[str, list[float]]:
 
 
 def _document(runs: list[Path], drawing: Drawing, picture: Path | None) -> Document:
-    from rumcli.json_schemas.analysis import CurvePoint, LearningCurve, LearningCurves
+    from rumcli.json_schemas.analysis import (
+        CurveLevel,
+        CurvePoint,
+        LearningCurve,
+        LearningCurves,
+    )
 
     return LearningCurves(
         metric=drawing.key.removeprefix("val_"),
@@ -205,7 +210,7 @@ def _document(runs: list[Path], drawing: Drawing, picture: Path | None) -> Docum
             )
             for path, curve in zip(runs, drawing.curves, strict=True)
         ],
-        levels=drawing.levels,
+        levels=[CurveLevel.model_validate(level) for level in drawing.levels],
         picture=None if picture is None else str(picture),
     )
 

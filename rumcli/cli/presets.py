@@ -62,14 +62,15 @@ def show(
 ) -> None:
     """Print the YAML of a preset, a run or a file, or the layers of its model."""
     from rumcli.config import preset_files, yaml_io
-    from rumcli.json_schemas.configurations import Preset
+    from rumcli.json_schemas.configurations import Preset, PresetSettings
 
     source = _source(name)
     path = preset_files.locate(source)
     if summary:
         _summarize(source, name, trust_code, as_json, debug)
     elif as_json:
-        console.show_document(Preset(preset=name, config=yaml_io.read(path).values))
+        values = yaml_io.read(path).values
+        console.show_document(Preset(preset=name, config=PresetSettings.model_validate(values)))
     else:
         console.show_text(path.read_text(encoding="utf-8"))
 

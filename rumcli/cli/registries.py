@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -71,7 +71,7 @@ def _chosen(section: str, name: str | None) -> list[Entry]:
     return [entry for entry in found if entry.name == known]
 
 
-def _common(entry: Entry) -> dict[str, object]:
+def _common(entry: Entry) -> dict[str, Any]:
     from rumcli.json_schemas.configurations import OptionRow
 
     return {

@@ -42,13 +42,13 @@ def rotation_check(
         dtype = _options.choose("--dtype", "dtype", dtype, _DTYPES)
     os.environ.setdefault("JAX_ENABLE_X64", "1")  # else JAX computes float64 in float32
     _keras_startup.start(debug)
-    from rumcli.analysis.rotation_properties import check_rotation
+    from rumcli.analysis.rotation_properties import CheckResult, check_rotation
     from rumcli.cells import precision
-    from rumcli.json_schemas.measurements import RotationCheck
+    from rumcli.json_schemas.measurements import RotationCheck, RotationResult
     from rumcli.reporting import result_tables
 
     try:
-        results = []
+        results: list[CheckResult] = []
         with console.status() as report:
             for name in [dtype] if dtype else filter(precision.is_available, _DTYPES):
                 report(f"checking rotations in {name}")
@@ -57,7 +57,8 @@ def rotation_check(
         raise ConfigError(str(error)) from error
     failed = [result for result in results if not result.passed]
     if as_json:
-        console.show_document(RotationCheck(passed=not failed, checks=results))
+        checks = [RotationResult.model_validate(result) for result in results]
+        console.show_document(RotationCheck(passed=not failed, checks=checks))
     else:
         console.show(result_tables.checks(results))
     if failed:

@@ -213,8 +213,10 @@ def _show_points(plan: SweepPlan, showing: OutputMode) -> None:
 
     listed, spec = plan.listed(), plan.spec
     if showing.as_json:
-        content = {"search": spec.search, "seeds": spec.seeds, "runs": plan.most_runs}
-        console.show_document(SweepDryRun(**content, points=listed))
+        document = SweepDryRun(
+            search=spec.search, seeds=spec.seeds, runs=plan.most_runs, points=listed
+        )
+        console.show_document(document)
     elif listed is None:
         most = plan.most_points
         limit = formatting.counted(most, "point") if most else f"{spec.hours:g} hours"

@@ -246,9 +246,10 @@ def train(
 
 def _show_config(run: RunConfig, as_json: bool) -> None:
     from rumcli import config
-    from rumcli.json_schemas.configurations import DryRun
+    from rumcli.json_schemas.configurations import Configuration, DryRun
 
     if as_json:
-        console.show_document(DryRun(config=run.model_dump(mode="json")))
+        settings = Configuration.model_validate(run.model_dump(mode="json"))
+        console.show_document(DryRun(config=settings))
     else:
         console.show_text(config.to_yaml(run))

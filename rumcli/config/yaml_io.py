@@ -39,7 +39,10 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.1 with the types of JSON: a date is a string, `1e-3` is a number."""
 
     # PyYAML's pattern, extended by lone surrogates: a path may have bytes that are invalid Unicode.
-    NON_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ufffd\U00010000-\U0010ffff]")
+    # Final only in the stubs, which need not be installed.
+    NON_PRINTABLE = re.compile(  # type: ignore[misc, unused-ignore]
+        "[^\t\n\r\x20-\x7e\x85\xa0-\ufffd\U00010000-\U0010ffff]"
+    )
 
 
 class _Dumper(yaml.SafeDumper):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import functools
 import gzip
 import lzma
 import stat
@@ -109,6 +110,11 @@ def entries(path: Path, called: str | None = None) -> Generator[Entry, None, Non
             raise ConfigError(f"{wrong} a folder {'nor' if path.exists() else 'or'} an archive")
 
 
+def open_file(path: Path) -> IO[bytes]:
+    """Open a file for reading; the `open` of its entry."""
+    return path.open("rb")
+
+
 @contextlib.contextmanager
 def _explained(place: str) -> Iterator[None]:
     """Convert exceptions of the readers into a one-line `ConfigError`."""
@@ -126,7 +132,7 @@ def _in_folder(folder: Path, levels: int) -> Iterator[Entry]:
     inside = folder.resolve().name  # a name also for "."
     for path in sorted(folder.iterdir()):
         if path.is_file():
-            yield Entry(path.name, str(path), lambda path=path: path.open("rb"), inside)
+            yield Entry(path.name, str(path), functools.partial(open_file, path), inside)
         elif levels > 0 and path.is_dir() and not path.is_symlink():
             yield from _in_folder(path, levels - 1)
 
@@ -166,13 +172,14 @@ def _in_zip(path: Path, called: str) -> Iterator[Entry]:
             if info.flag_bits & _ENCRYPTED:
                 raise ConfigError(f"{called} is encrypted; unpack it, and give the folder")
             place = f"{called}: {info.filename}"
-            yield Entry(name, place, lambda info=info: archive.open(info), folder)
+            yield Entry(name, place, functools.partial(archive.open, info), folder)
 
 
 def _in_tar(archive: tarfile.TarFile, called: str) -> Iterator[Entry]:
     count = 0
     while (member := archive.next()) is not None:
-        archive.members.clear()  # tarfile would otherwise accumulate all members
+        # tarfile would otherwise accumulate all members.
+        archive.members.clear()  # type: ignore[attr-defined]
         count += 1
         _check_count(count, called)
         if member.isreg():
@@ -180,9 +187,13 @@ def _in_tar(archive: tarfile.TarFile, called: str) -> Iterator[Entry]:
             yield Entry(
                 name,
                 f"{called}: {member.name}",
-                lambda member=member: cast(IO[bytes], archive.extractfile(member)),
+                functools.partial(_open_member, archive, member),
                 folder,
             )
+
+
+def _open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    return cast(IO[bytes], archive.extractfile(member))
 
 
 def _check_count(count: int, called: str) -> None:

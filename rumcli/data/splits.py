@@ -6,11 +6,14 @@ the classes. The last free symbol of an example is chosen to give the class requ
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 
 from rumcli.data import counter_rng
 
-SPLITS = ("train", "validation", "test")
+SplitName = Literal["train", "validation", "test"]
+SPLITS: tuple[str, ...] = get_args(SplitName)
 # Words that identify the split in a file name; messages suggest the first one.
 WORDS = {
     "train": ("train",),

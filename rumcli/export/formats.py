@@ -10,7 +10,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import keras
 import numpy as np
@@ -21,7 +21,8 @@ from rumcli.errors import RunError
 # From inputs by name to outputs by name; a single output is named `"logits"`.
 Call = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
-FORMATS = ("keras", "savedmodel", "onnx")
+Format = Literal["keras", "savedmodel", "onnx"]
+FORMATS: tuple[Format, ...] = ("keras", "savedmodel", "onnx")
 _ONLY = "logits"
 
 

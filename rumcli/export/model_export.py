@@ -33,7 +33,7 @@ _TOLERANCES = {"float32": 1e-3, "float64": 1e-9, "mixed_bfloat16": 5e-2, "mixed_
 def export(
     folder: RunDir,
     which: str,
-    kind: str,
+    kind: formats.Format,
     path: Path,
     dataset: TaskDataset | None,
     report: Callable[[str], None] = lambda text: None,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -86,7 +86,7 @@ def scope_of(checkpoint: TF1Checkpoint, wanted: str | None) -> str:
 
 
 def import_cell(
-    checkpoint: TF1Checkpoint, scope: str, cell: str, path: Path, **options: Any
+    checkpoint: TF1Checkpoint, scope: str, cell: Literal["rum", "arum"], path: Path, **options: Any
 ) -> ImportedCell:
     """Write a RUM with the weights of a checkpoint, and verify the outputs of the written file.
 

@@ -16,14 +16,7 @@ class JobSource:
 
     Args:
         groups: Groups of the set.
-
-    Attributes:
-        left: Number of runs that may still be drawn, as far as known.
-        gave_up: Reason why no more groups are drawn although some may be left; None otherwise.
     """
-
-    left = 0
-    gave_up: str | None = None
 
     def __init__(self, groups: Sequence[JobGroup]) -> None:
         self.groups = groups
@@ -32,6 +25,16 @@ class JobSource:
     def planned(self) -> int | None:
         """Number of runs that are due; None if only time limits them."""
         return sum(job.is_due for group in self.groups for job in group.jobs)
+
+    @property
+    def left(self) -> int:
+        """Number of runs that may still be drawn, as far as it is known."""
+        return 0
+
+    @property
+    def gave_up(self) -> str | None:
+        """Why no more groups are drawn, although some may be left; None otherwise."""
+        return None
 
     def draw(self) -> JobGroup | None:
         """Return a new group; None if there is none."""

@@ -19,7 +19,7 @@ from rumcli.json_schemas.base import (
     Section,
 )
 
-_Evaluated = Literal["validation", "test"]
+EvaluatedSplit = Literal["validation", "test"]
 _Vector = list[float | None]
 _NO_NUMBERS = "null if the cell has none"
 
@@ -53,7 +53,7 @@ class ComparedRun(Section):
         description="The metric: on the test split for a finished run, otherwise of the best "
         "validation; null before the first evaluation."
     )
-    split: _Evaluated | None = Field(description="The split of the value; null without one.")
+    split: EvaluatedSplit | None = Field(description="The split of the value; null without one.")
     weights_of_step: Count | None = Field(
         description="The training step of the evaluated weights; null without one."
     )
@@ -157,7 +157,7 @@ class ListedRun(Section):
         description="The metric: on the test split for a finished run, otherwise of the best "
         "validation; null before the first evaluation."
     )
-    split: _Evaluated | None = Field(description="The split of the value; null without one.")
+    split: EvaluatedSplit | None = Field(description="The split of the value; null without one.")
     baseline: ComparedBaseline | None = Field(description="The baseline; null if it is not known.")
     changed: str = Field(description="Time of its latest change: ISO 8601, in UTC.")
     age: Seconds = Field(description="Time since its latest change, in seconds.")
@@ -278,7 +278,7 @@ class Inspection(Document):
 
     task: str = Field(description=TASK)
     cell: str = Field(description=CELL)
-    split: _Evaluated = Field(description="The split of the example.")
+    split: EvaluatedSplit = Field(description="The split of the example.")
     weights_of_step: Count = Field(description=WEIGHTS_OF_STEP)
     folder: str = Field(description=FOLDER)
     example: TracedExample | Absent = Field(

@@ -250,10 +250,13 @@ class CaseResults(Section):
     )
 
 
+Axis = Literal["steps", "units"]
+
+
 class SeriesPoint(CaseResults):
     """The subjects at one size of a series."""
 
-    axis: Literal["steps", "units"] = Field(description="The size that grows: T or H.")
+    axis: Axis = Field(description="The size that grows: T or H.")
 
 
 class TrainingPace(Section):

@@ -7,15 +7,19 @@ the optimizer's moments for the rest of the run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 Tensor = Any
+if TYPE_CHECKING:
+    from keras.optimizers import Optimizer as _Optimizer
+else:
+    _Optimizer = object  # a subclass names the optimizer as its next base
 
 
-class NonFiniteGuard:
+class NonFiniteGuard(_Optimizer):
     """Mixin for optimizers, to be listed before the optimizer among the base classes.
 
     Args:
@@ -51,6 +55,7 @@ class NonFiniteGuard:
     ) -> None:
         """Record the gradient norms and update the weights."""
         if not self.built:
+            assert trainable_variables is not None
             self.build(list(trainable_variables))
         norms = _norms(grads, self.gradient_norms.dtype)
         self.gradient_norms.assign(norms)

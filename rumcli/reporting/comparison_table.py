@@ -71,7 +71,7 @@ class ComparisonTable:
                 run.split or "", "no evaluation yet"
             ),
             "gap_to_baseline": _NOTHING
-            if run.gap_to_baseline is None
+            if run.baseline is None or run.value is None
             else formatting.distance(run.baseline, run.value),
             "steps": done,
             "seconds": _NOTHING if run.seconds is None else formatting.duration(run.seconds),

@@ -38,7 +38,8 @@ codecs.register_error(UNENCODABLE, _replaced)
 
 
 class _Console(Console):
-    @property
+    # Rich's property has a setter too, which nothing calls.
+    @property  # type: ignore[misc]
     def size(self) -> ConsoleDimensions:
         """Terminal size, also of a dumb terminal, which Rich always reports as 80 columns."""
         if self.is_dumb_terminal:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rumcli import messages
 from rumcli.tasks.baseline import Baseline
+
+if TYPE_CHECKING:
+    from rumcli.json_schemas.analysis import ComparedBaseline
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -57,7 +61,7 @@ def deviation(name: str, mean: float, number: float) -> str:
     return f"{number:.{decimals}f}"
 
 
-def distance(baseline: Baseline, number: float) -> str:
+def distance(baseline: Baseline | ComparedBaseline, number: float) -> str:
     """Describe the difference between a value and the baseline of a task."""
     if baseline.target < baseline.value:
         ratio = number / baseline.value

@@ -208,6 +208,7 @@ def _label_steps(place: Any, steps: Sequence[str]) -> None:
         place.set_xlabel("time step")
         return
     labels = [_shortened(step) for step in steps]
+    style: dict[str, Any]
     if len(steps) > _MOST_LABELS:
         style = {"fontsize": 6, **({"rotation": 90} if longest > 1 else {})}
     elif longest > 2:

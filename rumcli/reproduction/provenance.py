@@ -37,12 +37,13 @@ class _Environment(BaseModel):
     @property
     def machine(self) -> RunMachine | None:
         """Machine and versions; None if they were not recorded."""
-        versions = {name: (self.model_extra or {}).get(name) for name in (*_VERSIONS, self.backend)}
+        names = (*_VERSIONS, self.backend)
+        versions = {name: (self.model_extra or {}).get(name) for name in names if name}
         found = RunMachine(
             processor=_clean(self.processor) if self.processor else None,
             cores=self.cores,
             accelerators=list(map(_clean, self.accelerators)),
-            versions={_clean(n): _clean(v) for n, v in versions.items() if n and type(v) is str},
+            versions={_clean(n): _clean(v) for n, v in versions.items() if type(v) is str},
         )
         return found if any(found.model_dump().values()) else None
 

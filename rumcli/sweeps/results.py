@@ -111,7 +111,7 @@ def _measure(metric: str | None, higher: bool) -> Measure:
 
     def measured(found: JobResult) -> JobResult:
         values = [v for r in found.records if (v := finite(r.get(f"val_{metric}"))) is not None]
-        test = finite((found.metrics or {}).get(metric))
+        test = None if metric is None else finite((found.metrics or {}).get(metric))
         return replace(found, value=best(values, default=None), test=test)
 
     return measured

@@ -10,14 +10,16 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 
+from rumcli.data.splits import SplitName
 from rumcli.tasks.copying import data as copying_data
 from rumcli.tasks.recall import data as recall_data
 
-FORMATS = ("npz", "jsonl", "txt")
+Format = Literal["npz", "jsonl", "txt"]
+FORMATS: tuple[Format, ...] = ("npz", "jsonl", "txt")
 _CHUNK = 1024
 
 
@@ -27,7 +29,7 @@ class Examples:
 
     task: str
     seed: int
-    split: str
+    split: SplitName
     count: int
     delay: int
 

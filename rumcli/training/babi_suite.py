@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from rumcli import output_dirs
-from rumcli.config import RunConfig
+from rumcli.config import BabiConfig, RunConfig
 from rumcli.json_schemas.results import SubtaskResult, SuiteSummary
 from rumcli.tasks.babi.task_names import SUBTASKS, name_of
 from rumcli.training import dataset_binding as materials
@@ -90,6 +90,7 @@ def check(run: RunConfig, folder: RunDir | None) -> None:
 def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -> dict[str, Any]:
     """Combine the summaries of all subtasks into the suite summary."""
     accuracies = [summary["accuracy"] for summary in summaries]
+    assert isinstance(run.task, BabiConfig)
     return SuiteSummary(
         task=run.task.name,
         cell=run.cell.name,

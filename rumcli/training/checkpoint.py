@@ -206,12 +206,13 @@ def _step(path: Path) -> int:
 
 
 def _write(path: Path, checkpoint: Checkpoint) -> None:
-    manifest = run_schemas.Manifest(
-        format=_FORMAT,
-        step=checkpoint.step,
-        progress=checkpoint.progress,
-        records=checkpoint.records,
-    ).model_dump(exclude_unset=True)
+    content = {
+        "format": _FORMAT,
+        "step": checkpoint.step,
+        "progress": checkpoint.progress,
+        "records": checkpoint.records,
+    }
+    manifest = run_schemas.Manifest.model_validate(content).model_dump(exclude_unset=True)
     manifest["sha256"] = _digest(checkpoint.arrays, manifest)
     encoded = np.frombuffer(json.dumps(manifest).encode(), dtype=np.uint8)
     members: dict[str, Any] = {_MANIFEST: encoded, **checkpoint.arrays}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -124,13 +125,22 @@ def _subtask(
 ) -> SubtaskData:
     report(f"reading subtask {number}")
     source = BabiDatasetLoader(run, task.model_copy(update={"subtask": number}))
-    common = {"subtask": number, "name": name_of(number)}
+    common: dict[str, Any] = {"subtask": number, "name": name_of(number)}
     try:
         stories = source.make(source.read(str(path), None))
         source.check(stories)
     except ConfigError as error:
-        unknown = ("splits", "words", "answers", "longest_story", "majority", "steps_per_epoch")
-        return SubtaskData(**common, **dict.fromkeys(unknown), source=None, problem=str(error))
+        return SubtaskData(
+            **common,
+            source=None,
+            splits=None,
+            words=None,
+            answers=None,
+            longest_story=None,
+            majority=None,
+            steps_per_epoch=None,
+            problem=str(error),
+        )
     lengths = np.ones(len(stories.questions["train"]))
     return SubtaskData(
         **common,

@@ -134,7 +134,7 @@ class BabiDatasetLoader:
         wanted = SPLITS if split is None else (split,)
         if data is None:
             return Collection("generated", self._generated(wanted))
-        needed = official_files.REQUIRED
+        needed: tuple[str, ...] = official_files.REQUIRED
         if self._task.generate_missing_train or split == Split.TEST:
             needed = ("test",)
         found = official_files.read(Path(data), self._number, self._task.language, needed)

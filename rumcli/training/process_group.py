@@ -105,7 +105,8 @@ class ProcessGroup:
             return checkpoint
         header = checkpoint and {"step": checkpoint.step, "progress": dict(checkpoint.progress)}
         arrays = io.BytesIO()
-        np.savez(arrays, **(checkpoint.arrays if checkpoint else {}))
+        members: dict[str, Any] = dict(checkpoint.arrays) if checkpoint else {}
+        np.savez(arrays, **members)
         sent = self.broadcast(json.dumps(header).encode())
         header = json_parser.parse(sent.decode(), allow_nan=True)
         with np.load(io.BytesIO(self.broadcast(arrays.getvalue())), allow_pickle=False) as found:

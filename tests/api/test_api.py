@@ -189,6 +189,12 @@ def test_interrupt_saves_and_the_run_is_resumed(run, tmp_path, interrupted, monk
     assert resumed.summary["loss"] == run.summary["loss"]
 
 
+def test_empty_path_to_resume_is_the_current_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="rum train"):
+        rumcli.train(resume="")
+
+
 @pytest.mark.e2e
 def test_all_subtasks_are_interrupted_and_resumed(tmp_path, interrupted, monkeypatch):
     from rumcli.training import babi_suite

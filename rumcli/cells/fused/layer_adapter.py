@@ -6,6 +6,7 @@ The exact class of the cell selects the loop: a subclass may compute something e
 from __future__ import annotations
 
 from collections.abc import Sequence as Many
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -20,10 +21,15 @@ from rumcli.cells.fused.stack_spec import CellWeights, StackInputs, StackSpec
 from rumcli.cells.ln_lstm import LNLSTMCell
 from rumcli.cells.rum import RUMCell
 
+custom_gradient: ModuleType
 if keras.config.backend() == "jax":
-    from rumcli.cells.fused import jax_custom_gradient as custom_gradient
+    from rumcli.cells.fused import jax_custom_gradient
+
+    custom_gradient = jax_custom_gradient
 else:
-    from rumcli.cells.fused import tensorflow_custom_gradient as custom_gradient
+    from rumcli.cells.fused import tensorflow_custom_gradient
+
+    custom_gradient = tensorflow_custom_gradient
 
 Tensor = Any
 LoopResults = tuple[Tensor | None, Tensor, list[Tensor]]
@@ -180,7 +186,7 @@ def _node(cell: Any) -> stack_cells.CellStep:
 
 def _node_weights(cell: Any) -> CellWeights:
     if isinstance(cell, LNLSTMCell):
-        names = ("kernel", "recurrent_kernel", "bias")
+        names: tuple[str, ...] = ("kernel", "recurrent_kernel", "bias")
         kernel, recurrent_kernel, bias = (_value(cell, name) for name in names)
         names = ("gate_gain", "gate_offset", "cell_gain", "cell_offset")
         vectors = tuple(_value(cell, name) for name in names)

@@ -39,7 +39,9 @@ def forward(
     gates_of = _gate_products(recipe, weights, inputs)
     names = statistics(recipe)
 
-    def step(time: Tensor, state: Tensor, states: Tensor, gates: Tensor, noted: Tensor, *memory):
+    def step(
+        time: Tensor, state: Tensor, states: Tensor, gates: Tensor, noted: Tensor, *memory: Any
+    ) -> tuple[Any, ...]:
         known = RecomputeCache(layout, names)
         before = gates_of(time, state)
         gate = formulas.gates(before, known)

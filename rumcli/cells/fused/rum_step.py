@@ -148,10 +148,9 @@ class StepFormulas:
             update = gates.update.value
             value = update * state + (1.0 - update) * activated
         factor = None
-        if recipe.time_norm is not None:
-            factor = known(
-                "time_norm", lambda: primitives.time_norm(layout, value, recipe.time_norm)
-            )
+        norm = recipe.time_norm
+        if norm is not None:
+            factor = known("time_norm", lambda: primitives.time_norm(layout, value, norm))
             value = factor * value
         return Mix(normalized, inverse, candidate, activated, factor, value)
 
@@ -169,7 +168,7 @@ class StepFormulas:
             - gain and offset for each sample, empty without layer norm.
         """
         recipe, layout = self._recipe, self._layout
-        if mix.factor is not None:
+        if recipe.time_norm is not None:
             cotangent = primitives.time_norm_backward(
                 layout, mix.factor, mix.value, recipe.time_norm, cotangent
             )

@@ -52,7 +52,7 @@ def backward(
 
     def step(
         back: Tensor, of_state: Tensor, of_embedded: Tensor, of_gates: Tensor, gains: Any, rest: Any
-    ):
+    ) -> tuple[Any, ...]:
         time = count - 1 - back
         if outputs is not None:
             of_state = of_state + layout.read_page(outputs, time)
@@ -64,7 +64,7 @@ def backward(
         return of_previous, of_embedded, of_gates, gains, found.memory
 
     gains = [ops.zeros_like(context.initial_state)] * steps.count_of_gains
-    rest = ()
+    rest: tuple[Any, ...] = ()
     if recipe.associative:
         momentum = rotation_vjp.final_momentum(kept.memory, memory)
         rest = (kept.memory, momentum, context.no_cotangent())
@@ -162,7 +162,7 @@ class _Steps:
         of_candidate, of_update, of_mixed, gains = self._formulas.mix_backward(
             step.mix, step.gates, step.state, of_new
         )
-        if self._recipe.associative:
+        if step.recalled is not None:
             product, momentum, of_start = memory
             of_product, of_start = self._context.from_start_backward(
                 of_candidate, step.recalled.state, of_start

@@ -36,7 +36,9 @@ def forward(
     links = _links(recipe, weights, context)
     inputs = context.inputs
 
-    def step(time: Tensor, output: Tensor, states: Any, kept: Any, outputs: Tensor):
+    def step(
+        time: Tensor, output: Tensor, states: Any, kept: Any, outputs: Tensor
+    ) -> tuple[Any, ...]:
         states, kept = [list(slot) for slot in states], list(kept)
         value = links[0].value_at(inputs, time)
         for link in links:
@@ -89,7 +91,9 @@ def backward(
         of_outputs = layout.pages_of(of_outputs)
     of_last, *of_states = map(layout.vectors_of, others)
 
-    def step(back: Tensor, of_output: Tensor, of_states: Any, of_products: Any, of_vectors: Any):
+    def step(
+        back: Tensor, of_output: Tensor, of_states: Any, of_products: Any, of_vectors: Any
+    ) -> tuple[Any, ...]:
         time = count - 1 - back
         of_states, of_products = [list(slot) for slot in of_states], list(of_products)
         of_vectors = list(of_vectors)
@@ -120,14 +124,14 @@ def backward(
         [layout.empty_series(link.size, context.inputs) for link in links],
         [[ops.zeros_like(vector) for vector in link.vectors] for link in links],
     )
-    _, of_states, of_products, of_vectors = ops.loop(count, step, start)
-    of_states = tuple(tuple(layout.vectors_of(part) for part in slot) for slot in of_states)
+    _, of_slots, of_products, of_vectors = ops.loop(count, step, start)
+    of_slots = tuple(tuple(layout.vectors_of(part) for part in slot) for slot in of_slots)
     return InputGradients(
         tuple(
             link.of_weights(context.inputs, kept[link.number], products, vectors)
             for link, products, vectors in zip(links, of_products, of_vectors, strict=True)
         ),
-        sequence._replace(inputs=None, states=of_states, mask=None, **_no_cotangents(sequence)),
+        sequence._replace(inputs=None, states=of_slots, mask=None, **_no_cotangents(sequence)),
         of_products[0],
     )
 

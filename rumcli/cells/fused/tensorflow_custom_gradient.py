@@ -60,7 +60,7 @@ def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> li
         return tf.nest.pack_sequence_as((weights, sequence), leaves)
 
     @tf.custom_gradient
-    def differentiable(*arguments: Tensor):
+    def differentiable(*arguments: Tensor) -> tuple[list[Tensor], Callable[..., Any]]:
         own, whole = unpack(_constant(arguments))
         shards = _split(whole, loop.carried(recipe))
         parts = [_compiled(loop.forward, recipe)(own, shard) for shard in shards]
@@ -69,10 +69,12 @@ def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> li
         def gradient(*cotangents: Tensor) -> list[Tensor | None]:
             # In the gradient of `tf.cond` and other control flow, TensorFlow captures the residuals
             # only for ops outside the compiled function.
-            here = tf.nest.map_structure(_identity, (own, shards, kept))
+            here: tuple[Any, Any, Any] = tf.nest.map_structure(_identity, (own, shards, kept))
 
             @tf.custom_gradient
-            def differentiable_no_more(*given: Tensor):
+            def differentiable_no_more(
+                *given: Tensor,
+            ) -> tuple[list[Tensor], Callable[..., Any]]:
                 found = _backward(loop, recipe, *here, _constant(given[len(arguments) :]))
                 return [g for g in found if g is not None], _refuse
 

@@ -162,6 +162,7 @@ class PairedRotations:
     def _by_layer(self, angles: Tensor | None) -> list[tuple[Pairs, Tensor]]:
         found, start = [], 0
         for layer in self.layers:
+            assert angles is not None
             stop = start + len(layer.first)
             found.append((layer, _at_full_precision(angles[start:stop])))
             start = stop

@@ -54,7 +54,7 @@ class Corpus:
 
     def digest(self, name: str) -> str:
         """Return the SHA-256 of a split's bytes, in hexadecimal."""
-        return hashlib.sha256(self.split(name)).hexdigest()
+        return hashlib.sha256(self.split(name).data).hexdigest()
 
 
 def read(path: Path) -> Corpus:

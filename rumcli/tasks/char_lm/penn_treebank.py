@@ -6,6 +6,7 @@ The package contains only the sizes and digests of the text, not the text itself
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import tempfile
 from collections.abc import Generator, Sequence
@@ -115,7 +116,7 @@ def _in_web_folder(
                 download.download(base + name, path)
             except download.NotThereError:
                 continue
-            yield archives.Entry(name, base + name, lambda path=path: path.open("rb"))
+            yield archives.Entry(name, base + name, functools.partial(archives.open_file, path))
             break
 
 

@@ -67,7 +67,7 @@ class Copying(ExampleTask):
         return self._task.delay + 2 * copying_data.SYMBOLS
 
 
-def _recalled(targets, logits):
+def _recalled(targets: Any, logits: Any) -> Any:
     """Return 1 for each correctly recalled symbol, else 0: `[B, 10]`."""
     last = slice(-copying_data.SYMBOLS, None)
     answers = ops.argmax(logits[:, last], axis=-1)

@@ -83,7 +83,8 @@ def _introductions(draw: random.Random) -> tuple[list[str], str]:
     The first statement about an animal states its kind, the second one its color. Each draw is
     among the animals with statements left, until only one statement remains.
     """
-    left, order = list(_COLORED), []
+    left = list(_COLORED)
+    order: list[str] = []
     while len(order) < 2 * len(_COLORED) - 1:
         person = draw.choice(left)
         if person in order:
