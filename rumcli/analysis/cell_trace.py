@@ -18,8 +18,7 @@ from rumcli.cells.base import Masks, RecurrentCell
 from rumcli.cells.fs_rnn import FSRNNCell
 from rumcli.cells.ops.rotation import unit
 from rumcli.cells.rum import RUMCell
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 # More spectra than fit into a plot; each costs O(H³).
 _MOST_SPECTRA = 200

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from keras import backend, ops
@@ -15,8 +14,7 @@ from keras import backend, ops
 from rumcli.analysis import gradients
 from rumcli.cells import precision
 from rumcli.cells.ops import rotation
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 # Rounding error of a few dozen operations on values near 1. That of sums over H grows at most
 # like √H.

@@ -14,8 +14,7 @@ from keras import ops
 
 from rumcli.cells.ops.rotation import bisector, rank_two_factors, reflect
 from rumcli.cells.rum import RUM, RUMCell
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable(package="rumcli")

@@ -17,8 +17,8 @@ from rumcli.cells import argument_validation, time_loop
 from rumcli.cells.fused import dispatch
 from rumcli.cells.ops.normalization import draw_at_full_precision
 from rumcli.cells.ops.rotation import computation_dtype
+from rumcli.cells.tensor import Tensor
 
-Tensor = Any
 # For each state subject to zoneout: a mask, or () where none is drawn.
 Masks = tuple[Any, ...]
 _DTYPES = ("bfloat16", "float16", "float32", "float64")

@@ -16,8 +16,7 @@ from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer, Step
 from rumcli.cells.ops.modrelu import complex_modrelu, modrelu
 from rumcli.cells.ops.normalization import per_block
 from rumcli.cells.ops.plane_rotations import Map, PairedRotations, add_angles
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 def published_kernel() -> initializers.Initializer:

@@ -14,8 +14,7 @@ from keras import ops, tree
 
 from rumcli.cells import argument_validation
 from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer, Step
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable(package="rumcli")

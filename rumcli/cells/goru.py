@@ -16,8 +16,7 @@ from rumcli.cells.eunn import published_kernel
 from rumcli.cells.ops.modrelu import modrelu
 from rumcli.cells.ops.normalization import per_block
 from rumcli.cells.ops.plane_rotations import Map, PairedRotations, add_angles
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 _BIAS_START = 2.0  # initial reset and candidate biases, as published
 

@@ -14,8 +14,7 @@ from rumcli.cells import argument_validation
 from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer
 from rumcli.cells.ops.elementwise import tanh
 from rumcli.cells.ops.normalization import layer_norm
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 _GATES = 4  # i, j, f, o
 

@@ -15,8 +15,7 @@ from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer
 from rumcli.cells.ops.elementwise import activate
 from rumcli.cells.ops.normalization import layer_norm, per_block, scale_to_norm, scaled
 from rumcli.cells.ops.rotation import bisector, reflect, unit
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 _LAYER_NORM_ORDERS = ("before_sigmoid", "after_sigmoid")
 # Scale of the embedded input relative to the target for `initial_rotation="identity"`: the state

@@ -14,7 +14,7 @@ import keras
 from keras import ops, tree
 from keras.src import backend
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 # A function up to Keras 3.15, later a module that contains the function.
 _rnn = getattr(backend.rnn, "rnn", backend.rnn)

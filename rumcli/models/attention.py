@@ -13,9 +13,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from rumcli.cells.tensor import Tensor
 from rumcli.models.embedding import OneHotEmbedding
-
-Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="rumcli")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable(package="rumcli", name="Trimmed")

@@ -8,8 +8,7 @@ import keras
 from keras import ops
 
 from rumcli.cells.ops.normalization import draw_at_full_precision
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable(package="rumcli")

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable(package="rumcli", name="Continued")

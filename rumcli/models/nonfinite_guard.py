@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
+
 if TYPE_CHECKING:
     from keras.optimizers import Optimizer as _Optimizer
 else:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 class StatefulRNN(keras.layers.Layer):

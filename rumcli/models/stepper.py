@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import ops, tree
 
+from rumcli.cells.tensor import Tensor
 from rumcli.models.stateful_rnn import StatefulRNN
-
-Tensor = Any
 
 
 class Stepper(keras.Model):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 class InputGradients(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 IMPLEMENTATIONS = ("auto", "fused", "plain")
 

@@ -14,8 +14,7 @@ from rumcli.cells.fused.column_layout import COLUMNS
 from rumcli.cells.fused.compiled_loop import CompiledLoop, refusal
 from rumcli.cells.fused.layout import Layout
 from rumcli.cells.fused.row_layout import ROWS
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 def layout() -> Layout:

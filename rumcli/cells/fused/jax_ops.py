@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 abs = jnp.abs
 broadcast_to = jnp.broadcast_to

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rumcli.cells.fused.layout import Layout
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 @dataclass(frozen=True)

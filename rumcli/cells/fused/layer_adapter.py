@@ -20,6 +20,7 @@ from rumcli.cells.fused.kernel_spec import KernelSpec, KernelWeights, LoopInputs
 from rumcli.cells.fused.stack_spec import CellWeights, StackInputs, StackSpec
 from rumcli.cells.ln_lstm import LNLSTMCell
 from rumcli.cells.rum import RUMCell
+from rumcli.cells.tensor import Tensor
 
 custom_gradient: ModuleType
 if keras.config.backend() == "jax":
@@ -31,7 +32,6 @@ else:
 
     custom_gradient = tensorflow_custom_gradient
 
-Tensor = Any
 LoopResults = tuple[Tensor | None, Tensor, list[Tensor]]
 
 _RUM = CompiledLoop(

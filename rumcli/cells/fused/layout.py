@@ -19,8 +19,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from rumcli.cells.fused.backend_ops import ops
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 class Layout(abc.ABC):

@@ -8,7 +8,6 @@ sample each, through a `RecomputeCache`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from keras import activations
 
@@ -17,8 +16,7 @@ from rumcli.cells.fused.layout import Layout
 from rumcli.cells.ops import elementwise
 from rumcli.cells.ops.normalization import LAYER_NORM_EPSILON, SMALLEST_NORM
 from rumcli.cells.ops.rotation import OPPOSED_NORM, ZERO_NORM
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 # Activations over the whole vector; the others are elementwise.
 _ACROSS_UNITS = ("softmax", "log_softmax", "sparsemax")

@@ -7,13 +7,12 @@ w = unit(a + b), with b = unit(r). See docs/performance.md for the derivation.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rumcli.cells.fused.backend_ops import ops
 from rumcli.cells.fused.layout import Layout
 from rumcli.cells.fused.primitives import RecomputeCache, sum_of_directions
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 class Rotation(NamedTuple):

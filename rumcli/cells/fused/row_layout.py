@@ -7,8 +7,7 @@ from typing import Any
 
 from rumcli.cells.fused.backend_ops import ops
 from rumcli.cells.fused.layout import Layout
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 class _Rows(Layout):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rumcli.cells.fused.backend_ops import ops
 from rumcli.cells.fused.kernel_spec import KernelSpec, LoopInputs
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 class RUMContext:

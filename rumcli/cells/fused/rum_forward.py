@@ -15,8 +15,7 @@ from rumcli.cells.fused.kernel_spec import KernelSpec, KernelWeights, LoopInputs
 from rumcli.cells.fused.primitives import RecomputeCache
 from rumcli.cells.fused.rum_context import RUMContext
 from rumcli.cells.fused.rum_step import StepFormulas, norm_weights, statistics
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 def forward(

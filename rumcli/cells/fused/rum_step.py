@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rumcli.cells.fused import primitives
 from rumcli.cells.fused.backend_ops import ops
 from rumcli.cells.fused.kernel_spec import KernelSpec, KernelWeights
 from rumcli.cells.fused.layout import Layout
 from rumcli.cells.fused.primitives import RecomputeCache
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 class Gate(NamedTuple):

@@ -15,8 +15,7 @@ from rumcli.cells.fused.compiled_loop import InputGradients
 from rumcli.cells.fused.stack_context import StackContext
 from rumcli.cells.fused.stack_projections import StackedCell
 from rumcli.cells.fused.stack_spec import CellResiduals, CellWeights, StackInputs, StackSpec
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 def forward(

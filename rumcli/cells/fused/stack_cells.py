@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rumcli.cells.fused import primitives, rotation_vjp
 from rumcli.cells.fused.backend_ops import ops
@@ -16,8 +15,7 @@ from rumcli.cells.fused.kernel_spec import KernelSpec
 from rumcli.cells.fused.layout import Layout
 from rumcli.cells.fused.primitives import RecomputeCache
 from rumcli.cells.fused.rum_step import NormWeights, StepFormulas
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Many
-from typing import Any
 
 from rumcli.cells.fused.backend_ops import ops
 from rumcli.cells.fused.stack_spec import StackInputs, StackSpec
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 class StackContext:

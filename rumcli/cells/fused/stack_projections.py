@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Many
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rumcli.cells.fused.backend_ops import ops
 from rumcli.cells.fused.stack_context import StackContext
 from rumcli.cells.fused.stack_spec import CellResiduals, CellWeights, StackSpec
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 class CellCotangents(NamedTuple):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rumcli.cells.fused.layout import Layout
 from rumcli.cells.fused.stack_cells import CellStep
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 @dataclass(frozen=True)

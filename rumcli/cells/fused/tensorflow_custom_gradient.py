@@ -17,8 +17,7 @@ import tensorflow as tf
 from rumcli.cells.fused.column_layout import COLUMNS
 from rumcli.cells.fused.compiled_loop import CompiledLoop, refusal
 from rumcli.cells.fused.layout import Layout
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 # Smaller shards leave the vector units of a core idle.
 _SMALLEST_SHARD = 32

@@ -11,7 +11,7 @@ import tensorflow as tf
 # conversion from JAX, `jax2tf`.
 from tensorflow.compiler.tf2xla.python import xla
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 abs = tf.abs
 broadcast_to = tf.broadcast_to

@@ -6,12 +6,11 @@ On JAX the equivalents in `keras.ops` compute in float32 even for a float64 argu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 from keras import activations, ops
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 
 def cos(x: Tensor) -> Tensor:

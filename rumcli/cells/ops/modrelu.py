@@ -5,11 +5,9 @@ Source: arXiv:1511.06464, equation 8. Pure `keras.ops`: no layers, no I/O.
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 EPSILON = 1e-5
 # Squared magnitudes up to this count as zero: far below `EPSILON`, far above underflow.

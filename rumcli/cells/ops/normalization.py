@@ -11,8 +11,7 @@ from typing import Any
 from keras import backend, initializers, ops
 
 from rumcli.cells.ops.rotation import computation_dtype, dot
-
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 LAYER_NORM_EPSILON = 1e-3
 SMALLEST_NORM = 1e-6

@@ -12,7 +12,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -21,8 +21,8 @@ from keras import initializers, ops
 from rumcli.cells import argument_validation
 from rumcli.cells.ops import elementwise
 from rumcli.cells.ops.rotation import computation_dtype
+from rumcli.cells.tensor import Tensor
 
-Tensor = Any
 Map = Callable[[Tensor], Tensor]
 
 PAIRINGS = ("neighbors", "fft")

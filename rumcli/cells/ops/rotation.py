@@ -13,11 +13,9 @@ them. It costs two dot products per vector.
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import backend, ops
 
-Tensor = Any
+from rumcli.cells.tensor import Tensor
 
 # A vector with no larger entry counts as zero. Far above the smallest normal number, so that the
 # reciprocal in the gradient stays finite.
