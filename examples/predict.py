@@ -22,7 +22,7 @@ def main(arguments=None):
     model = keras.saving.load_model(parser.parse_args(arguments).model)
     symbols = np.random.default_rng().integers(1, 9, 10)
     blanks = model.input_shape[1] - 20
-    # Ten symbols, blanks, the delimiter, and blanks while the symbols are repeated.
+    # Ten symbols, blanks, the marker, and blanks while the symbols are repeated.
     inputs = np.concatenate([symbols, np.zeros(blanks - 1, int), [9], np.zeros(10, int)])
     answers = model.predict(inputs[None], verbose=0)[0].argmax(axis=-1)[-10:]
     print("to be repeated:", *symbols)

@@ -107,6 +107,13 @@ def test_every_module_and_function_that_is_named_exists():
     assert sorted(found) == []
 
 
+def test_every_name_of_the_api_reference_exists():
+    text = (ROOT / "docs/library.md").read_text(encoding="utf-8")
+    named = re.findall(r"^::: (rumcli[.\w]+)$", text, flags=re.MULTILINE)
+    assert len(named) > 10
+    assert [name for name in named if not exists(name)] == []
+
+
 def test_every_file_that_is_named_exists():
     found = {(path.name, name) for path in EVERYWHERE for name in missing_files(prose_of(path))}
     assert sorted(found) == []

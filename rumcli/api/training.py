@@ -143,6 +143,11 @@ def _code(given: str | Callable[..., Any] | None) -> str | None:
 
 def _codes(given: str | Callable[..., Any] | Sequence[str | Callable[..., Any]]) -> list[str]:
     one_each = [given] if isinstance(given, str) or callable(given) else given
+    if not isinstance(one_each, Sequence):
+        raise ConfigError(
+            f"callbacks: expected classes or package.module:Class, got an instance of "
+            f"{type(given).__name__}"
+        )
     return [path for path in map(_code, one_each) if path is not None]
 
 

@@ -81,7 +81,7 @@ def require_jax(flag: str) -> None:
     name = backends.name()
     if name != "jax":
         raise ConfigError(
-            f"{flag}: several devices need the JAX engine, not '{name}'; run: KERAS_BACKEND=jax "
+            f"{flag}: several devices need the JAX backend, not '{name}'; run: KERAS_BACKEND=jax "
             f"rum train … {flag}"
         )
     backends.require()

@@ -145,7 +145,7 @@ def _resumed(path: Path, given: Options) -> RunConfig:
         names = ", ".join(".".join(key) for key in changed)
         raise ConfigError(
             f"--resume {path}: the configuration differs in {names}; leave out what changes it, or "
-            "start a new run (only train.steps may grow, and --data say where the text is)"
+            "start a new run (only train.steps may grow, and --data may name a new location)"
         )
     if asked.train.steps < before.train.steps:
         raise ConfigError(

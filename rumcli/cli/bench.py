@@ -155,7 +155,7 @@ def _started(
     """Start a process for each backend in parallel; stop them after the block."""
     from rumcli.benchmark.backend_workers import BackendWorker
 
-    report(f"starting {', '.join(names)}")
+    report(f"starting {', '.join(backends.TITLES.get(name, name) for name in names)}")
     with contextlib.ExitStack() as stack:
         engines = []
         for name in names:

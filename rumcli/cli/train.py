@@ -135,7 +135,7 @@ def train(
         str | None,
         typer.Option(
             metavar="<int>|all",
-            help="Number of devices that share every batch, in each process. Needs the engine JAX; "
+            help="Number of devices that share every batch, in each process. Needs JAX; "
             "on a CPU, JAX makes as many. Default: one, and all with --coordinator.",
         ),
     ] = None,

@@ -153,9 +153,7 @@ class BabiConfig(Section):
         Literal["words", "sentences"], Field(description="what a time step is")
     ] = "sentences"
     embedding: Annotated[Positive, Field(description="size of a word's vector")] = 64
-    num_hops: Annotated[
-        Few, Field(description="of a question at the sentences, one after the other")
-    ] = 3
+    num_hops: Annotated[Few, Field(description="number of attention hops over the sentences")] = 3
 
 
 class CustomTaskConfig(Section):

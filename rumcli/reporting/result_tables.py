@@ -43,7 +43,8 @@ def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
         formatting.value(monitor, baseline.value),
     )
     style = "green" if summary["beats_baseline"] else "yellow"
-    table.add_row("distance", f"[{style}]{formatting.distance(baseline, summary[monitor])}[/]")
+    gap = f"[{style}]{formatting.distance(baseline, summary[monitor])}[/]"
+    table.add_row("gap to baseline", gap)
     if baseline.published is not None:
         table.add_row("published", formatting.value(monitor, baseline.published))
     for counted in ("examples", "characters", "questions"):

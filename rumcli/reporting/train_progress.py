@@ -129,7 +129,7 @@ def _figures(plan: RunInfo, window: Throughput) -> str:
     if plan.steps_per_epoch is None:
         return values
     last, passes = max(window.step - 1, 0), -(-plan.steps // plan.steps_per_epoch)
-    return f"pass {last // plan.steps_per_epoch + 1}/{passes}, {values}"
+    return f"epoch {last // plan.steps_per_epoch + 1}/{passes}, {values}"
 
 
 def _evaluation(plan: RunInfo, record: dict[str, Any]) -> str:

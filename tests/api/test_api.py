@@ -71,6 +71,11 @@ def test_arguments_are_the_options_of_the_command():
     assert set(theirs) >= OF_THE_COMMAND
 
 
+def test_an_instance_of_a_callback_is_rejected_with_the_expected_form():
+    with pytest.raises(ConfigError, match=r"^callbacks: expected classes or .*, got an instance"):
+        rumcli.train("recall", callbacks=object())
+
+
 def test_run_has_what_its_directory_has(run):
     assert [record["step"] for record in run.history] == [2, 4]
     assert run.summary["steps"] == 4

@@ -60,7 +60,7 @@ def test_run_reports_bits_per_character_beside_the_entropy_of_its_text(trained):
     assert not has_control_characters(result.stdout + result.stderr)
     lines = result.stderr.splitlines()
     assert "; unigram bits per character 2.5" in lines[0]
-    assert lines[1].startswith("step 1/20: pass 1/2, bits per character ")
+    assert lines[1].startswith("step 1/20: epoch 1/2, bits per character ")
     for part in ("perplexity", "unigram", "characters", "156", str(place / "text")):
         assert part in result.stdout
     assert "published" not in result.stdout
@@ -103,7 +103,7 @@ def test_data_option_names_the_new_path_of_a_moved_text(trained, place):
     # Given a run whose text is no longer where it was,
     config = place / "run" / "config.yaml"
     config.write_text(config.read_text().replace(str(trained[0]), "/nowhere"))
-    moved = "there is no /nowhere/text; expected a text file or a folder with three; if it has"
+    moved = "expected a text file or a directory with train, valid and test files; if it has"
     assert_one_line(rum("eval", "run", cwd=place), 2, moved)
     assert_one_line(rum("train", "--resume=run", "--steps=30", cwd=place), 2, moved)
     # when `--data` names the new path, the run continues and records it.
@@ -147,7 +147,7 @@ def test_missing_vocabulary_is_reported(place, content, expected):
     ("arguments", "expected"),
     [
         ("", "--data: which text? A folder with train, valid and test files, or one file; Penn"),
-        ("--data nowhere", "nowhere; expected a text file or a folder with three"),
+        ("--data nowhere", "nowhere; expected a text file or a directory with"),
         ("--data empty", "empty has no train or validation or test text; expected train.txt and"),
         ("--data short.txt", "short.txt has 3 bytes; a single file is split 90/5/5"),
         ("--data=", "--data : expected a path, got ''"),

@@ -115,7 +115,7 @@ def test_copied_stories_are_an_overlap(stories):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["gone"], "there is no gone; expected a text file or a folder"),
+        (["gone"], "there is no gone; expected a text file or a directory"),
         (["text", "--preset", "recall"], "it is for 'recall', not 'ptb'"),
         (["text", "--preset", "babi"], "it is for 'babi', not 'ptb'"),
         (["."], ". has no train or validation or test text"),

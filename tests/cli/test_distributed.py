@@ -109,7 +109,7 @@ def test_other_engines_are_rejected_with_the_command_that_works(
 ):
     monkeypatch.setattr(backends, "name", lambda: "tensorflow")
     result = rum(*COPYING, *options, cwd=tmp_path)
-    assert_one_line(result, 2, "several devices need the JAX engine, not 'tensorflow'")
+    assert_one_line(result, 2, "several devices need the JAX backend, not 'tensorflow'")
     assert result.stderr.endswith(f"{again}\n")
     assert list(tmp_path.iterdir()) == []
 

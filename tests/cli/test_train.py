@@ -29,7 +29,7 @@ def test_run_ends_with_a_table_beside_its_baseline(finished_run):
     result = rum("train", "--resume", finished_run, cwd=finished_run.parent)
     assert result.returncode == 0
     assert "is finished at step 20; --steps makes it longer" in result.stderr
-    for text in ("copying with rum, test split", "memoryless loss", " memoryless ", "distance"):
+    for text in ("copying with rum, test split", "memoryless loss", " memoryless ", "gap to"):
         assert text in result.stdout
     # A key that is no metric cannot be required.
     wrong = rum("train", "--resume", finished_run, "--require=task>=1", cwd=finished_run.parent)

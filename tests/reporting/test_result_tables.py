@@ -51,7 +51,7 @@ def test_character_results_have_bits_perplexity_and_published_values():
     assert found["bits per character"] == "1.400"
     assert found["perplexity"] == "2.639"
     assert found["unigram bits per character"] == "4.304"
-    assert found["distance"] == "67.5% below unigram"
+    assert found["gap to baseline"] == "67.5% below unigram"
     assert found["published"] == "1.189"
     assert found["characters"] == "449,944"
     assert "examples" not in found

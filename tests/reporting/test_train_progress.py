@@ -71,7 +71,7 @@ def test_epochs_over_a_text_are_counted():
     report_run(
         train_progress.listener(Console(file=file, width=200), quiet=False, live=False), plan
     )
-    assert "step 1/40: pass 1/3, loss 1.000, " in file.getvalue()
+    assert "step 1/40: epoch 1/3, loss 1.000, " in file.getvalue()
 
 
 def test_quiet_prints_warnings_only():

@@ -82,7 +82,10 @@ def read(path: Path) -> Corpus:
             f"can't read {error.filename or path}: {error.strerror or error}"
         ) from error
     wrong = f"{path} is neither" if exists else f"there is no {path}; expected"
-    raise ConfigError(f"{wrong} a text file {'nor' if exists else 'or'} a folder with three")
+    raise ConfigError(
+        f"{wrong} a text file {'nor' if exists else 'or'} a directory with train, "
+        "valid and test files"
+    )
 
 
 def _read_folder(folder: Path) -> Corpus:

@@ -182,7 +182,7 @@ def test_compressed_file_that_exceeds_the_limit_is_rejected(tmp_path, monkeypatc
 def test_missing_path_is_reported(tmp_path, name):
     assert_error(
         lambda: corpus.read(tmp_path / name),
-        f"there is no {tmp_path / name}; expected a text file or a folder",
+        f"there is no {tmp_path / name}; expected a text file or a directory",
         printable="\0" not in name,
     )
 
@@ -192,7 +192,7 @@ def test_pipe_is_rejected(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert_error(
         lambda: corpus.read(tmp_path / "pipe"),
-        f"{tmp_path / 'pipe'} is neither a text file nor a folder",
+        f"{tmp_path / 'pipe'} is neither a text file nor a directory",
     )
 
 
