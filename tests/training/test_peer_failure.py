@@ -56,7 +56,8 @@ import os, sys, threading, time
 from rumcli.training import peer_failure
 
 peer_failure._GRACE = {grace}
-one = peer_failure.PeerMonitor(lambda text: print(f"line: {{text}}", file=sys.stderr), "; to resume")
+show = lambda text: print(f"line: {{text}}", file=sys.stderr)
+one = peer_failure.PeerMonitor(show, "; to resume")
 one.watch()
 one.is_over = {is_over}
 print("stdout stays")
