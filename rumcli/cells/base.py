@@ -221,7 +221,7 @@ class RecurrentLayer(keras.layers.RNN):
         self.input_spec = [keras.layers.InputSpec(ndim=3)]
         self.implementation = implementation
         if implementation == "fused" and (obstacle := dispatch.why_not_fusable(self)):
-            raise ValueError(f"implementation='fused' can't be: {obstacle}")
+            raise ValueError(f"implementation='fused' is not available: {obstacle}")
 
     def call(
         self,

@@ -101,7 +101,7 @@ class _OrthogonalOptions(Section):
 
     @field_validator("capacity")
     @classmethod
-    def _of_neighbours(cls, value: int | None, info: ValidationInfo) -> int | None:
+    def _of_neighbors(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("pairing") == "fft":
             raise ValueError("null with pairing 'fft', which has log₂ of the units as its capacity")
         return value

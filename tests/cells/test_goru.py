@@ -116,5 +116,5 @@ def test_the_sines_and_cosines_of_a_cell_are_computed_once_for_all_steps(monkeyp
 def test_wrong_arguments_are_told():
     with pytest.raises(ValueError, match="capacity must be a positive integer or None, got -1"):
         GORU(4, capacity=-1)
-    with pytest.raises(ValueError, match="implementation='fused' can't be: "):
+    with pytest.raises(ValueError, match="implementation='fused' is not available: "):
         GORU(4, implementation="fused")

@@ -221,7 +221,7 @@ def test_cell_that_cannot_be_fused_is_rejected_without_leaving_files(tmp_path):
     result = rum_process("train", "copying", "--cell=fsrnn", *arguments, cwd=tmp_path)
     assert result.returncode == 2
     why = "an ARUMCell in a Fast-Slow RNN has no fused loop"
-    complaint = f"rum: error: cell 'fsrnn': implementation='fused' can't be: {why}"
+    complaint = f"rum: error: cell 'fsrnn': implementation='fused' is not available: {why}"
     assert result.stderr.splitlines()[-1].startswith(complaint)
     assert list(tmp_path.iterdir()) == []
 

@@ -104,15 +104,15 @@ def sum_of_directions(
 def normalize(layout: Layout, x: Tensor, name: str, known: RecomputeCache) -> tuple[Tensor, Tensor]:
     """Return vectors normalized to mean 0 and variance 1, and the reciprocal standard deviation."""
     share = 1.0 / layout.units(x)
-    centred = x - known(f"{name}_mean", lambda: share * layout.total(x))
+    centered = x - known(f"{name}_mean", lambda: share * layout.total(x))
     inverse = known(
         f"{name}_inverse",
-        lambda: ops.rsqrt(share * layout.total(centred * centred) + LAYER_NORM_EPSILON),
+        lambda: ops.rsqrt(share * layout.total(centered * centered) + LAYER_NORM_EPSILON),
     )
-    return centred * inverse, inverse
+    return centered * inverse, inverse
 
 
-def normalise_backward(
+def normalize_backward(
     layout: Layout, normalized: Tensor, inverse: Tensor, cotangent: Tensor
 ) -> Tensor:
     """Return the cotangent of the argument of `normalize`."""

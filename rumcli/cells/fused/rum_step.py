@@ -181,7 +181,7 @@ class StepFormulas:
         if not recipe.layer_norm:
             return cotangent, of_update, of_state, []
         of_weights = [cotangent * mix.normalized, cotangent]
-        cotangent = primitives.normalise_backward(
+        cotangent = primitives.normalize_backward(
             layout, mix.normalized, mix.inverse, cotangent * self._gain
         )
         return cotangent, of_update, of_state, of_weights
@@ -203,7 +203,7 @@ class StepFormulas:
                 return cotangent
             of_weights.extend([cotangent * gate.normalized, cotangent])
             cotangent = cotangent * layout.part(self._gate_gain, *part)
-            return primitives.normalise_backward(layout, gate.normalized, gate.inverse, cotangent)
+            return primitives.normalize_backward(layout, gate.normalized, gate.inverse, cotangent)
 
         parts = [through_norm(gates.target, of_target, None, units)]
         if gates.update is not None:

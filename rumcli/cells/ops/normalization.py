@@ -30,9 +30,9 @@ def layer_norm(x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
     """
     # Not `keras.ops.mean`: on JAX it computes in float32 even if x is float64.
     size = x.shape[-1]
-    centred = x - ops.sum(x, axis=-1, keepdims=True) / size
-    variance = dot(centred, centred) / size
-    return centred * ops.rsqrt(variance + LAYER_NORM_EPSILON) * gain + offset
+    centered = x - ops.sum(x, axis=-1, keepdims=True) / size
+    variance = dot(centered, centered) / size
+    return centered * ops.rsqrt(variance + LAYER_NORM_EPSILON) * gain + offset
 
 
 def scale_to_norm(x: Tensor, norm: float) -> Tensor:

@@ -26,7 +26,7 @@ from rumcli.cells.tensor import Tensor
 Map = Callable[[Tensor], Tensor]
 
 PAIRINGS = ("neighbors", "fft")
-NEIGHBOUR_LAYERS = 2  # published default
+NEIGHBOR_LAYERS = 2  # published default
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class PairedRotations:
                 Pairs(d, tuple(i for i in range(self.units - d) if not i & d)) for d in distances
             ]
         else:
-            starts = [layer % 2 for layer in range(self.capacity or NEIGHBOUR_LAYERS)]
+            starts = [layer % 2 for layer in range(self.capacity or NEIGHBOR_LAYERS)]
             found = [Pairs(1, tuple(range(start, self.units - 1, 2))) for start in starts]
         return tuple(layer for layer in found if layer.first)
 

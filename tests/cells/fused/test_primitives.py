@@ -77,7 +77,7 @@ def test_normalisation_and_its_gradient():
     expected = (values - values.mean(axis=0)) / np.sqrt(values.var(axis=0) + 1e-3)
     np.testing.assert_allclose(normalized, expected, rtol=1e-12)
     np.testing.assert_allclose(
-        primitives.normalise_backward(COLUMNS, normalized, inverse, cotangent),
+        primitives.normalize_backward(COLUMNS, normalized, inverse, cotangent),
         gradient_of(lambda v: primitives.normalize(COLUMNS, v, "x", forwards())[0], x, cotangent),
         rtol=1e-10,
     )

@@ -51,8 +51,8 @@ def test_layer_norm_in_float64_is_exact():
 
     found = ops.convert_to_numpy(layer_norm(ops.convert_to_tensor(x), np.ones(6), np.zeros(6)))
 
-    centred = x - x.mean(axis=-1, keepdims=True)
-    expected = centred / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-3)
+    centered = x - x.mean(axis=-1, keepdims=True)
+    expected = centered / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-3)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)  # float64 rounding
 
 

@@ -17,8 +17,8 @@ ROUNDING = {"float32": 64 * 2.0**-23, "float64": 64 * 2.0**-52}
 # Each new shape costs JAX compilations.
 SIZES = st.integers(1, 40) if BACKEND != "jax" else st.sampled_from([1, 2, 7, 12])
 CAPACITIES = st.integers(1, 7) if BACKEND != "jax" else st.sampled_from([1, 4])
-NEIGHBOURS = st.tuples(st.just("neighbors"), st.none() | CAPACITIES)
-LAYOUTS = NEIGHBOURS | st.just(("fft", None))
+NEIGHBORS = st.tuples(st.just("neighbors"), st.none() | CAPACITIES)
+LAYOUTS = NEIGHBORS | st.just(("fft", None))
 
 by_property = settings(max_examples=40 if BACKEND != "jax" else 15, deadline=None)
 some_layouts = pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_butterflies_lead_from_every_unit_to_every_other(units):
 
 
 @pytest.mark.parametrize(("units", "expected"), [(1, 0), (2, 1), (7, 6), (8, 7)])
-def test_two_layers_of_neighbours_are_the_default(units, expected):
+def test_two_layers_of_neighbors_are_the_default(units, expected):
     rotations = PairedRotations(units)
 
     assert rotations.pairs == expected
