@@ -1,15 +1,18 @@
-"""Supported Keras backends: selection and installation check.
+"""Supported Keras backends and other dependencies: selection, installation check and versions.
 
-Imports neither Keras nor a backend, so that a missing backend is reported at once.
+Imports neither Keras nor a backend, so that a missing or broken backend is reported at once.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
+import platform
 from pathlib import Path
+from typing import Any
 
-from rumcli import json_parser, messages
+from rumcli import errors, parsing
 from rumcli.errors import ConfigError
 
 # In order of preference if none is selected. Each name is also that of the backend's package and of
@@ -18,6 +21,8 @@ TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 _DEFAULT = "tensorflow"  # Keras's default
 _VARIABLE = "KERAS_BACKEND"
 _LARGEST = 1 << 16  # bytes in `keras.json`
+
+_PACKAGES = ("keras", "numpy")
 
 
 def name() -> str:
@@ -46,7 +51,7 @@ def require() -> str:
         place = f"environment variable {_VARIABLE}={chosen}"
         if not os.environ.get(_VARIABLE):
             place = f"{_configuration()}: backend {chosen}"
-        raise ConfigError(f"{place}: {messages.unknown('backend', chosen, TITLES)}")
+        raise ConfigError(f"{place}: {errors.unknown('backend', chosen, TITLES)}")
     if not any(map(is_installed, TITLES)):
         raise ConfigError(
             "Keras needs a backend, and none is installed; expected TensorFlow, JAX or PyTorch: "
@@ -94,8 +99,52 @@ def _configured() -> str | None:
     """Return the backend in Keras's configuration file; None without one, as in Keras."""
     try:
         with _configuration().open("rb") as file:
-            found = json_parser.parse(file.read(_LARGEST))
+            found = parsing.parse_json(file.read(_LARGEST))
     except (OSError, RuntimeError, ValueError):  # no file, no home, no JSON
         return None
     chosen = found.get("backend") if isinstance(found, dict) else None
     return chosen if isinstance(chosen, str) and chosen else None
+
+
+# Packages of the extras, as in `pip install 'rumcli[sweep]'`.
+_EXTRAS = {
+    "tensorboard": "tensorboard",
+    "onnx": "tf2onnx",
+    "cluster": "ray",
+    "sweep": "optuna",
+    **{backend: backend for backend in TITLES},
+}
+
+
+def package_versions(backend: str | None = None) -> dict[str, str | None]:
+    """Return the versions of Python and the dependencies by name; None for missing packages.
+
+    Args:
+        backend: Name of a Keras backend; None for the configured one.
+    """
+    backend = backend or name()
+    packages = [*_PACKAGES, *([backend] if backend in TITLES else [])]
+    return {
+        "python": platform.python_version(),
+        **{package: _version(package) for package in packages},
+    }
+
+
+def installed_extras() -> list[dict[str, Any]]:
+    """Return the package, version and install command of each extra."""
+    return [
+        {
+            "extra": extra,
+            "package": package,
+            "version": _version(package),
+            "install": f"pip install 'rumcli[{extra}]'",
+        }
+        for extra, package in _EXTRAS.items()
+    ]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

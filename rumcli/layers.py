@@ -10,10 +10,8 @@ from rumcli.cells.fs_rnn import FSRNN, FSRNNCell
 from rumcli.cells.goru import GORU, GORUCell
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
 from rumcli.cells.rum import RUM, RUMCell
-from rumcli.models.attention import Attention, QuestionEncoder, SentenceEncoder
-from rumcli.models.bucketed_rnn import BucketedRNN
-from rumcli.models.embedding import OneHotEmbedding
-from rumcli.models.explicit_state_rnn import ExplicitStateRNN
+from rumcli.models.encoders import Attention, OneHotEmbedding, QuestionEncoder, SentenceEncoder
+from rumcli.models.rnn_wrappers import BucketedRNN, ExplicitStateRNN
 
 __all__ = [
     "ARUM",

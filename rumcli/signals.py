@@ -2,7 +2,8 @@
 
 Python runs a signal handler only between two bytecode instructions, which may be many seconds apart
 while a graph is compiled. So a separate thread receives the signal numbers and prints a message at
-once. It ends the process if the main thread does not.
+once. It ends the process if the main thread does not. A `StopRequest` stops a run after its current
+step.
 
 Imports only the standard library, because `install` runs before any slow import.
 """
@@ -23,6 +24,15 @@ from types import FrameType
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 _GRACE = 1.0  # seconds between a second signal and the end of the process
 _SHOW_CURSOR = "\x1b[?25h"  # a live display hides it
+
+ONE_RUN = (
+    "the run stops after the current step and saves; a second signal ends it at once, without "
+    "saving"
+)
+MANY_RUNS = (
+    "the runs stop after their current steps and save; a second signal ends them at once, without "
+    "saving"
+)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -238,3 +248,44 @@ def _name(number: int) -> str | None:
     """Return the display name of a handled signal; None for other signals."""
     names = {getattr(signal, name, None): name for name in _NAMES}
     return "Ctrl-C" if number == signal.SIGINT else names.get(number)
+
+
+class StopRequest:
+    """Request to stop a run.
+
+    Attributes:
+        signal: Number of the signal that requested the stop; None if there was none.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def note(self, number: int) -> None:
+        """Request a stop.
+
+        Args:
+            number: Number of the signal.
+        """
+        self.signal = number
+
+
+@contextlib.contextmanager
+def listening(announcement: str = ONE_RUN) -> Iterator[StopRequest]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a stop request while the block runs.
+
+    The first signal is announced at once. The second one raises `signals.Interrupted`. A `rum`
+    command that still does not end, for example while it creates a huge matrix, exits with 128
+    plus the signal's number. Other programs that train a model are not terminated.
+
+    A signal that is already ignored, as under `nohup`, stays ignored. Outside the main thread,
+    where Python has no signal handlers, the block runs without one.
+
+    Args:
+        announcement: Message about the effects of the first and second signal.
+
+    Yields:
+        The stop request.
+    """
+    request = StopRequest()
+    with responding(Response(announcement, note=request.note)):
+        yield request

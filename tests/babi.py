@@ -1,7 +1,7 @@
 """A small folder in the official format of bAbI, with which runs take a second."""
 
-from rumcli.tasks.babi import task_names
-from rumcli.tasks.babi.story import Question, Statement, Story, to_text
+from rumcli.tasks.babi import stories as babi_stories
+from rumcli.tasks.babi.stories import Question, Statement, Story, to_text
 
 NAMES = ("Mary", "John", "Sandra")
 PLACES = ("garden", "kitchen")
@@ -29,6 +29,6 @@ def write_subtasks(folder, numbers=(1,), train=40, test=12):
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
         for seed, (split, count) in enumerate({"train": train, "test": test}.items()):
-            path = folder / task_names.file_name(number, split)
+            path = folder / babi_stories.subtask_file_name(number, split)
             path.write_text(to_text(make_stories(count, seed), number))
     return folder

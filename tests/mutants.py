@@ -32,7 +32,7 @@ GROUPS = {
                 "tests/training/test_checkpoint.py",
                 "tests/hostile/test_checkpoints.py",
             ],
-            "rumcli/training/record_file.py": ["tests/training/test_record_file.py"],
+            "rumcli/training/run_files.py": ["tests/training/test_run_files.py"],
         },
     ),
     "cells": (
@@ -41,7 +41,7 @@ GROUPS = {
             f"rumcli/cells/{module}.py": [f"tests/cells/{test}" for test in tests]
             for module, tests in {
                 "arum": ["test_arum.py", "test_rum.py"],
-                "ops/elementwise": ["test_ln_lstm.py", "ops/test_plane_rotations.py"],
+                "ops/elementwise": ["test_ln_lstm.py", "ops/test_elementwise.py"],
                 "eunn": ["test_eunn.py", "test_layer_arguments.py"],
                 "fs_rnn": [
                     "test_fs_rnn.py",
@@ -51,7 +51,6 @@ GROUPS = {
                 "goru": ["test_goru.py", "test_layer_arguments.py"],
                 "ln_lstm": ["test_ln_lstm.py", "test_layer_arguments.py"],
                 "time_loop": ["test_time_loop.py", "test_layer_contract.py::TestGORU"],
-                "ops/modrelu": ["ops/test_modrelu.py"],
                 "ops/normalization": ["ops/test_normalization.py"],
                 "ops/plane_rotations": ["ops/test_plane_rotations.py"],
                 "ops/rotation": ["ops/test_rotation.py"],

@@ -1,12 +1,16 @@
 """Which backend is chosen, from the environment, Keras's configuration and what is installed."""
 
 import importlib.util
+import pathlib
+import tomllib
 
 import pytest
 
 from rumcli import backends
 from rumcli.cli.app import main
 from rumcli.errors import ConfigError, is_out_of_memory
+
+FOR_DEVELOPERS = {"dev", "docs", "test"}
 
 
 @pytest.fixture
@@ -103,3 +107,14 @@ def test_want_of_memory_is_recognized_in_the_errors_of_each_backend():
     ):
         assert is_out_of_memory(error)
     assert not is_out_of_memory(RuntimeError("no such file"))
+
+
+PROJECT = pathlib.Path(__file__).parent.parent.parent / "pyproject.toml"
+
+
+def test_every_extra_is_listed_with_a_package():
+    declared = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
+    told = {extra["extra"]: extra["package"] for extra in backends.installed_extras()}
+    assert set(told) == set(declared) - FOR_DEVELOPERS
+    for extra, package in told.items():
+        assert any(requirement.startswith(package) for requirement in declared[extra])

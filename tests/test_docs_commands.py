@@ -9,7 +9,7 @@ import pytest
 import typer
 import yaml
 
-from rumcli.cli import _examples, app
+from rumcli.cli import _options, app
 from tests.cli import in_process
 
 from .test_docs import PAGES, ROOT
@@ -109,9 +109,9 @@ def test_help_ends_with_two_or_three_examples_of_the_command(command, capsys):
     assert in_process.command()([*command.split(), "--help"]) == 0
     lines = [line.strip() for line in capsys.readouterr().out.rstrip().splitlines()]
     shown = lines[lines.index("Examples:") + 1 :]
-    assert " ".join(shown) == " ".join(_examples.of(command))
-    assert 2 <= len(_examples.of(command)) <= 3
-    assert all(f"{line} ".startswith(f"rum {command} ") for line in _examples.of(command))
+    assert " ".join(shown) == " ".join(_options.examples_of(command))
+    assert 2 <= len(_options.examples_of(command)) <= 3
+    assert all(f"{line} ".startswith(f"rum {command} ") for line in _options.examples_of(command))
 
 
 def test_documented_command_with_an_unknown_option_is_detected():

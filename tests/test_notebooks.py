@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import rumcli
-from rumcli import json_parser
+from rumcli import parsing
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "examples").glob("*.ipynb"))
 SIZES = {"LENGTH": 6, "STEPS": 4}
@@ -28,7 +28,7 @@ SMALL = {
 
 
 def read(notebook):
-    return json_parser.parse(notebook.read_text(encoding="utf-8"))
+    return parsing.parse_json(notebook.read_text(encoding="utf-8"))
 
 
 def code_of(notebook):

@@ -18,7 +18,6 @@ pytestmark = needs_posix
 STUCK = """
 import ctypes, sys, threading
 from rumcli import signals
-from rumcli.training import stop_signals
 {setup}
     threading.Timer(0.2, lambda: print("ready", flush=True)).start()
     native, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(128)
@@ -26,12 +25,12 @@ from rumcli.training import stop_signals
     native.pthread_mutex_lock(mutex)
     native.pthread_mutex_lock(mutex)
 """
-OF_A_RUN = STUCK.format(setup="signals.install()\nwith stop_signals.listening() as request:")
+OF_A_RUN = STUCK.format(setup="signals.install()\nwith signals.listening() as request:")
 OF_A_COMMAND = STUCK.format(setup="signals.install()\nif True:")
 FREE = """
 import time
-from rumcli.training import stop_signals
-with stop_signals.listening() as request:
+from rumcli import signals
+with signals.listening() as request:
     print("ready", flush=True)
     while request.signal is None:
         time.sleep(0.01)
@@ -81,12 +80,11 @@ def test_a_run_in_native_code_announces_the_first_signal_and_ends_at_the_second(
 def test_a_second_signal_does_not_end_a_program_that_calls_the_package(monkeypatch):
     """A notebook would lose all that it has computed."""
     from rumcli import signals
-    from rumcli.training import stop_signals
 
     ended = []
     monkeypatch.setattr(signals, "_GRACE", 0.0)
     monkeypatch.setattr(signals._Watcher, "_end", lambda self, number: ended.append(number))
-    with stop_signals.listening() as request:
+    with signals.listening() as request:
         signal.raise_signal(signal.SIGINT)
         assert request.signal == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rumcli.config import preset_files
-from rumcli.reproduction import table as tables
+from rumcli.config import catalog
+from rumcli.reproduction import table_spec as tables
 
 ROOT = Path(__file__).parent.parent
 
@@ -56,9 +56,9 @@ def installed(wheel, tmp_path_factory):
 
 def test_the_wheel_has_presets_and_types_and_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    for name in preset_files.names():
+    for name in catalog.preset_names():
         assert f"rumcli/presets/{name}.yaml" in names
-    for name in tables.names():
+    for name in tables.table_names():
         assert f"rumcli/presets/tables/{name}.yaml" in names
     assert "rumcli/py.typed" in names
     assert not [name for name in names if name.startswith(("tests/", "presets/", "docs/"))]

@@ -14,8 +14,8 @@ from matplotlib import patches
 from matplotlib.axes import Axes
 
 from rumcli.tasks.babi.generator import story_generator
-from rumcli.tasks.babi.story import Question
-from rumcli.tasks.char_lm.bptt import BPTTWindows
+from rumcli.tasks.babi.stories import Question
+from rumcli.tasks.char_lm.dataset import BPTTWindows
 from rumcli.tasks.copying import data as copying_data
 from rumcli.tasks.recall import data as recall_data
 

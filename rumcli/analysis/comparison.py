@@ -1,24 +1,49 @@
-"""Comparison of runs by their metrics and by the settings in which they differ. No Keras."""
+"""Several runs beside each other: their list, comparison and report. Does not import Keras.
+
+Runs are compared by their metrics and by the settings in which they differ. The list reads the
+state of each run without a lock.
+"""
 
 from __future__ import annotations
 
+import datetime
 import math
-from collections.abc import Mapping, Sequence
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rumcli import config
+from rumcli import backends, config
 from rumcli.config import ALL, BabiConfig, RunConfig
+from rumcli.errors import ConfigError, RumError
+from rumcli.jobs.job_folder import JobFolder
+from rumcli.jobs.job_spec import FAILED, Job
 from rumcli.json_schemas.analysis import (
     ComparedBaseline,
     ComparedRun,
     ComparedRuns,
     EvaluatedSplit,
+    ListedRun,
+    Report,
+    ReportedRun,
+    RunState,
 )
-from rumcli.training.run_dir import RunDir
+from rumcli.training import lock
+from rumcli.training.run_dir import CONFIG, METRICS, PROGRESS, RunDir
 
 # Metric of a summary of all bAbI subtasks.
 _MEAN = "mean_accuracy"
+
+# Keys of a summary: number of predictions that the accuracy is averaged over.
+_COUNTED = ("examples", "questions")
+# Keys of `environment.json` that describe neither the machine nor the versions.
+_OTHER = ("seed", "command", "resumed")
+
+_DEEPEST = 3  # levels of directories, such as those of sweeps within a directory
+# Any progress of a run changes one of these.
+_CHANGING = (CONFIG, METRICS, PROGRESS, "summary.json")
 
 
 def compare(folders: Sequence[RunDir]) -> list[ComparedRuns]:
@@ -168,3 +193,186 @@ def _number(value: Any) -> float | None:
 
 def _count(value: Any) -> int | None:
     return value if type(value) is int and value >= 0 else None
+
+
+def report_runs(folders: Sequence[RunDir], labels: Sequence[str], path: str | None) -> Report:
+    """Collect the content of a report.
+
+    Args:
+        folders: Run directories.
+        labels: Label of each run.
+        path: Path of the page to write; None for no page.
+
+    Raises:
+        ConfigError: If the runs are of different tasks, or a configuration can't be read.
+    """
+    groups = compare(folders)
+    if len(groups) > 1:
+        found = " and ".join(f"{group.task} ({len(group.runs)})" for group in groups)
+        raise ConfigError(f"the runs are of different tasks: {found}; expected runs of one task")
+    (group,) = groups
+    by_path = {
+        str(folder.path): (folder, label) for folder, label in zip(folders, labels, strict=True)
+    }
+    return Report(
+        task=group.task,
+        metric=group.metric,
+        higher_is_better=group.higher_is_better,
+        differences=group.differences,
+        runs=[_reported_run(group, run, *by_path[run.folder]) for run in group.runs],
+        path=path,
+    )
+
+
+def standard_error(accuracy: float, count: int) -> float:
+    """Return the binomial standard error of an accuracy.
+
+    Args:
+        accuracy: Accuracy, in [0, 1].
+        count: Number of independent examples.
+    """
+    return math.sqrt(max(0.0, accuracy * (1 - accuracy)) / count)
+
+
+def _reported_run(group: ComparedRuns, run: ComparedRun, folder: RunDir, label: str) -> ReportedRun:
+    count = _count_of_report(folder) if group.metric == "accuracy" and run.split == "test" else None
+    environment = folder.read_json("environment.json")
+    validations = [record.get(f"val_{group.metric}") for record in folder.records()]
+    config_file = shlex.quote(str(folder.path / CONFIG))
+    trust = " --trust-code" if folder.config.code(training=True) else ""
+    return ReportedRun(
+        **{name: getattr(run, name) for name in ComparedRun.model_fields},
+        label=label,
+        count=count,
+        standard_error=None if count is None else standard_error(run.value or 0.0, count),
+        validations=[value for value in validations if value is not None],
+        environment=_environment(environment if isinstance(environment, dict) else {}),
+        command=f"rum train --preset {config_file}{trust}",
+    )
+
+
+def _count_of_report(folder: RunDir) -> int | None:
+    summary = folder.summary() or {}
+    return next((summary[name] for name in _COUNTED if summary.get(name)), None)
+
+
+def _environment(found: dict[str, Any]) -> dict[str, Any]:
+    unused = set(backends.TITLES) - {found.get("backend")}
+    return {
+        key: value
+        for key, value in found.items()
+        if key not in (*_OTHER, *unused) and value not in (None, [])
+    }
+
+
+def find_runs(place: Path) -> Iterator[Path]:
+    """Yield the run directories in a directory, including those of sweeps and tables in it.
+
+    A run of all bAbI subtasks counts as one run.
+
+    Args:
+        place: Directory to search. A run directory yields itself.
+    """
+    yield from _find(place, _DEEPEST)
+
+
+def _find(place: Path, depth: int) -> Iterator[Path]:
+    try:
+        is_run = (place / CONFIG).is_file() or RunDir.is_unbegun(place)
+        inside = sorted(path for path in place.iterdir() if path.is_dir() and depth > 0)
+    except OSError:  # such as a directory without read permission
+        return
+    if is_run:
+        yield place
+        return
+    for path in inside:
+        if not path.is_symlink() and not path.name.startswith("."):
+            yield from _find(path, depth - 1)
+
+
+def list_runs(paths: Sequence[Path]) -> tuple[list[ListedRun], list[str]]:
+    """Return the readable runs, and the error messages of the others.
+
+    Args:
+        paths: Run directories.
+
+    Returns:
+        Runs in the order of their latest change, and one message for each unreadable run.
+    """
+    runs, reasons = [], []
+    for path in paths:
+        try:
+            runs.append(_listed(path))
+        except (RumError, OSError) as error:
+            reasons.append(str(error))
+    return sorted(runs, key=lambda run: run.changed), reasons
+
+
+def _listed(path: Path) -> ListedRun:
+    changed = _changed(path)
+    common: dict[str, Any] = {
+        "folder": str(path),
+        "changed": datetime.datetime.fromtimestamp(changed, datetime.UTC).isoformat(
+            timespec="milliseconds"
+        ),
+        "age": max(0.0, time.time() - changed),
+    }
+    unknown: dict[str, Any] = dict.fromkeys(
+        ("task", "cell", "of_steps", "metric", "value", "split", "baseline")
+    )
+    if RunDir.is_unbegun(path):
+        state: RunState = "running" if lock.state(path) == lock.HELD else "unbegun"
+        return ListedRun(**common, **unknown, state=state, message="", steps=0)
+    folder = RunDir.open(path)
+    (group,) = compare([folder])
+    (run,) = group.runs
+    state, message = _state(folder, run.finished)
+    return ListedRun(
+        **common,
+        state=state,
+        message=message,
+        task=group.task,
+        cell=run.cell,
+        steps=max(run.steps, _saved_step(folder)),
+        of_steps=run.of_steps,
+        metric=group.metric,
+        value=run.value,
+        split=run.split,
+        baseline=run.baseline,
+    )
+
+
+def _state(folder: RunDir, has_summary: bool) -> tuple[RunState, str]:
+    locked = lock.state(folder.path)
+    if locked == lock.HELD:
+        return "running", ""
+    run = folder.config
+    # `finished` does not support the summary of all subtasks.
+    is_suite = isinstance(run.task, BabiConfig) and run.task.subtask == ALL
+    if folder.finished(run) or (has_summary and is_suite):
+        return "finished", ""
+    if locked == lock.ABANDONED:
+        return "failed", "its process ended without saving"
+    # The directory around it may be a sweep's.
+    mark = JobFolder(folder.path.parent).mark_of(Job(folder.path.name, seed=0))
+    if mark is None:
+        return "stopped", ""
+    return "failed" if mark.state == FAILED else "stopped", mark.message
+
+
+def _saved_step(folder: RunDir) -> int:
+    found = folder.read_json(PROGRESS)
+    step = found.get("step") if isinstance(found, dict) else None
+    return step if type(step) is int and step >= 0 else 0
+
+
+def _changed(path: Path) -> float:
+    """Return the time of the latest change of a run, in seconds since the epoch."""
+    times = []
+    subtasks = path.glob(f"qa*/{METRICS}")  # of a run of all subtasks
+    for place in [*(path / name for name in _CHANGING), *subtasks]:
+        try:
+            times.append(place.stat().st_mtime)
+        except OSError:
+            continue
+    return max(times, default=path.stat().st_mtime)

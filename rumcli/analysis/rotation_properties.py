@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from keras import backend, ops
 
-from rumcli.analysis import gradients
-from rumcli.cells import precision
 from rumcli.cells.ops import rotation
 from rumcli.cells.tensor import Tensor
+from rumcli.training import run_environment
 
 # Rounding error of a few dozen operations on values near 1. That of sums over H grows at most
 # like √H.
@@ -26,6 +26,43 @@ _DIFFERENCE_STEP = 1e-5
 _GRADIENT_SAMPLES = 4
 _MEMORY_STEPS = 10
 _MATRIX_ENTRIES = 2**22
+
+
+def gradients_of(function: Callable[..., Any], arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the gradients of a scalar function with respect to its arguments.
+
+    Args:
+        function: Function of tensors that returns a scalar tensor.
+        arguments: Arrays at which to differentiate it.
+
+    Returns:
+        One gradient for each argument, in its shape.
+
+    Raises:
+        ValueError: If the backend is neither TensorFlow, JAX nor PyTorch.
+    """
+    name = backend.backend()
+    tensors = [ops.convert_to_tensor(argument) for argument in arguments]
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = function(*tensors)
+        found = tape.gradient(value, tensors, unconnected_gradients="zero")
+    elif name == "jax":
+        import jax
+
+        found = jax.grad(function, argnums=tuple(range(len(tensors))))(*tensors)
+    elif name == "torch":
+        import torch
+
+        leaves = [tensor.detach().requires_grad_() for tensor in tensors]
+        value = function(*leaves)
+        found = torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True)
+    else:
+        raise ValueError(f"no gradients on the backend {name!r}")
+    return [np.asarray(ops.convert_to_numpy(array)) for array in found]
 
 
 @dataclass(frozen=True)
@@ -71,9 +108,10 @@ def check_rotation(
     """
     if any(dim < 2 for dim in dims):
         raise ValueError(f"sizes must be at least 2, got {min(dims)}")
-    if not precision.is_available(dtype):
+    if not run_environment.supports_dtype(dtype):
         raise ValueError(
-            f"Keras does not compute in {dtype} on {backend.backend()}; {precision.remedy()}"
+            f"Keras does not compute in {dtype} on {backend.backend()}; "
+            f"{run_environment.float64_remedy()}"
         )
     for dim in dims:
         samples = _Samples.draw(dim, batch, dtype, seed)
@@ -230,7 +268,7 @@ def _gradient_error(samples: _Samples) -> float:
         return ops.sum(rotation.rotate(x, y, h) * ops.cast(weights, h.dtype), axis=-1)
 
     arguments = [few.x, few.y, few.h]
-    found = gradients.gradients(lambda *parts: ops.sum(form(*parts)), arguments)
+    found = gradients_of(lambda *parts: ops.sum(form(*parts)), arguments)
     exact = [array.astype("float64") for array in arguments]
     worst = 0.0
     for position, array in enumerate(found):
@@ -304,7 +342,7 @@ def _degenerate_gradients(samples: _Samples) -> float:
     pairs = [(zero, y), (x, zero), (zero, zero), (x, x), (x, -x), (1e-20 * x, 1e20 * y)]
     for pair in pairs:
         arguments = [array.astype(x.dtype) for array in (*pair, h)]
-        found = gradients.gradients(lambda *parts: ops.sum(rotation.rotate(*parts)), arguments)
+        found = gradients_of(lambda *parts: ops.sum(rotation.rotate(*parts)), arguments)
         if not all(np.isfinite(array).all() for array in found):
             return float("inf")
     return 0.0

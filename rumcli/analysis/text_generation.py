@@ -7,13 +7,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rumcli.models.stepper import Stepper
+from rumcli.models.rnn_wrappers import Stepper
 from rumcli.tasks import registry
-from rumcli.tasks.char_lm import sampling
 from rumcli.tasks.char_lm.dataset import CharDataset
-from rumcli.training import dataset_binding, keras_setup, model_state
+from rumcli.training import dataset_binding, model_state, run_environment
 from rumcli.training.evaluation import load_checkpoint
 from rumcli.training.run_dir import RunDir
+
+
+def sample(logits: np.ndarray, temperature: float, generator: np.random.Generator) -> int:
+    """Sample a class from the softmax of logits.
+
+    Args:
+        logits: Logits, `[V]`.
+        temperature: Divisor of the logits, at least 0. 1 samples from the model's distribution;
+            0 returns the most likely class, the first in a tie.
+        generator: Random number generator; consumes one number unless the temperature is 0.
+
+    Returns:
+        The class, in [0, V).
+    """
+    if temperature == 0:
+        return int(np.argmax(logits))
+    below = logits.astype(np.float64) - logits.max()
+    with np.errstate(over="ignore", under="ignore"):  # negligible probabilities may become 0
+        shares = np.cumsum(np.exp(below / temperature))
+    return int(np.searchsorted(shares, generator.random() * shares[-1], side="right"))
+
+
+def surprise(logits: np.ndarray, drawn: int) -> float:
+    """Return −log₂ of the softmax probability of class `drawn`, in bits; `logits` is `[V]`."""
+    below = logits.astype(np.float64) - logits.max()
+    return float((np.log(np.exp(below).sum()) - below[drawn]) / np.log(2))
 
 
 @dataclass(frozen=True)
@@ -45,7 +70,7 @@ class Writer:
     def __init__(self, folder: RunDir, which: str, text: CharDataset | None = None) -> None:
         checkpoint = load_checkpoint(folder, which)
         self.text = text or dataset_binding.text_of(folder)
-        keras_setup.prepare(folder.config)
+        run_environment.prepare_keras(folder.config)
         model = registry.make(folder.config, self.text).model()
         model_state.restore_weights(model, checkpoint.arrays)
         self._step = Stepper(model)
@@ -56,7 +81,7 @@ class Writer:
         Args:
             prompt: Classes of the symbols to read first: `[N]`. An empty prompt is replaced by a
                 newline, or by the first symbol of a vocabulary without one.
-            temperature: Sampling temperature; see `sampling.draw`.
+            temperature: Sampling temperature; see `text_generation.sample`.
             seed: Seed of the samples.
 
         Yields:
@@ -70,8 +95,8 @@ class Writer:
         last = read[-1]
         while True:
             logits, states = self._read(last, states)
-            last = sampling.draw(logits, temperature, generator)
-            yield Symbol(last, sampling.surprise(logits, last))
+            last = sample(logits, temperature, generator)
+            yield Symbol(last, surprise(logits, last))
 
     @property
     def _beginning(self) -> int:

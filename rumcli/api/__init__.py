@@ -4,8 +4,6 @@ Each function calls the code of the command with its name. Importing this packag
 Keras nor a backend.
 """
 
-from rumcli.api.results import Comparison, compare, evaluate
-from rumcli.api.run import Run, load
-from rumcli.api.training import train
+from rumcli.api.run import Comparison, Run, compare, evaluate, load, train
 
 __all__ = ["Comparison", "Run", "compare", "evaluate", "load", "train"]

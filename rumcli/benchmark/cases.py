@@ -1,11 +1,27 @@
-"""Benchmark cases, sized as in the tasks, and the cells to compare."""
+"""Benchmark cases, sized as in the tasks, with their timings and the JSON document of the results.
+
+This module does not import Keras.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import statistics
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from rumcli.json_schemas.measurements import Axis, Case
+from rumcli.json_schemas.measurements import (
+    Axis,
+    Benchmark,
+    Case,
+    CaseResults,
+    EngineInfo,
+    Machine,
+    SeriesPoint,
+    SubjectResult,
+    TrainingPace,
+)
 
 
 @dataclass(frozen=True)
@@ -60,11 +76,14 @@ CASES = {
         ),
     )
 }
+
 CELLS = ("rum", "arum", "lnlstm", "fsrnn", "gru", "lstm")
+
 # PyTorch modules, measured without Keras on the torch backend.
 TORCH_MODULES = ("nn.GRU", "nn.LSTM")
 
 _NORM: dict[str, Any] = {"time_norm": 1.0}
+
 # Options of the published language models.
 _LANGUAGE: dict[str, Any] = {
     **_NORM,
@@ -72,11 +91,13 @@ _LANGUAGE: dict[str, Any] = {
     "layer_norm_order": "after_sigmoid",
     "zoneout": 0.1,
 }
+
 _FAST_SLOW: dict[str, Any] = {
     "fast": {"name": "lnlstm", "zoneout": 0.1, "cell_zoneout": 0.5},
     "slow": {"name": "rum", "units": 1000, **_LANGUAGE},
     "dropout": 0.35,
 }
+
 # ARUM is excluded for characters: R [B, H, H] takes 512 MB at this size, and its gradient needs
 # several such arrays.
 _DEFAULTS = {
@@ -88,8 +109,11 @@ _DEFAULTS = {
 
 # Tasks without user-supplied data, whose whole runs are measured too.
 TRAINED = ("copying", "recall")
+
 SERIES_STEPS = (100, 200, 500, 1000, 2000)
+
 SERIES_UNITS = (50, 100, 200, 400)
+
 _SERIES_CASE = Case(name="copying", steps=200, batch=128, features=10, units=100, classes=9)
 
 
@@ -162,3 +186,176 @@ def series(cells: list[str], backend: str) -> list[tuple[Axis, Case, list[Subjec
             ]
             found.append((axis, case, chosen))
     return found
+
+
+class Sample(NamedTuple):
+    """Measurement of consecutive training steps.
+
+    Attributes:
+        seconds: Total wall time, until the last step has finished.
+        loss: Mean loss of the steps, or loss of the last step.
+    """
+
+    seconds: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A model with its training data.
+
+    Attributes:
+        parameters: Number of parameters.
+        run: Function that trains for a given number of consecutive steps.
+    """
+
+    parameters: int
+    run: Callable[[int], Sample]
+
+
+@dataclass
+class Timing:
+    """Timings of one subject for one case, in seconds per training step.
+
+    Attributes:
+        subject: Measured cell.
+        backend: Name of the Keras backend.
+        parameters: Number of parameters of the model.
+        first_step: Duration of the first step in seconds, including tracing and compilation.
+        samples: One sample per round; fewer if the subject exceeds its time limit.
+        peak_memory: Peak resident size of a separate process, in bytes; None if not measured.
+    """
+
+    subject: Subject
+    backend: str
+    parameters: int
+    first_step: float
+    samples: list[float] = field(default_factory=list)
+    peak_memory: int | None = None
+
+    @property
+    def median(self) -> float:
+        """Median of the samples."""
+        return statistics.median(self.samples)
+
+    @property
+    def spread(self) -> float:
+        """Interquartile range relative to the median."""
+        if len(self.samples) < 2:
+            return 0.0
+        low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
+        return (high - low) / self.median
+
+
+def yardstick(case: Case, timings: list[Timing], backend: str) -> Timing:
+    """Return the baseline of a backend: the fastest timing of the case's `yardstick`.
+
+    Args:
+        case: Measured case. Its `yardstick` is the name of a cell or the label of a subject.
+        timings: Timings on all backends.
+        backend: Name of the Keras backend.
+    """
+    named = [
+        timing
+        for timing in timings
+        if timing.backend == backend
+        and case.yardstick in (timing.subject.cell, timing.subject.label)
+    ]
+    return min(named, key=lambda timing: timing.median)
+
+
+@dataclass
+class Pace:
+    """Seconds per step of training runs, and of bare steps measured right before each run.
+
+    Attributes:
+        task: Name of the task.
+        cell: Name of the cell.
+        runs: Seconds per step of the run in each round.
+        bare: Seconds per bare step in each round.
+    """
+
+    task: str
+    cell: str
+    runs: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> float:
+        """Median over the rounds of the ratio of `runs` to `bare`."""
+        return statistics.median(run / bare for run, bare in zip(self.runs, self.bare, strict=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchPoint:
+    """Timings of one case.
+
+    Attributes:
+        case: Measured case.
+        timings: Timings of all subjects on all backends.
+        axis: Axis of the series, `"steps"` or `"units"`; None outside a series.
+    """
+
+    case: Case
+    timings: list[Timing]
+    axis: Axis | None = None
+
+
+def benchmark_document(
+    points: list[BenchPoint], machines: Sequence[dict[str, Any]], paces: Sequence[Pace] = ()
+) -> Benchmark:
+    """Return the document of a benchmark, in seconds and bytes.
+
+    Args:
+        points: Measured cases.
+        machines: Description of the machine by each backend. `reference_ratio` is relative to the
+            baseline of the first backend.
+        paces: Timings of whole runs.
+    """
+    return Benchmark(
+        machine=Machine.model_validate(machines[0]),
+        engines=[
+            EngineInfo(
+                backend=machine["backend"],
+                version=machine[machine["backend"]],
+                accelerators=machine["accelerators"],
+            )
+            for machine in machines
+        ],
+        cases=[CaseResults(**_measured(point)) for point in points if point.axis is None],
+        series=[
+            SeriesPoint(axis=point.axis, **_measured(point))
+            for point in points
+            if point.axis is not None
+        ],
+        training=[TrainingPace.model_validate(pace) for pace in paces],
+    )
+
+
+def _measured(point: BenchPoint) -> dict[str, Any]:
+    backends = dict.fromkeys(timing.backend for timing in point.timings)
+    best = {backend: yardstick(point.case, point.timings, backend) for backend in backends}
+    baseline = next(iter(best.values()))
+    return {
+        "case": point.case,
+        "yardstick": baseline.subject.label,
+        "yardsticks": {backend: timing.subject.label for backend, timing in best.items()},
+        "results": [
+            SubjectResult(
+                subject=timing.subject.label,
+                backend=timing.backend,
+                cell=timing.subject.cell,
+                options=timing.subject.options,
+                jit=timing.subject.jit,
+                parameters=timing.parameters,
+                first_step_seconds=timing.first_step,
+                samples_seconds=timing.samples,
+                median_seconds=timing.median,
+                spread=timing.spread,
+                ratio=timing.median / best[timing.backend].median,
+                reference_ratio=timing.median / baseline.median,
+                peak_memory_bytes=timing.peak_memory,
+            )
+            for timing in point.timings
+        ],
+    }

@@ -1,13 +1,17 @@
 """Timing of training steps (forward, backward, update) on the current Keras backend.
 
 The speed of a shared machine drifts. The subjects are therefore measured in turn over many rounds,
-and compared by their medians.
+and compared by their medians. On PyTorch, its recurrent modules are also measured without Keras;
+their model, loss and optimizer match the Keras step.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 import math
+import os
+import platform
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,15 +19,70 @@ from typing import Any
 import keras
 import numpy as np
 
-from rumcli import cells
-from rumcli.benchmark import torch_step
-from rumcli.benchmark.cases import Case, Subject
-from rumcli.benchmark.timing import Runner, Sample, Timing
+from rumcli import cells, system_info
+from rumcli.benchmark.cases import TORCH_MODULES, Case, Runner, Sample, Subject, Timing
+from rumcli.training import run_environment
+
+TORCH_LAYERS = TORCH_MODULES
 
 # Duration of a sample, in consecutive steps; long enough that timer noise is negligible.
 _SAMPLE_SECONDS = 0.2
 # Time limit of a subject on torch, where steps are not compiled; checked before each sample.
 _PATIENCE_SECONDS = 30.0
+
+
+def describe_host() -> dict[str, Any]:
+    """Return the processor, number of cores, accelerators, backend and versions."""
+    backend = keras.backend.backend()
+    return {
+        "processor": system_info.processor(),
+        "cores": os.cpu_count(),
+        "accelerators": run_environment.device_names(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "backend": backend,
+        "keras": keras.version(),
+        backend: importlib.metadata.version(backend),
+    }
+
+
+def prepare_torch_step(case: Case, name: str, inputs: Any, targets: Any) -> Runner:
+    """Build a model whose training steps synchronize with the device only after the last one.
+
+    Args:
+        case: Size of the model and the batch.
+        name: Name of a module in `TORCH_LAYERS`.
+        inputs: Float tensor `[B, T, D]`; its device is that of the model.
+        targets: Integer tensor of classes, `[B, T]`, or `[B]` without `return_sequences`.
+    """
+    import torch
+    from torch import nn
+
+    recurrent = getattr(nn, name.removeprefix("nn."))(case.features, case.units, batch_first=True)
+    model = nn.ModuleList([recurrent, nn.Linear(case.units, case.classes)]).to(inputs.device)
+    # Keras's RMSprop: PyTorch's defaults are 0.99 and 1e-8.
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3, alpha=0.9, eps=1e-7)
+    loss_of = nn.CrossEntropyLoss()
+    targets = targets.long().flatten()
+
+    def step() -> Any:
+        recurrent, linear = model
+        optimizer.zero_grad()
+        states, _ = recurrent(inputs)
+        logits = linear(states if case.return_sequences else states[:, -1])
+        loss = loss_of(logits.flatten(0, -2), targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    def run(count: int) -> Sample:
+        begin = time.perf_counter()
+        for _ in range(count):
+            loss = step()
+        value = float(loss.item())  # waits for the device
+        return Sample(time.perf_counter() - begin, value)
+
+    return Runner(sum(p.numel() for p in model.parameters()), run)
 
 
 def prepare(case: Case, subject: Subject) -> Runner:
@@ -38,8 +97,8 @@ def prepare(case: Case, subject: Subject) -> Runner:
     """
     keras.utils.set_random_seed(1)
     inputs, targets = map(keras.ops.convert_to_tensor, _data(case))
-    if subject.cell in torch_step.MODULES:
-        return torch_step.prepare(case, subject.cell, inputs, targets)
+    if subject.cell in TORCH_LAYERS:
+        return prepare_torch_step(case, subject.cell, inputs, targets)
     cell = cells.make(
         subject.cell,
         case.units,

@@ -13,7 +13,7 @@ from keras import initializers, ops
 
 from rumcli.cells import argument_validation
 from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer, Step
-from rumcli.cells.ops.modrelu import complex_modrelu, modrelu
+from rumcli.cells.ops.elementwise import complex_modrelu, modrelu
 from rumcli.cells.ops.normalization import per_block
 from rumcli.cells.ops.plane_rotations import Map, PairedRotations, add_angles
 from rumcli.cells.tensor import Tensor
@@ -35,7 +35,7 @@ class EUNNCell(RecurrentCell):
     U is orthogonal: a product of L layers of plane rotations, each of which rotates pairs of units
     by angles θ. Applying U costs O(L H). With `complex_valued`, h and W are complex and U is
     unitary, with phases φ within the layers and ω after them. See
-    `rumcli.cells.ops.plane_rotations` for U and `rumcli.cells.ops.modrelu` for modReLU.
+    `rumcli.cells.ops.plane_rotations` for U and `rumcli.cells.ops.elementwise` for modReLU.
 
     The output is h'. With `complex_valued` it is the real part of h', as in the authors' copying
     task, and the states are the real and the imaginary part, `[B, H]` each.

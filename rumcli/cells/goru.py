@@ -13,7 +13,7 @@ from keras import initializers, ops
 
 from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer, Step
 from rumcli.cells.eunn import published_kernel
-from rumcli.cells.ops.modrelu import modrelu
+from rumcli.cells.ops.elementwise import modrelu
 from rumcli.cells.ops.normalization import per_block
 from rumcli.cells.ops.plane_rotations import Map, PairedRotations, add_angles
 from rumcli.cells.tensor import Tensor
@@ -34,7 +34,7 @@ class GORUCell(RecurrentCell):
 
     U is the orthogonal matrix of `EUNNCell`: a product of L layers of plane rotations, each of
     which rotates pairs of units by angles θ. Applying U costs O(L H). See
-    `rumcli.cells.ops.plane_rotations` for U and `rumcli.cells.ops.modrelu` for modReLU.
+    `rumcli.cells.ops.plane_rotations` for U and `rumcli.cells.ops.elementwise` for modReLU.
 
     Args:
         units: Size of the state, H.

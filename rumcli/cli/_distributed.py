@@ -7,16 +7,16 @@ import socket
 from typing import TYPE_CHECKING
 
 from rumcli import backends
-from rumcli.cli import _keras_startup, _trusted_code
+from rumcli.cli import _keras_startup, _run_arguments
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.cli._output_mode import OutputMode
+    from rumcli.cli._options import OutputMode
     from rumcli.config import RunConfig
+    from rumcli.signals import StopRequest
     from rumcli.training.distribution import Placement, Runtime
     from rumcli.training.process_group import ProcessGroup
-    from rumcli.training.stop_signals import StopRequest
 
 _LARGEST_PORT = 65535
 _ANY = ("0.0.0.0", "::")  # wildcard addresses, which other hosts cannot connect to
@@ -198,13 +198,13 @@ def follow(
         typed: Code named on the command line.
         showing: Output mode for messages.
     """
+    from rumcli import signals
     from rumcli.training import dataset_binding as materials
-    from rumcli.training import stop_signals
     from rumcli.training.callback import RunStopped
     from rumcli.training.listeners import Listener
 
     dataset = materials.for_training(run, None) if run is not None else None
-    with stop_signals.listening() as request:
+    with signals.listening() as request:
         joined = runtime(placement, request, showing)
         _keras_startup.start(showing.debug, joined.start, showing.quiet)
         group = joined.group
@@ -217,10 +217,10 @@ def follow(
                 return
             if run is None:
                 found = _moved(found, data)
-                _trusted_code.check(found, trusted, typed)
+                _run_arguments.check_trust(found, trusted, typed)
                 dataset = materials.for_training(found, None)
-            _trusted_code.load_trusted(found)
-            from rumcli.training.null_run_dir import NullRunDir
+            _run_arguments.load_trusted(found)
+            from rumcli.training.run_dir import NullRunDir
             from rumcli.training.trainer import train
 
             try:
@@ -233,11 +233,11 @@ def follow(
 
 def dismiss(placement: Placement | None, showing: OutputMode) -> None:
     """Let the other processes exit when process 0 finds that the run is finished."""
-    from rumcli.training import stop_signals
+    from rumcli import signals
 
     if placement is None or placement.coordinator is None:
         return
-    with stop_signals.listening() as request:
+    with signals.listening() as request:
         joined = runtime(placement, request, showing)
         _keras_startup.start(showing.debug, joined.start, showing.quiet)
         with joined.group.watched():

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rumcli import plugins, signals
-from rumcli.cli import _keras_startup, _options, _trusted_code
-from rumcli.cli._output_mode import OutputMode
+from rumcli.cli import _keras_startup, _options, _run_arguments
+from rumcli.cli._options import OutputMode
 from rumcli.errors import ConfigError, RunError
 from rumcli.reporting import console, formatting
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rumcli.config import RunConfig
     from rumcli.jobs.execution import Ending, JobSet, Options
-    from rumcli.jobs.results import SetResults
+    from rumcli.jobs.job_folder import SetResults
     from rumcli.reporting.job_progress import Title
 
 Jobs = Annotated[
@@ -64,13 +64,13 @@ def parse(
     Raises:
         ConfigError: If an option is invalid.
     """
-    from rumcli.jobs import budget as budgets
+    from rumcli.jobs import job_spec as budgets
     from rumcli.jobs.execution import Options
 
     for flag, number in (("--jobs", jobs), ("--seeds", seeds)):
         if number is not None:
             _options.at_least(flag, 1, number)
-    seconds = None if budget is None else budgets.parse(budget)
+    seconds = None if budget is None else budgets.parse_budget(budget)
     return Options(jobs, address, seconds, debug)
 
 
@@ -122,7 +122,7 @@ def check_runs(names: Iterable[RunConfig], data: Iterable[RunConfig], trusted: b
     from rumcli.training import dataset_binding
 
     for run in names:
-        _trusted_code.check(run, trusted)
+        _run_arguments.check_trust(run, trusted)
     checked = set()
     for run in data:
         task = run.task
@@ -135,7 +135,7 @@ def check_runs(names: Iterable[RunConfig], data: Iterable[RunConfig], trusted: b
 def _start(debug: bool, run: RunConfig) -> None:
     """Import Keras and custom code in the process of a run."""
     _keras_startup.start(debug, quiet=True)
-    _trusted_code.load_trusted(run)
+    _run_arguments.load_trusted(run)
 
 
 def summarize(ending: Ending, found: SetResults, command: str, showing: OutputMode) -> None:

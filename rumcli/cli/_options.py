@@ -1,32 +1,36 @@
-"""Options shared by several commands, and completion of their values.
+"""Options shared by several commands, the completion of their values, and the examples in the help.
 
 Names are loaded on demand: `rum --help` does not need them, and importing pydantic takes longer
-than all its other imports.
+than all its other imports. `docs/cli.md` shows the examples, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from rumcli import atomic_io, coercion, messages
+from rumcli import atomic_io, errors, parsing
 from rumcli.errors import ConfigError
+from rumcli.reporting import console
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from rumcli.data.splits import SplitName
+    from rumcli.json_schemas.base import Document
     from rumcli.tasks.example_files import Format
+    from rumcli.training.lock import Owner
 
 Name = TypeVar("Name", bound=str)
-
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Debug = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error instead of one line.")
 ]
-
 Require = Annotated[
     list[str] | None,
     typer.Option(
@@ -35,6 +39,104 @@ Require = Annotated[
         "also <=, > and <. May be repeated.",
     ),
 ]
+
+PLOT_KINDS = ("png", "svg", "pdf")
+
+_EXAMPLES: dict[str, tuple[str, ...]] = {
+    "train": (
+        "rum train recall --delay 30",
+        "rum train copying --cell lstm --set train.eval_every=100",
+        "rum train --resume runs/recall-arum-1 --steps 20000",
+    ),
+    "sweep": (
+        "rum sweep examples/sweep.yaml --dry-run",
+        "rum sweep examples/sweep.yaml --jobs 2",
+        "rum sweep --results sweeps/sweep-1",
+    ),
+    "reproduce": (
+        "rum reproduce copying --dry-run",
+        "rum reproduce recall --jobs 2 --budget 1h",
+        "rum reproduce ptb --data data/ptb",
+    ),
+    "eval": (
+        "rum eval runs/recall-arum-1",
+        "rum eval runs/recall-arum-1 --split validation --checkpoint last",
+        'rum eval runs/recall-arum-1 --require "accuracy>=0.99"',
+    ),
+    "generate": (
+        'rum generate runs/ptb-rum-1 --prompt "the company said"',
+        "rum generate runs/ptb-rum-1 --temperature 0.7 --length 500",
+    ),
+    "compare": (
+        "rum compare runs",
+        "rum compare runs/recall-arum-1 runs/recall-lstm-1",
+    ),
+    "runs": (
+        "rum runs",
+        "rum runs sweeps/sweep-1 --watch",
+        "rum runs runs --json",
+    ),
+    "report": (
+        "rum report runs/recall-arum-1 runs/recall-lstm-1",
+        "rum report sweeps/sweep-1 --out sweep.html",
+        "rum report runs/recall-arum-1 --markdown",
+    ),
+    "export": (
+        "rum export runs/recall-arum-1",
+        "rum export runs/recall-arum-1 --format onnx --out recall.onnx",
+    ),
+    "import-checkpoint": (
+        "rum import-checkpoint model.ckpt-1000 --norm 1.0 --out rum.keras",
+        "rum import-checkpoint model.ckpt-1000 --activation tanh --json",
+    ),
+    "plot": (
+        "rum plot runs/recall-arum-1 runs/recall-lstm-1",
+        "rum plot runs --metric loss --over time --out loss.svg",
+    ),
+    "inspect": (
+        "rum inspect runs/recall-arum-1",
+        "rum inspect runs/recall-arum-1 --example 3 --out states.svg",
+    ),
+    "cells": ("rum cells", "rum cells arum"),
+    "tasks": ("rum tasks", "rum tasks recall --json"),
+    "data": (
+        "rum data data/ptb",
+        "rum data book.txt --preset ptb_rum_single",
+        "rum data babi-en-10k.tar.xz",
+    ),
+    "gen-data copying": (
+        "rum gen-data copying --count 3",
+        "rum gen-data copying --split test --delay 50 --out test.npz",
+    ),
+    "gen-data recall": (
+        "rum gen-data recall --count 3",
+        "rum gen-data recall --split test --delay 30 --out test.jsonl",
+    ),
+    "gen-data babi": (
+        "rum gen-data babi --subtask 2",
+        "rum gen-data babi --subtask all --seed 2 --out my-babi",
+    ),
+    "gen-data ptb": (
+        "rum gen-data ptb",
+        "rum gen-data ptb --out data/ptb --json",
+    ),
+    "presets list": ("rum presets list", "rum presets list --json"),
+    "presets show": (
+        "rum presets show recall",
+        "rum presets show recall --summary",
+        "rum presets show runs/recall-arum-1",
+    ),
+    "presets copy": (
+        "rum presets copy recall",
+        "rum presets copy recall mine.yaml --force",
+    ),
+    "doctor": ("rum doctor", "rum doctor --no-speed --json"),
+    "rotation-check": ("rum rotation-check", "rum rotation-check --dim 64"),
+    "bench": (
+        "rum bench --task recall",
+        "rum bench --backend tensorflow --backend jax --json",
+    ),
+}
 
 
 class _PlainFlags:
@@ -83,7 +185,7 @@ def _integer(text: Any) -> int:
     try:
         return int(text)
     except ValueError:
-        number = coercion.integer(float(text))
+        number = parsing.integer(float(text))
     if isinstance(number, float):
         raise ValueError(text)
     return number
@@ -94,7 +196,7 @@ def subtask(text: str) -> str:
     try:
         return str(_integer(text))
     except ValueError:
-        return coercion.name(text, ["all"])
+        return parsing.name(text, ["all"])
 
 
 def tasks() -> list[str]:
@@ -113,16 +215,16 @@ def cells() -> list[str]:
 
 def presets() -> list[str]:
     """Return the names of the presets."""
-    from rumcli.config import preset_files as shipped
+    from rumcli.config import catalog as shipped
 
-    return shipped.names()
+    return shipped.preset_names()
 
 
 def tables() -> list[str]:
     """Return the names of the tables."""
-    from rumcli.reproduction import table
+    from rumcli.reproduction import table_spec
 
-    return table.names()
+    return table_spec.table_names()
 
 
 def splits() -> list[SplitName]:
@@ -149,6 +251,7 @@ def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]
 
 
 CHECKPOINTS = ["best", "last"]
+
 CheckpointOption = Annotated[
     str,
     typer.Option(
@@ -164,11 +267,11 @@ def choose(flag: str, kind: str, name: str, known: Iterable[Name]) -> Name:
         ConfigError: If none matches; the message suggests the nearest known name.
     """
     names = list(known)
-    meant = coercion.name(name, names)
+    meant = parsing.name(name, names)
     for one in names:
         if one == meant:
             return one
-    raise ConfigError(f"{flag} {meant}: {messages.unknown(kind, meant, names)}")
+    raise ConfigError(f"{flag} {meant}: {errors.unknown(kind, meant, names)}")
 
 
 def at_least(flag: str, lowest: int, value: int) -> int:
@@ -189,3 +292,72 @@ def labels(runs: Sequence[Path]) -> list[str]:
         atomic_io.readable(str(path) if names.count(name) > 1 else name)
         for path, name in zip(runs, names, strict=True)
     ]
+
+
+@dataclass(frozen=True)
+class OutputMode:
+    """Output mode selected by --json, --quiet and --debug.
+
+    Attributes:
+        as_json: Whether the result is printed as one JSON document.
+        quiet: Whether only warnings and errors are shown.
+        debug: Whether to show tracebacks and native library messages.
+    """
+
+    as_json: bool
+    quiet: bool
+    debug: bool
+
+    def show(self, document: Document, table: Callable[[dict[str, Any]], RenderableType]) -> None:
+        """Print the result to stdout.
+
+        Args:
+            document: Result to print.
+            table: Function that renders the result as a table.
+        """
+        if self.as_json:
+            console.show_document(document)
+        elif not self.quiet:
+            console.show(table(document.to_dict()))
+
+    def listener_for(self, owner: Owner | None) -> None:
+        """Print a note if the previous process of a run exited without releasing its lock."""
+        if owner is not None and not self.quiet:
+            console.note(f"{owner} ended without releasing the run; resuming it")
+
+
+def check_plot_file(flag: str, path: Path, force: bool) -> str:
+    """Return the format of a plot file, after checks that need no results.
+
+    Args:
+        flag: Option that names the file.
+        path: File to write.
+        force: Whether to replace an existing file.
+
+    Raises:
+        ConfigError: If the suffix is not a supported format, or the file cannot be written.
+    """
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in PLOT_KINDS:
+        raise ConfigError(f"{flag} {path}: expected a name that ends in .{', .'.join(PLOT_KINDS)}")
+    console.check_new_file(path, force)
+    return kind
+
+
+def examples_of(command: str) -> tuple[str, ...]:
+    """Return the examples of a command.
+
+    Args:
+        command: Name of the command without `rum`, such as `presets list`.
+    """
+    return _EXAMPLES[command]
+
+
+def epilog(command: str) -> str:
+    """Return the epilog of a command's help.
+
+    Args:
+        command: Name of the command without `rum`, such as `presets list`.
+    """
+    lines = (line.replace("[", r"\[") for line in examples_of(command))  # a bracket starts markup
+    return "\n".join(["Examples:", *lines])

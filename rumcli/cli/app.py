@@ -14,9 +14,8 @@ import typer
 
 from rumcli import __version__, plugins, signals
 from rumcli.cli import (
-    _examples,
     _options,
-    _train_single,
+    _training,
     bench,
     compare,
     data,
@@ -56,7 +55,7 @@ app = typer.Typer(
 
 
 def _add(name: str, command: Callable[..., None], panel: str) -> None:
-    app.command(name, cls=_options.Command, rich_help_panel=panel, epilog=_examples.epilog(name))(
+    app.command(name, cls=_options.Command, rich_help_panel=panel, epilog=_options.epilog(name))(
         command
     )
 
@@ -109,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(arguments, standalone_mode=False, prog_name="rum")
-    except _train_single.Stopped as stopped:
+    except _training.Stopped as stopped:
         console.note(stopped.message)
         return 128 + stopped.signal
     except SystemExit as error:  # of stopped runs, which have printed their message

@@ -1,25 +1,129 @@
-"""`rum bench`: duration of a training step compared with Keras's cells, on one or more backends."""
+"""`rum bench`: duration of a training step compared with Keras's cells, on one or more backends.
+
+A worker process measures on the backend of its environment: `python -m rumcli.cli.bench [--debug]`.
+Each line on its stdin is a JSON request. Each line on its stdout is a `status`, or the `result` or
+`error` of a request. The process exits at the end of stdin. The client is
+`rumcli.benchmark.workers`.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import dataclasses
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli import backends
-from rumcli.cli import _options, _plot_file
-from rumcli.errors import ConfigError
+from rumcli import backends, parsing
+from rumcli.cli import _options
+from rumcli.errors import ConfigError, RumError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.benchmark.backend_workers import BackendWorker
-    from rumcli.benchmark.cases import Case, Subject
-    from rumcli.benchmark.json_report import BenchPoint
-    from rumcli.benchmark.timing import Pace
+    from rumcli.benchmark.cases import BenchPoint, Case, Pace, Subject
+    from rumcli.benchmark.measure import Measurement
+    from rumcli.benchmark.workers import BackendWorker
     from rumcli.json_schemas.measurements import Axis
+
+_DEBUG = "--debug"
+
+
+class Worker:
+    """Handler of the requests.
+
+    Args:
+        report: Receives a description of the current activity.
+    """
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
+        self._measurement: Measurement | None = None
+
+    def machine(self) -> dict[str, Any]:
+        """Return processor, number of cores, accelerators, backend and versions."""
+        from rumcli.benchmark import measure
+
+        return measure.describe_host()
+
+    def prepare(self, case: dict[str, Any], subjects: list[dict[str, Any]]) -> list[Any]:
+        """Build subjects; return the number of weights and the time of the first step for each."""
+        from rumcli.benchmark.cases import Case, Subject
+        from rumcli.benchmark.measure import Measurement
+
+        if self._measurement is not None:
+            self._measurement.close()
+        chosen = [Subject(**subject) for subject in subjects]
+        self._measurement = Measurement(Case(**case), chosen, self._report)
+        return [
+            {"parameters": timing.parameters, "first_step": timing.first_step}
+            for timing in self._measurement.timings
+        ]
+
+    def round(self) -> list[float | None]:
+        """Return a timing sample for each subject."""
+        assert self._measurement is not None
+        return self._measurement.round()
+
+    def pace(self, task: str, cell: str, rounds: int) -> dict[str, Any]:
+        """Compare the duration of training runs with that of the bare steps."""
+        from rumcli.benchmark.self_check import measure_pace
+        from rumcli.reporting import console, train_progress
+
+        # Renders progress as for a terminal, because rendering is part of the measured overhead.
+        nowhere = console.nowhere()
+        return dataclasses.asdict(
+            measure_pace(
+                task,
+                cell,
+                rounds,
+                lambda: train_progress.listener(nowhere, quiet=False, live=True),
+                self._report,
+            )
+        )
+
+
+def serve(lines: Iterable[str], send: Callable[[dict[str, Any]], None], debug: bool) -> None:
+    """Handle requests until the end of the input or the first error.
+
+    Args:
+        lines: JSON requests.
+        send: Receives each reply.
+        debug: Whether to print the traceback of an error.
+    """
+    from rumcli.cli import _keras_startup
+
+    worker = Worker(lambda text: send({"status": text}))
+    try:
+        _keras_startup.start(debug, quiet=True)
+        for line in lines:
+            request = parsing.parse_json(line)
+            send({"result": getattr(worker, request.pop("request"))(**request)})
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message = str(error) if isinstance(error, RumError) else f"{type(error).__name__}: {error}"
+        send({"error": message, "usage": isinstance(error, ConfigError)})
+
+
+def _main() -> None:
+    # Ctrl-C reaches the whole process group; the parent handles it and terminates this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Keeps the output of libraries out of the replies.
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def send(reply: dict[str, Any]) -> None:
+        out.write(json.dumps(reply) + "\n")
+        out.flush()
+
+    serve(sys.stdin, send, debug=_DEBUG in sys.argv)
 
 
 def _cases() -> list[str]:
@@ -101,7 +205,7 @@ def bench(
     task = [_options.choose("--task", "task", name, _cases()) for name in task or []]
     cell = [_options.choose("--cell", "cell", name, _cells()) for name in cell or []]
     _options.at_least("--rounds", 1, rounds)
-    kind = _plot_file.check("--plot", plot, force) if plot is not None else ""
+    kind = _options.check_plot_file("--plot", plot, force) if plot is not None else ""
     names = _backends(backend or [])
     is_alone = len(names) == 1
     if series and not is_alone:
@@ -111,30 +215,32 @@ def bench(
     everything = not task and is_alone
     series = everything if series is None else series
     training = everything if training is None else training
-    from rumcli.benchmark.backend_workers import measure
-    from rumcli.benchmark.json_report import BenchPoint, document
+    from rumcli.benchmark.cases import BenchPoint, benchmark_document
+    from rumcli.benchmark.workers import measure_backends
 
     with console.status() as report, _started(names, report, debug) as engines:
         machines = [one.machine() for one in engines]
         points = []
         for case, axis, chosen in _plan(task, cell, names, series):
-            points.append(BenchPoint(case, measure(case, engines, chosen, rounds, report), axis))
+            points.append(
+                BenchPoint(case, measure_backends(case, engines, chosen, rounds, report), axis)
+            )
             if is_alone if memory is None else memory:
                 _measure_memory(points[-1], report)
             if axis is None and not as_json:
-                _show_case(document(points, machines).to_dict()["cases"][-1], is_alone)
+                _show_case(benchmark_document(points, machines).to_dict()["cases"][-1], is_alone)
         paces = _paces(task, cell, engines[0], rounds) if training else []
-    found = document(points, machines, paces)
+    found = benchmark_document(points, machines, paces)
     content = found.to_dict()
     if as_json:
         console.show_document(found)
     else:
         _show_rest(content)
     if plot is not None:
-        from rumcli.reporting import bench_plot
+        from rumcli.reporting import plots
 
         with console.new_file(plot, force) as file:
-            bench_plot.bench(content, file, kind)
+            plots.draw_benchmark(content, file, kind)
         console.note(f"wrote {plot}")
 
 
@@ -153,7 +259,7 @@ def _started(
     names: list[str], report: Callable[[str], None], debug: bool
 ) -> Iterator[list[BackendWorker]]:
     """Start a process for each backend in parallel; stop them after the block."""
-    from rumcli.benchmark.backend_workers import BackendWorker
+    from rumcli.benchmark.workers import BackendWorker
 
     report(f"starting {', '.join(backends.TITLES.get(name, name) for name in names)}")
     with contextlib.ExitStack() as stack:
@@ -186,18 +292,17 @@ def _plan(
 
 
 def _measure_memory(point: BenchPoint, report: Callable[[str], None]) -> None:
-    from rumcli.benchmark.peak_memory import peak
+    from rumcli.benchmark.workers import peak_memory
 
     # In a series, measure only our cells over T, on which their memory depends.
     for timing in point.timings if point.axis != "units" else []:
         if point.axis is None or timing.subject.cell not in ("gru", "lstm"):
             report(f"{point.case.name}: memory of {timing.subject.label} on {timing.backend}")
-            timing.peak_memory = peak(point.case, timing.subject, timing.backend)
+            timing.peak_memory = peak_memory(point.case, timing.subject, timing.backend)
 
 
 def _paces(tasks: list[str], cells: list[str], on: BackendWorker, rounds: int) -> list[Pace]:
-    from rumcli.benchmark.cases import TRAINED
-    from rumcli.benchmark.timing import Pace
+    from rumcli.benchmark.cases import TRAINED, Pace
 
     if on.backend != "tensorflow":
         return []
@@ -211,15 +316,19 @@ def _paces(tasks: list[str], cells: list[str], on: BackendWorker, rounds: int) -
 
 
 def _show_case(point: dict[str, Any], is_alone: bool) -> None:
-    from rumcli.reporting import bench_tables as tables
+    from rumcli.reporting import measurement_tables as tables
 
-    console.show(tables.case(point) if is_alone else tables.engines(point))
+    console.show(tables.bench_case(point) if is_alone else tables.bench_engines(point))
 
 
 def _show_rest(content: dict[str, Any]) -> None:
-    from rumcli.reporting import bench_tables as tables
+    from rumcli.reporting import measurement_tables as tables
 
     for axis in dict.fromkeys(point["axis"] for point in content["series"]):
-        console.show(tables.series([p for p in content["series"] if p["axis"] == axis]))
+        console.show(tables.bench_series([p for p in content["series"] if p["axis"] == axis]))
     if content["training"]:
-        console.show(tables.training(content["training"]))
+        console.show(tables.bench_training(content["training"]))
+
+
+if __name__ == "__main__":
+    _main()

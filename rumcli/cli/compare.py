@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import _options, _run_dirs
+from rumcli.cli import _options, _run_arguments
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
     from rumcli.json_schemas.analysis import ComparedRuns
-    from rumcli.reporting.comparison_table import ComparisonTable
+    from rumcli.reporting.run_tables import ComparisonTable
 
 
 def compare(
@@ -53,13 +53,13 @@ def execute(runs: list[Path]) -> list[ComparedRuns]:
     from rumcli.analysis import comparison
     from rumcli.training.run_dir import RunDir
 
-    found = _run_dirs.find(runs, parts=False)
+    found = _run_arguments.find_run_dirs(runs, parts=False)
     return comparison.compare([RunDir.open(run.path) for run in found])
 
 
 def tables(groups: Sequence[ComparedRuns]) -> list[ComparisonTable]:
     """Return the table of each group of runs."""
-    from rumcli.reporting.comparison_table import ComparisonTable
+    from rumcli.reporting.run_tables import ComparisonTable
 
     return [
         ComparisonTable(group, _options.labels([Path(run.folder) for run in group.runs]))

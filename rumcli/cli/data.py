@@ -35,17 +35,19 @@ def data(
 
     Exits with 1 if 'rum train' would reject the text, or all subtasks of the stories.
     """
-    from rumcli.json_schemas.data import TextData
-    from rumcli.training import data_summary
+    from rumcli.analysis import data_summary
+    from rumcli.json_schemas.inputs import TextData
 
     with console.status() as report:
-        found = data_summary.summarize(path, preset, report)
+        found = data_summary.summarize_data(path, preset, report)
     if as_json:
         console.show_document(found)
     else:
-        from rumcli.reporting import data_tables as tables
+        from rumcli.reporting import input_tables as tables
 
-        console.show(tables.text(found) if isinstance(found, TextData) else tables.stories(found))
+        console.show(
+            tables.text_data(found) if isinstance(found, TextData) else tables.stories_data(found)
+        )
     if isinstance(found, TextData):
         problems = [found.problem]
     else:

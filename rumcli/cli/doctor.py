@@ -1,18 +1,98 @@
-"""`rum doctor`: versions, devices, and tests of the installation and its speed."""
+"""`rum doctor`: versions, devices, and tests of the installation and its speed.
+
+The backend is tested in a separate process, because a broken one may crash it:
+`python -m rumcli.cli.doctor [--no-speed]` writes one JSON document to stdout.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli import __version__
-from rumcli.cli import _backend_probe, _malloc, _options
-from rumcli.errors import RunError
+from rumcli import __version__, parsing
+from rumcli.cli import _keras_startup, _options
+from rumcli.errors import RumError, RunError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
     from rumcli.json_schemas.measurements import Diagnosis
+
+_LONGEST = 300.0  # timeout in seconds
+_NO_SPEED = "--no-speed"
+
+
+def probe_backend(speed: bool, debug: bool) -> dict[str, Any]:
+    """Run the tests in a new process and return their results.
+
+    Args:
+        speed: Whether to time training steps.
+        debug: Whether to show the other output of the process.
+
+    Raises:
+        RunError: If the process fails, times out, or is killed; the message quotes its last line.
+    """
+    try:
+        # -P: a file in the working directory, such as keras.py, must not shadow a package.
+        result = subprocess.run(
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "rumcli.cli.doctor",
+                *([] if speed else [_NO_SPEED]),
+            ],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_LONGEST,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RunError(f"the backend did not answer within {_LONGEST:.0f} s") from error
+    if debug:
+        console.note(result.stderr.rstrip())
+    if result.returncode < 0:
+        raise RunError(f"starting the backend ended with {_name(-result.returncode)}")
+    lines = (result.stdout if result.returncode == 0 else result.stderr).strip().splitlines()
+    try:
+        return parsing.parse_json(lines[-1], allow_nan=True)
+    except (ValueError, IndexError):
+        why = lines[-1] if lines else f"exit code {result.returncode}"
+        raise RunError(why.removeprefix("rum: error: ")) from None
+
+
+def _name(number: int) -> str:
+    try:
+        return f"the signal {signal.Signals(number).name}"
+    except ValueError:
+        return f"the signal {number}"
+
+
+def _main() -> None:
+    from rumcli.cli import _keras_startup
+
+    # Keeps the output of libraries out of the document.
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    try:
+        _keras_startup.start(debug=False, quiet=True)
+    except RumError as error:
+        console.complain(str(error))
+        sys.exit(1)
+    from rumcli.benchmark import self_check
+
+    speed = None if _NO_SPEED in sys.argv else self_check.speed()
+    json.dump(
+        {"backend": self_check.backend(), "fused": self_check.fused_loops(), "speed": speed}, out
+    )
+    out.write("\n")
+    out.close()
 
 
 def doctor(
@@ -26,7 +106,7 @@ def doctor(
 
     Exits with 1 if the backend does not start or train. Needs no network.
     """
-    from rumcli.reporting import doctor_table as tables
+    from rumcli.reporting import measurement_tables as tables
 
     with console.status() as report:
         report(f"starting the backend{' and timing training steps' if speed else ''}")
@@ -40,8 +120,7 @@ def doctor(
 
 
 def _examine(speed: bool, debug: bool) -> Diagnosis:
-    from rumcli import system_info
-    from rumcli.benchmark import package_versions
+    from rumcli import backends, system_info
     from rumcli.json_schemas.measurements import (
         Allocator,
         Cores,
@@ -54,21 +133,25 @@ def _examine(speed: bool, debug: bool) -> Diagnosis:
     asked: dict[str, Any] = {"backend": None, "fused": None, "speed": None}
     problem = None
     try:
-        asked = _backend_probe.ask(speed, debug)
+        asked = probe_backend(speed, debug)
     except RunError as error:
         problem = str(error)
-    needed = package_versions.versions(asked["backend"]["name"] if asked["backend"] else None)
+    needed = backends.package_versions(asked["backend"]["name"] if asked["backend"] else None)
     return Diagnosis(
         works=problem is None,
         problem=problem,
         versions=Versions.model_validate({"rum": __version__, **needed}),
         extras=[
             Extra.model_validate(extra)
-            for extra in package_versions.extras()
+            for extra in backends.installed_extras()
             if extra["package"] not in needed
         ],
         cores=Cores.model_validate(system_info.cores()),
         memory=Memory.model_validate(system_info.memory()),
-        allocator=Allocator.model_validate(_malloc.describe()),
+        allocator=Allocator.model_validate(_keras_startup.describe_allocator()),
         **asked,
     )
+
+
+if __name__ == "__main__":
+    _main()

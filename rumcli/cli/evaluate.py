@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli.cli import _keras_startup, _options, _trusted_code
-from rumcli.cli._output_mode import OutputMode
+from rumcli.cli import _keras_startup, _options, _run_arguments
+from rumcli.cli._options import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
@@ -44,7 +44,7 @@ def evaluate(
         _options.integer("For runs of babi: questions to show, wrongly answered ones first."),
     ] = 0,
     require: _options.Require = None,
-    trust_code: _trusted_code.Trust = False,
+    trust_code: _run_arguments.Trust = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
@@ -105,24 +105,24 @@ def execute(
     _options.at_least("--examples", 0, examples)
     from rumcli.config import Split
     from rumcli.training import dataset_binding as materials
-    from rumcli.training import requirements, weight_files
+    from rumcli.training import requirements, resume
     from rumcli.training.run_dir import RunDir
 
     folder = RunDir.open(run)
-    _trusted_code.check(folder.config, trusted, training=False)
+    _run_arguments.check_trust(folder.config, trusted, training=False)
     requirements.check_early(required, folder.config)
     is_babi = folder.config.task.name == "babi"
     if examples and not is_babi:
         raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
     dataset = materials.for_evaluation(folder, Split(split), data)
-    weight_files.require(folder, checkpoint)
+    resume.require_checkpoint(folder, checkpoint)
     _keras_startup.start(showing.debug, quiet=showing.quiet)
-    _trusted_code.load_trusted(folder.config, training=False)
-    from rumcli.training import keras_setup
+    _run_arguments.load_trusted(folder.config, training=False)
+    from rumcli.training import run_environment
     from rumcli.training.evaluation import evaluate_run
 
     look = _answers(Split(split), examples) if is_babi else None
-    with keras_setup.restored(), _status(showing.quiet) as report:
+    with run_environment.restored_keras(), _status(showing.quiet) as report:
         outcome = evaluate_run(folder, Split(split), checkpoint, dataset, look, required, report)
     return requirements.with_verdicts(required, outcome)
 
@@ -133,16 +133,16 @@ def show(outcome: dict[str, Any]) -> None:
     Args:
         outcome: Result of `execute`.
     """
-    from rumcli.reporting import babi_tables, result_tables
+    from rumcli.reporting import result_tables
 
     console.show(result_tables.result(outcome))
     if "confusion" not in outcome:
         return
-    console.show(babi_tables.confusion(outcome["confusion"]))
+    console.show(result_tables.babi_confusion(outcome["confusion"]))
     if outcome.get("stories"):
-        console.show(babi_tables.LEGEND)
+        console.show(result_tables.BABI_LEGEND)
     for example in outcome.get("stories", []):
-        console.show(babi_tables.example(example))
+        console.show(result_tables.babi_example(example))
 
 
 def _status(quiet: bool) -> contextlib.AbstractContextManager[Callable[[str], None]]:
@@ -151,11 +151,13 @@ def _status(quiet: bool) -> contextlib.AbstractContextManager[Callable[[str], No
 
 def _answers(split: Split, count: int) -> Callable[[Any, Any], dict[str, Any]]:
     """Return a function that summarizes the predictions of a bAbI model."""
-    from rumcli.tasks.babi import predictions
+    from rumcli.tasks.babi import task as babi_task
 
     def look(task: Any, model: Any) -> dict[str, Any]:
-        answered = predictions.answer(task, model, split)
-        found = {"confusion": predictions.confusion(answered)}
-        return {**found, "stories": predictions.examples(answered, count)} if count else found
+        answered = babi_task.answer(task, model, split)
+        found = {"confusion": babi_task.confusion(answered)}
+        return (
+            {**found, "stories": babi_task.prediction_examples(answered, count)} if count else found
+        )
 
     return look

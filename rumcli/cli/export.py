@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rumcli import backends
-from rumcli.cli import _keras_startup, _options, _trusted_code
+from rumcli.cli import _keras_startup, _options, _run_arguments
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.export.formats import Format
+    from rumcli.export.model_export import Format
 
 _CONVERTER = ("tf2onnx", "onnx", "onnxruntime")
 # Suffix of each format. A SavedModel is a directory.
@@ -47,7 +47,7 @@ def export(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
-    trust_code: _trusted_code.Trust = False,
+    trust_code: _run_arguments.Trust = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
@@ -59,18 +59,18 @@ def export(
     checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
     from rumcli.config import Split
     from rumcli.training import dataset_binding as materials
-    from rumcli.training import weight_files
+    from rumcli.training import resume
     from rumcli.training.run_dir import RunDir
 
     folder = RunDir.open(run)
-    _trusted_code.check(folder.config, trust_code, training=False)
+    _run_arguments.check_trust(folder.config, trust_code, training=False)
     path = out or Path(run.resolve().name + (_SUFFIXES[kind] or "-savedmodel"))
     _check(path, kind, force)
     _require(kind)
     dataset = materials.for_evaluation(folder, Split.VALIDATION, data)
-    weight_files.require(folder, checkpoint)
+    resume.require_checkpoint(folder, checkpoint)
     _keras_startup.start(debug)
-    _trusted_code.load_trusted(folder.config, training=False)
+    _run_arguments.load_trusted(folder.config, training=False)
     from rumcli.export import model_export
     from rumcli.reporting import result_tables
 

@@ -1,21 +1,35 @@
-"""`rum gen-data`: write examples or the text of a task to files."""
+"""`rum gen-data`: write generated examples and stories, or the Penn Treebank, to files."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from rumcli.cli import _examples, _options, gen_data_babi, gen_data_ptb
+from rumcli.cli import _options
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rumcli.data.splits import SplitName
     from rumcli.json_schemas.base import Document
+    from rumcli.json_schemas.inputs import BabiFile
+    from rumcli.tasks.char_lm.penn_treebank import TextFile
     from rumcli.tasks.example_files import Examples
     from rumcli.tasks.example_files import Format as ExampleFormat
+
+_ALL: Literal["all"] = "all"
+# The published files have no validation split.
+_PUBLISHED: tuple[SplitName, ...] = ("train", "test")
+_COUNTS = {"train": 10_000, "validation": 1_000, "test": 1_000}
 
 app = typer.Typer(
     cls=_options.CommandGroup,
@@ -24,7 +38,6 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"token_normalize_func": str.lower},  # task names ignore case
 )
-
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -54,7 +67,221 @@ Format = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 
 
-@app.command(cls=_options.Command, epilog=_examples.epilog("gen-data copying"))
+def ptb(
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR|ARCHIVE|URL",
+            help="Source of the text: a directory, a .zip or .tar file, or its http(s) address. "
+            "Without it, the command prints the known sources and their terms.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")] = Path("data/ptb"),
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
+) -> None:
+    """Verify the three files of Penn Treebank, and copy them into a directory to train on."""
+    from rumcli.tasks.char_lm import penn_treebank
+
+    if source is None:
+        raise ConfigError(penn_treebank.WHERE)
+    files = penn_treebank.FILES
+    missing = [file for file in files if not _is_ptb_there(file, out, force)]
+    if missing:
+        with console.status() as say:
+            if source.startswith(("http://", "https://")):
+                say(f"downloading {source}")
+            texts = penn_treebank.read(source, missing)
+        _write_ptb(texts, out, force)
+        names = ", ".join(texts)
+        use = f"to train on it: rum train ptb --data {shlex.quote(str(out))}"
+        console.note(f"wrote {names} to {out}; {use}")
+    else:
+        console.note(f"{out} has the three files already; they are the right ones")
+    if as_json:
+        console.show_document(_ptb_result(files, missing, out))
+
+
+def _is_ptb_there(file: TextFile, folder: Path, force: bool) -> bool:
+    """Return whether a directory has a file; raise early if it cannot be written there."""
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(f"--out {folder} is a file; expected a folder")
+        if file.is_at(folder / file.name):
+            return True
+        if folder.is_dir():
+            console.check_new_file(folder / file.name, force)
+    except OSError as error:
+        raise ConfigError(f"can't read {folder / file.name}: {error.strerror}") from error
+    return False
+
+
+def _write_ptb(texts: Mapping[str, bytes], folder: Path, force: bool) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"can't make {folder}: {error.strerror or error}") from error
+    with contextlib.ExitStack() as stack:  # moved into place after all are written
+        for name, content in texts.items():
+            file = stack.enter_context(console.new_file(folder / name, force))
+            file.write(content)
+            file.flush()
+
+
+def _ptb_result(files: tuple[TextFile, ...], written: list[TextFile], folder: Path) -> Document:
+    from rumcli.json_schemas import inputs
+
+    return inputs.TextFiles(
+        folder=str(folder),
+        files=[
+            inputs.TextFile(
+                path=str(folder / file.name),
+                bytes=file.size,
+                sha256=file.sha256,
+                written=file in written,
+            )
+            for file in files
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class _File:
+    """File to write."""
+
+    path: Path
+    subtask: int
+    split: SplitName
+    questions: int
+
+
+def babi(
+    subtask: Annotated[
+        str,
+        typer.Option(
+            metavar="1-20|all",
+            help="Number of the subtask, or all of them.",
+            autocompletion=_options.completing(lambda: [*_subtasks(), _ALL]),
+        ),
+    ],
+    count: Annotated[
+        int | None,
+        _options.integer(
+            "Number of questions in each file. Default: 10000 for training, 1000 for the others."
+        ),
+    ] = None,
+    seed: Annotated[int, _options.integer("Seed of the stories.")] = 1,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="train, validation or test; all: train and test, as published.",
+            autocompletion=_options.completing(lambda: [*_options.splits(), _ALL]),
+        ),
+    ] = _ALL,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write to.")] = Path(
+        "data/babi"
+    ),
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    as_json: _options.Json = False,
+    debug: _options.Debug = False,
+) -> None:
+    """Generate questions about stories as in bAbI; the same seed gives the same questions."""
+    from rumcli.json_schemas.inputs import BabiFiles
+
+    named: SplitName | Literal["all"] = _options.choose(
+        "--split", "split", split, [*_options.splits(), _ALL]
+    )
+    _options.at_least("--seed", 0, seed)
+    if count is not None:
+        _options.at_least("--count", 1, count)
+    files = _babi_files(_chosen(subtask), named, count, out)
+    _check_babi(files, out, force)
+    written = _write_babi(files, seed, out, force)
+    names = f"{len(files)} files" if len(files) > 2 else " and ".join(f.path.name for f in files)
+    console.note(f"wrote {names} to {out}")
+    if as_json:
+        console.show_document(BabiFiles(folder=str(out), seed=seed, files=written))
+
+
+def _subtasks() -> list[str]:
+    from rumcli.tasks.babi.generator import story_generator
+
+    return [str(number) for number in sorted(story_generator.FAMILIES)]
+
+
+def _chosen(subtask: str) -> list[int]:
+    known = _subtasks()
+    subtask = _options.subtask(subtask)
+    if subtask != _ALL and subtask not in known:
+        raise ConfigError(f"--subtask {subtask}: expected a number from 1 to 20, or all")
+    return [int(number) for number in (known if subtask == _ALL else [subtask])]
+
+
+def _babi_files(
+    numbers: list[int], split: SplitName | Literal["all"], count: int | None, out: Path
+) -> list[_File]:
+    from rumcli.tasks.babi import stories as babi_stories
+
+    return [
+        _File(
+            out / babi_stories.subtask_file_name(number, name), number, name, count or _COUNTS[name]
+        )
+        for number in numbers
+        for name in (_PUBLISHED if split == _ALL else [split])
+    ]
+
+
+def _check_babi(files: list[_File], out: Path, force: bool) -> None:
+    """Check that all files can be written, and create their directory."""
+    try:
+        if out.exists() and not out.is_dir():
+            raise ConfigError(f"--out {out} is a file; expected a folder")
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"can't make {out}: {error.strerror or error}") from error
+    for file in files:
+        console.check_new_file(file.path, force)
+
+
+def _write_babi(files: list[_File], seed: int, out: Path, force: bool) -> list[BabiFile]:
+    """Write all files to temporary paths, then move them into place; return their descriptions."""
+    written = []
+    with contextlib.ExitStack() as stack:
+        say = stack.enter_context(console.status())
+        for number, file in enumerate(files, 1):
+            if len(files) > len(_PUBLISHED):
+                say(f"{number} of {len(files)}: {file.path.name}")
+            target = stack.enter_context(console.new_file(file.path, force))
+            written.append(_write_stories(file, seed, target.write))
+            target.flush()  # detects a full disk before the first file is moved
+    return written
+
+
+def _write_stories(file: _File, seed: int, write: Callable[[bytes], Any]) -> BabiFile:
+    from rumcli.json_schemas.inputs import BabiFile
+    from rumcli.tasks.babi.generator import story_generator
+
+    digest = hashlib.sha256()
+    stories = size = 0
+    for story in story_generator.generate(file.subtask, seed, file.split, file.questions):
+        text = story.text(file.subtask).encode()
+        write(text)
+        digest.update(text)
+        stories += 1
+        size += len(text)
+    return BabiFile(
+        path=str(file.path),
+        subtask=file.subtask,
+        split=file.split,
+        questions=file.questions,
+        stories=stories,
+        bytes=size,
+        sha256=digest.hexdigest(),
+    )
+
+
+@app.command(cls=_options.Command, epilog=_options.epilog("gen-data copying"))
 def copying(
     out: Out = None,
     count: Count = 1000,
@@ -70,7 +297,7 @@ def copying(
     _write_examples("copying", out, count, delay, split, seed, format_, force, as_json)
 
 
-@app.command(cls=_options.Command, epilog=_examples.epilog("gen-data recall"))
+@app.command(cls=_options.Command, epilog=_options.epilog("gen-data recall"))
 def recall(
     out: Out = None,
     count: Count = 1000,
@@ -86,10 +313,9 @@ def recall(
     _write_examples("recall", out, count, delay, split, seed, format_, force, as_json)
 
 
-app.command("babi", cls=_options.Command, epilog=_examples.epilog("gen-data babi"))(
-    gen_data_babi.babi
-)
-app.command("ptb", cls=_options.Command, epilog=_examples.epilog("gen-data ptb"))(gen_data_ptb.ptb)
+app.command("babi", cls=_options.Command, epilog=_options.epilog("gen-data babi"))(babi)
+
+app.command("ptb", cls=_options.Command, epilog=_options.epilog("gen-data ptb"))(ptb)
 
 
 def _write_examples(
@@ -130,7 +356,7 @@ def _write_examples(
 
 
 def _describe(examples: Examples, name: ExampleFormat, path: Path) -> Document:
-    from rumcli.json_schemas.data import CopyingExamples, RecallExamples
+    from rumcli.json_schemas.inputs import CopyingExamples, RecallExamples
 
     with path.open("rb") as file:  # npz is not written sequentially
         digest = hashlib.file_digest(file, "sha256")

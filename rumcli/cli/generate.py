@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli import messages
-from rumcli.cli import _keras_startup, _options, _trusted_code
+from rumcli import errors
+from rumcli.cli import _keras_startup, _options, _run_arguments
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
@@ -36,7 +36,7 @@ def generate(
     ] = 1.0,
     seed: Annotated[int, _options.integer("Seed of the random draws.")] = 1,
     checkpoint: _options.CheckpointOption = "best",
-    trust_code: _trusted_code.Trust = False,
+    trust_code: _run_arguments.Trust = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
@@ -49,22 +49,22 @@ def generate(
     _options.at_least("--seed", 0, seed)
     if not 0 <= temperature < math.inf:
         raise ConfigError(
-            f"--temperature {messages.number(temperature)}: expected a number of at least 0"
+            f"--temperature {errors.number(temperature)}: expected a number of at least 0"
         )
     import numpy as np
 
-    from rumcli.training import weight_files
+    from rumcli.training import resume
     from rumcli.training.dataset_binding import text_of
     from rumcli.training.run_dir import RunDir
 
     folder = RunDir.open(run)
-    _trusted_code.check(folder.config, trust_code, training=False)
+    _run_arguments.check_trust(folder.config, trust_code, training=False)
     text = text_of(folder)
-    weight_files.require(folder, checkpoint)
+    resume.require_checkpoint(folder, checkpoint)
     given = os.fsencode(prompt)  # the exact bytes that were typed
     read = text.vocabulary.encode(np.frombuffer(given, dtype=np.uint8), "--prompt")
     _keras_startup.start(debug)
-    _trusted_code.load_trusted(folder.config, training=False)
+    _run_arguments.load_trusted(folder.config, training=False)
     from rumcli.analysis.text_generation import Writer
 
     writer = Writer(folder, checkpoint, text)

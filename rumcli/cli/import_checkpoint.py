@@ -61,7 +61,7 @@ def import_checkpoint(
 
     A checkpoint includes sizes, gate and layer norm, but not λ, η, activation or zoneout.
     """
-    from rumcli.export import tf1_checkpoint_path
+    from rumcli.export import tf1_weights
 
     cell = _options.choose("--cell", "cell", cell, _CELLS)
     activation = _options.choose("--activation", "activation", activation, _ACTIVATIONS)
@@ -72,7 +72,7 @@ def import_checkpoint(
     if out.suffix != ".keras":
         raise ConfigError(f"--out {out}: expected a name that ends in .keras")
     console.check_new_file(out, force)
-    tf1_checkpoint_path.find(checkpoint)
+    tf1_weights.find_checkpoint(checkpoint)
     if not backends.is_installed("tensorflow"):
         raise ConfigError(
             "reading a checkpoint of TensorFlow 1 needs TensorFlow, which is not installed: "

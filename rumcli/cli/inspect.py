@@ -1,16 +1,15 @@
-"""`rum inspect`: show the behavior of a run's cells, and the loss around its weights."""
+"""`rum inspect`: traces of a run's cells for one example, and the loss around its weights."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli import coercion, messages
-from rumcli.analysis import inspection_views
-from rumcli.cli import _keras_startup, _options, _plot_file, _run_dirs, _trusted_code
+from rumcli import errors, parsing
+from rumcli.cli import _keras_startup, _options, _run_arguments
 from rumcli.errors import ConfigError, RunError
 from rumcli.reporting import console
 
@@ -19,9 +18,23 @@ if TYPE_CHECKING:
     from rumcli.config import RunConfig
     from rumcli.training.run_dir import RunDir
 
+VIEWS = ("angles", "norm", "gate", "spectrum", "landscape")
+
 _SPLITS = ["validation", "test"]
 _ALL = "all"
 _DEFAULT = Path("inspect.png")
+
+
+def possible_views(run: RunConfig) -> list[str]:
+    """Return the names in `VIEWS` that apply to a run's cell or to a cell within it."""
+    parts: list[Any] = [run.cell, getattr(run.cell, "fast", None), getattr(run.cell, "slow", None)]
+    rotating = [part for part in parts if getattr(part, "name", "") in ("rum", "arum")]
+    there = {
+        "angles": bool(rotating),
+        "gate": any(part.update_gate for part in rotating),
+        "spectrum": any(part.name == "arum" for part in rotating),
+    }
+    return [view for view in VIEWS if there.get(view, True)]
 
 
 def inspect(
@@ -40,7 +53,7 @@ def inspect(
         typer.Option(
             metavar="NAMES",
             help="all, or some of angles, norm, gate, spectrum, landscape, with commas between.",
-            autocompletion=_options.completing(lambda: [_ALL, *inspection_views.VIEWS]),
+            autocompletion=_options.completing(lambda: [_ALL, *VIEWS]),
         ),
     ] = _ALL,
     split: Annotated[
@@ -70,7 +83,7 @@ def inspect(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
-    trust_code: _trusted_code.Trust = False,
+    trust_code: _run_arguments.Trust = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
@@ -91,9 +104,9 @@ def inspect(
         raise ConfigError(f"--json: {run} has several runs; expected one of: {runs}")
     picture = out or (None if as_json else _DEFAULT)
     places = _places(picture, folders)
-    kinds = [_plot_file.check("--out", place, force) for place in places if place]
+    kinds = [_options.check_plot_file("--out", place, force) for place in places if place]
     for folder in folders:
-        _trusted_code.check(folder.config, trust_code, training=False)
+        _run_arguments.check_trust(folder.config, trust_code, training=False)
     plans = [
         (
             folder,
@@ -104,7 +117,7 @@ def inspect(
     ]
     _keras_startup.start(debug)
     for folder in folders:
-        _trusted_code.load_trusted(folder.config, training=False)
+        _run_arguments.load_trusted(folder.config, training=False)
     from rumcli.analysis.inspection import InspectionRequest, inspect_run
 
     for place, (folder, chosen, dataset) in zip(places, plans, strict=True):
@@ -123,14 +136,14 @@ def inspect(
 
 def _folders(run: Path, checkpoint: str) -> list[RunDir]:
     """Return the selected run directories; for a directory of runs, those that can be inspected."""
-    from rumcli.training import weight_files
+    from rumcli.training import resume
     from rumcli.training.run_dir import RunDir
 
-    found = _run_dirs.find([run], parts=True)
+    found = _run_arguments.find_run_dirs([run], parts=True)
     opened = {one.path: RunDir.open(one.path) for one in found}
-    missing = {path: weight_files.missing(opened[path], checkpoint) for path in opened}
+    missing = {path: resume.missing_checkpoint(opened[path], checkpoint) for path in opened}
     reasons = {path: why for path, why in missing.items() if why}
-    usable = _run_dirs.usable(found, reasons, RunError)
+    usable = _run_arguments.usable_run_dirs(found, reasons, RunError)
     return [opened[one.path] for one in usable]
 
 
@@ -150,23 +163,23 @@ def _check_grid(grid: int, radius: float) -> None:
             f"grid; try {grid + 1}"
         )
     if not 0 < radius < float("inf"):
-        raise ConfigError(f"--radius {messages.number(radius)}: expected a number greater than 0")
+        raise ConfigError(f"--radius {errors.number(radius)}: expected a number greater than 0")
 
 
 def _names(what: str) -> list[str]:
     """Return the names in `--what`, with "all" expanded."""
-    known = [_ALL, *inspection_views.VIEWS]
-    names = [coercion.name(name, known) for name in what.split(",")]
+    known = [_ALL, *VIEWS]
+    names = [parsing.name(name, known) for name in what.split(",")]
     for name in names:
         if name not in known:
-            raise ConfigError(f"--what {what}: {messages.unknown('view', name.strip(), known)}")
+            raise ConfigError(f"--what {what}: {errors.unknown('view', name.strip(), known)}")
     return names
 
 
 def _chosen(names: list[str], what: str, config: RunConfig, run: Path) -> list[str]:
     """Return the views to draw; print a note for views of "all" that the cell lacks."""
-    there = inspection_views.possible(config)
-    missing = [name for name in inspection_views.VIEWS if name not in there]
+    there = possible_views(config)
+    missing = [name for name in VIEWS if name not in there]
     if _ALL in names:
         if missing:
             lacking = _listed(missing, config)
@@ -179,7 +192,7 @@ def _chosen(names: list[str], what: str, config: RunConfig, run: Path) -> list[s
             f"--what {what}: {run} is of '{config.cell.name}', which has no {lacking}; "
             f"there are: {', '.join(there)}"
         )
-    return [name for name in inspection_views.VIEWS if name in names]
+    return [name for name in VIEWS if name in names]
 
 
 def _listed(missing: list[str], config: RunConfig) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli import coercion, messages
-from rumcli.cli import _options, _plot_file, _run_dirs
+from rumcli import errors, parsing
+from rumcli.cli import _options, _run_arguments
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rumcli.json_schemas.base import Document
-    from rumcli.reporting.learning_curves import Curve, Level
+    from rumcli.reporting.plots import Curve, Level
     from rumcli.training.run_dir import RunDir
 
 _OVER = ["steps", "time"]
@@ -66,7 +66,7 @@ def plot(
     over = _options.choose("--over", "axis", over, _OVER)
     theme = _options.choose("--theme", "theme", theme, _THEMES)
     picture = out or (None if as_json else _DEFAULT)
-    kind = _plot_file.check("--out", picture, force) if picture else ""
+    kind = _options.check_plot_file("--out", picture, force) if picture else ""
     paths, drawing = collect(runs, metric)
     if picture:
         drawing.save(picture, kind, over, theme, force)
@@ -96,9 +96,9 @@ class Drawing:
             over: `"steps"` or `"time"`.
             theme: `"light"` or `"dark"`.
         """
-        from rumcli.reporting import learning_curves
+        from rumcli.reporting import plots
 
-        return learning_curves.figure(self.curves, self.levels, self.key, over, theme)
+        return plots.curves_figure(self.curves, self.levels, self.key, over, theme)
 
     def save(self, picture: Path, kind: str, over: str, theme: str, force: bool) -> None:
         """Write the curves to a file.
@@ -113,10 +113,10 @@ class Drawing:
         Raises:
             ConfigError: If the file exists or cannot be written.
         """
-        from rumcli.reporting import learning_curves
+        from rumcli.reporting import plots
 
         with console.new_file(picture, force) as file:
-            learning_curves.draw(self.curves, self.levels, self.key, over, file, kind, theme)
+            plots.draw_curves(self.curves, self.levels, self.key, over, file, kind, theme)
 
 
 def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
@@ -132,24 +132,24 @@ def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
     Raises:
         ConfigError: If a directory is not a run, has no validation yet, or lacks the metric.
     """
-    from rumcli.reporting import learning_curves
+    from rumcli.reporting import plots
     from rumcli.training.run_dir import RunDir
 
-    found = _run_dirs.find(runs, parts=True)
+    found = _run_arguments.find_run_dirs(runs, parts=True)
     opened = {run.path: RunDir.open(run.path) for run in found}
     records = {path: folder.records() for path, folder in opened.items()}
     young = {path: _without_records(path) for path in records if not records[path]}
-    found = _run_dirs.usable(found, young, ConfigError)
+    found = _run_arguments.usable_run_dirs(found, young, ConfigError)
     name = metric or _monitored([opened[run.path] for run in found])
     known = {metric for run in found for metric in _metrics(records[run.path])}
-    key = f"val_{coercion.name(name, known)}"
+    key = f"val_{parsing.name(name, known)}"
     lacking = {run.path: _without(key, run.path, records[run.path]) for run in found}
     reasons = {path: why for path, why in lacking.items() if why}
-    found = _run_dirs.usable(found, reasons, ConfigError)
+    found = _run_arguments.usable_run_dirs(found, reasons, ConfigError)
     paths = [run.path for run in found]
     folders = [opened[path] for path in paths]
     drawn = [
-        learning_curves.Curve(label, folder.config.task.name, records[folder.path])
+        plots.Curve(label, folder.config.task.name, records[folder.path])
         for label, folder in zip(_labels(paths, folders), folders, strict=True)
     ]
     return paths, Drawing(drawn, levels_of(folders, key), key)
@@ -168,14 +168,14 @@ def save_curves(folder: RunDir) -> list[float]:
         OSError: If the plot cannot be written.
     """
     from rumcli import atomic_io
-    from rumcli.reporting import learning_curves
+    from rumcli.reporting import plots
 
     key, values = validations(folder)
     if values:
-        curve = learning_curves.Curve(folder.path.name, folder.config.task.name, folder.records())
+        curve = plots.Curve(folder.path.name, folder.config.task.name, folder.records())
         levels = levels_of([folder], key)
         with atomic_io.replacing(folder.path / "curves.svg") as file:
-            learning_curves.draw([curve], levels, key, "steps", file, "svg")
+            plots.draw_curves([curve], levels, key, "steps", file, "svg")
     return values
 
 
@@ -251,7 +251,7 @@ def _without(key: str, path: Path, records: list[dict[str, Any]]) -> str | None:
     known, name = _metrics(records), key.removeprefix("val_")
     if name in known:
         return None
-    return f"--metric {name}: {path}: {messages.unknown('metric', name, known)}"
+    return f"--metric {name}: {path}: {errors.unknown('metric', name, known)}"
 
 
 def levels_of(folders: list[RunDir], key: str) -> list[Level]:
@@ -261,7 +261,7 @@ def levels_of(folders: list[RunDir], key: str) -> list[Level]:
         folders: Run directories.
         key: Key of the records that is drawn, such as `val_loss`.
     """
-    from rumcli.reporting.learning_curves import Level
+    from rumcli.reporting.plots import Level
 
     here = [r for r in _references(folders) if f"val_{r['metric']}" == key]
     found = [Level(baseline["label"], baseline["value"]) for baseline in here]

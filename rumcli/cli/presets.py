@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rumcli import output_dirs
-from rumcli.cli import _examples, _keras_startup, _options, _trusted_code
+from rumcli.cli import _keras_startup, _options, _run_arguments
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.json_schemas.configurations import PresetRow
+    from rumcli.json_schemas.inputs import PresetRow
 
 app = typer.Typer(
     cls=_options.CommandGroup, help="List, show or copy the presets.", no_args_is_help=True
@@ -28,13 +28,13 @@ Name = Annotated[
 ]
 
 
-@app.command("list", cls=_options.Command, epilog=_examples.epilog("presets list"))
+@app.command("list", cls=_options.Command, epilog=_options.epilog("presets list"))
 def list_presets(as_json: _options.Json = False, debug: _options.Debug = False) -> None:
     """List the presets."""
-    from rumcli.config import preset_files
-    from rumcli.json_schemas.configurations import PresetList
+    from rumcli.config import catalog
+    from rumcli.json_schemas.inputs import PresetList
 
-    found = PresetList(presets=[_row(name) for name in preset_files.names()])
+    found = PresetList(presets=[_row(name) for name in catalog.preset_names()])
     if as_json:
         console.show_document(found)
         return
@@ -43,7 +43,7 @@ def list_presets(as_json: _options.Json = False, debug: _options.Debug = False) 
     console.show(result_tables.presets(found.presets))
 
 
-@app.command("show", cls=_options.Command, epilog=_examples.epilog("presets show"))
+@app.command("show", cls=_options.Command, epilog=_options.epilog("presets show"))
 def show(
     name: Annotated[
         str,
@@ -56,16 +56,16 @@ def show(
     summary: Annotated[
         bool, typer.Option("--summary", help="Show its model instead: layers, shapes, weights.")
     ] = False,
-    trust_code: _trusted_code.Trust = False,
+    trust_code: _run_arguments.Trust = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
     """Print the YAML of a preset, a run or a file, or the layers of its model."""
-    from rumcli.config import preset_files, yaml_io
-    from rumcli.json_schemas.configurations import Preset, PresetSettings
+    from rumcli.config import catalog, yaml_io
+    from rumcli.json_schemas.inputs import Preset, PresetSettings
 
     source = _source(name)
-    path = preset_files.locate(source)
+    path = catalog.locate_preset(source)
     if summary:
         _summarize(source, name, trust_code, as_json, debug)
     elif as_json:
@@ -82,10 +82,10 @@ def _source(name: str) -> str:
         ConfigError: If the file is missing or not a valid configuration.
     """
     from rumcli import config
-    from rumcli.config import preset_files
+    from rumcli.config import catalog
     from rumcli.training.run_dir import CONFIG, RunDir
 
-    if preset_files.is_name(name):
+    if catalog.is_preset_name(name):
         return name
     path = Path(name)
     if output_dirs.exists(path) and path.is_dir():
@@ -98,22 +98,22 @@ def _summarize(source: str, name: str, trusted: bool, as_json: bool, debug: bool
     from rumcli import config
 
     run = config.build(source)
-    _trusted_code.check(run, trusted, training=False)
+    _run_arguments.check_trust(run, trusted, training=False)
     _keras_startup.start(debug)
-    _trusted_code.load_trusted(run, training=False)
-    from rumcli.analysis.model_summary import summarize
+    _run_arguments.load_trusted(run, training=False)
+    from rumcli.analysis.inspection import summarize_model
     from rumcli.reporting import result_tables
 
     with console.status() as report:
         report("building the model")
-        found = summarize(run, name)
+        found = summarize_model(run, name)
     if as_json:
         console.show_document(found)
     else:
         console.show(result_tables.model(found))
 
 
-@app.command("copy", cls=_options.Command, epilog=_examples.epilog("presets copy"))
+@app.command("copy", cls=_options.Command, epilog=_options.epilog("presets copy"))
 def copy(
     name: Name,
     destination: Annotated[
@@ -124,10 +124,10 @@ def copy(
     debug: _options.Debug = False,
 ) -> None:
     """Copy a preset, to edit it and train with --preset FILE."""
-    from rumcli.config import preset_files
-    from rumcli.json_schemas.configurations import PresetCopy
+    from rumcli.config import catalog
+    from rumcli.json_schemas.inputs import PresetCopy
 
-    content = preset_files.path_of(name).read_bytes()
+    content = catalog.preset_path(name).read_bytes()
     path = destination or Path(f"{name}.yaml")
     with console.new_file(path, force) as file:
         file.write(content)
@@ -137,8 +137,8 @@ def copy(
 
 
 def _row(name: str) -> PresetRow:
-    from rumcli.config import preset_files, yaml_io
-    from rumcli.json_schemas.configurations import PresetRow
+    from rumcli.config import catalog, yaml_io
+    from rumcli.json_schemas.inputs import PresetRow
 
-    values = yaml_io.read(preset_files.path_of(name)).values
+    values = yaml_io.read(catalog.preset_path(name)).values
     return PresetRow(name=name, task=values["task"]["name"], description=values["description"])

@@ -26,7 +26,7 @@ def cells(
     debug: _options.Debug = False,
 ) -> None:
     """List the cells with their summary, options and paper."""
-    from rumcli.json_schemas.configurations import CellList, CellRow
+    from rumcli.json_schemas.inputs import CellList, CellRow
 
     found = _chosen("cell", name)
     if as_json:
@@ -48,7 +48,7 @@ def tasks(
     debug: _options.Debug = False,
 ) -> None:
     """List the tasks with their summary, options, presets and paper."""
-    from rumcli.json_schemas.configurations import TaskList, TaskRow
+    from rumcli.json_schemas.inputs import TaskList, TaskRow
 
     found = _chosen("task", name)
     if as_json:
@@ -72,7 +72,7 @@ def _chosen(section: str, name: str | None) -> list[Entry]:
 
 
 def _common(entry: Entry) -> dict[str, Any]:
-    from rumcli.json_schemas.configurations import OptionRow
+    from rumcli.json_schemas.inputs import OptionRow
 
     return {
         "name": entry.name,
@@ -83,6 +83,10 @@ def _common(entry: Entry) -> dict[str, Any]:
 
 
 def _show(title: str, found: list[Entry], name: str | None) -> None:
-    from rumcli.reporting import catalog
+    from rumcli.reporting import input_tables
 
-    console.show(catalog.listing(title, found) if name is None else catalog.details(found[0]))
+    console.show(
+        input_tables.entry_list(title, found)
+        if name is None
+        else input_tables.entry_details(found[0])
+    )

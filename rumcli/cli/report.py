@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rumcli import __version__
-from rumcli.cli import _options, _run_dirs, plot
+from rumcli.cli import _options, _run_arguments, plot
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
@@ -53,13 +53,13 @@ def report(
         if page.suffix.lower() not in (".html", ".htm"):
             raise ConfigError(f"--out {page}: expected a name that ends in .html")
         console.check_new_file(page, force)
-    from rumcli.analysis import run_report as contents
+    from rumcli.analysis import comparison as contents
     from rumcli.reporting import html_report as pages
     from rumcli.training.run_dir import RunDir
 
-    found = [run.path for run in _run_dirs.find(runs, parts=False)]
+    found = [run.path for run in _run_arguments.find_run_dirs(runs, parts=False)]
     folders, labels = [RunDir.open(path) for path in found], _options.labels(found)
-    content = contents.report(folders, labels, None if page is None else str(page))
+    content = contents.report_runs(folders, labels, None if page is None else str(page))
     if markdown:
         console.show_text(pages.to_markdown(content))
         return
@@ -78,20 +78,20 @@ def _curves(content: Report, folders: dict[str, RunDir]) -> dict[tuple[str, str]
     """Draw the validations of the runs as SVG files, by theme and screen size."""
     import matplotlib
 
-    from rumcli.reporting import learning_curves
+    from rumcli.reporting import plots
 
     key = f"val_{content.metric}"
     drawn = [
-        learning_curves.Curve(run.label, content.task, folders[run.label].records())
+        plots.Curve(run.label, content.task, folders[run.label].records())
         for run in content.runs
         if run.validations
     ]
     levels = plot.levels_of(list(folders.values()), key)
     found = {}
-    for theme, (screen, size) in itertools.product(learning_curves.THEMES, _FONT_SIZES.items()):
+    for theme, (screen, size) in itertools.product(plots.THEMES, _FONT_SIZES.items()):
         file = io.BytesIO()
         with matplotlib.rc_context({"font.size": size}):
             if drawn:
-                learning_curves.draw(drawn, levels, key, "steps", file, "svg", theme)
+                plots.draw_curves(drawn, levels, key, "steps", file, "svg", theme)
                 found[theme, screen] = file.getvalue()
     return found

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import _job_sets, _options, _trusted_code
-from rumcli.cli._output_mode import OutputMode
+from rumcli.cli import _job_sets, _options, _run_arguments
+from rumcli.cli._options import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.reporting import console, formatting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rumcli.jobs.events import JobGroup
     from rumcli.jobs.execution import Ending, Options
-    from rumcli.reproduction.folder import TableFolder, TableOptions
-    from rumcli.reproduction.results import TableResults
-    from rumcli.reproduction.table import Table
+    from rumcli.jobs.job_spec import JobGroup
+    from rumcli.reproduction.table_results import TableFolder, TableOptions, TableResults
+    from rumcli.reproduction.table_spec import Table
 
 
 def reproduce(
@@ -65,7 +64,7 @@ def reproduce(
     budget: _job_sets.Budget = None,
     jobs: _job_sets.Jobs = None,
     address: _job_sets.Address = None,
-    trust_code: _trusted_code.Trust = False,
+    trust_code: _run_arguments.Trust = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the runs with their commands and stop.")
     ] = False,
@@ -78,9 +77,9 @@ def reproduce(
     Ctrl-C saves all runs and prints the command that continues.
     """
     from rumcli.jobs import execution
-    from rumcli.reporting import reproduction_table as reporting
-    from rumcli.reproduction import plan
-    from rumcli.reproduction.folder import FOLDER, TableOptions
+    from rumcli.reporting import job_set_tables as reporting
+    from rumcli.reproduction import table_spec
+    from rumcli.reproduction.table_results import FOLDER, TableOptions
 
     showing = OutputMode(as_json, quiet, debug)
     where = _job_sets.parse(jobs, address, budget, seeds, debug)
@@ -94,7 +93,9 @@ def reproduce(
         raise ConfigError("which table? Give a TABLE, or --resume with the folder of one")
     read = _read(chosen, resume if table is None else None)
     chosen = chosen.kept_for(read)
-    groups = plan.groups(read, chosen.seeds or read.spec.seeds, chosen.only, chosen.condition)
+    groups = table_spec.job_groups(
+        read, chosen.seeds or read.spec.seeds, chosen.only, chosen.condition
+    )
     place = resume or out or FOLDER / read.name
     if dry_run:
         _show_plan(read, groups, place, showing)
@@ -112,7 +113,7 @@ def reproduce(
 
 def _continued(place: Path, chosen: TableOptions) -> TableOptions:
     """Return the options stored in a directory, updated with those given."""
-    from rumcli.reproduction.folder import TableFolder
+    from rumcli.reproduction.table_results import TableFolder
 
     given = {key: value for key, value in chosen if value}
     return TableFolder.open(place).options.model_copy(update=given)
@@ -120,24 +121,24 @@ def _continued(place: Path, chosen: TableOptions) -> TableOptions:
 
 def _read(chosen: TableOptions, place: Path | None) -> Table:
     """Read the named table, or that of the directory."""
-    from rumcli.reproduction import table as tables
-    from rumcli.reproduction.folder import TABLE
+    from rumcli.reproduction import table_spec as tables
+    from rumcli.reproduction.table_results import TABLE
 
     if place is None:
         assert chosen.table is not None
-        return tables.read(chosen.table, chosen.data)
-    read = tables.read(str(place / TABLE), chosen.data)
+        return tables.read_table(chosen.table, chosen.data)
+    read = tables.read_table(str(place / TABLE), chosen.data)
     return dataclasses.replace(read, name=chosen.table or place.name)
 
 
 def _prepare(table: Table, groups: Sequence[JobGroup], place: Path, trusted: bool) -> TableFolder:
     """Check the code and the data, and create or open the directory."""
-    from rumcli.reproduction import plan
-    from rumcli.reproduction.folder import TableFolder
+    from rumcli.reproduction import table_spec
+    from rumcli.reproduction.table_results import TableFolder
     from rumcli.training import dataset_binding
 
     all_runs = (run for entry in table.entries for run in entry.runs)
-    due = [job for _, job in plan.due(groups)]
+    due = [job for _, job in table_spec.due_groups(groups)]
     _job_sets.check_runs(all_runs, (job.config for job in due if job.config), trusted)
     folder = TableFolder.prepare(place, table)
     folder.check(due)
@@ -156,32 +157,32 @@ def _run(
     showing: OutputMode,
 ) -> tuple[Ending, TableResults]:
     """Run the remaining runs, and write the results."""
-    from rumcli.jobs.events import JobGroup
+    from rumcli.jobs.engine import JobSource
     from rumcli.jobs.execution import JobSet
-    from rumcli.jobs.queue import JobSource
-    from rumcli.reporting import reproduction_table as reporting
+    from rumcli.jobs.job_spec import JobGroup
+    from rumcli.reporting import job_set_tables as reporting
     from rumcli.reporting.job_progress import Title
-    from rumcli.reproduction import plan, results
+    from rumcli.reproduction import table_results, table_spec
     from rumcli.training import lock
 
     with lock.held(folder.path):
         folder.describe(table, chosen)
-        source = JobSource([JobGroup(None, tuple(job for _, job in plan.due(groups)))])
+        source = JobSource([JobGroup(None, tuple(job for _, job in table_spec.due_groups(groups)))])
         title = Title(f"table {table.name}", ranks=False, seconds=where.budget)
         jobs = JobSet(folder, source, table.spec.resources)
         ending = _job_sets.run(jobs, where, title, command, showing)
-        found = results.read(table, folder, groups, chosen.seeds or table.spec.seeds)
+        found = table_results.read_results(table, folder, groups, chosen.seeds or table.spec.seeds)
         found.write()
         folder.write("results.md", reporting.markdown(found))
     return ending, found
 
 
 def _show_plan(table: Table, groups: Sequence[JobGroup], place: Path, showing: OutputMode) -> None:
-    from rumcli.json_schemas.job_sets import PlannedRun, TableDryRun
-    from rumcli.reproduction import plan
+    from rumcli.json_schemas.results import PlannedRun, TableDryRun
+    from rumcli.reproduction import table_spec
 
-    due = plan.due(groups)
-    commands = [plan.command(entry, job, place) for entry, job in due]
+    due = table_spec.due_groups(groups)
+    commands = [table_spec.run_command(entry, job, place) for entry, job in due]
     if showing.as_json:
         listed = [
             PlannedRun(

@@ -43,14 +43,14 @@ def rotation_check(
     os.environ.setdefault("JAX_ENABLE_X64", "1")  # else JAX computes float64 in float32
     _keras_startup.start(debug)
     from rumcli.analysis.rotation_properties import CheckResult, check_rotation
-    from rumcli.cells import precision
     from rumcli.json_schemas.measurements import RotationCheck, RotationResult
     from rumcli.reporting import result_tables
+    from rumcli.training import run_environment
 
     try:
         results: list[CheckResult] = []
         with console.status() as report:
-            for name in [dtype] if dtype else filter(precision.is_available, _DTYPES):
+            for name in [dtype] if dtype else filter(run_environment.supports_dtype, _DTYPES):
                 report(f"checking rotations in {name}")
                 results += check_rotation(dim or _DIMS, batch, name)
     except ValueError as error:

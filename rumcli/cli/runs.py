@@ -68,13 +68,15 @@ def _check(place: Path) -> None:
 
 
 def _read(places: list[Path]) -> tuple[list[ListedRun], list[str]]:
-    from rumcli.analysis import run_list
+    from rumcli.analysis import comparison
 
-    return run_list.listed(list(dict.fromkeys(run for one in places for run in run_list.find(one))))
+    return comparison.list_runs(
+        list(dict.fromkeys(run for one in places for run in comparison.find_runs(one)))
+    )
 
 
 def _show(places: list[Path], found: list[ListedRun], watch: bool) -> None:
-    from rumcli.reporting.run_list_table import RunsTable
+    from rumcli.reporting.run_tables import RunsTable
 
     if watch:
         found = _watch(places, found)
@@ -83,8 +85,8 @@ def _show(places: list[Path], found: list[ListedRun], watch: bool) -> None:
 
 def _watch(places: list[Path], found: list[ListedRun]) -> list[ListedRun]:
     """Refresh the table until a signal arrives; return its last content."""
-    from rumcli.reporting.live_display import LiveDisplay
-    from rumcli.reporting.run_list_table import RunsTable
+    from rumcli.reporting.formatting import LiveDisplay
+    from rumcli.reporting.run_tables import RunsTable
 
     received: list[int] = []
     # No message: the loop ends sooner.

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import _job_sets, _options, _trusted_code
-from rumcli.cli._output_mode import OutputMode
+from rumcli.cli import _job_sets, _options, _run_arguments
+from rumcli.cli._options import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.reporting import console, formatting
 
 if TYPE_CHECKING:
     from rumcli.jobs.execution import Ending, Options
-    from rumcli.sweeps.folder import SweepFolder
-    from rumcli.sweeps.plan import SweepPlan
-    from rumcli.sweeps.results import SweepResults
+    from rumcli.sweeps.search import SweepFolder, SweepResults
+    from rumcli.sweeps.sweep_spec import SweepPlan
 
 _PICTURE = "sweep.png"
 # Keys that select the files of a task.
@@ -48,7 +47,7 @@ def sweep(
     budget: _job_sets.Budget = None,
     jobs: _job_sets.Jobs = None,
     address: _job_sets.Address = None,
-    trust_code: _trusted_code.Trust = False,
+    trust_code: _run_arguments.Trust = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file, list the points and stop.")
     ] = False,
@@ -98,7 +97,7 @@ def sweep(
 
 
 def _is_unbegun(path: Path) -> bool:
-    from rumcli.sweeps.folder import SweepFolder
+    from rumcli.sweeps.search import SweepFolder
 
     return SweepFolder.is_unbegun(path)
 
@@ -106,8 +105,8 @@ def _is_unbegun(path: Path) -> bool:
 def _plan(resume: Path | None, file: Path | None, runs: int | None, seeds: int | None) -> SweepPlan:
     """Return the plan of a new or earlier sweep; a file may only change limits of the latter."""
     from rumcli import config
-    from rumcli.sweeps import plan as plans
-    from rumcli.sweeps.folder import SweepFolder
+    from rumcli.sweeps import sweep_spec as plans
+    from rumcli.sweeps.search import SweepFolder
 
     if resume is None:
         assert file is not None
@@ -140,8 +139,8 @@ def _folder(
 ) -> SweepFolder:
     """Check the code and the data; create or open the directory, and lock it."""
     from rumcli.jobs import execution
-    from rumcli.sweeps import points
-    from rumcli.sweeps.folder import SweepFolder
+    from rumcli.sweeps import sweep_spec
+    from rumcli.sweeps.search import SweepFolder
     from rumcli.training import lock
 
     if plan.spec.search == "bayesian" and importlib.util.find_spec("optuna") is None:
@@ -151,8 +150,8 @@ def _folder(
     # A registered cell has no factory, so a sweep over both names and factories has only custom
     # cells. One of these keys therefore names all code, whatever else varies.
     names, data = (
-        [plan.run(settings, seed) for settings in points.one_at_a_time(plan.parameters, keys)]
-        for keys in (_trusted_code.DECIDING, _OF_DATA)
+        [plan.run(settings, seed) for settings in sweep_spec.one_at_a_time(plan.parameters, keys)]
+        for keys in (_run_arguments.DECIDING, _OF_DATA)
     )
     _job_sets.check_runs(names, data if resume is None else [], trusted)
     if resume is None:
@@ -183,10 +182,10 @@ def _run(
 def _results(
     path: Path, plan: SweepPlan | None = None, folder: SweepFolder | None = None
 ) -> SweepResults:
-    from rumcli.sweeps import results
-    from rumcli.sweeps.folder import SweepFolder
+    from rumcli.sweeps import search
+    from rumcli.sweeps.search import SweepFolder
 
-    return results.read(folder or SweepFolder.open(path), plan)
+    return search.read_results(folder or SweepFolder.open(path), plan)
 
 
 def _write(found: SweepResults) -> None:
@@ -195,21 +194,21 @@ def _write(found: SweepResults) -> None:
 
     found.write()
     if any(point.values for point in found.groups):
-        from rumcli.reporting import sweep_plot
+        from rumcli.reporting import job_set_tables
 
         with atomic_io.replacing(found.folder.path / _PICTURE) as file:
-            sweep_plot.draw(found, file, "png")
+            job_set_tables.draw_sweep(found, file, "png")
 
 
 def _show(found: SweepResults, showing: OutputMode) -> None:
-    from rumcli.reporting import sweep_table as reporting
+    from rumcli.reporting import job_set_tables as reporting
 
-    showing.show(found.document, lambda _: reporting.results_table(found))
+    showing.show(found.document, lambda _: reporting.sweep_results_table(found))
 
 
 def _show_points(plan: SweepPlan, showing: OutputMode) -> None:
-    from rumcli.json_schemas.job_sets import SweepDryRun
-    from rumcli.reporting import sweep_table as reporting
+    from rumcli.json_schemas.results import SweepDryRun
+    from rumcli.reporting import job_set_tables as reporting
 
     listed, spec = plan.listed(), plan.spec
     if showing.as_json:
@@ -226,4 +225,4 @@ def _show_points(plan: SweepPlan, showing: OutputMode) -> None:
             "points depend on the results"
         )
     else:
-        console.show(reporting.points(listed, list(plan.parameters), len(spec.seeds)))
+        console.show(reporting.points_table(listed, list(plan.parameters), len(spec.seeds)))

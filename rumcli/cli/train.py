@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli.cli import _distributed, _options, _planning, _train_ray, _train_single, _trusted_code
-from rumcli.cli._output_mode import OutputMode
+from rumcli.cli import _distributed, _options, _run_arguments, _training
+from rumcli.cli._options import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
@@ -180,7 +180,7 @@ def train(
         int | None, _options.integer("Number of processes on the Ray cluster. Needs --ray.")
     ] = None,
     require: _options.Require = None,
-    trust_code: _trusted_code.Trust = False,
+    trust_code: _run_arguments.Trust = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the complete configuration and stop.")
     ] = False,
@@ -197,7 +197,7 @@ def train(
 
     required = requirements.parse(require or [])
     placement = _distributed.asked(devices, coordinator, processes, process, timeout)
-    given = _planning.Options(
+    given = _run_arguments.RunOptions(
         task=task,
         cell=cell,
         norm=norm,
@@ -224,13 +224,13 @@ def train(
         _distributed.check(placement, None)
         _distributed.follow(placement, None, data, trust_code, given.typed, showing)
         return
-    planned = _planning.plan(given)
+    planned = _run_arguments.plan_run(given)
     if dry_run:
         _show_config(planned.config, as_json)
         return
-    _trusted_code.check(planned.config, trust_code, given.typed)
+    _run_arguments.check_trust(planned.config, trust_code, given.typed)
     _distributed.check(placement, planned.config)
-    _train_ray.check(ray, workers, placement)
+    _training.check_ray(ray, workers, placement)
     if planned.has_all_subtasks and (placement is not None or ray is not None):
         flag = (
             "--ray" if ray is not None else "--devices" if coordinator is None else "--coordinator"
@@ -239,14 +239,14 @@ def train(
     if placement is not None and placement.rank > 0:
         _distributed.follow(placement, planned.config, data, trust_code, given.typed, showing)
     elif ray is not None and workers is not None:
-        _train_ray.run(planned, required, showing, ray, workers)
+        _training.run_on_ray(planned, required, showing, ray, workers)
     else:
-        _train_single.run(planned, required, showing, placement)
+        _training.run(planned, required, showing, placement)
 
 
 def _show_config(run: RunConfig, as_json: bool) -> None:
     from rumcli import config
-    from rumcli.json_schemas.configurations import Configuration, DryRun
+    from rumcli.json_schemas.inputs import Configuration, DryRun
 
     if as_json:
         settings = Configuration.model_validate(run.model_dump(mode="json"))

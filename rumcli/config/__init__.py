@@ -12,10 +12,26 @@ from rumcli.config.cell_config import (
     RNNConfig,
     RUMConfig,
 )
-from rumcli.config.diff import labels, varying
-from rumcli.config.loading import build, changed, differences, from_file, from_text, to_yaml
-from rumcli.config.optimizer_config import OptimizerConfig, ScheduleConfig
-from rumcli.config.schema import RMS, CallbackConfig, RunConfig, Split, TrainConfig, names
+from rumcli.config.loading import (
+    build,
+    changed,
+    differences,
+    from_file,
+    from_text,
+    labels,
+    to_yaml,
+    varying,
+)
+from rumcli.config.schema import (
+    RMS,
+    CallbackConfig,
+    OptimizerConfig,
+    RunConfig,
+    ScheduleConfig,
+    Split,
+    TrainConfig,
+    names,
+)
 from rumcli.config.task_config import (
     ALL,
     BabiConfig,

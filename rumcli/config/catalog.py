@@ -1,20 +1,91 @@
-"""Descriptions of the cells and tasks, from the pydantic models of their sections."""
+"""Catalog of presets, cells and tasks: files of the presets, and the options that can be set."""
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from rumcli.config import preset_files, schema, yaml_io
+from rumcli import errors, parsing
+from rumcli.config import schema, yaml_io
 from rumcli.config.field_types import LARGEST
 from rumcli.config.task_config import validated_figures
+from rumcli.errors import ConfigError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
 
 _SOURCE = re.compile(r"^Source: (.+)$", flags=re.MULTILINE)
+
+
+def preset_folder() -> Path:
+    """Return the directory of presets: in the installed package, or beside it in a checkout."""
+    installed = _PACKAGE / "presets"
+    return installed if installed.is_dir() else _PACKAGE.parent / "presets"
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets, in alphabetical order."""
+    return sorted(path.stem for path in preset_folder().glob("*.yaml"))
+
+
+def preset_path(name: str) -> Path:
+    """Return the file of a preset in the package.
+
+    Args:
+        name: Name of the preset.
+
+    Raises:
+        ConfigError: If there is no such preset.
+    """
+    name = parsing.name(name, preset_names())
+    if name not in preset_names():
+        raise ConfigError(errors.unknown("preset", name, preset_names()))
+    return preset_folder() / f"{name}.yaml"
+
+
+def locate_preset(name_or_file: str) -> Path:
+    """Return the file of a preset in the package, or the path of any other file.
+
+    Args:
+        name_or_file: Name of a preset or path of a file. A string without `.yaml` and `/` is a
+            preset name, unless only a file of that name exists.
+
+    Raises:
+        ConfigError: If there is no such preset.
+    """
+    path = Path(name_or_file)
+    looks_like_file = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
+    if looks_like_file or (path.is_file() and not is_preset_name(name_or_file)):
+        return path
+    return preset_path(name_or_file)
+
+
+def is_preset_name(text: str) -> bool:
+    """Return whether a string is the name of a preset in the package, ignoring case."""
+    return parsing.name(text, preset_names()) in preset_names()
+
+
+def read_preset(name_or_file: str) -> yaml_io.Document:
+    """Read a preset by its name, or any YAML file by its path.
+
+    Args:
+        name_or_file: As for `locate_preset`.
+
+    Raises:
+        ConfigError: If there is no such preset or file, or it can't be parsed.
+    """
+    path = locate_preset(name_or_file)
+    document = yaml_io.read(path)
+    if path.parent != preset_folder():
+        return document
+    # Messages show its name: the user cannot edit files of the installed package.
+    return dataclasses.replace(document, source=f"preset '{path.stem}'")
 
 
 @dataclass(frozen=True)
@@ -112,7 +183,7 @@ def _values(content: Mapping[str, Any]) -> str:
 
 def _presets_by_task() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name in preset_files.names():
-        values = yaml_io.read(preset_files.path_of(name)).values
+    for name in preset_names():
+        values = yaml_io.read(preset_path(name)).values
         found.setdefault(values["task"]["name"], []).append(name)
     return found

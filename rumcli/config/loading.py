@@ -1,22 +1,20 @@
-"""Loading and merging of run configurations, with errors in one line.
-
-Precedence: the task's default preset < the preset or file of `--preset` < `--set` < other options.
-"""
+"""Configuration of a run from presets, files, options and overrides; differences between runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from rumcli import messages, thresholds
-from rumcli.config import preset_files, schema, yaml_io
-from rumcli.config.error_messages import explain, prefix_of
+from rumcli import errors, parsing
+from rumcli.config import catalog, schema, yaml_io
 from rumcli.config.field_types import CUSTOM
+from rumcli.config.schema import RunConfig
 from rumcli.config.task_config import validated_figures
+from rumcli.config.validation import explain, prefix_of
 from rumcli.config.yaml_io import Document, KeyPath
 from rumcli.errors import ConfigError
 
@@ -39,6 +37,79 @@ _FLAGS: dict[KeyPath, str] = {
     ("train", "callbacks"): "--callback",
     ("seed",): "--seed",
 }
+
+
+def varying(runs: Sequence[RunConfig]) -> dict[KeyPath, list[Any]]:
+    """Return the keys in which configurations differ.
+
+    A key that some configurations lack, such as an option of one cell, is included if its values
+    differ among the others. A key that has only default values, such as each cell's own
+    activation, is not included.
+
+    Args:
+        runs: Configurations to compare.
+
+    Returns:
+        Keys in the order of `config.yaml`, each with its value in every run; None for a run that
+        lacks the key.
+    """
+    flat = [dict(_flat((), run)) for run in runs]
+    found: dict[KeyPath, list[Any]] = {}
+    for path in dict.fromkeys(path for one in flat for path in one):
+        there = [one[path] for one in flat if path in one]
+        values = [value for value, _ in there]
+        differ = any(value != values[0] for value in values)
+        if differ and (path[-1] == "name" or not all(is_default for _, is_default in there)):
+            found[path] = [one[path][0] if path in one else None for one in flat]
+    return found
+
+
+def labels(runs: Sequence[RunConfig]) -> list[str]:
+    """Return a label for each configuration: the values that distinguish it, its cell first.
+
+    Args:
+        runs: Configurations to label.
+
+    Returns:
+        Labels such as `"gru"`, `"arum, time_norm=2.0"` and `"arum, time_norm=null"`. Equal
+        configurations have equal labels. All labels are empty if all configurations are equal.
+    """
+    parts: list[list[str]] = [[] for _ in runs]
+    _split(list(enumerate(runs)), parts)
+    return [", ".join(part) for part in parts]
+
+
+def _split(runs: Sequence[tuple[int, RunConfig]], parts: list[list[str]]) -> None:
+    """Append to `parts` the values that distinguish the numbered runs, key by key."""
+    found = varying([run for _, run in runs])
+    if not found:
+        return
+    key = ("cell", "name") if ("cell", "name") in found else next(iter(found))
+    groups: dict[str, list[tuple[int, RunConfig]]] = {}
+    for one, value in zip(runs, found[key], strict=True):
+        label = str(value) if key[-1] == "name" else f"{'.'.join(key[1:] or key)}={_shown(value)}"
+        parts[one[0]].append(label)
+        groups.setdefault(label, []).append(one)
+    for group in groups.values():
+        _split(group, parts)
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
+    return str(value)
+
+
+def _flat(path: KeyPath, section: BaseModel) -> Iterator[tuple[KeyPath, tuple[Any, bool]]]:
+    """Yield each key of a section with its value and whether that is the default."""
+    fields = type(section).model_fields
+    for key in sorted(fields, key=lambda key: key != "name"):  # stable for the others
+        field = fields[key]
+        value = getattr(section, key)
+        if isinstance(value, BaseModel):
+            yield from _flat((*path, key), value)
+        else:
+            yield (*path, key), (value, value == field.default)
 
 
 def from_file(path: Path) -> schema.RunConfig:
@@ -97,13 +168,13 @@ def build(
     """
     chosen = {path: value for path, value in (flags or {}).items() if value is not None}
     command_line = _command_line(assignments, chosen)
-    asked = preset_files.read(preset) if preset else None
+    asked = catalog.read_preset(preset) if preset else None
     for document in (command_line, *([asked] if asked else [])):
         _normalize(document)
         _check_names(document)
     task = _task_name(asked, command_line)
     values: dict[str, Any] = {}
-    own = [] if task == CUSTOM else [preset_files.read(task)]
+    own = [] if task == CUSTOM else [catalog.read_preset(task)]
     documents = [*own, *([asked] if asked else []), command_line]
     for document in documents:
         values = _merge(values, document)
@@ -152,20 +223,19 @@ def _command_line(assignments: Sequence[str], flags: Mapping[KeyPath, Any]) -> D
         path = tuple(key.strip().split("."))
         if not equals or not all(path) or len(path) > _DEEPEST:
             raise ConfigError(
-                f"--set {messages.clipped(text)}: expected key.path=value, "
-                "as in train.eval_every=50"
+                f"--set {errors.clipped(text)}: expected key.path=value, as in train.eval_every=50"
             )
         try:
             _assign(document.values, path, yaml_io.parse_scalar(value))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise ConfigError(f"--set {messages.clipped(text)}: the value is not YAML") from error
+            raise ConfigError(f"--set {errors.clipped(text)}: the value is not YAML") from error
         except ConfigError as error:
-            raise ConfigError(f"--set {messages.clipped(text)}: {error}") from error
-        document.spellings[path] = f"--set {messages.clipped(text)}"
+            raise ConfigError(f"--set {errors.clipped(text)}: {error}") from error
+        document.spellings[path] = f"--set {errors.clipped(text)}"
     for path, value in flags.items():
         _assign(document.values, path, value)
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        typed = f" {messages.clipped(text)}" if path != ("task", "name") else ""
+        typed = f" {errors.clipped(text)}" if path != ("task", "name") else ""
         document.spellings[path] = _FLAGS[path] + typed
     return document
 
@@ -227,12 +297,12 @@ def _check_names(document: Document) -> None:
         if not isinstance(part, dict):
             raise ConfigError(
                 f"{_where(document, (section,))}expected a mapping such as {{name: {known[0]}}}, "
-                f"got {messages.shown(part)}"
+                f"got {errors.shown(part)}"
             )
         if "name" in part and part["name"] not in [*schema.models_at((section,), {})]:
             where = _where(document, (section, "name"))
-            named = part["name"] if isinstance(part["name"], str) else messages.shown(part["name"])
-            raise ConfigError(where + messages.unknown(section, named, known))
+            named = part["name"] if isinstance(part["name"], str) else errors.shown(part["name"])
+            raise ConfigError(where + errors.unknown(section, named, known))
 
 
 def _where(document: Document, path: KeyPath) -> str:
@@ -292,8 +362,8 @@ def _validate(values: dict[str, Any], documents: Sequence[Document]) -> schema.R
         raise ConfigError(explain(error.errors()[0], values, documents)) from error
     known = validated_figures(run.task)
     if run.train.until is not None and known:
-        name = thresholds.read(run.train.until).name
+        name = parsing.parse_threshold(run.train.until).name
         if name not in known:
             where = prefix_of(("train", "until"), documents)
-            raise ConfigError(where + messages.unknown("metric", name, known))
+            raise ConfigError(where + errors.unknown("metric", name, known))
     return run

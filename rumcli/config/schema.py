@@ -1,7 +1,4 @@
-"""Schema of a run: every key with its type, range and default.
-
-`rumcli.config.loading` merges the values of presets, files and options.
-"""
+"""Schema of the run configuration: model, optimizer, training and the whole."""
 
 from __future__ import annotations
 
@@ -13,17 +10,81 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from rumcli import coercion, thresholds
+from rumcli import parsing
 from rumcli.config.cell_config import CellConfig, RUMConfig
-from rumcli.config.field_types import CUSTOM, LARGEST, Code, Few, Fraction, Options, Positive
+from rumcli.config.field_types import (
+    CUSTOM,
+    LARGEST,
+    Code,
+    Few,
+    Fraction,
+    Options,
+    Positive,
+    Rate,
+    Section,
+)
 from rumcli.config.field_types import Section as _Section
-from rumcli.config.optimizer_config import OptimizerConfig, RMSPropConfig
 from rumcli.config.task_config import TaskConfig
+
+_Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 # Values of `output_scale`: a state with time norm is scaled to length 1, or to root mean square 1
 # over its units.
 UNIT, RMS = "unit", "rms"
 _LARGEST_SEED = 2**32 - 1
+
+
+class ConstantSchedule(Section):
+    """Constant learning rate."""
+
+    name: Literal["constant"] = "constant"
+
+
+class DropSchedule(Section):
+    """Learning rate that is multiplied by `factor` once, at `decay_at`."""
+
+    name: Literal["drop"] = "drop"
+    factor: Annotated[_Share, Field(description="what it is multiplied by")] = 0.1
+    decay_at: Annotated[_Share, Field(description="share of the run's steps before it")] = 0.9
+
+
+class CosineSchedule(Section):
+    """Linear warmup of the learning rate, followed by cosine decay."""
+
+    name: Literal["cosine"] = "cosine"
+    warmup_steps: Annotated[int, Field(ge=0, le=LARGEST)] = 0
+    final_fraction: Annotated[
+        Fraction, Field(description="share of the learning rate at the end")
+    ] = 0.0
+
+
+ScheduleConfig = Annotated[
+    ConstantSchedule | DropSchedule | CosineSchedule, Field(discriminator="name")
+]
+
+
+class _OptimizerBase(Section):
+    learning_rate: Rate = 1e-3
+    schedule: ScheduleConfig = ConstantSchedule()
+    clip_norm: Annotated[Rate | None, Field(description="largest global gradient norm")] = None
+
+
+class RMSPropConfig(_OptimizerBase):
+    """RMSProp."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+    rho: Fraction = 0.9
+
+
+class AdamConfig(_OptimizerBase):
+    """Adam."""
+
+    name: Literal["adam"] = "adam"
+    beta_1: Fraction = 0.9
+    beta_2: Fraction = 0.999
+
+
+OptimizerConfig = Annotated[RMSPropConfig | AdamConfig, Field(discriminator="name")]
 
 
 class Split(enum.StrEnum):
@@ -36,7 +97,7 @@ class Split(enum.StrEnum):
 
 def _output_scale(value: float | str) -> float | str:
     if isinstance(value, str):
-        value = coercion.name(value, (UNIT, RMS))
+        value = parsing.name(value, (UNIT, RMS))
     if value in (UNIT, RMS) or (isinstance(value, float) and 0 < value < math.inf):
         return value
     raise ValueError(f"a finite number greater than 0, {UNIT} or {RMS}")
@@ -58,7 +119,7 @@ class ModelConfig(_Section):
 
 
 def _bound(text: str) -> str:
-    thresholds.read(text)
+    parsing.parse_threshold(text)
     return "".join(text.split())
 
 
@@ -126,6 +187,7 @@ class RunConfig(_Section):
 
 
 KeyPath = tuple[str, ...]
+
 # Sections whose `name` selects one of several models.
 CHOICES = ("task", "cell", "optimizer")
 
@@ -188,17 +250,17 @@ def normalized(annotation: Any, value: Any) -> Any:
         inner = next((get_args(one)[0] for one in members if get_origin(one) is list), Any)
         return [normalized(inner, one) for one in value]
     if isinstance(value, float) and int in members and float not in members:
-        return coercion.integer(value)
+        return parsing.integer(value)
     if isinstance(value, str):
         known = [name for one in members if get_origin(one) is Literal for name in get_args(one)]
-        return coercion.name(value, known)
+        return parsing.name(value, known)
     return value
 
 
 def _normalized_section(annotation: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     models = models_in(annotation)
     if isinstance(name := values.get("name"), str):
-        values = {**values, "name": coercion.name(name, models)}
+        values = {**values, "name": parsing.name(name, models)}
     model = chosen(models, values)
     if model is None:  # a mapping of names to sections, or an unknown section
         inner = next(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from rumcli import coercion
+from rumcli import parsing
 from rumcli.config.field_types import LARGEST, Code, Few, Options, Positive, Section
 
 ALL = "all"  # all bAbI subtasks in sequence
@@ -40,7 +40,7 @@ def _absolute(path: str | None) -> str | None:
 
 def _subtask(value: int | str) -> int | str:
     if isinstance(value, str):  # as in command-line options
-        value = int(value) if value.isdecimal() else coercion.name(value, [ALL])
+        value = int(value) if value.isdecimal() else parsing.name(value, [ALL])
     if value == ALL or (isinstance(value, int) and 1 <= value <= 20):
         return value
     raise ValueError(f"a number from 1 to 20, or {ALL}")

@@ -1,16 +1,17 @@
-"""Disjoint splits by checksum, without storing any example.
+"""Assignment of examples to splits, counter-based random numbers, and the overlap of splits.
 
-The checksum of its symbols assigns every possible example to a class, and each split owns some of
-the classes. The last free symbol of an example is chosen to give the class required.
+Examples are pure functions of (seed, split, index).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.random import Philox  # imported eagerly: a Ctrl-C during NumPy's lazy import is lost
 
-from rumcli.data import counter_rng
+_WORDS_PER_TICK = 4  # 64-bit words that Philox-4x64 generates per counter value
 
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[str, ...] = get_args(SplitName)
@@ -20,6 +21,35 @@ WORDS = {
     "validation": ("valid", "validation", "val", "dev"),
     "test": ("test",),
 }
+
+PASSAGE = 64  # bytes; a power of two
+_OVERLAP_CHUNK = 2**20
+
+
+def random_words(seed: int, stream: int, start: int, count: int, length: int) -> np.ndarray:
+    """Return random 64-bit words for consecutive examples.
+
+    Args:
+        seed: Seed in [0, 2⁶⁴).
+        stream: Index of an independent stream, in [0, 2⁶⁴).
+        start: Index of the first example, at least 0.
+        count: Number of examples, n.
+        length: Number of words per example, m.
+
+    Returns:
+        `[n, m]` uint64.
+
+    Source of the generator: Salmon et al. 2011, Philox.
+    """
+    ticks = -(-length // _WORDS_PER_TICK)
+    generator = Philox(key=[seed, stream], counter=start * ticks)
+    raw = generator.random_raw(count * ticks * _WORDS_PER_TICK)
+    return raw.reshape(count, ticks * _WORDS_PER_TICK)[:, :length]
+
+
+def random_below(words: np.ndarray, bound: int) -> np.ndarray:
+    """Map random words to integers in `[0, bound)`, int32; the bias is below `bound`/2⁶⁴."""
+    return (words % np.uint64(bound)).astype(np.int32)
 
 
 def stream_of(split: str) -> int:
@@ -52,7 +82,7 @@ def complete(symbols: np.ndarray, spare: np.ndarray, base: int, split: str) -> n
         `[n, m]`, with the last column replaced.
     """
     if split == "train":
-        classes = counter_rng.below(spare, base - 2) + 2
+        classes = random_below(spare, base - 2) + 2
     else:
         classes = np.full(len(symbols), stream_of(split) - 1, dtype=symbols.dtype)
     completed = symbols.copy()
@@ -72,3 +102,47 @@ def _checksum(symbols: np.ndarray, base: int) -> np.ndarray:
     # on all symbols: a network that computes it has already solved the task.
     weights = np.arange(1, symbols.shape[1] + 1, dtype=np.int64)
     return (symbols * weights).sum(axis=1) % base
+
+
+# Odd, so that the multiplication loses no bit; one factor for each doubling of the length.
+_FACTORS = tuple(
+    np.uint64(0x9E3779B97F4A7C15 + 2 * number) for number in range(PASSAGE.bit_length() - 1)
+)
+
+
+def shared_passages(text: np.ndarray, other: np.ndarray) -> float | None:
+    """Return the fraction of a text's consecutive passages that occur in another text.
+
+    Passages are compared by a 64-bit hash.
+
+    Args:
+        text: Bytes of the text, `[N]` uint8.
+        other: Bytes of the other text, `[M]` uint8. A passage may occur at any offset.
+
+    Returns:
+        A fraction in [0, 1]; None if the text is shorter than a passage.
+    """
+    count = len(text) // PASSAGE
+    if count == 0:
+        return None
+    hashes = np.concatenate([part[::PASSAGE] for part in _hashes(text[: count * PASSAGE])])
+    wanted, inverse = np.unique(hashes, return_inverse=True)
+    found = np.zeros(len(wanted), dtype=bool)
+    for part in _hashes(other):
+        places = np.searchsorted(wanted, part)
+        places[places == len(wanted)] = 0
+        found[places[wanted[places] == part]] = True
+    return float(found[inverse].mean())
+
+
+def _hashes(text: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the hashes `[n]` of the passages at every offset, in chunks of whole passages."""
+    for start in range(0, len(text) - PASSAGE + 1, _OVERLAP_CHUNK):
+        part = text[start : start + _OVERLAP_CHUNK + PASSAGE - 1].astype(np.uint64)
+        length = 1
+        for factor in _FACTORS:
+            # Relies on the wraparound of NumPy's unsigned integer arrays.
+            part = part[:-length] * factor + part[length:]
+            part ^= part >> np.uint64(29)
+            length *= 2
+        yield part

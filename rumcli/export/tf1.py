@@ -14,7 +14,7 @@ import numpy as np
 from rumcli import atomic_io
 from rumcli.cells import make
 from rumcli.errors import ConfigError, RunError
-from rumcli.export import formats, tf1_checkpoint_path, tf1_weights
+from rumcli.export import model_export, tf1_weights
 from rumcli.json_schemas.analysis import ImportedCell
 
 _TOLERANCE = 1e-5
@@ -34,7 +34,7 @@ class TF1Checkpoint:
     def __init__(self, path: Path) -> None:
         import tensorflow as tf
 
-        self.path = tf1_checkpoint_path.find(path)
+        self.path = tf1_weights.find_checkpoint(path)
         try:
             self._reader = tf.train.load_checkpoint(str(self.path))
             self.names = sorted(self._reader.get_variable_to_shape_map())
@@ -112,8 +112,8 @@ def import_cell(
         raise RunError(f"{checkpoint.path}: {error}") from error
     model = _model(found, cell, options)
     with atomic_io.replacing_any(path) as aside:
-        formats.write(model, "keras", aside)
-        difference = _difference(model, formats.read("keras", aside), found.features)
+        model_export.write_model(model, "keras", aside)
+        difference = _difference(model, model_export.read_model("keras", aside), found.features)
         if not difference <= _TOLERANCE:  # also true for NaN
             raise RunError(
                 f"what was written computes something else: outputs differ by {difference:.1e}; "
@@ -156,7 +156,7 @@ def _model(found: tf1_weights.TF1Cell, cell: str, options: dict[str, Any]) -> ke
     return model
 
 
-def _difference(model: keras.Model, call: formats.Call, features: int) -> float:
+def _difference(model: keras.Model, call: model_export.Call, features: int) -> float:
     inputs = np.random.default_rng(0).standard_normal((3, _STEPS, features), dtype="float32")
     expected = np.asarray(model.predict_on_batch(inputs), dtype="float64")
     (output,) = call({"inputs": inputs}).values()

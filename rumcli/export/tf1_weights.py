@@ -1,21 +1,48 @@
-"""Conversion of the original implementation's variables to the weights of `RUMCell`. No files.
+"""Weights of TensorFlow 1 checkpoints: path of a checkpoint, names of its variables, conversion.
 
-Source: `RUM.py` in rdangovs/rotational-unit-of-memory. It has two versions: one computes the target
-and the update gate with a shared kernel, the other with separate kernels.
+Imports neither Keras nor TensorFlow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+from rumcli.errors import ConfigError
+
+_PARTS = (".index", ".meta", ".data-00000-of-00001")
 
 _GATES, _UPDATE = "gates/fully_connected/", "gates/fully_connected_1/"
 _CANDIDATE = "candidate/fully_connected/"
 # Prefixes with and without an update gate.
 _GATE_NORMS = ("gates/ln_r_u/layer_norm_", "gates/ln_r/layer_norm_")
 _CANDIDATE_NORM = "candidate/ln_c/"
+
+
+def find_checkpoint(path: Path) -> Path:
+    """Return the common prefix of a checkpoint's files.
+
+    Args:
+        path: Prefix, one of the files, or directory with a single checkpoint.
+
+    Raises:
+        ConfigError: If there is no checkpoint, or the directory has several.
+    """
+    for part in _PARTS:
+        if path.name.endswith(part):
+            return path.with_name(path.name.removesuffix(part))
+    if path.is_dir():
+        there = sorted({file.with_suffix("") for file in path.glob("*.index")})
+        if len(there) == 1:
+            return there[0]
+        names = ", ".join(file.name for file in there) or "none"
+        raise ConfigError(f"{path} is a folder; expected a checkpoint; in it are: {names}")
+    if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
+        raise ConfigError(f"{path}: there is no checkpoint; expected {path.name}.index beside it")
+    return path
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,11 +22,10 @@ from typing import Any
 
 from rumcli import atomic_io
 from rumcli.errors import ConfigError, RunError
-from rumcli.jobs import capacity, worker
-from rumcli.jobs.capacity import Machine
+from rumcli.jobs import job_spec, worker
 from rumcli.jobs.engine import Engine
-from rumcli.jobs.events import RunProgress
-from rumcli.jobs.folder import STOP
+from rumcli.jobs.job_folder import STOP
+from rumcli.jobs.job_spec import Machine, RunProgress
 from rumcli.jobs.worker import Start
 from rumcli.training.run_dir import RunDir
 
@@ -162,7 +161,7 @@ def slots(cores: int, gpus: float) -> int:
         for node in ray.nodes()
         if node["Alive"]
     ]
-    return capacity.slots(machines, cores, gpus)
+    return job_spec.slots(machines, cores, gpus)
 
 
 class RayExecutor:

@@ -1,32 +1,193 @@
-"""Scheduling of a set of runs: which run starts, continues or stops, and the records of its end.
+"""The engine that decides which run of a set starts, continues or stops.
 
-An executor queries the engine and reports events; it makes no decisions itself.
+A `JobQueue` orders the runs by their budget. `Halving` stops runs early: asynchronous successive
+halving.
 """
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rumcli.errors import ConfigError
-from rumcli.jobs.budget import SAVE, TimeLimit
-from rumcli.jobs.events import (
+from rumcli.jobs import job_folder
+from rumcli.jobs.job_folder import JobFolder
+from rumcli.jobs.job_spec import (
+    DONE,
     FAILED,
     FINISHED,
+    SAVE,
     STOPPED,
     STOPPED_EARLY,
     UNFINISHED,
     Job,
+    JobGroup,
     JobListener,
     RunProgress,
     RunResult,
+    Share,
+    TimeLimit,
 )
-from rumcli.jobs.folder import JobFolder
-from rumcli.jobs.halving import Halving
-from rumcli.jobs.queue import JobQueue
+from rumcli.signals import StopRequest
 from rumcli.training.run_dir import RunDir
-from rumcli.training.stop_signals import StopRequest
+
+
+class Halving:
+    """Early stopping that compares runs at steps `first`, `first * factor`, `first * factor**2`, ….
+
+    Args:
+        first: Number of steps before a run can be stopped.
+        factor: Reduction factor: at each of these steps, one in `factor` runs continues.
+        steps: Number of steps of a run; no run is stopped at the last one.
+    """
+
+    def __init__(self, first: int, factor: float, steps: int) -> None:
+        # Rungs, the highest first: the step, and the best score of each run that reached it.
+        self._rungs: list[tuple[float, dict[str, float]]] = []
+        step = float(first)
+        while step < steps:
+            self._rungs.insert(0, (step, {}))
+            step *= factor
+        self._factor = factor
+        self._best: dict[str, float] = {}
+
+    def allows(self, name: str, step: int, score: float) -> bool:
+        """Record a validation and return whether the run continues.
+
+        Runs are compared by their best score, as in the results, because a single score is noisy.
+
+        Args:
+            name: Name of the run.
+            step: Number of training steps done.
+            score: Score of the monitored metric; lower is better.
+        """
+        self._best[name] = best = min(score, self._best.get(name, math.inf))
+        for rung, scores in self._rungs:
+            if step < rung:
+                continue
+            if name in scores:  # decided before
+                return True
+            others = sorted(scores.values())
+            scores[name] = best
+            return not others or best <= _quantile(others, 1 / self._factor)
+        return True
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    """Return a quantile of sorted numbers, interpolated linearly as in `numpy.quantile`."""
+    place = share * (len(ordered) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+
+
+class JobSource:
+    """Source of the groups of a set; the base class yields groups given at the start.
+
+    Args:
+        groups: Groups of the set.
+    """
+
+    def __init__(self, groups: Sequence[JobGroup]) -> None:
+        self.groups = groups
+
+    @property
+    def planned(self) -> int | None:
+        """Number of runs that are due; None if only time limits them."""
+        return sum(job.is_due for group in self.groups for job in group.jobs)
+
+    @property
+    def left(self) -> int:
+        """Number of runs that may still be drawn, as far as it is known."""
+        return 0
+
+    @property
+    def gave_up(self) -> str | None:
+        """Why no more groups are drawn, although some may be left; None otherwise."""
+        return None
+
+    def draw(self) -> JobGroup | None:
+        """Return a new group; None if there is none."""
+        return None
+
+    def ended(self, group: JobGroup) -> None:
+        """Handle the end of all runs of a group."""
+
+
+class JobQueue:
+    """Queue of the remaining runs of a set.
+
+    A group with an invalid configuration is rejected, and the set continues.
+
+    Args:
+        folder: Directory of the set.
+        source: Source of the groups.
+        listener: Receives the rejected groups.
+        is_shared: Whether the runs share a budget, so that those with the least training start
+            first.
+
+    Attributes:
+        planned: Number of runs that are due; None if only time limits them.
+        done_before: Number of due runs that were done before.
+    """
+
+    def __init__(
+        self, folder: JobFolder, source: JobSource, listener: JobListener, is_shared: bool = False
+    ) -> None:
+        self._folder = folder
+        self._source = source
+        self._listener = listener
+        self._waiting: deque[Job] = deque()
+        self._refused: list[JobGroup] = []  # not reported yet
+        self._open: dict[Job, tuple[JobGroup, set[Job]]] = {}  # unfinished runs of each group
+        self.planned = source.planned
+        self.done_before = 0
+        for group in source.groups:
+            self._add(group)
+        if is_shared:
+            self._waiting = deque(sorted(self._waiting, key=lambda job: folder.share(job).level))
+
+    def next(self) -> Job | None:
+        """Return the next run; None if there is none left."""
+        while not self._waiting and (group := self._source.draw()) is not None:
+            self._add(group)
+        for group in self._refused:
+            self._listener.refused(group.jobs, group.jobs[0].error)
+        self._refused.clear()
+        return self._waiting.popleft() if self._waiting else None
+
+    def ended(self, job: Job) -> None:
+        """Handle the end of a run."""
+        group, left = self._open.pop(job)
+        left.discard(job)
+        if not left:
+            self._source.ended(group)
+
+    def shares(self) -> Iterator[Share]:
+        """Yield the shares of the remaining runs, as far as their number is known."""
+        yield from map(self._folder.share, self._waiting)
+        yield from [Share()] * self._source.left
+
+    def _add(self, group: JobGroup) -> None:
+        left = set(group.jobs)
+        self._open |= dict.fromkeys(group.jobs, (group, left))
+        waiting = []
+        for job in group.jobs:
+            if job_folder.read_run(self._folder, job).state in DONE:
+                self.done_before += job.is_due
+                self.ended(job)
+            elif job.is_due:
+                waiting.append(job)
+        if waiting and waiting[0].error:
+            self._refused.append(group)
+            for job in waiting:
+                self.ended(job)
+        else:
+            self._waiting.extend(waiting)
 
 
 class Executor(Protocol):

@@ -8,19 +8,13 @@ import importlib.util
 import time
 from dataclasses import dataclass
 
-from rumcli import atomic_io, system_info
+from rumcli import atomic_io, signals, system_info
 from rumcli.errors import ConfigError, RunError
-from rumcli.jobs import capacity, cluster, local
-from rumcli.jobs.budget import TimeLimit
-from rumcli.jobs.capacity import Machine
-from rumcli.jobs.engine import Engine, Executor
-from rumcli.jobs.events import JobListener
-from rumcli.jobs.folder import JobFolder
-from rumcli.jobs.halving import Halving
-from rumcli.jobs.queue import JobQueue, JobSource
-from rumcli.jobs.spec import Resources
+from rumcli.jobs import cluster, job_spec, local
+from rumcli.jobs.engine import Engine, Executor, Halving, JobQueue, JobSource
+from rumcli.jobs.job_folder import JobFolder
+from rumcli.jobs.job_spec import JobListener, Machine, Resources, TimeLimit
 from rumcli.jobs.worker import Start
-from rumcli.training import stop_signals
 
 
 @dataclass(frozen=True)
@@ -112,7 +106,7 @@ def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> 
             stack.enter_context(cluster.connected(options.address, options.debug))
             executor, slots = _on_ray(jobs.resources, options, left, start, jobs.folder)
         # After Ray, which installs its own SIGTERM handler.
-        request = stack.enter_context(stop_signals.listening(stop_signals.MANY_RUNS))
+        request = stack.enter_context(signals.listening(signals.MANY_RUNS))
         limit, now = TimeLimit(), time.monotonic()
         if options.budget is not None:
             limit = TimeLimit.budget(options.budget, now, slots)
@@ -138,7 +132,7 @@ def _local(
     each, jobs = wanted.cores or 1, options.jobs
     # With --jobs, runs may share cores, but never a GPU reserved for one run.
     here = Machine(cores if jobs is None else jobs * each, len(gpus))
-    slots = _least(capacity.slots([here], each, wanted.gpus or 0.0), jobs, left)
+    slots = _least(job_spec.slots([here], each, wanted.gpus or 0.0), jobs, left)
     used = wanted.cores or max(1, cores // slots)
     launch = functools.partial(local.Child, start=start, cores=used, debug=options.debug)
     return local.LocalExecutor(launch, slots, local.Gpus(gpus, wanted.gpus), wanted.retries), slots

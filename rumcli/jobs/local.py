@@ -17,9 +17,8 @@ from typing import Any
 
 from rumcli.errors import RunError
 from rumcli.jobs import worker
-from rumcli.jobs.budget import SAVE
 from rumcli.jobs.engine import Engine
-from rumcli.jobs.events import FAILED, UNFINISHED, Job, RunProgress, RunResult
+from rumcli.jobs.job_spec import FAILED, SAVE, UNFINISHED, Job, RunProgress, RunResult
 from rumcli.jobs.worker import Start
 from rumcli.training.run_dir import RunDir
 

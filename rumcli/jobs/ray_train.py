@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from rumcli import signals
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RumError, RunError
 from rumcli.jobs import cluster, worker
-from rumcli.training import stop_signals
+from rumcli.signals import StopRequest
 from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import RunDir
-from rumcli.training.stop_signals import StopRequest
 
 _RESTARTS = 3  # after the loss of a worker or node
 _BETWEEN = 0.5  # seconds between two exchanges of messages
@@ -89,7 +89,7 @@ def run(
     with contextlib.ExitStack() as stack:
         stack.enter_context(cluster.connected(address, debug, "--ray", cores))
         storage = stack.enter_context(_storage(folder))
-        request = stack.enter_context(stop_signals.listening())  # after Ray's SIGTERM handler
+        request = stack.enter_context(signals.listening())  # after Ray's SIGTERM handler
         import ray
 
         resources = _resources(workers)
@@ -212,7 +212,7 @@ def _train(
     from rumcli.training import dataset_binding
     from rumcli.training.callback import RunStopped
     from rumcli.training.distribution import Placement, Runtime
-    from rumcli.training.null_run_dir import NullRunDir
+    from rumcli.training.run_dir import NullRunDir
     from rumcli.training.trainer import train
 
     run = settings["run"]

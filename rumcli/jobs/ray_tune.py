@@ -10,8 +10,8 @@ from ray.tune.search import Searcher
 
 from rumcli import atomic_io
 from rumcli.jobs.engine import Engine
-from rumcli.jobs.events import FAILED, UNFINISHED, Job, RunResult
-from rumcli.jobs.folder import STOP
+from rumcli.jobs.job_folder import STOP
+from rumcli.jobs.job_spec import FAILED, UNFINISHED, Job, RunResult
 
 
 class _Unkept:

@@ -12,12 +12,11 @@ from typing import Any
 
 from rumcli.config import RunConfig, Split
 from rumcli.errors import RumError, RunError
-from rumcli.jobs.budget import SAVE_AND_TEST
-from rumcli.jobs.events import FAILED, FINISHED, UNFINISHED, RunProgress, RunResult
+from rumcli.jobs.job_spec import FAILED, FINISHED, SAVE_AND_TEST, UNFINISHED, RunProgress, RunResult
+from rumcli.signals import StopRequest
 from rumcli.training import resume
 from rumcli.training.listeners import Listener, RunInfo
 from rumcli.training.run_dir import RunDir
-from rumcli.training.stop_signals import StopRequest
 
 Start = Callable[[RunConfig], None]  # imports dependencies, such as Keras; picklable
 Control = Callable[[], str]  # returns SAVE or SAVE_AND_TEST to stop the run, else ""

@@ -1,18 +1,27 @@
-"""Formatting of values, names and durations, shared by progress lines and tables."""
+"""Text of values, tables that fit the terminal, and live displays."""
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
-from rumcli import messages
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.live import Live
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from rumcli import atomic_io, errors, signals
 from rumcli.tasks.baseline import Baseline
 
 if TYPE_CHECKING:
     from rumcli.json_schemas.analysis import ComparedBaseline
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+
+Row = Sequence[Text | str]
 
 
 def metric_name(name: str) -> str:
@@ -96,7 +105,7 @@ def each_once(names: Iterable[str]) -> list[str]:
 
 def counted(number: int, what: str) -> str:
     """Format a count with its noun: `1 run`, `2,000 runs`."""
-    return f"{number:,} {what if number == 1 else messages.plural(what)}"
+    return f"{number:,} {what if number == 1 else errors.plural(what)}"
 
 
 def counted_of(number: int, whole: int | None, what: str) -> str:
@@ -119,3 +128,103 @@ def duration(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {unit} {whole % size // part} {smaller}"
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
+
+
+class FirstThatFits:
+    """Renderable that selects the first of several layouts that fits, or else the last.
+
+    Args:
+        forms: Layouts, in order of preference.
+    """
+
+    def __init__(self, *forms: RenderableType) -> None:
+        self._forms = forms
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the first layout that fits."""
+        unlimited = options.update(max_width=10_000)
+        for form in self._forms[:-1]:
+            if Measurement.get(console, unlimited, form).maximum <= options.max_width:
+                yield form
+                return
+        yield self._forms[-1]
+
+
+def responsive_table(
+    title: str | Text,
+    columns: Mapping[str, Literal["left", "right"]],
+    sections: Sequence[Sequence[Row]],
+    caption: str | None = None,
+) -> FirstThatFits:
+    """Return a table; on a narrow terminal each row becomes a list of names and values.
+
+    Args:
+        title: Title of the table.
+        columns: Names of the columns, with their justification.
+        sections: Rows of each section of the table.
+        caption: Text below the table.
+    """
+    wide, long = (
+        Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+        for _ in range(2)
+    )
+    for name, justify in columns.items():
+        wide.add_column(Text(name), justify=justify)
+    long.show_header = False
+    long.add_column(overflow="fold")
+    long.add_column(overflow="fold")
+    for rows in sections:
+        for row in rows:
+            cells = [Text(cell) if isinstance(cell, str) else cell for cell in row]
+            wide.add_row(*cells)
+            for name, cell in zip(columns, cells, strict=True):
+                long.add_row(Text(name), cell)
+            long.add_section()
+        wide.add_section()
+    return FirstThatFits(wide, long)
+
+
+class LineDisplay:
+    """Line-by-line output to a terminal or pipe."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def _say(self, text: str, style: str = "") -> None:
+        # Lines are wrapped only in a terminal.
+        pipe = not self._console.is_terminal
+        # A closed terminal must not interrupt the caller.
+        with contextlib.suppress(OSError):
+            self._console.print(Text(atomic_io.readable(text), style=style), soft_wrap=pipe)
+
+    def _warn(self, message: str) -> None:
+        self._say(f"warning: {message}", "yellow")
+
+
+class LiveDisplay:
+    """Renderable at the bottom of the terminal, with lines above it; removed at the end.
+
+    Rich draws in its own thread, from renderables that the calling thread has built completely.
+    """
+
+    def __init__(self, console: Console, **options: Any) -> None:
+        self._live = Live(console=console, refresh_per_second=4, transient=True, **options)
+        self._open = contextlib.ExitStack()
+
+    def start(self) -> None:
+        """Show the renderable."""
+        self._live.start()
+        self._open.enter_context(signals.shown_by(self._say))
+
+    def change(self, picture: RenderableType) -> None:
+        """Replace the renderable."""
+        self._live.update(picture)
+
+    def remove(self) -> None:
+        """Remove the renderable."""
+        self._open.close()
+        with contextlib.suppress(OSError):
+            self._live.stop()
+
+    def _say(self, text: str) -> None:
+        self._live.console.print(Text(text))

@@ -8,10 +8,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from rumcli.analysis.inspection import Inspection
+from rumcli.analysis.inspection import Inspection, Landscape
 from rumcli.analysis.introspection import LayerTrace
-from rumcli.analysis.loss_landscape import Landscape
-from rumcli.reporting import bench_plot, formatting
+from rumcli.reporting import formatting, plots
 
 # Color-blind-safe palette: Okabe and Ito 2008.
 _BLUE, _VERMILION = "#0072B2", "#D55E00"
@@ -221,7 +220,7 @@ def _label_steps(place: Any, steps: Sequence[str]) -> None:
 
 def _shortened(step: str) -> str:
     step = {" ": "␣", "\n": "↵"}.get(step, step)
-    return bench_plot.label(step if len(step) <= _MOST_LETTERS else f"{step[: _MOST_LETTERS - 1]}…")
+    return plots.label(step if len(step) <= _MOST_LETTERS else f"{step[: _MOST_LETTERS - 1]}…")
 
 
 def _top_of(figure: Any, height: float) -> Any:

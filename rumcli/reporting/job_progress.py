@@ -13,7 +13,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from rumcli.jobs.events import (
+from rumcli.jobs.job_spec import (
     FAILED,
     STOPPED,
     STOPPED_EARLY,
@@ -24,8 +24,7 @@ from rumcli.jobs.events import (
     RunProgress,
 )
 from rumcli.reporting import formatting
-from rumcli.reporting.live_display import LineDisplay, LiveDisplay
-from rumcli.reporting.responsive_table import FirstThatFits
+from rumcli.reporting.formatting import FirstThatFits, LineDisplay, LiveDisplay
 from rumcli.training.run_dir import RunDir
 
 _SECONDS_BETWEEN_LINES = 30.0

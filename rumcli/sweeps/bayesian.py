@@ -7,10 +7,9 @@ from typing import Any
 
 import optuna
 
-from rumcli.jobs.spec import Settings
-from rumcli.sweeps import points
-from rumcli.sweeps.plan import SweepPlan
-from rumcli.sweeps.points import Parameter, PointSource, Range
+from rumcli.jobs.job_spec import Settings
+from rumcli.sweeps import sweep_spec
+from rumcli.sweeps.sweep_spec import Parameter, PointSource, Range, SweepPlan
 
 _PATIENCE = 50  # maximum number of successive duplicates
 
@@ -38,11 +37,11 @@ class Bayesian(PointSource):
     def known(self, number: int, settings: Settings) -> None:
         """Register a point of an earlier command, whose score may follow."""
         self._known[number] = settings
-        self._scores[points.identity(settings)] = None
+        self._scores[sweep_spec.identity(settings)] = None
 
     def next(self, number: int) -> Settings | None:
         """Propose a new point."""
-        whole = points.size(self._parameters)
+        whole = sweep_spec.num_points(self._parameters)
         if whole is not None and len(self._scores) >= whole:
             return None
         for _ in range(_PATIENCE):
@@ -50,7 +49,7 @@ class Bayesian(PointSource):
             settings = {
                 key: _value(value, trial.params[key]) for key, value in self._parameters.items()
             }
-            key = points.identity(settings)
+            key = sweep_spec.identity(settings)
             if key not in self._scores:
                 self._trials[number], self._scores[key] = trial, None
                 self._known[number] = settings
@@ -61,7 +60,7 @@ class Bayesian(PointSource):
     def ended(self, number: int, score: float | None) -> None:
         """Register the score of a point."""
         settings = self._known[number]
-        self._scores[points.identity(settings)] = score
+        self._scores[sweep_spec.identity(settings)] = score
         if number in self._trials:
             self._tell(self._trials.pop(number), score)
         elif score is not None:

@@ -14,11 +14,11 @@ import keras
 from rumcli import output_dirs
 from rumcli.config import BabiConfig, RunConfig
 from rumcli.json_schemas.results import SubtaskResult, SuiteSummary
-from rumcli.tasks.babi.task_names import SUBTASKS, name_of
+from rumcli.signals import StopRequest
+from rumcli.tasks.babi.stories import SUBTASKS, subtask_name
 from rumcli.training import dataset_binding as materials
 from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import CONFIG, RunDir
-from rumcli.training.stop_signals import StopRequest
 from rumcli.training.trainer import train
 
 PASSED = 0.95  # accuracy at which a subtask counts as passed: arXiv:1502.05698
@@ -104,7 +104,7 @@ def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -
         subtasks=[
             SubtaskResult(
                 subtask=number,
-                name=name_of(number),
+                name=subtask_name(number),
                 majority=summary["baseline"]["value"],
                 **{key: summary[key] for key in _KEPT},
             )

@@ -1,29 +1,159 @@
 """Keras callback that records, saves and stops a run between the steps of `Model.fit`.
 
 A span is the steps from one evaluation to the next. A checkpoint at its end is saved after the
-evaluation, so that a resumed run need not repeat it.
+evaluation, so that a resumed run need not repeat it. Steps with a non-finite loss or gradient are
+detected, recorded and handled here.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
-from rumcli import thresholds
-from rumcli.config import TrainConfig
+from rumcli import parsing
+from rumcli.config import RunConfig, TrainConfig
 from rumcli.errors import RunError
+from rumcli.signals import StopRequest
 from rumcli.tasks.base import Task
-from rumcli.training import keras_setup, model_state, nan_guard
+from rumcli.training import model_state, run_environment
 from rumcli.training.checkpoint import Checkpoint
 from rumcli.training.listeners import Listener
 from rumcli.training.process_group import ProcessGroup
-from rumcli.training.run_dir import RunDir
-from rumcli.training.stop_signals import StopRequest
-from rumcli.training.train_state import TrainState
+from rumcli.training.run_dir import NOT_FINITE, RunDir
+from rumcli.training.run_files import SavedProgress
+
+
+@dataclass
+class TrainState:
+    """Step count, training time and best evaluation of a run.
+
+    Attributes:
+        step: Number of steps done.
+        seconds: Training time, including the time before a resume.
+        best: Step and value of the best evaluation so far.
+        skipped: Number of steps skipped because the loss or gradient was not finite.
+        skipped_in_a_row: Number of consecutive skipped steps up to now.
+        reached: Whether the last evaluation met `train.until`, which stops the run.
+        stopped_by: Path of the user-defined callback that stopped the run; None if none did.
+        running_metrics: Running metrics of the span in which the run was stopped, by name.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best: dict[str, Any] | None = None
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    reached: bool = False
+    stopped_by: str | None = None
+    running_metrics: Mapping[str, np.ndarray] = field(default_factory=dict)
+    _last: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run was stopped before its last step."""
+        return self.reached or self.stopped_by is not None
+
+    def advance(self, now: float) -> None:
+        """Count a step that ended at `now`, in seconds of a monotonic clock."""
+        self.step += 1
+        self.seconds += now - self._last
+        self._last = now
+
+    def improves(self, value: float, higher_is_better: bool) -> bool:
+        """Return whether `value` is better than the best so far."""
+        if self.best is None or not math.isfinite(self.best["value"]):
+            return True
+        best = self.best["value"]
+        return value > best if higher_is_better else value < best
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that a checkpoint stores."""
+        return SavedProgress.model_validate(self, from_attributes=True).model_dump()
+
+
+def gradient_norms(model: keras.Model) -> np.ndarray:
+    """Return the gradient norm of each trainable weight in the last step, `[W]`."""
+    optimizer = model.optimizer
+    # In float16 Keras wraps the optimizer, and skips steps whose scaled gradient overflows.
+    guarded = getattr(optimizer, "inner_optimizer", optimizer)
+    return keras.ops.convert_to_numpy(guarded.gradient_norms)
+
+
+def is_bad(loss: float, norms: np.ndarray) -> bool:
+    """Return whether a step's loss, or the square of its gradient norm, is not finite."""
+    with np.errstate(over="ignore"):
+        return not np.isfinite(loss) or not np.isfinite(np.sum(np.square(norms)))
+
+
+def record(step: int, seed: int, loss: float, norms: np.ndarray, model: keras.Model) -> Any:
+    """Return the record of a bad step, with non-finite numbers as `"nan"` and `"inf"`."""
+    paths = [weight.path for weight in model.trainable_variables]
+    return {
+        "step": step,
+        "seed": seed,
+        "loss": _spoken(loss),
+        "gradient_norms": {
+            path: _spoken(norm) for path, norm in zip(paths, norms.tolist(), strict=True)
+        },
+    }
+
+
+def leave_out(
+    run: RunConfig, folder: RunDir, progress: TrainState, loss: float, model: keras.Model
+) -> str:
+    """Record a bad step, and count it as skipped.
+
+    Args:
+        run: Configuration of the run.
+        folder: Run directory, where `not_finite.jsonl` receives a record.
+        progress: Progress of the run, to be updated.
+        loss: Mean loss since the last evaluation, including the bad step.
+        model: Model with the gradient norms of the step.
+
+    Returns:
+        Warning for the user.
+
+    Raises:
+        RunError: If `train.on_non_finite` is `"stop"`, or there were too many consecutive bad
+            steps.
+    """
+    norms = gradient_norms(model)
+    step = progress.step
+    with folder.writing():
+        folder.append_record(record(step, run.seed, loss, norms, model), NOT_FINITE)
+    progress.skipped += 1
+    progress.skipped_in_a_row += 1
+    what = "loss" if not np.isfinite(loss) else "gradient"
+    where = f"the {what} of step {step} (seed {run.seed}) is not finite"
+    details = f"the norm of each weight's gradient is in {folder.path / NOT_FINITE}"
+    if run.train.on_non_finite == "stop":
+        raise RunError(
+            f"{where}; {details}; {_last_good(folder)}; try a smaller --learning-rate, "
+            "--set optimizer.clip_norm=1, or --on-non-finite skip"
+        )
+    if progress.skipped_in_a_row > run.train.max_consecutive_skips:
+        raise RunError(
+            f"{where}, like {progress.skipped_in_a_row - 1} before it, more than "
+            f"train.max_consecutive_skips; {details}; {_last_good(folder)}"
+        )
+    return f"{where}; skipped; {details}"
+
+
+def _last_good(folder: RunDir) -> str:
+    newest = folder.checkpoints.numbered()
+    if not newest:
+        return "nothing was saved yet"
+    return f"the last checkpoint is of step {int(newest[0].stem.removeprefix('step-'))}"
+
+
+def _spoken(value: float) -> float | str:
+    return value if np.isfinite(value) else str(value)
 
 
 class RunStopped(Exception):  # noqa: N818 - not an error: it was requested
@@ -71,7 +201,7 @@ class RunCallback(keras.callbacks.Callback):
         self._running = RunningMeans()
         self._good_metrics: Mapping[str, np.ndarray] = {}  # to undo a skipped step
         until = task.config.train.until
-        self._until = None if until is None else thresholds.read(until)
+        self._until = None if until is None else parsing.parse_threshold(until)
 
     @property
     def _settings(self) -> TrainConfig:
@@ -90,14 +220,14 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Seed the step's random numbers."""
-        keras_setup.seed_step(self._task.config.seed, self._progress.step)
+        run_environment.seed_step(self._task.config.seed, self._progress.step)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the step, and save or stop the run if due."""
         means = {name: float(value) for name, value in (logs or {}).items()}
         self._progress.advance(time.monotonic())
         step = self._progress.step
-        if nan_guard.is_bad(means["loss"], nan_guard.gradient_norms(self.model)):
+        if is_bad(means["loss"], gradient_norms(self.model)):
             self._leave_out(means["loss"])
         else:
             self._progress.skipped_in_a_row = 0
@@ -116,9 +246,7 @@ class RunCallback(keras.callbacks.Callback):
 
     def _leave_out(self, loss: float) -> None:
         """Record a bad step, which changed no weight, and remove it from the running metrics."""
-        warning = nan_guard.leave_out(
-            self._task.config, self._folder, self._progress, loss, self.model
-        )
+        warning = leave_out(self._task.config, self._folder, self._progress, loss, self.model)
         self._listener.warned(warning)
         if self._good_metrics:
             model_state.restore_metrics(self.model, self._good_metrics)

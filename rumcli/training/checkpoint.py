@@ -18,9 +18,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from rumcli import atomic_io, json_parser
+from rumcli import atomic_io, parsing
 from rumcli.errors import RunError
-from rumcli.training import run_schemas
+from rumcli.training import run_files
 
 BEST = "best"
 _FORMAT = 1
@@ -171,7 +171,7 @@ def load(path: Path) -> Checkpoint:
         raise RunError(f"checkpoint {path} has format {str(version)[:20]}, not {_FORMAT}")
     if not is_whole:
         raise DamagedError(f"checkpoint {path} is damaged (its digest does not match)")
-    if not run_schemas.is_manifest(manifest):
+    if not run_files.is_manifest(manifest):
         raise DamagedError(f"checkpoint {path} is damaged (its step or progress is none)")
     records_ = manifest.get("records", {})
     return Checkpoint(manifest["step"], arrays, manifest["progress"], records_)
@@ -197,7 +197,7 @@ def _read(file: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not all(isinstance(array, np.ndarray) for array in members.values()):
         raise ValueError("a member is no array")
     # The first evaluation, and so the best value, may be NaN.
-    return json_parser.parse(members.pop(_MANIFEST).tobytes(), allow_nan=True), members
+    return parsing.parse_json(members.pop(_MANIFEST).tobytes(), allow_nan=True), members
 
 
 def _step(path: Path) -> int:
@@ -212,7 +212,7 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
         "progress": checkpoint.progress,
         "records": checkpoint.records,
     }
-    manifest = run_schemas.Manifest.model_validate(content).model_dump(exclude_unset=True)
+    manifest = run_files.Manifest.model_validate(content).model_dump(exclude_unset=True)
     manifest["sha256"] = _digest(checkpoint.arrays, manifest)
     encoded = np.frombuffer(json.dumps(manifest).encode(), dtype=np.uint8)
     members: dict[str, Any] = {_MANIFEST: encoded, **checkpoint.arrays}

@@ -8,16 +8,16 @@ from typing import Any
 import keras
 from pydantic import ValidationError
 
-from rumcli import messages
+from rumcli import errors
 from rumcli.config import Split
-from rumcli.config.error_messages import expected
+from rumcli.config.validation import expected
 from rumcli.errors import ConfigError, RunError
 from rumcli.json_schemas.results import Evaluation
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.task_dataset import TaskDataset
 from rumcli.training import dataset_binding as materials
-from rumcli.training import keras_setup, model_state, requirements, weight_files
+from rumcli.training import model_state, requirements, resume, run_environment
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
 from rumcli.training.data_pipeline import evaluation_batches
 from rumcli.training.process_group import ALONE, ProcessGroup
@@ -91,7 +91,7 @@ def restore_run(
     run = folder.config
     checkpoint = load_checkpoint(folder, which)
     dataset = dataset or materials.for_evaluation(folder, split)
-    keras_setup.prepare(run)
+    run_environment.prepare_keras(run)
     task = registry.make(run, dataset)
     model = task.model()
     model_state.restore_weights(model, checkpoint.arrays)
@@ -117,7 +117,7 @@ def load_checkpoint(folder: RunDir, which: str) -> Checkpoint:
     except DamagedError as error:
         raise RunError(f"{error}; try --checkpoint last") from error
     if checkpoint is None:
-        raise RunError(weight_files.message(folder, which))
+        raise RunError(resume.missing_checkpoint_message(folder, which))
     return checkpoint
 
 
@@ -150,7 +150,7 @@ def check_outcome(task: Task, folder: RunDir, split: Split) -> None:
     except ValidationError as error:
         finding = error.errors()[0]
         key = finding["loc"][0]
-        given = messages.shown(finding["input"])
+        given = errors.shown(finding["input"])
         raise ConfigError(
             f"{type(task).__name__}: {key}: expected {expected(finding)}, got {given}"
         ) from error

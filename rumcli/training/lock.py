@@ -21,7 +21,7 @@ from typing import IO
 
 from rumcli import atomic_io, output_dirs
 from rumcli.errors import ConfigError, RunError
-from rumcli.training import run_schemas
+from rumcli.training import run_files
 
 NAME = output_dirs.LOCK
 FREE, HELD, ABANDONED = "free", "held", "abandoned"
@@ -134,12 +134,12 @@ def state(folder: Path) -> str:
     path = folder / NAME
     try:
         age = time.time() - path.stat().st_mtime
-        found = run_schemas.parse(atomic_io.read_regular(path, _LARGEST) or b"")
+        found = run_files.parse(atomic_io.read_regular(path, _LARGEST) or b"")
     except OSError:
         return FREE
     if age >= _DEAD_AFTER:
         return ABANDONED
-    is_here = run_schemas.is_owner(found) and found["host"] == socket.gethostname()
+    is_here = run_files.is_owner(found) and found["host"] == socket.gethostname()
     return HELD if not is_here or _exists(found["process"]) else ABANDONED
 
 
@@ -240,8 +240,8 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
 def _read(file: IO[bytes]) -> Owner | None:
     """Return the owner named in a lock file; None if it is empty or incomplete."""
     file.seek(0)
-    found = run_schemas.parse(file.read(_LARGEST) or b"")
-    if not run_schemas.is_owner(found):
+    found = run_files.parse(file.read(_LARGEST) or b"")
+    if not run_files.is_owner(found):
         return None
     return Owner(found["host"], found["process"], found["since"])
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from rumcli import json_parser
+from rumcli import parsing
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RumError, RunError
 from rumcli.training.checkpoint import Checkpoint
@@ -108,7 +108,7 @@ class ProcessGroup:
         members: dict[str, Any] = dict(checkpoint.arrays) if checkpoint else {}
         np.savez(arrays, **members)
         sent = self.broadcast(json.dumps(header).encode())
-        header = json_parser.parse(sent.decode(), allow_nan=True)
+        header = parsing.parse_json(sent.decode(), allow_nan=True)
         with np.load(io.BytesIO(self.broadcast(arrays.getvalue())), allow_pickle=False) as found:
             if header is None:
                 return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rumcli import messages, thresholds
+from rumcli import errors, parsing
 from rumcli.errors import ConfigError, RunError
-from rumcli.thresholds import Threshold
+from rumcli.parsing import Threshold
 
 if TYPE_CHECKING:
     from rumcli.config import RunConfig
@@ -31,7 +31,7 @@ def parse(texts: Iterable[str]) -> list[Threshold]:
 
 def _parse(text: str) -> Threshold:
     try:
-        return thresholds.read(text)
+        return parsing.parse_threshold(text)
     except ValueError as error:
         raise ConfigError(f"--require '{text}': expected {error}") from error
 
@@ -91,7 +91,7 @@ def check_names(
     """
     for requirement in requirements:
         if requirement.name not in known:
-            unknown = messages.unknown("metric", requirement.name, known)
+            unknown = errors.unknown("metric", requirement.name, known)
             raise ConfigError(f"{where} '{requirement}': {unknown}")
 
 

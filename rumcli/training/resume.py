@@ -1,7 +1,7 @@
-"""Selection of the checkpoint from which a run resumes.
+"""Selection of the checkpoint from which a run resumes, and messages about missing ones. No Keras.
 
-That is its newest checkpoint, its best one, or none. A run that has lost its checkpoints does not
-restart automatically, because its record would be overwritten.
+A run resumes from its newest checkpoint, its best one, or none. A run that has lost its checkpoints
+does not restart automatically, because its record would be overwritten.
 """
 
 from __future__ import annotations
@@ -12,6 +12,51 @@ from rumcli import atomic_io
 from rumcli.errors import RunError
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
 from rumcli.training.run_dir import CONFIG, METRICS, NOT_FINITE, PROGRESS, RunDir
+
+
+def missing_checkpoint(folder: RunDir, which: str) -> str | None:
+    """Return the error message if a checkpoint is missing; else None.
+
+    Args:
+        folder: Run directory.
+        which: `"best"` (by validation) or `"last"`.
+    """
+    place = folder.checkpoints
+    is_there = (place.path / f"{BEST}.npz").exists() if which == BEST else place.numbered()
+    return None if is_there else missing_checkpoint_message(folder, which)
+
+
+def require_checkpoint(folder: RunDir, which: str) -> None:
+    """Check that a run has the requested checkpoint.
+
+    Args:
+        folder: Run directory.
+        which: `"best"` (by validation) or `"last"`.
+
+    Raises:
+        RunError: If the checkpoint is missing.
+    """
+    if why := missing_checkpoint(folder, which):
+        raise RunError(why)
+
+
+def missing_checkpoint_message(folder: RunDir, which: str) -> str:
+    """Return the error message for a missing checkpoint.
+
+    Args:
+        folder: Run directory.
+        which: `"best"` (by validation) or `"last"`.
+    """
+    place = folder.checkpoints
+    if not folder.records() and not (folder.path / PROGRESS).exists():
+        return f"{folder.path} has no '{which}' checkpoint yet; resume it: {folder.resume_command}"
+    if which == BEST and place.numbered():
+        return f"{folder.path} has no best.npz any more; try --checkpoint last"
+    lost = f"{BEST}.npz" if which == BEST else "step-*.npz"
+    return (
+        f"{place.path}/{lost} is missing; restore it, or train again: {folder.resume_command} "
+        "--from-scratch"
+    )
 
 
 def load(folder: RunDir) -> tuple[Checkpoint | None, list[str]]:

@@ -2,7 +2,8 @@
 
 Files: `config.yaml`, `environment.json`, `plan.json`, `metrics.jsonl`, `checkpoints/`,
 `progress.json`, and `summary.json` once the run is finished.
-`training.dataset_binding` adds the metadata of the dataset.
+`training.dataset_binding` adds the metadata of the dataset. Processes without a directory of their
+own use `NullRunDir`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import Any
 from rumcli import atomic_io, config, output_dirs
 from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RunError
-from rumcli.training import lock, run_schemas
+from rumcli.training import lock, run_files
 from rumcli.training.checkpoint import Checkpoint, CheckpointDir
-from rumcli.training.record_file import RecordFile
+from rumcli.training.run_files import RecordFile
 
 RUNS = Path("runs")
 METRICS = "metrics.jsonl"
@@ -38,8 +39,8 @@ class RunDir:
         self.path = path
         self.checkpoints = CheckpointDir(path / "checkpoints")
         self._record_files = {
-            METRICS: RecordFile(path / METRICS, run_schemas.is_record),
-            NOT_FINITE: RecordFile(path / NOT_FINITE, run_schemas.has_step),
+            METRICS: RecordFile(path / METRICS, run_files.is_record),
+            NOT_FINITE: RecordFile(path / NOT_FINITE, run_files.has_step),
         }
 
     @classmethod
@@ -195,7 +196,7 @@ class RunDir:
         for name in ("summary.json", "plan.json"):
             content = self.read_json(name)
             found = content.get("baseline") if isinstance(content, dict) else None
-            if run_schemas.is_reference(found):
+            if run_files.is_reference(found):
                 return found
         return None
 
@@ -227,14 +228,14 @@ class RunDir:
     def read_json(self, name: str) -> Any:
         """Read a JSON file; None if it is missing, invalid or too large."""
         try:
-            return run_schemas.parse(atomic_io.read_regular(self.path / name, run_schemas.LARGEST))
+            return run_files.parse(atomic_io.read_regular(self.path / name, run_files.LARGEST))
         except OSError:
             return None
 
     def summary(self) -> dict[str, Any] | None:
         """Return the summary of a finished run; None if it is missing or invalid."""
         found = self.read_json("summary.json")
-        return found if run_schemas.is_summary(found) else None
+        return found if run_files.is_summary(found) else None
 
     def finished(self, run: RunConfig) -> dict[str, Any] | None:
         """Return the summary if no training step of a run is left; else None."""
@@ -291,3 +292,36 @@ class RunDir:
         self.checkpoints.save(checkpoint, keep)
         # Outside of `checkpoints/`, so that a loss of all checkpoints can be detected.
         self.write_json(PROGRESS, {"step": checkpoint.step})
+
+
+class NullRunDir(RunDir):
+    """Run directory that discards all writes, for all processes but process 0."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("the run directory of process 0"))
+        self.checkpoints = _NoCheckpoints(self.path)
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Discard a JSON file."""
+
+    def begin(self, environment: dict[str, Any], finished: bool) -> None:
+        """Discard the environment."""
+
+    def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:
+        """Discard a record."""
+
+    def back_up_records(self) -> dict[str, Any]:
+        """Return an empty backup."""
+        return {}
+
+    def rewind_records(self, step: int, backups: Mapping[str, Any] | None = None) -> list[str]:
+        """Return no warnings."""
+        return []
+
+    def save(self, checkpoint: Checkpoint, keep: int) -> None:
+        """Discard a checkpoint."""
+
+
+class _NoCheckpoints(CheckpointDir):
+    def save_best(self, checkpoint: Checkpoint) -> Path:
+        return self.path

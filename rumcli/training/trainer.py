@@ -12,26 +12,25 @@ from typing import Any
 import keras
 from keras import tree
 
-from rumcli import thresholds
+from rumcli import parsing
 from rumcli.config import RunConfig, Split
 from rumcli.errors import ConfigError
 from rumcli.json_schemas.results import Summary
 from rumcli.models.builders import count_weights
+from rumcli.signals import StopRequest
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.task_dataset import TaskDataset
 from rumcli.training import dataset_binding as materials
 from rumcli.training import (
-    keras_setup,
-    memory_estimate,
+    listeners,
     model_state,
     requirements,
     resume,
     run_environment,
-    tensorboard,
     user_callbacks,
 )
-from rumcli.training.callback import RunCallback, RunStopped
+from rumcli.training.callback import RunCallback, RunStopped, TrainState
 from rumcli.training.checkpoint import DamagedError
 from rumcli.training.data_pipeline import evaluation_batches, training_batches
 from rumcli.training.evaluation import check_outcome, evaluate, levels, outcome
@@ -39,9 +38,7 @@ from rumcli.training.listeners import Listener, RunInfo
 from rumcli.training.process_group import ALONE, ProcessGroup
 from rumcli.training.requirements import Threshold
 from rumcli.training.run_dir import RunDir
-from rumcli.training.run_schemas import SavedProgress
-from rumcli.training.stop_signals import StopRequest
-from rumcli.training.train_state import TrainState
+from rumcli.training.run_files import SavedProgress
 from rumcli.training.user_callbacks import UserCallback
 
 
@@ -79,25 +76,25 @@ def train(
     """
     request = request or StopRequest()
     dataset = dataset or materials.for_training(run, folder)
-    keras_setup.prepare(run)
+    run_environment.prepare_keras(run)
     task = registry.make(run, dataset)
     check_outcome(task, folder, Split.TEST)
     requirements.check_names(required, [*requirements.figures(task), *requirements.OF_TRAINING])
     if run.train.until is not None:
         known = requirements.validated(task)
-        requirements.check_names([thresholds.read(run.train.until)], known, "train.until")
+        requirements.check_names([parsing.parse_threshold(run.train.until)], known, "train.until")
     made = user_callbacks.make(run.train.callbacks)
-    memory_estimate.check(task, None)
-    with memory_estimate.translate_oom(task, None):
+    run_environment.check_memory(task, None)
+    with run_environment.translate_oom(task, None):
         model = task.model()
-    memory_estimate.check(task, model, group.count)
+    run_environment.check_memory(task, model, group.count)
     if group.rank == 0:
-        listener = tensorboard.beside(listener, folder.path)
+        listener = listeners.with_tensorboard(listener, folder.path)
     try:
         progress = _resume(task, model, folder, listener, group)
         with folder.writing():
             is_done = progress.is_over or progress.step == run.train.steps
-            made_with = run_environment.describe(run.seed)
+            made_with = run_environment.describe_environment(run.seed)
             made_with |= {"devices": group.devices, "processes": group.count}
             folder.begin(made_with, finished=is_done)
             folder.write_json("plan.json", _known(task, model))
@@ -114,7 +111,7 @@ def train(
             if signal is not None:  # before the first step
                 raise RunStopped(progress.step, signal)
             epoch = part.first_step // run.train.eval_every
-            with memory_estimate.translate_oom(task, model):
+            with run_environment.translate_oom(task, model):
                 model.fit(
                     training_batches(task, part.first_step, group),
                     steps_per_epoch=part.span,

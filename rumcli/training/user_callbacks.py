@@ -10,8 +10,8 @@ import keras
 from rumcli import plugins
 from rumcli.config import CallbackConfig
 from rumcli.errors import ConfigError, RunError
+from rumcli.training.callback import TrainState
 from rumcli.training.run_dir import RunDir
-from rumcli.training.train_state import TrainState
 
 _FORWARDED = [
     f"on_{part}_{edge}"

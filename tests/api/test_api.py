@@ -9,7 +9,7 @@ import keras
 import pytest
 
 import rumcli
-from rumcli.cli import _train_single
+from rumcli.cli import _training
 from rumcli.cli.train import train as command
 from rumcli.errors import ConfigError, RunError
 from rumcli.training.callback import RunCallback
@@ -160,7 +160,7 @@ def test_errors_are_those_of_the_command(call, message, tmp_path, monkeypatch):
 )
 def test_set_takes_values_and_texts(given, monkeypatch):
     planned = []
-    monkeypatch.setattr(_train_single, "execute", lambda plan, *_: planned.append(plan) or 1 / 0)
+    monkeypatch.setattr(_training, "execute", lambda plan, *_: planned.append(plan) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         rumcli.train("recall", set=given)
     assert planned[0].config.optimizer.learning_rate == 1e-05

@@ -1,17 +1,26 @@
+"""PyTorch's own modules, where PyTorch is installed."""
+
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from rumcli.benchmark import cases, host_info, measure
-from rumcli.benchmark.cases import CASES, Case, Subject
-from rumcli.benchmark.json_report import BenchPoint, document
-from rumcli.benchmark.peak_memory import peak
-from rumcli.benchmark.timing import Runner, Sample, Timing, yardstick
+from rumcli.benchmark import cases, measure
+from rumcli.benchmark.cases import (
+    CASES,
+    BenchPoint,
+    Case,
+    Runner,
+    Sample,
+    Subject,
+    Timing,
+    benchmark_document,
+    yardstick,
+)
+from rumcli.benchmark.workers import peak_memory
 from rumcli.errors import RunError
 
 TINY = Case(name="copying", steps=5, batch=4, features=10, units=6, classes=9)
-
-
 MACHINE = {
     "processor": "x",
     "cores": 2,
@@ -22,6 +31,9 @@ MACHINE = {
 }
 TENSORFLOW = {**MACHINE, "backend": "tensorflow", "tensorflow": "2.21"}
 JAX = {**MACHINE, "backend": "jax", "jax": "0.10"}
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+CASE = Case(name="copying", steps=5, batch=4, features=10, units=6, classes=9)
 
 
 def timing(label, cell, samples, backend="tensorflow"):
@@ -63,7 +75,9 @@ def test_the_yardstick_is_the_faster_gru():
     slow, fast = timing("gru", "gru", [2.0, 2.0]), timing("gru, jit", "gru", [1.0, 1.0])
     ours = timing("rum", "rum", [0.5, 0.5])
     assert yardstick(TINY, [ours, slow, fast], "tensorflow") is fast
-    results = document([BenchPoint(TINY, [ours, slow, fast])], [TENSORFLOW]).to_dict()["cases"][0]
+    results = benchmark_document([BenchPoint(TINY, [ours, slow, fast])], [TENSORFLOW]).to_dict()[
+        "cases"
+    ][0]
     assert results["yardstick"] == "gru, jit"
     assert [r["ratio"] for r in results["results"]] == [0.5, 2.0, 1.0]
 
@@ -76,7 +90,7 @@ def test_ratios_are_to_the_gru_of_the_same_engine_and_of_the_first_engine():
         timing("rum", "rum", [3.0], "jax"),
         timing("gru", "gru", [4.0], "jax"),
     ]
-    content = document([BenchPoint(TINY, timings)], [TENSORFLOW, JAX]).to_dict()
+    content = benchmark_document([BenchPoint(TINY, timings)], [TENSORFLOW, JAX]).to_dict()
     (case,) = content["cases"]
     assert [engine["version"] for engine in content["engines"]] == ["2.21", "0.10"]
     assert case["yardsticks"] == {"tensorflow": "gru, jit", "jax": "gru"}
@@ -153,7 +167,7 @@ def test_a_series_grows_along_one_axis_at_a_time():
 
 def test_document_separates_machine_series_and_cases():
     point = BenchPoint(TINY, [timing("gru", "gru", [1.0])], axis="steps")
-    content = document([point], [host_info.describe()]).to_dict()
+    content = benchmark_document([point], [measure.describe_host()]).to_dict()
     assert content["machine"]["cores"] >= 1
     assert content["cases"] == []
     assert content["series"][0]["axis"] == "steps"
@@ -161,8 +175,10 @@ def test_document_separates_machine_series_and_cases():
 
 @pytest.mark.slow
 def test_memory_is_measured_in_a_separate_process():
-    small = peak(TINY, Subject("rnn", "rnn"), "tensorflow")
-    large = peak(TINY.model_copy(update={"batch": 40_000}), Subject("rnn", "rnn"), "tensorflow")
+    small = peak_memory(TINY, Subject("rnn", "rnn"), "tensorflow")
+    large = peak_memory(
+        TINY.model_copy(update={"batch": 40_000}), Subject("rnn", "rnn"), "tensorflow"
+    )
     # Inputs alone: 40,000 × 5 × 10 numbers; several arrays of 40,000 × 5 × 6.
     assert 50e6 < small < large - 20e6
 
@@ -170,4 +186,43 @@ def test_memory_is_measured_in_a_separate_process():
 @pytest.mark.e2e
 def test_failed_measurement_reports_subject_and_cause():
     with pytest.raises(RunError, match="measuring the memory of x at copying failed: ValueError"):
-        peak(TINY, Subject("x", "bogus"), "tensorflow")
+        peak_memory(TINY, Subject("x", "bogus"), "tensorflow")
+
+
+def data(return_sequences):
+    random = np.random.default_rng(1)
+    inputs = torch.eye(10)[torch.tensor(random.integers(0, 10, (4, 5)))]
+    shape = (4, 5) if return_sequences else (4,)
+    return inputs, torch.tensor(random.integers(0, 9, shape).astype("int32"))
+
+
+@pytest.mark.parametrize("return_sequences", [True, False])
+@pytest.mark.parametrize(("name", "gates"), [("nn.GRU", 3), ("nn.LSTM", 4)])
+def test_step_trains_the_module(name, gates, return_sequences):
+    case = Case(**{**vars(CASE), "return_sequences": return_sequences})
+    runner = measure.prepare_torch_step(case, name, *data(return_sequences))
+    assert runner.parameters == gates * 6 * (10 + 6 + 2) + (6 + 1) * 9
+    losses = [runner.run(count).loss for count in (1, 29)]
+    assert losses[0] == pytest.approx(np.log(9), abs=0.4)
+    assert losses[-1] < losses[0]
+
+
+def test_update_is_that_of_kerass_rmsprop(monkeypatch):
+    made = []
+
+    class Recorded(torch.optim.RMSprop):
+        def __init__(self, parameters, **options):
+            self.trained = list(parameters)
+            super().__init__(self.trained, **options)
+            made.append(self)
+
+    monkeypatch.setattr(torch.optim, "RMSprop", Recorded)
+    runner = measure.prepare_torch_step(CASE, "nn.GRU", *data(return_sequences=True))
+    (optimizer,) = made
+    before = [one.detach().clone() for one in optimizer.trained]
+    runner.run(1)
+    for old, new in zip(before, optimizer.trained, strict=True):
+        matters = new.grad.abs() > 1e-3
+        moved = (new.detach() - old).abs()[matters]
+        # ρ = 0.9: the first step is lr · g / √((1 − ρ) g²).
+        assert torch.allclose(moved, torch.tensor(1e-3 / 0.1**0.5), rtol=1e-2)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from rumcli.cells import precision
+from rumcli.training import run_environment
 
 BACKEND = keras.config.backend()
 
@@ -23,7 +23,7 @@ Arrays = Sequence[np.ndarray]
 
 def float64_is_available() -> bool:
     """Whether the backend computes in float64; JAX does with `JAX_ENABLE_X64=1` only."""
-    return precision.is_available("float64")
+    return run_environment.supports_dtype("float64")
 
 
 needs_float64 = pytest.mark.skipif(

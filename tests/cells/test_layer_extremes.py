@@ -12,7 +12,7 @@ from rumcli.cells.goru import GORU
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
 from rumcli.cells.ops.rotation import rotate, rotation_operator
 from rumcli.cells.rum import RUM
-from rumcli.models.embedding import OneHotEmbedding
+from rumcli.models.encoders import OneHotEmbedding
 
 from .contract import FEATURES, UNITS, random_inputs, to_numpy
 from .gradients import BACKEND, compiled, gradients, needs_fused_loops, needs_tensorflow

@@ -1,13 +1,23 @@
+"""The process that measures for `rum bench`, without the process."""
+
+import dataclasses
 import importlib.util
+import json
 from typing import ClassVar
 
+import keras
 import pytest
 
-from rumcli.benchmark import backend_workers
-from rumcli.benchmark.timing import Timing
+from rumcli.benchmark import workers
+from rumcli.benchmark.cases import Case, Subject, Timing
+from rumcli.cli import bench
 from rumcli.errors import RunError
 from tests.cli.commands import assert_one_line, rum, rum_process
 from tests.documents import validated
+
+TINY = Case(
+    name="copying", steps=2, batch=2, features=3, units=2, classes=2, return_sequences=False
+)
 
 
 @pytest.mark.slow
@@ -53,7 +63,7 @@ def test_usage_error_is_reported_before_measuring(tmp_path, arguments, expected)
 def test_engines_are_checked_before_any_is_started(tmp_path, monkeypatch, arguments, expected):
     found = {"jax": None}  # the others are installed
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found.get(name, name))
-    monkeypatch.setattr(backend_workers, "BackendWorker", None)
+    monkeypatch.setattr(workers, "BackendWorker", None)
     assert_one_line(rum("bench", *arguments.split(), cwd=tmp_path), 2, expected)
 
 
@@ -84,7 +94,7 @@ class Measured:
 @pytest.fixture
 def fake_engines(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    monkeypatch.setattr(backend_workers, "BackendWorker", Measured)
+    monkeypatch.setattr(workers, "BackendWorker", Measured)
     monkeypatch.setattr(Measured, "closed", [])
 
 
@@ -139,3 +149,37 @@ def test_processes_of_two_engines_are_compared(tmp_path):
         *(("jax", "gru"), ("tensorflow", "gru"), ("tensorflow", "gru, jit"))
     ]
     assert case["results"][0]["reference_ratio"] == case["results"][0]["ratio"] == 1.0
+
+
+def served(*requests, debug=False):
+    replies = []
+    bench.serve(map(json.dumps, requests), replies.append, debug)
+    return replies
+
+
+def preparation(cell):
+    jit = False if keras.backend.backend() == "tensorflow" else None
+    subject = dataclasses.asdict(Subject(cell, cell, {}, jit))
+    return {"request": "prepare", "case": TINY.model_dump(), "subjects": [subject]}
+
+
+def test_worker_describes_its_machine_and_measures_round_by_round():
+    machine, status, prepared, first, second = served(
+        {"request": "machine"}, preparation("rnn"), {"request": "round"}, {"request": "round"}
+    )
+    assert machine["result"]["backend"] == keras.backend.backend()
+    assert status == {"status": "copying: preparing rnn"}
+    ((timing,),) = [prepared["result"]]
+    assert timing["parameters"] == 3 * 2 + 2 * 2 + 2 + 2 * 2 + 2
+    for reply in (first, second):
+        (sample,) = reply["result"]
+        assert 0 < sample < timing["first_step"]
+
+
+def test_failed_measurement_is_the_last_reply(capfd):
+    *_, error = served(preparation("bogus"), {"request": "round"})
+    assert error["usage"] is False
+    assert "bogus" in error["error"]
+    assert "Traceback" not in capfd.readouterr().err
+    served(preparation("bogus"), debug=True)
+    assert "Traceback" in capfd.readouterr().err

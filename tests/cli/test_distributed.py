@@ -18,7 +18,7 @@ import pytest
 
 from rumcli import backends, config
 from rumcli.cli import _distributed, _keras_startup
-from rumcli.cli._output_mode import OutputMode
+from rumcli.cli._options import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.training.callback import RunStopped
 from rumcli.training.distribution import Placement

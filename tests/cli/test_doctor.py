@@ -1,8 +1,11 @@
+"""`rum doctor` reads the report of its probe, a process that a broken backend may kill."""
+
 import os
+import subprocess
 
 import pytest
 
-from rumcli.cli import _backend_probe
+from rumcli.cli import doctor
 from rumcli.cli.app import main
 from rumcli.errors import RunError
 from tests.cli.commands import environment, has_control_characters, rum, rum_process
@@ -51,7 +54,7 @@ def test_doctor_without_speed_test_reports_a_missing_backend(monkeypatch, capsys
         assert not speed
         raise RunError(remedy)
 
-    monkeypatch.setattr(_backend_probe, "ask", ask)
+    monkeypatch.setattr(doctor, "probe_backend", ask)
     assert main(["doctor", "--no-speed", "--json"]) == 1
     printed = capsys.readouterr()
     found = validated(printed.out, "doctor")
@@ -72,3 +75,42 @@ def test_backend_that_kills_its_process_is_reported(tmp_path):
     found = validated(result.stdout, "doctor")
     assert found["problem"] == "starting the backend ended with the signal SIGILL"
     assert (found["works"], found["speed"]) == (False, None)
+
+
+@pytest.fixture
+def end_with(monkeypatch):
+    """Let the probe end with an exit code and this output instead of being started."""
+
+    def end(code, out="", err="", times_out=False):
+        def run(command, **options):
+            assert command[1:4] == ["-P", "-m", "rumcli.cli.doctor"]
+            if times_out:
+                raise subprocess.TimeoutExpired(command, options["timeout"])
+            return subprocess.CompletedProcess(command, code, out, err)
+
+        monkeypatch.setattr(subprocess, "run", run)
+
+    return end
+
+
+def test_last_line_of_the_output_is_the_report(end_with, capsys):
+    end_with(0, 'a greeting\n{"speed": null}\n', "a warning\n")
+    assert doctor.probe_backend(speed=False, debug=True) == {"speed": None}
+    assert capsys.readouterr().err == "a warning\n"
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        ({"code": 1, "err": "noise\nrum: error: no backend\n"}, "^no backend$"),
+        ({"code": 0, "out": "not JSON\n"}, "not JSON"),
+        ({"code": 3}, "exit code 3"),
+        ({"code": -4}, "starting the backend ended with the signal SIGILL"),
+        ({"code": -77}, "starting the backend ended with the signal 77"),
+        ({"code": 0, "times_out": True}, "the backend did not answer within 300 s"),
+    ],
+)
+def test_probe_that_fails_is_reported_with_the_cause(end_with, ending, expected):
+    end_with(**ending)
+    with pytest.raises(RunError, match=expected):
+        doctor.probe_backend(speed=True, debug=False)

@@ -34,9 +34,11 @@ assert found.shape == (2, 24, 9) and found.std() > 0
 WRONG = """
 import sys
 from rumcli.cli.app import main
-from rumcli.export import formats
-read = formats.read
-formats.read = lambda kind, path: lambda given: {"logits": read(kind, path)(given)["logits"] + 0.5}
+from rumcli.export import model_export
+read = model_export.read_model
+def damaged(kind, path):
+    return lambda given: {"logits": read(kind, path)(given)["logits"] + 0.5}
+model_export.read_model = damaged
 sys.exit(main(["export", sys.argv[1]]))
 """
 

@@ -15,7 +15,7 @@ import typer
 
 from rumcli import json_schemas
 from rumcli.cli.app import app, main
-from rumcli.json_schemas.configurations import PresetCopy
+from rumcli.json_schemas.inputs import PresetCopy
 from rumcli.reporting import console
 from tests.cli.commands import python
 from tests.documents import KINDS, OPEN, SCHEMAS, validated, validator

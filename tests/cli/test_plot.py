@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from rumcli.cli import _train_single
+from rumcli.cli import _training
 from rumcli.training.run_dir import RunDir
 from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
@@ -23,7 +23,7 @@ def test_finished_run_has_a_picture_of_its_learning_curve(tmp_path, finished_run
     shutil.copytree(finished_run, place)
     (place / "curves.svg").unlink()
     (place / "curves.svg").mkdir()
-    assert _train_single._draw(RunDir(place)) == []
+    assert _training._draw(RunDir(place)) == []
     assert capsys.readouterr().err.startswith(f"warning: can't write {place}/curves.svg: ")
 
 

@@ -1,7 +1,7 @@
 import yaml
 
 from rumcli import config
-from rumcli.config import preset_files
+from rumcli.config import catalog
 from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
 
@@ -12,7 +12,7 @@ def test_presets_are_listed_with_descriptions(tmp_path):
     rows = validated(rum("presets", "list", "--json", cwd=tmp_path).stdout, "presets-list")[
         "presets"
     ]
-    assert [row["name"] for row in rows] == preset_files.names()
+    assert [row["name"] for row in rows] == catalog.preset_names()
     assert all(row["description"] and row["task"] for row in rows)
     shown = rum("presets", "list", cwd=tmp_path).stdout
     assert all(row["name"] in shown for row in rows)
@@ -48,7 +48,7 @@ def test_presets_show_prints_a_model_summary(tmp_path):
 def test_a_preset_is_shown_as_json(tmp_path):
     shown = rum("presets", "show", "recall", "--json", cwd=tmp_path).stdout
     found = validated(shown, "presets-show")
-    assert found["config"] == yaml.safe_load(preset_files.path_of("recall").read_text())
+    assert found["config"] == yaml.safe_load(catalog.preset_path("recall").read_text())
 
 
 def test_small_ptb_preset_is_the_default_of_the_task():

@@ -6,7 +6,7 @@ import pytest
 
 import rumcli
 from rumcli import config
-from rumcli.config import preset_files
+from rumcli.config import catalog
 from tests.cli.commands import assert_one_line, python, rum
 from tests.documents import validated
 
@@ -55,7 +55,9 @@ def test_tasks_have_metrics_and_presets(tmp_path):
     rows = {row["name"]: row for row in listed_tasks(cwd=tmp_path)}
     assert list(rows) == config.names("task")
     assert rows["recall"]["metrics"] == ["accuracy", "loss"]
-    assert sorted(name for row in rows.values() for name in row["presets"]) == preset_files.names()
+    assert (
+        sorted(name for row in rows.values() for name in row["presets"]) == catalog.preset_names()
+    )
     assert all(row["source"] for row in rows.values())
 
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from rumcli import config
-from rumcli.analysis import run_report as contents
+from rumcli.analysis import comparison as contents
 from rumcli.reporting import html_report as pages
 from rumcli.training.run_dir import RunDir
 from tests.cli.commands import assert_one_line, rum
@@ -96,7 +96,7 @@ def test_json_has_standard_errors_and_the_commands(runs):
 @pytest.mark.parametrize("name", ["plain", "with space"])
 def test_command_repeats_the_configuration(tmp_path, name):
     folder = make_run(tmp_path / name, 0.5)
-    (run,) = contents.report([folder], ["run"], None).runs
+    (run,) = contents.report_runs([folder], ["run"], None).runs
     arguments = run.command.replace("'", "").removeprefix("rum train --preset ")
     assert config.build(arguments) == folder.config
 
@@ -104,7 +104,7 @@ def test_command_repeats_the_configuration(tmp_path, name):
 def test_differences_in_many_settings_are_rows(tmp_path):
     changed = ["seed=2", "train.keep_checkpoints=3", "model.dropout=0.5"]
     folders = [make_run(tmp_path / "a"), make_run(tmp_path / "b", settings=changed)]
-    content = contents.report(folders, ["a", "b"], None)
+    content = contents.report_runs(folders, ["a", "b"], None)
     text = pages.to_markdown(content)
     assert "| key | a | b |" in text
     assert r"| train.keep\_checkpoints | 2 | 3 |" in text
@@ -143,7 +143,7 @@ def test_wrong_usage_is_one_line(runs, arguments, expected):
 
 def test_accuracy_of_one_has_no_error(tmp_path):
     folder = make_run(tmp_path / "solved", 1.0)
-    text = pages.to_markdown(contents.report([folder], ["target"], None))
+    text = pages.to_markdown(contents.report_runs([folder], ["target"], None))
     assert "100.0% (n = 400)" in text.replace("\N{NO-BREAK SPACE}", " ")
     assert "±" not in text
     assert json.loads((tmp_path / "solved/summary.json").read_text())["examples"] == 400

@@ -7,9 +7,9 @@ import signal
 import pytest
 
 from rumcli.cli.app import main
-from rumcli.jobs.events import STOPPED, RunResult
-from rumcli.reproduction import table as tables
-from rumcli.reproduction.folder import TableFolder, TableOptions
+from rumcli.jobs.job_spec import STOPPED, RunResult
+from rumcli.reproduction import table_spec as tables
+from rumcli.reproduction.table_results import TableFolder, TableOptions
 from rumcli.training import dataset_binding
 from tests import babi
 from tests.cli.commands import assert_one_line, interrupt_when, rum, start
@@ -136,7 +136,7 @@ def test_different_data_are_reported_before_any_change(here, capsys):
         seeds=1,
     )
     here_is = str(babi.write_subtasks(here / "one"))
-    read = tables.read(str(path), here_is)
+    read = tables.read_table(str(path), here_is)
     folder = TableFolder.prepare(here / "out", read)
     folder.describe(read, TableOptions())
     run = runs(read)["gru-seed-1"]

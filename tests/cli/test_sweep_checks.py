@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from rumcli.cli import _run_arguments
 from rumcli.cli import sweep as command
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs import execution
-from rumcli.jobs.events import FAILED, RunResult
 from rumcli.jobs.execution import Ending
-from rumcli.sweeps.folder import SweepFolder
-from rumcli.sweeps.plan import SweepPlan
-from rumcli.sweeps.search import Search
+from rumcli.jobs.job_spec import FAILED, RunResult
+from rumcli.sweeps.search import Search, SweepFolder
+from rumcli.sweeps.sweep_spec import SweepPlan
 from rumcli.training import lock
 from tests.sweeps.files import SMALL, run_of, sweep, write_run, write_sweep
 
@@ -87,8 +87,9 @@ def test_every_code_path_is_checked(here, monkeypatch):
     own = {**SMALL["set"], "cell.name": "custom", "cell.factory": "mine:A"}
     write_sweep(here, set=own, parameters={"cell.factory": ["mine:A", "mine:B", "mine:C"]})
     seen = []
-    trusted_code = command._trusted_code
-    monkeypatch.setattr(trusted_code, "check", lambda run, trusted: seen.append(run.cell.factory))
+    monkeypatch.setattr(
+        _run_arguments, "check_trust", lambda run, trusted: seen.append(run.cell.factory)
+    )
     with pytest.raises(ReachedRunsError):
         command.sweep(here / "sweep.yaml", quiet=True)
     assert set(seen) == {"mine:A", "mine:B", "mine:C"}

@@ -16,16 +16,15 @@ import pytest
 
 from rumcli import atomic_io
 from rumcli.errors import ConfigError
-from rumcli.jobs.events import FAILED, RunResult
-from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import SweepFolder
+from rumcli.jobs.job_spec import FAILED, RunResult
+from rumcli.signals import StopRequest
+from rumcli.sweeps import sweep_spec as plans
+from rumcli.sweeps.search import SweepFolder
 from rumcli.training import resume
-from rumcli.training.callback import RunCallback
+from rumcli.training.callback import RunCallback, TrainState
 from rumcli.training.listeners import Listener
 from rumcli.training.process_group import ALONE
 from rumcli.training.run_dir import NOT_FINITE, RunDir
-from rumcli.training.stop_signals import StopRequest
-from rumcli.training.train_state import TrainState
 from tests import small
 from tests.cli.commands import rum, start
 from tests.faults.runs import ARGUMENTS

@@ -1,10 +1,10 @@
 import pytest
 
-from rumcli.config import preset_files
+from rumcli.config import catalog
 
 
 @pytest.fixture
 def _shipped_presets_are_parsed_once(monkeypatch):
-    read = preset_files.read
+    read = catalog.read_preset
     known = {name: read(name) for name in ("copying", "recall", "babi", "ptb")}
-    monkeypatch.setattr(preset_files, "read", lambda name: known.get(name) or read(name))
+    monkeypatch.setattr(catalog, "read_preset", lambda name: known.get(name) or read(name))

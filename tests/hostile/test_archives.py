@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from rumcli.data import archives
-from rumcli.tasks.babi import official_files
+from rumcli.tasks.babi import stories as babi_stories
 from rumcli.tasks.char_lm import penn_treebank
 from tests.data import sources
 from tests.hostile import bounded, strategies
@@ -124,7 +124,7 @@ def read_archive(path):
 def test_any_archive_is_read_or_rejected(place, content):
     (place / "x").write_bytes(content)
     attempt(read_archive, place / "x", around=place)
-    attempt(official_files.read, place / "x", 1, around=place)
+    attempt(babi_stories.read_subtask, place / "x", 1, around=place)
 
 
 @fuzz(fast=100, slow=6000, content=strategies.changed(GOOD))
@@ -166,9 +166,9 @@ def test_bombs_are_rejected_or_read_in_little_memory(tmp_path):
         import gzip, io, tarfile, zipfile
         from pathlib import Path
         from rumcli.data import archives
-        from rumcli.tasks.babi import official_files
+        from rumcli.tasks.babi import stories as babi_stories
         # The same with larger numbers takes only longer.
-        official_files._LARGEST, archives._LARGEST_UNPACKED = 2**22, 2**24
+        babi_stories._LARGEST, archives._LARGEST_UNPACKED = 2**22, 2**24
         NAME = "qa1_train.txt"
         def header(size, kind=b"0", name=NAME):
             info = tarfile.TarInfo(name)
@@ -205,7 +205,7 @@ def test_bombs_are_rejected_or_read_in_little_memory(tmp_path):
             make()
             Path("x").rename("x%d" % number)
         CALLS = {
-            name: lambda number=number: official_files.read(Path("x%d" % number), 1)
+            name: lambda number=number: babi_stories.read_subtask(Path("x%d" % number), 1)
             for number, name in enumerate(MAKE)
         }
         """,

@@ -5,9 +5,9 @@ import gzip
 from hypothesis import strategies as st
 
 from rumcli import config
-from rumcli.tasks.babi import official_files, parser
-from rumcli.tasks.babi.dataset import BabiDataset, Collection
-from rumcli.tasks.babi.story import to_text
+from rumcli.tasks.babi import stories as babi_stories
+from rumcli.tasks.babi.dataset import BabiDataset, StoryCollection
+from rumcli.tasks.babi.stories import to_text
 from rumcli.training import dataset_binding
 from tests import babi
 from tests.hostile import bounded, strategies
@@ -52,9 +52,9 @@ PIECES = (
 
 def parse_twice(place, content):
     """Read stories; those that are read are written and read as the same ones."""
-    found = attempt(parser.parse, content, "x", around=place)
+    found = attempt(babi_stories.parse_stories, content, "x", around=place)
     if found is not REFUSED:
-        assert parser.parse(to_text(found, 1).encode(), "again") == found
+        assert babi_stories.parse_stories(to_text(found, 1).encode(), "again") == found
     return found
 
 
@@ -88,11 +88,11 @@ def test_run_accepts_or_rejects_stories(place, train, test, is_packed, level):
 def test_a_packed_file_with_changed_bytes_is_read_or_rejected(place, content):
     path = place / f"{TEST}.gz"
     path.write_bytes(content)
-    attempt(official_files.read, path, 1, None, ["test"], around=place)
+    attempt(babi_stories.read_subtask, path, 1, None, ["test"], around=place)
 
 
 REMEMBERED = BabiDataset.of(
-    Collection("x", {s: babi.make_stories(4) for s in ("train", "validation", "test")})
+    StoryCollection("x", {s: babi.make_stories(4) for s in ("train", "validation", "test")})
 ).to_json()
 REMEMBERED["sizes"] = dict(REMEMBERED["sizes"])
 
@@ -101,7 +101,7 @@ REMEMBERED["sizes"] = dict(REMEMBERED["sizes"])
 def test_stored_story_metadata_are_accepted_or_rejected(place, content):
     found = attempt(BabiDataset.from_json, content, around=place)
     if found is not REFUSED:
-        collection = Collection("y", {"test": babi.make_stories(2)})
+        collection = StoryCollection("y", {"test": babi.make_stories(2)})
         attempt(found.reading, collection, ["test"], around=place)
 
 
@@ -110,8 +110,8 @@ def test_files_that_grow_in_memory_are_rejected(tmp_path):
         """
         import gzip
         from pathlib import Path
-        from rumcli.tasks.babi import official_files
-        from rumcli.tasks.babi.dataset import BabiDataset, Collection
+        from rumcli.tasks.babi import stories as babi_stories
+        from rumcli.tasks.babi.dataset import BabiDataset, StoryCollection
         def one_story_of_many_questions():
             lines = ("%d A.\\n%d b?\\tc\\t1\\n" % (n, n + 1) for n in range(1, 100000, 2))
             return "".join(lines).encode()
@@ -123,8 +123,9 @@ def test_files_that_grow_in_memory_are_rejected(tmp_path):
         def read(name):
             path = Path("qa1_train.txt.gz" if name == "zeros" else "qa1_train.txt")
             path.write_bytes(CONTENTS[name]())
-            BabiDataset.of(Collection("x", dict.fromkeys(
-                ["train", "validation", "test"], official_files.read(path, 1).stories["train"])))
+            found = babi_stories.read_subtask(path, 1).stories["train"]
+            BabiDataset.of(
+                StoryCollection("x", dict.fromkeys(["train", "validation", "test"], found)))
         CALLS = {name: lambda name=name: read(name) for name in CONTENTS}
         """,
         tmp_path,

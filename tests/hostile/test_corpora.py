@@ -104,8 +104,8 @@ def test_compressed_text_that_exceeds_the_limit_is_rejected(tmp_path):
         """
         import gzip
         from pathlib import Path
-        from rumcli.tasks.char_lm import corpus, text_files
-        text_files._LARGEST_UNPACKED = 2**24
+        from rumcli.tasks.char_lm import corpus
+        corpus._LARGEST_UNPACKED = 2**24
         Path("x.gz").write_bytes(gzip.compress(bytes(2**28), 1))
         CALLS = {"zeros": lambda: corpus.read(Path("x.gz"))}
         """,

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import strategies as st
 
 from rumcli import config
-from rumcli.config import preset_files, yaml_io
+from rumcli.config import catalog, yaml_io
 from tests.hostile import bounded, strategies
 from tests.hostile.cases import fuzz
 from tests.hostile.outcomes import REFUSED, attempt, rum
 
 pytestmark = pytest.mark.usefixtures("_shipped_presets_are_parsed_once")
 
-SHIPPED = [preset_files.path_of(name).read_bytes() for name in preset_files.names()]
+SHIPPED = [catalog.preset_path(name).read_bytes() for name in catalog.preset_names()]
 COMPLETE = [config.build(name) for name in ("copying", "recall", "babi", "ptb_fs_rum", "ptb")]
 YAML = [config.to_yaml(run).encode() for run in COMPLETE]
 # Pieces that make YAML behave, more often than chance would put them together.

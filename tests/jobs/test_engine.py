@@ -1,4 +1,7 @@
-"""Starts, stops and resumes of the runs of a set, with processes that only pretend to train."""
+"""Starts, stops and resumes of the runs of a set, with processes that only pretend to train.
+
+Early stopping by the best score so far, also after an interruption.
+"""
 
 import errno
 import time
@@ -7,13 +10,14 @@ from multiprocessing import Pipe
 import pytest
 
 from rumcli.errors import RunError
-from rumcli.jobs import budget as budgets
+from rumcli.jobs import job_spec as budgets
 from rumcli.jobs import local
-from rumcli.jobs.budget import SAVE, SAVE_AND_TEST, TimeLimit
-from rumcli.jobs.engine import Engine
-from rumcli.jobs.events import (
+from rumcli.jobs.engine import Engine, Halving, JobQueue, JobSource
+from rumcli.jobs.job_spec import (
     FAILED,
     FINISHED,
+    SAVE,
+    SAVE_AND_TEST,
     STOPPED,
     STOPPED_EARLY,
     UNFINISHED,
@@ -21,11 +25,11 @@ from rumcli.jobs.events import (
     JobListener,
     RunProgress,
     RunResult,
+    TimeLimit,
 )
-from rumcli.jobs.halving import Halving
 from rumcli.jobs.local import Gpus, LocalExecutor
-from rumcli.jobs.queue import JobQueue, JobSource
-from rumcli.training.stop_signals import StopRequest
+from rumcli.signals import StopRequest
+from rumcli.sweeps import search
 from tests.reproduction.files import (
     PLAIN,
     finish_run,
@@ -35,6 +39,9 @@ from tests.reproduction.files import (
     table,
     write_summary,
 )
+from tests.sweeps.files import run_of, sweep, write_run
+
+RATES = [0.1, 0.01, 0.001]
 
 
 class Pretender:
@@ -386,3 +393,65 @@ def test_run_folder_that_is_a_link_fails_and_the_others_continue(small_table, tm
     (folder.path / NAMES[0]).symlink_to(tmp_path / "elsewhere")
     listener, _ = run_table(small_table, {})
     assert dict(listener.ends) == {**dict.fromkeys(NAMES, FINISHED), NAMES[0]: FAILED}
+
+
+POINTS = [{"optimizer.learning_rate": rate} for rate in RATES]
+
+
+def decisions(halving, name, *scores, first_step=10):
+    """Report a score every ten steps; return whether the run may continue after each."""
+    return [halving.allows(name, first_step + 10 * n, score) for n, score in enumerate(scores)]
+
+
+def test_a_run_that_is_worse_than_most_is_stopped():
+    halving = Halving(first=10, factor=2.0, steps=40)
+    assert decisions(halving, "a", 0.2, 0.1) == [True, True]
+    assert decisions(halving, "b", 0.9) == [False]
+
+
+def test_one_in_factor_runs_continues():
+    halving = Halving(first=10, factor=3.0, steps=40)
+    assert [decisions(halving, str(n), score)[0] for n, score in enumerate([5, 4, 6, 3, 4.5])] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_single_bad_value_after_good_ones_does_not_stop_a_run():
+    halving = Halving(first=10, factor=2.0, steps=40)
+    decisions(halving, "a", 0.5, 0.4)
+    assert decisions(halving, "b", 0.3, 0.9) == [True, True]
+
+
+def test_no_run_is_stopped_between_two_comparisons_or_at_its_last_step():
+    halving = Halving(first=10, factor=2.0, steps=40)
+    decisions(halving, "a", *[0.1] * 4)
+    halving.allows("b", 10, 0.05)
+    halving.allows("b", 20, 0.05)
+    assert halving.allows("c", 5, 0.9)
+    assert [halving.allows("b", step, 0.9) for step in (21, 30, 39, 40)] == [True] * 4
+    late = Halving(first=40, factor=2.0, steps=40)
+    assert late.allows("a", 40, 0.1)
+    assert late.allows("b", 40, 0.9)
+
+
+def test_resumed_search_compares_with_the_earlier_validations(tmp_path):
+    # given: a run that was finished, one that was stopped, and one that continues
+    early = {"first": 10, "factor": 2}
+    changes = {"parameters": {"optimizer.learning_rate": RATES}, "seeds": [1]}
+    made, plan = sweep(tmp_path, POINTS, early_stopping=early, **changes)
+    runs = [run_of(plan, number, 1, point) for number, point in enumerate(POINTS, 1)]
+    write_run(made, runs[0], [0.2, 0.1], test=0.1)
+    write_run(made, runs[1], [0.9])
+    made.mark(runs[1], RunResult(STOPPED_EARLY, "at step 10"))
+    write_run(made, runs[2], [0.15])
+
+    # when
+    halving = search.halving(plan, made)
+
+    # then: what was decided at step 10 stays so
+    assert halving.allows(runs[2].name, 10, 0.15)
+    assert not halving.allows("point-4-seed-1", 10, 0.5)

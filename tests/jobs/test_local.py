@@ -6,8 +6,7 @@ from multiprocessing.connection import wait
 import pytest
 
 from rumcli.jobs import local
-from rumcli.jobs.budget import SAVE, SAVE_AND_TEST
-from rumcli.jobs.events import FAILED, UNFINISHED, RunResult
+from rumcli.jobs.job_spec import FAILED, SAVE, SAVE_AND_TEST, UNFINISHED, RunResult
 from rumcli.jobs.local import Child, Gpus
 from rumcli.training.run_dir import RunDir
 from tests import small

@@ -10,8 +10,8 @@ import pytest
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs import ray_train
 from rumcli.jobs.ray_train import Mailbox
+from rumcli.signals import StopRequest
 from rumcli.training.listeners import Listener
-from rumcli.training.stop_signals import StopRequest
 
 
 class Actor:

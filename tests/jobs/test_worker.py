@@ -7,8 +7,7 @@ import pytest
 
 from rumcli.errors import RunError
 from rumcli.jobs import worker
-from rumcli.jobs.budget import SAVE, SAVE_AND_TEST
-from rumcli.jobs.events import FAILED, FINISHED, UNFINISHED, RunResult
+from rumcli.jobs.job_spec import FAILED, FINISHED, SAVE, SAVE_AND_TEST, UNFINISHED, RunResult
 from rumcli.training import lock
 from rumcli.training.run_dir import RunDir
 from tests import small

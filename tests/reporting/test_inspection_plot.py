@@ -7,11 +7,9 @@ import warnings
 import numpy as np
 import pytest
 
-from rumcli.analysis.cell_trace import CellTrace
-from rumcli.analysis.inspection import Inspection, InspectionRequest
-from rumcli.analysis.inspection_views import VIEWS
-from rumcli.analysis.introspection import ExampleTrace, LayerTrace
-from rumcli.analysis.loss_landscape import Landscape
+from rumcli.analysis.inspection import Inspection, InspectionRequest, Landscape
+from rumcli.analysis.introspection import CellTrace, ExampleTrace, LayerTrace
+from rumcli.cli.inspect import VIEWS
 from rumcli.config import Split
 from rumcli.reporting import inspection_plot
 from tests import small

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from rumcli.reporting import train_progress
-from rumcli.reporting.throughput import Throughput
+from rumcli.reporting.train_progress import Throughput
 from rumcli.tasks.baseline import Baseline
 from rumcli.training.listeners import RunInfo
 
@@ -83,7 +83,7 @@ def test_quiet_prints_warnings_only():
 def test_the_window_has_the_mean_of_the_last_steps_and_their_pace(monkeypatch):
     window = Throughput(0, 100)
     clock = iter(range(1000))
-    monkeypatch.setattr("rumcli.reporting.throughput.time.monotonic", lambda: next(clock) / 2)
+    monkeypatch.setattr("rumcli.reporting.train_progress.time.monotonic", lambda: next(clock) / 2)
     assert window.steps_per_second is None
     for step in range(1, 31):
         window.add(step, {"loss": float(step)})

@@ -3,10 +3,10 @@
 import json
 
 from rumcli.config import yaml_io
-from rumcli.jobs.results import read_run
-from rumcli.reproduction import plan, results
-from rumcli.reproduction import table as tables
-from rumcli.reproduction.folder import TableFolder, TableOptions
+from rumcli.jobs.job_folder import read_run
+from rumcli.reproduction import table_results, table_spec
+from rumcli.reproduction import table_spec as tables
+from rumcli.reproduction.table_results import TableFolder, TableOptions
 from tests.runs import write_summary
 
 SMALL = {
@@ -45,7 +45,7 @@ def write_table(folder, name="small.yaml", **changes):
 
 def table(folder, **changes):
     """Return a small table, and a folder for it."""
-    read = tables.read(str(write_table(folder, **changes)))
+    read = tables.read_table(str(write_table(folder, **changes)))
     place = TableFolder.prepare(folder / "out", read)
     place.describe(read, TableOptions())
     return read, place
@@ -53,17 +53,20 @@ def table(folder, **changes):
 
 def runs(read, seeds=2, only=(), conditions=()):
     """Return the due runs of a table by their names."""
-    return {job.name: job for _, job in plan.due(plan.groups(read, seeds, only, conditions))}
+    return {
+        job.name: job
+        for _, job in table_spec.due_groups(table_spec.job_groups(read, seeds, only, conditions))
+    }
 
 
 def result_of(read, folder, run):
     """Return the result of a run of a table."""
-    return results.measure(read)(read_run(folder, run))
+    return table_results.measure(read)(read_run(folder, run))
 
 
 def results_of(read, folder, seeds=2, only=()):
     """Return the results of a table."""
-    return results.read(read, folder, plan.groups(read, seeds, only), seeds)
+    return table_results.read_results(read, folder, table_spec.job_groups(read, seeds, only), seeds)
 
 
 def finish_run(folder, run, value, metric="loss", **changes):

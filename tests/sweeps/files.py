@@ -3,8 +3,8 @@
 import json
 
 from rumcli.config import yaml_io
-from rumcli.sweeps import plan as plans
-from rumcli.sweeps.folder import SweepFolder
+from rumcli.sweeps import sweep_spec as plans
+from rumcli.sweeps.search import SweepFolder
 from tests.runs import write_summary
 
 SMALL = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rumcli.sweeps import plan as plans
-from rumcli.sweeps import points
+from rumcli.sweeps import sweep_spec
+from rumcli.sweeps import sweep_spec as plans
 from tests.sweeps.files import write_sweep
 
 pytest.importorskip("optuna", reason="needs optuna: pip install 'rumcli[sweep]'")
@@ -31,7 +31,7 @@ def test_points_are_in_range_and_get_better(tmp_path):
     scores = []
     for number in range(1, 61):
         point = search.next(number)
-        assert points.is_one(plan.parameters, point)
+        assert sweep_spec.is_one(plan.parameters, point)
         scores.append(badness(point))
         search.ended(number, scores[-1])
     early, late = sorted(scores[:20])[10], sorted(scores[40:])[10]
@@ -54,7 +54,7 @@ def test_search_over_lists_repeats_no_point_and_ends(tmp_path):
     _, search = make_search(tmp_path, parameters=lists)
     found = []
     while (point := search.next(len(found) + 1)) is not None:
-        found.append(points.identity(point))
+        found.append(sweep_spec.identity(point))
         search.ended(len(found), float(len(found)))
     assert len(set(found)) == len(found)
     assert len(found) >= 5  # of six; it may give up looking for the last

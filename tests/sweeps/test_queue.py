@@ -5,11 +5,11 @@ import json
 import pytest
 
 from rumcli.errors import ConfigError, RunError
-from rumcli.jobs.events import FAILED, STOPPED_EARLY, JobListener, RunResult
-from rumcli.jobs.queue import JobQueue
-from rumcli.sweeps import plan as plans
-from rumcli.sweeps.points import PointSource
+from rumcli.jobs.engine import JobQueue
+from rumcli.jobs.job_spec import FAILED, STOPPED_EARLY, JobListener, RunResult
+from rumcli.sweeps import sweep_spec as plans
 from rumcli.sweeps.search import Search
+from rumcli.sweeps.sweep_spec import PointSource
 from tests.sweeps.files import run_of, sweep, write_run, write_sweep
 
 A, B = ({"optimizer.learning_rate": rate} for rate in (0.01, 0.001))

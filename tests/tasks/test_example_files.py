@@ -8,7 +8,7 @@ import pytest
 
 from rumcli.cli.app import main
 from rumcli.tasks import example_files
-from rumcli.tasks.babi import parser
+from rumcli.tasks.babi import stories as babi_stories
 from rumcli.tasks.copying import data as copying_data
 from rumcli.tasks.recall import data as recall_data
 
@@ -84,5 +84,5 @@ def test_the_documented_arrays_are_those_of_an_npz(task):
 
 def test_the_documented_story_is_read():
     lines = [line[4:] for line in PAGE.splitlines() if re.match(r"    \d+ (The|How) ", line)]
-    (story,) = parser.parse("\n".join(lines).encode(), "docs/tasks.md")
+    (story,) = babi_stories.parse_stories("\n".join(lines).encode(), "docs/tasks.md")
     assert story.questions == 1

@@ -6,7 +6,7 @@ import pytest
 
 from rumcli import layers
 from rumcli.config import Split
-from rumcli.training import keras_setup
+from rumcli.training import run_environment
 from tests import small
 
 KINDS = {
@@ -23,7 +23,7 @@ KINDS = {
 def test_exported_model_matches_the_run_after_saving_and_loading(tmp_path, name, cell, settings):
     data = {"task__data": str(small.write_text(tmp_path / "text"))} if name == "ptb" else {}
     run = small.run_config(name, cell=cell, settings=settings, **data)
-    keras_setup.prepare(run)
+    run_environment.prepare_keras(run)
     task = small.task(run)
     model = task.model()
     written = task.for_inference(model)
@@ -43,7 +43,7 @@ def test_exported_model_matches_the_run_after_saving_and_loading(tmp_path, name,
 
 def test_a_text_may_be_given_in_pieces_of_any_length(tmp_path):
     run = small.run_config("ptb", task__data=str(small.write_text(tmp_path / "text")))
-    keras_setup.prepare(run)
+    run_environment.prepare_keras(run)
     task = small.task(run)
     written = task.for_inference(task.model())
     symbols = np.arange(14, dtype="int32").reshape(2, 7) % 5

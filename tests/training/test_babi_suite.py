@@ -3,10 +3,10 @@ import json
 import pytest
 
 from rumcli.errors import ConfigError
+from rumcli.signals import StopRequest
 from rumcli.training import babi_suite
 from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import RunDir
-from rumcli.training.stop_signals import StopRequest
 from tests import small
 from tests.documents import validator
 

@@ -4,14 +4,14 @@ import math
 import numpy as np
 import pytest
 
-from rumcli.cells.precision import is_available
 from rumcli.errors import RunError
+from rumcli.signals import StopRequest
 from rumcli.training.callback import RunStopped
 from rumcli.training.checkpoint import load
 from rumcli.training.evaluation import evaluate_run
 from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import RunDir
-from rumcli.training.stop_signals import StopRequest
+from rumcli.training.run_environment import supports_dtype
 from rumcli.training.trainer import Part, _parts, train
 from tests import small
 from tests.runs import read_records
@@ -259,7 +259,7 @@ def test_runs_of_one_seed_are_identical(tmp_path):
     ],
 )
 def test_run_has_the_requested_precision(tmp_path, precision):
-    if precision == "float64" and not is_available("float64"):
+    if precision == "float64" and not supports_dtype("float64"):
         pytest.skip("this backend does not compute in float64")
     run = small.run_config(steps=10, settings=[f"precision={precision}"])
     folder = RunDir.create(tmp_path, run)

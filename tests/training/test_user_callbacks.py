@@ -8,10 +8,10 @@ import pytest
 
 from rumcli import plugins
 from rumcli.errors import ConfigError, RunError
+from rumcli.signals import StopRequest
 from rumcli.training.callback import RunStopped
 from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import RunDir
-from rumcli.training.stop_signals import StopRequest
 from rumcli.training.trainer import train
 from tests import small
 

@@ -10,10 +10,8 @@ from typing import Any
 
 import jax
 
-from rumcli.cells.fused.column_layout import COLUMNS
-from rumcli.cells.fused.compiled_loop import CompiledLoop, refusal
-from rumcli.cells.fused.layout import Layout
-from rumcli.cells.fused.row_layout import ROWS
+from rumcli.cells.fused.kernel_spec import CompiledLoop, refusal
+from rumcli.cells.fused.layout import COLUMNS, ROWS, Layout
 from rumcli.cells.tensor import Tensor
 
 

@@ -14,10 +14,9 @@ from keras import ops
 
 from rumcli.cells.arum import ARUMCell
 from rumcli.cells.fs_rnn import FSRNNCell
-from rumcli.cells.fused import primitives, rum_forward, rum_vjp, stack, stack_cells
-from rumcli.cells.fused.compiled_loop import CompiledLoop
-from rumcli.cells.fused.kernel_spec import KernelSpec, KernelWeights, LoopInputs
-from rumcli.cells.fused.stack_spec import CellWeights, StackInputs, StackSpec
+from rumcli.cells.fused import primitives, rum_loop, stack_loop, stack_step
+from rumcli.cells.fused.kernel_spec import CompiledLoop, KernelSpec, KernelWeights, LoopInputs
+from rumcli.cells.fused.stack_step import CellWeights, StackInputs, StackSpec
 from rumcli.cells.ln_lstm import LNLSTMCell
 from rumcli.cells.rum import RUMCell
 from rumcli.cells.tensor import Tensor
@@ -35,12 +34,14 @@ else:
 LoopResults = tuple[Tensor | None, Tensor, list[Tensor]]
 
 _RUM = CompiledLoop(
-    rum_forward.forward,
-    rum_vjp.backward,
-    rum_vjp.of_inputs,
+    rum_loop.forward,
+    rum_loop.backward,
+    rum_loop.of_inputs,
     carried=lambda recipe: recipe.units**2 if recipe.associative else 0,
 )
-_CHAIN = CompiledLoop(stack.forward, stack.backward, stack.of_inputs, carried=lambda recipe: 0)
+_CHAIN = CompiledLoop(
+    stack_loop.forward, stack_loop.backward, stack_loop.of_inputs, carried=lambda recipe: 0
+)
 
 
 def why_not_fusable(cell: Any) -> str | None:
@@ -175,13 +176,11 @@ def _or_none(draws: Any) -> Tensor | None:
     return None if isinstance(draws, tuple) else draws
 
 
-def _node(cell: Any) -> stack_cells.CellStep:
+def _node(cell: Any) -> stack_step.CellStep:
     shares = tuple(1.0 - rate for rate in cell.zoneouts)
     if isinstance(cell, LNLSTMCell):
-        return stack_cells.LNLSTMStep(
-            custom_gradient.layout(), cell.units, cell.forget_bias, shares
-        )
-    return stack_cells.RUMStep(_rum_recipe(cell, False, False, False))
+        return stack_step.LNLSTMStep(custom_gradient.layout(), cell.units, cell.forget_bias, shares)
+    return stack_step.RUMStep(_rum_recipe(cell, False, False, False))
 
 
 def _node_weights(cell: Any) -> CellWeights:

@@ -14,9 +14,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from rumcli.cells.fused.column_layout import COLUMNS
-from rumcli.cells.fused.compiled_loop import CompiledLoop, refusal
-from rumcli.cells.fused.layout import Layout
+from rumcli.cells.fused.kernel_spec import CompiledLoop, refusal
+from rumcli.cells.fused.layout import COLUMNS, Layout
 from rumcli.cells.tensor import Tensor
 
 # Smaller shards leave the vector units of a core idle.

@@ -1,7 +1,8 @@
 """bAbI dataset of a run: the questions of three splits, and the metadata stored with the run.
 
 Independent of Keras, so that data errors are reported before the slow import. `rumcli.training`
-locates the stories and stores the metadata in the run directory.
+locates the stories and stores the metadata in the run directory. Batches contain examples of
+similar length, because the cost of a batch is that of its longest example.
 """
 
 from __future__ import annotations
@@ -11,20 +12,61 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from numpy.random import Generator, Philox
 from pydantic import ValidationError
 
 from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
-from rumcli.tasks.babi.story import Story, to_text
-from rumcli.tasks.babi.vectorize import Sizes
-from rumcli.tasks.babi.vocabulary import QuestionExample, WordVocabulary, question_examples
+from rumcli.tasks.babi.stories import Story, to_text
+from rumcli.tasks.babi.vocabulary import QuestionExample, Sizes, WordVocabulary, question_examples
 from rumcli.tasks.dataset_metadata import BabiMetadata
+
+_STREAM = 2**32  # first random stream of the shuffling, disjoint from those of the examples
+
+
+class BucketSampler:
+    """Batches of example indices that cover the dataset epoch by epoch.
+
+    Each epoch sorts the examples by length and shuffles the batches. A random remainder that does
+    not fill a batch is dropped, a different one in each epoch.
+
+    Args:
+        lengths: Length of each example, `[N]`.
+        batch_size: Batch size B. If N < B, examples are repeated.
+        seed: Seed of the order.
+    """
+
+    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int) -> None:
+        repeats = -(-batch_size // len(lengths))
+        self._numbers = np.tile(np.arange(len(lengths)), repeats)
+        self._lengths = np.tile(lengths, repeats)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._order = lru_cache(maxsize=2)(self._make_order)
+
+    @property
+    def batches(self) -> int:
+        """Number of batches per epoch."""
+        return len(self._numbers) // self._batch_size
+
+    def batch(self, step: int) -> np.ndarray:
+        """Return the example indices `[B]` of a training step, from 0."""
+        return self._order(step // self.batches)[step % self.batches]
+
+    def _make_order(self, number: int) -> np.ndarray:
+        random = Generator(Philox(key=[self._seed, _STREAM + number]))
+        chosen = random.permutation(len(self._numbers))[: self.batches * self._batch_size]
+        chosen = chosen[np.argsort(self._lengths[chosen], kind="stable")]
+        batches = chosen.reshape(self.batches, self._batch_size)
+        return self._numbers[batches[random.permutation(self.batches)]]
 
 
 @dataclass(frozen=True, eq=False)
-class Collection:
+class StoryCollection:
     """Stories by split, with their source."""
 
     source: str
@@ -67,7 +109,7 @@ class BabiDataset:
     questions: Mapping[str, list[QuestionExample]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, collection: Collection) -> BabiDataset:
+    def of(cls, collection: StoryCollection) -> BabiDataset:
         """Create the dataset of a new run from a collection with all splits."""
         stories = collection.stories
         questions = {split: list(question_examples(stories[split])) for split in SPLITS}
@@ -82,12 +124,12 @@ class BabiDataset:
             questions,
         )
 
-    def changed(self, collection: Collection, splits: Iterable[str]) -> list[str]:
+    def changed(self, collection: StoryCollection, splits: Iterable[str]) -> list[str]:
         """Return the splits whose content differs from that recorded by the run."""
         found = {split: StoriesContent.of(collection.stories[split]) for split in splits}
         return [split for split, content in found.items() if content != self.contents[split]]
 
-    def reading(self, collection: Collection, splits: Iterable[str]) -> BabiDataset:
+    def reading(self, collection: StoryCollection, splits: Iterable[str]) -> BabiDataset:
         """Return a copy with the questions of a collection, in the vocabulary of this dataset.
 
         Stories may be longer than those of the run: no weight depends on the position in a story.

@@ -1,4 +1,4 @@
-"""bAbI subtasks: one answer to a question about a story.
+"""bAbI subtasks: one answer to a question about a story, and the predictions of a trained model.
 
 Word level, as in arXiv:1710.09537, section 4.3: the input is the words of the story, followed by
 those of the question.
@@ -11,21 +11,21 @@ the outputs of the last layer and the sentence vectors.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from rumcli.config import BabiConfig, RunConfig, Split
-from rumcli.models.attention import Attention, QuestionEncoder, SentenceEncoder
-from rumcli.models.bucketed_rnn import BucketedRNN, bucket_lengths
 from rumcli.models.builders import apply_layers, compile_model, dropout, logits, numbered, recurrent
-from rumcli.models.embedding import OneHotEmbedding
-from rumcli.tasks.babi import vectorize
-from rumcli.tasks.babi.bucket_sampler import BucketSampler
-from rumcli.tasks.babi.dataset import BabiDataset
-from rumcli.tasks.babi.task_names import name_of
+from rumcli.models.encoders import Attention, OneHotEmbedding, QuestionEncoder, SentenceEncoder
+from rumcli.models.rnn_wrappers import BucketedRNN, bucket_lengths
+from rumcli.tasks.babi import vocabulary
+from rumcli.tasks.babi.dataset import BabiDataset, BucketSampler
+from rumcli.tasks.babi.stories import subtask_name
+from rumcli.tasks.babi.vocabulary import QuestionExample
 from rumcli.tasks.base import Batch, Task
 from rumcli.tasks.baseline import Baseline
 
@@ -50,7 +50,7 @@ class Babi(Task):
         self.stories = stories
         self._inputs = {split: self._arrays(split) for split in stories.questions}
         self._answers = {
-            split: vectorize.answers(asked, stories.words, stories.source)
+            split: vocabulary.answers(asked, stories.words, stories.source)
             for split, asked in stories.questions.items()
         }
         if Split.TRAIN in self._inputs:
@@ -68,7 +68,7 @@ class Babi(Task):
         number = cast(int, self._task.subtask)
         return {
             "subtask": number,
-            "subtask_name": name_of(number),
+            "subtask_name": subtask_name(number),
             "input_level": self._task.input_level,
         }
 
@@ -180,15 +180,15 @@ class Babi(Task):
         asked, words = self.stories.questions[split], self.stories.words
         sizes, source = self.stories.sizes, self.stories.source
         if self._task.input_level == "words":
-            return {"words": vectorize.word_rows(asked, words, sizes.words, source)}
-        sentences, question = vectorize.sentence_tables(asked, words, sizes, source)
+            return {"words": vocabulary.word_rows(asked, words, sizes.words, source)}
+        sentences, question = vocabulary.sentence_tables(asked, words, sizes, source)
         return {"sentences": sentences, "question": question}
 
     def _sizes(self, split: str) -> np.ndarray:
         """Return the number of time steps of each question."""
         asked = self.stories.questions[split]
         if self._task.input_level == "words":
-            return np.array([vectorize.word_count(one) for one in asked])
+            return np.array([vocabulary.word_count(one) for one in asked])
         return np.array([len(one.statements) for one in asked])
 
     def _batch(self, split: str, numbers: np.ndarray) -> Batch:
@@ -200,3 +200,98 @@ class Babi(Task):
     @property
     def _task(self) -> BabiConfig:
         return cast(BabiConfig, self.config.task)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question with the model's prediction.
+
+    Attributes:
+        asked: Question with its story and the correct answer.
+        answer: Predicted answer.
+        probability: Predicted probability of that answer.
+        attention: Attention weights `[hops, S]` over the S statements of the story; None without
+            attention.
+    """
+
+    asked: QuestionExample
+    answer: str
+    probability: float
+    attention: np.ndarray | None
+
+
+def answer(task: Babi, model: keras.Model, split: Split) -> list[Prediction]:
+    """Predict the answers to all questions of a split, in dataset order."""
+    found: list[Prediction] = []
+    questions = iter(task.stories.questions[split])
+    answers = task.stories.words.answers
+    predict = task.with_attention(model)
+    for number in range(task.num_batches(split)):
+        inputs, _ = task.evaluation_batch(split, number)
+        # The output is the logits, or the logits and the attention weights.
+        scores, *looked = tree.flatten(predict.predict_on_batch(inputs))
+        attention = looked[0] if looked else None
+        for row, row_logits in enumerate(scores):
+            asked = next(questions)
+            chances = np.exp(row_logits - row_logits.max())
+            best = int(row_logits.argmax())
+            found.append(
+                Prediction(
+                    asked,
+                    answers[best],
+                    float(chances[best] / chances.sum()),
+                    None if attention is None else attention[row][:, -len(asked.statements) :],
+                )
+            )
+    return found
+
+
+def confusion(answered: list[Prediction]) -> list[dict[str, Any]]:
+    """Compute the confusion matrix of the answers, in sparse form.
+
+    Returns:
+        One row per correct answer, sorted by decreasing frequency. The predicted answers in a row
+        are sorted in the same way.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for one in answered:
+        row = counts.setdefault(one.asked.answer, {})
+        row[one.answer] = row.get(one.answer, 0) + 1
+    rows = sorted(counts.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+    return [
+        {
+            "answer": right,
+            "questions": sum(given.values()),
+            "right": given.get(right, 0),
+            "given": dict(sorted(given.items(), key=lambda item: (-item[1], item[0]))),
+        }
+        for right, given in rows
+    ]
+
+
+def prediction_examples(answered: list[Prediction], count: int) -> list[dict[str, Any]]:
+    """Describe up to `count` predictions: incorrect ones first, each group in dataset order."""
+    wrong = [one for one in answered if one.answer != one.asked.answer]
+    right = [one for one in answered if one.answer == one.asked.answer]
+    return [_describe(one) for one in [*wrong, *right][:count]]
+
+
+def _describe(one: Prediction) -> dict[str, Any]:
+    asked = one.asked
+    return {
+        "story": [
+            {
+                "line": line,
+                "text": " ".join(words),
+                "supporting": line in asked.supporting,
+                "attention": None
+                if one.attention is None
+                else [round(float(weight), 4) for weight in one.attention[:, place]],
+            }
+            for place, (line, words) in enumerate(zip(asked.lines, asked.statements, strict=True))
+        ],
+        "question": " ".join(asked.question),
+        "answer": asked.answer,
+        "given": one.answer,
+        "probability": round(one.probability, 4),
+    }

@@ -1,11 +1,15 @@
 """Text corpus for character models: the bytes of three splits, and their vocabulary.
 
-`text_files` reads the bytes from disk; `bptt` divides them into batches.
+Files are found in a directory, and read plain or gzip-compressed. Nothing is decoded: a text in any
+encoding is a sequence of bytes.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +17,105 @@ from typing import Any
 
 import numpy as np
 
-from rumcli.data.splits import SPLITS
+from rumcli.data.splits import SPLITS, WORDS
 from rumcli.errors import ConfigError
-from rumcli.tasks.char_lm import text_files
+
+_LARGEST_UNPACKED = 4 * 2**30
+_CHUNK = 2**20
+# Reading these would silently train on the compressed bytes.
+_PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".bz2", ".xz", ".zst", ".7z")
 
 _SHORTEST = 2  # one input byte and one target byte
 _PER_CENT = {"train": 90, "validation": 5}  # the remainder is the test split
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
-_CHUNK = 2**20  # bytes per lookup: NumPy converts each byte to a 64-bit index
+
+
+def find_splits(folder: Path) -> dict[str, Path]:
+    """Find the three files of a text in a directory, by the words in their names.
+
+    Args:
+        folder: Directory with one file per split. A word of `splits.WORDS` in the name identifies
+            the split, as in `ptb.train.txt`, `wiki.valid.tokens` or `dev.raw.gz`. Other files,
+            hidden files and subdirectories are ignored.
+
+    Returns:
+        The file of each of `"train"`, `"validation"`, `"test"`.
+
+    Raises:
+        ConfigError: If a split has no file, or several.
+        OSError: If the directory is unreadable.
+    """
+    names = sorted(
+        path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
+    )
+    candidates = {
+        split: [name for name in names if _words_of(name) & set(words)]
+        for split, words in WORDS.items()
+    }
+    _check_one_each(folder, candidates)
+    return {split: folder / found[0] for split, found in candidates.items()}
+
+
+def read_text_file(path: Path) -> np.ndarray:
+    """Read the bytes of a file, decompressed if its name ends in `.gz`.
+
+    Args:
+        path: File to read.
+
+    Returns:
+        `[N]` uint8, read-only.
+
+    Raises:
+        ConfigError: If the file is an archive, is damaged, or decompresses to more than 4 GiB.
+        OSError: If the file is unreadable.
+    """
+    name = path.name.lower()
+    if name.endswith(_PACKED):
+        raise ConfigError(f"{path} is packed; unpack it first (only plain files and .gz are read)")
+    text = _gunzip(path) if name.endswith(".gz") else np.fromfile(path, dtype=np.uint8)
+    text.flags.writeable = False
+    return text
+
+
+def _words_of(name: str) -> set[str]:
+    return set(re.split(r"[^a-z]+", name.lower()))
+
+
+def _check_one_each(folder: Path, candidates: dict[str, list[str]]) -> None:
+    missing = [split for split, found in candidates.items() if not found]
+    if missing:
+        words = "; ".join(f"{split}: {', '.join(WORDS[split])}" for split in missing)
+        example = " and ".join(f"{WORDS[split][0]}.txt" for split in missing)
+        raise ConfigError(
+            f"{folder} has no {' or '.join(missing)} text; expected {example}, or any name that "
+            f"has one of these as a word ({words}), as in wiki.{WORDS[missing[0]][0]}.tokens"
+        )
+    for split, found in candidates.items():
+        if len(found) > 1:
+            raise ConfigError(
+                f"{folder} has {len(found)} files for the {split} text: {', '.join(found)}; "
+                "keep one of them there"
+            )
+    chosen = [found[0] for found in candidates.values()]
+    for name in chosen:
+        if chosen.count(name) > 1:
+            raise ConfigError(f"{folder}: the name {name} has the words of two splits; rename it")
+
+
+def _gunzip(path: Path) -> np.ndarray:
+    unpacked = bytearray()
+    try:
+        with gzip.open(path) as file:
+            while chunk := file.read(_CHUNK):
+                unpacked += chunk
+                if len(unpacked) > _LARGEST_UNPACKED:
+                    raise ConfigError(
+                        f"{path} unpacks to more than {_LARGEST_UNPACKED / 2**30:.3g} GiB; unpack "
+                        "it yourself if it is meant to be that large"
+                    )
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ConfigError(f"can't unpack {path}: {error}; is it a whole gzip file?") from error
+    return np.frombuffer(unpacked, dtype=np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +156,7 @@ def read(path: Path) -> Corpus:
     """Read a corpus from a directory with one file per split, or from a single file.
 
     Args:
-        path: Directory as described in `text_files.find_splits`, or a file. A single file is
+        path: Directory as described in `corpus.find_splits`, or a file. A single file is
             split by bytes: 90 % training, 5 % validation, 5 % test.
 
     Returns:
@@ -89,8 +184,8 @@ def read(path: Path) -> Corpus:
 
 
 def _read_folder(folder: Path) -> Corpus:
-    paths = text_files.find_splits(folder)
-    texts = {split: text_files.read(path) for split, path in paths.items()}
+    paths = find_splits(folder)
+    texts = {split: read_text_file(path) for split, path in paths.items()}
     for split, text in texts.items():
         if len(text) < _SHORTEST:
             size = "is empty" if len(text) == 0 else "has 1 byte"
@@ -99,7 +194,7 @@ def _read_folder(folder: Path) -> Corpus:
 
 
 def _read_file(path: Path) -> Corpus:
-    text = text_files.read(path)
+    text = read_text_file(path)
     shortest = -(-_SHORTEST * 100 // _PER_CENT["validation"])
     if len(text) < shortest:
         size = "is empty" if len(text) == 0 else f"has {len(text)} bytes"

@@ -13,7 +13,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rumcli.data import archives, download
+from rumcli.data import archives
 from rumcli.errors import ConfigError
 
 WHERE = (
@@ -102,7 +102,7 @@ def read(source: str, files: Sequence[TextFile]) -> dict[str, bytes]:
         if source.endswith("/"):
             return _search(source, _in_web_folder(source, Path(place), files), files)
         archive = Path(place) / "archive"
-        download.download(source, archive)
+        archives.download(source, archive)
         return _search(source, archives.entries(archive, source), files)
 
 
@@ -113,8 +113,8 @@ def _in_web_folder(
         for name in (file.name, f"{file.name}.gz"):
             path = place / name
             try:
-                download.download(base + name, path)
-            except download.NotThereError:
+                archives.download(base + name, path)
+            except archives.NotThereError:
                 continue
             yield archives.Entry(name, base + name, functools.partial(archives.open_file, path))
             break

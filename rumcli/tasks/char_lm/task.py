@@ -15,13 +15,11 @@ import numpy as np
 
 from rumcli.config import CharactersConfig, RunConfig, Split
 from rumcli.models.builders import apply_layers, compile_model, dropout, logits, recurrent
-from rumcli.models.embedding import OneHotEmbedding
-from rumcli.models.explicit_state_rnn import ExplicitStateRNN
-from rumcli.models.stateful_rnn import StatefulRNN
+from rumcli.models.encoders import OneHotEmbedding
+from rumcli.models.rnn_wrappers import ExplicitStateRNN, StatefulRNN
 from rumcli.tasks.base import Batch, Task
 from rumcli.tasks.baseline import Baseline
-from rumcli.tasks.char_lm.bptt import BPTTWindows
-from rumcli.tasks.char_lm.dataset import CharDataset
+from rumcli.tasks.char_lm.dataset import BPTTWindows, CharDataset
 
 # Test score of FS-RUM-2 on Penn Treebank, in bits per character: arXiv:1710.09537.
 _PUBLISHED = 1.189

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rumcli.data import counter_rng, splits
+from rumcli.data import splits
 
 SYMBOLS = 10
 ALPHABET = 8
@@ -43,8 +43,8 @@ def examples(seed: int, split: str, start: int, count: int, delay: int) -> Copyi
     Returns:
         A batch of n examples.
     """
-    words = counter_rng.words(seed, splits.stream_of(split), start, count, SYMBOLS + 1)
-    symbols = counter_rng.below(words[:, :SYMBOLS], ALPHABET)
+    words = splits.random_words(seed, splits.stream_of(split), start, count, SYMBOLS + 1)
+    symbols = splits.random_below(words[:, :SYMBOLS], ALPHABET)
     symbols = splits.complete(symbols, words[:, SYMBOLS], ALPHABET, split) + 1
     inputs = np.full((count, delay + 2 * SYMBOLS), BLANK, dtype=np.int32)
     inputs[:, :SYMBOLS] = symbols

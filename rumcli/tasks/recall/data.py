@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rumcli.data import counter_rng, splits
+from rumcli.data import splits
 
 BLANK = 0
 VALUES = 10
@@ -46,11 +46,11 @@ def examples(seed: int, split: str, start: int, count: int, delay: int) -> Recal
         A batch of n examples.
     """
     pairs = delay // 2
-    words = counter_rng.words(seed, splits.stream_of(split), start, count, delay + 2)
+    words = splits.random_words(seed, splits.stream_of(split), start, count, delay + 2)
     keys = np.argsort(words[:, :pairs], axis=1, kind="stable").astype(np.int32)
-    values = counter_rng.below(words[:, pairs:delay], VALUES)
+    values = splits.random_below(words[:, pairs:delay], VALUES)
     values = splits.complete(values, words[:, delay], VALUES, split)
-    query = counter_rng.below(words[:, delay + 1], pairs)
+    query = splits.random_below(words[:, delay + 1], pairs)
     rows = np.arange(count)
     inputs = np.full((count, delay + 3), BLANK, dtype=np.int32)
     inputs[:, 0:delay:2] = keys + 1

@@ -1,4 +1,7 @@
-"""The formulas on vectors: against NumPy, and their gradients against TensorFlow's own."""
+"""The formulas on vectors: against NumPy, and their gradients against TensorFlow's own.
+
+The two ways to recall, against matrices, and their gradients against TensorFlow's own.
+"""
 
 import numpy as np
 import pytest
@@ -11,11 +14,12 @@ if BACKEND == "tensorflow":
     import tensorflow as tf
 
     from rumcli.cells.fused import primitives
-    from rumcli.cells.fused.column_layout import COLUMNS
+    from rumcli.cells.fused.layout import COLUMNS
 
 pytestmark = needs_tensorflow
 
 RANDOM = np.random.default_rng(0)
+
 HEIGHT, BATCH = 7, 4
 
 
@@ -110,3 +114,105 @@ def test_an_activation_goes_over_the_units(name):
         rtol=1e-10,
         atol=1e-15,
     )
+
+
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+
+    from rumcli.cells.fused import primitives
+    from rumcli.cells.fused.layout import COLUMNS
+    from rumcli.cells.fused.primitives import RecomputeCache
+    from rumcli.cells.ops import rotation
+
+ROTATION_HEIGHT, ROTATION_BATCH, STEPS = 5, 3, 4
+
+
+def draw_rotation(seed, *shape):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def turn_of(x, y, hidden_state):
+    """Return the rotation from x to y as the kernels have it, of columns."""
+    a, b = (v / tf.norm(v, axis=0, keepdims=True) for v in (x, y))
+    return primitives.make_rotation(COLUMNS, a, b, True, hidden_state, RecomputeCache(COLUMNS, []))
+
+
+def matrices(x, y):
+    """Return the same rotation as `[B, H, H]`."""
+    return rotation.rotation_operator(tf.transpose(x), tf.transpose(y))
+
+
+def turned(matrix, hidden_state):
+    return tf.transpose(tf.linalg.matvec(matrix, tf.transpose(hidden_state)))
+
+
+@pytest.fixture
+def vectors():
+    return [tf.constant(draw_rotation(seed, ROTATION_HEIGHT, ROTATION_BATCH)) for seed in range(4)]
+
+
+def test_a_turn_is_the_rotation(vectors):
+    x, y, h, _ = vectors
+    np.testing.assert_allclose(turn_of(x, y, h).apply(h), turned(matrices(x, y), h), rtol=1e-12)
+
+
+def back(x, y, found):
+    """Take cotangents of directions back to x and y, as `rum_loop.py` does."""
+    a, b = (v / tf.norm(v, axis=0, keepdims=True) for v in (x, y))
+    of_x = (found.axis + found.summed - found.axis_summed * a) / tf.norm(x, axis=0)
+    return of_x, (found.summed + found.axis_summed * b) / tf.norm(y, axis=0)
+
+
+def test_the_gradient_of_a_turn(vectors):
+    x, y, h, cotangent = vectors
+    with tf.GradientTape() as tape:
+        tape.watch([x, y, h])
+        result = turned(matrices(x, y), h)
+    expected = tape.gradient(result, [x, y, h], cotangent)
+
+    found = primitives.rotate_backward(COLUMNS, turn_of(x, y, h), h, cotangent)
+
+    for one, other in zip((*back(x, y, found), found.hidden_state), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10)
+
+
+@pytest.mark.parametrize("memory_is_used", [False, True])
+def test_a_product_of_turns_and_its_gradient(memory_is_used):
+    xs, ys, hs, gs = (
+        tf.constant(draw_rotation(seed, STEPS, ROTATION_HEIGHT, ROTATION_BATCH))
+        for seed in range(4)
+    )
+    identity = tf.eye(ROTATION_HEIGHT, batch_shape=[ROTATION_BATCH], dtype=tf.float64)
+    of_memory = (
+        draw_rotation(4, ROTATION_BATCH, ROTATION_HEIGHT, ROTATION_HEIGHT)
+        if memory_is_used
+        else None
+    )
+    with tf.GradientTape() as tape:
+        tape.watch([xs, ys, hs])
+        product, loss = identity, 0.0
+        for x, y, h, g in zip(xs, ys, hs, gs, strict=True):
+            product = product @ matrices(x, y)
+            loss += tf.reduce_sum(turned(product, h) * g)
+        if memory_is_used:
+            loss += tf.reduce_sum(product * of_memory)
+    expected = tape.gradient(loss, [xs, ys, hs])
+
+    memory, kept = identity, []
+    for x, y, h in zip(xs, ys, hs, strict=True):
+        turn = turn_of(x, y, h)
+        parts, memory = primitives.associate(COLUMNS, turn, turn.apply(h), memory)
+        kept.append((turn, parts))
+    memory = tf.transpose(memory, (0, 2, 1))
+    np.testing.assert_allclose(memory, product, rtol=1e-10, atol=1e-14)
+    momentum = primitives.final_momentum(memory, of_memory)
+    for step in reversed(range(STEPS)):
+        turn, parts = kept[step]
+        found, memory, momentum = primitives.associate_backward(
+            COLUMNS, turn, parts, gs[step], memory, momentum
+        )
+        of_x, of_y = back(xs[step], ys[step], found)
+        of_state = found.hidden_state
+        for one, other in zip((of_x, of_y, of_state), expected, strict=True):
+            np.testing.assert_allclose(one, other[step], rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(memory, identity, atol=1e-14)

@@ -31,7 +31,7 @@ from .comparison import (
 )
 
 if BACKEND in ("tensorflow", "jax"):
-    from rumcli.cells.fused.row_layout import ROWS
+    from rumcli.cells.fused.layout import ROWS
 
     from .comparison import custom_gradient
 

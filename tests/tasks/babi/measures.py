@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from rumcli.tasks.babi.generator import story_generator
-from rumcli.tasks.babi.story import Question
+from rumcli.tasks.babi.stories import Question
 from tests.tasks.babi import official
 
 _PEOPLE = (

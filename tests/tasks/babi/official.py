@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rumcli.data import archives
-from rumcli.tasks.babi import parser, task_names
+from rumcli.tasks.babi import stories as babi_stories
 
 _DATA = Path(__file__).parents[4] / "shared" / "data"
 ARCHIVES = {"en": _DATA / "babi-en.tar.gz", "en-10k": _DATA / "babi-en-10k.tar.xz"}
@@ -16,9 +16,9 @@ QUESTIONS = {"en": 1000, "en-10k": 10_000}
 MISSING = {("en-10k", 3, "train")}
 
 # In the quick suite, and in the slow one. The test files of both are the same.
-SMALL = [("en", subtask, split) for subtask in task_names.SUBTASKS for split in ("train", "test")]
+SMALL = [("en", subtask, split) for subtask in babi_stories.SUBTASKS for split in ("train", "test")]
 LARGE = [
-    key for subtask in task_names.SUBTASKS if (key := ("en-10k", subtask, "train")) not in MISSING
+    key for subtask in babi_stories.SUBTASKS if (key := ("en-10k", subtask, "train")) not in MISSING
 ]
 
 
@@ -32,10 +32,12 @@ def published_texts(language):
 
 def published_text(language, subtask, split):
     """Return the content of one file; skip the test without the archive."""
-    return published_texts(language)[task_names.file_name(subtask, split)]
+    return published_texts(language)[babi_stories.subtask_file_name(subtask, split)]
 
 
 def published_stories(language, subtask, split):
     """Return the stories of one file; skip the test without the archive."""
-    name = task_names.file_name(subtask, split)
-    return parser.parse(published_text(language, subtask, split), f"{language}/{name}")
+    name = babi_stories.subtask_file_name(subtask, split)
+    return babi_stories.parse_stories(
+        published_text(language, subtask, split), f"{language}/{name}"
+    )

@@ -1,9 +1,8 @@
 import pytest
 
-from rumcli.tasks.babi import parser
+from rumcli.tasks.babi import stories as babi_stories
 from rumcli.tasks.babi.generator import story_generator
-from rumcli.tasks.babi.story import Question
-from rumcli.tasks.babi.task_names import SUBTASKS
+from rumcli.tasks.babi.stories import SUBTASKS, Question
 from tests.data.babi.solver import SOLVERS
 from tests.tasks.babi import official
 from tests.tasks.babi.solver.text import NotUnderstoodError
@@ -169,7 +168,7 @@ def as_story(text, answers):
         if sentence.endswith("?"):
             answer, supporting = next(rest)
             lines[-1] += f"\t{answer}\t{' '.join(map(str, supporting))}"
-    (story,) = parser.parse("\n".join(lines).encode(), "a story of ours")
+    (story,) = babi_stories.parse_stories("\n".join(lines).encode(), "a story of ours")
     return story
 
 

@@ -1,3 +1,5 @@
+""""""
+
 import keras
 import numpy as np
 import pytest
@@ -5,8 +7,10 @@ import pytest
 from rumcli import config
 from rumcli.config import Split
 from rumcli.tasks import registry
-from rumcli.tasks.babi.dataset import BabiDataset, Collection
-from tests import babi
+from rumcli.tasks.babi import task as babi_task
+from rumcli.tasks.babi.dataset import BabiDataset, StoryCollection
+from rumcli.training.evaluation import evaluate
+from tests import babi, small
 
 LEVELS = ("words", "sentences")
 
@@ -22,7 +26,7 @@ def make_task(level="words", *settings):
     run = config.build(None, settings, chosen)
     made = babi.make_stories(40)
     parts = {"train": made[:24], "validation": made[24:32], "test": made[32:]}
-    return registry.make(run, BabiDataset.of(Collection("here", parts)))
+    return registry.make(run, BabiDataset.of(StoryCollection("here", parts)))
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -95,3 +99,18 @@ def test_data_of_another_task_are_rejected():
         registry.make(run, make_task().stories)
     with pytest.raises(ValueError, match="dataset"):
         registry.make(config.build(None, [], {("task", "name"): "babi"}), None)
+
+
+@pytest.mark.parametrize("level", [pytest.param("words", marks=pytest.mark.slow), "sentences"])
+def test_every_question_has_the_evaluated_prediction(level):
+    task = small.task(small.run_config("babi", settings=[f"task.input_level={level}"]))
+    model = task.model()
+    answered = babi_task.answer(task, model, Split.TEST)
+    assert [one.asked for one in answered] == list(task.stories.questions[Split.TEST])
+    right = np.mean([one.answer == one.asked.answer for one in answered])
+    assert right == pytest.approx(evaluate(task, model, Split.TEST)["accuracy"])
+    assert all(0 < one.probability <= 1 for one in answered)
+    rows = babi_task.confusion(answered)
+    assert sum(row["questions"] for row in rows) == len(answered)
+    looks = babi_task.prediction_examples(answered, 1)[0]["story"][0]["attention"]
+    assert (looks is None) == (level == "words")

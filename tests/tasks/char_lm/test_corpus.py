@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rumcli.errors import ConfigError
-from rumcli.tasks.char_lm import corpus, text_files
+from rumcli.tasks.char_lm import corpus
 from rumcli.tasks.char_lm.corpus import CharVocabulary, unigram_entropy
 from tests.assertions import assert_error
 from tests.directories import write_files
@@ -170,7 +170,7 @@ def test_changed_bytes_in_a_compressed_file_are_detected(tmp_path):
 
 
 def test_compressed_file_that_exceeds_the_limit_is_rejected(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_files, "_LARGEST_UNPACKED", 2**21)
+    monkeypatch.setattr(corpus, "_LARGEST_UNPACKED", 2**21)
     path = tmp_path / "book.gz"
     path.write_bytes(gzip.compress(bytes(2**21 + 1)))
     assert_error(

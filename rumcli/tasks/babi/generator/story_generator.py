@@ -10,18 +10,8 @@ import random
 from collections.abc import Callable, Iterator
 
 from rumcli.data.splits import stream_of
-from rumcli.tasks.babi.generator import (
-    deduction_and_induction,
-    locations_and_coreference,
-    motivations,
-    negation_and_uncertainty,
-    people_and_objects,
-    size_reasoning,
-    spatial,
-    supporting_facts,
-    time_reasoning,
-)
-from rumcli.tasks.babi.story import Story
+from rumcli.tasks.babi.generator import movement, people_and_objects, reasoning
+from rumcli.tasks.babi.stories import Story
 
 MakeStory = Callable[[random.Random], Story]
 
@@ -29,15 +19,15 @@ MakeStory = Callable[[random.Random], Story]
 _CLASSES = ("train", "validation", "test", "train")
 
 FAMILIES: dict[int, MakeStory] = {
-    **locations_and_coreference.MAKE,
-    **supporting_facts.MAKE,
-    **spatial.MAKE,
-    **people_and_objects.MAKE,
-    **negation_and_uncertainty.MAKE,
-    **time_reasoning.MAKE,
-    **deduction_and_induction.MAKE,
-    **size_reasoning.MAKE,
-    **motivations.MAKE,
+    **movement.LOCATIONS_AND_COREFERENCE,
+    **people_and_objects.SUPPORTING_FACTS,
+    **reasoning.SPATIAL,
+    **people_and_objects.PEOPLE_AND_OBJECTS,
+    **movement.NEGATION_AND_UNCERTAINTY,
+    **movement.TIME_REASONING,
+    **reasoning.DEDUCTION_AND_INDUCTION,
+    **reasoning.SIZE_REASONING,
+    **reasoning.MOTIVATIONS,
 }
 
 

@@ -2,9 +2,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rumcli.data.splits import SPLITS
-from rumcli.tasks.babi import task_names
+from rumcli.tasks.babi import stories as babi_stories
 from rumcli.tasks.babi.generator import story_generator
-from rumcli.tasks.babi.story import Question
+from rumcli.tasks.babi.stories import Question
 
 
 @given(
@@ -25,5 +25,5 @@ def test_generated_files_have_exactly_the_requested_questions(subtask, split, se
 
 
 def test_files_have_the_published_names():
-    assert task_names.file_name(5, "train") == "qa5_three-arg-relations_train.txt"
-    assert task_names.file_name(19, "validation") == "qa19_path-finding_valid.txt"
+    assert babi_stories.subtask_file_name(5, "train") == "qa5_three-arg-relations_train.txt"
+    assert babi_stories.subtask_file_name(19, "validation") == "qa19_path-finding_valid.txt"

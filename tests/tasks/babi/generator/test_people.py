@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rumcli.tasks.babi.generator import story_generator
-from rumcli.tasks.babi.story import Question
+from rumcli.tasks.babi.stories import Question
 
 MOVE = re.compile(
     r"(?:(After that|Afterwards|Then|Following that) )?([\w ]+?) "

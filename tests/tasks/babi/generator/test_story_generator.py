@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rumcli.data.splits import SPLITS
 from rumcli.tasks.babi.generator import story_generator
-from rumcli.tasks.babi.story import Question, Statement, to_text
+from rumcli.tasks.babi.stories import Question, Statement, to_text
 from tests.tasks.babi import measures
 
 SUBTASKS = sorted(story_generator.FAMILIES)
@@ -20,7 +20,7 @@ LONGEST = 5.0
 DIGEST = """
 import hashlib
 from rumcli.tasks.babi.generator import story_generator
-from rumcli.tasks.babi.story import to_text
+from rumcli.tasks.babi.stories import to_text
 texts = [
     to_text(story_generator.stories(n, 1, "train", 25), n) for n in sorted(story_generator.FAMILIES)
 ]

@@ -2,7 +2,7 @@
 
 import re
 
-from rumcli.tasks.babi.story import Question
+from rumcli.tasks.babi.stories import Question
 
 _MOVED = r"(?:went back|went|journeyed|travelled|moved) to the (\w+)"
 

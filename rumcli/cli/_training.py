@@ -1,0 +1,421 @@
+"""Training for the CLI and Python API: a single run, all bAbI subtasks, or a run on Ray.
+
+A run is followed from its directory to its summary. `rum train babi --subtask all` trains twenty
+runs with one table of results. `rum train --ray` trains on the workers of a Ray cluster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rumcli import signals
+from rumcli.cli import _distributed, _keras_startup, _run_arguments
+from rumcli.errors import ConfigError
+from rumcli.reporting import console
+
+if TYPE_CHECKING:
+    from rumcli.cli._options import OutputMode
+    from rumcli.cli._run_arguments import PlannedRun
+    from rumcli.config import RunConfig
+    from rumcli.signals import StopRequest
+    from rumcli.tasks.task_dataset import TaskDataset
+    from rumcli.training.distribution import Placement, Runtime
+    from rumcli.training.listeners import Listener
+    from rumcli.training.requirements import Threshold
+    from rumcli.training.run_dir import RunDir
+
+# Response to a signal before the run starts: Ray's processes take time to exit.
+_ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Result of a finished run.
+
+    Attributes:
+        folder: Directory of the run.
+        summary: Summary of the run.
+        validations: Value of the monitored metric at each validation; empty if the run had already
+            finished.
+        is_new: Whether this call trained it.
+    """
+
+    folder: RunDir
+    summary: dict[str, Any]
+    validations: Sequence[float] = ()
+    is_new: bool = True
+
+
+class Stopped(SystemExit):
+    """Raised when a signal stopped a run after everything was saved.
+
+    It derives from `BaseException`, so that `except Exception` does not catch it.
+
+    Attributes:
+        message: Message with the command that resumes the run.
+        signal: Number of the signal.
+        path: Directory of the run.
+    """
+
+    def __init__(self, stopped: str, folder: RunDir, signal: int) -> None:
+        super().__init__(128 + signal)
+        self.message = f"{stopped}; to resume: {folder.resume_command}"
+        self.signal = signal
+        self.path = folder.path
+
+    @classmethod
+    def at_step(cls, folder: RunDir, run: RunConfig, step: int, signal: int) -> Stopped:
+        """Return the exception for a run that was stopped and saved at a step."""
+        where = f"; saved at step {step} of {run.train.steps}" if step else " before the first step"
+        return cls(f"stopped{where}", folder, signal)
+
+
+def run(
+    planned: PlannedRun,
+    required: list[Threshold],
+    showing: OutputMode,
+    placement: Placement | None = None,
+) -> None:
+    """Train or resume a run, and show its summary.
+
+    Args:
+        planned: Run to train.
+        required: Thresholds that the summary must meet.
+        showing: Output mode.
+        placement: Devices and processes, of which this is process 0; None for one device.
+    """
+    finished = execute(planned, required, showing, placement)
+    show_summary(finished, required, showing)
+    if showing.as_json or showing.quiet or planned.has_all_subtasks or not finished.is_new:
+        return
+    if console.is_live():
+        place = shlex.quote(str(finished.folder.path))
+        console.note(f"curve: {place}/curves.svg; next: rum eval {place}, or rum compare runs")
+
+
+def execute(
+    planned: PlannedRun,
+    required: list[Threshold],
+    showing: OutputMode,
+    placement: Placement | None = None,
+) -> Finished:
+    """Train or resume a run, without showing its summary.
+
+    Args:
+        planned: As for `run`.
+        required: As for `run`; only the names of the metrics are checked.
+        showing: As for `run`.
+        placement: As for `run`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        Stopped: If a signal stopped it.
+        ConfigError: If an option, the data or a threshold is invalid.
+        RunError: If the run fails.
+    """
+    if not planned.has_all_subtasks:
+        return _execute_one(planned, required, showing, placement)
+    if planned.from_scratch:
+        resume = planned.resume
+        raise ConfigError(
+            f"--from-scratch: {resume} has a run for each subtask; name the one that is to begin "
+            f"again, as in --resume {resume}/qa1"
+        )
+
+    return execute_suite(planned, required, showing)
+
+
+def _execute_one(
+    planned: PlannedRun,
+    required: list[Threshold],
+    showing: OutputMode,
+    placement: Placement | None,
+) -> Finished:
+    from rumcli import signals
+    from rumcli.training import dataset_binding as materials
+    from rumcli.training import requirements
+    from rumcli.training.run_dir import RunDir
+
+    run = planned.config
+    if finished := finished_before(planned, required, showing, placement):
+        return finished
+    folder = None if planned.resume is None else RunDir.open(planned.resume)
+    requirements.check_early(required, run, requirements.OF_TRAINING)
+    dataset = materials.for_training(run, None if planned.from_scratch else folder)
+    # Once the directory exists, the response to a signal must include the command that resumes.
+    with contextlib.ExitStack() as stack:
+        request = stack.enter_context(signals.listening())
+        if folder is None:
+            folder = stack.enter_context(RunDir.claim(planned.out, run))
+        else:
+            take(folder, planned, showing, stack)
+        hint = f"; to resume: {folder.resume_command}"
+        joined = _distributed.runtime(placement, request, showing, hint)
+        _keras_startup.start(showing.debug, joined.start, showing.quiet)
+        with joined.group.watched():
+            if placement is not None:
+                _distributed.agree(placement, run, joined.group)
+            _run_arguments.load_trusted(run)
+            summary = _follow(run, folder, dataset, request, required, showing, joined)
+    return Finished(folder, summary, _draw(folder))
+
+
+def _draw(folder: RunDir) -> list[float]:
+    """Draw the learning curve of a run; a write error must not fail a finished run."""
+    from rumcli.cli import plot
+
+    try:
+        return plot.save_curves(folder)
+    except OSError as error:
+        console.note(f"warning: can't write {folder.path}/curves.svg: {error.strerror or error}")
+        return []
+
+
+def finished_before(
+    planned: PlannedRun,
+    required: list[Threshold],
+    showing: OutputMode,
+    placement: Placement | None = None,
+) -> Finished | None:
+    """Return the result of the run to resume if it has finished; None otherwise."""
+    from rumcli.training import requirements
+    from rumcli.training.run_dir import RunDir
+
+    if planned.resume is None:
+        return None
+    folder = RunDir.open(planned.resume)
+    summary = folder.finished(planned.config)
+    if not summary or planned.from_scratch:
+        return None
+    summary = {**summary, "folder": str(folder.path)}  # the directory may have been moved
+    requirements.check_names(required, requirements.figures_in(summary))
+    if not showing.quiet:
+        console.note(f"{planned.resume} is finished at step {_end(summary)}")
+    _distributed.dismiss(placement, showing)
+    return Finished(folder, summary, is_new=False)
+
+
+def take(
+    folder: RunDir, planned: PlannedRun, showing: OutputMode, stack: contextlib.ExitStack
+) -> None:
+    """Lock the directory of an earlier run, and check that the run can be resumed."""
+    from rumcli.training import resume
+
+    before = stack.enter_context(folder.held())
+    with folder.writing():
+        if planned.from_scratch:
+            resume.start_over(folder)
+        else:
+            resume.check(folder)
+        showing.listener_for(before)
+        folder.write_config(planned.config)
+
+
+def _follow(
+    run: RunConfig,
+    folder: RunDir,
+    dataset: TaskDataset | None,
+    request: StopRequest,
+    required: list[Threshold],
+    showing: OutputMode,
+    joined: Runtime,
+) -> dict[str, Any]:
+    from rumcli.reporting import train_progress
+    from rumcli.training import run_environment
+    from rumcli.training.callback import RunStopped
+    from rumcli.training.trainer import train as train_run
+
+    listener = train_progress.listener(console.stderr(), showing.quiet, live=console.is_live())
+    # A signal that arrived during the backend start. Several processes agree on it before their
+    # first step.
+    if request.signal is not None and joined.group.count == 1:
+        raise Stopped.at_step(folder, run, 0, request.signal)
+    try:
+        with run_environment.restored_keras():
+            summary = train_run(run, folder, listener, request, dataset, required, joined.group)
+    except RunStopped as stopped:
+        joined.finish()
+        raise Stopped.at_step(folder, run, stopped.step, stopped.signal) from None
+    joined.finish()
+    return summary
+
+
+def _end(finished: dict[str, Any]) -> str:
+    if reached := finished.get("reached"):
+        hint = f", where it reached {reached}"
+    elif callback := finished.get("stopped_by"):
+        hint = f", where callback {callback} stopped it"
+    else:
+        hint = "; --steps makes it longer"
+    return f"{finished['steps']}{hint}"
+
+
+def show_summary(finished: Finished, required: list[Threshold], showing: OutputMode) -> None:
+    """Show the summary of a run, and enforce its thresholds."""
+    from rumcli.json_schemas.results import SuiteSummary, Summary
+    from rumcli.reporting import result_tables
+    from rumcli.training import requirements
+
+    summary = requirements.with_verdicts(required, finished.summary)
+    if "subtasks" in summary:
+        showing.show(SuiteSummary.read(summary), result_tables.babi_subtasks)
+    else:
+        showing.show(
+            Summary.read(summary), lambda shown: result_tables.result(shown, finished.validations)
+        )
+    requirements.enforce(summary)
+
+
+def execute_suite(planned: PlannedRun, required: list[Threshold], showing: OutputMode) -> Finished:
+    """Train all subtasks, or resume them, without showing the table.
+
+    Args:
+        planned: Run to train.
+        required: Thresholds that the summary must meet; only the names of the metrics are checked.
+        showing: Output mode for messages.
+
+    Raises:
+        Stopped: If a signal stopped it.
+    """
+    from rumcli import signals
+    from rumcli.training import requirements
+    from rumcli.training.run_dir import RunDir
+
+    run, resume = planned.config, planned.resume
+    requirements.check_names(required, requirements.OF_SUITE)
+    with signals.listening() as request:
+        _keras_startup.start(showing.debug, quiet=showing.quiet)
+        _run_arguments.load_trusted(run)
+        from rumcli.training import babi_suite
+
+        babi_suite.check(run, None if resume is None else RunDir.open(resume))
+        with contextlib.ExitStack() as stack:
+            if resume is None:
+                folder = stack.enter_context(RunDir.claim(planned.out, run))
+            else:
+                folder = RunDir.open(resume)
+                showing.listener_for(stack.enter_context(folder.held()))
+                with folder.writing():
+                    folder.write_config(run)
+            summary = _follow_suite(run, folder, request, showing)
+    return Finished(folder, summary)
+
+
+def _follow_suite(
+    run: RunConfig, folder: RunDir, request: StopRequest, showing: OutputMode
+) -> dict[str, Any]:
+    from rumcli.training import babi_suite, run_environment
+    from rumcli.training.callback import RunStopped
+
+    try:
+        with run_environment.restored_keras():
+            return babi_suite.train_all(run, folder, _listeners(showing.quiet), request)
+    except RunStopped as stopped:
+        raise Stopped("stopped; all is saved", folder, stopped.signal) from None
+
+
+def _listeners(quiet: bool) -> Any:
+    from rumcli.reporting import train_progress
+    from rumcli.tasks.babi.stories import subtask_name
+
+    def listener(number: int) -> Listener:
+        if not quiet:
+            console.note(f"subtask {number}, {subtask_name(number)}")
+        return train_progress.listener(console.stderr(), quiet, live=console.is_live())
+
+    return listener
+
+
+def check_ray(address: str | None, workers: int | None, placement: Any) -> None:
+    """Check the options before anything starts.
+
+    Args:
+        address: Value of `--ray`.
+        workers: Value of `--workers`.
+        placement: Placement from the options for devices and hosts; None if there is none.
+
+    Raises:
+        ConfigError: If the options are incompatible, Ray is missing, or the address is unreachable.
+    """
+    if address is None:
+        if workers is not None:
+            raise ConfigError(
+                f"--workers {workers}: expected --ray too; on one host without Ray: --devices "
+                f"{workers}"
+            )
+        return
+    flag = f"--ray {address}"
+    if placement is not None:
+        raise ConfigError(f"{flag}: excludes --devices and --coordinator; --workers is the number")
+    if workers is None or workers < 1:
+        shown = "" if workers is None else f" --workers {workers}"
+        raise ConfigError(f"{flag}{shown}: expected --workers N, the number of processes")
+    _distributed.require_jax(f"{flag} --workers {workers}")
+    if importlib.util.find_spec("ray") is None:
+        raise ConfigError(
+            f"{flag}: needs ray, which is not installed: pip install 'rumcli[cluster]'"
+        )
+    from rumcli.jobs import cluster
+
+    if address != cluster.LOCAL:
+        cluster.check_address(address, "--ray")
+
+
+def run_on_ray(
+    planned: PlannedRun,
+    required: list[Threshold],
+    showing: OutputMode,
+    address: str,
+    workers: int,
+) -> None:
+    """Train or resume a run on a cluster, and show its summary.
+
+    Args:
+        planned: Run to train.
+        required: Thresholds that the summary must meet.
+        showing: Output mode.
+        address: `"local"`, `"auto"` or HOST:PORT.
+        workers: Number of processes.
+    """
+    from rumcli.jobs import ray_train
+    from rumcli.reporting import train_progress
+    from rumcli.training import dataset_binding, process_group, requirements
+    from rumcli.training.run_dir import RunDir
+
+    run = planned.config
+    process_group.check_batch(run, workers, f"--workers {workers}")
+    if finished := finished_before(planned, required, showing):
+        show_summary(finished, required, showing)
+        return
+    requirements.check_early(required, run, requirements.OF_TRAINING)
+    if planned.resume is None:
+        dataset_binding.for_training(run, None)
+        folder = RunDir.create(planned.out, run)
+    else:
+        folder = RunDir.open(planned.resume)
+        with contextlib.ExitStack() as stack:  # unlocks: the worker of process 0 locks it again
+            take(folder, planned, showing, stack)
+    if not showing.quiet:
+        console.note("starting Ray")
+    listener = train_progress.listener(console.stderr(), showing.quiet, live=console.is_live())
+    start = functools.partial(_start_on_ray, showing.debug)
+    with signals.responding(_ENDING_RAY):
+        kind, content = ray_train.run(run, folder, address, workers, listener, start, showing.debug)
+    if kind == "stopped":
+        step, signal = content
+        raise Stopped.at_step(folder, run, step, signal)
+    show_summary(Finished(folder, content), required, showing)
+
+
+def _start_on_ray(debug: bool, run: RunConfig, first: Callable[[], None]) -> None:
+    """Start Keras, JAX's runtime and custom code in a worker."""
+    _keras_startup.start(debug, first, quiet=True)
+    _run_arguments.load_trusted(run)

@@ -1,0 +1,375 @@
+"""JSON documents on presets, cells, tasks, configurations and data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from rumcli.json_schemas.base import Absent, Count, Document, Positive, Section, Seed, Sha256, Share
+
+_SEED = "Seed of data, weights, dropout and zoneout."
+_PRECISION = "Precision of the computation, as in float32."
+
+_Split = Literal["train", "validation", "test"]
+_Subtask = Annotated[int, Field(ge=1, le=20)]
+
+
+class PresetRow(Section):
+    """One preset of a list."""
+
+    name: str = Field(description="The value that --preset takes.")
+    task: str = Field(description="The task's name.")
+    description: str = Field(description="A description in one sentence.")
+
+
+class PresetList(Document):
+    """The presets.
+
+    Printed by rum presets list --json.
+    """
+
+    kind: ClassVar[str] = "presets-list"
+
+    presets: list[PresetRow] = Field(description="The presets by name.")
+
+
+class Named(Section):
+    """A section of a configuration whose name determines its other keys."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(description="The name; it determines the other keys.")
+
+
+class Configuration(Section):
+    """All sections of a configuration."""
+
+    task: Named = Field(description="The task and its data.")
+    cell: Named = Field(description="The cell and its options.")
+    model: dict[str, Any] = Field(description="The layers around the cell.")
+    optimizer: Named = Field(description="The optimizer and its options.")
+    train: dict[str, Any] = Field(description="Duration, evaluation and checkpoints, in steps.")
+    seed: Seed = Field(description=_SEED)
+    precision: str = Field(description=_PRECISION)
+
+
+class DryRun(Document):
+    """A complete configuration.
+
+    Printed by rum train --dry-run --json; docs/configuration.md describes every key of the
+    sections.
+    """
+
+    kind: ClassVar[str] = "train-dry-run"
+
+    config: Configuration = Field(description="Every setting of the run, as in config.yaml.")
+
+
+class PresetSettings(Section):
+    """The sections of a preset."""
+
+    description: str | Absent = Field(None, description="A description in one sentence.")
+    task: Named = Field(description="The task and its data.")
+    cell: Named | Absent = Field(None, description="The cell and its options.")
+    model: dict[str, Any] | Absent = Field(None, description="The layers around the cell.")
+    optimizer: Named | Absent = Field(None, description="The optimizer and its options.")
+    train: dict[str, Any] | Absent = Field(
+        None, description="Duration, evaluation and checkpoints, in steps."
+    )
+    seed: Seed | Absent = Field(None, description=_SEED)
+    precision: str | Absent = Field(None, description=_PRECISION)
+
+
+class Preset(Document):
+    """The settings of a preset, a run or a file.
+
+    Printed by rum presets show --json; docs/configuration.md describes every key of the sections.
+    """
+
+    kind: ClassVar[str] = "presets-show"
+
+    preset: str = Field(description="Its name, or the run directory or file.")
+    config: PresetSettings = Field(
+        description="The content of its YAML file; all other settings have their defaults."
+    )
+
+
+class PresetCopy(Document):
+    """The copy of a preset.
+
+    Printed by rum presets copy --json.
+    """
+
+    kind: ClassVar[str] = "presets-copy"
+
+    preset: str = Field(description="Its name.")
+    path: str = Field(description="The file that was written.")
+
+
+class OptionRow(Section):
+    """One option of a cell or a task."""
+
+    name: str = Field(description="Its name, a key of the section.")
+    default: Any = Field(description="Its default, before any preset.")
+    values: str = Field(description="The values that it accepts, in words.")
+    description: str | None = Field(description="Its meaning; null if the name says it.")
+
+
+class _Registered(Section):
+    name: str = Field(description="Its name in configurations and on the command line.")
+    description: str = Field(description="A description in one sentence.")
+    source: str = Field(description="The paper.")
+    options: list[OptionRow] = Field(description="Its options, keys of its section.")
+
+
+class CellRow(_Registered):
+    """One cell of a list."""
+
+
+class CellList(Document):
+    """The cells.
+
+    Printed by rum cells --json.
+    """
+
+    kind: ClassVar[str] = "cells"
+
+    cells: list[CellRow] = Field(min_length=1, description="The cells, RUM first.")
+
+
+class TaskRow(_Registered):
+    """One task of a list."""
+
+    metrics: list[str] = Field(description="The metrics of a test.")
+    presets: list[str] = Field(description="The presets for it.")
+
+
+class TaskList(Document):
+    """The tasks.
+
+    Printed by rum tasks --json.
+    """
+
+    kind: ClassVar[str] = "tasks"
+
+    tasks: list[TaskRow] = Field(min_length=1, description="The tasks.")
+
+
+class LayerSummary(Section):
+    """One layer of a model."""
+
+    name: str = Field(description="Its name in the model; of a cell in a layer, its own.")
+    kind: str = Field(description="Its class.")
+    output_shape: list[int | str] = Field(
+        description="Shape of its outputs; B stands for the number of samples."
+    )
+    weights: Count = Field(description="Number of its trainable weights.")
+    parts: list[LayerSummary] = Field(description="Its cells, if it is made of several.")
+
+
+class ModelSummary(Document):
+    """The model of a preset.
+
+    Printed by rum presets show --summary --json.
+    """
+
+    kind: ClassVar[str] = "presets-show-summary"
+
+    preset: str = Field(description="Its name.")
+    layers: list[LayerSummary] = Field(
+        min_length=1, description="The layers from the input to the output."
+    )
+    weights: Count = Field(description="Number of all trainable weights.")
+    symbols: Positive | None = Field(
+        description="Number of different symbols assumed; null if the task has no text."
+    )
+
+
+class _Examples(Section):
+    path: str = Field(description="The file that was written.")
+    format: Literal["npz", "jsonl", "txt"] = Field(description="Its format.")
+    split: _Split = Field(description="The split of the examples.")
+    seed: Seed = Field(description="Seed of the data.")
+    delay: Positive = Field(description="T of the task, in time steps.")
+    count: Positive = Field(description="Number of examples.")
+    bytes: Positive = Field(description="Size of the file, in bytes.")
+    sha256: Sha256 = Field(description="SHA-256 of the content, in hexadecimal.")
+
+
+class CopyingExamples(_Examples, Document):
+    """A file of copying examples.
+
+    Printed by rum gen-data copying --out FILE --json.
+    """
+
+    kind: ClassVar[str] = "gen-data-copying"
+
+
+class RecallExamples(_Examples, Document):
+    """A file of recall examples.
+
+    Printed by rum gen-data recall --out FILE --json.
+    """
+
+    kind: ClassVar[str] = "gen-data-recall"
+
+
+class BabiFile(Section):
+    """A file of one subtask and split."""
+
+    path: str = Field(description="The file.")
+    subtask: _Subtask = Field(description="Number of the subtask.")
+    split: _Split = Field(description="The split of the stories.")
+    questions: Positive = Field(description="Number of questions.")
+    stories: Positive = Field(description="Number of stories.")
+    bytes: Positive = Field(description="Size of the file, in bytes.")
+    sha256: Sha256 = Field(description="SHA-256 of the content, in hexadecimal.")
+
+
+class BabiFiles(Document):
+    """Files of bAbI stories.
+
+    Printed by rum gen-data babi --json.
+    """
+
+    kind: ClassVar[str] = "gen-data-babi"
+
+    folder: str = Field(description="The directory of the files.")
+    seed: Count = Field(description="Seed of the stories.")
+    files: list[BabiFile] = Field(min_length=1, description="The files that were written.")
+
+
+class TextFile(Section):
+    """One of the three files of Penn Treebank."""
+
+    path: str = Field(description="The file.")
+    bytes: Positive = Field(description="Size of the file, in bytes.")
+    sha256: Sha256 = Field(description="SHA-256 of the content, in hexadecimal.")
+    written: bool = Field(description="Whether it was written now; else it was there already.")
+
+
+class TextFiles(Document):
+    """The files of Penn Treebank.
+
+    Printed by rum gen-data ptb --json.
+    """
+
+    kind: ClassVar[str] = "gen-data-ptb"
+
+    folder: str = Field(description="The directory of the files.")
+    files: list[TextFile] = Field(
+        min_length=3, max_length=3, description="Training, validation and test text."
+    )
+
+
+_PROBLEM = "The reason why 'rum train' rejects it, in one line; null if it does not."
+
+_OVERLAP = (
+    "For each earlier split, the fraction of this split's {what} that also occur there; null if "
+    "there are none."
+)
+
+
+class TextSplit(Section):
+    """One split of a text."""
+
+    bytes: Positive = Field(description="Size, in bytes.")
+    sha256: Sha256 = Field(description="SHA-256 of the bytes, in hexadecimal.")
+    symbols: Positive = Field(description="Number of different bytes.")
+    entropy: float = Field(description="Entropy of its byte frequencies, in bits per byte.")
+    unknown: Count = Field(description="Number of bytes that do not occur in the training split.")
+    unknown_symbols: list[int] = Field(description="The different values of these, 0 to 255.")
+    overlap: dict[str, Share | None] = Field(
+        description=_OVERLAP.format(what="consecutive passages of passage_bytes bytes")
+    )
+
+
+class TextSplits(Section):
+    """The splits of a text."""
+
+    train: TextSplit = Field(description="The training split.")
+    validation: TextSplit = Field(description="The validation split.")
+    test: TextSplit = Field(description="The test split.")
+
+
+class TextRun(Section):
+    """A run on a text."""
+
+    preset: str = Field(description="The preset of the run.")
+    classes: Positive = Field(description="Number of classes that the model predicts.")
+    unknown_class: bool = Field(description="Whether one class stands for all unknown bytes.")
+    batch_size: Positive = Field(description="Number of parallel streams of the text.")
+    bptt_steps: Positive = Field(description="Number of time steps of a window.")
+    windows_per_epoch: Positive = Field(
+        description="Number of training windows of each stream: the training steps of an epoch."
+    )
+    steps: Positive = Field(description="Number of training steps of the run.")
+    epochs: float = Field(description="The same in epochs.")
+
+
+class TextData(Document):
+    """A text and a run on it.
+
+    Printed by rum data TEXT --json.
+    """
+
+    kind: ClassVar[str] = "data-text"
+
+    path: str = Field(description="The file or directory, as it was named.")
+    splits: TextSplits = Field(description="The splits.")
+    passage_bytes: Positive = Field(description="Size of a passage of overlap, in bytes.")
+    penn_treebank: bool = Field(description="Whether the splits are those of Penn Treebank.")
+    run: TextRun | None = Field(description="A run with the preset; null if there is a problem.")
+    problem: str | None = Field(description=_PROBLEM)
+
+
+class StorySplit(Section):
+    """One split of a subtask."""
+
+    questions: Positive = Field(description="Number of questions.")
+    overlap: dict[str, Share | None] = Field(
+        description=_OVERLAP.format(what="questions with their stories")
+    )
+
+
+class StorySplits(Section):
+    """The splits of a subtask."""
+
+    train: StorySplit = Field(description="The training split.")
+    validation: StorySplit = Field(
+        description="The validation split: its own file, or the last tenth of the training file."
+    )
+    test: StorySplit = Field(description="The test split.")
+
+
+class SubtaskData(Section):
+    """The stories of one subtask."""
+
+    subtask: _Subtask = Field(description="Number of the subtask.")
+    name: str = Field(description="Its name.")
+    source: str | None = Field(description="Source of the stories, with the language.")
+    splits: StorySplits | None = Field(description="The splits; null if there is a problem.")
+    words: Positive | None = Field(description="Number of different words.")
+    answers: Positive | None = Field(description="Number of different answers.")
+    longest_story: Positive | None = Field(description="Most statements before a question.")
+    majority: Share | None = Field(
+        description="Fraction of the most frequent answer in training: the baseline."
+    )
+    steps_per_epoch: Positive | None = Field(description="Number of training steps of an epoch.")
+    problem: str | None = Field(description=_PROBLEM)
+
+
+class StoriesData(Document):
+    """Files of bAbI and runs on them.
+
+    Printed by rum data STORIES --json.
+    """
+
+    kind: ClassVar[str] = "data-babi"
+
+    path: str = Field(description="The archive, directory or file, as it was named.")
+    preset: str = Field(description="The preset of the runs.")
+    steps: Positive = Field(description="Number of training steps of each run.")
+    batch_size: Positive = Field(description="Number of questions per training step.")
+    subtasks: list[SubtaskData] = Field(min_length=1, description="The subtasks by number.")

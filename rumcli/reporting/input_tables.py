@@ -1,0 +1,162 @@
+"""Tables of cells, tasks and their options, and of the data of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rumcli import atomic_io
+from rumcli.config.catalog import Entry, Option
+from rumcli.json_schemas.inputs import StoriesData, StorySplits, TextData, TextSplit, TextSplits
+from rumcli.reporting import formatting
+
+_OWN = {"cells": "a layer", "tasks": "a task"}
+
+_NOTHING = "–"
+_SPLITS = tuple(TextSplits.model_fields)
+_MOST_SYMBOLS = 8  # unknown bytes listed per table cell
+
+
+def entry_list(title: str, entries: Sequence[Entry]) -> RenderableType:
+    """Show cells or tasks as a list, which leaves room for their many options."""
+    table = Table(title=title, title_justify="left", show_header=False, show_lines=True)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for entry in entries:
+        table.add_row(entry.name, Text("\n").join(_lines(entry)))
+    table.caption = (
+        f"rum {title} NAME shows the defaults and the values of the options; {_OWN[title]} of "
+        "your own is named package.module:Class"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def entry_details(entry: Entry) -> RenderableType:
+    """Show a cell or a task with the values and defaults of its options."""
+    table = Table(title_justify="left")
+    table.add_column("option", no_wrap=True)
+    table.add_column("default", overflow="fold")
+    table.add_column("values", overflow="fold")
+    for option in entry.options:
+        meaning = f"{option.values}; {option.description}" if option.description else option.values
+        table.add_row(Text(option.name), Text(_default(option)), Text(meaning))
+    head = [line for line in _lines(entry) if not line.plain.startswith("options: ")]
+    return Group(Text(entry.name, style="bold"), *head, table)
+
+
+def _lines(entry: Entry) -> list[Text]:
+    lines = [entry.description, f"options: {', '.join(one.name for one in entry.options)}"]
+    if entry.metrics:
+        lines.append(f"metrics: {', '.join(entry.metrics)}")
+    if entry.presets:
+        lines.append(f"presets: {', '.join(entry.presets)}")
+    return [Text(line) for line in [*lines, f"source: {entry.source}"]]
+
+
+def _default(option: Option) -> str:
+    if option.default is None:
+        return "null"
+    if isinstance(option.default, bool):
+        return str(option.default).lower()
+    if isinstance(option.default, dict):
+        return str(option.default["name"])
+    return str(option.default)
+
+
+def text_data(found: TextData) -> RenderableType:
+    """Show the splits of a text as columns, and the size of a run on it."""
+    table = Table(title=Text(atomic_io.readable(found.path)), title_justify="left")
+    table.add_column("")
+    for split in _SPLITS:
+        table.add_column(split, justify="right")
+    splits = [getattr(found.splits, split) for split in _SPLITS]
+    for name, cells in _text_rows(found, splits):
+        table.add_row(name, *map(Text, cells))
+    return Group(table, *_text_run(found))
+
+
+def _text_rows(found: TextData, splits: list[TextSplit]) -> Iterator[tuple[str, list[str]]]:
+    yield "bytes", [f"{one.bytes:,}" for one in splits]
+    yield "different bytes", [str(one.symbols) for one in splits]
+    yield "entropy, bits/byte", [f"{one.entropy:.3f}" for one in splits]
+    yield "unknown bytes", [_NOTHING, *map(_unknown, splits[1:])]
+    for other in _SPLITS[:-1]:
+        yield (
+            f"passages in {other}",
+            [_share(one.overlap[other]) if other in one.overlap else _NOTHING for one in splits],
+        )
+
+
+def _unknown(split: TextSplit) -> str:
+    if not split.unknown:
+        return "0"
+    symbols = [f"0x{number:02X}" for number in split.unknown_symbols]
+    more = ["…"] if len(symbols) > _MOST_SYMBOLS else []
+    return f"{split.unknown:,}: {' '.join([*symbols[:_MOST_SYMBOLS], *more])}"
+
+
+def _text_run(found: TextData) -> Iterator[Text]:
+    yield Text(
+        f"A passage has {found.passage_bytes} bytes. Unknown bytes do not occur in the training "
+        "split."
+    )
+    if found.penn_treebank:
+        yield Text("The splits are those of Penn Treebank.")
+    run = found.run
+    if run is None:
+        return
+    unknown = ", one of them for unknown bytes" if run.unknown_class else ""
+    yield Text(
+        f"Preset {atomic_io.readable(run.preset)}: {run.classes} classes{unknown}; "
+        f"{run.batch_size} streams, windows of {run.bptt_steps} bytes, "
+        f"{run.windows_per_epoch:,} training steps per epoch; "
+        f"{run.steps:,} steps are {run.epochs:.3g} epochs."
+    )
+
+
+def stories_data(found: StoriesData) -> RenderableType:
+    """Show a row for each subtask."""
+    table = Table(title=Text(atomic_io.readable(found.path)), title_justify="left")
+    table.add_column("subtask")
+    names = (*_SPLITS, "words", "answers", "longest", "majority", "overlap", "steps")
+    for name in names:
+        table.add_column(name, justify="right")
+    for one in found.subtasks:
+        name = f"{one.subtask} {one.name}"
+        if one.splits is None:
+            table.add_row(name, *[_NOTHING] * len(names))
+            continue
+        table.add_row(
+            name,
+            *(f"{getattr(one.splits, split).questions:,}" for split in _SPLITS),
+            str(one.words),
+            str(one.answers),
+            str(one.longest_story),
+            _share(one.majority),
+            _share(_largest_overlap(one.splits)),
+            f"{one.steps_per_epoch:,}",
+        )
+    problems = {one.problem for one in found.subtasks if one.problem}
+    return Group(
+        table,
+        Text(
+            "Questions per split; longest: statements before a question; overlap: largest fraction "
+            "of the questions of a split that occur with their story in an earlier one; steps: "
+            f"training steps per epoch. Preset {atomic_io.readable(found.preset)} trains each "
+            f"subtask for {found.steps:,} steps of {found.batch_size} questions."
+        ),
+        *(Text(f"rejected: {atomic_io.readable(problem)}", style="yellow") for problem in problems),
+    )
+
+
+def _largest_overlap(splits: StorySplits) -> float | None:
+    shares = [*splits.validation.overlap.values(), *splits.test.overlap.values()]
+    return max((share for share in shares if share is not None), default=None)
+
+
+def _share(value: float | None) -> str:
+    return _NOTHING if value is None else formatting.value("accuracy", value)

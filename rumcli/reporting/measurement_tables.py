@@ -1,0 +1,231 @@
+"""Tables of `rum bench` and `rum doctor`."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from rumcli.reporting import formatting
+
+_AXES = {"steps": "T", "units": "H"}
+
+
+def bench_case(point: dict[str, Any]) -> Table:
+    """Show the timings of one size.
+
+    Args:
+        point: An entry of the document's `cases`.
+    """
+    table = Table(title=_title(point), title_justify="left", caption_justify="left")
+    table.caption = f"ratio to {point['yardstick']}; ± half the distance of the quartiles"
+    table.add_column("cell", overflow="fold")
+    for column in ("weights", "ms per step", "±", "ratio", "memory", "first step"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for result in point["results"]:
+        table.add_row(
+            result["subject"],
+            f"{result['parameters']:,}",
+            _milliseconds(result["median_seconds"]),
+            f"{50 * result['spread']:.0f}%",
+            _ratio(result["ratio"]),
+            _memory_table(result["peak_memory_bytes"]),
+            f"{result['first_step_seconds']:.1f} s",
+        )
+    return table
+
+
+def bench_engines(point: dict[str, Any]) -> Table:
+    """Show one size on several backends, grouped by cell, with two columns of ratios.
+
+    Args:
+        point: An entry of the document's `cases`.
+    """
+    results = point["results"]
+    first = results[0]["backend"]
+    with_memory = any(result["peak_memory_bytes"] for result in results)
+    table = Table(title=_title(point), title_justify="left", caption_justify="left")
+    table.caption = (
+        f"ratio to the faster {point['case']['yardstick']} of the same engine, and to "
+        f"{point['yardstick']} on {first}; ± half the distance of the quartiles"
+    )
+    table.add_column("cell", overflow="fold")
+    table.add_column("engine", no_wrap=True)
+    for column in ("ms per step", "±", "ratio", f"to {first}"):
+        table.add_column(column, justify="right")
+    if with_memory:
+        table.add_column("memory", justify="right", no_wrap=True)
+    # Sorting is stable: cells keep the order in which they were first measured.
+    order = {subject: n for n, subject in enumerate(dict.fromkeys(r["subject"] for r in results))}
+    for result in sorted(results, key=lambda one: order[one["subject"]]):
+        table.add_row(
+            result["subject"],
+            result["backend"],
+            _milliseconds(result["median_seconds"]),
+            f"{50 * result['spread']:.0f}%",
+            _ratio(result["ratio"]),
+            _ratio(result["reference_ratio"]),
+            *([_memory_table(result["peak_memory_bytes"])] if with_memory else []),
+        )
+    return table
+
+
+def bench_series(points: Sequence[dict[str, Any]]) -> Table:
+    """Show how the cost grows along one axis.
+
+    Args:
+        points: Entries of the document's `bench_series` that have the same axis.
+    """
+    axis = points[0]["axis"]
+    size = points[0]["case"]
+    fixed = f"H = {size['units']}" if axis == "steps" else f"T = {size['steps']}"
+    title = f"ms per step over {_AXES[axis]}, at {fixed}, B = {size['batch']}"
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    table.caption = "in brackets: µs per time step and sample"
+    table.add_column(_AXES[axis], justify="right")
+    subjects = [result["subject"] for result in points[0]["results"]]
+    for subject in subjects:
+        table.add_column(subject, justify="right", no_wrap=True)
+    with_memory = {
+        result["subject"]
+        for point in points
+        for result in point["results"]
+        if result["peak_memory_bytes"]
+    }
+    for subject in (subject for subject in subjects if subject in with_memory):
+        table.add_column(f"{subject}, memory", justify="right", no_wrap=True)
+    for point in points:
+        results = {result["subject"]: result for result in point["results"]}
+        shared = point["case"]["steps"] * point["case"]["batch"]
+        times = [
+            f"{_milliseconds(r['median_seconds'])} ({1e6 * r['median_seconds'] / shared:.2f})"
+            for r in results.values()
+        ]
+        memory = [
+            _memory_table(results[s]["peak_memory_bytes"]) for s in subjects if s in with_memory
+        ]
+        table.add_row(str(point["case"][axis]), *times, *memory)
+    return table
+
+
+def bench_training(paces: Sequence[dict[str, Any]]) -> Table:
+    """Show the overhead of a training run beyond its steps.
+
+    Args:
+        paces: The document's `bench_training` section.
+    """
+    table = Table(title="rum train beside the bare step", title_justify="left")
+    for column in ("task", "cell"):
+        table.add_column(column)
+    for column in ("bare, ms per step", "rum train", "ratio"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for pace in paces:
+        times = [_milliseconds(statistics.median(pace[key])) for key in ("bare", "runs")]
+        table.add_row(pace["task"], pace["cell"], *times, f"{pace['ratio']:.2f}")
+    return table
+
+
+def _title(point: dict[str, Any]) -> str:
+    size = point["case"]
+    return (
+        f"{size['name']}: T = {size['steps']}, B = {size['batch']}, H = {size['units']}, "
+        f"{size['features']} inputs"
+    )
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:,.1f}" if seconds < 1 else f"{1e3 * seconds:,.0f}"
+
+
+def _ratio(ratio: float) -> str:
+    style = "green" if ratio < 1 else ""
+    return f"[{style}]{ratio:.2f}[/]" if style else f"{ratio:.2f}"
+
+
+def _memory_table(size: int | None) -> str:
+    return "" if size is None else f"{size / 1e9:.2f} GB"
+
+
+def examination(found: dict[str, Any]) -> Table:
+    """Show the installed components and their problems.
+
+    Args:
+        found: Document of `rum doctor --json`.
+    """
+    table = Table(title="rum doctor", title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, version in found["versions"].items():
+        table.add_row(name, version or "[red]not installed[/]")
+    for extra in found["extras"]:
+        missing = f"not installed; optional: {extra['install']}"
+        # `Text`, because Rich would parse "rumcli[sweep]" as markup.
+        table.add_row(extra["package"], Text(extra["version"] or missing))
+    table.add_section()
+    table.add_row("cores", _cores(found["cores"]))
+    table.add_row("memory", _memory(found["memory"]))
+    table.add_row("freed memory", _allocator(found["allocator"]))
+    table.add_section()
+    if found["problem"] is not None:
+        table.add_row("backend", Text(f"FAILED: {found['problem']}", style="red"))
+        return table
+    _add_backend(table, found["backend"])
+    for one in found["fused"]:
+        verdict = "[green]fused[/]" if one["fused"] else f"plain; fused: {one['reason']}"
+        table.add_row(f"loop, {one['cell']}", verdict)
+    if found["speed"] is None:
+        return table
+    table.add_section()
+    for result in found["speed"]["results"]:
+        table.add_row(f"speed, {result['cell']}", _pace(result))
+    case = found["speed"]["case"]
+    table.caption = (
+        f"training steps of T = {case['steps']}, B = {case['batch']}, H = {case['units']}; GRU is "
+        "Keras's; rum bench measures more"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _add_backend(table: Table, backend: dict[str, Any]) -> None:
+    table.add_row("backend", f"[green]{backend['name']}[/]")
+    table.add_row("devices", Text(", ".join(backend["devices"])))
+    if backend["accelerators"]:
+        table.add_row("", Text(", ".join(formatting.each_once(backend["accelerators"]))))
+    if (threads := backend["threads"]) is not None:
+        intra, inter = (count or "automatic" for count in threads.values())
+        table.add_row("threads", f"{intra} in an operation, {inter} between them")
+
+
+def _cores(cores: dict[str, Any]) -> str:
+    shown = f"{cores['usable']} of {cores['machine']}"
+    return shown if cores["quota"] is None else f"{shown}, time of {cores['quota']:g}"
+
+
+def _memory(memory: dict[str, int | None]) -> str:
+    parts = [
+        f"{_gigabytes(memory[key])} {what}"
+        for key, what in (("total", "in all"), ("limit", "allowed"), ("available", "available"))
+        if memory[key] is not None
+    ]
+    return ", ".join(parts) or "unknown"
+
+
+def _gigabytes(size: int | None) -> str:
+    return f"{(size or 0) / 1e9:.1f} GB"
+
+
+def _allocator(state: dict[str, Any]) -> str:
+    if state["keeps_freed"]:
+        return "kept for the next step"
+    return f"as the system does it: {state['reason']}"
+
+
+def _pace(result: dict[str, Any]) -> str:
+    return (
+        f"{result['steps_per_second']:.0f} steps/s ± {50 * result['spread']:.0f}%, the first one "
+        f"after {result['first_step_seconds']:.1f} s"
+    )
