@@ -98,14 +98,6 @@ def compound_coreference(rng: random.Random) -> Story:
     return _Mover(rng, together=2, refers=True).story()
 
 
-LOCATIONS_AND_COREFERENCE = {
-    1: single_supporting_fact,
-    11: basic_coreference,
-    12: conjunction,
-    13: compound_coreference,
-}
-
-
 class _Visit(NamedTuple):
     """A move; `time` is an index into `story_builder.TIMES`."""
 
@@ -178,9 +170,6 @@ class _Diary:
 def time_reasoning(rng: random.Random) -> Story:
     """Generate a story of subtask 14."""
     return _Diary(rng).story()
-
-
-TIME_REASONING = {14: time_reasoning}
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +257,3 @@ def simple_negation(rng: random.Random) -> Story:
 def indefinite_knowledge(rng: random.Random) -> Story:
     """Generate a story of subtask 10: yes, no or maybe."""
     return _Guesser(rng, TOWNSPEOPLE, TOWN).story()
-
-
-NEGATION_AND_UNCERTAINTY = {9: simple_negation, 10: indefinite_knowledge}

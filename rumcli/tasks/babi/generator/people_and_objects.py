@@ -200,9 +200,6 @@ def lists_sets(rng: random.Random) -> Story:
     return _Lister(rng).story()
 
 
-PEOPLE_AND_OBJECTS = {5: three_arg_relations, 6: yes_no_questions, 7: counting, 8: lists_sets}
-
-
 class _Stay(NamedTuple):
     """A place, and the number of the line that states the move there."""
 
@@ -319,6 +316,3 @@ def two_supporting_facts(rng: random.Random) -> Story:
 def three_supporting_facts(rng: random.Random) -> Story:
     """Generate a story of subtask 3: where an object was before."""
     return _Tracer(rng).story()
-
-
-SUPPORTING_FACTS = {2: two_supporting_facts, 3: three_supporting_facts}

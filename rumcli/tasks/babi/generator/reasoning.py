@@ -143,9 +143,6 @@ def _kinds_with_fellows(draw: random.Random, asked: str) -> dict[str, str]:
             return kind_of
 
 
-DEDUCTION_AND_INDUCTION = {15: basic_deduction, 16: basic_induction}
-
-
 @dataclass(frozen=True, slots=True)
 class _Comparison:
     bigger: str
@@ -247,9 +244,6 @@ def _question(draw: random.Random, step: _Step) -> Question:
     return Question(text, "yes" if step.is_bigger else "no", step.lines)
 
 
-SIZE_REASONING = {18: size_reasoning}
-
-
 @dataclass(slots=True)
 class _Agent:
     """A person.
@@ -303,9 +297,6 @@ def _next(
         statement = f"{name} {draw.choice(_GET)} the {thing} there."
         question = Question(f"Why did {person} get the {thing}?", state, (agent.line,))
     return Statement(statement), question
-
-
-MOTIVATIONS = {20: agents_motivations}
 
 
 def two_arg_relations(draw: random.Random) -> Story:
@@ -420,6 +411,3 @@ def _sides(one: tuple[int, int], other: tuple[int, int], true: bool) -> list[int
     """Return the sides of `other` on which `one` lies, or the remaining sides if not `true`."""
     x, y = one[0] - other[0], one[1] - other[1]
     return [side for side, (dx, dy) in enumerate(_STEPS) if (x * dx + y * dy > 0) == true]
-
-
-SPATIAL = {4: two_arg_relations, 17: positional_reasoning, 19: path_finding}

@@ -18,16 +18,28 @@ MakeStory = Callable[[random.Random], Story]
 # Split by digest: training owns half of all possible stories, validation and test a quarter each.
 _CLASSES = ("train", "validation", "test", "train")
 
+# By number of the subtask.
 FAMILIES: dict[int, MakeStory] = {
-    **movement.LOCATIONS_AND_COREFERENCE,
-    **people_and_objects.SUPPORTING_FACTS,
-    **reasoning.SPATIAL,
-    **people_and_objects.PEOPLE_AND_OBJECTS,
-    **movement.NEGATION_AND_UNCERTAINTY,
-    **movement.TIME_REASONING,
-    **reasoning.DEDUCTION_AND_INDUCTION,
-    **reasoning.SIZE_REASONING,
-    **reasoning.MOTIVATIONS,
+    1: movement.single_supporting_fact,
+    2: people_and_objects.two_supporting_facts,
+    3: people_and_objects.three_supporting_facts,
+    4: reasoning.two_arg_relations,
+    5: people_and_objects.three_arg_relations,
+    6: people_and_objects.yes_no_questions,
+    7: people_and_objects.counting,
+    8: people_and_objects.lists_sets,
+    9: movement.simple_negation,
+    10: movement.indefinite_knowledge,
+    11: movement.basic_coreference,
+    12: movement.conjunction,
+    13: movement.compound_coreference,
+    14: movement.time_reasoning,
+    15: reasoning.basic_deduction,
+    16: reasoning.basic_induction,
+    17: reasoning.positional_reasoning,
+    18: reasoning.size_reasoning,
+    19: reasoning.path_finding,
+    20: reasoning.agents_motivations,
 }
 
 
