@@ -3,7 +3,7 @@
     rum train custom:Parity --cell custom:minimal_gru --steps 500
     rum train custom:Parity --cell rum --callback custom:WeightNorm
     rum train custom:Parity --cell rum --set task.options.length=30
-    rum eval runs/custom-custom-1 --trust-code
+    rum eval runs/parity-custom-1 --trust-code
 
 `--set task.options.NAME=VALUE` and `--set cell.options.NAME=VALUE` set arguments of `__init__`.
 """

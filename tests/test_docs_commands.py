@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import typer
-import yaml
 
+from rumcli import config
 from rumcli.cli import _options, app
 from tests.cli import in_process
 
@@ -168,8 +168,8 @@ def made_by(commands, capsys):
     for arguments in commands:
         if arguments[0] == "train" and is_whole(arguments) and "--out" not in arguments:
             assert in_process.command()([*arguments, "--dry-run"]) == 0
-            run = yaml.safe_load(capsys.readouterr().out)
-            name = f"{run['task']['name']}-{run['cell']['name']}"
+            run = config.from_text(capsys.readouterr().out, "--dry-run")
+            name = f"{run.task.label}-{run.cell.name}"
             made.append(f"{name}-{1 + sum(one.startswith(name) for one in made)}")
     return made
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rumcli import backends, config
-from rumcli.config import ALL, BabiConfig, RunConfig
+from rumcli.config import RunConfig
 from rumcli.errors import ConfigError, RumError
 from rumcli.jobs.job_folder import JobFolder
 from rumcli.jobs.job_spec import FAILED, Job
@@ -33,7 +33,7 @@ from rumcli.json_schemas.analysis import (
 from rumcli.training import lock
 from rumcli.training.run_dir import CONFIG, METRICS, PROGRESS, RunDir
 
-# Metric of a summary of all bAbI subtasks.
+# Metric of a summary of all subtasks.
 _MEAN = "mean_accuracy"
 
 # Keys of a summary: number of predictions that the accuracy is averaged over.
@@ -89,8 +89,7 @@ class _Run:
     @property
     def kind(self) -> str:
         task = self.config.task
-        is_all = isinstance(task, BabiConfig) and task.subtask == ALL
-        return f"{task.name}, all subtasks" if is_all else task.name
+        return f"{task.label}, all subtasks" if task.subtasks else task.label
 
     @property
     def baseline(self) -> tuple[str, ComparedBaseline] | None:
@@ -268,7 +267,7 @@ def _environment(found: dict[str, Any]) -> dict[str, Any]:
 def find_runs(place: Path) -> Iterator[Path]:
     """Yield the run directories in a directory, including those of sweeps and tables in it.
 
-    A run of all bAbI subtasks counts as one run.
+    A run of all subtasks of a task counts as one run.
 
     Args:
         place: Directory to search. A run directory yields itself.
@@ -348,8 +347,7 @@ def _state(folder: RunDir, has_summary: bool) -> tuple[RunState, str]:
         return "running", ""
     run = folder.config
     # `finished` does not support the summary of all subtasks.
-    is_suite = isinstance(run.task, BabiConfig) and run.task.subtask == ALL
-    if folder.finished(run) or (has_summary and is_suite):
+    if folder.finished(run) or (has_summary and run.task.subtasks):
         return "finished", ""
     if locked == lock.ABANDONED:
         return "failed", "its process ended without saving"
@@ -369,7 +367,7 @@ def _saved_step(folder: RunDir) -> int:
 def _changed(path: Path) -> float:
     """Return the time of the latest change of a run, in seconds since the epoch."""
     times = []
-    subtasks = path.glob(f"qa*/{METRICS}")  # of a run of all subtasks
+    subtasks = path.glob(f"*/{METRICS}")  # of a run of all subtasks
     for place in [*(path / name for name in _CHANGING), *subtasks]:
         try:
             times.append(place.stat().st_mtime)

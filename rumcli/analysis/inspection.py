@@ -14,25 +14,16 @@ import keras
 import numpy as np
 
 from rumcli.analysis.introspection import ExampleTrace, trace_example
-from rumcli.config import BabiConfig, RunConfig, Split
-from rumcli.data.splits import SPLITS
+from rumcli.config import RunConfig, Split
 from rumcli.json_schemas import analysis as documents
 from rumcli.json_schemas.inputs import LayerSummary, ModelSummary
 from rumcli.models.builders import count_weights
 from rumcli.models.rnn_wrappers import BucketedRNN, StatefulRNN
 from rumcli.tasks import registry
-from rumcli.tasks.babi.dataset import BabiDataset, StoryCollection
-from rumcli.tasks.babi.generator import story_generator
 from rumcli.tasks.base import Batch, Task
-from rumcli.tasks.char_lm.corpus import CharVocabulary
-from rumcli.tasks.char_lm.dataset import CharDataset
 from rumcli.tasks.task_dataset import TaskDataset
 from rumcli.training.evaluation import restore_run
 from rumcli.training.run_dir import RunDir
-
-# Number of different bytes in Penn Treebank.
-_SYMBOLS = 50
-_QUESTIONS = 200  # enough for all words of a bAbI subtask
 
 Arrays = list[np.ndarray]
 
@@ -47,29 +38,15 @@ def summarize_model(config: RunConfig, preset: str) -> ModelSummary:
     Raises:
         ConfigError: If this backend does not support the configured cell.
     """
-    dataset = _stand_in(config)
-    model = registry.make(config, dataset).model()
+    loader = registry.loader_for(config)
+    model = registry.make(config, None if loader is None else loader.stand_in()).model()
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     return ModelSummary(
         preset=preset,
         layers=[_layer(layer) for layer in layers],
         weights=count_weights(model),
-        symbols=_SYMBOLS if isinstance(dataset, CharDataset) else None,
+        symbols=None if loader is None else loader.num_stand_in_symbols,
     )
-
-
-def _stand_in(config: RunConfig) -> TaskDataset | None:
-    """Return a synthetic dataset with realistic vocabulary and question types, or None."""
-    if config.task.name == "ptb":
-        return CharDataset("", CharVocabulary(tuple(range(_SYMBOLS)), has_unknown=False), 0.0, {})
-    if not isinstance(config.task, BabiConfig):
-        return None
-    subtask = config.task.subtask if isinstance(config.task.subtask, int) else 1
-    stories = {
-        split: list(story_generator.generate(subtask, config.seed, split, _QUESTIONS))
-        for split in SPLITS
-    }
-    return BabiDataset.of(StoryCollection("generated", stories))
 
 
 def _layer(layer: Any) -> LayerSummary:
@@ -298,7 +275,7 @@ class Inspection:
                 losses=self.landscape.losses.tolist(),
             )
         return documents.Inspection(
-            task=self.run.task.name,
+            task=self.run.task.label,
             cell=self.run.cell.name,
             split="test" if request.split == Split.TEST else "validation",
             weights_of_step=self.step,

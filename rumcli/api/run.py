@@ -19,7 +19,6 @@ from rumcli.cli import compare as comparing
 from rumcli.cli import evaluate as evaluating
 from rumcli.cli import plot as plotting
 from rumcli.cli._options import OutputMode
-from rumcli.cli._run_arguments import has_all_subtasks
 from rumcli.config import yaml_io
 from rumcli.errors import ConfigError, RunError
 from rumcli.reporting import console, plots, result_tables
@@ -93,10 +92,10 @@ class Run(JupyterMixin):
         from rumcli.training import dataset_binding, resume
 
         run = self.config
-        if has_all_subtasks(run):
+        if subtasks := run.task.subtasks:
             raise RunError(
                 f"{self.path} has a run for each subtask; load one of them, as in "
-                f"rumcli.load('{self.path}/qa1').model"
+                f"rumcli.load('{self.path}/{subtasks[0].folder}').model"
             )
         _run_arguments.check_trust(run, self.trusts_code)
         data = dataset_binding.for_evaluation(self._folder, Split.VALIDATION)

@@ -126,8 +126,7 @@ def check_runs(names: Iterable[RunConfig], data: Iterable[RunConfig], trusted: b
     checked = set()
     for run in data:
         task = run.task
-        has_data = task.name == "ptb" or getattr(task, "data", None) is not None
-        if has_data and repr(task) not in checked:
+        if task.reads_files and repr(task) not in checked:
             checked.add(repr(task))
             dataset_binding.for_training(run, None)
 

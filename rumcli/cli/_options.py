@@ -201,9 +201,9 @@ def subtask(text: str) -> str:
 
 def tasks() -> list[str]:
     """Return the names of the tasks."""
-    from rumcli import config
+    from rumcli.tasks import registry
 
-    return config.names("task")
+    return registry.names()
 
 
 def cells() -> list[str]:
@@ -348,9 +348,12 @@ def examples_of(command: str) -> tuple[str, ...]:
     """Return the examples of a command.
 
     Args:
-        command: Name of the command without `rum`, such as `presets list`.
+        command: Name of the command without `rum`, such as `presets list`. A command without
+            examples of its own is `gen-data` for a task with numbered examples.
     """
-    return _EXAMPLES[command]
+    if command in _EXAMPLES:
+        return _EXAMPLES[command]
+    return f"rum {command} --count 3", f"rum {command} --split test --out test.npz"
 
 
 def epilog(command: str) -> str:

@@ -236,15 +236,8 @@ class PlannedRun:
 
     @property
     def has_all_subtasks(self) -> bool:
-        """Whether it trains all bAbI subtasks, with a run for each."""
-        return has_all_subtasks(self.config)
-
-
-def has_all_subtasks(run: RunConfig) -> bool:
-    """Return whether a configuration trains all bAbI subtasks, with a run for each."""
-    from rumcli.config import ALL, BabiConfig
-
-    return isinstance(run.task, BabiConfig) and run.task.subtask == ALL
+        """Whether it trains all subtasks of a task, with a run for each."""
+        return bool(self.config.task.subtasks)
 
 
 def plan_run(given: RunOptions) -> PlannedRun:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rumcli.cli._run_arguments import PlannedRun
     from rumcli.config import RunConfig
     from rumcli.signals import StopRequest
+    from rumcli.tasks.task_config import Subtask
     from rumcli.tasks.task_dataset import TaskDataset
     from rumcli.training.distribution import Placement, Runtime
     from rumcli.training.listeners import Listener
@@ -127,7 +128,7 @@ def execute(
         resume = planned.resume
         raise ConfigError(
             f"--from-scratch: {resume} has a run for each subtask; name the one that is to begin "
-            f"again, as in --resume {resume}/qa1"
+            f"again, as in --resume {resume}/{planned.config.task.subtasks[0].folder}"
         )
 
     return execute_suite(planned, required, showing)
@@ -294,9 +295,9 @@ def execute_suite(planned: PlannedRun, required: list[Threshold], showing: Outpu
     with signals.listening() as request:
         _keras_startup.start(showing.debug, quiet=showing.quiet)
         _run_arguments.load_trusted(run)
-        from rumcli.training import babi_suite
+        from rumcli.training import suite
 
-        babi_suite.check(run, None if resume is None else RunDir.open(resume))
+        suite.check(run, None if resume is None else RunDir.open(resume))
         with contextlib.ExitStack() as stack:
             if resume is None:
                 folder = stack.enter_context(RunDir.claim(planned.out, run))
@@ -312,23 +313,22 @@ def execute_suite(planned: PlannedRun, required: list[Threshold], showing: Outpu
 def _follow_suite(
     run: RunConfig, folder: RunDir, request: StopRequest, showing: OutputMode
 ) -> dict[str, Any]:
-    from rumcli.training import babi_suite, run_environment
+    from rumcli.training import run_environment, suite
     from rumcli.training.callback import RunStopped
 
     try:
         with run_environment.restored_keras():
-            return babi_suite.train_all(run, folder, _listeners(showing.quiet), request)
+            return suite.train_all(run, folder, _listeners(showing.quiet), request)
     except RunStopped as stopped:
         raise Stopped("stopped; all is saved", folder, stopped.signal) from None
 
 
 def _listeners(quiet: bool) -> Any:
     from rumcli.reporting import train_progress
-    from rumcli.tasks.babi.stories import subtask_name
 
-    def listener(number: int) -> Listener:
+    def listener(subtask: Subtask) -> Listener:
         if not quiet:
-            console.note(f"subtask {number}, {subtask_name(number)}")
+            console.note(f"subtask {subtask.number}, {subtask.name}")
         return train_progress.listener(console.stderr(), quiet, live=console.is_live())
 
     return listener

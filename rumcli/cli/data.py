@@ -35,11 +35,11 @@ def data(
 
     Exits with 1 if 'rum train' would reject the text, or all subtasks of the stories.
     """
-    from rumcli.analysis import data_summary
     from rumcli.json_schemas.inputs import TextData
+    from rumcli.tasks import registry
 
     with console.status() as report:
-        found = data_summary.summarize_data(path, preset, report)
+        found = registry.summarize_data(path, preset, report)
     if as_json:
         console.show_document(found)
     else:

@@ -15,7 +15,6 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
-    from rumcli.config import Split
     from rumcli.training.requirements import Threshold
 
 _SPLITS = ["validation", "test"]
@@ -104,6 +103,7 @@ def execute(
     checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
     _options.at_least("--examples", 0, examples)
     from rumcli.config import Split
+    from rumcli.tasks.registry import configs
     from rumcli.training import dataset_binding as materials
     from rumcli.training import requirements, resume
     from rumcli.training.run_dir import RunDir
@@ -111,9 +111,9 @@ def execute(
     folder = RunDir.open(run)
     _run_arguments.check_trust(folder.config, trusted, training=False)
     requirements.check_early(required, folder.config)
-    is_babi = folder.config.task.name == "babi"
-    if examples and not is_babi:
-        raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
+    if examples and not folder.config.task.shows_examples:
+        able = " or ".join(f"'{name}'" for name, one in configs().items() if one.shows_examples)
+        raise ConfigError(f"--examples {examples}: {run} is not a run of {able}")
     dataset = materials.for_evaluation(folder, Split(split), data)
     resume.require_checkpoint(folder, checkpoint)
     _keras_startup.start(showing.debug, quiet=showing.quiet)
@@ -121,9 +121,10 @@ def execute(
     from rumcli.training import run_environment
     from rumcli.training.evaluation import evaluate_run
 
-    look = _answers(Split(split), examples) if is_babi else None
     with run_environment.restored_keras(), _status(showing.quiet) as report:
-        outcome = evaluate_run(folder, Split(split), checkpoint, dataset, look, required, report)
+        outcome = evaluate_run(
+            folder, Split(split), checkpoint, dataset, examples, required, report
+        )
     return requirements.with_verdicts(required, outcome)
 
 
@@ -147,17 +148,3 @@ def show(outcome: dict[str, Any]) -> None:
 
 def _status(quiet: bool) -> contextlib.AbstractContextManager[Callable[[str], None]]:
     return contextlib.nullcontext(lambda text: None) if quiet else console.status()
-
-
-def _answers(split: Split, count: int) -> Callable[[Any, Any], dict[str, Any]]:
-    """Return a function that summarizes the predictions of a bAbI model."""
-    from rumcli.tasks.babi import task as babi_task
-
-    def look(task: Any, model: Any) -> dict[str, Any]:
-        answered = babi_task.answer(task, model, split)
-        found = {"confusion": babi_task.confusion(answered)}
-        return (
-            {**found, "stories": babi_task.prediction_examples(answered, count)} if count else found
-        )
-
-    return look

@@ -15,6 +15,7 @@ import typer
 from rumcli.cli import _options
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
+from rumcli.tasks import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +34,7 @@ _COUNTS = {"train": 10_000, "validation": 1_000, "test": 1_000}
 
 app = typer.Typer(
     cls=_options.CommandGroup,
-    help="Write a task's data: copying or recall examples to a file or stdout, babi and ptb to a "
-    "folder.",
+    help="Write a task's data: generated examples to a file or stdout, babi and ptb to a folder.",
     no_args_is_help=True,
     context_settings={"token_normalize_func": str.lower},  # task names ignore case
 )
@@ -46,7 +46,16 @@ Out = Annotated[
 ]
 Count = Annotated[int, _options.integer("Number of examples.")]
 Delay = Annotated[
-    int | None, _options.integer("T of the task, in time steps. Default: the preset's.")
+    int | None,
+    _options.integer("T of copying and recall, in time steps. Default: the preset's."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY.PATH=VALUE",
+        help="Set an option of the task, as in task.delay=30. May be repeated.",
+    ),
 ]
 Split = Annotated[
     str,
@@ -281,37 +290,37 @@ def _write_stories(file: _File, seed: int, write: Callable[[bytes], Any]) -> Bab
     )
 
 
-@app.command(cls=_options.Command, epilog=_options.epilog("gen-data copying"))
-def copying(
-    out: Out = None,
-    count: Count = 1000,
-    delay: Delay = None,
-    split: Split = "train",
-    seed: Seed = None,
-    format_: Format = None,
-    force: Force = False,
-    as_json: _options.Json = False,
-    debug: _options.Debug = False,
-) -> None:
-    """Write the copying examples used in training; the same seed gives the same examples."""
-    _write_examples("copying", out, count, delay, split, seed, format_, force, as_json)
+def _add(task: str) -> None:
+    """Add the command of a task whose examples are numbered."""
+
+    @app.command(
+        task,
+        cls=_options.Command,
+        epilog=_options.epilog(f"gen-data {task}"),
+        help=f"Write the {task} examples used in training; the same seed gives the same examples.",
+    )
+    def command(
+        out: Out = None,
+        count: Count = 1000,
+        delay: Delay = None,
+        settings: Settings = None,
+        split: Split = "train",
+        seed: Seed = None,
+        format_: Format = None,
+        force: Force = False,
+        as_json: _options.Json = False,
+        debug: _options.Debug = False,
+    ) -> None:
+        flags: dict[tuple[str, ...], Any] = {
+            ("task", "name"): task,
+            ("task", "delay"): delay,
+            ("seed",): seed,
+        }
+        _write_examples(flags, settings or [], out, count, split, format_, force, as_json)
 
 
-@app.command(cls=_options.Command, epilog=_options.epilog("gen-data recall"))
-def recall(
-    out: Out = None,
-    count: Count = 1000,
-    delay: Delay = None,
-    split: Split = "train",
-    seed: Seed = None,
-    format_: Format = None,
-    force: Force = False,
-    as_json: _options.Json = False,
-    debug: _options.Debug = False,
-) -> None:
-    """Write the recall examples used in training; the same seed gives the same examples."""
-    _write_examples("recall", out, count, delay, split, seed, format_, force, as_json)
-
+for _task in registry.with_examples():
+    _add(_task)
 
 app.command("babi", cls=_options.Command, epilog=_options.epilog("gen-data babi"))(babi)
 
@@ -319,12 +328,11 @@ app.command("ptb", cls=_options.Command, epilog=_options.epilog("gen-data ptb"))
 
 
 def _write_examples(
-    task: str,
+    flags: dict[tuple[str, ...], Any],
+    settings: list[str],
     out: Path | None,
     count: int,
-    delay: int | None,
     split: str,
-    seed: int | None,
     format_: str | None,
     force: bool,
     as_json: bool,
@@ -334,15 +342,12 @@ def _write_examples(
     from rumcli import config
     from rumcli.tasks import example_files
 
-    run = config.build(
-        None, [], {("task", "name"): task, ("task", "delay"): delay, ("seed",): seed}
-    )
+    run = config.build(None, settings, flags)
     out = None if out == Path("-") else out
     if as_json and out is None:
         raise ConfigError("--json needs a file for the examples: --out FILE")
     name = _format(format_, out)
-    assert isinstance(run.task, config.CopyingConfig | config.RecallConfig)
-    examples = example_files.Examples(task, run.seed, chosen, count, run.task.delay)
+    examples = example_files.Examples(run.task, run.seed, chosen, count)
     if out is not None:
         with console.new_file(out, force) as file:
             example_files.write(examples, name, file)
@@ -356,20 +361,18 @@ def _write_examples(
 
 
 def _describe(examples: Examples, name: ExampleFormat, path: Path) -> Document:
-    from rumcli.json_schemas.inputs import CopyingExamples, RecallExamples
+    from rumcli.json_schemas.inputs import ExampleFile
 
     with path.open("rb") as file:  # npz is not written sequentially
         digest = hashlib.file_digest(file, "sha256")
-    models: dict[str, type[CopyingExamples | RecallExamples]] = {
-        "copying": CopyingExamples,
-        "recall": RecallExamples,
-    }
-    return models[examples.task](
+    options = examples.task.model_dump(mode="json")
+    return ExampleFile(
         path=str(path),
         format=name,
+        task=options.pop("name"),
+        options=options,
         split=examples.split,
         seed=examples.seed,
-        delay=examples.delay,
         count=examples.count,
         bytes=path.stat().st_size,
         sha256=digest.hexdigest(),

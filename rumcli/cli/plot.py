@@ -149,8 +149,9 @@ def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
     paths = [run.path for run in found]
     folders = [opened[path] for path in paths]
     drawn = [
-        plots.Curve(label, folder.config.task.name, records[folder.path])
+        plots.Curve(label, task.label, records[folder.path], task.loss_unit)
         for label, folder in zip(_labels(paths, folders), folders, strict=True)
+        for task in [folder.config.task]
     ]
     return paths, Drawing(drawn, levels_of(folders, key), key)
 
@@ -172,7 +173,8 @@ def save_curves(folder: RunDir) -> list[float]:
 
     key, values = validations(folder)
     if values:
-        curve = plots.Curve(folder.path.name, folder.config.task.name, folder.records())
+        task = folder.config.task
+        curve = plots.Curve(folder.path.name, task.label, folder.records(), task.loss_unit)
         levels = levels_of([folder], key)
         with atomic_io.replacing(folder.path / "curves.svg") as file:
             plots.draw_curves([curve], levels, key, "steps", file, "svg")

@@ -1,6 +1,7 @@
 """The typed run configuration: its schema, presets, YAML files and overrides.
 
-Imports neither Keras, TensorFlow nor the packages that use the configuration.
+Imports neither Keras nor TensorFlow. The task section is built from the table in
+`rumcli.tasks.registry`.
 """
 
 from rumcli.config.cell_config import (
@@ -29,38 +30,24 @@ from rumcli.config.schema import (
     RunConfig,
     ScheduleConfig,
     Split,
+    TaskConfig,
     TrainConfig,
     names,
-)
-from rumcli.config.task_config import (
-    ALL,
-    BabiConfig,
-    CharactersConfig,
-    CopyingConfig,
-    CustomTaskConfig,
-    RecallConfig,
-    TaskConfig,
 )
 from rumcli.config.yaml_io import KeyPath
 
 __all__ = [
-    "ALL",
     "RMS",
     "ARUMConfig",
-    "BabiConfig",
     "CallbackConfig",
     "CellConfig",
-    "CharactersConfig",
-    "CopyingConfig",
     "CustomCellConfig",
-    "CustomTaskConfig",
     "GRUConfig",
     "KeyPath",
     "LSTMConfig",
     "OptimizerConfig",
     "RNNConfig",
     "RUMConfig",
-    "RecallConfig",
     "RunConfig",
     "ScheduleConfig",
     "Split",

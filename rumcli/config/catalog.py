@@ -14,9 +14,9 @@ from pydantic import BaseModel
 
 from rumcli import errors, parsing
 from rumcli.config import schema, yaml_io
-from rumcli.config.field_types import LARGEST
-from rumcli.config.task_config import validated_figures
 from rumcli.errors import ConfigError
+from rumcli.field_types import LARGEST
+from rumcli.tasks.task_config import TaskSection
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -150,7 +150,7 @@ def _entry(name: str, model: type[BaseModel], shipped: list[str]) -> Entry:
             for key, content in whole["properties"].items()
             if key != "name"
         ],
-        metrics=list(validated_figures(model)) if hasattr(model, "figures") else [],
+        metrics=list(model.validated_figures()) if issubclass(model, TaskSection) else [],
         presets=shipped,
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from rumcli.config.field_types import Code, Fraction, Options, Positive, Rate, Section
+from rumcli.field_types import Code, Fraction, Options, Positive, Rate, Section
 
 Activation = Literal["relu", "tanh", "sigmoid", "softsign", "linear"]
 Initializer = Literal["orthogonal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal"]

@@ -11,9 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from rumcli import errors, parsing
 from rumcli.config import catalog, schema, yaml_io
-from rumcli.config.field_types import CUSTOM
 from rumcli.config.schema import RunConfig
-from rumcli.config.task_config import validated_figures
 from rumcli.config.validation import explain, prefix_of
 from rumcli.config.yaml_io import Document, KeyPath
 from rumcli.errors import ConfigError
@@ -174,7 +172,7 @@ def build(
         _check_names(document)
     task = _task_name(asked, command_line)
     values: dict[str, Any] = {}
-    own = [] if task == CUSTOM else [catalog.read_preset(task)]
+    own = [catalog.read_preset(task)] if catalog.is_preset_name(task) else []
     documents = [*own, *([asked] if asked else []), command_line]
     for document in documents:
         values = _merge(values, document)
@@ -360,7 +358,7 @@ def _validate(values: dict[str, Any], documents: Sequence[Document]) -> schema.R
         run = schema.RunConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError(explain(error.errors()[0], values, documents)) from error
-    known = validated_figures(run.task)
+    known = run.task.validated_figures()
     if run.train.until is not None and known:
         name = parsing.parse_threshold(run.train.until).name
         if name not in known:

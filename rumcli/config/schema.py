@@ -6,13 +6,13 @@ import enum
 import math
 from collections.abc import Mapping
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from rumcli import parsing
 from rumcli.config.cell_config import CellConfig, RUMConfig
-from rumcli.config.field_types import (
+from rumcli.field_types import (
     CUSTOM,
     LARGEST,
     Code,
@@ -23,15 +23,10 @@ from rumcli.config.field_types import (
     Rate,
     Section,
 )
-from rumcli.config.field_types import Section as _Section
-from rumcli.config.task_config import TaskConfig
+from rumcli.field_types import Section as _Section
+from rumcli.tasks import registry
 
 _Share = Annotated[float, Field(gt=0.0, lt=1.0)]
-
-# Values of `output_scale`: a state with time norm is scaled to length 1, or to root mean square 1
-# over its units.
-UNIT, RMS = "unit", "rms"
-_LARGEST_SEED = 2**32 - 1
 
 
 class ConstantSchedule(Section):
@@ -85,6 +80,18 @@ class AdamConfig(_OptimizerBase):
 
 
 OptimizerConfig = Annotated[RMSPropConfig | AdamConfig, Field(discriminator="name")]
+
+if TYPE_CHECKING:  # a type checker cannot evaluate the table
+    from rumcli.tasks.task_config import TaskSection as TaskConfig
+else:
+    _ALL = tuple(registry.configs().values())
+    TaskConfig = Annotated[Union[_ALL], Field(discriminator="name")]  # noqa: UP007
+
+# Values of `output_scale`: a state with time norm is scaled to length 1, or to root mean square 1
+# over its units.
+UNIT, RMS = "unit", "rms"
+
+_LARGEST_SEED = 2**32 - 1
 
 
 class Split(enum.StrEnum):

@@ -207,7 +207,7 @@ def export(
         size = sum(file.stat().st_size for file in [aside, *aside.rglob("*")] if file.is_file())
     return Export(
         run=str(folder.path),
-        task=run.task.name,
+        task=run.task.label,
         cell=run.cell.name,
         weights_of_step=checkpoint.step,
         format=kind,

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from rumcli import config
 from rumcli.config import RunConfig, validation
-from rumcli.config.field_types import Section
 from rumcli.config.yaml_io import Document, KeyPath
 from rumcli.errors import ConfigError
+from rumcli.field_types import Section
 
 FINISHED = "finished"
 STOPPED = "stopped"  # its share of a budget is used up, and it was tested
@@ -376,7 +376,7 @@ def changed(
         ConfigError: If a setting is invalid, or incompatible with others.
     """
     run = config.changed(base, validation.layer(document, *sections))
-    if getattr(run.task, "subtask", None) == config.ALL:
+    if run.task.subtasks:
         raise ConfigError(
             f"{document.source}: task.subtask: a run can't have all; list the numbers"
         )

@@ -28,7 +28,7 @@ Share = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximu
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 FOLDER = "The run directory, as it was named."
-TASK = "The task's name; custom for one of the user's own."
+TASK = "The task's name; for one of the user's own, that of its class in lowercase."
 CELL = "The cell's name; custom for one of the user's own."
 WEIGHTS_OF_STEP = "The training step of the weights."
 

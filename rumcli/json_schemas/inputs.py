@@ -186,33 +186,24 @@ class ModelSummary(Document):
     )
 
 
-class _Examples(Section):
+class ExampleFile(Document):
+    """A file of examples.
+
+    Printed by rum gen-data TASK --out FILE --json for a task whose examples are generated one by
+    one, such as copying.
+    """
+
+    kind: ClassVar[str] = "gen-data-examples"
+
     path: str = Field(description="The file that was written.")
     format: Literal["npz", "jsonl", "txt"] = Field(description="Its format.")
+    task: str = Field(description="The task's name.")
+    options: dict[str, Any] = Field(description="The options of the task, by key.")
     split: _Split = Field(description="The split of the examples.")
     seed: Seed = Field(description="Seed of the data.")
-    delay: Positive = Field(description="T of the task, in time steps.")
     count: Positive = Field(description="Number of examples.")
     bytes: Positive = Field(description="Size of the file, in bytes.")
     sha256: Sha256 = Field(description="SHA-256 of the content, in hexadecimal.")
-
-
-class CopyingExamples(_Examples, Document):
-    """A file of copying examples.
-
-    Printed by rum gen-data copying --out FILE --json.
-    """
-
-    kind: ClassVar[str] = "gen-data-copying"
-
-
-class RecallExamples(_Examples, Document):
-    """A file of recall examples.
-
-    Printed by rum gen-data recall --out FILE --json.
-    """
-
-    kind: ClassVar[str] = "gen-data-recall"
 
 
 class BabiFile(Section):

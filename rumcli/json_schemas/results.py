@@ -217,7 +217,7 @@ class SuiteSummary(Document):
 
     kind: ClassVar[str] = "train-all"
 
-    task: Literal["babi"] = Field(description="The task's name.")
+    task: str = Field(description="The task's name.")
     cell: str = Field(description=CELL)
     steps: Count = Field(description="Number of training steps of each subtask.")
     seconds: Seconds = Field(description="Training time of all subtasks together, in seconds.")

@@ -105,7 +105,7 @@ def classifier(
         kernel_initializer="glorot_uniform",
         bias_initializer=keras.initializers.Constant(_BIAS_START),
     )
-    return keras.Sequential(layers, name=config.task.name)
+    return keras.Sequential(layers, name=config.task.label)
 
 
 def dropout(config: RunConfig, number: int) -> keras.layers.Dropout:

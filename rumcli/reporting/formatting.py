@@ -29,17 +29,15 @@ def metric_name(name: str) -> str:
     return name.replace("_", " ")
 
 
-def with_unit(name: str, task: str) -> str:
+def with_unit(name: str, loss_unit: str | None) -> str:
     """Return the display name of a metric with its unit, as an axis label: `loss, nats`.
 
     Args:
         name: Key of the metric.
-        task: Name of the task. The loss of a custom task has no unit.
+        loss_unit: Unit of the loss; None if it has none.
     """
     # The unit of bits per character is in the name, and accuracies are formatted in percent.
-    from rumcli.config.field_types import CUSTOM  # pydantic is slow to import
-
-    unit = ", nats" if name == "loss" and task != CUSTOM else ""
+    unit = f", {loss_unit}" if name == "loss" and loss_unit else ""
     return f"{metric_name(name)}{unit}"
 
 

@@ -90,7 +90,7 @@ def draw(inspection: Inspection, file: IO[bytes], kind: str) -> None:
 
 def _title(inspection: Inspection) -> str:
     run, request = inspection.run, inspection.request
-    title = f"{run.task.name} with {run.cell.name}, weights of step {inspection.step}"
+    title = f"{run.task.label} with {run.cell.name}, weights of step {inspection.step}"
     if inspection.seen is None:
         return title
     return f"{title}; {request.split} example {request.example}"
@@ -259,7 +259,7 @@ def _draw_landscape(figure: Any, landscape: Landscape, inspection: Inspection) -
     axes.set_title(f"loss of {landscape.samples:,} {inspection.request.split} samples", fontsize=10)
     bar = figure.colorbar(filled, ax=axes, location="bottom", format="%.4g", aspect=30)
     bar.minorticks_off()
-    loss = formatting.with_unit("loss", inspection.run.task.name)
+    loss = formatting.with_unit("loss", inspection.run.task.loss_unit)
     bar.set_label(loss + (", logarithmic colors" if norm == "log" else ""))
 
 

@@ -38,11 +38,11 @@ _PART = "*"
 def sweep_results_table(found: SweepResults) -> FirstThatFits:
     """Return the points of a sweep, best first: mean ± deviation over the seeds."""
     search = f"{found.plan.spec.search} search"
-    title = f"{found.plan.base.task.name}: {search}"
+    title = f"{found.plan.base.task.label}: {search}"
     if found.metric is not None:
         best = "highest" if found.higher_is_better else "lowest"
         metric = formatting.metric_name(found.metric)
-        title = f"{found.plan.base.task.name}, {search}: {best} {metric} first"
+        title = f"{found.plan.base.task.label}, {search}: {best} {metric} first"
     parameters: dict[str, Literal["left", "right"]] = dict.fromkeys(found.plan.parameters, "left")
     columns: dict[str, Literal["left", "right"]] = {
         "point": "right",
@@ -128,7 +128,7 @@ def draw_sweep(found: SweepResults, file: IO[bytes], kind: str) -> None:
     over = f"\ndots: runs; bars: mean ± deviation over {seeds} seeds" if seeds > 1 else ""
     if over and any(len(point.values) < seeds for point in points):
         over += ", or over those that have a value"
-    title = f"{found.plan.base.task.name}, {found.plan.spec.search} search"
+    title = f"{found.plan.base.task.label}, {found.plan.spec.search} search"
     figure.suptitle(f"{title}{over}", fontsize="medium")
     figure.savefig(file, format=kind, dpi=150)
 
@@ -261,8 +261,7 @@ def _notes(found: TableResults) -> Iterator[str]:
     reached = [one.job.config for one in found.runs if reached_threshold(one)]
     for threshold in sorted({str(run.train.until) for run in reached if run}):
         yield f"a run stops at the first validation with {threshold}"
-    if found.table.task == "babi":
-        yield from _data_notes([one for one in found.runs if one.value is not None])
+    yield from _data_notes([one for one in found.runs if one.value is not None])
     reasons: dict[str, list[str]] = {}
     for entry in found.groups:
         if entry.key.skip_reason is not None and not entry.values:

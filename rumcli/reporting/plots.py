@@ -111,11 +111,13 @@ class Curve:
         label: Name of the run.
         task: Name of its task.
         records: Its evaluations in order, each with `step`, `seconds` and metrics.
+        loss_unit: Unit of its loss; None if it has none.
     """
 
     label: str
     task: str
     records: Sequence[dict[str, Any]]
+    loss_unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ def _figure(curves: Sequence[Curve], levels: Sequence[Level], metric: str, over:
     axes.set_xlabel(name)
     if over == "steps":
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylabel(_quantity(metric, {curve.task for curve in curves}))
+    axes.set_ylabel(_quantity(metric, {curve.loss_unit for curve in curves}))
     if metric.endswith("accuracy"):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(axis="y", linewidth=0.6)
@@ -254,8 +256,7 @@ def _label(level: Level, metric: str) -> str:
     return f"{level.label} {formatting.value(metric, level.value)}"
 
 
-def _quantity(metric: str, tasks: set[str]) -> str:
-    name = metric.removeprefix("val_")
-    units = {formatting.with_unit(name, task) for task in tasks}
-    quantity = units.pop() if len(units) == 1 else formatting.metric_name(name)
+def _quantity(metric: str, loss_units: set[str | None]) -> str:
+    unit = loss_units.pop() if len(loss_units) == 1 else None
+    quantity = formatting.with_unit(metric.removeprefix("val_"), unit)
     return f"{'validation' if metric.startswith('val_') else 'training'} {quantity}"

@@ -242,7 +242,7 @@ def babi_subtasks(summary: dict[str, Any]) -> Table:
     """Show the accuracy for each subtask, their mean, and the number of solved subtasks.
 
     Args:
-        summary: Result of `training.babi_suite.summarize`.
+        summary: Result of `training.suite.summarize`.
     """
     table = Table(
         title=f"{summary['task']} with {summary['cell']}, {summary['split']} split",

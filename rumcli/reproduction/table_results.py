@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rumcli import atomic_io, output_dirs
 from rumcli.config import RunConfig
-from rumcli.config.field_types import Section
 from rumcli.errors import ConfigError, RunError
+from rumcli.field_types import Section
 from rumcli.jobs import job_folder as job_results
 from rumcli.jobs.job_folder import (
     GroupResult,

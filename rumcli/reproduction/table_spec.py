@@ -13,9 +13,9 @@ from pydantic import Field
 
 from rumcli import errors, parsing, plugins
 from rumcli.config import RunConfig, catalog, validation, yaml_io
-from rumcli.config.field_types import Section
 from rumcli.config.yaml_io import Document, KeyPath
 from rumcli.errors import ConfigError
+from rumcli.field_types import Section
 from rumcli.jobs import job_spec as specs
 from rumcli.jobs.job_spec import MAX_RUNS, Job, JobGroup, JobSetSpec, Settings
 
@@ -115,7 +115,7 @@ class Table:
     @property
     def task(self) -> str:
         """Task of all runs."""
-        return self.entries[0].runs[0].task.name
+        return self.entries[0].runs[0].task.label
 
 
 def folder() -> Path:
@@ -199,7 +199,7 @@ def _entry(
         specs.check_settings(document, *section)
     if data is not None:
         if not hasattr(base.task, "data"):
-            name = base.task.name
+            name = base.task.label
             raise ConfigError(f"--data {data}: the task of this table, '{name}', has none")
         sections.append(((), {"task.data": str(Path(data).absolute())}))
     layers = [[*sections, (("average",), part)] for part in parts]
@@ -232,7 +232,7 @@ def _under(document: Document, spec: TableSpec, label: str, key: str, condition:
 
 
 def _check_entries(document: Document, spec: TableSpec, entries: Sequence[TableEntry]) -> None:
-    tasks = {run.task.name for entry in entries for run in entry.runs}
+    tasks = {run.task.label for entry in entries for run in entry.runs}
     if len(tasks) > 1:
         raise ConfigError(
             f"{document.source}: the runs are of several tasks, {', '.join(sorted(tasks))}; "

@@ -156,7 +156,7 @@ class SweepResults(SetResults):
         """Document of `rum sweep --json`."""
         return SweepReport(
             folder=str(self.folder.path),
-            task=self.plan.base.task.name,
+            task=self.plan.base.task.label,
             search=self.plan.spec.search,
             metric=self.metric,
             higher_is_better=self.higher_is_better,

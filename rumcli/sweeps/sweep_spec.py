@@ -18,9 +18,9 @@ from pydantic import Field, model_validator
 
 from rumcli import config, errors
 from rumcli.config import RunConfig, validation, yaml_io
-from rumcli.config.field_types import Positive, Section
 from rumcli.config.yaml_io import Document
 from rumcli.errors import ConfigError
+from rumcli.field_types import Positive, Section
 from rumcli.jobs import job_spec
 from rumcli.jobs.job_spec import MAX_RUNS, Job, JobGroup, JobSetSpec, Settings
 

@@ -86,6 +86,16 @@ class Task(abc.ABC):
         """
         return [str(symbol) for symbol in inputs[row]]
 
+    def prediction_report(self, model: keras.Model, split: Split, examples: int) -> dict[str, Any]:
+        """Return fields of an evaluation that describe the predictions; empty by default.
+
+        Args:
+            model: Model of the task.
+            split: Evaluated split.
+            examples: Number of single predictions to include.
+        """
+        return {}
+
     def for_inference(self, model: keras.Model) -> keras.Model:
         """Return an inference model that shares the weights of `model`, without training parts.
 

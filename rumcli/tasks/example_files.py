@@ -15,8 +15,8 @@ from typing import IO, Literal
 import numpy as np
 
 from rumcli.data.splits import SplitName
-from rumcli.tasks.copying import data as copying_data
-from rumcli.tasks.recall import data as recall_data
+from rumcli.tasks import registry
+from rumcli.tasks.task_config import TaskSection
 
 Format = Literal["npz", "jsonl", "txt"]
 FORMATS: tuple[Format, ...] = ("npz", "jsonl", "txt")
@@ -27,18 +27,17 @@ _CHUNK = 1024
 class Examples:
     """The first `count` examples of a split; the task's `data` module documents the shapes."""
 
-    task: str
+    task: TaskSection
     seed: int
     split: SplitName
     count: int
-    delay: int
 
     def chunks(self) -> Iterator[dict[str, np.ndarray]]:
         """Yield the examples as arrays by name, in chunks of constant size."""
+        generate = registry.examples_of(self.task.name)
         for start in range(0, self.count, _CHUNK):
             size = min(_CHUNK, self.count - start)
-            make = copying_data.examples if self.task == "copying" else recall_data.examples
-            yield vars(make(self.seed, self.split, start, size, self.delay))
+            yield generate(self.task, self.seed, self.split, start, size)
 
 
 def write(examples: Examples, name: str, file: IO[bytes]) -> None:

@@ -1,24 +1,140 @@
-"""Task registry."""
+"""Table of the tasks. Each is one package; the rest of the code does not depend on their names.
+
+Imports nothing but the standard library: help texts need the names at once, and the classes are
+imported when they are needed.
+"""
 
 from __future__ import annotations
 
-from rumcli import plugins
-from rumcli.config import CustomTaskConfig, RunConfig
-from rumcli.errors import ConfigError
-from rumcli.tasks.babi.dataset import BabiDataset
-from rumcli.tasks.babi.task import Babi
-from rumcli.tasks.base import Task
-from rumcli.tasks.char_lm.dataset import CharDataset
-from rumcli.tasks.char_lm.task import CharLM
-from rumcli.tasks.copying.task import Copying
-from rumcli.tasks.recall.task import Recall
-from rumcli.tasks.task_dataset import TaskDataset
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-_KINDS: dict[str, type[TaskDataset]] = {"ptb": CharDataset, "babi": BabiDataset}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rumcli.config import RunConfig
+    from rumcli.tasks.base import Task
+    from rumcli.tasks.task_config import TaskSection
+    from rumcli.tasks.task_dataset import DatasetLoader, TaskDataset
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """A task, by the import paths of its parts.
+
+    Attributes:
+        name: Name of the task in commands and configurations.
+        config: Path of its configuration class, a `TaskSection`.
+        task: Path of its `Task`.
+        loader: Path of its `DatasetLoader`; None if the task generates its data step by step.
+        examples: Path of the function that returns its examples as arrays by name, for
+            `rum gen-data`; None if they are not numbered.
+        summary: Path of the function that summarizes data for `rum data`, or returns None for data
+            of another task; None if the task reads no data. The first match counts.
+    """
+
+    name: str
+    config: str
+    task: str
+    loader: str | None = None
+    examples: str | None = None
+    summary: str | None = None
+
+
+TASKS = (
+    TaskEntry(
+        "copying",
+        config="rumcli.tasks.copying.config:CopyingConfig",
+        task="rumcli.tasks.copying.task:Copying",
+        examples="rumcli.tasks.copying.data:arrays",
+    ),
+    TaskEntry(
+        "recall",
+        config="rumcli.tasks.recall.config:RecallConfig",
+        task="rumcli.tasks.recall.task:Recall",
+        examples="rumcli.tasks.recall.data:arrays",
+    ),
+    TaskEntry(
+        "babi",
+        config="rumcli.tasks.babi.config:BabiConfig",
+        task="rumcli.tasks.babi.task:Babi",
+        loader="rumcli.tasks.babi.dataset:BabiDatasetLoader",
+        summary="rumcli.tasks.babi.story_summary:summarize",
+    ),
+    TaskEntry(
+        "ptb",
+        config="rumcli.tasks.char_lm.config:CharactersConfig",
+        task="rumcli.tasks.char_lm.task:CharLM",
+        loader="rumcli.tasks.char_lm.dataset:CharDatasetLoader",
+        summary="rumcli.tasks.char_lm.text_summary:summarize",
+    ),
+)
+_CUSTOM = "rumcli.tasks.task_config:CustomTaskConfig"
+
+
+def names() -> list[str]:
+    """Return the names of the tasks."""
+    return [entry.name for entry in TASKS]
+
+
+def with_examples() -> list[str]:
+    """Return the names of the tasks whose examples can be written to files."""
+    return [entry.name for entry in TASKS if entry.examples]
+
+
+def configs() -> dict[str, type[TaskSection]]:
+    """Return the configuration class of each task by name; `custom` comes last."""
+    return {entry.name: _load(entry.config) for entry in TASKS} | {"custom": _load(_CUSTOM)}
+
+
+def examples_of(name: str) -> Callable[..., dict[str, Any]]:
+    """Return the function that generates examples: `(task, seed, split, start, count)`.
+
+    Args:
+        name: Name of the task, one of `with_examples()`.
+    """
+    (path,) = [entry.examples for entry in TASKS if entry.name == name]
+    assert path is not None
+    found: Callable[..., dict[str, Any]] = _load(path)
+    return found
+
+
+def summarize_data(
+    path: Path, preset: str | None = None, report: Callable[[str], None] = lambda text: None
+) -> Any:
+    """Summarize the data at a path, and a run on it, for `rum data`.
+
+    Args:
+        path: Path as for `--data`.
+        preset: Name or file of the run's preset; None: preset of the task.
+        report: Callback for a description of each slow step.
+
+    Returns:
+        The summary, a document of `json_schemas.inputs`.
+
+    Raises:
+        ConfigError: If the data is missing or is that of no task, or the preset is for another.
+    """
+    from rumcli.errors import ConfigError
+
+    report(f"reading {path}")
+    for entry in TASKS:
+        found = None if entry.summary is None else _load(entry.summary)(path, preset, report)
+        if found is not None:
+            return found
+    raise ConfigError(f"{path}: no task reads such data")
+
+
+def loader_for(run: RunConfig) -> DatasetLoader | None:
+    """Return the dataset loader of a run; None if its task generates its own data."""
+    found = _entry(run.task.name)
+    return None if found is None or found.loader is None else _load(found.loader)(run)
 
 
 def make(config: RunConfig, dataset: TaskDataset | None = None) -> Task:
-    """Create the task named `config.task.name`.
+    """Create the task of a run.
 
     Args:
         config: Configuration of the run.
@@ -31,21 +147,37 @@ def make(config: RunConfig, dataset: TaskDataset | None = None) -> Task:
         ValueError: If the dataset does not have the type that the task requires.
         ConfigError: If a custom task is not trusted, or its factory fails.
     """
-    if not isinstance(dataset, _KINDS.get(config.task.name, type(None))):
+    found, loader = _entry(config.task.name), loader_for(config)
+    if not isinstance(dataset, type(None) if loader is None else loader.dataset):
         raise ValueError(f"task {config.task.name!r}, and dataset {dataset!r}")
-    if isinstance(config.task, CustomTaskConfig):
-        return _of_user(config, config.task)
-    if isinstance(dataset, CharDataset):
-        return CharLM(config, dataset)
-    if isinstance(dataset, BabiDataset):
-        return Babi(config, dataset)
-    return Copying(config) if config.task.name == "copying" else Recall(config)
+    if found is None:
+        return _of_user(config)
+    arguments = () if dataset is None else (dataset,)
+    made: Task = _load(found.task)(config, *arguments)
+    return made
 
 
-def _of_user(config: RunConfig, task: CustomTaskConfig) -> Task:
+def _of_user(config: RunConfig) -> Task:
+    from rumcli import plugins
+    from rumcli.errors import ConfigError
+    from rumcli.tasks.base import Task
+    from rumcli.tasks.task_config import CustomTaskConfig
+
+    task = config.task
+    assert isinstance(task, CustomTaskConfig)
     made = plugins.make(task.factory, "task", config, **task.options)
     if not isinstance(made, Task):
         raise ConfigError(
             f"task {task.factory}: expected a rumcli.tasks.base.Task, got {type(made).__name__}"
         )
     return made
+
+
+def _entry(name: str) -> TaskEntry | None:
+    """Return the entry of a task; None for a custom task."""
+    return next((entry for entry in TASKS if entry.name == name), None)
+
+
+def _load(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)

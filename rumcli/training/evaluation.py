@@ -39,7 +39,7 @@ def evaluate_run(
     split: Split,
     which: str,
     dataset: TaskDataset | None = None,
-    look: Callable[[Task, keras.Model], dict[str, Any]] | None = None,
+    examples: int = 0,
     required: Sequence[Threshold] = (),
     report: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
@@ -50,12 +50,12 @@ def evaluate_run(
         split: `"validation"` or `"test"`.
         which: `"best"` (by validation) or `"last"`.
         dataset: Dataset from `dataset_binding.for_evaluation`; None: it is loaded if needed.
-        look: Function of the task and model that returns further keys of the result.
+        examples: Number of single predictions to include, if the task shows them.
         required: Thresholds on the result. Their metric names are checked before the evaluation.
         report: Callback for a description of each slow step.
 
     Returns:
-        The result, with the keys of `outcome` and those of `look`.
+        The result, with the keys of `outcome` and of the task's `prediction_report`.
 
     Raises:
         RunError: If the checkpoint is missing or damaged.
@@ -67,7 +67,7 @@ def evaluate_run(
     report(f"evaluating the {split} split")
     values = evaluate(task, model, split)
     found = outcome(task, folder, split, step, values)
-    return found if look is None else {**found, **look(task, model)}
+    return {**found, **task.prediction_report(model, split, examples)}
 
 
 def restore_run(
@@ -172,7 +172,7 @@ def outcome(
     monitored = values[task.monitor]
     source = {} if task.source is None else {"data": task.source}
     return {
-        "task": task.config.task.name,
+        "task": task.config.task.label,
         "cell": task.config.cell.name,
         **task.summary_fields,
         **source,

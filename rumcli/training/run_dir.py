@@ -80,7 +80,7 @@ class RunDir:
             ConfigError: If the directory is in use or cannot be written.
             RunError: If another process holds the lock.
         """
-        stem = f"{run.task.name}-{run.cell.name}"
+        stem = f"{run.task.label}-{run.cell.name}"
         with contextlib.ExitStack() as stack:
             try:
                 place = stack.enter_context(lock.claimed(path, RUNS, stem, [CONFIG]))
@@ -130,7 +130,7 @@ class RunDir:
                 f"{folder.checkpoints.path} is a link; a run keeps its checkpoints in itself"
             )
         if task is not None and folder.config.task.name != task:
-            raise ConfigError(f"{path} is a run of '{folder.config.task.name}', not of '{task}'")
+            raise ConfigError(f"{path} is a run of '{folder.config.task.label}', not of '{task}'")
         return folder
 
     @contextlib.contextmanager

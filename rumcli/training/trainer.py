@@ -189,7 +189,7 @@ def _resume(
 
 def _plan(task: Task, model: keras.Model, progress: TrainState, folder: RunDir) -> RunInfo:
     return RunInfo(
-        task=task.config.task.name,
+        task=task.config.task.label,
         cell=task.config.cell.name,
         parameters=count_weights(model),
         first_step=progress.step,
@@ -205,7 +205,7 @@ def _plan(task: Task, model: keras.Model, progress: TrainState, folder: RunDir) 
 def _known(task: Task, model: keras.Model) -> dict[str, Any]:
     """Return the content of `plan.json`: the facts known before the first step."""
     return {
-        "task": task.config.task.name,
+        "task": task.config.task.label,
         "cell": task.config.cell.name,
         "parameters": count_weights(model),
         "metric": task.metric,

@@ -202,9 +202,9 @@ def test_empty_path_to_resume_is_the_current_directory(tmp_path, monkeypatch):
 
 @pytest.mark.e2e
 def test_all_subtasks_are_interrupted_and_resumed(tmp_path, interrupted, monkeypatch):
-    from rumcli.training import babi_suite
+    from rumcli.tasks.babi import config
 
-    monkeypatch.setattr(babi_suite, "SUBTASKS", (1,))
+    monkeypatch.setattr(config, "SUBTASKS", (1,))
     babi.write_subtasks(tmp_path / "en", numbers=(1,), train=20, test=6)
     small = {**SMALL, "delay": None, "set": {"train.eval_every": 2, "task.embedding": 4}}
     with pytest.raises(KeyboardInterrupt, match=r"^stopped; all is saved; to resume: rum train "):
@@ -217,7 +217,7 @@ def test_all_subtasks_are_interrupted_and_resumed(tmp_path, interrupted, monkeyp
             **small,
         )
     monkeypatch.undo()
-    monkeypatch.setattr(babi_suite, "SUBTASKS", (1,))
+    monkeypatch.setattr(config, "SUBTASKS", (1,))
     run = rumcli.train(resume=tmp_path / "all", quiet=True)
     assert run.summary["mean_accuracy"] == rumcli.load(run.path / "qa1").summary["accuracy"]
     assert "subtask" in str(run)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rumcli import config
-from rumcli.analysis import data_summary
+from rumcli.tasks import registry
 from tests.cli.commands import assert_one_line, rum
 from tests.documents import validated
 from tests.small import write_text
@@ -46,10 +46,9 @@ def test_text_is_described_split_by_split(folder):
 
 
 def test_run_is_the_one_that_training_would_make(folder):
-    from rumcli.tasks import registry
     from rumcli.training import dataset_binding
 
-    found = data_summary.summarize_data(folder, str(folder.parent / "small.yaml"))
+    found = registry.summarize_data(folder, str(folder.parent / "small.yaml"))
     flags = {("task", "data"): str(folder)}
     run = config.build(str(folder.parent / "small.yaml"), [], flags)
     task = registry.make(run, dataset_binding.for_training(run, None))

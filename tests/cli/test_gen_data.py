@@ -64,10 +64,11 @@ def test_json_describes_the_file(tmp_path, monkeypatch, capsys, task, name, dela
     assert main(["gen-data", task, *arguments, "--json"]) == 0
     out, err = capsys.readouterr()
     assert err == f"wrote 3 examples to a.{name}\n"
-    found = validated(out, f"gen-data-{task}")
+    found = validated(out, "gen-data-examples")
     content = (tmp_path / found["path"]).read_bytes()
     assert (found["format"], found["split"], found["seed"]) == (name, "test", 2)
-    assert (found["count"], found["delay"], found["bytes"]) == (3, delay, len(content))
+    assert (found["count"], found["bytes"]) == (3, len(content))
+    assert (found["task"], found["options"]["delay"]) == (task, delay)
     assert found["sha256"] == hashlib.sha256(content).hexdigest()
 
 

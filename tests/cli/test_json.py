@@ -17,6 +17,7 @@ from rumcli import json_schemas
 from rumcli.cli.app import app, main
 from rumcli.json_schemas.inputs import PresetCopy
 from rumcli.reporting import console
+from rumcli.tasks import registry
 from tests.cli.commands import python
 from tests.documents import KINDS, OPEN, SCHEMAS, validated, validator
 from tests.marks import needs_posix
@@ -56,7 +57,9 @@ def test_the_page_lists_every_command_and_every_schema_file():
     rows = re.findall(
         r"^\| `(rum [^`]+)` \| \[[^]]+\]\(schemas/([^)]+)\)", PAGE, flags=re.MULTILINE
     )
-    listed = [[c for c in COMMANDS if f"{typed} ".startswith(f"{c} ")] for typed, _ in rows]
+    tasks = registry.with_examples()
+    typed = {command.replace("TASK", task) for command, _ in rows for task in tasks}
+    listed = [[c for c in COMMANDS if f"{command} ".startswith(f"{c} ")] for command in typed]
     assert {command for (command,) in listed} == set(COMMANDS)
     assert sorted(file for _, file in rows) == FILES
 

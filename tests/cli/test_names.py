@@ -43,7 +43,7 @@ def place(tmp_path_factory, finished_run):
             marks=pytest.mark.skipif(NO_CONVERTER, reason="needs tf2onnx"),
         ),
         pytest.param("export", ["export", NAME, "--format=savedmodel"], marks=pytest.mark.slow),
-        ("gen-data-copying", ["gen-data", "copying", "--count=1", f"--out={NAME}.txt"]),
+        ("gen-data-examples", ["gen-data", "copying", "--count=1", f"--out={NAME}.txt"]),
         ("gen-data-babi", ["gen-data", "babi", "--subtask=1", "--count=9", f"--out={NAME}-babi"]),
         ("presets-copy", ["presets", "copy", "recall", f"{NAME}.yaml"]),
     ],

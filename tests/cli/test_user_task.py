@@ -7,7 +7,7 @@ from tests.cli.commands import assert_one_line, rum
 TASKS = """
 import numpy as np
 from rumcli.tasks.copying.task import Copying
-from rumcli.config import CopyingConfig
+from rumcli.tasks.copying.config import CopyingConfig
 
 class Short(Copying):
     metric = "symbol_accuracy"
@@ -36,7 +36,8 @@ def test_custom_task_is_trained_and_resumed(tmp_path):
     options = [*SMALL, "--set=task.options.delay=2"]
     result = rum("train", "theirs:Short", *options, "--out=run", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["examples"] == 16
+    summary = json.loads(result.stdout)
+    assert (summary["examples"], summary["task"]) == (16, "short")
     found = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["task"]
     assert found == {"name": "custom", "factory": "theirs:Short", "options": {"delay": 2}}
     # To name the code again is as good as to trust it.

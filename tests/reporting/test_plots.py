@@ -8,11 +8,17 @@ from rumcli.reporting import plots
 
 
 def draw_curves(
-    figures, records, levels, over="steps", metric="val_loss", tasks=("copying", "copying")
+    figures,
+    records,
+    levels,
+    over="steps",
+    metric="val_loss",
+    tasks=("copying", "copying"),
+    units=("nats", "nats"),
 ):
     named = [
-        plots.Curve(name, task, points)
-        for (name, points), task in zip(records.items(), tasks, strict=True)
+        plots.Curve(name, task, points, unit)
+        for (name, points), task, unit in zip(records.items(), tasks, units, strict=False)
     ]
     plots.draw_curves(named, levels, metric, over, io.BytesIO(), "png")
     return figures[-1].axes[0]
@@ -62,14 +68,14 @@ def test_baselines_are_labeled_at_their_lines_without_overlap(figures):
 
 
 @pytest.mark.parametrize(
-    ("tasks", "title", "quantity"),
+    ("tasks", "units", "title", "quantity"),
     [
-        (("copying", "copying"), "copying", "validation loss, nats"),
-        (("recall", "custom"), "recall, custom", "validation loss"),
+        (("copying", "copying"), ("nats", "nats"), "copying", "validation loss, nats"),
+        (("recall", "parity"), ("nats", None), "recall, parity", "validation loss"),
     ],
 )
-def test_plot_names_task_and_unit(figures, tasks, title, quantity):
-    axes = draw_curves(figures, RECORDS, [], tasks=tasks)
+def test_plot_names_task_and_unit(figures, tasks, units, title, quantity):
+    axes = draw_curves(figures, RECORDS, [], tasks=tasks, units=units)
     assert (axes.get_title(), axes.get_ylabel()) == (title, quantity)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rumcli.cli.app import main
-from rumcli.tasks import example_files
+from rumcli.tasks import example_files, registry
 from rumcli.tasks.babi import stories as babi_stories
 from rumcli.tasks.copying import data as copying_data
 from rumcli.tasks.recall import data as recall_data
@@ -18,7 +18,8 @@ PAGE = (Path(__file__).parents[2] / "docs/tasks.md").read_text("utf-8")
 
 def exported(task, name, examples=None):
     file = io.BytesIO()
-    example_files.write(examples or example_files.Examples(task, 3, "test", COUNT, 6), name, file)
+    section = registry.configs()[task](delay=6)
+    example_files.write(examples or example_files.Examples(section, 3, "test", COUNT), name, file)
     return file.getvalue()
 
 

@@ -1,14 +1,17 @@
 import math
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import rumcli
 from rumcli import config
 from rumcli.config import Split
-from rumcli.config.task_config import validated_figures
 from rumcli.models import builders
 from rumcli.tasks import registry
+from rumcli.tasks.task_config import CustomTaskConfig
 from rumcli.training import requirements
 from tests import small
 
@@ -153,6 +156,29 @@ def test_every_task_of_the_configuration_can_be_made(text):
     assert [task.config.task.name for task in made] == TASKS
 
 
+def test_a_task_of_the_user_has_its_own_name():
+    labels = [
+        CustomTaskConfig(factory=f"mine.own:{name}").label
+        for name in ("FlipFlop", "parity2", "Copying")
+    ]
+    assert labels == ["flip_flop", "parity2", "own_copying"]
+
+
+def test_no_name_of_a_task_is_compared_outside_the_tasks():
+    """What depends on the task is in its package, or in its configuration."""
+    root = Path(rumcli.__file__).parent
+    compared = re.compile(r"\btask(\.name)? [!=]= |isinstance\([\w.]*task,")
+    found = [
+        (path.name, line)
+        for path in root.rglob("*.py")
+        if root / "tasks" not in path.parents
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if compared.search(line)
+    ]
+    # A run is resumed as a run of the task that was typed.
+    assert [name for name, _ in found] == ["run_dir.py"]
+
+
 def test_tasks_require_a_text_only_if_they_read_one():
     with pytest.raises(ValueError, match="task 'ptb', and dataset None"):
         registry.make(small.run_config("ptb"))
@@ -181,4 +207,4 @@ def test_metric_names_are_known_without_keras(task, text):
     run = small.run_config(task, **data)
     made = small.task(run)
     assert set(run.task.figures) == set(requirements.figures(made))
-    assert set(validated_figures(run.task)) == set(requirements.validated(made))
+    assert set(run.task.validated_figures()) == set(requirements.validated(made))

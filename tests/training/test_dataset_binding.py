@@ -5,6 +5,7 @@ import pytest
 from rumcli import config
 from rumcli.config import Split
 from rumcli.errors import ConfigError, RunError
+from rumcli.tasks.babi import dataset
 from rumcli.training import dataset_binding
 from rumcli.training.run_dir import RunDir
 from tests import babi
@@ -37,7 +38,7 @@ def test_the_last_tenth_of_the_training_stories_is_validation(data):
 def test_questions_that_exceed_memory_are_rejected(data, tmp_path, monkeypatch):
     run = of_babi(data)
     folder = begin_run(run, tmp_path / "run")
-    monkeypatch.setattr(dataset_binding, "_LARGEST", 100)
+    monkeypatch.setattr(dataset, "_LARGEST", 100)
     with pytest.raises(ConfigError, match=r"the train questions, .* too many to keep"):
         dataset_binding.for_training(run, None)
     with pytest.raises(ConfigError, match=r"the test questions, .* too many to keep"):

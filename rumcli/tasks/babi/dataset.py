@@ -13,19 +13,28 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.random import Generator, Philox
 from pydantic import ValidationError
 
+from rumcli.config import RunConfig, Split
 from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
+from rumcli.tasks.babi import stories as babi_stories
+from rumcli.tasks.babi.config import BabiConfig
+from rumcli.tasks.babi.generator import story_generator
 from rumcli.tasks.babi.stories import Story, to_text
 from rumcli.tasks.babi.vocabulary import QuestionExample, Sizes, WordVocabulary, question_examples
 from rumcli.tasks.dataset_metadata import BabiMetadata
 
 _STREAM = 2**32  # first random stream of the shuffling, disjoint from those of the examples
+
+_LARGEST = 2**31  # word indices of a split, two bytes each
+_VALIDATION_SHARE = 0.1  # last part of a training file, as in the original
+_STAND_IN = 200  # questions; enough for all words of a subtask
 
 
 class BucketSampler:
@@ -198,6 +207,102 @@ class BabiDataset:
                 for split, content in found.splits.model_dump().items()
             },
         )
+
+
+class BabiDatasetLoader:
+    """Loader of the stories of a bAbI run."""
+
+    noun: ClassVar[str] = "stories"
+    is_or_are: ClassVar[str] = "are"
+    dataset: ClassVar[type] = BabiDataset
+    num_stand_in_symbols: ClassVar[int | None] = None
+
+    def __init__(self, run: RunConfig) -> None:
+        self._run = run
+        self._task = cast(BabiConfig, run.task)
+        self.given = self._task.data
+
+    def read(self, data: str | None, split: str | None) -> StoryCollection:
+        """Read stories, or generate them if `data` is None."""
+        wanted = SPLITS if split is None else (split,)
+        if data is None:
+            return StoryCollection("generated", self._generated(wanted))
+        needed: tuple[str, ...] = babi_stories.REQUIRED
+        if self._task.generate_missing_train or split == Split.TEST:
+            needed = ("test",)
+        found = babi_stories.read_subtask(Path(data), self._number, self._task.language, needed)
+        source = f"{data}, {found.language}" if found.language else data
+        stories: dict[str, Sequence[Story]] = dict(found.stories)
+        if len(stories) == 1 and split is not None:  # a single file serves as any split
+            return StoryCollection(source, {split: next(iter(stories.values()))})
+        if "test" not in stories:
+            raise ConfigError(
+                f"{data} has no test stories; to train takes a folder or an archive that has "
+                f"{babi_stories.subtask_file_name(self._number, 'train')} and the like of 'test'"
+            )
+        if "train" not in stories:
+            name = babi_stories.subtask_file_name(self._number, "train")
+            source = f"{source}; training generated, for want of {name}"
+            return StoryCollection(source, {**self._generated(("train", "validation")), **stories})
+        return StoryCollection(source, _with_validation(stories))
+
+    def make(self, found: StoryCollection) -> BabiDataset:
+        """Create the dataset of a new run."""
+        return BabiDataset.of(found)
+
+    def remembered(self, content: Any) -> BabiDataset:
+        """Restore the dataset of an earlier run."""
+        return BabiDataset.from_json(content)
+
+    def check(self, dataset: BabiDataset) -> None:
+        """Check that the questions fit into memory once padded to the longest."""
+        sizes = dataset.sizes
+        of_one = sizes.words
+        if self._task.input_level == "sentences":
+            of_one = sizes.sentences * sizes.sentence
+        for split, questions in dataset.questions.items():
+            if len(questions) * of_one > _LARGEST:
+                raise ConfigError(
+                    f"{dataset.source}: the {split} questions, each with room for the "
+                    f"longest story, {of_one} words, are too many to keep; expected shorter stories"
+                )
+
+    def stand_in(self) -> BabiDataset:
+        """Return a dataset with all words of the subtask, or of the first one."""
+        number = self._task.subtask if isinstance(self._task.subtask, int) else 1
+        stories = {
+            split: list(story_generator.generate(number, self._run.seed, split, _STAND_IN))
+            for split in SPLITS
+        }
+        return BabiDataset.of(StoryCollection("generated", stories))
+
+    @property
+    def _number(self) -> int:
+        if not isinstance(self._task.subtask, int):
+            raise ConfigError("a run of all subtasks has a folder for each: qa1, qa2 and so on")
+        return self._task.subtask
+
+    def _generated(self, splits: Iterable[str]) -> dict[str, Sequence[Story]]:
+        seed, number = self._run.seed, self._number
+        return {
+            split: list(
+                story_generator.generate(
+                    number, seed, split, getattr(self._task, f"{split}_examples")
+                )
+            )
+            for split in splits
+        }
+
+
+def _with_validation(stories: Mapping[str, Sequence[Story]]) -> dict[str, Sequence[Story]]:
+    """Split off the last training stories for validation, unless it has its own file."""
+    if "validation" in stories:
+        return dict(stories)
+    train = stories["train"]
+    kept = len(train) - max(1, round(_VALIDATION_SHARE * len(train)))
+    if kept < 1:
+        raise ConfigError("one training story is not enough; expected two at least")
+    return {**stories, "train": train[:kept], "validation": train[kept:]}
 
 
 def _check_known(questions: Iterable[QuestionExample], words: WordVocabulary, place: str) -> None:

@@ -18,11 +18,12 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from rumcli.config import BabiConfig, RunConfig, Split
+from rumcli.config import RunConfig, Split
 from rumcli.models.builders import apply_layers, compile_model, dropout, logits, numbered, recurrent
 from rumcli.models.encoders import Attention, OneHotEmbedding, QuestionEncoder, SentenceEncoder
 from rumcli.models.rnn_wrappers import BucketedRNN, bucket_lengths
 from rumcli.tasks.babi import vocabulary
+from rumcli.tasks.babi.config import BabiConfig
 from rumcli.tasks.babi.dataset import BabiDataset, BucketSampler
 from rumcli.tasks.babi.stories import subtask_name
 from rumcli.tasks.babi.vocabulary import QuestionExample
@@ -109,7 +110,7 @@ class Babi(Task):
         value = apply_layers(
             logits(self.config, classes, kernel_initializer="glorot_uniform"), value
         )
-        model = keras.Model(inputs, value, name=self.config.task.name)
+        model = keras.Model(inputs, value, name=self.config.task.label)
         metric = keras.metrics.SparseCategoricalAccuracy(name=self.metric)
         compile_model(model, self.config, [metric])
         return model
@@ -121,6 +122,14 @@ class Babi(Task):
             return [words[number] for number in inputs["words"][row]]
         sentences = inputs["sentences"][row]
         return [" ".join(words[number] for number in one if number) for one in sentences]
+
+    def prediction_report(self, model: keras.Model, split: Split, examples: int) -> dict[str, Any]:
+        """Return the confusion matrix and, if asked for, questions with their predictions."""
+        answered = answer(self, model, split)
+        found: dict[str, Any] = {"confusion": confusion(answered)}
+        if examples:
+            found["stories"] = prediction_examples(answered, examples)
+        return found
 
     def with_attention(self, model: keras.Model) -> keras.Model:
         """Return a model that shares the weights of `model` and also outputs its attention.

@@ -13,15 +13,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from pydantic import ValidationError
 
+from rumcli.config import RunConfig, Split
 from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
 from rumcli.tasks.char_lm import corpus as corpora
 from rumcli.tasks.char_lm import penn_treebank
+from rumcli.tasks.char_lm.config import CharactersConfig
 from rumcli.tasks.char_lm.corpus import CharVocabulary, Corpus
 from rumcli.tasks.dataset_metadata import CharMetadata
 
@@ -239,6 +242,50 @@ class CharDataset:
                 split: Content(**content) for split, content in found.splits.model_dump().items()
             },
         )
+
+
+class CharDatasetLoader:
+    """Loader of the text of a character-level run."""
+
+    noun: ClassVar[str] = "text"
+    is_or_are: ClassVar[str] = "is"
+    dataset: ClassVar[type] = CharDataset
+    num_stand_in_symbols: ClassVar[int | None] = 50  # different bytes in Penn Treebank
+
+    def __init__(self, run: RunConfig) -> None:
+        self._run = run
+        self._task = cast(CharactersConfig, run.task)
+        self.given = self._task.data
+
+    def read(self, data: str | None, split: str | None) -> Corpus:
+        """Read all splits of a text."""
+        if data is None:
+            raise ConfigError(
+                "--data: which text? A folder with train, valid and test files, or one file; "
+                "Penn Treebank: rum gen-data ptb"
+            )
+        return corpora.read(Path(data))
+
+    def make(self, found: Corpus) -> CharDataset:
+        """Create the dataset of a new run."""
+        return CharDataset.of(found, self._task.min_count)
+
+    def remembered(self, content: Any) -> CharDataset:
+        """Restore the dataset of an earlier run."""
+        return CharDataset.from_json(content)
+
+    def check(self, dataset: CharDataset) -> None:
+        """Check that the training text, if loaded, has a window for every stream."""
+        if Split.TRAIN not in dataset.classes:
+            return
+        train = dataset.classes[Split.TRAIN]
+        windows = BPTTWindows(train, self._run.train.batch_size, self._task.bptt_steps)
+        _ = windows.windows_per_epoch  # raises if the text is too short
+
+    def stand_in(self) -> CharDataset:
+        """Return a dataset with as many symbols as Penn Treebank has, and without any text."""
+        symbols = tuple(range(self.num_stand_in_symbols or 0))
+        return CharDataset("", CharVocabulary(symbols, has_unknown=False), 0.0, {})
 
 
 def is_penn_treebank(contents: Mapping[str, Content]) -> bool:

@@ -13,12 +13,13 @@ from typing import Any, cast
 import keras
 import numpy as np
 
-from rumcli.config import CharactersConfig, RunConfig, Split
+from rumcli.config import RunConfig, Split
 from rumcli.models.builders import apply_layers, compile_model, dropout, logits, recurrent
 from rumcli.models.encoders import OneHotEmbedding
 from rumcli.models.rnn_wrappers import ExplicitStateRNN, StatefulRNN
 from rumcli.tasks.base import Batch, Task
 from rumcli.tasks.baseline import Baseline
+from rumcli.tasks.char_lm.config import CharactersConfig
 from rumcli.tasks.char_lm.dataset import BPTTWindows, CharDataset
 
 # Test score of FS-RUM-2 on Penn Treebank, in bits per character: arXiv:1710.09537.
@@ -124,7 +125,7 @@ class CharLM(Task):
             value = dropout(self.config, number + 1)(value)
         value = apply_layers(logits(self.config, size, kernel_initializer="orthogonal"), value)
         model = keras.Model(
-            {"symbols": symbols, "begins": begins}, value, name=self.config.task.name
+            {"symbols": symbols, "begins": begins}, value, name=self.config.task.label
         )
         compile_model(model, self.config, metrics=[], summed_over=task.bptt_steps)
         return model

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rumcli.data import splits
+from rumcli.tasks.copying.config import CopyingConfig
 
 SYMBOLS = 10
 ALPHABET = 8
@@ -52,6 +53,13 @@ def examples(seed: int, split: str, start: int, count: int, delay: int) -> Copyi
     targets = np.full_like(inputs, BLANK)
     targets[:, -SYMBOLS:] = symbols
     return CopyingBatch(inputs, targets)
+
+
+def arrays(
+    task: CopyingConfig, seed: int, split: str, start: int, count: int
+) -> dict[str, np.ndarray]:
+    """Return consecutive examples as arrays by name, for `rum gen-data`."""
+    return vars(examples(seed, split, start, count, task.delay))
 
 
 def split_of(batch: CopyingBatch) -> list[str]:

@@ -8,10 +8,11 @@ from typing import Any, cast
 import keras
 from keras import ops
 
-from rumcli.config import CopyingConfig, Split
+from rumcli.config import Split
 from rumcli.models.builders import classifier, compile_model
 from rumcli.tasks.baseline import Baseline
 from rumcli.tasks.copying import data as copying_data
+from rumcli.tasks.copying.config import CopyingConfig
 from rumcli.tasks.example_task import Examples, ExampleTask
 
 

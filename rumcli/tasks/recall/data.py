@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rumcli.data import splits
+from rumcli.tasks.recall.config import RecallConfig
 
 BLANK = 0
 VALUES = 10
@@ -57,6 +58,13 @@ def examples(seed: int, split: str, start: int, count: int, delay: int) -> Recal
     inputs[:, 1:delay:2] = values + pairs + 1
     inputs[:, -1] = keys[rows, query] + 1
     return RecallBatch(inputs, values[rows, query])
+
+
+def arrays(
+    task: RecallConfig, seed: int, split: str, start: int, count: int
+) -> dict[str, np.ndarray]:
+    """Return consecutive examples as arrays by name, for `rum gen-data`."""
+    return vars(examples(seed, split, start, count, task.delay))
 
 
 def split_of(batch: RecallBatch) -> list[str]:

@@ -6,11 +6,12 @@ from typing import Any, cast
 
 import keras
 
-from rumcli.config import RecallConfig, Split
+from rumcli.config import Split
 from rumcli.models.builders import classifier, compile_model
 from rumcli.tasks.baseline import Baseline
 from rumcli.tasks.example_task import Examples, ExampleTask
 from rumcli.tasks.recall import data as recall_data
+from rumcli.tasks.recall.config import RecallConfig
 
 
 class Recall(ExampleTask):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rumcli import config
 from rumcli.errors import ConfigError
 from rumcli.tasks.char_lm import corpus, penn_treebank
+from rumcli.tasks.char_lm.config import CharactersConfig
 from rumcli.tasks.char_lm.dataset import BPTTWindows, CharDataset, Content
 from tests import small
 
@@ -50,7 +50,7 @@ def test_symbol_missing_in_training_is_unknown_by_default(tmp_path):
     folder = small.write_text(tmp_path / "text")
     plain = CharDataset.of(corpus.read(folder), min_count=None)
     (folder / "valid.txt").write_bytes(b"abcd\xffabcd")
-    text = CharDataset.of(corpus.read(folder), config.CharactersConfig().min_count)
+    text = CharDataset.of(corpus.read(folder), CharactersConfig().min_count)
     assert text.vocabulary.symbols == plain.vocabulary.symbols
     assert text.classes["validation"][4] == text.vocabulary.size - 1 == plain.vocabulary.size
     assert text.unigram_entropy == plain.unigram_entropy

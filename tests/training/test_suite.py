@@ -4,7 +4,7 @@ import pytest
 
 from rumcli.errors import ConfigError
 from rumcli.signals import StopRequest
-from rumcli.training import babi_suite
+from rumcli.training import suite
 from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import RunDir
 from tests import small
@@ -17,7 +17,7 @@ RUN = small.run_config("babi", settings=["task.subtask=all"])
 def test_a_subtask_whose_summary_is_damaged_is_not_finished(tmp_path, content):
     (tmp_path / "qa1").mkdir()
     (tmp_path / "qa1" / "summary.json").write_text(json.dumps(content))
-    assert babi_suite._finished(RUN, RunDir(tmp_path), 1) is None
+    assert suite._finished(RUN, RunDir(tmp_path), RUN.task.subtasks[0]) is None
 
 
 def test_linked_subtask_directory_is_rejected(tmp_path):
@@ -27,7 +27,7 @@ def test_linked_subtask_directory_is_rejected(tmp_path):
     folder.path.mkdir()
     (folder.path / "qa1").symlink_to(elsewhere)
     with pytest.raises(ConfigError, match="qa1 is a link"):
-        babi_suite.train_all(RUN, folder, lambda number: Listener(), StopRequest())
+        suite.train_all(RUN, folder, lambda subtask: Listener(), StopRequest())
     assert list(elsewhere.iterdir()) == []
 
 
@@ -44,7 +44,7 @@ def test_summary_of_all_subtasks_matches_its_schema(tmp_path):
         "baseline": {"value": 0.2},
     }
     summaries = [one, *[{**one, "accuracy": 0.5}] * 19]
-    found = babi_suite.summarize(RUN, RunDir(tmp_path), summaries)
+    found = suite.summarize(RUN, RunDir(tmp_path), summaries)
     assert [error.message for error in validator("train-all").iter_errors(found)] == []
     assert (found["passed"], found["seconds"]) == (1, 30.0)
     assert found["mean_accuracy"] == pytest.approx(0.523)

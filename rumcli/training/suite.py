@@ -1,4 +1,4 @@
-"""Suite of the twenty bAbI subtasks: one run per subtask, each in its own subdirectory.
+"""Runs of all subtasks of a task, each in its own subdirectory.
 
 The parent directory holds the common configuration and, once finished, the suite summary.
 """
@@ -12,45 +12,38 @@ from typing import Any
 import keras
 
 from rumcli import output_dirs
-from rumcli.config import BabiConfig, RunConfig
+from rumcli.config import RunConfig
 from rumcli.json_schemas.results import SubtaskResult, SuiteSummary
 from rumcli.signals import StopRequest
-from rumcli.tasks.babi.stories import SUBTASKS, subtask_name
+from rumcli.tasks.task_config import Subtask
 from rumcli.training import dataset_binding as materials
 from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import CONFIG, RunDir
 from rumcli.training.trainer import train
 
-PASSED = 0.95  # accuracy at which a subtask counts as passed: arXiv:1502.05698
 _KEPT = ("accuracy", "loss", "questions", "weights_of_step", "steps", "seconds", "data")
-# Mean accuracies over the twenty subtasks, with one word-level model per subtask:
-# arXiv:1710.09537, section 4.3 (unverified). The often-quoted 49.2 % of an LSTM is for 1,000
-# training questions (arXiv:1502.05698), not 10,000.
-PUBLISHED = {"GORU": 0.60, "RUM": 0.732}
 
 
-def of_subtask(run: RunConfig, number: int) -> RunConfig:
-    """Return the configuration of one subtask."""
-    return run.model_copy(update={"task": run.task.model_copy(update={"subtask": number})})
+def _run_of(run: RunConfig, subtask: Subtask) -> RunConfig:
+    return run.model_copy(update={"task": subtask.task})
 
 
-def folder_of(folder: RunDir, number: int) -> RunDir:
-    """Return the run directory of one subtask."""
-    return RunDir(folder.path / f"qa{number}")
+def _folder_of(folder: RunDir, subtask: Subtask) -> RunDir:
+    return RunDir(folder.path / subtask.folder)
 
 
 def train_all(
     run: RunConfig,
     folder: RunDir,
-    listener: Callable[[int], Listener],
+    listener: Callable[[Subtask], Listener],
     request: StopRequest,
 ) -> dict[str, Any]:
     """Train every unfinished subtask, resuming a stopped one.
 
     Args:
-        run: Configuration of bAbI with all subtasks.
+        run: Configuration with all subtasks.
         folder: Directory of the suite, which holds the run directories of the subtasks.
-        listener: Factory of the listener for a subtask number.
+        listener: Factory of the listener for a subtask.
         request: Stop request.
 
     Returns:
@@ -59,11 +52,11 @@ def train_all(
     Raises:
         RunStopped: If a signal requested a stop; the state is saved.
         RunError: As in `trainer.train`.
-        ConfigError: If the stories of a subtask are missing or invalid.
+        ConfigError: If the data of a subtask is missing or invalid.
     """
     summaries = [
-        _finished(run, folder, number) or _train_one(run, folder, number, listener, request)
-        for number in SUBTASKS
+        _finished(run, folder, subtask) or _train_one(run, folder, subtask, listener, request)
+        for subtask in run.task.subtasks
     ]
     found = summarize(run, folder, summaries)
     with folder.writing():
@@ -72,62 +65,59 @@ def train_all(
 
 
 def check(run: RunConfig, folder: RunDir | None) -> None:
-    """Read the stories of every unfinished subtask, to report errors before training starts.
+    """Read the data of every unfinished subtask, to report errors before training starts.
 
     Args:
-        run: Configuration of bAbI with all subtasks.
+        run: Configuration with all subtasks.
         folder: Directory of the suite; None if the suite is new.
 
     Raises:
-        ConfigError: If the stories of a subtask are missing or invalid.
+        ConfigError: If the data of a subtask is missing or invalid.
     """
-    for number in SUBTASKS:
-        if folder is None or _finished(run, folder, number) is None:
-            place = folder_of(folder, number) if folder else None
-            materials.for_training(of_subtask(run, number), place)
+    for subtask in run.task.subtasks:
+        if folder is None or _finished(run, folder, subtask) is None:
+            place = _folder_of(folder, subtask) if folder else None
+            materials.for_training(_run_of(run, subtask), place)
 
 
 def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -> dict[str, Any]:
     """Combine the summaries of all subtasks into the suite summary."""
     accuracies = [summary["accuracy"] for summary in summaries]
-    assert isinstance(run.task, BabiConfig)
     return SuiteSummary(
-        task=run.task.name,
+        task=run.task.label,
         cell=run.cell.name,
         steps=run.train.steps,
         seconds=round(sum(summary["seconds"] for summary in summaries), 3),
         split=summaries[0]["split"],
         mean_accuracy=sum(accuracies) / len(accuracies),
-        passed=sum(accuracy >= PASSED for accuracy in accuracies),
-        passed_from=PASSED,
-        published_means=PUBLISHED,
+        **run.task.suite_fields(accuracies),
         subtasks=[
             SubtaskResult(
-                subtask=number,
-                name=subtask_name(number),
+                subtask=subtask.number,
+                name=subtask.name,
                 majority=summary["baseline"]["value"],
                 **{key: summary[key] for key in _KEPT},
             )
-            for number, summary in zip(SUBTASKS, summaries, strict=True)
+            for subtask, summary in zip(run.task.subtasks, summaries, strict=True)
         ],
         folder=str(folder.path),
     ).to_dict()
 
 
-def _finished(run: RunConfig, folder: RunDir, number: int) -> dict[str, Any] | None:
-    summary = folder_of(folder, number).finished(run)
+def _finished(run: RunConfig, folder: RunDir, subtask: Subtask) -> dict[str, Any] | None:
+    summary = _folder_of(folder, subtask).finished(run)
     return summary if summary and set(_KEPT) <= set(summary) else None
 
 
 def _train_one(
     run: RunConfig,
     folder: RunDir,
-    number: int,
-    listener: Callable[[int], Listener],
+    subtask: Subtask,
+    listener: Callable[[Subtask], Listener],
     request: StopRequest,
 ) -> dict[str, Any]:
-    one = of_subtask(run, number)
-    path = folder_of(folder, number).path
+    one = _run_of(run, subtask)
+    path = _folder_of(folder, subtask).path
     output_dirs.check_own(path, "a run keeps its subtasks")
     # Backend state left by earlier models would accumulate over the subtasks.
     keras.backend.clear_session()
@@ -139,4 +129,4 @@ def _train_one(
                 place.write_config(one)
         else:
             place = stack.enter_context(RunDir.claim(path, one))
-        return train(one, place, listener(number), request)
+        return train(one, place, listener(subtask), request)

@@ -1,0 +1,36 @@
+"""Configuration of the associative recall task."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from rumcli.field_types import LARGEST, Positive
+from rumcli.tasks.task_config import COMMON_FIGURES, TaskSection
+
+
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("an even integer")
+    return value
+
+
+class RecallConfig(TaskSection):
+    """Associative recall: read keys with values, then output the value of one of the keys.
+
+    T/2 keys with values, then one key to answer: length T + 3.
+
+    Source: arXiv:1610.06258, section 4.1
+    """
+
+    figures: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_FIGURES)
+    name: Literal["recall"] = "recall"
+    delay: Annotated[
+        int,
+        Field(ge=4, le=LARGEST, description="T, length of the keys and values"),
+        AfterValidator(_even),
+    ] = 50
+    train_examples: Positive = 100_000
+    validation_examples: Positive = 10_000
+    test_examples: Positive = 20_000
