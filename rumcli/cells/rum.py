@@ -12,6 +12,7 @@ from keras import activations, initializers, ops
 
 from rumcli.cells import argument_validation
 from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer
+from rumcli.cells.fused import dispatch
 from rumcli.cells.ops.elementwise import activate
 from rumcli.cells.ops.normalization import layer_norm, per_block, scale_to_norm, scaled
 from rumcli.cells.ops.rotation import bisector, reflect, unit
@@ -23,6 +24,7 @@ _LAYER_NORM_ORDERS = ("before_sigmoid", "after_sigmoid")
 _IDENTITY_CANDIDATE_SCALE = 0.1
 
 
+@dispatch.register("rumcli.cells.fused.layer_adapter:rum", dispatch.COMPILED)
 @keras.saving.register_keras_serializable(package="rumcli")
 class RUMCell(RecurrentCell):
     """One step of the Rotational Unit of Memory, λ = 0.
