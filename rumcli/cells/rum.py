@@ -90,9 +90,9 @@ class RUMCell(RecurrentCell):
         **kwargs: Any,
     ) -> None:
         time_norm = argument_validation.positive_number_or_none("time_norm", time_norm)
-        if layer_norm_order not in _LAYER_NORM_ORDERS:
-            expected = " or ".join(map(repr, _LAYER_NORM_ORDERS))
-            raise ValueError(f"layer_norm_order must be {expected}, got {layer_norm_order!r}")
+        layer_norm_order = argument_validation.choice(
+            "layer_norm_order", layer_norm_order, _LAYER_NORM_ORDERS
+        )
         if initial_rotation not in (None, "identity"):
             raise ValueError(
                 f"initial_rotation must be 'identity' or None, got {initial_rotation!r}"
