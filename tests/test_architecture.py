@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "output_dirs": {"errors"},
     "plugins": {"errors"},
     "backends": {"errors", "parsing"},
-    "cells": set(),
+    "cells": {"config"},
     "data": {"errors"},
     "field_types": set(),
     "config": {"atomic_io", "errors", "field_types", "parsing", "tasks"},
