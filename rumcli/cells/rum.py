@@ -33,7 +33,7 @@ class RUMCell(RecurrentCell):
 
         (r, u) = [x, h] W_g + b_g        target memory and update gate
         u      = σ(u)
-        x̃      = x W_c                   embedded input
+        x̃      = x W_c                   embedded input; + b_c with `candidate_bias`
         h̃      = f(x̃ + Rotation(x̃ → r) h)
         h'     = u ⊙ h + (1 − u) ⊙ h̃
         h'     = η h'/|h'|               if `time_norm` is given
@@ -51,15 +51,17 @@ class RUMCell(RecurrentCell):
         update_gate: Whether to use the update gate; without it `h' = h̃`.
         kernel_initializer: Initializer of `W_c` and, drawn separately, of the blocks of `W_g` for
             `r` and `u`.
-        bias_initializer: Initializer of `b_g` and of a bias `b_c` of the embedded input. None
-            initializes `b_g` to one and omits `b_c`, as the last version of the original
-            implementation does. The paper's equation, and the implementation until June 2018,
-            include a `b_c` initialized to zero.
+        bias_initializer: Initializer of `b_g` and `b_c`. None initializes `b_g` to one and `b_c` to
+            zero.
+        candidate_bias: Whether the embedded input has a bias `b_c`. The paper's equation and the
+            original implementation until June 2018 include it; the last version does not.
         initial_rotation: Initial rotation, `"identity"` or None. With `"identity"` the target is
             initially parallel to the embedded input, so that without layer norm every rotation is
             the identity. The input block of `W_g` for `r` is drawn by `kernel_initializer` and
             `W_c` is a tenth of it. The state block of `W_g` for `r` and the biases of `r` and of
             the embedded input are zero. With None all kernels are drawn independently.
+        trainable_rotation: Whether `W_g` and `b_g`, which determine the target and the update gate,
+            are trained. If False they keep their initial values.
         seed: Seed of the zoneout masks.
         **kwargs: Arguments of `keras.layers.Layer`.
 
@@ -85,7 +87,9 @@ class RUMCell(RecurrentCell):
         update_gate: bool = True,
         kernel_initializer: Any = "orthogonal",
         bias_initializer: Any = None,
+        candidate_bias: bool = False,
         initial_rotation: str | None = None,
+        trainable_rotation: bool = True,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -100,6 +104,8 @@ class RUMCell(RecurrentCell):
         zoneout = argument_validation.rate("zoneout", zoneout)
         layer_norm = argument_validation.boolean("layer_norm", layer_norm)
         update_gate = argument_validation.boolean("update_gate", update_gate)
+        candidate_bias = argument_validation.boolean("candidate_bias", candidate_bias)
+        trainable = argument_validation.boolean("trainable_rotation", trainable_rotation)
         super().__init__(units, seed=seed, **kwargs)
         self.activation = activations.get(activation)
         self.time_norm = time_norm
@@ -109,7 +115,9 @@ class RUMCell(RecurrentCell):
         self.update_gate = update_gate
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.has_candidate_bias = candidate_bias
         self.initial_rotation = initial_rotation
+        self.trainable_rotation = trainable
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs of shape `[B, D]`.
@@ -121,21 +129,23 @@ class RUMCell(RecurrentCell):
         gates = 2 if self.update_gate else 1
         gate_kernel = per_block(self.kernel_initializer, gates)
         gate_bias, candidate_kernel = self.bias_initializer or "ones", self.kernel_initializer
-        candidate_bias = self.bias_initializer
+        candidate_bias = self.bias_initializer or "zeros"
         if self.initial_rotation == "identity":
             gate_kernel = self._along_the_input(gate_kernel, features)
             gate_bias = self._without_target_bias(gate_bias)
             candidate_kernel = scaled(candidate_kernel, _IDENTITY_CANDIDATE_SCALE)
-            candidate_bias = candidate_bias and "zeros"
+            candidate_bias = "zeros"
         self.gate_kernel = self.add_weight(
             name="gate_kernel",
             shape=(features + self.units, gates * self.units),
             initializer=gate_kernel,
+            trainable=self.trainable_rotation,
         )
         self.gate_bias = self.add_weight(
             name="gate_bias",
             shape=(gates * self.units,),
             initializer=gate_bias,
+            trainable=self.trainable_rotation,
         )
         self.candidate_kernel = self.add_weight(
             name="candidate_kernel",
@@ -143,7 +153,7 @@ class RUMCell(RecurrentCell):
             initializer=candidate_kernel,
         )
         self.candidate_bias = None
-        if candidate_bias is not None:
+        if self.has_candidate_bias:
             self.candidate_bias = self.add_weight(
                 name="candidate_bias", shape=(self.units,), initializer=candidate_bias
             )
@@ -266,7 +276,9 @@ class RUMCell(RecurrentCell):
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": self.bias_initializer
             and initializers.serialize(self.bias_initializer),
+            "candidate_bias": self.has_candidate_bias,
             "initial_rotation": self.initial_rotation,
+            "trainable_rotation": self.trainable_rotation,
         }
         return {**super().get_config(), **config}
 
@@ -313,8 +325,11 @@ class RUM(RecurrentLayer):
         zoneout: Probability that a unit keeps its previous value in a training step.
         update_gate: Whether to use the update gate.
         kernel_initializer: Initializer of the kernels.
-        bias_initializer: Initializer of the biases, or None for a `b_g` of ones and no `b_c`.
+        bias_initializer: Initializer of the biases, or None for a `b_g` of ones and a `b_c` of
+            zeros.
+        candidate_bias: Whether the embedded input has a bias `b_c`.
         initial_rotation: Initial rotation, `"identity"` or None.
+        trainable_rotation: Whether target and update gate are trained.
         seed: Seed of the zoneout masks.
         implementation: Implementation of the time loop: `"auto"`, `"fused"` or `"plain"`; see
             `RecurrentLayer`.
@@ -345,7 +360,9 @@ class RUM(RecurrentLayer):
         update_gate: bool = True,
         kernel_initializer: Any = "orthogonal",
         bias_initializer: Any = None,
+        candidate_bias: bool = False,
         initial_rotation: str | None = None,
+        trainable_rotation: bool = True,
         seed: int | None = None,
         implementation: str = "auto",
         **kwargs: Any,
@@ -360,7 +377,9 @@ class RUM(RecurrentLayer):
             update_gate=update_gate,
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
+            candidate_bias=candidate_bias,
             initial_rotation=initial_rotation,
+            trainable_rotation=trainable_rotation,
             seed=seed,
             dtype=kwargs.get("dtype"),
             name=self._cell_name(),

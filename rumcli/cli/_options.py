@@ -222,9 +222,16 @@ def presets() -> list[str]:
 
 def tables() -> list[str]:
     """Return the names of the tables."""
-    from rumcli.reproduction import table_spec
+    from rumcli.config import catalog
 
-    return table_spec.table_names()
+    return catalog.shipped("table")
+
+
+def sweeps() -> list[str]:
+    """Return the names of the sweeps."""
+    from rumcli.config import catalog
+
+    return catalog.shipped("sweep")
 
 
 def splits() -> list[SplitName]:

@@ -27,7 +27,11 @@ _OF_DATA = ("task.data", "task.subtask", "task.language")
 def sweep(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="FILE", help="Description, YAML. May be left out with --resume."),
+        typer.Argument(
+            metavar="FILE",
+            help="copying, recall, or a YAML file of yours. May be left out with --resume.",
+            autocompletion=_options.completing(_options.sweeps),
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -59,10 +63,14 @@ def sweep(
 
     Ctrl-C saves all runs and prints the command that continues.
     """
+    from rumcli.config import catalog
+
     showing = OutputMode(as_json, quiet, debug)
     chosen = _job_sets.parse(jobs, address, budget, seeds, debug)
     if runs is not None:
         _options.at_least("--runs", 1, runs)
+    if file is not None:
+        file = catalog.locate_shipped("sweep", str(file))
     if results is not None:
         given = {"out": out, "resume": resume, "address": address, "runs": runs, "seeds": seeds}
         _job_sets.exclude("--results", FILE=file, **given)

@@ -66,6 +66,36 @@ def locate_preset(name_or_file: str) -> Path:
     return preset_path(name_or_file)
 
 
+def shipped(kind: str) -> list[str]:
+    """Return the names of the package's tables or sweeps, in alphabetical order.
+
+    Args:
+        kind: `"table"` or `"sweep"`.
+    """
+    return sorted(path.stem for path in (preset_folder() / f"{kind}s").glob("*.yaml"))
+
+
+def locate_shipped(kind: str, name_or_file: str) -> Path:
+    """Return the file of a table or sweep in the package, or the path of any other file.
+
+    Args:
+        kind: `"table"` or `"sweep"`.
+        name_or_file: Name from `shipped(kind)`, or path of a file. A string without `.yaml` and
+            `/` is a name, unless only a file of that name exists.
+
+    Raises:
+        ConfigError: If there is no such name.
+    """
+    path, known = Path(name_or_file), shipped(kind)
+    name = parsing.name(name_or_file, known)
+    looks_like_file = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
+    if looks_like_file or (name not in known and path.is_file()):
+        return path
+    if name not in known:
+        raise ConfigError(f"{errors.unknown(kind, name, known)}; or a YAML file of yours")
+    return preset_folder() / f"{kind}s" / f"{name}.yaml"
+
+
 def is_preset_name(text: str) -> bool:
     """Return whether a string is the name of a preset in the package, ignoring case."""
     return parsing.name(text, preset_names()) in preset_names()

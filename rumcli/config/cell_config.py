@@ -49,9 +49,13 @@ class _RotationalSection(CellSection):
     update_gate: bool = True
     kernel_initializer: Initializer = "orthogonal"
     bias_initializer: Literal["zeros", "ones"] | None = None
+    candidate_bias: Annotated[bool, Field(description="bias of the embedded input")] = False
     initial_rotation: Annotated[
         Literal["identity"] | None, Field(description="identity starts r along the embedded input")
     ] = None
+    trainable_rotation: Annotated[
+        bool, Field(description="whether the weights of r and of the update gate are trained")
+    ] = True
 
 
 class RUMConfig(_Fusable, _RotationalSection):

@@ -65,10 +65,14 @@ class _OptimizerBase(Section):
 
 
 class RMSPropConfig(_OptimizerBase):
-    """RMSProp."""
+    """RMSProp; TensorFlow 1 has `epsilon` 1e-10 and `initial_mean_square` 1."""
 
     name: Literal["rmsprop"] = "rmsprop"
     rho: Fraction = 0.9
+    epsilon: Annotated[Rate, Field(description="constant added to the mean square")] = 1e-7
+    initial_mean_square: Annotated[
+        float, Field(ge=0, le=1e6, description="mean square of each gradient before the first step")
+    ] = 0.0
 
 
 class AdamConfig(_OptimizerBase):
@@ -123,6 +127,13 @@ class ModelConfig(_Section):
             "with time norm η unit is 1/η and rms √H/η, for any other 1"
         ),
     ] = 1.0
+    output_initializer: Annotated[
+        Literal["input_glorot_uniform"] | None,
+        Field(
+            description="initializer of the output layer's kernel; input_glorot_uniform has the "
+            "width of the first cell's inputs as fan-in, as in the original; null is the task's own"
+        ),
+    ] = None
 
 
 def _bound(text: str) -> str:

@@ -144,7 +144,7 @@ def _model(found: tf1_weights.TF1Cell, cell: str, options: dict[str, Any]) -> ke
         update_gate=found.update_gate,
         layer_norm=found.layer_norm,
         layer_norm_order="after_sigmoid",
-        bias_initializer="ones" if found.candidate_bias else None,
+        candidate_bias=found.candidate_bias,
         dtype="float32",
         name=cell,
         **options,

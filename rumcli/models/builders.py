@@ -102,6 +102,7 @@ def classifier(
     layers += logits(
         config,
         output_classes,
+        input_classes,
         kernel_initializer="glorot_uniform",
         bias_initializer=keras.initializers.Constant(_BIAS_START),
     )
@@ -113,7 +114,9 @@ def dropout(config: RunConfig, number: int) -> keras.layers.Dropout:
     return keras.layers.Dropout(config.model.dropout, name=numbered("dropout", number))
 
 
-def logits(config: RunConfig, classes: int, **initializers: Any) -> list[keras.layers.Layer]:
+def logits(
+    config: RunConfig, classes: int, input_dim: int, **initializers: Any
+) -> list[keras.layers.Layer]:
     """Create the output layer, which returns unnormalized logits, and the scaling of its inputs.
 
     A state with time norm η has length η, so a logit is bounded by η times the length of a column
@@ -124,13 +127,17 @@ def logits(config: RunConfig, classes: int, **initializers: Any) -> list[keras.l
     Args:
         config: Configuration of the run.
         classes: Number of classes, K.
-        **initializers: Initializers of the dense layer.
+        input_dim: Width of the first cell's inputs, D, for the original's initializer.
+        **initializers: Initializers of the dense layer, unless the configuration has one.
 
     Returns:
         The layers, in the order of application.
     """
     # In half precision, softmax and its logarithm would lose the loss to rounding.
     dtype = keras.config.dtype_policy().variable_dtype
+    if config.model.output_initializer is not None:
+        limit = math.sqrt(6 / (input_dim + classes))
+        initializers["kernel_initializer"] = keras.initializers.RandomUniform(-limit, limit)
     layers = [keras.layers.Dense(classes, dtype=dtype, name="logits", **initializers)]
     if (scale := _output_scale(config)) != 1.0:
         layers.insert(0, keras.layers.Rescaling(scale, name="output_scale"))

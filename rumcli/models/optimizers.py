@@ -11,7 +11,7 @@ from keras import ops
 from rumcli.cells.tensor import Tensor
 from rumcli.config import OptimizerConfig, ScheduleConfig
 
-_EPSILON = 1e-7  # Keras's own
+_ADAM_EPSILON = 1e-7  # Keras's own
 
 
 if TYPE_CHECKING:
@@ -100,7 +100,31 @@ class Adam(NonFiniteGuard, keras.optimizers.Adam):
 
 @keras.saving.register_keras_serializable("rumcli")
 class RMSprop(NonFiniteGuard, keras.optimizers.RMSprop):
-    """Keras's RMSprop with `NonFiniteGuard`."""
+    """Keras's RMSprop with `NonFiniteGuard`.
+
+    Args:
+        *args: Arguments of the optimizer.
+        initial_mean_square: Moving average of the squared gradient before the first step: 0 in
+            Keras, 1 in TensorFlow 1, which makes the first steps smaller.
+        **kwargs: Keyword arguments of the optimizer.
+    """
+
+    def __init__(self, *args: Any, initial_mean_square: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial_mean_square = initial_mean_square
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Create the optimizer's variables."""
+        if self.built:
+            return
+        super().build(variables)
+        if self.initial_mean_square:
+            for variable in self._velocities:
+                variable.assign(ops.full_like(variable, self.initial_mean_square))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the optimizer's configuration for `from_config`."""
+        return {**super().get_config(), "initial_mean_square": self.initial_mean_square}
 
 
 def _norms(gradients: Sequence[Tensor], dtype: str) -> Tensor:
@@ -127,7 +151,7 @@ def make(
 
     A loss L times as large has gradients L g. Clipping L g to norm c equals L times g clipped to
     c/L. Adam's step m/(√v + ε) for L g equals the step for g with ε/L. RMSprop's step g/√(v + ε)
-    for L g equals the step for g with ε/L².
+    for L g equals the step for g with ε/L², and with an initial v divided by L² too.
 
     Args:
         config: Configuration of the optimizer.
@@ -145,8 +169,10 @@ def make(
     if clip_norm is not None:
         options["global_clipnorm"] = clip_norm / summed_over
     if name == "adam":
-        return Adam(**options, epsilon=_EPSILON / summed_over)
-    return RMSprop(**options, epsilon=_EPSILON / summed_over**2)
+        return Adam(**options, epsilon=_ADAM_EPSILON / summed_over)
+    for key in ("epsilon", "initial_mean_square"):
+        options[key] /= summed_over**2
+    return RMSprop(**options)
 
 
 def learning_rate(

@@ -118,14 +118,9 @@ class Table:
         return self.entries[0].runs[0].task.label
 
 
-def folder() -> Path:
-    """Return the directory of the tables included in the package."""
-    return catalog.preset_folder() / "tables"
-
-
 def table_names() -> list[str]:
     """Return the names of the tables included in the package."""
-    return sorted(path.stem for path in folder().glob("*.yaml"))
+    return catalog.shipped("table")
 
 
 def read_table(name_or_file: str, data: str | None = None) -> Table:
@@ -138,7 +133,7 @@ def read_table(name_or_file: str, data: str | None = None) -> Table:
     Raises:
         ConfigError: If the table is unknown or invalid.
     """
-    path = _path(name_or_file)
+    path = catalog.locate_shipped("table", name_or_file)
     document = yaml_io.read(path)
     spec = validation.validated(document, TableSpec)
     _check_names(document, ("rows",), spec.rows)
@@ -168,17 +163,6 @@ def _check_names(document: Document, place: KeyPath, labels: Mapping[str, Any]) 
             raise ConfigError(f"{where}: {errors.clipped(label)}: expected letters or digits")
         if known.setdefault(name, label) != label:
             raise ConfigError(f"{where}: '{label}' and '{known[name]}' would have the same folder")
-
-
-def _path(name_or_file: str) -> Path:
-    path = Path(name_or_file)
-    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
-        return path
-    name_or_file = parsing.name(name_or_file, table_names())
-    if name_or_file not in table_names():
-        unknown = errors.unknown("table", name_or_file, table_names())
-        raise ConfigError(f"{unknown}; or a YAML file of yours")
-    return folder() / f"{name_or_file}.yaml"
 
 
 def _entry(

@@ -125,7 +125,9 @@ ARGUMENTS = {
         "update_gate": False,
         "kernel_initializer": "glorot_uniform",
         "bias_initializer": "zeros",
+        "candidate_bias": True,
         "initial_rotation": "identity",
+        "trainable_rotation": False,
         "seed": 3,
     },
     LNLSTM: {

@@ -27,7 +27,7 @@ def fast_slow(units, dtype=None, **options):
 
 LAYERS = {
     "rum": lambda **o: RUM(UNITS, layer_norm=True, time_norm=1.0, zoneout=0.1, **o),
-    "arum": lambda **o: ARUM(UNITS, bias_initializer="zeros", **o),
+    "arum": lambda **o: ARUM(UNITS, candidate_bias=True, **o),
     "lnlstm": lambda **o: LNLSTM(UNITS, **o),
     "eunn": lambda **o: EUNN(UNITS, complex_valued=True, **o),
     "goru": lambda **o: GORU(UNITS, kernel_initializer="orthogonal", **o),

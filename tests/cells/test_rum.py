@@ -93,14 +93,16 @@ def test_without_initial_states_it_starts_from_an_empty_memory(layer_class):
 
 
 @both_layers
-def test_a_bias_initializer_gives_the_candidate_a_bias_too(layer_class):
-    layer = layer_class(UNITS, return_sequences=True, bias_initializer="ones", dtype="float32")
+def test_candidate_bias_starts_at_zero_and_is_added_to_the_embedded_input(layer_class):
+    layer = layer_class(UNITS, return_sequences=True, candidate_bias=True, dtype="float32")
     inputs = random_inputs(4)
+    layer.build(inputs.shape)
+    np.testing.assert_array_equal(to_numpy(layer.cell.candidate_bias.value), np.zeros(UNITS))
     weights = randomized(layer, inputs)
 
     expected, _ = reference.run(layer_class.__name__, weights, inputs)
 
-    assert "candidate_bias" in weights
+    assert weights["candidate_bias"].any()  # randomized
     np.testing.assert_allclose(to_numpy(layer(inputs)), expected, rtol=0, atol=1e-5)
 
 
@@ -148,7 +150,9 @@ def test_the_initial_weights_are_the_published_ones(layer_class):
     assert set(weights) == {"gate_kernel", "gate_bias", "candidate_kernel"}
 
 
-@pytest.mark.parametrize("options", [{}, {"update_gate": False}, {"bias_initializer": "ones"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"update_gate": False}, {"candidate_bias": True, "bias_initializer": "ones"}]
+)
 @pytest.mark.parametrize("layer_class", [RUM, ARUM])
 def test_identity_start_makes_every_rotation_the_identity(layer_class, options):
     layer = layer_class(UNITS, initial_rotation="identity", **options)
@@ -164,6 +168,21 @@ def test_identity_start_makes_every_rotation_the_identity(layer_class, options):
     if cell.update_gate:  # starts as without the option
         np.testing.assert_array_equal(to_numpy(cell.gate_bias)[UNITS:], np.ones(UNITS))
         assert np.abs(to_numpy(cell.gate_kernel)[:, UNITS:]).min() > 0
+
+
+@both_layers
+def test_frozen_rotation_is_computed_alike_and_has_no_trainable_weights(layer_class):
+    inputs = random_inputs(4)
+    layers, outputs = [], []
+    for trainable in (True, False):
+        keras.utils.set_random_seed(5)
+        layers.append(layer_class(UNITS, trainable_rotation=trainable, layer_norm=True))
+        outputs.append(to_numpy(layers[-1](inputs)))
+
+    np.testing.assert_array_equal(*outputs)
+    trained = [{weight.name for weight in layer.trainable_weights} for layer in layers]
+    assert trained[0] - trained[1] == {"gate_kernel", "gate_bias"}
+    assert len(layers[1].weights) == len(layers[0].weights)
 
 
 def test_without_update_gate_the_gate_weights_are_half_as_many():

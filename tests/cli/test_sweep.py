@@ -23,6 +23,8 @@ def test_a_dry_run_lists_the_points(tmp_path):
     found = validated(result.stdout, "sweep-dry-run")
     assert found["points"] == [{"optimizer.learning_rate": 0.01}]
     assert (found["runs"], found["seeds"]) == (2, [1, 2])
+    result = rum("sweep", "copying", "--dry-run", "--json", cwd=tmp_path)
+    assert len(validated(result.stdout, "sweep-dry-run")["points"]) == 18
     assert not (tmp_path / "sweeps").exists()
 
 

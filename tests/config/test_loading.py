@@ -151,7 +151,7 @@ def test_a_wrong_flag_is_named(flags, expected):
         ("cell.activation=relo", "--set cell.activation=relo: expected 'relu', 'tanh'"),
         ("cell.layer_norm=yes please", "--set cell.layer_norm=yes please: expected true or false"),
         ("optimizer.name=adm", "--set optimizer.name=adm: unknown optimizer 'adm'; did you mean"),
-        ("optimizer.beta_1=0.5", "--set optimizer.beta_1=0.5: optimizer 'rmsprop' has no option"),
+        ("optimizer.rho=0.5", "--set optimizer.rho=0.5: optimizer 'adam' has no option"),
         ("train.steps", "--set train.steps: expected key.path=value"),
         ("=3", "--set =3: expected key.path=value"),
         ("train.steps=[1", "--set train.steps=[1: the value is not YAML"),

@@ -44,6 +44,20 @@ def test_finite_steps_match_keras_bit_exactly(name, skip):
     assert keras.ops.convert_to_numpy(guarded.gradient_norms) == pytest.approx(norms)
 
 
+def test_rmsprop_of_tensorflow_1_starts_with_a_mean_square_of_one():
+    # Given the settings of TensorFlow 1's RMSProp, in which ε is inside the root,
+    settings = configured("rho=0.9", "epsilon=1e-10", "initial_mean_square=1", name="rmsprop")
+    made, weight = optimizers.make(settings, STEPS), keras.Variable(np.zeros(3), dtype="float64")
+    expected, mean_square = np.zeros(3), np.ones(3)
+    # when it takes three steps,
+    for gradient in np.random.default_rng(1).normal(size=(3, 3)):
+        made.apply([keras.ops.convert_to_tensor(gradient, "float64")], [weight])
+        mean_square = 0.9 * mean_square + 0.1 * gradient**2
+        expected -= 0.5 * gradient / np.sqrt(mean_square + 1e-10)
+    # then they are those of its formula, to the rounding of float64.
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(weight), expected, rtol=1e-13)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
 def test_non_finite_gradient_changes_neither_weights_nor_moments(bad):
     made = optimizers.make(configured(), STEPS, skip_bad_steps=True)
@@ -92,12 +106,15 @@ def test_a_warm_up_rises_in_a_straight_line_to_the_rate():
     assert found[-1] < 0.001
 
 
-@pytest.mark.parametrize("name", config.names("optimizer"))
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [*((name, ()) for name in config.names("optimizer")), ("rmsprop", ("initial_mean_square=1",))],
+)
 @pytest.mark.parametrize("clip_norm", ["1.0", "null"])
-def test_mean_loss_is_optimized_as_the_sum(name, clip_norm):
+def test_mean_loss_is_optimized_as_the_sum(name, more, clip_norm):
     # Given gradients of a mean over ten terms, some of them near epsilon,
     terms, epsilon_like = 10, np.array([3.0, -2.0, 1e-7, 1e-4], "float32")
-    settings = configured(f"clip_norm={clip_norm}", name=name)
+    settings = configured(f"clip_norm={clip_norm}", *more, name=name)
     # when one optimizer is given the number of terms, and another the gradients of the sum,
     of_mean, of_sum = optimizers.make(settings, STEPS, terms), optimizers.make(settings, STEPS)
     one, other = keras.Variable(np.ones(4, "float32")), keras.Variable(np.ones(4, "float32"))

@@ -3,6 +3,7 @@
 Errors in a sweep file are reported with their position before any run starts.
 """
 
+import collections
 import itertools
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from rumcli.config import catalog
 from rumcli.errors import ConfigError
 from rumcli.sweeps import sweep_spec
 from rumcli.sweeps import sweep_spec as plans
@@ -173,6 +175,28 @@ def test_preset_name_that_looks_like_a_number_is_read_back_unchanged(tmp_path, m
     plan = plans.read(write_sweep(tmp_path, preset="1e3", task=None))
     Path("stored.yaml").write_text(plans.to_yaml(plan.spec))
     assert plans.read(Path("stored.yaml"), base=plan.base).spec == plan.spec
+
+
+@pytest.mark.parametrize("name", catalog.shipped("sweep"))
+def test_shipped_sweep_tries_the_same_rates_for_every_cell(name):
+    plan = plans.read(catalog.locate_shipped("sweep", name))
+    rates = collections.defaultdict(list)
+    for point in plan.listed():
+        run = plan.run(point, 1)
+        rates[run.cell.name].append(run.optimizer.learning_rate)
+        assert run.cell.units == plan.base.cell.units
+    assert set(rates) == {"rum", "arum", "eunn", "goru", "lstm", "gru"}
+    assert list(rates.values()) == [[0.01, 0.001, 0.0001]] * 6
+
+
+def test_a_name_is_that_of_a_shipped_sweep_unless_only_a_file_has_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine").write_text("{}")
+    Path("copying").write_text("{}")
+    assert catalog.locate_shipped("sweep", "Copying").parent.name == "sweeps"
+    assert catalog.locate_shipped("sweep", "mine") == Path("mine")
+    with pytest.raises(ConfigError, match=r"unknown sweep 'coping'.*copying.*or a YAML file"):
+        catalog.locate_shipped("sweep", "coping")
 
 
 def test_a_whole_section_can_be_varied(tmp_path):

@@ -201,6 +201,14 @@ def test_cells_are_stacked_with_dropout_after_each(every_step):
     assert made(np.zeros((5, 7), "int32")).shape == ((5, 7, 2) if every_step else (5, 2))
 
 
+def test_output_layer_of_the_original_starts_with_the_fan_in_of_the_inputs():
+    run = small.run_config(settings=["model.output_initializer=input_glorot_uniform"])
+    made = builders.classifier(run, 7, 10, 9, every_step=True)
+    kernel = np.abs(made.get_layer("logits").kernel)
+    # ±√6/√(10 + 9) whatever the number of units; the maximum of the draws is slightly below.
+    assert 0.85 * math.sqrt(6 / 19) < kernel.max() <= math.sqrt(6 / 19)
+
+
 @pytest.mark.parametrize("task", [name for name in TASKS if name != "custom"])
 def test_metric_names_are_known_without_keras(task, text):
     data = {"task__data": str(text)} if task == "ptb" else {}

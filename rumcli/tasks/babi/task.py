@@ -107,8 +107,9 @@ class Babi(Task):
             self._by_words() if self._task.input_level == "words" else self._by_sentences()
         )
         classes = len(self.stories.words.answers)
+        width = self._task.embedding
         value = apply_layers(
-            logits(self.config, classes, kernel_initializer="glorot_uniform"), value
+            logits(self.config, classes, width, kernel_initializer="glorot_uniform"), value
         )
         model = keras.Model(inputs, value, name=self.config.task.label)
         metric = keras.metrics.SparseCategoricalAccuracy(name=self.metric)

@@ -123,7 +123,9 @@ class CharLM(Task):
             streams = (self.config.train.batch_size, task.eval_batch_size)
             value = StatefulRNN(cell, *streams, name=cell.name)(value, begins)
             value = dropout(self.config, number + 1)(value)
-        value = apply_layers(logits(self.config, size, kernel_initializer="orthogonal"), value)
+        value = apply_layers(
+            logits(self.config, size, task.embedding, kernel_initializer="orthogonal"), value
+        )
         model = keras.Model(
             {"symbols": symbols, "begins": begins}, value, name=self.config.task.label
         )

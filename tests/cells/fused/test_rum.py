@@ -47,7 +47,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "no update gate": {"update_gate": False, "activation": "softsign"},
     "no update gate, layer norm": {"update_gate": False, "layer_norm": True, "time_norm": 2.0},
-    "candidate bias": {"bias_initializer": "ones", "activation": "softmax"},
+    "candidate bias": {"candidate_bias": True, "bias_initializer": "ones", "activation": "softmax"},
     "backwards": {"go_backwards": True, "zoneout": 0.3},
 }
 STEPS, BATCHES, UNITS = (1, 2, 17, 200), (1, 3, 128), (7, 8)

@@ -66,7 +66,9 @@ def all_rum(units: int, **options: Any) -> FSRNN:
     dtype = options.get("dtype")
     fast = [
         RUMCell(units, activation="tanh", dtype=dtype),
-        RUMCell(units, update_gate=False, bias_initializer="ones", dtype=dtype),
+        RUMCell(
+            units, update_gate=False, candidate_bias=True, bias_initializer="ones", dtype=dtype
+        ),
     ]
     return FSRNN(fast, RUMCell(3, time_norm=0.5, dtype=dtype), dropout=0.2, seed=9, **options)
 
