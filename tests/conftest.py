@@ -1,5 +1,6 @@
 """Setup of every test process: quiet native libraries, one thread each, fixed examples."""
 
+import gc
 import os
 import signal
 import sys
@@ -38,6 +39,21 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in slow]
 
 
+def pytest_collection_finish():
+    """Exempt imported objects from garbage collection, and disable the graph optimizer.
+
+    Collecting would traverse the half million objects of the imports again for each test module.
+    Optimizing a graph takes longer than running it in most tests; tests that start a process keep
+    the optimizer.
+    """
+    gc.collect()
+    gc.freeze()
+    if "tensorflow" in sys.modules:
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _free_models():
     """Free the models and compiled loops of each module, which a worker would keep to its end."""
@@ -50,7 +66,8 @@ def _free_models():
     if "keras" in sys.modules:
         import keras
 
-        keras.backend.clear_session()
+        keras.backend.clear_session()  # and collect garbage
+    gc.freeze()  # what remains is alive: later collections need not traverse it
 
 
 @pytest.fixture

@@ -28,6 +28,17 @@ def _uncompiled_unless_marked(request, monkeypatch):
     """
     marks = {mark.name for mark in request.node.iter_markers()}
     if BACKEND == "tensorflow" and not marks & {"compiled", "slow"}:
-        from rumcli.cells.fused import tensorflow_custom_gradient
+        import tensorflow as tf
+
+        from rumcli.cells.fused import tensorflow_custom_gradient, tensorflow_ops
+
+        def update(tensor, part, start):
+            end = [first + size for first, size in zip(start, tf.unstack(tf.shape(part)))]
+            return tf.raw_ops.TensorStridedSliceUpdate(
+                input=tensor, begin=start, end=end, strides=[1] * len(end), value=part
+            )
 
         monkeypatch.setattr(tensorflow_custom_gradient, "_compiled", _graph)
+        # Outside a compiled program, XLA compiles each of its ops for each shape.
+        monkeypatch.setattr(tensorflow_ops, "dynamic_slice", tf.slice)
+        monkeypatch.setattr(tensorflow_ops, "dynamic_update_slice", update)
