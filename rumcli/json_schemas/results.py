@@ -187,7 +187,9 @@ class LengthResult(Section):
     length: Positive = Field(description="Length of the sequences, the task's option length.")
     loss: float | None = Field(description="Loss, as in the whole document.")
     accuracy: Share | Absent = Field(None, description="Accuracy over all steps with a target.")
-    final_accuracy: Share | Absent = Field(None, description="Accuracy at the last step.")
+    final_accuracy: Share | Absent = Field(
+        None, description="Accuracy at the last step, if it has a target."
+    )
     accuracy_by_position: list[Share | None] | Absent = Field(
         None, description="Accuracy at each step; null where no step has a target."
     )

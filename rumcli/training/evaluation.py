@@ -110,7 +110,9 @@ def evaluate_lengths(
         model_state.restore_weights(model, arrays)
         one: dict[str, Any] = {"length": length, **evaluate(task, model, split)}
         if accuracies := accuracy_by_position(task, model, split):
-            one |= {"final_accuracy": accuracies[-1], "accuracy_by_position": accuracies}
+            one["accuracy_by_position"] = accuracies
+            if accuracies[-1] is not None:
+                one["final_accuracy"] = accuracies[-1]
         found.append(one)
     return found
 
