@@ -1,4 +1,4 @@
-"""Tasks with sequences of other lengths: training, `rum eval --length`, `rum plot --over length`."""
+"""Tasks with other lengths: training, `rum eval --length`, `rum plot --over length`."""
 
 import json
 
