@@ -200,6 +200,7 @@ def evaluate(
     checkpoint: str = "best",
     data: RunPath | None = None,
     examples: int = 0,
+    length: int | Sequence[int] = (),
     require: str | Sequence[str] = (),
     trust_code: bool = False,
     quiet: bool = False,
@@ -212,6 +213,7 @@ def evaluate(
         checkpoint: `"best"` (by validation) or `"last"`.
         data: For runs of ptb or babi, path of other data, or the new path of the run's data.
         examples: For runs of babi, number of questions to return, wrongly answered ones first.
+        length: One or more lengths of sequences at which to evaluate as well.
         require: Thresholds such as `"accuracy>=0.95"`.
         trust_code: Whether to run the code that the configuration of the run names, if it does.
         quiet: Whether to print warnings only.
@@ -236,6 +238,7 @@ def evaluate(
         requirements.parse([require] if isinstance(require, str) else require),
         trust_code or (isinstance(run, Run) and run.trusts_code),
         OutputMode(as_json=False, quiet=quiet, debug=False),
+        [length] if isinstance(length, int) else length,
     )
     requirements.enforce(outcome)
     from rumcli.json_schemas.results import Evaluation
@@ -297,6 +300,7 @@ def train(
     data: RunPath | None = None,
     subtask: int | str | None = None,
     delay: int | None = None,
+    group: str | None = None,
     steps: int | None = None,
     until: str | None = None,
     batch_size: int | None = None,
@@ -331,6 +335,7 @@ def train(
         data: Text of ptb or stories of babi: a file or directory.
         subtask: Number of the bAbI subtask, 1 to 20, or `"all"`.
         delay: T of copying and recall, in time steps.
+        group: Problem of state_tracking, such as `"A5"` or `"parity"`.
         steps: Length of the run, in training steps.
         until: Validation threshold that ends the run, as in `"accuracy>=0.999"`.
         batch_size: Examples per training step.
@@ -370,6 +375,7 @@ def train(
         data=None if data is None else str(data),
         subtask=None if subtask is None else str(subtask),
         delay=delay,
+        group=group,
         steps=steps,
         until=until,
         batch_size=batch_size,

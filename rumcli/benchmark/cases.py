@@ -54,6 +54,7 @@ CASES = {
             classes=10,
             return_sequences=False,
         ),
+        Case(name="state_tracking", steps=40, batch=256, features=6, units=128, classes=6),
         Case(
             name="characters",
             steps=150,
@@ -103,6 +104,7 @@ _FAST_SLOW: dict[str, Any] = {
 _DEFAULTS = {
     "copying": ("rum", "arum", "gru", "lstm"),
     "recall": ("rum", "arum", "gru", "lstm"),
+    "state_tracking": ("rum", "arum", "gru", "lstm"),
     "characters": ("rum", "lnlstm", "gru", "lstm"),
     "fast-slow": ("fsrnn",),
 }

@@ -180,6 +180,7 @@ class RunOptions:
     data: str | None = None
     subtask: str | None = None
     delay: int | None = None
+    group: str | None = None
     steps: int | None = None
     until: str | None = None
     batch_size: int | None = None
@@ -205,6 +206,7 @@ class RunOptions:
             ("task", "data"): self.data,
             ("task", "subtask"): self.subtask and _options.subtask(self.subtask),
             ("task", "delay"): self.delay,
+            ("task", "problem"): self.group,
             **trust_flags("cell", self.cell),
             ("cell", "units"): self.hidden,
             ("cell", "time_norm"): self.norm,

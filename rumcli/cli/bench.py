@@ -143,7 +143,8 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="<str>",
-            help="copying, recall, characters or fast-slow. May be repeated. Default: all.",
+            help="copying, recall, state_tracking, characters or fast-slow. May be repeated. "
+            "Default: all.",
             autocompletion=_options.completing(_cases),
         ),
     ] = None,

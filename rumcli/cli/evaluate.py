@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,6 +42,13 @@ def evaluate(
         int,
         _options.integer("For runs of babi: questions to show, wrongly answered ones first."),
     ] = 0,
+    length: Annotated[
+        list[int] | None,
+        _options.integer(
+            "Also evaluate on sequences of this length, for a task that has task.length. May be "
+            "repeated."
+        ),
+    ] = None,
     require: _options.Require = None,
     trust_code: _run_arguments.Trust = False,
     as_json: _options.Json = False,
@@ -60,6 +67,7 @@ def evaluate(
         required,
         trust_code,
         OutputMode(as_json, False, debug),
+        length or (),
     )
     if as_json:
         from rumcli.json_schemas.results import Evaluation
@@ -79,6 +87,7 @@ def execute(
     required: list[Threshold],
     trusted: bool,
     showing: OutputMode,
+    lengths: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Evaluate a run, without showing the result.
 
@@ -91,6 +100,7 @@ def execute(
         required: Thresholds that the result must meet.
         trusted: Whether the user trusts all code named in the configuration.
         showing: Output mode for messages.
+        lengths: Lengths of sequences at which to evaluate as well.
 
     Returns:
         The result, with a verdict on each threshold.
@@ -102,7 +112,7 @@ def execute(
     split = _options.choose("--split", "split", split, _SPLITS)
     checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
     _options.at_least("--examples", 0, examples)
-    from rumcli.config import Split
+    from rumcli.config import Split, at_length
     from rumcli.tasks.registry import configs
     from rumcli.training import dataset_binding as materials
     from rumcli.training import requirements, resume
@@ -114,6 +124,8 @@ def execute(
     if examples and not folder.config.task.shows_examples:
         able = " or ".join(f"'{name}'" for name, one in configs().items() if one.shows_examples)
         raise ConfigError(f"--examples {examples}: {run} is not a run of {able}")
+    for length in lengths:
+        at_length(folder.config, length)
     dataset = materials.for_evaluation(folder, Split(split), data)
     resume.require_checkpoint(folder, checkpoint)
     _keras_startup.start(showing.debug, quiet=showing.quiet)
@@ -123,7 +135,7 @@ def execute(
 
     with run_environment.restored_keras(), _status(showing.quiet) as report:
         outcome = evaluate_run(
-            folder, Split(split), checkpoint, dataset, examples, required, report
+            folder, Split(split), checkpoint, dataset, examples, required, lengths, report
         )
     return requirements.with_verdicts(required, outcome)
 
@@ -137,6 +149,8 @@ def show(outcome: dict[str, Any]) -> None:
     from rumcli.reporting import result_tables
 
     console.show(result_tables.result(outcome))
+    if "lengths" in outcome:
+        console.show(result_tables.lengths(outcome["lengths"], outcome["metric"]))
     if "confusion" not in outcome:
         return
     console.show(result_tables.babi_confusion(outcome["confusion"]))

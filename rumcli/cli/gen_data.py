@@ -49,6 +49,13 @@ Delay = Annotated[
     int | None,
     _options.integer("T of copying and recall, in time steps. Default: the preset's."),
 ]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Problem of state_tracking, such as A5 or parity. Default: the preset's.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -303,6 +310,7 @@ def _add(task: str) -> None:
         out: Out = None,
         count: Count = 1000,
         delay: Delay = None,
+        group: Group = None,
         settings: Settings = None,
         split: Split = "train",
         seed: Seed = None,
@@ -314,6 +322,7 @@ def _add(task: str) -> None:
         flags: dict[tuple[str, ...], Any] = {
             ("task", "name"): task,
             ("task", "delay"): delay,
+            ("task", "problem"): group,
             ("seed",): seed,
         }
         _write_examples(flags, settings or [], out, count, split, format_, force, as_json)

@@ -1,7 +1,8 @@
-"""`rum plot`: draw the learning curves of runs."""
+"""`rum plot`: draw the learning curves of runs, or their test metric over the length."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rumcli import errors, parsing
-from rumcli.cli import _options, _run_arguments
+from rumcli.cli import _keras_startup, _options, _run_arguments
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from rumcli.reporting.plots import Curve, Level
     from rumcli.training.run_dir import RunDir
 
-_OVER = ["steps", "time"]
+_OVER = ["steps", "time", "length"]
+_LENGTHS = (1, 2, 4, 8)  # default lengths, in lengths of the training
 _THEMES = ["light", "dark"]
 _DEFAULT = Path("curves.png")
 
@@ -47,7 +49,8 @@ def plot(
     over: Annotated[
         str,
         typer.Option(
-            help="Horizontal axis: steps or time.",
+            help="Horizontal axis: steps, time, or length, which evaluates the runs at other "
+            "lengths.",
             autocompletion=_options.completing(lambda: _OVER),
         ),
     ] = "steps",
@@ -58,16 +61,32 @@ def plot(
             autocompletion=_options.completing(lambda: _THEMES),
         ),
     ] = "light",
+    length: Annotated[
+        list[int] | None,
+        _options.integer(
+            "With --over length: a length of the sequences. May be repeated. Default: 1, 2, 4 and "
+            "8 times that of the training."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    trust_code: _run_arguments.Trust = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
-    """Draw the validations of one or more runs, with their task's baseline."""
+    """Draw the validations of one or more runs, with their task's baseline.
+
+    With --over length: the test metric on sequences of several lengths.
+    """
     over = _options.choose("--over", "axis", over, _OVER)
     theme = _options.choose("--theme", "theme", theme, _THEMES)
     picture = out or (None if as_json else _DEFAULT)
     kind = _options.check_plot_file("--out", picture, force) if picture else ""
-    paths, drawing = collect(runs, metric)
+    if over == "length":
+        paths, drawing = _collect_lengths(runs, metric, length or (), trust_code, debug)
+    elif length:
+        raise ConfigError(f"--length {length[0]} needs --over length")
+    else:
+        paths, drawing = collect(runs, metric)
     if picture:
         drawing.save(picture, kind, over, theme, force)
         console.note(f"wrote {picture}")
@@ -93,7 +112,7 @@ class Drawing:
         """Return the curves as a matplotlib figure.
 
         Args:
-            over: `"steps"` or `"time"`.
+            over: `"steps"`, `"time"` or `"length"`.
             theme: `"light"` or `"dark"`.
         """
         from rumcli.reporting import plots
@@ -156,6 +175,45 @@ def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
     return paths, Drawing(drawn, levels_of(folders, key), key)
 
 
+def _collect_lengths(
+    runs: list[Path], metric: str | None, lengths: Sequence[int], trusted: bool, debug: bool
+) -> tuple[list[Path], Drawing]:
+    """Evaluate the best weights of runs on the test split at several lengths."""
+    from rumcli.config import Split, at_length
+    from rumcli.reporting import plots
+    from rumcli.training import resume
+    from rumcli.training.run_dir import RunDir
+
+    folders = [RunDir.open(run.path) for run in _run_arguments.find_run_dirs(runs, parts=True)]
+    name = metric or _monitored(folders)
+    plans = []
+    for folder in folders:
+        task = folder.config.task
+        _run_arguments.check_trust(folder.config, trusted, training=False)
+        if task.figures and name not in (*task.validated_figures(),):
+            unknown = errors.unknown("metric", name, task.validated_figures())
+            raise ConfigError(f"--metric {name}: {folder.path}: {unknown}")
+        whole = getattr(task, task.length_key or "", 1)
+        plans.append(sorted(set(lengths or [factor * whole for factor in _LENGTHS])))
+        for length in plans[-1]:
+            at_length(folder.config, length)
+        resume.require_checkpoint(folder, "best")
+    _keras_startup.start(debug)
+    from rumcli.training.evaluation import evaluate_lengths, load_checkpoint
+
+    key, curves = f"test_{name}", []
+    labels = _labels([folder.path for folder in folders], folders)
+    for label, folder, plan in zip(labels, folders, plans, strict=True):
+        with console.status() as report:
+            found = evaluate_lengths(folder, Split.TEST, "best", plan, report)
+        step = load_checkpoint(folder, "best").step
+        records = [{"step": step, "length": one["length"], key: one[name]} for one in found]
+        task = folder.config.task
+        curves.append(plots.Curve(label, task.label, records, task.loss_unit))
+    paths = [folder.path for folder in folders]
+    return paths, Drawing(curves, levels_of(folders, f"val_{name}"), key)
+
+
 def save_curves(folder: RunDir) -> list[float]:
     """Draw the monitored metric of a run to `curves.svg` in its directory.
 
@@ -196,7 +254,7 @@ def _document(runs: list[Path], drawing: Drawing, picture: Path | None) -> Docum
     )
 
     return LearningCurves(
-        metric=drawing.key.removeprefix("val_"),
+        metric=drawing.key.partition("_")[2],
         runs=[
             LearningCurve(
                 folder=str(path),
@@ -206,6 +264,7 @@ def _document(runs: list[Path], drawing: Drawing, picture: Path | None) -> Docum
                         step=record["step"],
                         seconds=record.get("seconds"),
                         value=record.get(drawing.key),
+                        length=record.get("length"),
                     )
                     for record in curve.records
                 ],

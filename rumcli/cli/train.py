@@ -11,6 +11,7 @@ from rumcli.cli import _distributed, _options, _run_arguments, _training
 from rumcli.cli._options import OutputMode
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
+from rumcli.tasks import registry
 
 if TYPE_CHECKING:
     from rumcli.config import RunConfig
@@ -23,8 +24,8 @@ def train(
         str | None,
         typer.Argument(
             metavar="TASK",
-            help="copying, recall, babi, ptb, or a task of yours as package.module:Class. May be "
-            "left out with --resume or a preset that names it.",
+            help=f"{', '.join(registry.names())}, or a task of yours as package.module:Class. "
+            "May be left out with --resume or a preset that names it.",
             autocompletion=_options.completing(_options.tasks),
         ),
     ] = None,
@@ -61,6 +62,14 @@ def train(
     delay: Annotated[
         int | None,
         _options.integer("T of copying and recall, in time steps. Default: the preset's."),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Problem of state_tracking: a group such as S3, A5 or Z60, or parity, cycle, "
+            "even_pairs, modular or modular_brackets. Default: the preset's.",
+        ),
     ] = None,
     steps: Annotated[
         int | None,
@@ -205,6 +214,7 @@ def train(
         data=data,
         subtask=subtask,
         delay=delay,
+        group=group,
         steps=steps,
         until=until,
         batch_size=batch_size,

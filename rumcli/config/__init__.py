@@ -14,6 +14,7 @@ from rumcli.config.cell_config import (
     RUMConfig,
 )
 from rumcli.config.loading import (
+    at_length,
     build,
     changed,
     differences,
@@ -53,6 +54,7 @@ __all__ = [
     "Split",
     "TaskConfig",
     "TrainConfig",
+    "at_length",
     "build",
     "changed",
     "differences",

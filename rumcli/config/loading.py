@@ -23,6 +23,8 @@ _FLAGS: dict[KeyPath, str] = {
     ("task", "data"): "--data",
     ("task", "delay"): "--delay",
     ("task", "subtask"): "--subtask",
+    ("task", "problem"): "--group",
+    ("task", "length"): "--length",
     ("cell", "name"): "--cell",
     ("cell", "factory"): "--cell",
     ("cell", "units"): "--hidden",
@@ -194,6 +196,27 @@ def changed(run: schema.RunConfig, layer: Document) -> schema.RunConfig:
     _check_names(layer)
     below = Document(layer.source, run.model_dump())
     return _validate(_merge(below.values, layer), [below, layer])
+
+
+def at_length(run: schema.RunConfig, length: int) -> schema.RunConfig:
+    """Return the configuration of a run with sequences of another length, for `--length`.
+
+    Args:
+        run: Configuration of the run.
+        length: Length of the sequences.
+
+    Raises:
+        ConfigError: If the task works at one length only, or the length is out of range.
+    """
+    key = run.task.length_key
+    if key is None:
+        models = schema.models_at(("task",), {})
+        able = [name for name, model in models.items() if getattr(model, "length_key", None)]
+        raise ConfigError(
+            f"--length {length}: models of '{run.task.label}' are evaluated at one length only; "
+            f"tasks with other lengths: {', '.join(able)}"
+        )
+    return changed(run, _command_line((), {("task", key): length}))
 
 
 def differences(one: schema.RunConfig, other: schema.RunConfig) -> list[KeyPath]:

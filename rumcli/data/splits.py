@@ -66,33 +66,51 @@ def stream_of(split: str) -> int:
     return SPLITS.index(split)
 
 
-def complete(symbols: np.ndarray, spare: np.ndarray, base: int, split: str) -> np.ndarray:
-    """Replace the last symbol of each row so that the row belongs to `split`.
+def places_for(base: int) -> int:
+    """Return the number of last symbols that together have at least eight values.
 
-    Validation and test own one of the `base` classes each, and training owns the others. Symbol
-    frequencies are therefore the same in all splits.
+    Training then owns at least three quarters of the classes.
+    """
+    return next(places for places in range(1, 4) if base**places >= 8)
+
+
+def complete(
+    symbols: np.ndarray, spare: np.ndarray, base: int, split: str, places: int = 1
+) -> np.ndarray:
+    """Replace the last symbols of each row so that the row belongs to `split`.
+
+    The last symbols, read as one number, have `base**places` values. Validation and test own one of
+    as many classes each, and training owns the others. Symbol frequencies are therefore the same
+    in all splits.
 
     Args:
         symbols: `[n, m]` integers in `[0, base)`, m ≥ 2.
         spare: `[n]` random words that select among the split's classes.
-        base: Number of different symbols, at least 3.
+        base: Number of different symbols, at least 2.
         split: `"train"`, `"validation"` or `"test"`.
+        places: Number of last symbols to replace; `base**places` is at least 3.
 
     Returns:
-        `[n, m]`, with the last column replaced.
+        `[n, m]`, with the last columns replaced.
     """
+    values = base**places
     if split == "train":
-        classes = random_below(spare, base - 2) + 2
+        classes = random_below(spare, values - 2) + 2
     else:
         classes = np.full(len(symbols), stream_of(split) - 1, dtype=symbols.dtype)
     completed = symbols.copy()
-    completed[:, -1] = (classes + _checksum(symbols[:, :-1], base)) % base
+    last = (classes + _checksum(symbols[:, :-places], values)) % values
+    for place in range(1, places + 1):
+        completed[:, -place] = last % base
+        last = last // base
     return completed
 
 
-def split_of(symbols: np.ndarray, base: int) -> list[str]:
+def split_of(symbols: np.ndarray, base: int, places: int = 1) -> list[str]:
     """Return the split of each row of symbols `[n, m]`: a list of n names."""
-    classes = (symbols[:, -1] - _checksum(symbols[:, :-1], base)) % base
+    values = base**places
+    last = symbols[:, -places:].astype(np.int64) @ base ** np.arange(places - 1, -1, -1)
+    classes = (last - _checksum(symbols[:, :-places], values)) % values
     owners = ("validation", "test", "train")
     return [owners[min(int(number), 2)] for number in classes]
 

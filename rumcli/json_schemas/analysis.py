@@ -184,6 +184,9 @@ class CurvePoint(Section):
     value: float | None = Field(
         description="The metric on the validation split; null if it was not finite."
     )
+    length: Positive | Absent = Field(
+        None, description="With --over length: length of the test sequences."
+    )
 
 
 class LearningCurve(Section):
@@ -192,7 +195,8 @@ class LearningCurve(Section):
     folder: str = Field(description=FOLDER)
     label: str = Field(description="The label of the curve.")
     points: list[CurvePoint] = Field(
-        min_length=1, description="One point for each evaluation, in order."
+        min_length=1,
+        description="One point for each evaluation, in order; with --over length, for each length.",
     )
 
 
@@ -204,7 +208,7 @@ class CurveLevel(Section):
 
 
 class LearningCurves(Document):
-    """Learning curves.
+    """Learning curves, or the test metric over the length of the sequences.
 
     Printed by rum plot --json, which draws a picture only if --out names one.
     """

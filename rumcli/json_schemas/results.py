@@ -70,6 +70,9 @@ class _Result(Document):
 
     task: str = Field(description=TASK)
     cell: str = Field(description=CELL)
+    problem: str | Absent = Field(
+        None, description="State tracking: the group, or the name of another problem."
+    )
     subtask: _Subtask | Absent = Field(None, description="bAbI: number of the subtask.")
     subtask_name: str | Absent = Field(None, description="bAbI: name of the subtask.")
     input_level: Literal["words", "sentences"] | Absent = Field(
@@ -78,7 +81,7 @@ class _Result(Document):
     data: str | Absent = Field(None, description="Source of the text or stories, if any.")
     split: Literal["validation", "test"] = Field(description=_SPLIT)
     examples: Positive | Absent = Field(
-        None, description="Copying and recall: number of examples in the split."
+        None, description="Number of examples in the split, of a task with generated examples."
     )
     characters: Positive | Absent = Field(
         None, description="Penn Treebank: number of scored characters in the split."
@@ -90,13 +93,13 @@ class _Result(Document):
     metric: str = Field(description="The task's metric besides the loss: a key of this document.")
     loss: float | None = Field(
         description="Mean cross-entropy, in nats per answer or symbol; of Penn Treebank per "
-        "character; null if not finite."
+        "character; of adding the mean squared error; null if not finite."
     )
     symbol_accuracy: Share | Absent = Field(
         None, description="Copying: fraction of the ten symbols that are correct."
     )
     accuracy: Share | Absent = Field(
-        None, description="Recall and bAbI: fraction of the answers that are correct."
+        None, description="Fraction of the answers that are correct; of adding within 0.04."
     )
     bits_per_character: float | None = Field(
         None, description="Penn Treebank: loss / ln 2; null if not finite."
@@ -176,6 +179,22 @@ class StoryExample(Section):
     probability: Share = Field(description="The predicted probability of the model's answer.")
 
 
+class LengthResult(Section):
+    """The evaluation on sequences of one length."""
+
+    model_config = ConfigDict(extra="allow")
+
+    length: Positive = Field(description="Length of the sequences, the task's option length.")
+    loss: float | None = Field(description="Loss, as in the whole document.")
+    accuracy: Share | Absent = Field(None, description="Accuracy over all steps with a target.")
+    final_accuracy: Share | Absent = Field(
+        None, description="Accuracy at the last step, if it has a target."
+    )
+    accuracy_by_position: list[Share | None] | Absent = Field(
+        None, description="Accuracy at each step; null where no step has a target."
+    )
+
+
 class Evaluation(_Result):
     """The evaluation of a run.
 
@@ -189,6 +208,9 @@ class Evaluation(_Result):
     )
     stories: list[StoryExample] | Absent = Field(
         None, description="bAbI, with --examples: questions, wrongly answered ones first."
+    )
+    lengths: list[LengthResult] | Absent = Field(
+        None, description="With --length: the evaluation at each of these lengths."
     )
     required: Required = None
 

@@ -79,7 +79,12 @@ def numbered(name: str, number: int) -> str:
 
 
 def classifier(
-    config: RunConfig, length: int, input_classes: int, output_classes: int, every_step: bool
+    config: RunConfig,
+    length: int,
+    input_classes: int,
+    output_classes: int,
+    every_step: bool,
+    embedding: int | None = None,
 ) -> keras.Model:
     """Create a classifier of symbol sequences: one-hot, recurrent layers with dropout, dense layer.
 
@@ -89,13 +94,16 @@ def classifier(
         input_classes: Number of input symbols, C.
         output_classes: Number of classes, K.
         every_step: Whether to predict at every step, or at the last step only.
+        embedding: Size of a symbol's learned vector; None for one-hot vectors.
 
     Returns:
         A model that maps integers `[B, T]` to logits `[B, T, K]`, or `[B, K]`.
     """
     layers = [
         keras.Input((length,), dtype="int32", name="symbols"),
-        keras.layers.CategoryEncoding(input_classes, output_mode="one_hot", name="one_hot"),
+        keras.layers.CategoryEncoding(input_classes, output_mode="one_hot", name="one_hot")
+        if embedding is None
+        else keras.layers.Embedding(input_classes, embedding, name="embedding"),
     ]
     for number, cell in enumerate(recurrent(config, every_step), 1):
         layers += [cell, dropout(config, number)]
@@ -106,6 +114,24 @@ def classifier(
         kernel_initializer="glorot_uniform",
         bias_initializer=keras.initializers.Constant(_BIAS_START),
     )
+    return keras.Sequential(layers, name=config.task.label)
+
+
+def regressor(config: RunConfig, length: int, features: int) -> keras.Model:
+    """Create a regression of one number on a sequence, from the last step.
+
+    Args:
+        config: Configuration of the run.
+        length: Number of time steps, T.
+        features: Size of the input vectors, D.
+
+    Returns:
+        A model that maps `[B, T, D]` to `[B, 1]`.
+    """
+    layers = [keras.Input((length, features), name="features")]
+    for number, cell in enumerate(recurrent(config, every_step=False), 1):
+        layers += [cell, dropout(config, number)]
+    layers += logits(config, 1, kernel_initializer="glorot_uniform")
     return keras.Sequential(layers, name=config.task.label)
 
 
@@ -167,19 +193,21 @@ def compile_model(
     config: RunConfig,
     metrics: list[keras.metrics.Metric],
     summed_over: int = 1,
+    loss: keras.losses.Loss | None = None,
 ) -> None:
-    """Compile the model with its optimizer, the mean cross-entropy loss and its metrics.
+    """Compile the model with its optimizer, its loss and its metrics.
 
     Args:
         model: Model to compile.
         config: Configuration of the run.
         metrics: Metrics besides the loss.
         summed_over: Number of loss terms that the optimizer treats as summed, not averaged.
+        loss: Loss; None for the mean cross-entropy.
     """
     skip = config.train.on_non_finite == "skip"
     model.compile(
         optimizer=optimizers.make(config.optimizer, config.train.steps, summed_over, skip),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=metrics,
     )
     # Otherwise the first step creates the optimizer's variables and TensorFlow traces it twice.

@@ -26,6 +26,8 @@ _THEMES = {"light": ("#000000", "#DDDDDD", None), "dark": ("#E6EDF3", "#3D444D",
 THEMES = tuple(_THEMES)
 _AXES = {"steps": ("step", 1.0, "training steps"), "time": ("seconds", 60.0, "minutes")}
 OVER = tuple(_AXES)
+_AXES["length"] = ("length", 1.0, "length of the sequences")  # of evaluations after the training
+_SPLITS = {"val": "validation", "test": "test"}  # by the prefix of a key
 _HEIGHT = 0.045  # label height, as a fraction of the axis
 
 
@@ -144,7 +146,7 @@ def draw_curves(
         levels: Reference lines. A line that would flatten the curves is listed in the margin
             instead.
         metric: Key of the records, such as `val_loss`.
-        over: Quantity on the x-axis, one of `OVER`.
+        over: Quantity on the x-axis, one of `OVER`, or `"length"`.
         file: Binary file to write to.
         kind: `"png"`, `"svg"`, or another format that matplotlib supports.
         theme: One of `THEMES`; `"dark"` has light text on a transparent background.
@@ -212,7 +214,7 @@ def _figure(curves: Sequence[Curve], levels: Sequence[Level], metric: str, over:
     axes.set_title(", ".join(dict.fromkeys(curve.task for curve in curves)), fontsize="medium")
     axes.set_xlim(left=0)
     axes.set_xlabel(name)
-    if over == "steps":
+    if over != "time":
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(_quantity(metric, {curve.loss_unit for curve in curves}))
     if metric.endswith("accuracy"):
@@ -258,5 +260,7 @@ def _label(level: Level, metric: str) -> str:
 
 def _quantity(metric: str, loss_units: set[str | None]) -> str:
     unit = loss_units.pop() if len(loss_units) == 1 else None
-    quantity = formatting.with_unit(metric.removeprefix("val_"), unit)
-    return f"{'validation' if metric.startswith('val_') else 'training'} {quantity}"
+    prefix, _, name = metric.partition("_")
+    if prefix not in _SPLITS:
+        return f"training {formatting.with_unit(metric, unit)}"
+    return f"{_SPLITS[prefix]} {formatting.with_unit(name, unit)}"

@@ -35,6 +35,8 @@ def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column()
     table.add_column(overflow="fold")
+    if "problem" in summary:
+        table.add_row("problem", summary["problem"])
     if "subtask" in summary:
         level = f"{summary['input_level']} as time steps"
         table.add_row("subtask", f"{summary['subtask']}, {summary['subtask_name']}, {level}")
@@ -69,6 +71,23 @@ def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
     table.add_row(
         "run directory", Text(atomic_io.readable(summary["folder"]))
     )  # may look like markup
+    return table
+
+
+def lengths(rows: Sequence[dict[str, Any]], metric: str) -> Table:
+    """Show the loss and accuracy at each length.
+
+    Args:
+        rows: Key `lengths` of the result of `rum eval`.
+        metric: Metric of the task besides the loss.
+    """
+    table = Table(title="other lengths", title_justify="left")
+    names = [name for name in ("length", "loss", metric, "final_accuracy") if name in rows[0]]
+    for name in names:
+        table.add_column(formatting.metric_name(name), justify="right")
+    for row in rows:
+        values = [formatting.value(name, row[name]) for name in names[1:]]
+        table.add_row(f"{row['length']:,}", *values)
     return table
 
 

@@ -80,5 +80,6 @@ def _json_line(names: list[str], row: tuple) -> str:
 
 
 def _text_line(names: list[str], row: tuple) -> str:
-    texts = [" ".join(map(str, part)) if isinstance(part, list) else str(part) for part in row]
+    # Vectors are written one after the other.
+    texts = [" ".join(map(str, np.ravel(np.array(part, dtype=object)))) for part in row]
     return "\t".join(texts) + "\n"

@@ -1,13 +1,17 @@
-"""Tasks with independent examples, and the batching of these examples."""
+"""Tasks with independent examples, the batching of these examples, and targets at every step."""
 
 from __future__ import annotations
 
 import abc
 import math
+from typing import Any
 
+import keras
 import numpy as np
+from keras import ops
 
 from rumcli.config import Split
+from rumcli.models.builders import classifier, compile_model
 from rumcli.tasks.base import Task
 
 Examples = tuple[np.ndarray, np.ndarray]
@@ -74,3 +78,58 @@ class ExampleTask(Task):
             size, start = size - count, 0
         inputs, targets = zip(*parts, strict=True)
         return np.concatenate(inputs), np.concatenate(targets)
+
+
+class StepTask(ExampleTask):
+    """A task of symbol sequences with a target class at all or some steps; −1 is no target.
+
+    Every sequence has equally many targets. Training generates new examples for every step.
+
+    Attributes:
+        input_classes: Number of input symbols.
+        output_classes: Number of classes.
+        embedding: Size of a symbol's vector; None for one-hot vectors.
+    """
+
+    metric = "accuracy"
+    monitor = "accuracy"
+    input_classes: int
+    output_classes: int
+    embedding: int | None = None
+
+    @property
+    @abc.abstractmethod
+    def length(self) -> int:
+        """Number of time steps, T."""
+
+    def examples_in(self, split: Split) -> int | None:
+        """Return the number of examples; None for training, which generates new ones each step."""
+        return None if split == Split.TRAIN else self.num_samples(split)
+
+    def num_samples(self, split: Split) -> int:
+        """Return the number of examples of an evaluation split."""
+        task: Any = self.config.task
+        return int(task.validation_examples if split == Split.VALIDATION else task.test_examples)
+
+    def model(self) -> keras.Model:
+        """Build the compiled model, from `[B, T]` to logits `[B, T, K]`."""
+        model = classifier(
+            self.config,
+            length=self.length,
+            input_classes=self.input_classes,
+            output_classes=self.output_classes,
+            every_step=True,
+            embedding=self.embedding,
+        )
+        metric = keras.metrics.MeanMetricWrapper(_step_accuracy, name=self.metric)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+        compile_model(model, self.config, [metric], loss=loss)
+        return model
+
+
+def _step_accuracy(targets: Any, logits: Any) -> Any:
+    """Return the fraction of correct targets of each sequence: `[B]`."""
+    answers = ops.argmax(logits, axis=-1)
+    targets = ops.cast(targets, answers.dtype)
+    correct = ops.cast(ops.equal(targets, answers), "float32")
+    return ops.sum(correct, axis=-1) / ops.sum(ops.cast(targets >= 0, "float32"), axis=-1)

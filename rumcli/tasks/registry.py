@@ -57,6 +57,30 @@ TASKS = (
         examples="rumcli.tasks.recall.data:arrays",
     ),
     TaskEntry(
+        "state_tracking",
+        config="rumcli.tasks.state_tracking.config:StateTrackingConfig",
+        task="rumcli.tasks.state_tracking.task:StateTracking",
+        examples="rumcli.tasks.state_tracking.data:arrays",
+    ),
+    TaskEntry(
+        "mqar",
+        config="rumcli.tasks.mqar.config:MQARConfig",
+        task="rumcli.tasks.mqar.task:MQAR",
+        examples="rumcli.tasks.mqar.data:arrays",
+    ),
+    TaskEntry(
+        "adding",
+        config="rumcli.tasks.adding.config:AddingConfig",
+        task="rumcli.tasks.adding.task:Adding",
+        examples="rumcli.tasks.adding.data:arrays",
+    ),
+    TaskEntry(
+        "selective_copying",
+        config="rumcli.tasks.selective_copying.config:SelectiveCopyingConfig",
+        task="rumcli.tasks.selective_copying.task:SelectiveCopying",
+        examples="rumcli.tasks.selective_copying.data:arrays",
+    ),
+    TaskEntry(
         "babi",
         config="rumcli.tasks.babi.config:BabiConfig",
         task="rumcli.tasks.babi.task:Babi",

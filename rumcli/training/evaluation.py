@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from pydantic import ValidationError
 
 from rumcli import errors
-from rumcli.config import Split
+from rumcli.config import Split, at_length
 from rumcli.config.validation import expected
 from rumcli.errors import ConfigError, RunError
 from rumcli.json_schemas.results import Evaluation
@@ -41,6 +42,7 @@ def evaluate_run(
     dataset: TaskDataset | None = None,
     examples: int = 0,
     required: Sequence[Threshold] = (),
+    lengths: Sequence[int] = (),
     report: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Evaluate the weights of a run.
@@ -52,6 +54,7 @@ def evaluate_run(
         dataset: Dataset from `dataset_binding.for_evaluation`; None: it is loaded if needed.
         examples: Number of single predictions to include, if the task shows them.
         required: Thresholds on the result. Their metric names are checked before the evaluation.
+        lengths: Lengths of sequences at which to evaluate as well.
         report: Callback for a description of each slow step.
 
     Returns:
@@ -67,7 +70,70 @@ def evaluate_run(
     report(f"evaluating the {split} split")
     values = evaluate(task, model, split)
     found = outcome(task, folder, split, step, values)
-    return {**found, **task.prediction_report(model, split, examples)}
+    found |= task.prediction_report(model, split, examples)
+    if lengths:
+        found["lengths"] = evaluate_lengths(folder, split, which, lengths, report)
+    return found
+
+
+def evaluate_lengths(
+    folder: RunDir,
+    split: Split,
+    which: str,
+    lengths: Sequence[int],
+    report: Callable[[str], None] = lambda text: None,
+) -> list[dict[str, Any]]:
+    """Evaluate the weights of a run on sequences of other lengths than that of its training.
+
+    Args:
+        folder: Run directory.
+        split: `"validation"` or `"test"`.
+        which: `"best"` (by validation) or `"last"`.
+        lengths: Lengths of the sequences.
+        report: Callback for a description of each slow step.
+
+    Returns:
+        For each length its loss and metrics, with those of each position for a task with targets at
+        several steps.
+
+    Raises:
+        RunError: If the checkpoint is missing or damaged.
+        ConfigError: If the task works at one length only, or a length is out of range.
+    """
+    arrays = load_checkpoint(folder, which).arrays
+    run_environment.prepare_keras(folder.config)
+    found = []
+    for length in lengths:
+        report(f"evaluating at length {length}")
+        task = registry.make(at_length(folder.config, length))
+        model = task.model()
+        model_state.restore_weights(model, arrays)
+        one: dict[str, Any] = {"length": length, **evaluate(task, model, split)}
+        if accuracies := accuracy_by_position(task, model, split):
+            one["accuracy_by_position"] = accuracies
+            if accuracies[-1] is not None:
+                one["final_accuracy"] = accuracies[-1]
+        found.append(one)
+    return found
+
+
+def accuracy_by_position(task: Task, model: keras.Model, split: Split) -> list[float | None]:
+    """Return the accuracy at each time step over a whole split; None where no step has a target.
+
+    Returns:
+        T numbers; empty if the targets are not a class at each step.
+    """
+    correct: Any = 0
+    number: Any = 0
+    for batch in range(task.num_batches(split)):
+        inputs, targets, *_ = task.evaluation_batch(split, batch)
+        answers = np.asarray(model.predict_on_batch(inputs)).argmax(axis=-1)
+        if answers.shape != targets.shape or answers.ndim != 2:
+            return []
+        there = targets >= 0
+        correct = correct + ((answers == targets) & there).sum(axis=0)
+        number = number + there.sum(axis=0)
+    return [float(c / n) if n else None for c, n in zip(correct, number, strict=True)]
 
 
 def restore_run(

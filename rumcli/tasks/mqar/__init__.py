@@ -1,0 +1,1 @@
+"""The multi-query associative recall task."""

@@ -1,0 +1,1 @@
+"""State tracking: automata and word problems of groups."""
