@@ -4,32 +4,20 @@
 file refers to.
 """
 
-from rumcli.cells.arum import ARUM, ARUMCell
-from rumcli.cells.eunn import EUNN, EUNNCell
-from rumcli.cells.fs_rnn import FSRNN, FSRNNCell
-from rumcli.cells.goru import GORU, GORUCell
-from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
-from rumcli.cells.rum import RUM, RUMCell
+import importlib
+
+from rumcli import cells
 from rumcli.models.encoders import Attention, OneHotEmbedding, QuestionEncoder, SentenceEncoder
 from rumcli.models.rnn_wrappers import BucketedRNN, ExplicitStateRNN
 
 __all__ = [
-    "ARUM",
-    "EUNN",
-    "FSRNN",
-    "GORU",
-    "LNLSTM",
-    "RUM",
-    "ARUMCell",
     "Attention",
     "BucketedRNN",
-    "EUNNCell",
     "ExplicitStateRNN",
-    "FSRNNCell",
-    "GORUCell",
-    "LNLSTMCell",
     "OneHotEmbedding",
     "QuestionEncoder",
-    "RUMCell",
     "SentenceEncoder",
 ]
+
+for _module in cells.modules():
+    importlib.import_module(_module)

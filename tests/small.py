@@ -30,7 +30,8 @@ def run_config(task="copying", cell="gru", steps=20, settings=(), **flags):
     }
     own = {"ptb": OF_CHARACTERS, "babi": OF_QUESTIONS}.get(task, OF_EXAMPLES)
     # To compile the fused loop takes longer than such a run.
-    plain = ["cell.implementation=plain"] if cell in ("rum", "arum", "lnlstm", "fsrnn") else []
+    options = config.schema.model_of("cell", cell).model_fields
+    plain = ["cell.implementation=plain"] if "implementation" in options else []
     return config.build(None, [*SETTINGS, *own, *plain, *settings], chosen)
 
 

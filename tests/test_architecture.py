@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "output_dirs": {"errors"},
     "plugins": {"errors"},
     "backends": {"errors", "parsing"},
-    "cells": set(),
+    "cells": {"config"},
     "data": {"errors"},
     "config": {"atomic_io", "errors", "parsing"},
     "models": {"cells", "config", "errors", "plugins"},

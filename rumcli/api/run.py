@@ -325,8 +325,8 @@ def train(
     Args:
         task: copying, recall, babi, ptb, a `Task` subclass, or its path `package.module:Class`. May
             be omitted with `resume` or a preset that names it.
-        cell: rum, arum, lnlstm, fsrnn, eunn, goru, lstm, gru, rnn, a layer class or a function that
-            returns a layer, or its path.
+        cell: A name of `rumcli.cells.names()`, such as rum, arum or lstm, a layer class or a
+            function that returns a layer, or its path.
         norm: Time norm η > 0 of rum and arum.
         hidden: Size of the cell's state, in units.
         data: Text of ptb or stories of babi: a file or directory.

@@ -17,6 +17,7 @@ import keras
 from rumcli import cells, config
 from rumcli.benchmark.cases import Case, Pace, Subject, Timing
 from rumcli.benchmark.measure import measure
+from rumcli.cells.base import RecurrentLayer
 from rumcli.cells.fused import dispatch
 from rumcli.config import RunConfig
 from rumcli.tasks import registry
@@ -28,7 +29,6 @@ from rumcli.training.trainer import train
 
 CASE = Case(name="small", steps=50, batch=32, features=10, units=64, classes=9)
 _ROUNDS = 5  # with a sample of 0.2 s for each of the two subjects
-_OURS = ("rum", "arum", "lnlstm", "fsrnn", "eunn", "goru")
 
 # Steps per sample, for a few seconds each.
 _STEPS = {"copying": 50, "recall": 300}
@@ -84,8 +84,11 @@ def _threads(backend: str) -> dict[str, int] | None:
 def fused_loops() -> list[dict[str, Any]]:
     """Return for each cell whether `fit` uses the fused loop, and the reason if it doesn't."""
     found = []
-    for name in _OURS:
-        reason = dispatch.why_not_auto(cells.make(name, CASE.units))
+    for name in cells.names():
+        layer = cells.make(name, CASE.units)
+        if not isinstance(layer, RecurrentLayer):
+            continue  # one of Keras's
+        reason = dispatch.why_not_auto(layer)
         found.append({"cell": name, "fused": reason is None, "reason": reason})
     return found
 

@@ -13,76 +13,68 @@ from typing import TYPE_CHECKING, Any
 
 from rumcli.cells import argument_validation
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for editors; `__getattr__` finds every layer of the table
     import keras
 
-    from rumcli.cells.arum import ARUM, ARUMCell
-    from rumcli.cells.eunn import EUNN, EUNNCell
-    from rumcli.cells.fs_rnn import FSRNN, FSRNNCell
-    from rumcli.cells.goru import GORU, GORUCell
-    from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
-    from rumcli.cells.ops.rotation import rotate, rotation_operator
-    from rumcli.cells.rum import RUM, RUMCell
+    from rumcli.cells.arum import ARUM as ARUM
+    from rumcli.cells.arum import ARUMCell as ARUMCell
+    from rumcli.cells.delta_product import DeltaProduct as DeltaProduct
+    from rumcli.cells.delta_product import DeltaProductCell as DeltaProductCell
+    from rumcli.cells.eunn import EUNN as EUNN
+    from rumcli.cells.eunn import EUNNCell as EUNNCell
+    from rumcli.cells.fs_rnn import FSRNN as FSRNN
+    from rumcli.cells.fs_rnn import FSRNNCell as FSRNNCell
+    from rumcli.cells.goru import GORU as GORU
+    from rumcli.cells.goru import GORUCell as GORUCell
+    from rumcli.cells.ln_lstm import LNLSTM as LNLSTM
+    from rumcli.cells.ln_lstm import LNLSTMCell as LNLSTMCell
+    from rumcli.cells.lru import LRU as LRU
+    from rumcli.cells.lru import LRUCell as LRUCell
+    from rumcli.cells.ops.rotation import rotate as rotate
+    from rumcli.cells.ops.rotation import rotation_operator as rotation_operator
+    from rumcli.cells.rum import RUM as RUM
+    from rumcli.cells.rum import RUMCell as RUMCell
+    from rumcli.cells.slstm import SLSTM as SLSTM
+    from rumcli.cells.slstm import SLSTMCell as SLSTMCell
 
-__all__ = [
-    "ARUM",
-    "EUNN",
-    "FSRNN",
-    "GORU",
-    "LNLSTM",
-    "RUM",
-    "ARUMCell",
-    "EUNNCell",
-    "FSRNNCell",
-    "GORUCell",
-    "LNLSTMCell",
-    "RUMCell",
-    "make",
-    "make_cell",
-    "names",
-    "rotate",
-    "rotation_operator",
-]
+_FUNCTIONS = ("make", "make_cell", "modules", "names")
+_ROTATIONS = ("rotate", "rotation_operator")
 
-_HOMES = {
-    "ARUM": "rumcli.cells.arum",
-    "ARUMCell": "rumcli.cells.arum",
-    "EUNN": "rumcli.cells.eunn",
-    "EUNNCell": "rumcli.cells.eunn",
-    "FSRNN": "rumcli.cells.fs_rnn",
-    "FSRNNCell": "rumcli.cells.fs_rnn",
-    "GORU": "rumcli.cells.goru",
-    "GORUCell": "rumcli.cells.goru",
-    "LNLSTM": "rumcli.cells.ln_lstm",
-    "LNLSTMCell": "rumcli.cells.ln_lstm",
-    "RUM": "rumcli.cells.rum",
-    "RUMCell": "rumcli.cells.rum",
-    "rotate": "rumcli.cells.ops.rotation",
-    "rotation_operator": "rumcli.cells.ops.rotation",
-}
 
-# Modules and class names of the layers; a cell's class name ends in `Cell`.
-_NAMES = {
-    "rum": ("rumcli.cells.rum", "RUM"),
-    "arum": ("rumcli.cells.arum", "ARUM"),
-    "lnlstm": ("rumcli.cells.ln_lstm", "LNLSTM"),
-    "fsrnn": ("rumcli.cells.fs_rnn", "FSRNN"),
-    "eunn": ("rumcli.cells.eunn", "EUNN"),
-    "goru": ("rumcli.cells.goru", "GORU"),
-    "lstm": ("keras.layers", "LSTM"),
-    "gru": ("keras.layers", "GRU"),
-    "rnn": ("keras.layers", "SimpleRNN"),
-}
+def _layers() -> dict[str, str]:
+    """Return the path of each layer by the name of its cell."""
+    from rumcli.config import cell_config  # imported late because it imports pydantic
+
+    return cell_config.layers()
+
+
+def _homes() -> dict[str, str]:
+    """Return the module of each public name that is imported on first access."""
+    homes = dict.fromkeys(_ROTATIONS, "rumcli.cells.ops.rotation")
+    for path in _layers().values():
+        module, name = path.split(":")
+        if module.startswith(f"{__name__}."):
+            homes |= {name: module, f"{name}Cell": module}
+    return homes
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name == "__all__":
+        return __dir__()
+    # Modules of this package are looked up here too, before they are imported.
+    if name.startswith("_") or name not in (homes := _homes()):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(homes[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*_FUNCTIONS, *_homes()])
+
+
+def modules() -> list[str]:
+    """Return the modules that define the layers of this package."""
+    paths = (path.partition(":")[0] for path in _layers().values())
+    return [module for module in paths if module.startswith(f"{__name__}.")]
 
 
 def names() -> list[str]:
@@ -96,7 +88,7 @@ def names() -> list[str]:
         >>> names()[:3]
         ['rum', 'arum', 'lnlstm']
     """
-    return list(_NAMES)
+    return list(_layers())
 
 
 def make(name: str, units: int, /, **options: Any) -> keras.layers.RNN:
@@ -177,9 +169,10 @@ def _make_fast_slow(
 
 
 def _class_of(name: str, suffix: str = "") -> Any:
-    if name not in _NAMES:
-        raise ValueError(f"unknown cell {name!r}; cells: {', '.join(_NAMES)}")
-    module, class_name = _NAMES[name]
+    layers = _layers()
+    if name not in layers:
+        raise ValueError(f"unknown cell {name!r}; cells: {', '.join(layers)}")
+    module, class_name = layers[name].split(":")
     return getattr(importlib.import_module(module), class_name + suffix)
 
 

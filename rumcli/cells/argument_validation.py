@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -41,6 +42,29 @@ def positive_integer_or_none(name: str, value: Any) -> int | None:
     if value is not None and (found is None or found < 1):
         raise ValueError(f"{name} must be a positive integer or None, got {value!r}")
     return found
+
+
+def divisor(name: str, value: Any, units: int) -> int:
+    """Return `value` as a positive Python integer that divides `units`.
+
+    Raises:
+        ValueError: If it is not a positive integer, or does not divide `units`.
+    """
+    found = positive_integer(name, value)
+    if units % found:
+        raise ValueError(f"{name} must divide units={units}, got {found}")
+    return found
+
+
+def choice(name: str, value: Any, expected: Sequence[str]) -> str:
+    """Return `value` if it is one of the expected strings.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if isinstance(value, str) and value in expected:
+        return value
+    raise ValueError(f"{name} must be {' or '.join(map(repr, expected))}, got {value!r}")
 
 
 def integer_or_none(name: str, value: Any) -> int | None:

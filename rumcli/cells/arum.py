@@ -12,11 +12,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from rumcli.cells.fused import dispatch
 from rumcli.cells.ops.rotation import bisector, rank_two_factors, reflect
 from rumcli.cells.rum import RUM, RUMCell
 from rumcli.cells.tensor import Tensor
 
 
+@dispatch.register("rumcli.cells.fused.layer_adapter:arum", dispatch.COMPILED)
 @keras.saving.register_keras_serializable(package="rumcli")
 class ARUMCell(RUMCell):
     """One step of the Rotational Unit of Memory, λ = 1: a RUM with associative memory.

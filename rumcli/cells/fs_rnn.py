@@ -14,9 +14,11 @@ from keras import ops, tree
 
 from rumcli.cells import argument_validation
 from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer, Step
+from rumcli.cells.fused import dispatch
 from rumcli.cells.tensor import Tensor
 
 
+@dispatch.register("rumcli.cells.fused.layer_adapter:fs_rnn", dispatch.COMPILED)
 @keras.saving.register_keras_serializable(package="rumcli")
 class FSRNNCell(RecurrentCell):
     """One step of a Fast-Slow RNN: k ≥ 2 fast cells that share a state, and one slow cell.

@@ -12,6 +12,7 @@ from keras import initializers, ops
 
 from rumcli.cells import argument_validation
 from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer
+from rumcli.cells.fused import dispatch
 from rumcli.cells.ops.elementwise import tanh
 from rumcli.cells.ops.normalization import layer_norm
 from rumcli.cells.tensor import Tensor
@@ -19,6 +20,7 @@ from rumcli.cells.tensor import Tensor
 _GATES = 4  # i, j, f, o
 
 
+@dispatch.register("rumcli.cells.fused.layer_adapter:ln_lstm", dispatch.COMPILED)
 @keras.saving.register_keras_serializable(package="rumcli")
 class LNLSTMCell(RecurrentCell):
     """One step of the LSTM with layer normalization.

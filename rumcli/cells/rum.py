@@ -12,6 +12,7 @@ from keras import activations, initializers, ops
 
 from rumcli.cells import argument_validation
 from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer
+from rumcli.cells.fused import dispatch
 from rumcli.cells.ops.elementwise import activate
 from rumcli.cells.ops.normalization import layer_norm, per_block, scale_to_norm, scaled
 from rumcli.cells.ops.rotation import bisector, reflect, unit
@@ -23,6 +24,7 @@ _LAYER_NORM_ORDERS = ("before_sigmoid", "after_sigmoid")
 _IDENTITY_CANDIDATE_SCALE = 0.1
 
 
+@dispatch.register("rumcli.cells.fused.layer_adapter:rum", dispatch.COMPILED)
 @keras.saving.register_keras_serializable(package="rumcli")
 class RUMCell(RecurrentCell):
     """One step of the Rotational Unit of Memory, λ = 0.
@@ -88,9 +90,9 @@ class RUMCell(RecurrentCell):
         **kwargs: Any,
     ) -> None:
         time_norm = argument_validation.positive_number_or_none("time_norm", time_norm)
-        if layer_norm_order not in _LAYER_NORM_ORDERS:
-            expected = " or ".join(map(repr, _LAYER_NORM_ORDERS))
-            raise ValueError(f"layer_norm_order must be {expected}, got {layer_norm_order!r}")
+        layer_norm_order = argument_validation.choice(
+            "layer_norm_order", layer_norm_order, _LAYER_NORM_ORDERS
+        )
         if initial_rotation not in (None, "identity"):
             raise ValueError(
                 f"initial_rotation must be 'identity' or None, got {initial_rotation!r}"

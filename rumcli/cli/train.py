@@ -31,7 +31,7 @@ def train(
     cell: Annotated[
         str | None,
         typer.Option(
-            help="rum, arum, lnlstm, fsrnn, eunn, goru, lstm, gru, rnn, or a layer of yours as "
+            help="A cell of 'rum cells', such as rum, arum or lstm, or a layer of yours as "
             "package.module:Class. Default: the preset's.",
             autocompletion=_options.completing(_options.cells),
         ),

@@ -1,29 +1,47 @@
-"""Schema of the cells: their options as layers and within a Fast-Slow RNN."""
+"""Schema of the cells: one class for each, the only table of their names, layers and options.
+
+`rumcli.cells` creates layers by this table; nothing else lists the cells.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, Union
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, create_model
 
 from rumcli.config.field_types import Code, Fraction, Options, Positive, Rate, Section
 
 Activation = Literal["relu", "tanh", "sigmoid", "softsign", "linear"]
 Initializer = Literal["orthogonal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal"]
 
-# Three models for each cell: `Fast…` has the options of the cell, `Slow…` adds its size, and the
-# layer adds the options of the loop over time. All fast cells have the size of the layer.
 
+class CellSection(Section):
+    """Base class of the cells' options.
 
-class _Sized(Section):
+    A subclass defines the default of `name`, and a docstring with a summary and a `Source:` line.
+
+    Attributes:
+        layer: Path of the layer's class, `package.module:Class`. The cell has the same path, with
+            `Cell` appended. Empty for a layer of the user's own.
+        has_recurrent_matrix: Whether the cell has a recurrent matrix of at least `units × units`
+            weights.
+    """
+
+    layer: ClassVar[str] = ""
+    has_recurrent_matrix: ClassVar[bool] = True
+
+    name: str
     units: Positive = 100
 
 
-class _Looped(Section):
+class _Fusable(CellSection):
+    """Options of the cells that have a fused loop."""
+
     implementation: Literal["auto", "fused", "plain"] = "auto"
 
 
-class _RotationalOptions(Section):
+class _RotationalSection(CellSection):
     activation: Activation = "relu"
     time_norm: Annotated[Rate | None, Field(description="η, the time norm, or null")] = None
     layer_norm: bool = False
@@ -37,39 +55,33 @@ class _RotationalOptions(Section):
     ] = None
 
 
-class FastRUMConfig(_RotationalOptions):
-    """RUM, λ = 0, as a fast cell."""
-
-    name: Literal["rum"] = "rum"
-
-
-class SlowRUMConfig(FastRUMConfig, _Sized):
-    """RUM, λ = 0, as a slow cell."""
-
-
-class RUMConfig(_Looped, SlowRUMConfig):
+class RUMConfig(_Fusable, _RotationalSection):
     """Rotational Unit of Memory, λ = 0: a state that is rotated, with gates.
 
     Source: arXiv:1710.09537, section 3
     """
 
-
-class SlowARUMConfig(_RotationalOptions, _Sized):
-    """RUM, λ = 1, as a slow cell."""
-
-    name: Literal["arum"] = "arum"
+    layer = "rumcli.cells.rum:RUM"
+    name: Literal["rum"] = "rum"
 
 
-class ARUMConfig(_Looped, SlowARUMConfig):
+class ARUMConfig(_Fusable, _RotationalSection):
     """Rotational Unit of Memory, λ = 1: the product of all rotations is an associative memory.
 
     Source: arXiv:1710.09537, section 3.1
     """
 
+    layer = "rumcli.cells.arum:ARUM"
+    name: Literal["arum"] = "arum"
 
-class FastLNLSTMConfig(Section):
-    """The layer-normalized LSTM as a fast cell."""
 
+class LNLSTMConfig(_Fusable):
+    """LSTM with layer normalization.
+
+    Source: arXiv:1607.06450
+    """
+
+    layer = "rumcli.cells.ln_lstm:LNLSTM"
     name: Literal["lnlstm"] = "lnlstm"
     forget_bias: Annotated[float, Field(allow_inf_nan=False)] = 1.0
     zoneout: Annotated[Fraction, Field(description="probability that h keeps its value")] = 0.0
@@ -79,133 +91,220 @@ class FastLNLSTMConfig(Section):
     bias_initializer: Literal["zeros", "ones"] = "zeros"
 
 
-class SlowLNLSTMConfig(FastLNLSTMConfig, _Sized):
-    """The layer-normalized LSTM as a slow cell."""
+def _of_neighbors(value: int | None, info: ValidationInfo) -> int | None:
+    if value is not None and info.data.get("pairing") == "fft":
+        raise ValueError("null with pairing 'fft', which has log₂ of the units as its capacity")
+    return value
 
 
-class LNLSTMConfig(_Looped, SlowLNLSTMConfig):
-    """LSTM with layer normalization.
-
-    Source: arXiv:1607.06450
-    """
-
-
-class _OrthogonalOptions(Section):
+class _OrthogonalSection(CellSection):
     pairing: Annotated[
         Literal["neighbors", "fft"], Field(description="which units each layer of U turns")
     ] = "neighbors"
     capacity: Annotated[
-        Positive | None, Field(description="number of layers of U; null is 2, or that of 'fft'")
+        Positive | None,
+        Field(description="number of layers of U; null is 2, or that of 'fft'"),
+        AfterValidator(_of_neighbors),
     ] = None
     kernel_initializer: Initializer | None = None
 
-    @field_validator("capacity")
-    @classmethod
-    def _of_neighbors(cls, value: int | None, info: ValidationInfo) -> int | None:
-        if value is not None and info.data.get("pairing") == "fft":
-            raise ValueError("null with pairing 'fft', which has log₂ of the units as its capacity")
-        return value
 
-
-class FastEUNNConfig(_OrthogonalOptions):
-    """EUNN as a fast cell."""
-
-    name: Literal["eunn"] = "eunn"
-    complex_valued: bool = False
-    bias_initializer: Literal["zeros", "ones"] = "zeros"
-
-
-class EUNNConfig(FastEUNNConfig, _Sized):
+class EUNNConfig(_OrthogonalSection):
     """Efficient Unitary Neural Network: a unitary matrix of plane rotations, and modReLU.
 
     Source: arXiv:1612.05231
     """
 
-
-class FastGORUConfig(_OrthogonalOptions):
-    """GORU as a fast cell."""
-
-    name: Literal["goru"] = "goru"
-    recurrent_initializer: Initializer | None = None
-    bias_initializer: Literal["zeros", "ones"] | None = None
+    layer = "rumcli.cells.eunn:EUNN"
+    has_recurrent_matrix = False
+    name: Literal["eunn"] = "eunn"
+    complex_valued: bool = False
+    bias_initializer: Literal["zeros", "ones"] = "zeros"
 
 
-class GORUConfig(FastGORUConfig, _Sized):
+class GORUConfig(_OrthogonalSection):
     """Gated Orthogonal Recurrent Unit: gates, and the orthogonal matrix of EUNN.
 
     Source: arXiv:1706.02761
     """
 
+    layer = "rumcli.cells.goru:GORU"
+    name: Literal["goru"] = "goru"
+    recurrent_initializer: Initializer | None = None
+    bias_initializer: Literal["zeros", "ones"] | None = None
 
-class _KerasOptions(Section):
+
+def _of_units(value: int | None, info: ValidationInfo) -> int | None:
+    units = info.data.get("units")
+    if value is not None and units is not None and units % value:
+        raise ValueError(f"a divisor of the units, {units}")
+    return value
+
+
+class DeltaProductConfig(_Fusable):
+    """DeltaProduct: a matrix state that several reflections update per token; with 1, DeltaNet.
+
+    Source: arXiv:2502.10297, section 4
+    """
+
+    layer = "rumcli.cells.delta_product:DeltaProduct"
+    has_recurrent_matrix = False
+    name: Literal["deltaproduct"] = "deltaproduct"
+    num_reflections: Annotated[
+        int, Field(ge=1, le=100, description="generalized reflections per token")
+    ] = 2
+    num_heads: Annotated[
+        Positive | None,
+        Field(description="a divisor of the units; null is as many as have 16 units or more"),
+        AfterValidator(_of_units),
+    ] = None
+    gated: Annotated[bool, Field(description="whether a forget gate scales the state")] = False
+    negative_eigenvalues: Annotated[
+        bool, Field(description="whether eigenvalues are in [-1, 1] rather than in [0, 1]")
+    ] = True
+    output_norm: Annotated[
+        bool, Field(description="whether the output of each head is normalized")
+    ] = True
+    kernel_initializer: Initializer = "glorot_uniform"
+
+
+class SLSTMConfig(CellSection):
+    """sLSTM of xLSTM: an LSTM with exponential gates, a normalizer and a stabilizer.
+
+    Source: arXiv:2405.04517, section 2.2
+    """
+
+    layer = "rumcli.cells.slstm:SLSTM"
+    has_recurrent_matrix = False
+    name: Literal["slstm"] = "slstm"
+    num_heads: Annotated[
+        Positive,
+        Field(description="blocks of the recurrent matrix, a divisor of the units"),
+        AfterValidator(_of_units),
+    ] = 1
+    forget_gate: Literal["sigmoid", "exponential"] = "sigmoid"
+    forget_bias: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+    kernel_initializer: Initializer = "glorot_uniform"
+    recurrent_initializer: Initializer = "orthogonal"
+    bias_initializer: Literal["zeros", "ones"] = "zeros"
+
+
+def _above_min_radius(value: float, info: ValidationInfo) -> float:
+    if value <= (lowest := info.data.get("min_radius", 0.0)):
+        raise ValueError(f"a number greater than min_radius, {lowest}")
+    return value
+
+
+class LRUConfig(_Fusable):
+    """Linear Recurrent Unit: a linear recurrence with a diagonal matrix, complex or real.
+
+    Source: arXiv:2303.06349, section 3
+    """
+
+    layer = "rumcli.cells.lru:LRU"
+    has_recurrent_matrix = False
+    name: Literal["lru"] = "lru"
+    activation: Annotated[
+        Literal["gelu", Activation], Field(description="of the output; linear as published")
+    ] = "gelu"
+    eigenvalues: Annotated[
+        Literal["complex", "real"], Field(description="real ones are in (-1, 1)")
+    ] = "complex"
+    min_radius: Annotated[Fraction, Field(description="lowest initial |λ|")] = 0.0
+    max_radius: Annotated[
+        float,
+        Field(gt=0.0, le=1.0, description="highest initial |λ|"),
+        AfterValidator(_above_min_radius),
+    ] = 1.0
+    max_phase: Annotated[
+        float, Field(gt=0.0, le=2 * math.pi, description="highest initial phase of λ, in radians")
+    ] = 2 * math.pi
+    kernel_initializer: Initializer = "glorot_normal"
+
+
+class _KerasSection(CellSection):
     activation: Activation = "tanh"
     dropout: Fraction = 0.0
     recurrent_dropout: Fraction = 0.0
 
 
-class FastLSTMConfig(_KerasOptions):
-    """Keras's LSTM as a fast cell."""
-
-    name: Literal["lstm"] = "lstm"
-
-
-class LSTMConfig(FastLSTMConfig, _Sized):
+class LSTMConfig(_KerasSection):
     """LSTM of Keras.
 
     Source: Hochreiter and Schmidhuber 1997
     """
 
-
-class FastGRUConfig(_KerasOptions):
-    """Keras's GRU as a fast cell."""
-
-    name: Literal["gru"] = "gru"
+    layer = "keras.layers:LSTM"
+    name: Literal["lstm"] = "lstm"
 
 
-class GRUConfig(FastGRUConfig, _Sized):
+class GRUConfig(_KerasSection):
     """GRU of Keras.
 
     Source: arXiv:1406.1078
     """
 
-
-class FastRNNConfig(_KerasOptions):
-    """Keras's SimpleRNN as a fast cell."""
-
-    name: Literal["rnn"] = "rnn"
+    layer = "keras.layers:GRU"
+    name: Literal["gru"] = "gru"
 
 
-class RNNConfig(FastRNNConfig, _Sized):
+class RNNConfig(_KerasSection):
     """Simple recurrent layer of Keras, SimpleRNN.
 
     Source: Elman 1990
     """
 
-
-FastCellConfig = Annotated[
-    FastLNLSTMConfig
-    | FastRUMConfig
-    | FastEUNNConfig
-    | FastGORUConfig
-    | FastLSTMConfig
-    | FastGRUConfig
-    | FastRNNConfig,
-    Field(discriminator="name"),
-]
-SlowCellConfig = Annotated[
-    SlowRUMConfig
-    | SlowARUMConfig
-    | SlowLNLSTMConfig
-    | EUNNConfig
-    | GORUConfig
-    | LSTMConfig
-    | GRUConfig
-    | RNNConfig,
-    Field(discriminator="name"),
-]
+    layer = "keras.layers:SimpleRNN"
+    name: Literal["rnn"] = "rnn"
 
 
-class FSRNNConfig(_Looped, _Sized):
+# Cells that a Fast-Slow RNN can be made of.
+_PARTS: tuple[type[CellSection], ...] = (
+    RUMConfig,
+    ARUMConfig,
+    LNLSTMConfig,
+    EUNNConfig,
+    GORUConfig,
+    DeltaProductConfig,
+    SLSTMConfig,
+    LRUConfig,
+    LSTMConfig,
+    GRUConfig,
+    RNNConfig,
+)
+
+
+def _part(model: type[CellSection], prefix: str, *omitted: str) -> Any:
+    """Return the model of a cell within a Fast-Slow RNN: the same without the omitted options."""
+    options: dict[str, Any] = {
+        name: (field.annotation, field)
+        for name, field in model.model_fields.items()
+        if name not in omitted
+    }
+    return create_model(
+        f"{prefix}{model.__name__}", __base__=Section, __doc__=model.__doc__, **options
+    )
+
+
+_OF_LOOP = "implementation"  # of the whole layer
+# All fast cells have the size of the layer. An associative memory takes no part in a shared state.
+_FAST = tuple(_part(m, "Fast", "units", _OF_LOOP) for m in _PARTS if m is not ARUMConfig)
+_SLOW = tuple(_part(model, "Slow", _OF_LOOP) for model in _PARTS)
+
+if TYPE_CHECKING:
+    _FastSection: TypeAlias = Section
+    _SlowSection: TypeAlias = Section
+else:
+    _FastSection = Annotated[Union[_FAST], Field(discriminator="name")]  # noqa: UP007
+    _SlowSection = Annotated[Union[_SLOW], Field(discriminator="name")]  # noqa: UP007
+
+
+def _default(models: tuple[Any, ...], name: str) -> Section:
+    """Return the section with the given name and defaults."""
+    return next(one for one in models if one.model_fields["name"].default == name)()
+
+
+class FSRNNConfig(_Fusable):
     """Fast-Slow RNN: several fast cells in each time step, and a slow cell between them.
 
     Its units are those of each fast cell.
@@ -213,34 +312,35 @@ class FSRNNConfig(_Looped, _Sized):
     Source: arXiv:1705.08639
     """
 
+    layer = "rumcli.cells.fs_rnn:FSRNN"
+    has_recurrent_matrix = False
     name: Literal["fsrnn"] = "fsrnn"
     num_fast_cells: Annotated[int, Field(ge=2, le=100, description="how many")] = 2
-    fast: FastCellConfig = FastLNLSTMConfig()
-    slow: SlowCellConfig = SlowRUMConfig()
+    fast: _FastSection = _default(_FAST, "lnlstm")
+    slow: _SlowSection = _default(_SLOW, "rum")
     dropout: Annotated[Fraction, Field(description="share dropped between the cells")] = 0.0
 
 
-class CustomCellConfig(_Sized):
+class CustomCellConfig(CellSection):
     """Recurrent layer of your own, `package.module:Class`.
 
     `factory(units, **options)` creates it.
     """
 
+    has_recurrent_matrix = False
     name: Literal["custom"] = "custom"
     factory: Code
     options: Options = Field(default={}, description="of the factory, by name")
 
 
-CellConfig = Annotated[
-    RUMConfig
-    | ARUMConfig
-    | LNLSTMConfig
-    | FSRNNConfig
-    | EUNNConfig
-    | GORUConfig
-    | LSTMConfig
-    | GRUConfig
-    | RNNConfig
-    | CustomCellConfig,
-    Field(discriminator="name"),
-]
+_CELLS: tuple[type[CellSection], ...] = (*_PARTS, FSRNNConfig)
+
+if TYPE_CHECKING:
+    CellConfig: TypeAlias = CellSection
+else:
+    CellConfig = Annotated[Union[(*_CELLS, CustomCellConfig)], Field(discriminator="name")]
+
+
+def layers() -> dict[str, str]:
+    """Return the path `package.module:Class` of each built-in layer by the name of its cell."""
+    return {model.model_fields["name"].default: model.layer for model in _CELLS}

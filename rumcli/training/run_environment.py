@@ -26,7 +26,6 @@ from rumcli.errors import ConfigError, RunError, is_out_of_memory
 from rumcli.tasks.base import Task
 
 _GIGABYTE = 1e9
-_SPARSE = ("eunn", "fsrnn", "custom")  # cells without a full recurrent matrix
 
 _PACKAGES = ("keras", *backends.TITLES, "numpy")
 
@@ -141,7 +140,7 @@ def lower_bound_bytes_of_units(task: Task) -> int:
     Creating the weights of a model that is too large takes minutes, or already fails.
     """
     cell = task.config.cell
-    if cell.name in _SPARSE:
+    if not cell.has_recurrent_matrix:
         return 0
     # The recurrent matrix and its gradient.
     return 2 * cell.units**2 * _width(keras.config.dtype_policy().variable_dtype)

@@ -5,11 +5,12 @@ import importlib
 
 import pytest
 
-MODULES = ["__init__", "arum", "eunn", "fs_rnn", "goru", "ln_lstm", "ops.rotation", "rum"]
+from rumcli import cells
+
+MODULES = ["rumcli.cells", *cells.modules(), "rumcli.cells.ops.rotation"]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_print_what_they_show(name):
-    path = "rumcli.cells" if name == "__init__" else f"rumcli.cells.{name}"
-    failed, attempted = doctest.testmod(importlib.import_module(path))
+    failed, attempted = doctest.testmod(importlib.import_module(name))
     assert (failed, attempted > 0) == (0, True)

@@ -19,6 +19,14 @@ def test_a_layer_is_made_by_name(name):
     assert layer(keras.ops.ones((2, 4, 5))).shape == (2, 4, 3)
 
 
+def test_every_layer_is_a_public_name_with_its_cell():
+    for module in cells.modules():
+        name = next(n for n in dir(cells) if getattr(cells, n).__module__ == module)
+        assert getattr(cells, f"{name.removesuffix('Cell')}Cell").__module__ == module
+    exec("from rumcli.cells import *", found := {})
+    assert {"RUM", "RUMCell", "make", "rotate"} <= set(found)
+
+
 def test_every_option_of_the_configuration_is_one_of_the_layer():
     for name in cells.names():
         options = config.schema.model_of("cell", name)().model_dump(exclude={"name", "units"})
@@ -55,7 +63,7 @@ def test_what_is_wrong_in_a_fast_slow_rnn_is_told(options, expected):
 
 def test_an_unknown_name_is_told_with_all_there_are():
     with pytest.raises(
-        ValueError, match="unknown cell 'arun'; cells: rum, arum, lnlstm, fsrnn, eunn, goru"
+        ValueError, match="unknown cell 'arun'; cells: rum, arum, lnlstm, eunn, goru, "
     ):
         cells.make("arun", 3)
 

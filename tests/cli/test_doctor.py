@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from rumcli import config
 from rumcli.cli import doctor
 from rumcli.cli.app import main
 from rumcli.errors import RunError
@@ -24,7 +25,9 @@ def test_doctor_describes_a_working_installation(tmp_path):
     assert "CPU:0" in found["backend"]["devices"]
     assert found["versions"]["keras"].startswith("3.")
     taken = {one["cell"]: one["reason"] for one in found["fused"]}
-    assert list(taken) == ["rum", "arum", "lnlstm", "fsrnn", "eunn", "goru"]
+    assert list(taken) == [
+        name for name in config.names("cell") if name not in ("lstm", "gru", "rnn")
+    ]
     assert taken["goru"] == "there is none for GORUCell"
     for result in found["speed"]["results"]:
         assert result["steps_per_second"] > 0

@@ -1,23 +1,17 @@
 import ast
+import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 
-import rumcli
 from rumcli import config
-from rumcli.config import catalog
+from rumcli.config import catalog, cell_config
 from tests.cli.commands import assert_one_line, python, rum
 from tests.documents import validated
 
-CELLS = Path(rumcli.__file__).parent / "cells"
-FILES = {
-    "rum": ("rum.py", "RUM"),
-    "arum": ("arum.py", "ARUM"),
-    "lnlstm": ("ln_lstm.py", "LNLSTM"),
-    "fsrnn": ("fs_rnn.py", "FSRNN"),
-    "eunn": ("eunn.py", "EUNN"),
-    "goru": ("goru.py", "GORU"),
+PLACES = {
+    name: path for name, path in cell_config.layers().items() if not path.startswith("keras.")
 }
 
 
@@ -41,10 +35,10 @@ def test_cells_are_those_of_the_configuration(tmp_path):
     assert "lnlstm" in fast["values"]
 
 
-@pytest.mark.parametrize(("name", "place"), FILES.items(), ids=FILES)
+@pytest.mark.parametrize(("name", "place"), PLACES.items(), ids=PLACES)
 def test_paper_of_a_cell_is_that_of_its_layer(tmp_path, name, place):
-    file, layer = place
-    tree = ast.parse((CELLS / file).read_text(encoding="utf-8"))
+    module, layer = place.split(":")
+    tree = ast.parse(Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8"))
     (found,) = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == layer]
     (row,) = listed_cells(name, cwd=tmp_path)
     paper = re.match(r"arXiv:[\d.]+", row["source"])[0]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from rumcli import layers
+from rumcli import cells, layers
 from rumcli.config import Split
 from rumcli.training import run_environment
 from tests import small
@@ -56,9 +56,16 @@ def test_a_text_may_be_given_in_pieces_of_any_length(tmp_path):
     np.testing.assert_allclose(np.concatenate([first["logits"], rest], axis=1), whole, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", layers.__all__)
-def test_every_layer_is_registered_with_keras(name):
-    found = getattr(layers, name)
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        *((layers, name) for name in layers.__all__),
+        *((cells, name) for name in dir(cells) if name[0].isupper()),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_every_layer_is_registered_with_keras(place, name):
+    found = getattr(place, name)
     registered = keras.saving.get_registered_name(found)
     assert registered.startswith("rumcli>")
     assert keras.saving.get_registered_object(registered) is found

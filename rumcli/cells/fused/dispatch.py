@@ -1,11 +1,15 @@
 """Choice between the fused and the plain loop, and the call of the fused one.
 
-The kernels are imported on first use, and only on the TensorFlow and JAX backends.
+Each cell registers its kernel here. A kernel is imported on first use, and only on the backends
+that it supports.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import abc
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import keras
 from keras import ops, tree
@@ -13,20 +17,97 @@ from keras import ops, tree
 from rumcli.cells.tensor import Tensor
 
 IMPLEMENTATIONS = ("auto", "fused", "plain")
+COMPILED = ("tensorflow", "jax")  # backends with a compiled loop and a hand-written gradient
+
+# Outputs `[B, T, H]`, or None without `return_sequences`; the last output; the final states.
+LoopResults = tuple[Tensor | None, Tensor, list[Tensor]]
+Class = TypeVar("Class", bound=type)
+
+
+class Kernel(abc.ABC):
+    """Computation of all time steps of a cell in one call."""
+
+    @abc.abstractmethod
+    def why_not_fusable(self, cell: Any) -> str | None:
+        """Return the reason why the kernel does not support a cell; None if it does."""
+
+    @abc.abstractmethod
+    def run(
+        self,
+        layer: Any,
+        sequences: Tensor,
+        initial_state: Sequence[Tensor],
+        mask: Tensor | None,
+        draws: Any,
+    ) -> LoopResults:
+        """Compute all time steps of a layer, in the order of the sequences.
+
+        Args:
+            layer: Layer for whose cell `why_not_fusable` returns None.
+            sequences: Inputs `[B, T, D]`.
+            initial_state: Initial states, as in `keras.layers.RNN`.
+            mask: Boolean mask `[B, T]`, or None.
+            draws: Masks from `cell.draw` for all steps; None in inference.
+        """
+
+
+class _Registered(NamedTuple):
+    path: str
+    backends: tuple[str, ...] | None
+
+
+_KERNELS: dict[type, _Registered] = {}
+
+
+def register(path: str, backends: tuple[str, ...] | None = None) -> Callable[[Class], Class]:
+    """Return a class decorator that registers the kernel of a cell.
+
+    The kernel applies to the exact class only: a subclass may compute something else.
+
+    Args:
+        path: Path of the kernel, `package.module:name`.
+        backends: Backends that the kernel supports, such as `COMPILED`; None for all. A kernel
+            for all backends consists of `keras.ops`, so it needs no compiler and pays in eager
+            execution too.
+    """
+
+    def decorate(cell_class: Class) -> Class:
+        _KERNELS[cell_class] = _Registered(path, backends)
+        return cell_class
+
+    return decorate
+
+
+def kernel_of(cell: Any) -> Any:
+    """Return the kernel of a cell, an instance of `Kernel`; None if it has none."""
+    found = _KERNELS.get(type(cell))
+    if found is None:
+        return None
+    module, name = found.path.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _is_compiled(cell: Any) -> bool:
+    return _KERNELS[type(cell)].backends is not None
 
 
 def why_not_fusable(layer: Any) -> str | None:
     """Return the reason why a layer can't use the fused loop; None if it can."""
-    if keras.config.backend() not in ("tensorflow", "jax"):
-        return f"it needs the backend tensorflow or jax, not {keras.config.backend()}"
+    found = _KERNELS.get(type(layer.cell))
+    if found is None:
+        return f"there is none for {type(layer.cell).__name__}"
+    backend = keras.config.backend()
+    if found.backends and backend not in found.backends:
+        return f"it needs the backend {' or '.join(found.backends)}, not {backend}"
     if layer.unroll:
         return "unroll=True asks for no loop"
-    from rumcli.cells.fused import layer_adapter
+    if reason := kernel_of(layer.cell).why_not_fusable(layer.cell):
+        return str(reason)
+    if found.backends and backend == "tensorflow":
+        from rumcli.cells.fused import tensorflow_custom_gradient
 
-    if found := layer_adapter.why_not_fusable(layer.cell):
-        return found
-    if keras.config.backend() == "tensorflow" and not layer_adapter.custom_gradient.xla_is_there():
-        return "this TensorFlow has no XLA compiler for this machine"
+        if not tensorflow_custom_gradient.xla_is_there():
+            return "this TensorFlow has no XLA compiler for this machine"
     return None
 
 
@@ -37,7 +118,7 @@ def why_not_auto(layer: Any) -> str | None:
     """
     if found := why_not_fusable(layer):
         return found
-    if keras.config.backend() == "jax":
+    if keras.config.backend() == "jax" or not _is_compiled(layer.cell):
         return None
     import tensorflow as tf
 
@@ -54,6 +135,8 @@ def should_fuse(layer: Any, sequences: Tensor) -> bool:
         return False
     if keras.config.backend() == "jax":
         return True
+    if not _is_compiled(layer.cell):
+        return sequences.shape[1] is not None
     import tensorflow as tf
 
     # XLA compiles once per length. With dynamic lengths and in eager execution, compilation costs
@@ -79,8 +162,6 @@ def run(
     Returns:
         Last output, outputs and final states, as from `keras.layers.RNN.inner_loop`.
     """
-    from rumcli.cells.fused import layer_adapter
-
     sequences = layer.cell.to_state_dtype(sequences)
     initial_state = [layer.cell.to_state_dtype(state) for state in initial_state]
     batch, steps = ops.shape(sequences)[:2]
@@ -91,7 +172,7 @@ def run(
         sequences = ops.flip(sequences, axis=1)
         mask = None if mask is None else ops.flip(mask, axis=1)
         draws = draws and tree.map_structure(lambda part: ops.flip(part, axis=1), draws)
-    outputs, last, states = layer_adapter.run(layer, sequences, initial_state, mask, draws)
+    outputs, last, states = kernel_of(layer.cell).run(layer, sequences, initial_state, mask, draws)
     if mask is not None:
         outputs, last = _masked(layer, outputs, last, mask)
     # Keras requires a tensor even with `return_sequences=False`.

@@ -1,24 +1,21 @@
-"""Conversion between a Keras layer's call and a compiled loop.
+"""Kernels of the compiled loops: conversion between a Keras layer's call and a loop.
 
-The exact class of the cell selects the loop: a subclass may compute something else.
+A kernel reads the options and weights of a cell by name; it imports no cell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence as Many
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
-from rumcli.cells.arum import ARUMCell
-from rumcli.cells.fs_rnn import FSRNNCell
-from rumcli.cells.fused import primitives, rum_loop, stack_loop, stack_step
+from rumcli.cells.fused import dispatch, primitives, rum_loop, stack_loop, stack_step
+from rumcli.cells.fused.dispatch import LoopResults
 from rumcli.cells.fused.kernel_spec import CompiledLoop, KernelSpec, KernelWeights, LoopInputs
 from rumcli.cells.fused.stack_step import CellWeights, StackInputs, StackSpec
-from rumcli.cells.ln_lstm import LNLSTMCell
-from rumcli.cells.rum import RUMCell
 from rumcli.cells.tensor import Tensor
 
 custom_gradient: ModuleType
@@ -31,56 +28,122 @@ else:
 
     custom_gradient = tensorflow_custom_gradient
 
-LoopResults = tuple[Tensor | None, Tensor, list[Tensor]]
-
-_RUM = CompiledLoop(
+_RUM_LOOP = CompiledLoop(
     rum_loop.forward,
     rum_loop.backward,
     rum_loop.of_inputs,
     carried=lambda recipe: recipe.units**2 if recipe.associative else 0,
 )
-_CHAIN = CompiledLoop(
+_STACK_LOOP = CompiledLoop(
     stack_loop.forward, stack_loop.backward, stack_loop.of_inputs, carried=lambda recipe: 0
 )
 
 
-def why_not_fusable(cell: Any) -> str | None:
-    """Return the reason why a cell has no fused loop; None if it has one."""
-    if type(cell) is FSRNNCell:
-        if (found := [why_not_fusable(part) for part in cell.cells]) and any(found):
-            return next(filter(None, found))
-        if any(type(part) is ARUMCell for part in cell.cells):
-            return "an ARUMCell in a Fast-Slow RNN has no fused loop"
-    elif type(cell) not in (RUMCell, ARUMCell, LNLSTMCell):
-        return f"there is none for {type(cell).__name__}"
-    elif isinstance(cell, RUMCell) and not primitives.is_known_activation(cell.activation):
-        return "its activation is not one of keras.activations"
-    return None
+class CompiledKernel(dispatch.Kernel):
+    """Kernel of a cell that can be part of a stack of cells.
 
-
-def run(
-    layer: Any,
-    sequences: Tensor,
-    initial_state: Many[Tensor],
-    mask: Tensor | None,
-    draws: tuple[Tensor, ...] | None,
-) -> LoopResults:
-    """Run the fused loop of a layer.
-
-    Args:
-        layer: Layer for whose cell `why_not_fusable` returns None.
-        sequences: Inputs `[B, T, D]`.
-        initial_state: Initial states, as in `keras.layers.RNN`.
-        mask: Boolean mask `[B, T]`, or None.
-        draws: Masks from `cell.draw` for all steps; None in inference.
-
-    Returns:
-        Outputs `[B, T, H]`, or None without `return_sequences`; the last output `[B, H]`; and the
-        final states.
+    `node` and `weights` return the cell's part of the specification and of the weights of a stack,
+    in which the cell has one group of states.
     """
-    if isinstance(layer.cell, RUMCell):
+
+    stacks = True
+
+    def node(self, cell: Any) -> stack_step.CellStep:
+        """Return the cell's part of a `StackSpec`."""
+        raise NotImplementedError
+
+    def weights(self, cell: Any) -> CellWeights:
+        """Return the cell's weights as part of a stack."""
+        raise NotImplementedError
+
+
+class _RUM(CompiledKernel):
+    """Kernel of RUM and, with a second state, of ARUM."""
+
+    def __init__(self, stacks: bool) -> None:
+        self.stacks = stacks
+
+    def why_not_fusable(self, cell: Any) -> str | None:
+        if not primitives.is_known_activation(cell.activation):
+            return "its activation is not one of keras.activations"
+        return None
+
+    def run(
+        self,
+        layer: Any,
+        sequences: Tensor,
+        initial_state: Many[Tensor],
+        mask: Tensor | None,
+        draws: Any,
+    ) -> LoopResults:
         return _run_rum(layer, sequences, initial_state, mask, draws)
-    return _run_chain(layer, sequences, initial_state, mask, draws)
+
+    def node(self, cell: Any) -> stack_step.CellStep:
+        return stack_step.RUMStep(_rum_recipe(cell, False, False, False))
+
+    def weights(self, cell: Any) -> CellWeights:
+        return _rum_weights(cell)
+
+
+class _LNLSTM(CompiledKernel):
+    def why_not_fusable(self, cell: Any) -> str | None:
+        return None
+
+    def run(
+        self,
+        layer: Any,
+        sequences: Tensor,
+        initial_state: Many[Tensor],
+        mask: Tensor | None,
+        draws: Any,
+    ) -> LoopResults:
+        stacked = _Stacked([layer.cell], 1.0, (0,), [(), ()], [draws or ()])
+        return _run_stack(layer, stacked, sequences, initial_state, mask)
+
+    def node(self, cell: Any) -> stack_step.CellStep:
+        return stack_step.LNLSTMStep(
+            custom_gradient.layout(), cell.units, cell.forget_bias, _new_shares(cell)
+        )
+
+    def weights(self, cell: Any) -> CellWeights:
+        names: tuple[str, ...] = ("kernel", "recurrent_kernel", "bias")
+        kernel, recurrent_kernel, bias = (_value(cell, name) for name in names)
+        names = ("gate_gain", "gate_offset", "cell_gain", "cell_offset")
+        vectors = tuple(_value(cell, name) for name in names)
+        return CellWeights(kernel, recurrent_kernel, bias, vectors)
+
+
+class _FSRNN(dispatch.Kernel):
+    def why_not_fusable(self, cell: Any) -> str | None:
+        for part in cell.cells:
+            kernel = dispatch.kernel_of(part)
+            if kernel is None:
+                return f"there is none for {type(part).__name__}"
+            if not getattr(kernel, "stacks", False):
+                return f"{type(part).__name__} in a Fast-Slow RNN has no fused loop"
+            if reason := kernel.why_not_fusable(part):
+                return str(reason)
+        return None
+
+    def run(
+        self,
+        layer: Any,
+        sequences: Tensor,
+        initial_state: Many[Tensor],
+        mask: Tensor | None,
+        draws: Any,
+    ) -> LoopResults:
+        cell = layer.cell
+        count = len(cell.cells)
+        slots = (0, 1, *[0] * (count - 2))
+        dropped, drawn = draws or ([()] * (count + 1), [()] * count)
+        stacked = _Stacked(cell.cells, 1.0 - cell.dropout, slots, dropped, drawn)
+        return _run_stack(layer, stacked, sequences, initial_state, mask)
+
+
+rum, arum = _RUM(stacks=True), _RUM(stacks=False)
+ln_lstm = _LNLSTM()
+fs_rnn = _FSRNN()
 
 
 def _run_rum(
@@ -100,13 +163,13 @@ def _run_rum(
     weights = KernelWeights(*(_value(cell, name) for name in KernelWeights._fields))
     zoneout = _or_none(draws[0]) if draws else None
     sequence = LoopInputs(sequences, hidden_state, start, mask, zoneout)
-    results = custom_gradient.run(_RUM, recipe, weights, sequence)
+    results = custom_gradient.run(_RUM_LOOP, recipe, weights, sequence)
     outputs = results.pop(0) if layer.return_sequences else None
     last, *product = results
     return outputs, last, [last, *_final_memory(start, product, memory)]
 
 
-def _rum_recipe(cell: RUMCell, associative: bool, return_sequences: bool, used: bool) -> KernelSpec:
+def _rum_recipe(cell: Any, associative: bool, return_sequences: bool, used: bool) -> KernelSpec:
     return KernelSpec(
         layout=custom_gradient.layout(),
         units=cell.units,
@@ -130,44 +193,57 @@ def _final_memory(start: Tensor | None, product: list[Tensor], memory: list[Tens
     return [ops.reshape(final, ops.shape(memory[0]))]
 
 
-def _run_chain(
+class _Stacked(NamedTuple):
+    """Cells of a stack in the order of execution.
+
+    Attributes:
+        cells: Cells.
+        keep: Keep probability of dropout.
+        slots: Index of each cell's group of states.
+        dropped: Dropout masks of each cell's input and of the output; `()` for none.
+        drawn: Zoneout masks of each cell; `()` for none.
+    """
+
+    cells: Many[Any]
+    keep: float
+    slots: tuple[int, ...]
+    dropped: Many[Any]
+    drawn: Many[Any]
+
+
+def _run_stack(
     layer: Any,
+    stacked: _Stacked,
     sequences: Tensor,
     initial_state: Many[Tensor],
     mask: Tensor | None,
-    draws: Any,
 ) -> LoopResults:
-    cell = layer.cell
-    if isinstance(cell, FSRNNCell):
-        cells, keep = cell.cells, 1.0 - cell.dropout
-        slots = (0, 1, *[0] * (len(cells) - 2))
-        dropped, drawn = draws or ([()] * (len(cells) + 1), [()] * len(cells))
-    else:
-        cells, keep, slots = [cell], 1.0, (0,)
-        dropped, drawn = [(), ()], [draws or ()]
+    kernels = [dispatch.kernel_of(cell) for cell in stacked.cells]
+    pairs = list(zip(kernels, stacked.cells, strict=True))
     # From the third fast cell on, a cell's input is zero.
-    has_input = tuple(number < 3 for number in range(len(cells)))
-    nodes_ = tuple(map(_node, cells))
+    has_input = tuple(number < 3 for number in range(len(pairs)))
+    nodes = tuple(kernel.node(cell) for kernel, cell in pairs)
+    slots = stacked.slots
     recipe = StackSpec(
-        custom_gradient.layout(), nodes_, slots, has_input, keep, layer.return_sequences
+        custom_gradient.layout(), nodes, slots, has_input, stacked.keep, layer.return_sequences
     )
     rest = iter(initial_state)
     states = tuple(
-        tuple(next(rest) for _ in recipe.nodes[slots.index(slot)].new_shares)
+        tuple(next(rest) for _ in nodes[slots.index(slot)].new_shares)
         for slot in range(max(slots) + 1)
     )
     zoneout = [
-        own or [()] * len(node.new_shares) for own, node in zip(drawn, recipe.nodes, strict=True)
+        own or [()] * len(node.new_shares) for own, node in zip(stacked.drawn, nodes, strict=True)
     ]
     sequence = StackInputs(
         sequences,
         states,
         mask,
         tuple(tuple(map(_or_none, own)) for own in zoneout),
-        tuple(map(_or_none, dropped)),
+        tuple(map(_or_none, stacked.dropped)),
     )
-    weights = tuple(map(_node_weights, cells))
-    results = custom_gradient.run(_CHAIN, recipe, weights, sequence)
+    weights = tuple(kernel.weights(cell) for kernel, cell in pairs)
+    results = custom_gradient.run(_STACK_LOOP, recipe, weights, sequence)
     outputs = results.pop(0) if layer.return_sequences else None
     return outputs, results[0], results[1:]
 
@@ -176,20 +252,11 @@ def _or_none(draws: Any) -> Tensor | None:
     return None if isinstance(draws, tuple) else draws
 
 
-def _node(cell: Any) -> stack_step.CellStep:
-    shares = tuple(1.0 - rate for rate in cell.zoneouts)
-    if isinstance(cell, LNLSTMCell):
-        return stack_step.LNLSTMStep(custom_gradient.layout(), cell.units, cell.forget_bias, shares)
-    return stack_step.RUMStep(_rum_recipe(cell, False, False, False))
+def _new_shares(cell: Any) -> tuple[float, ...]:
+    return tuple(1.0 - rate for rate in cell.zoneouts)
 
 
-def _node_weights(cell: Any) -> CellWeights:
-    if isinstance(cell, LNLSTMCell):
-        names: tuple[str, ...] = ("kernel", "recurrent_kernel", "bias")
-        kernel, recurrent_kernel, bias = (_value(cell, name) for name in names)
-        names = ("gate_gain", "gate_offset", "cell_gain", "cell_offset")
-        vectors = tuple(_value(cell, name) for name in names)
-        return CellWeights(kernel, recurrent_kernel, bias, vectors)
+def _rum_weights(cell: Any) -> CellWeights:
     own = KernelWeights(*(_value(cell, name) for name in KernelWeights._fields))
     candidate_bias = own.candidate_bias
     if candidate_bias is None:
