@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # for editors; `__getattr__` finds every layer of the table
 
     from rumcli.cells.arum import ARUM as ARUM
     from rumcli.cells.arum import ARUMCell as ARUMCell
+    from rumcli.cells.delta_product import DeltaProduct as DeltaProduct
+    from rumcli.cells.delta_product import DeltaProductCell as DeltaProductCell
     from rumcli.cells.eunn import EUNN as EUNN
     from rumcli.cells.eunn import EUNNCell as EUNNCell
     from rumcli.cells.fs_rnn import FSRNN as FSRNN
@@ -26,10 +28,14 @@ if TYPE_CHECKING:  # for editors; `__getattr__` finds every layer of the table
     from rumcli.cells.goru import GORUCell as GORUCell
     from rumcli.cells.ln_lstm import LNLSTM as LNLSTM
     from rumcli.cells.ln_lstm import LNLSTMCell as LNLSTMCell
+    from rumcli.cells.lru import LRU as LRU
+    from rumcli.cells.lru import LRUCell as LRUCell
     from rumcli.cells.ops.rotation import rotate as rotate
     from rumcli.cells.ops.rotation import rotation_operator as rotation_operator
     from rumcli.cells.rum import RUM as RUM
     from rumcli.cells.rum import RUMCell as RUMCell
+    from rumcli.cells.slstm import SLSTM as SLSTM
+    from rumcli.cells.slstm import SLSTMCell as SLSTMCell
 
 _FUNCTIONS = ("make", "make_cell", "modules", "names")
 _ROTATIONS = ("rotate", "rotation_operator")

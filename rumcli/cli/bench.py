@@ -143,7 +143,7 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="<str>",
-            help="copying, recall, state_tracking, characters or fast-slow. May be repeated. "
+            help="copying, recall, characters, fast-slow or state_tracking. May be repeated. "
             "Default: all.",
             autocompletion=_options.completing(_cases),
         ),
@@ -152,7 +152,8 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="<str>",
-            help="rum, arum, lnlstm, fsrnn, gru or lstm. May be repeated. Default: all that fit.",
+            help="A cell of 'rum cells', such as rum or gru. May be repeated. Default: all that "
+            "fit.",
             autocompletion=_options.completing(_cells),
         ),
     ] = None,

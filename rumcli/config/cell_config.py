@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, Union
 
 from pydantic import AfterValidator, Field, ValidationInfo, create_model
@@ -137,6 +138,94 @@ class GORUConfig(_OrthogonalSection):
     bias_initializer: Literal["zeros", "ones"] | None = None
 
 
+def _of_units(value: int | None, info: ValidationInfo) -> int | None:
+    units = info.data.get("units")
+    if value is not None and units is not None and units % value:
+        raise ValueError(f"a divisor of the units, {units}")
+    return value
+
+
+class DeltaProductConfig(_Fusable):
+    """DeltaProduct: a matrix state that several reflections update per token; with 1, DeltaNet.
+
+    Source: arXiv:2502.10297, section 4
+    """
+
+    layer = "rumcli.cells.delta_product:DeltaProduct"
+    has_recurrent_matrix = False
+    name: Literal["deltaproduct"] = "deltaproduct"
+    num_reflections: Annotated[
+        int, Field(ge=1, le=100, description="generalized reflections per token")
+    ] = 2
+    num_heads: Annotated[
+        Positive | None,
+        Field(description="a divisor of the units; null is as many as have 16 units or more"),
+        AfterValidator(_of_units),
+    ] = None
+    gated: Annotated[bool, Field(description="whether a forget gate scales the state")] = False
+    negative_eigenvalues: Annotated[
+        bool, Field(description="whether eigenvalues are in [-1, 1] rather than in [0, 1]")
+    ] = True
+    output_norm: Annotated[
+        bool, Field(description="whether the output of each head is normalized")
+    ] = True
+    kernel_initializer: Initializer = "glorot_uniform"
+
+
+class SLSTMConfig(CellSection):
+    """sLSTM of xLSTM: an LSTM with exponential gates, a normalizer and a stabilizer.
+
+    Source: arXiv:2405.04517, section 2.2
+    """
+
+    layer = "rumcli.cells.slstm:SLSTM"
+    has_recurrent_matrix = False
+    name: Literal["slstm"] = "slstm"
+    num_heads: Annotated[
+        Positive,
+        Field(description="blocks of the recurrent matrix, a divisor of the units"),
+        AfterValidator(_of_units),
+    ] = 1
+    forget_gate: Literal["sigmoid", "exponential"] = "sigmoid"
+    forget_bias: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+    kernel_initializer: Initializer = "glorot_uniform"
+    recurrent_initializer: Initializer = "orthogonal"
+    bias_initializer: Literal["zeros", "ones"] = "zeros"
+
+
+def _above_min_radius(value: float, info: ValidationInfo) -> float:
+    if value <= (lowest := info.data.get("min_radius", 0.0)):
+        raise ValueError(f"a number greater than min_radius, {lowest}")
+    return value
+
+
+class LRUConfig(_Fusable):
+    """Linear Recurrent Unit: a linear recurrence with a diagonal matrix, complex or real.
+
+    Source: arXiv:2303.06349, section 3
+    """
+
+    layer = "rumcli.cells.lru:LRU"
+    has_recurrent_matrix = False
+    name: Literal["lru"] = "lru"
+    activation: Annotated[
+        Literal["gelu", Activation], Field(description="of the output; linear as published")
+    ] = "gelu"
+    eigenvalues: Annotated[
+        Literal["complex", "real"], Field(description="real ones are in (-1, 1)")
+    ] = "complex"
+    min_radius: Annotated[Fraction, Field(description="lowest initial |λ|")] = 0.0
+    max_radius: Annotated[
+        float,
+        Field(gt=0.0, le=1.0, description="highest initial |λ|"),
+        AfterValidator(_above_min_radius),
+    ] = 1.0
+    max_phase: Annotated[
+        float, Field(gt=0.0, le=2 * math.pi, description="highest initial phase of λ, in radians")
+    ] = 2 * math.pi
+    kernel_initializer: Initializer = "glorot_normal"
+
+
 class _KerasSection(CellSection):
     activation: Activation = "tanh"
     dropout: Fraction = 0.0
@@ -180,6 +269,9 @@ _PARTS: tuple[type[CellSection], ...] = (
     LNLSTMConfig,
     EUNNConfig,
     GORUConfig,
+    DeltaProductConfig,
+    SLSTMConfig,
+    LRUConfig,
     LSTMConfig,
     GRUConfig,
     RNNConfig,

@@ -201,7 +201,7 @@ def test_a_trace_goes_on_from_states_that_are_given():
     np.testing.assert_allclose(seen.norms, np.linalg.norm(outputs[0], axis=1), rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["lnlstm", "eunn", "goru", "lstm", "gru", "rnn", "fsrnn"])
+@pytest.mark.parametrize("name", ["eunn", "goru", "deltaproduct", "slstm", "lru", "lstm", "fsrnn"])
 def test_of_a_cell_that_does_not_rotate_there_is_the_norm(name):
     layer = make(name, UNITS + 1, return_sequences=True, **_slow_lstm(name))
     inputs = random_inputs(STEPS, batch=1)

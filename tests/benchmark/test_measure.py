@@ -108,6 +108,15 @@ def test_pytorchs_own_modules_are_measured_on_torch_only():
     assert {s.cell for s in stacked} == {"fsrnn"}
 
 
+def test_the_cells_of_state_tracking_include_every_rival():
+    case = CASES["state_tracking"]
+    chosen = cases.subjects(case, cases.default_cells(case, "jax"), "jax")
+    labels = {subject.label for subject in chosen}
+    assert {"rum", "arum", "goru", "eunn", "gru", "lstm", "slstm"} <= labels
+    assert {"deltaproduct", "deltaproduct, plain", "lru"} <= labels
+    assert "slstm, plain" not in labels  # it has one loop only
+
+
 def test_slow_steps_that_are_not_compiled_get_fewer_samples(monkeypatch):
     now, steps = [0.0], []
 
@@ -151,6 +160,7 @@ def test_sizes_match_the_tasks():
         "recall": (53, 128, 50, 36),
         "characters": (150, 128, 1000, 128),
         "fast-slow": (150, 128, 700, 128),
+        "state_tracking": (40, 256, 128, 60),
     }
     labels = [s.label for s in cases.subjects(CASES["characters"], ["rum"], "tensorflow")]
     assert "rum, layer norm and zoneout" in labels

@@ -6,11 +6,14 @@ import keras
 import pytest
 
 from rumcli.cells.arum import ARUM
+from rumcli.cells.delta_product import DeltaProduct
 from rumcli.cells.eunn import EUNN
 from rumcli.cells.fs_rnn import FSRNN
 from rumcli.cells.goru import GORU
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
+from rumcli.cells.lru import LRU
 from rumcli.cells.rum import RUM, RUMCell
+from rumcli.cells.slstm import SLSTM
 
 from .contract import UNITS, LayerContract
 from .gradients import BACKEND
@@ -40,6 +43,41 @@ class TestComplexEUNN(LayerContract):
 
 class TestGORU(LayerContract):
     layer_class = GORU
+
+
+class TestDeltaProduct(LayerContract):
+    layer_class = DeltaProduct
+    first_state_is_output = False
+
+
+@pytest.mark.slow  # of a class that stands here already
+class TestGatedDeltaNetInAPlainLoop(LayerContract):
+    layer_class = DeltaProduct
+    arguments: ClassVar = {
+        "num_reflections": 1,
+        "num_heads": 5,
+        "gated": True,
+        "negative_eigenvalues": False,
+        "output_norm": False,
+        "implementation": "plain",
+    }
+    first_state_is_output = False
+
+
+class TestSLSTM(LayerContract):
+    layer_class = SLSTM
+
+
+class TestLRU(LayerContract):
+    layer_class = LRU
+    first_state_is_output = False
+
+
+@pytest.mark.slow  # of a class that stands here already
+class TestRealLRU(LayerContract):
+    layer_class = LRU
+    arguments: ClassVar = {"eigenvalues": "real", "activation": "linear"}
+    first_state_is_output = False
 
 
 class TestFSRNN(LayerContract):

@@ -6,12 +6,15 @@ import pytest
 from keras import ops
 
 from rumcli.cells.arum import ARUM, ARUMCell
+from rumcli.cells.delta_product import DeltaProduct
 from rumcli.cells.eunn import EUNN
 from rumcli.cells.fs_rnn import FSRNN
 from rumcli.cells.goru import GORU
 from rumcli.cells.ln_lstm import LNLSTM, LNLSTMCell
+from rumcli.cells.lru import LRU
 from rumcli.cells.ops.rotation import rotate, rotation_operator
 from rumcli.cells.rum import RUM
+from rumcli.cells.slstm import SLSTM
 from rumcli.models.encoders import OneHotEmbedding
 
 from .contract import FEATURES, UNITS, random_inputs, to_numpy
@@ -31,6 +34,9 @@ LAYERS = {
     "lnlstm": lambda **o: LNLSTM(UNITS, **o),
     "eunn": lambda **o: EUNN(UNITS, complex_valued=True, **o),
     "goru": lambda **o: GORU(UNITS, kernel_initializer="orthogonal", **o),
+    "deltaproduct": lambda **o: DeltaProduct(UNITS, gated=True, **o),
+    "slstm": lambda **o: SLSTM(UNITS, **o),
+    "lru": lambda **o: LRU(UNITS, **o),
     "fsrnn": lambda **o: fast_slow(UNITS, **o),
 }
 every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
