@@ -331,10 +331,13 @@ def associate_backward(
     of_axis = 2.0 * turn.mirror_axis * of_mirror - of_axis  # P_t a = 2(w·a) P_{t−1}w − P_{t−1}a
     products = ops.matmul(layout.rows_of(g, of_axis, of_mirror), memory)
     state, of_axis, of_mirror = layout.from_rows(products)
-    factors = _right_factors(layout, layout.rows_of(turn.axis, turn.mirror), turn)
-    update = _outer(rows, factors)
     a = turn.axis
     axis_mirror = layout.total(a * of_mirror)
+    # The zero makes the update depend on the products. Otherwise XLA schedules it first, and copies
+    # the memory in every step to keep `P_t` for them.
+    turn = turn._replace(mirror_axis=turn.mirror_axis + 0.0 * axis_mirror)
+    factors = _right_factors(layout, layout.rows_of(a, turn.mirror), turn)
+    update = _outer(rows, factors)
     cotangents = RotationCotangents(
         hidden_state=state,
         axis=-2.0 * (of_axis - layout.total(a * of_axis) * a),
