@@ -42,6 +42,7 @@ MAY_IMPORT = {
     },
     "jobs": {
         "atomic_io",
+        "backends",
         "config",
         "errors",
         "json_schemas",
@@ -121,7 +122,7 @@ MAY_IMPORT = {
         "training",
         "",
     },
-    "api": {"cli", "config", "errors", "json_schemas", "plugins", "reporting", "training"},
+    "api": {"cli", "config", "errors", "json_schemas", "reporting", "sweeps", "training"},
 }
 ROOMS = [room for room in MAY_IMPORT if (PACKAGE / room).is_dir()]
 

@@ -158,7 +158,7 @@ def test_documented_training_commands_have_valid_configurations(
     arguments, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    code = in_process.command()([*arguments, "--dry-run"])
+    code = in_process.command()([*arguments, "--dry-run", "--quiet"])
     assert code == 0, capsys.readouterr().err
 
 
@@ -167,7 +167,7 @@ def made_by(commands, capsys):
     made = []
     for arguments in commands:
         if arguments[0] == "train" and is_whole(arguments) and "--out" not in arguments:
-            assert in_process.command()([*arguments, "--dry-run"]) == 0
+            assert in_process.command()([*arguments, "--dry-run", "--quiet"]) == 0
             run = yaml.safe_load(capsys.readouterr().out)
             name = f"{run['task']['name']}-{run['cell']['name']}"
             made.append(f"{name}-{1 + sum(one.startswith(name) for one in made)}")

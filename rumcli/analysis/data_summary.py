@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rumcli import config
-from rumcli.config import BabiConfig, CharactersConfig, RunConfig
+from rumcli.config import BabiConfig, CharactersConfig, KeyPath, RunConfig
 from rumcli.data.splits import PASSAGE, SPLITS, shared_passages
 from rumcli.errors import ConfigError
 from rumcli.json_schemas.inputs import (
@@ -52,7 +52,8 @@ def summarize_data(
     report(f"reading {path}")
     numbers = babi_stories.subtasks_in(path)
     task = "babi" if numbers else "ptb"
-    run = config.build(preset, [], {("task", "name"): task, ("task", "data"): str(path)})
+    chosen: dict[KeyPath, Any] = {("task", "name"): task, ("task", "data"): str(path)}
+    run = config.build(preset, [], chosen, {("task", "data"): "PATH"})
     if isinstance(run.task, BabiConfig):
         return StoriesData(
             path=str(path),

@@ -5,44 +5,94 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
+from rumcli import errors
 from rumcli.cli import _keras_startup, _options, _run_arguments
-from rumcli.cli._options import OutputMode
+from rumcli.cli._options import FilePath, Option, OutputMode
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
+    import keras
+
     from rumcli.config import Split
+    from rumcli.tasks.base import Task
     from rumcli.training.requirements import Threshold
 
 _SPLITS = ["validation", "test"]
 
 
-def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+class EvalOptions(TypedDict, total=False):
+    """Options of `rum eval`, and arguments of `rumcli.evaluate`."""
+
     split: Annotated[
         str,
-        typer.Option(
-            help="validation or test.",
-            autocompletion=_options.completing(lambda: _SPLITS),
+        Option(
+            kind=str,
+            typed=typer.Option(
+                help="validation or test.",
+                autocompletion=_options.completing(lambda: _SPLITS),
+            ),
+            default="test",
         ),
-    ] = "test",
-    checkpoint: _options.CheckpointOption = "best",
+    ]
+    checkpoint: Annotated[
+        str,
+        Option(
+            kind=str,
+            typed=_options.checkpoint(),
+            default="best",
+        ),
+    ]
     data: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="For runs of ptb or babi, other data than the run's own, or where that is now; "
-            "as for 'rum train', and for babi also one file.",
+        FilePath | None,
+        Option(
+            kind=Path | None,
+            typed=typer.Option(
+                metavar="PATH",
+                help="For runs of ptb or babi, other data than the run's own, or where that is "
+                "now; as for 'rum train', and for babi also one file.",
+            ),
         ),
-    ] = None,
+    ]
     examples: Annotated[
         int,
-        _options.integer("For runs of babi: questions to show, wrongly answered ones first."),
-    ] = 0,
+        Option(
+            kind=int,
+            typed=_options.integer(
+                "For runs of babi: questions to show, wrongly answered ones first."
+            ),
+            doc="For runs of babi: questions to return, wrongly answered ones first.",
+            default=0,
+        ),
+    ]
+    save_predictions: Annotated[
+        FilePath | None,
+        Option(
+            kind=Path | None,
+            typed=typer.Option(
+                metavar="FILE",
+                help="Write the prediction for each sample to this file, one JSON document a line.",
+            ),
+        ),
+    ]
+    force: Annotated[
+        bool,
+        Option(
+            kind=bool,
+            typed=typer.Option("--force", help="Replace a file that exists."),
+            default=False,
+        ),
+    ]
+
+
+@_options.takes(EvalOptions)
+def evaluate(
+    options: EvalOptions,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     require: _options.Require = None,
     trust_code: _run_arguments.Trust = False,
     as_json: _options.Json = False,
@@ -52,16 +102,8 @@ def evaluate(
     from rumcli.training import requirements
 
     required = requirements.parse(require or [])
-    outcome = execute(
-        run,
-        split,
-        checkpoint,
-        data,
-        examples,
-        required,
-        trust_code,
-        OutputMode(as_json, False, debug),
-    )
+    showing = OutputMode(as_json, False, debug)
+    outcome = execute(run, options, required, trust_code, showing)
     if as_json:
         from rumcli.json_schemas.results import Evaluation
 
@@ -73,10 +115,7 @@ def evaluate(
 
 def execute(
     run: Path,
-    split: str,
-    checkpoint: str,
-    data: Path | None,
-    examples: int,
+    options: EvalOptions,
     required: list[Threshold],
     trusted: bool,
     showing: OutputMode,
@@ -85,10 +124,7 @@ def execute(
 
     Args:
         run: Directory of the run.
-        split: Name of the split.
-        checkpoint: `"best"` or `"last"`.
-        data: Path of other data; None for the data of the run.
-        examples: Number of questions to return, for bAbI.
+        options: Options of the command, or arguments of the function.
         required: Thresholds that the result must meet.
         trusted: Whether the user trusts all code named in the configuration.
         showing: Output mode for messages.
@@ -100,8 +136,11 @@ def execute(
         ConfigError: If an option, the data or a threshold is invalid.
         RunError: If the checkpoint is missing or damaged.
     """
-    split = _options.choose("--split", "split", split, _SPLITS)
+    given = _options.filled(EvalOptions, options)
+    split = _options.choose("--split", "split", given["split"], _SPLITS)
+    checkpoint = given["checkpoint"]
     checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
+    examples, data = given["examples"], given["data"]
     _options.at_least("--examples", 0, examples)
     from rumcli.config import Split
     from rumcli.training import dataset_binding as materials
@@ -113,18 +152,43 @@ def execute(
     requirements.check_early(required, folder.config)
     is_babi = folder.config.task.name == "babi"
     if examples and not is_babi:
-        raise ConfigError(f"--examples {examples}: {run} is not a run of 'babi'")
-    dataset = materials.for_evaluation(folder, Split(split), data)
+        where = errors.option("--examples", examples)
+        raise ConfigError(f"{where}: {run} is not a run of 'babi'")
+    saved = given["save_predictions"]
+    if saved is not None:
+        console.check_new_file(Path(saved), given["force"])
+    dataset = materials.for_evaluation(folder, Split(split), data and Path(data))
     resume.require_checkpoint(folder, checkpoint)
     _keras_startup.start(showing.debug, quiet=showing.quiet)
     _run_arguments.load_trusted(folder.config, training=False)
     from rumcli.training import run_environment
     from rumcli.training.evaluation import evaluate_run
 
-    look = _answers(Split(split), examples) if is_babi else None
+    def look(task: Task, model: keras.Model) -> dict[str, Any]:
+        if saved is not None:
+            report("predicting each sample")
+            _save_predictions(task, model, Split(split), Path(saved), given["force"])
+        return _answers(task, model, Split(split), examples) if is_babi else {}
+
     with run_environment.restored_keras(), _status(showing.quiet) as report:
         outcome = evaluate_run(folder, Split(split), checkpoint, dataset, look, required, report)
+    if saved is not None and not showing.quiet:
+        console.note(f"wrote {saved}")
     return requirements.with_verdicts(required, outcome)
+
+
+def _save_predictions(
+    task: Task, model: keras.Model, split: Split, path: Path, force: bool
+) -> None:
+    """Write the prediction for each sample, as JSON Lines."""
+    from rumcli import atomic_io
+    from rumcli.json_schemas.results import PredictionLine
+    from rumcli.tasks import predictions
+
+    with console.new_file(path, force) as file:
+        for found in predictions.predict(task, model, split):
+            line = atomic_io.to_json(PredictionLine(**found).to_dict())
+            file.write(line.encode() + b"\n")
 
 
 def show(outcome: dict[str, Any]) -> None:
@@ -149,15 +213,12 @@ def _status(quiet: bool) -> contextlib.AbstractContextManager[Callable[[str], No
     return contextlib.nullcontext(lambda text: None) if quiet else console.status()
 
 
-def _answers(split: Split, count: int) -> Callable[[Any, Any], dict[str, Any]]:
-    """Return a function that summarizes the predictions of a bAbI model."""
+def _answers(task: Task, model: keras.Model, split: Split, count: int) -> dict[str, Any]:
+    """Summarize the predictions of a bAbI model."""
     from rumcli.tasks.babi import task as babi_task
+    from rumcli.tasks.babi.task import Babi
 
-    def look(task: Any, model: Any) -> dict[str, Any]:
-        answered = babi_task.answer(task, model, split)
-        found = {"confusion": babi_task.confusion(answered)}
-        return (
-            {**found, "stories": babi_task.prediction_examples(answered, count)} if count else found
-        )
-
-    return look
+    assert isinstance(task, Babi)
+    answered = babi_task.answer(task, model, split)
+    found = {"confusion": babi_task.confusion(answered)}
+    return {**found, "stories": babi_task.prediction_examples(answered, count)} if count else found

@@ -335,7 +335,10 @@ def _write_examples(
     from rumcli.tasks import example_files
 
     run = config.build(
-        None, [], {("task", "name"): task, ("task", "delay"): delay, ("seed",): seed}
+        None,
+        [],
+        {("task", "name"): task, ("task", "delay"): delay, ("seed",): seed},
+        {("task", "delay"): f"--delay {delay}", ("seed",): f"--seed {seed}"},
     )
     out = None if out == Path("-") else out
     if as_json and out is None:

@@ -47,6 +47,8 @@ def _subtask(value: int | str) -> int | str:
 
 
 def _min_count(value: int | str | None) -> int | str | None:
+    if isinstance(value, str):
+        value = parsing.name(value, (AUTO,))
     if value in (None, AUTO) or (isinstance(value, int) and 1 <= value <= LARGEST):
         return value
     raise ValueError(f"a whole number from 1 on, {AUTO} or null")

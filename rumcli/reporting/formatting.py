@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 Row = Sequence[Text | str]
+Columns = Mapping[str, Literal["left", "right"]]
 
 
 def metric_name(name: str) -> str:
@@ -68,6 +69,14 @@ def deviation(name: str, mean: float, number: float) -> str:
         return f"{number:.1e}"
     decimals = len(text.partition(".")[2]) or 1
     return f"{number:.{decimals}f}"
+
+
+def standard_error(error: float | None) -> str:
+    """Format the standard error of an accuracy, to append to it; empty if there is none.
+
+    The estimate for an accuracy of 0 or 100% is 0, which is no error bound.
+    """
+    return f" ± {significant(100 * error, 2)}%" if error else ""
 
 
 def distance(baseline: Baseline | ComparedBaseline, number: float) -> str:
@@ -152,7 +161,7 @@ class FirstThatFits:
 
 def responsive_table(
     title: str | Text,
-    columns: Mapping[str, Literal["left", "right"]],
+    columns: Columns,
     sections: Sequence[Sequence[Row]],
     caption: str | None = None,
 ) -> FirstThatFits:

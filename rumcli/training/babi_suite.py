@@ -6,6 +6,7 @@ The parent directory holds the common configuration and, once finished, the suit
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,10 @@ from rumcli.training.run_dir import CONFIG, RunDir
 from rumcli.training.trainer import train
 
 PASSED = 0.95  # accuracy at which a subtask counts as passed: arXiv:1502.05698
-_KEPT = ("accuracy", "loss", "questions", "weights_of_step", "steps", "seconds", "data")
+_KEPT = (
+    *("accuracy", "standard_error", "loss", "questions", "weights_of_step"),
+    *("steps", "seconds", "data"),
+)
 # Mean accuracies over the twenty subtasks, with one word-level model per subtask:
 # arXiv:1710.09537, section 4.3 (unverified). The often-quoted 49.2 % of an LSTM is for 1,000
 # training questions (arXiv:1502.05698), not 10,000.
@@ -98,6 +102,8 @@ def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -
         seconds=round(sum(summary["seconds"] for summary in summaries), 3),
         split=summaries[0]["split"],
         mean_accuracy=sum(accuracies) / len(accuracies),
+        standard_error=math.hypot(*(summary["standard_error"] for summary in summaries))
+        / len(accuracies),
         passed=sum(accuracy >= PASSED for accuracy in accuracies),
         passed_from=PASSED,
         published_means=PUBLISHED,

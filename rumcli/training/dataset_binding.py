@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from rumcli import errors
 from rumcli.config import BabiConfig, CharactersConfig, RunConfig, Split
 from rumcli.data.splits import SPLITS
-from rumcli.errors import ConfigError, RunError
+from rumcli.errors import ConfigError, Metavar, RunError
 from rumcli.tasks.babi import stories as babi_stories
 from rumcli.tasks.babi.dataset import BabiDataset, StoryCollection
 from rumcli.tasks.babi.generator import story_generator
@@ -103,8 +104,8 @@ class CharDatasetLoader:
         """Read all splits of a text."""
         if data is None:
             raise ConfigError(
-                "--data: which text? A folder with train, valid and test files, or one file; "
-                "Penn Treebank: rum gen-data ptb"
+                f"{errors.option('--data')}: which text? A folder with train, valid and test "
+                "files, or one file; Penn Treebank: rum gen-data ptb"
             )
         return corpora.read(Path(data))
 
@@ -243,7 +244,7 @@ def check_going_on(run: RunConfig, folders: Iterable[RunDir]) -> None:
 
     Args:
         run: Configuration with the path of the data.
-        folders: Run directories with the same task and seed. Those that have not begun, or whose
+        folders: Run directories with the same task and seed. Those that have not started, or whose
             metadata is missing or damaged, are skipped.
 
     Raises:
@@ -287,12 +288,13 @@ def for_evaluation(folder: RunDir, split: Split, data: Path | None = None) -> Ta
     source = loader_for(run)
     if source is None:
         if data is not None:
-            raise ConfigError(f"--data {data}: {folder.path} is of '{run.task.name}', without text")
+            where = errors.option("--data", data)
+            raise ConfigError(f"{where}: {folder.path} is of '{run.task.name}', without text")
         return None
     remembered = _remembered(source, folder)
     found = _read(source, str(data) if data else source.given, data is None, split)
     if data is None:
-        hint = f"--data {found.source} evaluates it all the same"
+        hint = f"{errors.option('--data', found.source)} evaluates it all the same"
         _check(source, remembered, found, [split], hint)
     dataset = remembered.reading(found, [split])
     source.check(dataset)
@@ -347,7 +349,8 @@ def _read(
     try:
         return source.read(data, split)
     except ConfigError as error:
-        hint = "; if it has moved: --data PATH" if has_moved and data else ""
+        where = errors.option("--data", Metavar("PATH"))
+        hint = f"; if it has moved: {where}" if has_moved and data else ""
         raise ConfigError(f"{error}{hint}") from error
 
 

@@ -15,6 +15,7 @@ from rumcli.errors import ConfigError, RunError
 from rumcli.json_schemas.results import Evaluation
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
+from rumcli.tasks.baseline import standard_error
 from rumcli.tasks.task_dataset import TaskDataset
 from rumcli.training import dataset_binding as materials
 from rumcli.training import model_state, requirements, resume, run_environment
@@ -115,7 +116,7 @@ def load_checkpoint(folder: RunDir, which: str) -> Checkpoint:
     try:
         checkpoint = checkpoints.load_best() if which == BEST else checkpoints.load_newest()[0]
     except DamagedError as error:
-        raise RunError(f"{error}; try --checkpoint last") from error
+        raise RunError(f"{error}; try {errors.option('--checkpoint', 'last')}") from error
     if checkpoint is None:
         raise RunError(resume.missing_checkpoint_message(folder, which))
     return checkpoint
@@ -171,6 +172,9 @@ def outcome(
     baseline = task.baseline
     monitored = values[task.monitor]
     source = {} if task.source is None else {"data": task.source}
+    if task.metric.endswith("accuracy"):
+        error = standard_error(values[task.metric], task.num_samples(split))
+        values = {**values, "standard_error": error}
     return {
         "task": task.config.task.name,
         "cell": task.config.cell.name,
