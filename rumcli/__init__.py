@@ -1,17 +1,27 @@
 """rum: the Rotational Unit of Memory (arXiv:1710.09537) as Keras layers and a command line.
 
-`rumcli.cells` contains the Keras layers. `train`, `load`, `evaluate` and `compare` are the Python
-equivalents of the commands with these names; they are imported on first access.
+`rumcli.cells` contains the Keras layers. `train`, `load`, `evaluate`, `compare` and `sweep` are the
+Python equivalents of the commands with these names; they are imported on first access.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rumcli.api import Comparison, Run, compare, evaluate, load, train
+    from rumcli.api import Comparison, Run, Sweep, compare, evaluate, load, sweep, train
 
 __version__ = "0.1.0"
 
-__all__ = ["Comparison", "Run", "__version__", "compare", "evaluate", "load", "train"]
+__all__ = [
+    "Comparison",
+    "Run",
+    "Sweep",
+    "__version__",
+    "compare",
+    "evaluate",
+    "load",
+    "sweep",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import reprlib
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
+_in_python: ContextVar[bool] = ContextVar("in_python", default=False)
 _LONGEST = 100  # number of characters of a value in a message
 
 
@@ -25,6 +30,22 @@ class ConfigError(RumError):
 
 class RunError(RumError):
     """Failure during a run, or damage to its files."""
+
+
+class Stopped(SystemExit):
+    """Raised when a signal stopped a run after everything was saved.
+
+    It derives from `BaseException`, so that `except Exception` does not catch it.
+
+    Attributes:
+        message: Message with the command that resumes the run.
+        signal: Number of the signal.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(128 + signal)
+        self.message = message
+        self.signal = signal
 
 
 # TensorFlow has an exception class for it, and JAX a word in the message. PyTorch has a class for
@@ -50,6 +71,65 @@ class _Short(reprlib.Repr):
         """Return the digits of a number, or its size: Python limits conversion to decimal."""
         is_long = value.bit_length() > 4 * _LONGEST
         return f"a number of {value.bit_length():,} bits" if is_long else repr(value)
+
+
+@contextlib.contextmanager
+def for_python() -> Iterator[None]:
+    """Write messages for a caller in Python while the block runs."""
+    token = _in_python.set(True)
+    try:
+        yield
+    finally:
+        _in_python.reset(token)
+
+
+class Metavar(str):
+    """Placeholder for a value in a message, such as PATH."""
+
+
+def option(flag: str, value: object = None, name: str | None = None) -> str:
+    """Return an option as the caller writes it: `--steps 5`, or `steps=5` in Python.
+
+    Args:
+        flag: Option of the command line, such as `--steps`, or name of an argument, such as `TASK`.
+        value: Value of the option; True for one without a value; None to name the option alone.
+        name: Name of the Python argument; None: that of the flag.
+    """
+    if _in_python.get():
+        name = name or flag.removeprefix("--").replace("-", "_").lower()
+        return name if value is None else f"{name}={clipped(_literal(value))}"
+    if value is None or value is True:
+        return flag
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"{flag} {clipped(text)}"
+
+
+def call(command: str, *arguments: object, **options: object) -> str:
+    """Return a command, or the equivalent call in Python.
+
+    Args:
+        command: Command that has a function of the same name.
+        *arguments: Arguments; a `Metavar` is not quoted.
+        **options: Options by the names of the Python arguments; True for one without a value.
+    """
+    if _in_python.get():
+        given = [*map(_literal, arguments), *(f"{k}={_literal(v)}" for k, v in options.items())]
+        return f"rumcli.{command}({', '.join(given)})"
+    words = [_word(argument) for argument in arguments]
+    for name, value in options.items():
+        words.append(f"--{name.replace('_', '-')}")
+        words += [] if value is True else [_word(value)]
+    return " ".join(["rum", command, *words])
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, Metavar):
+        return str(value)
+    return repr(str(value) if isinstance(value, Path) else value)
+
+
+def _word(value: object) -> str:
+    return str(value) if isinstance(value, Metavar) else shlex.quote(str(value))
 
 
 def shown(value: Any) -> str:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from rumcli import errors
 from rumcli.errors import ConfigError
 
 LOCK = "lock"  # file of `rumcli.training.lock`
 
-_CREATED_BY = {"config.yaml": "rum train", "sweep.yaml": "rum sweep"}
+_CREATED_BY = {"config.yaml": "train", "sweep.yaml": "sweep"}
 _UNFINISHED = re.compile(r"\..+\.part")  # partial file of `atomic_io.replacing` or of a lock
 
 
-def is_unbegun(path: Path, described_by: Sequence[str]) -> bool:
+def is_not_started(path: Path, described_by: Sequence[str]) -> bool:
     """Return whether a directory contains only the files of an interrupted creation.
 
     A process locks the directory before it writes there. So a description without a lock is not a
@@ -43,7 +43,7 @@ def check_free(path: Path, described_by: Sequence[str]) -> None:
 
     Args:
         path: Directory to create.
-        described_by: Names of the files that describe it; see `is_unbegun`. An unbegun directory
+        described_by: Names of the files that describe it; see `is_not_started`. Such a directory
             is accepted.
 
     Raises:
@@ -51,18 +51,19 @@ def check_free(path: Path, described_by: Sequence[str]) -> None:
     """
     if not exists(path):
         return
+    where = errors.option("--out", path)
     if not path.is_dir():
-        raise ConfigError(f"--out {path}: a file of that name exists; expected a new folder")
+        raise ConfigError(f"{where}: a file of that name exists; expected a new folder")
     try:
-        is_free = is_unbegun(path, described_by)
+        is_free = is_not_started(path, described_by)
     except FileNotFoundError:  # another process has just removed it
         return
     if not is_free:
         hint = ""
         for name, command in _CREATED_BY.items():
             if (path / name).exists():
-                hint = f", or '{command} --resume {shlex.quote(str(path))}' to resume it"
-        raise ConfigError(f"--out {path}: it exists and is not empty; choose another place{hint}")
+                hint = f", or '{errors.call(command, resume=path)}' to resume it"
+        raise ConfigError(f"{where}: it exists and is not empty; choose another place{hint}")
 
 
 def check_own(path: Path, owner: str) -> None:

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rumcli import errors
 from rumcli.errors import ConfigError
 
 TRUST = "--trust-code"
@@ -166,7 +167,7 @@ def refusal(path: str) -> str:
     """Return the error message for untrusted code, with the option that trusts it."""
     return (
         f"the configuration names code, {path}, which can do anything that you can; if you trust "
-        f"it: {TRUST}"
+        f"it: {errors.option(TRUST, True)}"
     )
 
 

@@ -33,7 +33,12 @@ def write_summary(place, value, metric="loss", **changes):
         metric: Name of the metric.
         changes: Other values, by key of the summary.
     """
-    run = place.config
+    summary = summary_of(place.config, place, value, metric, **changes)
+    place.write_json("summary.json", summary)
+
+
+def summary_of(run, place, value, metric="loss", **changes):
+    """Return the summary of a finished run; arguments as in `write_summary`."""
     summary = {
         "task": run.task.name,
         "cell": run.cell.name,
@@ -58,4 +63,4 @@ def write_summary(place, value, metric="loss", **changes):
         "skipped_steps": 0,
         "folder": str(place.path),
     }
-    place.write_json("summary.json", {**summary, **changes})
+    return {**summary, **changes}

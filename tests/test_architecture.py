@@ -52,6 +52,7 @@ MAY_IMPORT = {
     },
     "jobs": {
         "atomic_io",
+        "backends",
         "config",
         "errors",
         "field_types",
@@ -141,7 +142,7 @@ MAY_IMPORT = {
         "training",
         "",
     },
-    "api": {"cli", "config", "errors", "json_schemas", "plugins", "reporting", "training"},
+    "api": {"cli", "config", "errors", "json_schemas", "reporting", "sweeps", "training"},
 }
 ROOMS = [room for room in MAY_IMPORT if (PACKAGE / room).is_dir()]
 # The table of the tasks and their configurations, below the configuration that is built from them.

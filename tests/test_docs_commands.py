@@ -165,7 +165,7 @@ def test_documented_training_commands_have_valid_configurations(
     arguments, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    code = in_process.command()([*arguments, "--dry-run"])
+    code = in_process.command()([*arguments, "--dry-run", "--quiet"])
     assert code == 0, capsys.readouterr().err
 
 
@@ -174,7 +174,7 @@ def made_by(commands, capsys):
     made = []
     for arguments in commands:
         if arguments[0] == "train" and is_whole(arguments) and "--out" not in arguments:
-            assert in_process.command()([*arguments, "--dry-run"]) == 0
+            assert in_process.command()([*arguments, "--dry-run", "--quiet"]) == 0
             run = config.from_text(capsys.readouterr().out, "--dry-run")
             name = f"{run.task.label}-{run.cell.name}"
             made.append(f"{name}-{1 + sum(one.startswith(name) for one in made)}")

@@ -109,6 +109,9 @@ def test_tasks_presets_and_subtasks_are_accepted_in_any_case():
     assert config.build("RECALL").task.name == "recall"
     babi = config.build(None, (), {("task", "name"): "bAbI", ("task", "subtask"): "ALL"})
     assert babi.task.subtask == "all"
+    for value, expected in (("Auto", "auto"), ("null", None), ("3.0", 3)):
+        run = config.build(None, [f"task.min_count={value}"], {("task", "name"): "ptb"})
+        assert run.task.min_count == expected
     assert table_spec.read_table("Copying").name == "copying"
 
 
@@ -121,13 +124,13 @@ def test_no_other_value_is_accepted_as_an_integer(value):
 def test_descriptions_of_many_runs_accept_the_same(tmp_path):
     file = tmp_path / "sweep.yaml"
     file.write_text(
-        "task: Copying\nsearch: Grid\nseeds: [1.0, 2.0]\nearly_stopping: {first: 1e2}\n"
+        "task: Copying\nsearch: Grid\nseeds: [1.0, 2.0]\nearly_stopping: {grace_period: 1e2}\n"
         "parameters: {cell.name: [GRU, lstm]}\n"
     )
     read = sweep_spec.read(file)
     assert read.spec.search == "grid"
     assert read.spec.seeds == [1, 2]
-    assert read.spec.early_stopping.first == 100
+    assert read.spec.early_stopping.grace_period == 100
     assert [read.run(point, 1).cell.name for point in read.points()] == ["gru", "lstm"]
 
 

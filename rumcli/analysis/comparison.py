@@ -30,6 +30,7 @@ from rumcli.json_schemas.analysis import (
     ReportedRun,
     RunState,
 )
+from rumcli.tasks.baseline import standard_error
 from rumcli.training import lock
 from rumcli.training.run_dir import CONFIG, METRICS, PROGRESS, RunDir
 
@@ -77,11 +78,11 @@ class _Run:
 
     @classmethod
     def read(cls, folder: RunDir) -> _Run:
-        summary, plan = folder.read_json("summary.json"), folder.read_json("plan.json")
+        plan = folder.read_json("plan.json")
         return cls(
             folder,
             folder.config,
-            summary if isinstance(summary, dict) else {},
+            folder.summary() or folder.suite_summary() or {},
             plan if isinstance(plan, dict) else {},
             [record for record in folder.records() if isinstance(record, dict)],
         )
@@ -223,16 +224,6 @@ def report_runs(folders: Sequence[RunDir], labels: Sequence[str], path: str | No
     )
 
 
-def standard_error(accuracy: float, count: int) -> float:
-    """Return the binomial standard error of an accuracy.
-
-    Args:
-        accuracy: Accuracy, in [0, 1].
-        count: Number of independent examples.
-    """
-    return math.sqrt(max(0.0, accuracy * (1 - accuracy)) / count)
-
-
 def _reported_run(group: ComparedRuns, run: ComparedRun, folder: RunDir, label: str) -> ReportedRun:
     count = _count_of_report(folder) if group.metric == "accuracy" and run.split == "test" else None
     environment = folder.read_json("environment.json")
@@ -277,7 +268,7 @@ def find_runs(place: Path) -> Iterator[Path]:
 
 def _find(place: Path, depth: int) -> Iterator[Path]:
     try:
-        is_run = (place / CONFIG).is_file() or RunDir.is_unbegun(place)
+        is_run = (place / CONFIG).is_file() or RunDir.is_not_started(place)
         inside = sorted(path for path in place.iterdir() if path.is_dir() and depth > 0)
     except OSError:  # such as a directory without read permission
         return
@@ -307,6 +298,17 @@ def list_runs(paths: Sequence[Path]) -> tuple[list[ListedRun], list[str]]:
     return sorted(runs, key=lambda run: run.changed), reasons
 
 
+def newest_unfinished(place: Path) -> Path | None:
+    """Return the run in a directory that can be resumed and changed last; None without one.
+
+    Args:
+        place: Directory of runs.
+    """
+    runs, _ = list_runs(list(find_runs(place)))
+    resumable = [run.folder for run in runs if run.state in ("stopped", "failed")]
+    return Path(resumable[-1]) if resumable else None
+
+
 def _listed(path: Path) -> ListedRun:
     changed = _changed(path)
     common: dict[str, Any] = {
@@ -319,8 +321,8 @@ def _listed(path: Path) -> ListedRun:
     unknown: dict[str, Any] = dict.fromkeys(
         ("task", "cell", "of_steps", "metric", "value", "split", "baseline")
     )
-    if RunDir.is_unbegun(path):
-        state: RunState = "running" if lock.state(path) == lock.HELD else "unbegun"
+    if RunDir.is_not_started(path):
+        state: RunState = "running" if lock.state(path) == lock.HELD else "not started"
         return ListedRun(**common, **unknown, state=state, message="", steps=0)
     folder = RunDir.open(path)
     (group,) = compare([folder])

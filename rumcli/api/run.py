@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import functools
-import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-import yaml
 from rich.jupyter import JupyterMixin
 from rich.text import Text
 
-from rumcli import plugins
-from rumcli.cli import _keras_startup, _options, _run_arguments, _training
+from rumcli import errors
+from rumcli.cli import _job_sets, _keras_startup, _options, _run_arguments, _training
 from rumcli.cli import compare as comparing
 from rumcli.cli import evaluate as evaluating
 from rumcli.cli import plot as plotting
-from rumcli.cli._options import OutputMode
-from rumcli.config import yaml_io
-from rumcli.errors import ConfigError, RunError
+from rumcli.cli import sweep as sweeping
+from rumcli.cli._options import FilePath, OutputMode
+from rumcli.cli._run_arguments import Code, TrainOptions
+from rumcli.cli.evaluate import EvalOptions
+from rumcli.cli.sweep import SweepOptions
+from rumcli.errors import ConfigError, RunError, Stopped
 from rumcli.reporting import console, plots, result_tables
 from rumcli.reporting import console as output
 from rumcli.training import requirements
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 
     from rumcli.config import RunConfig
     from rumcli.json_schemas.analysis import ComparedRuns
-
-RunPath = str | os.PathLike[str]
+    from rumcli.sweeps.search import SweepResults
 
 
 class Run(JupyterMixin):
@@ -81,6 +81,7 @@ class Run(JupyterMixin):
         return {**found, "folder": str(self.path)} if isinstance(found, dict) else None
 
     @functools.cached_property
+    @errors.for_python()
     def model(self) -> keras.Model:
         """The compiled Keras model with the best weights by validation, built on first access.
 
@@ -108,9 +109,10 @@ class Run(JupyterMixin):
             _, model, _ = evaluation.restore_run(self._folder, Split.VALIDATION, BEST, data)
         return model
 
+    @errors.for_python()
     def plot(
         self,
-        path: RunPath | None = None,
+        path: FilePath | None = None,
         *,
         metric: str | None = None,
         over: str = "steps",
@@ -146,6 +148,7 @@ class Run(JupyterMixin):
             drawing.save(picture, kind, over, theme, force)
         return drawing.figure(over, theme)
 
+    @errors.for_python()
     def __rich__(self) -> RenderableType:
         summary = self._folder.summary()
         if summary is not None:
@@ -154,7 +157,10 @@ class Run(JupyterMixin):
         whole = self.summary
         if whole is not None and "subtasks" in whole:
             return result_tables.babi_subtasks(whole)
-        return Text(f"run in {self.path}, not finished; to resume: {self._folder.resume_command}")
+        return Text(f"run in {self.path}, not finished; to resume: {self._folder.resume_call()}")
+
+    def __fspath__(self) -> str:
+        return str(self.path)
 
     def __str__(self) -> str:
         return console.text_of(self.__rich__())
@@ -163,7 +169,8 @@ class Run(JupyterMixin):
         return f"rumcli.load({str(self.path)!r})"
 
 
-def load(path: RunPath, *, trust_code: bool = False) -> Run:
+@errors.for_python()
+def load(path: FilePath, *, trust_code: bool = False) -> Run:
     """Return an earlier run, finished or not.
 
     Args:
@@ -183,37 +190,24 @@ def load(path: RunPath, *, trust_code: bool = False) -> Run:
     return Run(RunDir.open(Path(path)), trust_code)
 
 
-def folders(*runs: Run | RunPath) -> Iterator[Path]:
-    """Yield the directory of each run.
-
-    Args:
-        *runs: Runs or their directories.
-    """
-    for run in runs:
-        yield run.path if isinstance(run, Run) else Path(run)
-
-
+@_options.documents(EvalOptions)
+@errors.for_python()
 def evaluate(
-    run: Run | RunPath,
+    run: Run | FilePath,
     split: str = "test",
+    /,
     *,
-    checkpoint: str = "best",
-    data: RunPath | None = None,
-    examples: int = 0,
-    length: int | Sequence[int] = (),
     require: str | Sequence[str] = (),
     trust_code: bool = False,
     quiet: bool = False,
+    **options: Unpack[EvalOptions],
 ) -> dict[str, Any]:
     """Evaluate the weights of a run on a split, beside the task's baseline.
 
     Args:
         run: The run, or its directory.
         split: `"validation"` or `"test"`.
-        checkpoint: `"best"` (by validation) or `"last"`.
-        data: For runs of ptb or babi, path of other data, or the new path of the run's data.
-        examples: For runs of babi, number of questions to return, wrongly answered ones first.
-        length: One or more lengths of sequences at which to evaluate as well.
+        **options: Further options of `rum eval`, by name; see `help(rumcli.evaluate)`.
         require: Thresholds such as `"accuracy>=0.95"`.
         trust_code: Whether to run the code that the configuration of the run names, if it does.
         quiet: Whether to print warnings only.
@@ -228,17 +222,12 @@ def evaluate(
     Example:
         >>> rumcli.evaluate(run)["accuracy"]
     """
-    (path,) = folders(run)
     outcome = evaluating.execute(
-        path,
-        split,
-        checkpoint,
-        None if data is None else Path(data),
-        examples,
+        Path(run),
+        {"split": split, **options},
         requirements.parse([require] if isinstance(require, str) else require),
         trust_code or (isinstance(run, Run) and run.trusts_code),
         OutputMode(as_json=False, quiet=quiet, debug=False),
-        [length] if isinstance(length, int) else length,
     )
     requirements.enforce(outcome)
     from rumcli.json_schemas.results import Evaluation
@@ -269,7 +258,8 @@ class Comparison(list[dict[str, Any]], JupyterMixin):
         return output.text_of(self)
 
 
-def compare(*runs: Run | RunPath) -> Comparison:
+@errors.for_python()
+def compare(*runs: Run | FilePath) -> Comparison:
     """Compare runs by their metrics and by the settings in which they differ.
 
     The metric is that of the test for a finished run, and of the best validation for others.
@@ -288,34 +278,93 @@ def compare(*runs: Run | RunPath) -> Comparison:
     """
     if not runs:
         raise ConfigError("which runs? Give at least one, as in rumcli.compare('runs')")
-    return Comparison(comparing.execute(list(folders(*runs))))
+    return Comparison(comparing.execute([Path(run) for run in runs]))
 
 
-def train(
-    task: str | Callable[..., Any] | None = None,
+class Sweep(list[dict[str, Any]], JupyterMixin):
+    """Points of a sweep as a list of dictionaries, the best first.
+
+    Each has the keys of a point in `rum sweep --json`: `settings`, `validation`, `test` and `runs`,
+    among others. It is displayed as the table of `rum sweep`, also in notebooks.
+
+    Attributes:
+        path: Directory of the sweep.
+        document: Document that `rum sweep --json` prints.
+    """
+
+    def __init__(self, results: SweepResults) -> None:
+        self.path = results.folder.path
+        self.document = results.document.to_dict()
+        super().__init__(self.document["points"])
+        self._results = results
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table of the points."""
+        from rumcli.reporting import job_set_tables
+
+        yield job_set_tables.sweep_results_table(self._results)
+
+    def __str__(self) -> str:
+        return output.text_of(self)
+
+
+@_options.documents(SweepOptions)
+@errors.for_python()
+def sweep(
+    file: FilePath | None = None,
+    /,
     *,
-    cell: str | Callable[..., Any] | None = None,
-    norm: float | None = None,
-    hidden: int | None = None,
-    data: RunPath | None = None,
-    subtask: int | str | None = None,
-    delay: int | None = None,
-    group: str | None = None,
-    steps: int | None = None,
-    until: str | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    seed: int | None = None,
-    on_non_finite: str | None = None,
-    preset: RunPath | None = None,
-    callbacks: str | Callable[..., Any] | Sequence[str | Callable[..., Any]] = (),
-    set: Mapping[str, Any] | Sequence[str] = (),
-    out: RunPath | None = None,
-    resume: Run | RunPath | None = None,
-    from_scratch: bool = False,
+    trust_code: bool = False,
+    quiet: bool = False,
+    **options: Unpack[SweepOptions],
+) -> Sweep:
+    """Train at every point of a search, with several seeds, as `rum sweep` does.
+
+    The runs have processes of their own. An interrupt (Ctrl-C, or a notebook's stop button) saves
+    them all.
+
+    Args:
+        file: Description of the sweep, a YAML file.
+        **options: Further options of `rum sweep`, by name; see `help(rumcli.sweep)`.
+        trust_code: Whether to run the code that the sweep names, if any.
+        quiet: Whether to print warnings only.
+
+    Returns:
+        The points, the best first.
+
+    Raises:
+        ConfigError: If an argument, the file or its data is invalid.
+        RunError: If a run failed, or the search found no further valid points. The results are
+            in the directory; `rumcli.sweep(results=path)` returns them.
+        KeyboardInterrupt: If the sweep was interrupted. It is saved, and the message contains the
+            call that continues it.
+
+    Example:
+        >>> found = rumcli.sweep("sweep.yaml", jobs=2)
+        >>> found[0]["settings"]
+    """
+    if file is not None:
+        options["file"] = file
+    showing = OutputMode(as_json=False, quiet=quiet, debug=False)
+    outcome = sweeping.execute(options, trust_code, showing)
+    if (ending := outcome.ending) is not None:
+        if ending.signal == signal.SIGINT:
+            raise KeyboardInterrupt(f"stopped; all is saved; to resume: {outcome.command}")
+        _job_sets.summarize(ending, outcome.results, outcome.command, showing)
+        _job_sets.end(ending, outcome.results, outcome.gave_up)
+    return Sweep(outcome.results)
+
+
+@_options.documents(TrainOptions)
+@errors.for_python()
+def train(
+    task: Code | None = None,
+    /,
+    *,
     require: str | Sequence[str] = (),
     trust_code: bool = False,
     quiet: bool = False,
+    **options: Unpack[TrainOptions],
 ) -> Run:
     """Train a cell on a task, as `rum train` does, and return the run.
 
@@ -326,29 +375,8 @@ def train(
     handles signals only in the main thread, so a run in another thread cannot be interrupted.
 
     Args:
-        task: copying, recall, babi, ptb, a `Task` subclass, or its path `package.module:Class`. May
-            be omitted with `resume` or a preset that names it.
-        cell: A name of `rumcli.cells.names()`, such as rum, arum or lstm, a layer class or a
-            function that returns a layer, or its path.
-        norm: Time norm η > 0 of rum and arum.
-        hidden: Size of the cell's state, in units.
-        data: Text of ptb or stories of babi: a file or directory.
-        subtask: Number of the bAbI subtask, 1 to 20, or `"all"`.
-        delay: T of copying and recall, in time steps.
-        group: Problem of state_tracking, such as `"A5"` or `"parity"`.
-        steps: Length of the run, in training steps.
-        until: Validation threshold that ends the run, as in `"accuracy>=0.999"`.
-        batch_size: Examples per training step.
-        learning_rate: Step size of the optimizer.
-        seed: Seed of data, weights, dropout and zoneout.
-        on_non_finite: `"stop"` the run or `"skip"` the step when loss or gradient is not finite.
-        preset: Name of a preset, or a file such as a run's `config.yaml`.
-        callbacks: Keras callback classes, or their paths, to construct without arguments.
-        set: Other keys of the configuration, as in `{"train.eval_every": 50}`, or strings
-            `"key.path=value"` as for `--set`.
-        out: Run directory to create; None: `runs/TASK-CELL-1`, or the next free number.
-        resume: Earlier run, or its directory, to continue exactly.
-        from_scratch: With `resume`: whether to delete the run's checkpoints and records first.
+        task: Name of the task, a `Task` subclass, or its path.
+        **options: Further options of `rum train`, by name; see `help(rumcli.train)`.
         require: Thresholds such as `"accuracy>=0.95"` on the summary.
         trust_code: Whether to run the code that a preset or an earlier run names, if any. Code in
             an argument is always trusted.
@@ -358,7 +386,7 @@ def train(
         The finished run.
 
     Raises:
-        ConfigError: If an argument or the data is invalid; the message names the option.
+        ConfigError: If an argument or the data is invalid; the message names the argument.
         RunError: If the run fails, or does not meet a threshold of `require`.
         KeyboardInterrupt: If the run was interrupted. It is saved, and the message contains the
             call that resumes it.
@@ -367,70 +395,20 @@ def train(
         >>> run = rumcli.train("recall", cell="arum", delay=30, steps=500)
         >>> run.summary["accuracy"]
     """
-    given = _run_arguments.RunOptions(
-        task=_code(task),
-        cell=_code(cell),
-        norm=norm,
-        hidden=hidden,
-        data=None if data is None else str(data),
-        subtask=None if subtask is None else str(subtask),
-        delay=delay,
-        group=group,
-        steps=steps,
-        until=until,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-        on_non_finite=on_non_finite,
-        preset=None if preset is None else str(preset),
-        callbacks=_codes(callbacks),
-        set=_assignments(set),
-        out=None if out is None else Path(out),
-        resume=_run_dir(resume),
-        from_scratch=from_scratch,
-    )
+    if task is not None:
+        options["task"] = task
     required = requirements.parse([require] if isinstance(require, str) else require)
-    planned = _run_arguments.plan_run(given)
+    planned = _run_arguments.plan_run(options, (lambda text: None) if quiet else console.note)
+    resume = options.get("resume")
     trusts = trust_code or (isinstance(resume, Run) and resume.trusts_code)
-    _run_arguments.check_trust(planned.config, trusts, given.typed)
+    _run_arguments.check_trust(planned.config, trusts, _run_arguments.typed(options))
     showing = OutputMode(as_json=False, quiet=quiet, debug=False)
     try:
         finished = _training.execute(planned, required, showing)
-    except _training.Stopped as stopped:
+    except Stopped as stopped:
         if stopped.signal != signal.SIGINT:  # a request to end the process
             console.note(stopped.message)
             raise
-        call = f"rumcli.train(resume={str(stopped.path)!r})"
-        raise KeyboardInterrupt(f"{stopped.message}, or in Python: {call}") from None
+        raise KeyboardInterrupt(stopped.message) from None
     requirements.enforce(requirements.with_verdicts(required, finished.summary))
     return Run(finished.folder, trust_code=True)
-
-
-def _run_dir(given: Run | RunPath | None) -> Path | None:
-    if isinstance(given, Run):
-        return given.path
-    return None if given is None else Path(given)
-
-
-def _code(given: str | Callable[..., Any] | None) -> str | None:
-    return given if given is None or isinstance(given, str) else plugins.path_of(given)
-
-
-def _codes(given: str | Callable[..., Any] | Sequence[str | Callable[..., Any]]) -> list[str]:
-    one_each = [given] if isinstance(given, str) or callable(given) else given
-    if not isinstance(one_each, Sequence):
-        raise ConfigError(
-            f"callbacks: expected classes or package.module:Class, got an instance of "
-            f"{type(given).__name__}"
-        )
-    return [path for path in map(_code, one_each) if path is not None]
-
-
-def _assignments(given: Mapping[str, Any] | Sequence[str]) -> list[str]:
-    """Return strings in the form of `--set`."""
-    if not isinstance(given, Mapping):
-        return [given] if isinstance(given, str) else list(given)
-    try:
-        return [f"{key}={yaml_io.dump(value, one_line=True)}" for key, value in given.items()]
-    except yaml.YAMLError as error:
-        raise ConfigError(f"set {dict(given)!r}: expected values that YAML has") from error

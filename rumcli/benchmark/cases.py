@@ -108,7 +108,6 @@ _FAST_SLOW: dict[str, Any] = {
 _DEFAULTS = {
     "copying": ("rum", "arum", "gru", "lstm"),
     "recall": ("rum", "arum", "gru", "lstm"),
-    "state_tracking": ("rum", "arum", "gru", "lstm"),
     "characters": ("rum", "lnlstm", "gru", "lstm"),
     "fast-slow": ("fsrnn",),
     "state_tracking": tuple(name for name in CELLS if name not in ("lnlstm", "fsrnn", "rnn")),

@@ -12,6 +12,8 @@ from rumcli.errors import ConfigError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rumcli.cli._options import OutputMode
     from rumcli.config import RunConfig
     from rumcli.signals import StopRequest
@@ -185,7 +187,7 @@ def follow(
     run: RunConfig | None,
     data: str | None,
     trusted: bool,
-    typed: list[str | None],
+    typed: Sequence[str],
     showing: OutputMode,
 ) -> None:
     """Train in a process that does not own the run directory.

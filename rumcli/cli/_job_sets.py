@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rumcli import plugins, signals
+from rumcli import errors, signals
 from rumcli.cli import _keras_startup, _options, _run_arguments
-from rumcli.cli._options import OutputMode
+from rumcli.cli._options import Option, OutputMode
 from rumcli.errors import ConfigError, RunError
 from rumcli.reporting import console, formatting
 
@@ -23,29 +22,36 @@ if TYPE_CHECKING:
     from rumcli.jobs.job_folder import SetResults
     from rumcli.reporting.job_progress import Title
 
-Jobs = Annotated[
-    int | None,
-    _options.integer("Runs at the same time. Default: as many as the machines have room for."),
-]
-Address = Annotated[
-    str | None,
-    typer.Option(
+JOBS = Option(
+    kind=int | None,
+    typed=_options.integer(
+        "Runs at the same time. Default: as many as the machines have room for."
+    ),
+)
+ADDRESS = Option(
+    kind=str | None,
+    typed=typer.Option(
         metavar="HOST:PORT|auto",
         help="Ray cluster that is running. Default: this machine, without Ray.",
     ),
-]
-Budget = Annotated[
-    str | None,
-    typer.Option(
+)
+BUDGET = Option(
+    kind=str | None,
+    typed=typer.Option(
         metavar="TIME",
         help="Time for all, as in 30m or 2h, shared out among the runs; a run that is not finished "
         "then is saved and tested. Default: until all are done.",
     ),
-]
-Resume = Annotated[
-    Path | None,
-    typer.Option(help="Continue the set in this directory; failed runs are retried."),
-]
+)
+RESUME = Option(
+    kind=Path | None,
+    typed=typer.Option(help="Continue the set in this directory; failed runs are retried."),
+)
+# For commands without a function in Python.
+Jobs = Annotated[int | None, JOBS.typed]
+Address = Annotated[str | None, ADDRESS.typed]
+Budget = Annotated[str | None, BUDGET.typed]
+Resume = Annotated[Path | None, RESUME.typed]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")]
 
 # Response to a signal before the runs start: Ray's processes take time to exit.
@@ -75,11 +81,15 @@ def parse(
 
 
 def command(name: str, place: Path, chosen: Options, budget: str | None, trusted: bool) -> str:
-    """Return the command that continues a set, with the options missing from its directory."""
-    found = {"--jobs": chosen.jobs, "--address": chosen.address, "--budget": budget}
-    words = [word for flag, v in found.items() if v is not None for word in (flag, str(v))]
-    trust = [plugins.TRUST] if trusted else []
-    return shlex.join(["rum", name, "--resume", str(place), *words, *trust])
+    """Return the command, or the call in Python, that continues a set.
+
+    It has the options that are not stored in the directory.
+    """
+    found = {"jobs": chosen.jobs, "address": chosen.address, "budget": budget}
+    given = {option: value for option, value in found.items() if value is not None}
+    if trusted:
+        given["trust_code"] = True
+    return errors.call(name, resume=place, **given)
 
 
 def run(jobs: JobSet, chosen: Options, title: Title, command: str, showing: OutputMode) -> Ending:
@@ -170,5 +180,6 @@ def exclude(flag: str, **others: object) -> None:
     """
     for name, value in others.items():
         if value is not None and value != []:
-            shown = name if name.isupper() else f"--{name}"
-            raise ConfigError(f"{flag} and {shown} exclude each other")
+            other = name if name.isupper() else f"--{name.replace('_', '-')}"
+            both = f"{errors.option(flag)} and {errors.option(other)}"
+            raise ConfigError(f"{both} exclude each other")

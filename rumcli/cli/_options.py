@@ -6,10 +6,16 @@ than all its other imports. `docs/cli.md` shows the examples, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import functools
+import inspect
+import os
+import re
+import shutil
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -21,24 +27,15 @@ from rumcli.reporting import console
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from rumcli.config import KeyPath
     from rumcli.data.splits import SplitName
     from rumcli.json_schemas.base import Document
     from rumcli.tasks.example_files import Format
     from rumcli.training.lock import Owner
 
 Name = TypeVar("Name", bound=str)
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Debug = Annotated[
-    bool, typer.Option("--debug", help="Show the traceback of an error instead of one line.")
-]
-Require = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME>=NUMBER",
-        help="Exit with 1 if a metric misses the threshold, such as 'accuracy>=0.95'; "
-        "also <=, > and <. May be repeated.",
-    ),
-]
+Function = TypeVar("Function", bound=Callable[..., Any])
+FilePath = str | os.PathLike[str]
 
 PLOT_KINDS = ("png", "svg", "pdf")
 
@@ -130,7 +127,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "rum presets copy recall",
         "rum presets copy recall mine.yaml --force",
     ),
-    "doctor": ("rum doctor", "rum doctor --no-speed --json"),
+    "doctor": ("rum doctor", "rum doctor --markdown", "rum doctor --no-speed --json"),
     "rotation-check": ("rum rotation-check", "rum rotation-check --dim 64"),
     "bench": (
         "rum bench --task recall",
@@ -139,8 +136,151 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """Option of a command, and argument of the Python function with its name.
+
+    Attributes:
+        kind: Type of the value on the command line.
+        typed: Names, help and parser on the command line, as `typer.Option` or `typer.Argument`.
+        default: Value of an option that is not given.
+        doc: Description of the Python argument, where it differs from the help.
+        key: Key path of the configuration that the option sets; empty for none.
+        convert: Function that converts a Python argument to the form of the command line.
+    """
+
+    kind: Any
+    typed: Any
+    default: Any = None
+    doc: str = ""
+    key: KeyPath = ()
+    convert: Callable[[Any], Any] = lambda value: value
+
+    def spelling(self, name: str) -> str:
+        """Return the option as typed, given its name in Python."""
+        if isinstance(self.typed, typer.models.ArgumentInfo):
+            return str(self.typed.metavar)
+        typed = [self.typed.default, *(self.typed.param_decls or ())]
+        return next((one for one in typed if isinstance(one, str)), f"--{name.replace('_', '-')}")
+
+    @property
+    def description(self) -> str:
+        """Description for Python, in which options have the names of arguments."""
+        text = self.doc or self.typed.help
+        return re.sub(r"--([a-z][a-z-]*)", lambda m: f"`{m[1].replace('-', '_')}`", text)
+
+
+@functools.cache
+def declared(options: type) -> Mapping[str, Option]:
+    """Return the options that a `TypedDict` declares, by name."""
+    hints = get_type_hints(options, include_extras=True)
+    return {name: hint.__metadata__[0] for name, hint in hints.items()}
+
+
+def filled(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all declared options, with defaults for those that are not given."""
+    return {name: given.get(name, one.default) for name, one in declared(options).items()}
+
+
+def takes(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that passes the declared options to a command as its first argument.
+
+    Args:
+        options: `TypedDict` that declares them. They precede the options of the command itself.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        known = declared(options)
+        first = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=option.default,
+                annotation=Annotated[option.kind, option.typed],
+            )
+            for name, option in known.items()
+        ]
+        own = [*inspect.signature(command, eval_str=True).parameters.values()][1:]
+        needed = [one for one in own if one.default is one.empty]
+        signature = inspect.Signature([*needed, *first, *own[len(needed) :]])
+
+        @functools.wraps(command)
+        def run(*args: Any, **kwargs: Any) -> None:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            given = {name: bound.arguments.pop(name) for name in known}
+            command(given, **bound.arguments)
+
+        run.__signature__ = signature  # type: ignore[attr-defined]
+        run.__annotations__ = {}  # Typer would look for the parameters of `command`
+        return run
+
+    return decorate
+
+
+def documents(options: type) -> Callable[[Function], Function]:
+    """Return a decorator that describes the declared options in `help` and `inspect.signature`.
+
+    Args:
+        options: `TypedDict` that types the keyword arguments `**options` of the function, whose
+            line in the docstring is replaced by one line for each option.
+    """
+
+    def decorate(function: Function) -> Function:
+        hints = get_type_hints(options)
+        known = declared(options)
+        names = [*inspect.signature(function).parameters.values()]
+        first = [one for one in names if one.kind is one.POSITIONAL_ONLY]
+        last = [one for one in names if one.kind is one.KEYWORD_ONLY]
+        added = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=option.default,
+                annotation=hints[name],
+            )
+            for name, option in known.items()
+            if name not in [one.name for one in first]
+        ]
+        function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [*first, *added, *last], return_annotation=inspect.signature(function).return_annotation
+        )
+        lines = "\n".join(f"{one.name}: {known[one.name].description}" for one in added)
+        function.__doc__ = re.sub(
+            r"( *)\*\*options:[^\n]*",
+            lambda found: textwrap.indent(lines, found[1]),
+            function.__doc__ or "",
+        )
+        return function
+
+    return decorate
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error instead of one line.")
+]
+
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME>=NUMBER",
+        help="Exit with 1 if a metric misses the threshold, such as 'accuracy>=0.95'; "
+        "also <=, > and <. May be repeated.",
+    ),
+]
+
+
 class _PlainFlags:
-    """Help formatter mixin that omits the type of flags, which take no value."""
+    """Help formatter mixin that omits the type of flags, which take no value.
+
+    On a narrow terminal, the help has no boxes, in which long words would be cut.
+    """
+
+    narrow: int  # width in columns below which a terminal is narrow
+    epilog: str | None
+    rich_markup_mode: Any
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, including `--help`."""
@@ -150,13 +290,48 @@ class _PlainFlags:
                 param.metavar = ""
         return params
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Show the help in boxes, or as plain text on a narrow terminal."""
+        is_narrow = shutil.get_terminal_size().columns < self.narrow
+        mode = self.rich_markup_mode
+        self.rich_markup_mode = None if is_narrow else mode
+        super().format_help(ctx, formatter)  # type: ignore[misc]
+        self.rich_markup_mode = mode
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples, one on each line, to plain help."""
+        formatter.write_paragraph()
+        for line in (self.epilog or "").replace(r"\[", "[").splitlines():
+            formatter.write(f"  {line}\n")
+
+
+NO_VALUE = "\0"  # of an option that was given without its value, which may be left out
+
 
 class Command(_PlainFlags, TyperCommand):
-    """Command of `rum`."""
+    """Command of `rum`. An option whose metavar is in brackets may be given without a value."""
+
+    narrow = 80
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments, after adding `NO_VALUE` where a value is left out."""
+        names = {
+            name for param in self.params if str(param.metavar)[:1] == "[" for name in param.opts
+        }
+        end = args.index("--") if "--" in args else len(args)
+        filled = []
+        for place, word in enumerate(args):
+            filled.append(word)
+            is_alone = place + 1 >= end or args[place + 1].startswith("-")
+            if word in names and place < end and is_alone:
+                filled.append(NO_VALUE)
+        return super().parse_args(ctx, filled)
 
 
 class CommandGroup(_PlainFlags, TyperGroup):
     """Group of commands."""
+
+    narrow = 56
 
 
 def integer(text: str, *names: str) -> Any:
@@ -259,12 +434,15 @@ def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]
 
 CHECKPOINTS = ["best", "last"]
 
-CheckpointOption = Annotated[
-    str,
-    typer.Option(
+
+def checkpoint() -> Any:
+    """Return the option that selects a checkpoint."""
+    return typer.Option(
         help="best (by validation) or last.", autocompletion=completing(lambda: CHECKPOINTS)
-    ),
-]
+    )
+
+
+CheckpointOption = Annotated[str, checkpoint()]
 
 
 def choose(flag: str, kind: str, name: str, known: Iterable[Name]) -> Name:
@@ -278,7 +456,8 @@ def choose(flag: str, kind: str, name: str, known: Iterable[Name]) -> Name:
     for one in names:
         if one == meant:
             return one
-    raise ConfigError(f"{flag} {meant}: {errors.unknown(kind, meant, names)}")
+    where = errors.option(flag, meant)
+    raise ConfigError(f"{where}: {errors.unknown(kind, meant, names)}")
 
 
 def at_least(flag: str, lowest: int, value: int) -> int:
@@ -288,7 +467,7 @@ def at_least(flag: str, lowest: int, value: int) -> int:
         ConfigError: If it is lower.
     """
     if value < lowest:
-        raise ConfigError(f"{flag} {value}: expected at least {lowest}")
+        raise ConfigError(f"{errors.option(flag, value)}: expected at least {lowest}")
     return value
 
 
@@ -346,7 +525,8 @@ def check_plot_file(flag: str, path: Path, force: bool) -> str:
     """
     kind = path.suffix.removeprefix(".").lower()
     if kind not in PLOT_KINDS:
-        raise ConfigError(f"{flag} {path}: expected a name that ends in .{', .'.join(PLOT_KINDS)}")
+        where = errors.option(flag, path)
+        raise ConfigError(f"{where}: expected a name that ends in .{', .'.join(PLOT_KINDS)}")
     console.check_new_file(path, force)
     return kind
 

@@ -7,17 +7,19 @@ it. The Python API plans its runs here, too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
-from rumcli import output_dirs, plugins
+from rumcli import errors, output_dirs, plugins
 from rumcli.cli import _options
-from rumcli.errors import ConfigError, RumError
+from rumcli.cli._options import FilePath, Option
+from rumcli.errors import ConfigError, Metavar, RumError
 from rumcli.reporting import console
+from rumcli.tasks import registry
 
 if TYPE_CHECKING:
     from rumcli.config import KeyPath, RunConfig
@@ -33,6 +35,8 @@ DECIDING = ("cell", "cell.name", "train", *_KEYS)
 _CONFIG = "config.yaml"
 _RECORDS = "metrics.jsonl"
 
+Code = str | Callable[..., Any]
+_ON_NON_FINITE = ["stop", "skip"]
 # Keys that may differ when a run is resumed: its length and the path of its data.
 _CHANGEABLE = (
     ("train", "steps"),
@@ -169,55 +173,292 @@ def usable_run_dirs(
     return [run for run in runs if run.path not in reasons]
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """Options of a training run, named as those of `rum train`; None if not given."""
+def _path(code: Code) -> str:
+    return code if isinstance(code, str) else plugins.path_of(code)
 
-    task: str | None = None
-    cell: str | None = None
-    norm: float | None = None
-    hidden: int | None = None
-    data: str | None = None
-    subtask: str | None = None
-    delay: int | None = None
-    group: str | None = None
-    steps: int | None = None
-    until: str | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    seed: int | None = None
-    on_non_finite: str | None = None
-    preset: str | None = None
-    callbacks: Sequence[str] = ()
-    set: Sequence[str] = ()
-    out: Path | None = None
-    resume: Path | None = None
-    from_scratch: bool = False
 
-    @property
-    def typed(self) -> list[str | None]:
-        """Option values that may name custom code."""
-        return [self.task, self.cell, *self.callbacks, *self.set]
+def _paths(codes: Code | Sequence[Code]) -> list[str]:
+    one_each = [codes] if isinstance(codes, str) or callable(codes) else codes
+    if not isinstance(one_each, Sequence):
+        raise ConfigError(
+            f"callbacks: expected classes or package.module:Class, got an instance of "
+            f"{type(codes).__name__}"
+        )
+    return [_path(code) for code in one_each]
 
-    def flags(self) -> dict[KeyPath, Any]:
-        """Return the values by key path, in the form that `config.loading` expects."""
-        return {
-            **trust_flags("task", self.task),
-            ("task", "data"): self.data,
-            ("task", "subtask"): self.subtask and _options.subtask(self.subtask),
-            ("task", "delay"): self.delay,
-            ("task", "problem"): self.group,
-            **trust_flags("cell", self.cell),
-            ("cell", "units"): self.hidden,
-            ("cell", "time_norm"): self.norm,
-            ("optimizer", "learning_rate"): self.learning_rate,
-            ("train", "steps"): self.steps,
-            ("train", "until"): self.until,
-            ("train", "batch_size"): self.batch_size,
-            ("train", "on_non_finite"): self.on_non_finite,
-            ("train", "callbacks"): list(self.callbacks) or None,
-            ("seed",): self.seed,
-        }
+
+def _assignments(given: Mapping[str, Any] | Sequence[str]) -> list[str]:
+    """Return strings in the form of `--set`."""
+    if not isinstance(given, Mapping):
+        return [given] if isinstance(given, str) else list(given)
+    import yaml
+
+    from rumcli.config import yaml_io
+
+    try:
+        return [f"{key}={yaml_io.dump(value, one_line=True)}" for key, value in given.items()]
+    except yaml.YAMLError as error:
+        raise ConfigError(f"set {dict(given)!r}: expected values that YAML has") from error
+
+
+class TrainOptions(TypedDict, total=False):
+    """Options of `rum train`, and arguments of `rumcli.train`, that describe the run."""
+
+    task: Annotated[
+        Code | None,
+        Option(
+            kind=str | None,
+            typed=typer.Argument(
+                metavar="TASK",
+                help=f"{', '.join(registry.names())}, or a task of yours as package.module:Class. "
+                "May be left out with --resume or a preset that names it.",
+                autocompletion=_options.completing(_options.tasks),
+            ),
+            doc=f"{', '.join(registry.names())}, a `Task` subclass, or its path "
+            "package.module:Class. May be left out with --resume or a preset that names it.",
+            key=("task", "name"),
+            convert=_path,
+        ),
+    ]
+    cell: Annotated[
+        Code | None,
+        Option(
+            kind=str | None,
+            typed=typer.Option(
+                help="A cell of 'rum cells', such as rum, arum or lstm, or a layer of yours as "
+                "package.module:Class. Default: the preset's.",
+                autocompletion=_options.completing(_options.cells),
+            ),
+            doc="A name of `rumcli.cells.names()`, such as rum, arum or lstm, a layer class or a "
+            "function that returns a layer, or its path. Default: the preset's.",
+            key=("cell", "name"),
+            convert=_path,
+        ),
+    ]
+    norm: Annotated[
+        float | None,
+        Option(
+            kind=float | None,
+            typed=_options.real("Time norm η > 0 of rum and arum. Default: the preset's."),
+            key=("cell", "time_norm"),
+        ),
+    ]
+    hidden: Annotated[
+        int | None,
+        Option(
+            kind=int | None,
+            typed=_options.integer("Size of the cell's state, in units. Default: the preset's."),
+            key=("cell", "units"),
+        ),
+    ]
+    data: Annotated[
+        FilePath | None,
+        Option(
+            kind=str | None,
+            typed=typer.Option(
+                metavar="PATH",
+                help="Text of ptb: a directory with train, valid and test files, or one file to "
+                "split 90/5/5. Stories of babi: the official archive or a folder of it; default: "
+                "generated. With --resume: where they are now.",
+            ),
+            key=("task", "data"),
+            convert=str,
+        ),
+    ]
+    subtask: Annotated[
+        int | str | None,
+        Option(
+            kind=str | None,
+            typed=typer.Option(
+                metavar="<int>|all",
+                help="Number of the bAbI subtask, 1 to 20, or all. Default: the preset's.",
+            ),
+            key=("task", "subtask"),
+            convert=lambda value: _options.subtask(str(value)),
+        ),
+    ]
+    delay: Annotated[
+        int | None,
+        Option(
+            kind=int | None,
+            typed=_options.integer(
+                "T of copying and recall, in time steps. Default: the preset's."
+            ),
+            key=("task", "delay"),
+        ),
+    ]
+    group: Annotated[
+        str | None,
+        Option(
+            kind=str | None,
+            typed=typer.Option(
+                metavar="NAME",
+                help="Problem of state_tracking: a group such as S3, A5 or Z60, or parity, cycle, "
+                "even_pairs, modular or modular_brackets. Default: the preset's.",
+            ),
+            key=("task", "problem"),
+        ),
+    ]
+    steps: Annotated[
+        int | None,
+        Option(
+            kind=int | None,
+            typed=_options.integer("Length of the run, in training steps. Default: the preset's."),
+            key=("train", "steps"),
+        ),
+    ]
+    until: Annotated[
+        str | None,
+        Option(
+            kind=str | None,
+            typed=typer.Option(
+                metavar="NAME>=NUMBER",
+                help="Finish the run at the first validation that meets the threshold, such as "
+                "'accuracy>=0.999'; also <=, > and <. Default: the preset's.",
+            ),
+            key=("train", "until"),
+        ),
+    ]
+    batch_size: Annotated[
+        int | None,
+        Option(
+            kind=int | None,
+            typed=_options.integer("Examples per training step. Default: the preset's."),
+            key=("train", "batch_size"),
+        ),
+    ]
+    learning_rate: Annotated[
+        float | None,
+        Option(
+            kind=float | None,
+            typed=_options.real("Step size of the optimizer. Default: the preset's."),
+            key=("optimizer", "learning_rate"),
+        ),
+    ]
+    seed: Annotated[
+        int | None,
+        Option(
+            kind=int | None,
+            typed=_options.integer("Seed of data, weights, dropout and zoneout. Default: 1."),
+            key=("seed",),
+        ),
+    ]
+    on_non_finite: Annotated[
+        str | None,
+        Option(
+            kind=str | None,
+            typed=typer.Option(
+                metavar="stop|skip",
+                help="Response to a non-finite loss or gradient: stop the run or skip the "
+                "step. Default: stop.",
+                autocompletion=_options.completing(lambda: _ON_NON_FINITE),
+            ),
+            key=("train", "on_non_finite"),
+        ),
+    ]
+    callbacks: Annotated[
+        Code | Sequence[Code] | None,
+        Option(
+            kind=list[str] | None,
+            typed=typer.Option(
+                "--callback",
+                metavar="package.module:Class",
+                help="A Keras callback of your own. May be repeated.",
+            ),
+            doc="Keras callback classes, or their paths, to construct without arguments.",
+            key=("train", "callbacks"),
+            convert=_paths,
+        ),
+    ]
+    preset: Annotated[
+        FilePath | None,
+        Option(
+            kind=str | None,
+            typed=typer.Option(
+                help="A preset's name, or a file such as a run's config.yaml. Default: the task's.",
+                autocompletion=_options.completing(_options.presets),
+            ),
+            convert=str,
+        ),
+    ]
+    set: Annotated[
+        Mapping[str, Any] | Sequence[str] | None,
+        Option(
+            kind=list[str] | None,
+            typed=typer.Option(
+                "--set",
+                metavar="KEY.PATH=VALUE",
+                help="Set any key of the configuration, as in train.eval_every=50. May be "
+                "repeated.",
+            ),
+            doc='Other keys of the configuration, as in {"train.eval_every": 50}, or strings '
+            '"key.path=value".',
+            convert=_assignments,
+        ),
+    ]
+    out: Annotated[
+        FilePath | None,
+        Option(
+            kind=Path | None,
+            typed=typer.Option(
+                help="Run directory to create. Default: runs/TASK-CELL-1, or the next free number."
+            ),
+            convert=Path,
+        ),
+    ]
+    resume: Annotated[
+        FilePath | bool | None,
+        Option(
+            kind=str | None,
+            typed=typer.Option(
+                metavar="[PATH]",
+                help="Resume the run in this directory exactly. Without PATH: the newest "
+                "unfinished run in runs.",
+            ),
+            doc="Earlier run, or its directory, to continue exactly. True: the newest unfinished "
+            "run in runs.",
+        ),
+    ]
+    from_scratch: Annotated[
+        bool,
+        Option(
+            kind=bool,
+            typed=typer.Option(
+                "--from-scratch",
+                help="With --resume: delete the run's checkpoints and record, and begin again.",
+            ),
+            default=False,
+        ),
+    ]
+
+
+def converted(options: TrainOptions) -> dict[str, Any]:
+    """Return the options that are given, in the form of the command line."""
+    known, given = _options.declared(TrainOptions), _options.filled(TrainOptions, options)
+    return {name: known[name].convert(v) for name, v in given.items() if v is not None}
+
+
+def typed(options: TrainOptions) -> list[str]:
+    """Return the values of options that may name custom code."""
+    given = converted(options)
+    names = [given[name] for name in ("task", "cell") if name in given]
+    return [*names, *given.get("callbacks", ()), *given.get("set", ())]
+
+
+def _settings(given: Mapping[str, Any]) -> tuple[dict[KeyPath, Any], dict[KeyPath, str]]:
+    """Return the values of the configuration that the options set, and the options as typed."""
+    values: dict[KeyPath, Any] = {}
+    spellings: dict[KeyPath, str] = {}
+    for name, option in _options.declared(TrainOptions).items():
+        if not option.key or name not in given or given[name] == []:
+            continue
+        value, where = given[name], errors.option(option.spelling(name), given[name], name)
+        found = {option.key: value}
+        if option.key[1:] == ("name",):
+            found = trust_flags(option.key[0], value)
+        values |= found
+        spellings |= dict.fromkeys(found, where)
+    return values, spellings
 
 
 @dataclass(frozen=True)
@@ -242,11 +483,12 @@ class PlannedRun:
         return bool(self.config.task.subtasks)
 
 
-def plan_run(given: RunOptions) -> PlannedRun:
+def plan_run(options: TrainOptions, note: Callable[[str], None] = lambda text: None) -> PlannedRun:
     """Return the run that the options describe, without writing files or importing Keras.
 
     Args:
-        given: Options of the command.
+        options: Options of the command, or arguments of the function.
+        note: Callback for the directory of the run to resume, if none was named.
 
     Raises:
         ConfigError: If an option is invalid, options are incompatible, or the run to resume is
@@ -255,43 +497,79 @@ def plan_run(given: RunOptions) -> PlannedRun:
     from rumcli import config
     from rumcli.training.run_dir import RunDir
 
-    out, resume = given.out, given.resume
+    given = converted(options)
+    out, resume, from_scratch = given.get("out"), to_resume(given, note), given["from_scratch"]
     if resume is not None:
         if out is not None:
             raise ConfigError(
-                "--resume and --out exclude each other: a resumed run stays in its place"
+                f"{errors.option('--resume')} and {errors.option('--out')} exclude each other: "
+                "a resumed run stays in its place"
             )
-        if (given.task or given.preset) and RunDir.is_unbegun(resume):
+        if ("task" in given or "preset" in given) and RunDir.is_not_started(resume):
             out, resume = resume, None
-    elif given.from_scratch:
-        raise ConfigError("--from-scratch goes with --resume: which run is to begin again?")
+    elif from_scratch:
+        raise ConfigError(
+            f"{errors.option('--from-scratch', True)} goes with {errors.option('--resume')}: "
+            "which run is to begin again?"
+        )
     if resume is not None:
         run = _resumed(resume, given)
     else:
-        run = config.build(given.preset, given.set, given.flags())
-    return PlannedRun(run, out, resume, given.from_scratch)
+        run = config.build(given.get("preset"), given.get("set", ()), *_settings(given))
+    return PlannedRun(run, out, resume, from_scratch)
 
 
-def _resumed(path: Path, given: RunOptions) -> RunConfig:
+def to_resume(options: Mapping[str, Any], note: Callable[[str], None]) -> Path | None:
+    """Return the directory of the run to resume; None for a new run.
+
+    Args:
+        options: Options of the command, or arguments of the function.
+        note: Callback for the directory, if none was named.
+
+    Raises:
+        ConfigError: If none was named, and there is no unfinished run.
+    """
+    resume = options.get("resume")
+    if resume is None or resume is False:
+        return None
+    if resume is not True and resume != _options.NO_VALUE:
+        return Path(resume)
+    from rumcli.analysis import comparison
+    from rumcli.training.run_dir import RUNS
+
+    found = comparison.newest_unfinished(RUNS)
+    if found is None:
+        example = errors.option("--resume", Metavar("PATH"))
+        raise ConfigError(
+            f"{errors.option('--resume')}: there is no unfinished run in '{RUNS}' that no "
+            f"process trains; expected the directory of a run, as in {example}"
+        )
+    note(f"resuming {found}, the newest unfinished run in '{RUNS}'")
+    return found
+
+
+def _resumed(path: Path, given: Mapping[str, Any]) -> RunConfig:
     """Return the configuration of an earlier run; options may only extend it."""
     from rumcli import config
     from rumcli.training.run_dir import RunDir
 
-    name = trust_flags("task", given.task)["task", "name"]
+    name = trust_flags("task", given.get("task"))["task", "name"]
     if name is not None:
         name = _options.choose("TASK", "task", name, [*_options.tasks(), "custom"])
     before = RunDir.open(path, name).config
-    asked = config.build(given.preset or str(path / "config.yaml"), given.set, given.flags())
+    preset = given.get("preset") or str(path / "config.yaml")
+    asked = config.build(preset, given.get("set", ()), *_settings(given))
     changed = [key for key in config.differences(before, asked) if key not in _CHANGEABLE]
     if changed:
         names = ", ".join(".".join(key) for key in changed)
         raise ConfigError(
-            f"--resume {path}: the configuration differs in {names}; leave out what changes it, or "
-            "start a new run (only train.steps may grow, and --data may name a new location)"
+            f"{errors.option('--resume', path)}: the configuration differs in {names}; leave out "
+            f"what changes it, or start a new run (only train.steps may grow, and "
+            f"{errors.option('--data')} may name a new location)"
         )
     if asked.train.steps < before.train.steps:
         raise ConfigError(
-            f"--steps {asked.train.steps}: the run in {path} has {before.train.steps} steps; "
-            "it can only become longer"
+            f"train.steps: expected at least {before.train.steps}, the length of the run in "
+            f"{path}, got {asked.train.steps}"
         )
     return asked

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rumcli import signals
+from rumcli import backends, errors, signals
 from rumcli.cli import _distributed, _keras_startup, _run_arguments
-from rumcli.errors import ConfigError
+from rumcli.errors import ConfigError, Stopped
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
@@ -53,28 +53,15 @@ class Finished:
     is_new: bool = True
 
 
-class Stopped(SystemExit):
-    """Raised when a signal stopped a run after everything was saved.
+def stopped(how: str, folder: RunDir, signal: int) -> Stopped:
+    """Return the exception for a run that was stopped, with the command that resumes it."""
+    return Stopped(f"{how}; to resume: {folder.resume_call()}", signal)
 
-    It derives from `BaseException`, so that `except Exception` does not catch it.
 
-    Attributes:
-        message: Message with the command that resumes the run.
-        signal: Number of the signal.
-        path: Directory of the run.
-    """
-
-    def __init__(self, stopped: str, folder: RunDir, signal: int) -> None:
-        super().__init__(128 + signal)
-        self.message = f"{stopped}; to resume: {folder.resume_command}"
-        self.signal = signal
-        self.path = folder.path
-
-    @classmethod
-    def at_step(cls, folder: RunDir, run: RunConfig, step: int, signal: int) -> Stopped:
-        """Return the exception for a run that was stopped and saved at a step."""
-        where = f"; saved at step {step} of {run.train.steps}" if step else " before the first step"
-        return cls(f"stopped{where}", folder, signal)
+def stopped_at_step(folder: RunDir, run: RunConfig, step: int, signal: int) -> Stopped:
+    """Return the exception for a run that was stopped and saved at a step."""
+    where = f"; saved at step {step} of {run.train.steps}" if step else " before the first step"
+    return stopped(f"stopped{where}", folder, signal)
 
 
 def run(
@@ -127,8 +114,9 @@ def execute(
     if planned.from_scratch:
         resume = planned.resume
         raise ConfigError(
-            f"--from-scratch: {resume} has a run for each subtask; name the one that is to begin "
-            f"again, as in --resume {resume}/{planned.config.task.subtasks[0].folder}"
+            f"{errors.option('--from-scratch', True)}: {resume} has a run for each subtask; name "
+            "the one that is to begin again, as in "
+            f"{errors.option('--resume', f'{resume}/{planned.config.task.subtasks[0].folder}')}"
         )
 
     return execute_suite(planned, required, showing)
@@ -148,6 +136,7 @@ def _execute_one(
     run = planned.config
     if finished := finished_before(planned, required, showing, placement):
         return finished
+    backends.require()  # before a directory is created, or --from-scratch deletes checkpoints
     folder = None if planned.resume is None else RunDir.open(planned.resume)
     requirements.check_early(required, run, requirements.OF_TRAINING)
     dataset = materials.for_training(run, None if planned.from_scratch else folder)
@@ -158,7 +147,7 @@ def _execute_one(
             folder = stack.enter_context(RunDir.claim(planned.out, run))
         else:
             take(folder, planned, showing, stack)
-        hint = f"; to resume: {folder.resume_command}"
+        hint = f"; to resume: {folder.resume_call()}"
         joined = _distributed.runtime(placement, request, showing, hint)
         _keras_startup.start(showing.debug, joined.start, showing.quiet)
         with joined.group.watched():
@@ -238,13 +227,13 @@ def _follow(
     # A signal that arrived during the backend start. Several processes agree on it before their
     # first step.
     if request.signal is not None and joined.group.count == 1:
-        raise Stopped.at_step(folder, run, 0, request.signal)
+        raise stopped_at_step(folder, run, 0, request.signal)
     try:
         with run_environment.restored_keras():
             summary = train_run(run, folder, listener, request, dataset, required, joined.group)
-    except RunStopped as stopped:
+    except RunStopped as end:
         joined.finish()
-        raise Stopped.at_step(folder, run, stopped.step, stopped.signal) from None
+        raise stopped_at_step(folder, run, end.step, end.signal) from None
     joined.finish()
     return summary
 
@@ -255,7 +244,7 @@ def _end(finished: dict[str, Any]) -> str:
     elif callback := finished.get("stopped_by"):
         hint = f", where callback {callback} stopped it"
     else:
-        hint = "; --steps makes it longer"
+        hint = f"; {errors.option('--steps')} makes it longer"
     return f"{finished['steps']}{hint}"
 
 
@@ -319,8 +308,8 @@ def _follow_suite(
     try:
         with run_environment.restored_keras():
             return suite.train_all(run, folder, _listeners(showing.quiet), request)
-    except RunStopped as stopped:
-        raise Stopped("stopped; all is saved", folder, stopped.signal) from None
+    except RunStopped as end:
+        raise stopped("stopped; all is saved", folder, end.signal) from None
 
 
 def _listeners(quiet: bool) -> Any:
@@ -411,7 +400,7 @@ def run_on_ray(
         kind, content = ray_train.run(run, folder, address, workers, listener, start, showing.debug)
     if kind == "stopped":
         step, signal = content
-        raise Stopped.at_step(folder, run, step, signal)
+        raise stopped_at_step(folder, run, step, signal)
     show_summary(Finished(folder, content), required, showing)
 
 

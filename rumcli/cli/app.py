@@ -3,84 +3,201 @@
 from __future__ import annotations
 
 import atexit
+import functools
+import importlib
 import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Annotated
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import typer
 
 from rumcli import __version__, plugins, signals
-from rumcli.cli import (
-    _options,
-    _training,
-    bench,
-    compare,
-    data,
-    doctor,
-    evaluate,
-    export,
-    gen_data,
-    generate,
-    import_checkpoint,
-    inspect,
-    plot,
-    presets,
-    registries,
-    report,
-    reproduce,
-    rotation_check,
-    runs,
-    sweep,
-    train,
-)
-from rumcli.errors import RumError, is_out_of_memory
+from rumcli.cli import _options
+from rumcli.errors import RumError, Stopped, is_out_of_memory
 from rumcli.reporting import console
 
 _SIGNALS = 128  # offset of exit codes for signals
 _INTERRUPTED = _SIGNALS + 2
 
+_RUNS, _DATA, _HERE = "Runs", "Data and settings", "This installation"
+# Name, module and function of each command, its panel, and the first paragraph of its docstring,
+# with which `rum --help` lists it without importing its module.
+_COMMANDS: dict[str, tuple[str, str, str]] = {
+    "train": (
+        "train:train",
+        _RUNS,
+        "Train a cell on a task, and score it relative to the task's baseline.",
+    ),
+    "sweep": (
+        "sweep:sweep",
+        _RUNS,
+        "Train at every point of a grid, random or Bayesian search, with several seeds.",
+    ),
+    "reproduce": (
+        "reproduce:reproduce",
+        _RUNS,
+        "Run the models of a published table, and compare our results with those of the paper.",
+    ),
+    "runs": (
+        "runs:runs",
+        _RUNS,
+        "List runs with state, progress and metric, the most recently changed last.",
+    ),
+    "eval": (
+        "evaluate:evaluate",
+        _RUNS,
+        "Evaluate a run on a split, and compare it with the task's baseline.",
+    ),
+    "generate": (
+        "generate:generate",
+        _RUNS,
+        "Generate text, character by character, from the weights of a run.",
+    ),
+    "compare": (
+        "compare:compare",
+        _RUNS,
+        "List runs, best first, with the differences between their configurations.",
+    ),
+    "report": (
+        "report:report",
+        _RUNS,
+        "Write a report on runs of one task as one HTML page.",
+    ),
+    "export": (
+        "export:export",
+        _RUNS,
+        "Write a run's model for inference, load it again, and compare its outputs on real data.",
+    ),
+    "import-checkpoint": (
+        "import_checkpoint:import_checkpoint",
+        _RUNS,
+        "Import the weights of a checkpoint of the original RUM, and write a RUM for use in Keras.",
+    ),
+    "plot": (
+        "plot:plot",
+        _RUNS,
+        "Draw the validations of one or more runs, with their task's baseline.",
+    ),
+    "inspect": (
+        "inspect:inspect",
+        _RUNS,
+        "Show the behavior of a run's cells on an example, and the loss around its weights.",
+    ),
+    "cells": (
+        "registries:cells",
+        _DATA,
+        "List the cells with their summary, options and paper.",
+    ),
+    "tasks": (
+        "registries:tasks",
+        _DATA,
+        "List the tasks with their summary, options, presets and paper.",
+    ),
+    "data": (
+        "data:data",
+        _DATA,
+        "Show the splits of a text or of stories, their overlap, and the size of a run on them.",
+    ),
+    "gen-data": (
+        "gen_data:app",
+        _DATA,
+        "Write a task's data: copying or recall examples to a file or stdout, babi and ptb to a "
+        "folder.",
+    ),
+    "presets": (
+        "presets:app",
+        _DATA,
+        "List, show or copy the presets.",
+    ),
+    "doctor": (
+        "doctor:doctor",
+        _HERE,
+        "Show versions, backend, devices, memory, problems, and a short speed test.",
+    ),
+    "rotation-check": (
+        "rotation_check:rotation_check",
+        _HERE,
+        "Check norms, angles, gradients and degenerate inputs of the rotations.",
+    ),
+    "bench": (
+        "bench:bench",
+        _HERE,
+        "Time forward, backward and update of RUM and ARUM, compared with Keras's GRU and LSTM.",
+    ),
+}
+
+
+class _Commands(Mapping[str, Any]):
+    """Commands by name, each imported when it is used."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in _COMMANDS:
+            raise KeyError(name)
+        return _loaded(name)
+
+
+@functools.cache
+def _loaded(name: str) -> Any:
+    place, panel, _ = _COMMANDS[name]
+    module, _, attribute = place.partition(":")
+    found = getattr(importlib.import_module(f"rumcli.cli.{module}"), attribute)
+    if not isinstance(found, typer.Typer):
+        from rumcli.cli import _options as _examples
+
+        alone = typer.Typer(add_completion=False, rich_markup_mode=_MARKUP)
+        alone.command(name, cls=_options.Command, epilog=_examples.epilog(name))(found)
+        found = alone
+    command: Any = typer.main.get_command(found)
+    command.name, command.rich_help_panel = name, panel
+    return command
+
+
+class _Root(_options.CommandGroup):
+    """The command `rum`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = _Commands()  # type: ignore[assignment]
+        self._lists = False
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Show the help, in which the commands are listed without importing them."""
+        self._lists = True
+        super().format_help(ctx, formatter)
+        self._lists = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands."""
+        return list(self.commands)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, or while listing only its name, panel and summary."""
+        if not self._lists:
+            return super().get_command(ctx, cmd_name)
+        _, panel, summary = _COMMANDS[cmd_name]
+        return _options.Command(cmd_name, help=summary, rich_help_panel=panel)
+
+
+_MARKUP: Literal["rich"] = "rich"
 app = typer.Typer(
     name="rum",
-    cls=_options.CommandGroup,
+    cls=_Root,
     help="Train and examine the Rotational Unit of Memory (arXiv:1710.09537).",
-    epilog="First steps: rum train copying --cell arum --norm 2.0",
+    epilog="First steps: rum train recall --delay 30, then rum compare runs",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=_MARKUP,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-def _add(name: str, command: Callable[..., None], panel: str) -> None:
-    app.command(name, cls=_options.Command, rich_help_panel=panel, epilog=_options.epilog(name))(
-        command
-    )
-
-
-_RUNS, _DATA, _HERE = "Runs", "Data and settings", "This installation"
-_add("train", train.train, _RUNS)
-_add("sweep", sweep.sweep, _RUNS)
-_add("reproduce", reproduce.reproduce, _RUNS)
-_add("runs", runs.runs, _RUNS)
-_add("eval", evaluate.evaluate, _RUNS)
-_add("generate", generate.generate, _RUNS)
-_add("compare", compare.compare, _RUNS)
-_add("report", report.report, _RUNS)
-_add("export", export.export, _RUNS)
-_add("import-checkpoint", import_checkpoint.import_checkpoint, _RUNS)
-_add("plot", plot.plot, _RUNS)
-_add("inspect", inspect.inspect, _RUNS)
-_add("cells", registries.cells, _DATA)
-_add("tasks", registries.tasks, _DATA)
-_add("data", data.data, _DATA)
-app.add_typer(gen_data.app, name="gen-data", rich_help_panel=_DATA)
-app.add_typer(presets.app, name="presets", rich_help_panel=_DATA)
-_add("doctor", doctor.doctor, _HERE)
-_add("rotation-check", rotation_check.rotation_check, _HERE)
-_add("bench", bench.bench, _HERE)
 
 
 def _show_version(asked: bool) -> None:
@@ -108,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(arguments, standalone_mode=False, prog_name="rum")
-    except _training.Stopped as stopped:
+    except Stopped as stopped:
         console.note(stopped.message)
         return 128 + stopped.signal
     except SystemExit as error:  # of stopped runs, which have printed their message

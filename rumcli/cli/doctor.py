@@ -17,7 +17,7 @@ import typer
 
 from rumcli import __version__, parsing
 from rumcli.cli import _keras_startup, _options
-from rumcli.errors import RumError, RunError
+from rumcli.errors import ConfigError, RumError, RunError
 from rumcli.reporting import console
 
 if TYPE_CHECKING:
@@ -99,6 +99,9 @@ def doctor(
     speed: Annotated[
         bool, typer.Option("--speed/--no-speed", help="Time a few training steps.")
     ] = True,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table in Markdown, for an issue.")
+    ] = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
@@ -108,11 +111,15 @@ def doctor(
     """
     from rumcli.reporting import measurement_tables as tables
 
+    if markdown and as_json:
+        raise ConfigError("--markdown and --json exclude each other")
     with console.status() as report:
         report(f"starting the backend{' and timing training steps' if speed else ''}")
         found = _examine(speed, debug)
     if as_json:
         console.show_document(found)
+    elif markdown:
+        console.show_text(tables.to_markdown(found.to_dict()))
     else:
         console.show(tables.examination(found.to_dict()))
     if not found.works:

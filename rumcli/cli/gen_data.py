@@ -336,6 +336,13 @@ app.command("babi", cls=_options.Command, epilog=_options.epilog("gen-data babi"
 app.command("ptb", cls=_options.Command, epilog=_options.epilog("gen-data ptb"))(ptb)
 
 
+_OPTIONS: dict[tuple[str, ...], str] = {
+    ("task", "delay"): "delay",
+    ("task", "problem"): "group",
+    ("seed",): "seed",
+}
+
+
 def _write_examples(
     flags: dict[tuple[str, ...], Any],
     settings: list[str],
@@ -351,7 +358,12 @@ def _write_examples(
     from rumcli import config
     from rumcli.tasks import example_files
 
-    run = config.build(None, settings, flags)
+    spellings = {
+        path: f"--{option} {flags[path]}"
+        for path, option in _OPTIONS.items()
+        if flags.get(path) is not None
+    }
+    run = config.build(None, settings, flags, spellings)
     out = None if out == Path("-") else out
     if as_json and out is None:
         raise ConfigError("--json needs a file for the examples: --out FILE")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
+from rumcli import errors
 from rumcli.cli import _job_sets, _options, _run_arguments
-from rumcli.cli._options import OutputMode
-from rumcli.errors import ConfigError
+from rumcli.cli._options import FilePath, Option, OutputMode
+from rumcli.config import catalog
+from rumcli.errors import ConfigError, Metavar
 from rumcli.reporting import console, formatting
 
 if TYPE_CHECKING:
@@ -24,33 +27,77 @@ _PICTURE = "sweep.png"
 _OF_DATA = ("task.data", "task.subtask", "task.language")
 
 
-def sweep(
+class SweepOptions(TypedDict, total=False):
+    """Options of `rum sweep`, and arguments of `rumcli.sweep`."""
+
     file: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="FILE",
-            help="copying, recall, or a YAML file of yours. May be left out with --resume.",
-            autocompletion=_options.completing(_options.sweeps),
+        FilePath | None,
+        Option(
+            kind=Path | None,
+            typed=typer.Argument(
+                metavar="FILE",
+                help="copying, recall, or a YAML file of yours. May be left out with --resume.",
+                autocompletion=_options.completing(_options.sweeps),
+            ),
         ),
-    ] = None,
+    ]
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder to create. Default: sweeps/FILE-1, or the next free number."),
-    ] = None,
-    resume: _job_sets.Resume = None,
+        FilePath | None,
+        Option(
+            kind=Path | None,
+            typed=typer.Option(
+                help="Directory to create. Default: sweeps/FILE-1, or the next free number."
+            ),
+        ),
+    ]
+    resume: Annotated[FilePath | None, _job_sets.RESUME]
     results: Annotated[
-        Path | None,
-        typer.Option(help="Show the results of the sweep in this directory so far."),
-    ] = None,
+        FilePath | None,
+        Option(
+            kind=Path | None,
+            typed=typer.Option(help="Show the results of the sweep in this directory so far."),
+            doc="Sweep whose results so far are returned, without a run.",
+        ),
+    ]
     seeds: Annotated[
-        int | None, _options.integer("Runs of each point, with seeds 1, 2, … Default: the file's.")
-    ] = None,
-    runs: Annotated[
-        int | None, _options.integer("Limit of runs, seeds counted. Default: the file's.")
-    ] = None,
-    budget: _job_sets.Budget = None,
-    jobs: _job_sets.Jobs = None,
-    address: _job_sets.Address = None,
+        int | None,
+        Option(
+            kind=int | None,
+            typed=_options.integer("Runs of each point, with seeds 1, 2, … Default: the file's."),
+        ),
+    ]
+    max_runs: Annotated[
+        int | None,
+        Option(
+            kind=int | None,
+            typed=_options.integer("Maximum number of runs, seeds counted. Default: the file's."),
+        ),
+    ]
+    budget: Annotated[str | None, _job_sets.BUDGET]
+    jobs: Annotated[int | None, _job_sets.JOBS]
+    address: Annotated[str | None, _job_sets.ADDRESS]
+
+
+@dataclass(frozen=True)
+class SweepOutcome:
+    """Outcome of a sweep command.
+
+    Attributes:
+        results: Results of the sweep.
+        ending: End of the runs; None if none were started.
+        gave_up: Reason if the search gave up; else None.
+        command: Command, or call in Python, that continues the sweep.
+    """
+
+    results: SweepResults
+    ending: Ending | None = None
+    gave_up: str | None = None
+    command: str = ""
+
+
+@_options.takes(SweepOptions)
+def sweep(
+    options: SweepOptions,
     trust_code: _run_arguments.Trust = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file, list the points and stop.")
@@ -63,54 +110,103 @@ def sweep(
 
     Ctrl-C saves all runs and prints the command that continues.
     """
-    from rumcli.config import catalog
-
     showing = OutputMode(as_json, quiet, debug)
-    chosen = _job_sets.parse(jobs, address, budget, seeds, debug)
-    if runs is not None:
-        _options.at_least("--runs", 1, runs)
-    if file is not None:
-        file = catalog.locate_shipped("sweep", str(file))
-    if results is not None:
-        given = {"out": out, "resume": resume, "address": address, "runs": runs, "seeds": seeds}
-        _job_sets.exclude("--results", FILE=file, **given)
-        _show(_results(results), showing)
-        return
-    if resume is not None:
-        _job_sets.exclude("--resume", out=out)
-        if file is not None and _is_unbegun(resume):
-            out, resume = resume, None
-    elif file is None:
-        raise ConfigError("which sweep? Give a FILE, or --resume with the folder of one")
-    plan = _plan(resume, file, runs, seeds)
     if dry_run:
-        _show_points(plan, showing)
+        _show_points(_Request.read(options, showing).plan(), showing)
         return
+    outcome = execute(options, trust_code, showing)
+    if outcome.ending is not None:
+        _job_sets.summarize(outcome.ending, outcome.results, outcome.command, showing)
+        picture = outcome.results.folder.path / _PICTURE
+        if picture.exists() and not quiet:
+            console.note(f"wrote {picture}")
+    _show(outcome.results, showing)
+    if outcome.ending is not None:
+        _job_sets.end(outcome.ending, outcome.results, outcome.gave_up)
+
+
+def execute(options: SweepOptions, trusted: bool, showing: OutputMode) -> SweepOutcome:
+    """Run or resume a sweep, or read its results, without showing them.
+
+    Args:
+        options: Options of the command, or arguments of the function.
+        trusted: Whether the user trusts all code named in the sweep.
+        showing: Output mode for messages.
+
+    Raises:
+        ConfigError: If an option, the file, the data or the backend is invalid.
+        RunError: If the sweep cannot continue, such as on a full disk.
+    """
+    asked = _Request.read(options, showing)
+    if asked.results is not None:
+        return SweepOutcome(_results(asked.results))
+    plan, resume, chosen = asked.plan(), asked.resume, asked.chosen
     if resume is not None and (found := _results(resume, plan)).is_complete:
-        if not quiet:
+        if not showing.quiet:
             console.note(f"{resume} is finished")
-        _show(found, showing)
-        return
+        return SweepOutcome(found)
     with contextlib.ExitStack() as stack:
-        folder = _folder(plan, file, out, resume, chosen, trust_code, stack)
-        command = _job_sets.command("sweep", folder.path, chosen, budget, trust_code)
+        folder = _folder(plan, asked.file, asked.out, resume, chosen, trusted, stack)
+        budget = options.get("budget")
+        command = _job_sets.command("sweep", folder.path, chosen, budget, trusted)
         ending, gave_up = _run(plan, folder, chosen, command, showing)
         found = _results(folder.path, plan, folder)
         _write(found)
-    _job_sets.summarize(ending, found, command, showing)
-    if (folder.path / _PICTURE).exists() and not showing.quiet:
-        console.note(f"wrote {folder.path / _PICTURE}")
-    _show(found, showing)
-    _job_sets.end(ending, found, gave_up)
+    return SweepOutcome(found, ending, gave_up, command)
 
 
-def _is_unbegun(path: Path) -> bool:
+@dataclass(frozen=True)
+class _Request:
+    """Validated options of a sweep."""
+
+    file: Path | None
+    out: Path | None
+    resume: Path | None
+    results: Path | None
+    chosen: Options
+    max_runs: int | None
+    seeds: int | None
+
+    @classmethod
+    def read(cls, options: SweepOptions, showing: OutputMode) -> _Request:
+        max_runs, seeds = options.get("max_runs"), options.get("seeds")
+        chosen = _job_sets.parse(
+            options.get("jobs"), options.get("address"), options.get("budget"), seeds, showing.debug
+        )
+        if max_runs is not None:
+            _options.at_least("--max-runs", 1, max_runs)
+        named = (options.get("file"), options.get("out"), options.get("resume"))
+        file, out, resume = (None if path is None else Path(path) for path in named)
+        if file is not None:
+            file = catalog.locate_shipped("sweep", str(file))
+        shown = options.get("results")
+        results = None if shown is None else Path(shown)
+        if results is not None:
+            others = ("out", "resume", "address", "max_runs", "seeds")
+            given = {name: options.get(name) for name in others}
+            _job_sets.exclude("--results", FILE=file, **given)
+        elif resume is not None:
+            _job_sets.exclude("--resume", out=out)
+            if file is not None and _is_not_started(resume):
+                out, resume = resume, None
+        elif file is None:
+            example = errors.option("--resume", Metavar("DIRECTORY"))
+            raise ConfigError(f"which sweep? Give a FILE, or {example}, the directory of one")
+        return cls(file, out, resume, results, chosen, max_runs, seeds)
+
+    def plan(self) -> SweepPlan:
+        return _plan(self.resume, self.file, self.max_runs, self.seeds)
+
+
+def _is_not_started(path: Path) -> bool:
     from rumcli.sweeps.search import SweepFolder
 
-    return SweepFolder.is_unbegun(path)
+    return SweepFolder.is_not_started(path)
 
 
-def _plan(resume: Path | None, file: Path | None, runs: int | None, seeds: int | None) -> SweepPlan:
+def _plan(
+    resume: Path | None, file: Path | None, max_runs: int | None, seeds: int | None
+) -> SweepPlan:
     """Return the plan of a new or earlier sweep; a file may only change limits of the latter."""
     from rumcli import config
     from rumcli.sweeps import sweep_spec as plans
@@ -118,18 +214,18 @@ def _plan(resume: Path | None, file: Path | None, runs: int | None, seeds: int |
 
     if resume is None:
         assert file is not None
-        return plans.read(file, runs, seeds=seeds)
-    before = SweepFolder.open(resume).plan(runs, seeds)
+        return plans.read(file, max_runs, seeds=seeds)
+    before = SweepFolder.open(resume).plan(max_runs, seeds)
     if file is None:
         return before
-    asked = plans.read(file, runs, seeds=seeds)
+    asked = plans.read(file, max_runs, seeds=seeds)
     changed = plans.differences(before.spec, asked.spec)
     if not changed:
         keys = config.differences(before.base, asked.base)
         changed = [f"preset: {'.'.join(key)}" for key in keys]
     if changed:
         raise ConfigError(
-            f"--resume {resume}: {file} differs from the sweep's own file in "
+            f"{errors.option('--resume', resume)}: {file} differs from the sweep's own file in "
             f"{', '.join(changed)}; leave FILE out, or start a new sweep (only "
             f"{', '.join(plans.CHANGEABLE)} may change)"
         )
@@ -182,7 +278,7 @@ def _run(
     from rumcli.sweeps import search
 
     source, halving = search.Search(plan, folder), search.halving(plan, folder)
-    jobs = JobSet(folder, source, plan.spec.resources, plan.spec.hours, halving)
+    jobs = JobSet(folder, source, plan.spec.resources, plan.spec.max_hours, halving)
     ending = _job_sets.run(jobs, chosen, Title(seconds=chosen.budget), command, showing)
     return ending, source.gave_up
 
@@ -221,12 +317,12 @@ def _show_points(plan: SweepPlan, showing: OutputMode) -> None:
     listed, spec = plan.listed(), plan.spec
     if showing.as_json:
         document = SweepDryRun(
-            search=spec.search, seeds=spec.seeds, runs=plan.most_runs, points=listed
+            search=spec.search, seeds=spec.seeds, max_runs=plan.most_runs, points=listed
         )
         console.show_document(document)
     elif listed is None:
         most = plan.most_points
-        limit = formatting.counted(most, "point") if most else f"{spec.hours:g} hours"
+        limit = formatting.counted(most, "point") if most else f"{spec.max_hours:g} hours"
         seeds = formatting.counted(len(spec.seeds), "seed")
         console.show_text(
             f"{spec.search} search, at most {limit}, {seeds} each; the file is valid, and the "

@@ -2,144 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rumcli.cli import _distributed, _options, _run_arguments, _training
+from rumcli.cli import _distributed, _keras_startup, _options, _run_arguments, _training
 from rumcli.cli._options import OutputMode
-from rumcli.errors import ConfigError
+from rumcli.cli._run_arguments import PlannedRun, TrainOptions
+from rumcli.errors import ConfigError, RumError
 from rumcli.reporting import console
-from rumcli.tasks import registry
 
 if TYPE_CHECKING:
-    from rumcli.config import RunConfig
-
-_ON_NON_FINITE = ["stop", "skip"]
+    from rumcli.json_schemas.inputs import Estimate
 
 
+@_options.takes(TrainOptions)
 def train(
-    task: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="TASK",
-            help=f"{', '.join(registry.names())}, or a task of yours as package.module:Class. "
-            "May be left out with --resume or a preset that names it.",
-            autocompletion=_options.completing(_options.tasks),
-        ),
-    ] = None,
-    cell: Annotated[
-        str | None,
-        typer.Option(
-            help="A cell of 'rum cells', such as rum, arum or lstm, or a layer of yours as "
-            "package.module:Class. Default: the preset's.",
-            autocompletion=_options.completing(_options.cells),
-        ),
-    ] = None,
-    norm: Annotated[
-        float | None, _options.real("Time norm η > 0 of rum and arum. Default: the preset's.")
-    ] = None,
-    hidden: Annotated[
-        int | None, _options.integer("Size of the cell's state, in units. Default: the preset's.")
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATH",
-            help="Text of ptb: a directory with train, valid and test files, or one file to split "
-            "90/5/5. Stories of babi: the official archive or a folder of it; default: generated. "
-            "With --resume: where they are now.",
-        ),
-    ] = None,
-    subtask: Annotated[
-        str | None,
-        typer.Option(
-            metavar="<int>|all",
-            help="Number of the bAbI subtask, 1 to 20, or all. Default: the preset's.",
-        ),
-    ] = None,
-    delay: Annotated[
-        int | None,
-        _options.integer("T of copying and recall, in time steps. Default: the preset's."),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Problem of state_tracking: a group such as S3, A5 or Z60, or parity, cycle, "
-            "even_pairs, modular or modular_brackets. Default: the preset's.",
-        ),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        _options.integer("Length of the run, in training steps. Default: the preset's."),
-    ] = None,
-    until: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME>=NUMBER",
-            help="Finish the run at the first validation that meets the threshold, such as "
-            "'accuracy>=0.999'; also <=, > and <. Default: the preset's.",
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None, _options.integer("Examples per training step. Default: the preset's.")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, _options.real("Step size of the optimizer. Default: the preset's.")
-    ] = None,
-    seed: Annotated[
-        int | None, _options.integer("Seed of data, weights, dropout and zoneout. Default: 1.")
-    ] = None,
-    on_non_finite: Annotated[
-        str | None,
-        typer.Option(
-            metavar="stop|skip",
-            help="Response to a non-finite loss or gradient: stop the run or skip the "
-            "step. Default: stop.",
-            autocompletion=_options.completing(lambda: _ON_NON_FINITE),
-        ),
-    ] = None,
-    callbacks: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--callback",
-            metavar="package.module:Class",
-            help="A Keras callback of your own. May be repeated.",
-        ),
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="A preset's name, or a file such as a run's config.yaml. Default: the task's.",
-            autocompletion=_options.completing(_options.presets),
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY.PATH=VALUE",
-            help="Set any key of the configuration, as in train.eval_every=50. May be repeated.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Run directory to create. Default: runs/TASK-CELL-1, or the next free number."
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Resume the run in this directory exactly.")
-    ] = None,
-    from_scratch: Annotated[
-        bool,
-        typer.Option(
-            "--from-scratch",
-            help="With --resume: delete the run's checkpoints and record, and begin again.",
-        ),
-    ] = False,
+    options: TrainOptions,
     devices: Annotated[
         str | None,
         typer.Option(
@@ -191,7 +70,12 @@ def train(
     require: _options.Require = None,
     trust_code: _run_arguments.Trust = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the complete configuration and stop.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show the complete configuration and the size of the run, and stop. With --quiet "
+            "only the configuration, without starting the backend.",
+        ),
     ] = False,
     as_json: _options.Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")] = False,
@@ -206,39 +90,18 @@ def train(
 
     required = requirements.parse(require or [])
     placement = _distributed.asked(devices, coordinator, processes, process, timeout)
-    given = _run_arguments.RunOptions(
-        task=task,
-        cell=cell,
-        norm=norm,
-        hidden=hidden,
-        data=data,
-        subtask=subtask,
-        delay=delay,
-        group=group,
-        steps=steps,
-        until=until,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-        on_non_finite=on_non_finite,
-        preset=preset,
-        callbacks=callbacks or (),
-        set=set_ or (),
-        out=out,
-        resume=resume,
-        from_scratch=from_scratch,
-    )
     showing = OutputMode(as_json, quiet, debug)
-    if placement is not None and placement.rank > 0 and resume is not None:
+    typed, data = _run_arguments.typed(options), _run_arguments.converted(options).get("data")
+    if placement is not None and placement.rank > 0 and options.get("resume") is not None:
         # The directory is on the host of process 0.
         _distributed.check(placement, None)
-        _distributed.follow(placement, None, data, trust_code, given.typed, showing)
+        _distributed.follow(placement, None, data, trust_code, typed, showing)
         return
-    planned = _run_arguments.plan_run(given)
+    planned = _run_arguments.plan_run(options, (lambda text: None) if quiet else console.note)
     if dry_run:
-        _show_config(planned.config, as_json)
+        _dry_run(planned, trust_code, typed, showing)
         return
-    _run_arguments.check_trust(planned.config, trust_code, given.typed)
+    _run_arguments.check_trust(planned.config, trust_code, typed)
     _distributed.check(placement, planned.config)
     _training.check_ray(ray, workers, placement)
     if planned.has_all_subtasks and (placement is not None or ray is not None):
@@ -247,19 +110,54 @@ def train(
         )
         raise ConfigError(f"{flag} and --subtask all exclude each other; train one subtask")
     if placement is not None and placement.rank > 0:
-        _distributed.follow(placement, planned.config, data, trust_code, given.typed, showing)
+        _distributed.follow(placement, planned.config, data, trust_code, typed, showing)
     elif ray is not None and workers is not None:
         _training.run_on_ray(planned, required, showing, ray, workers)
     else:
         _training.run(planned, required, showing, placement)
 
 
-def _show_config(run: RunConfig, as_json: bool) -> None:
+def _dry_run(planned: PlannedRun, trusted: bool, typed: list[str], showing: OutputMode) -> None:
+    """Show the configuration, then the size of the run, for which Keras builds the model."""
     from rumcli import config
     from rumcli.json_schemas.inputs import Configuration, DryRun
+    from rumcli.reporting import result_tables
 
-    if as_json:
-        settings = Configuration.model_validate(run.model_dump(mode="json"))
-        console.show_document(DryRun(config=settings))
-    else:
-        console.show_text(config.to_yaml(run))
+    if not showing.as_json:
+        console.show_text(config.to_yaml(planned.config))
+    found: Estimate | None = None
+    problem = None
+    if not showing.quiet:
+        try:
+            found = _estimate(planned, trusted, typed, showing)
+        except RumError as error:
+            problem = str(error)
+    if showing.as_json:
+        settings = Configuration.model_validate(planned.config.model_dump(mode="json"))
+        given: dict[str, Any] = {"estimate": found, "problem": problem}
+        shown = {name: value for name, value in given.items() if value is not None}
+        console.show_document(DryRun(config=settings, **shown))
+    elif found is not None:
+        console.show_text(result_tables.estimate(found))
+    elif problem is not None:
+        console.show_text(f"# no estimate: {problem}")
+
+
+def _estimate(
+    planned: PlannedRun, trusted: bool, typed: list[str], showing: OutputMode
+) -> Estimate:
+    from rumcli.training import dataset_binding
+    from rumcli.training.run_dir import RunDir
+
+    run = planned.config
+    if planned.has_all_subtasks:
+        raise ConfigError("task.subtask is all; expected one subtask")
+    _run_arguments.check_trust(run, trusted, typed)
+    folder = None if planned.resume is None else RunDir.open(planned.resume)
+    dataset = dataset_binding.for_training(run, folder)
+    _keras_startup.start(showing.debug)
+    _run_arguments.load_trusted(run)
+    from rumcli.training import run_environment
+
+    with run_environment.restored_keras():
+        return run_environment.estimate(run, dataset)

@@ -12,31 +12,11 @@ from pydantic import BaseModel, ValidationError
 from rumcli import errors, parsing
 from rumcli.config import catalog, schema, yaml_io
 from rumcli.config.schema import RunConfig
-from rumcli.config.validation import explain, prefix_of
+from rumcli.config.validation import explain, not_a_mapping, prefix_of
 from rumcli.config.yaml_io import Document, KeyPath
 from rumcli.errors import ConfigError
 
 _DEEPEST = 10  # keys in a path; the schema is less deep
-_FLAGS: dict[KeyPath, str] = {
-    ("task", "name"): "TASK",
-    ("task", "factory"): "TASK",
-    ("task", "data"): "--data",
-    ("task", "delay"): "--delay",
-    ("task", "subtask"): "--subtask",
-    ("task", "problem"): "--group",
-    ("task", "length"): "--length",
-    ("cell", "name"): "--cell",
-    ("cell", "factory"): "--cell",
-    ("cell", "units"): "--hidden",
-    ("cell", "time_norm"): "--norm",
-    ("optimizer", "learning_rate"): "--learning-rate",
-    ("train", "steps"): "--steps",
-    ("train", "until"): "--until",
-    ("train", "batch_size"): "--batch-size",
-    ("train", "on_non_finite"): "--on-non-finite",
-    ("train", "callbacks"): "--callback",
-    ("seed",): "--seed",
-}
 
 
 def varying(runs: Sequence[RunConfig]) -> dict[KeyPath, list[Any]]:
@@ -155,6 +135,7 @@ def build(
     preset: str | None = None,
     assignments: Sequence[str] = (),
     flags: Mapping[KeyPath, Any] | None = None,
+    spellings: Mapping[KeyPath, str] | None = None,
 ) -> schema.RunConfig:
     """Build the configuration of a run.
 
@@ -162,12 +143,13 @@ def build(
         preset: Name of a preset, or path of a YAML file; None for the task's default preset.
         assignments: Strings `key.path=value` with values in YAML.
         flags: Values by key path; None for an option that was not given.
+        spellings: Option as typed that sets each key of `flags`, for messages; by default, the key.
 
     Raises:
         ConfigError: If a name, key, type or range is wrong.
     """
     chosen = {path: value for path, value in (flags or {}).items() if value is not None}
-    command_line = _command_line(assignments, chosen)
+    command_line = _command_line(assignments, chosen, spellings or {})
     asked = catalog.read_preset(preset) if preset else None
     for document in (command_line, *([asked] if asked else [])):
         _normalize(document)
@@ -209,14 +191,16 @@ def at_length(run: schema.RunConfig, length: int) -> schema.RunConfig:
         ConfigError: If the task works at one length only, or the length is out of range.
     """
     key = run.task.length_key
+    where = errors.option("--length", length)
     if key is None:
         models = schema.models_at(("task",), {})
         able = [name for name, model in models.items() if getattr(model, "length_key", None)]
         raise ConfigError(
-            f"--length {length}: models of '{run.task.label}' are evaluated at one length only; "
-            f"tasks with other lengths: {', '.join(able)}"
+            f"{where}: models of '{run.task.label}' are evaluated at one length only; tasks with "
+            f"other lengths: {', '.join(able)}"
         )
-    return changed(run, _command_line((), {("task", key): length}))
+    path = ("task", key)
+    return changed(run, _command_line((), {path: length}, {path: where}))
 
 
 def differences(one: schema.RunConfig, other: schema.RunConfig) -> list[KeyPath]:
@@ -236,28 +220,28 @@ def _differing(path: KeyPath, one: Any, other: Any) -> list[KeyPath]:
     ]
 
 
-def _command_line(assignments: Sequence[str], flags: Mapping[KeyPath, Any]) -> Document:
+def _command_line(
+    assignments: Sequence[str], flags: Mapping[KeyPath, Any], spellings: Mapping[KeyPath, str]
+) -> Document:
     """Combine `--set` and other options into one layer; the other options take precedence."""
     document = _CommandLine("", {})
     for text in assignments:
         key, equals, value = text.partition("=")
+        where = errors.option("--set", text)
         path = tuple(key.strip().split("."))
         if not equals or not all(path) or len(path) > _DEEPEST:
-            raise ConfigError(
-                f"--set {errors.clipped(text)}: expected key.path=value, as in train.eval_every=50"
-            )
+            raise ConfigError(f"{where}: expected key.path=value, as in train.eval_every=50")
         try:
             _assign(document.values, path, yaml_io.parse_scalar(value))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise ConfigError(f"--set {errors.clipped(text)}: the value is not YAML") from error
+            raise ConfigError(f"{where}: the value is not YAML") from error
         except ConfigError as error:
-            raise ConfigError(f"--set {errors.clipped(text)}: {error}") from error
-        document.spellings[path] = f"--set {errors.clipped(text)}"
+            raise ConfigError(f"{where}: {error}") from error
+        document.spellings[path] = where
     for path, value in flags.items():
         _assign(document.values, path, value)
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        typed = f" {errors.clipped(text)}" if path != ("task", "name") else ""
-        document.spellings[path] = _FLAGS[path] + typed
+        document.spellings[path] = spellings.get(path, ".".join(path))
+        document.options.add(path)
     return document
 
 
@@ -265,8 +249,10 @@ class _CommandLine(Document):
     def __init__(self, source: str, values: dict[str, Any]) -> None:
         super().__init__(source, values)
         object.__setattr__(self, "spellings", {})
+        object.__setattr__(self, "options", set())
 
     spellings: dict[KeyPath, str]
+    options: set[KeyPath]  # keys that are set by options of their own
 
     def locate(self, path: KeyPath) -> str:
         """Return the option as typed that sets `path`, a key in it or a section around it."""
@@ -275,6 +261,14 @@ class _CommandLine(Document):
             if typed[:shared] == path[:shared]:
                 return spelling
         return ""
+
+    def prefix(self, path: KeyPath) -> str:
+        """Return the option as typed; nothing for the name of the task, an argument."""
+        return "" if path == ("task", "name") else f"{self.locate(path)}: "
+
+    def may_be_null(self, path: KeyPath) -> bool:
+        """Return whether the key is set by `--set`: other options have no null."""
+        return path not in self.options
 
 
 def _assign(values: dict[str, Any], path: KeyPath, value: Any) -> None:
@@ -291,9 +285,10 @@ def _task_name(asked: Document | None, command_line: Document) -> str:
     in_preset = _name(asked, "task") if asked else None
     if named is None and in_preset is None:
         if asked:
+            example = errors.call("train", "copying", preset=asked.source)
             raise ConfigError(
-                f"{asked.source} names no task: give one, as in 'rum train copying --preset "
-                f"{asked.source}'; tasks: {', '.join(schema.names('task'))}"
+                f"{asked.source} names no task: give one, as in {example}; "
+                f"tasks: {', '.join(schema.names('task'))}"
             )
         raise ConfigError(f"which task? One of: {', '.join(schema.names('task'))}")
     if asked and named and in_preset and named != in_preset:
@@ -316,21 +311,11 @@ def _check_names(document: Document) -> None:
             continue
         part, known = document.values[section], schema.names(section)
         if not isinstance(part, dict):
-            raise ConfigError(
-                f"{_where(document, (section,))}expected a mapping such as {{name: {known[0]}}}, "
-                f"got {errors.shown(part)}"
-            )
+            raise ConfigError(document.prefix((section,)) + not_a_mapping((section,), part, known))
         if "name" in part and part["name"] not in [*schema.models_at((section,), {})]:
-            where = _where(document, (section, "name"))
+            where = document.prefix((section, "name"))
             named = part["name"] if isinstance(part["name"], str) else errors.shown(part["name"])
             raise ConfigError(where + errors.unknown(section, named, known))
-
-
-def _where(document: Document, path: KeyPath) -> str:
-    where = document.locate(path)
-    if where == _FLAGS[("task", "name")]:
-        return ""
-    return f"{where}: " if where.startswith("--") else f"{where}: {'.'.join(path)}: "
 
 
 def _name(document: Document, section: str) -> str | None:

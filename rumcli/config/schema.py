@@ -236,7 +236,8 @@ def models_at(path: KeyPath, values: Any) -> dict[str, type[BaseModel]]:
     """Return the possible models of a section by name.
 
     Args:
-        path: Key path of the section; empty for the whole configuration.
+        path: Key path of the section; empty for the whole configuration. An item of a list has its
+            index as key.
         values: Values of the whole configuration. The names in them select the models above
             `path`.
 
@@ -244,14 +245,32 @@ def models_at(path: KeyPath, values: Any) -> dict[str, type[BaseModel]]:
         Several models, one of which is selected by the section's `name`; or a single model with
         an empty name; or no model, if there is no such section.
     """
-    models: dict[str, type[BaseModel]] = {"": RunConfig}
+    annotation: Any = RunConfig
     for key in path:
-        model = chosen(models, values)
-        if model is None or key not in model.model_fields:
-            return {}
-        models = models_in(model.model_fields[key].annotation)
-        values = values.get(key) if isinstance(values, Mapping) else None
-    return models
+        if isinstance(values, list):
+            annotation = _item_of(annotation)
+        else:
+            model = chosen(models_in(annotation), values)
+            if model is None or key not in model.model_fields:
+                return {}
+            annotation = model.model_fields[key].annotation
+        values = child(values, key)
+    return models_in(annotation)
+
+
+def child(values: Any, key: str) -> Any:
+    """Return the value at a key of a mapping, or at an index of a list; None without one."""
+    if isinstance(values, Mapping):
+        return values.get(key)
+    if isinstance(values, list) and key.isdecimal() and int(key) < len(values):
+        return values[int(key)]
+    return None
+
+
+def _item_of(annotation: Any) -> Any:
+    """Return the annotation of the items of a list."""
+    lists = [one for one in _members(annotation) if get_origin(one) is list]
+    return get_args(lists[0])[0] if lists else Any
 
 
 def normalized(annotation: Any, value: Any) -> Any:
@@ -265,8 +284,7 @@ def normalized(annotation: Any, value: Any) -> Any:
         return _normalized_section(annotation, value)
     members = _members(annotation)
     if isinstance(value, list):
-        inner = next((get_args(one)[0] for one in members if get_origin(one) is list), Any)
-        return [normalized(inner, one) for one in value]
+        return [normalized(_item_of(annotation), one) for one in value]
     if isinstance(value, float) and int in members and float not in members:
         return parsing.integer(value)
     if isinstance(value, str):

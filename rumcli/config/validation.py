@@ -75,17 +75,31 @@ def explain(
         )
         return prefix_of((*path, "name"), documents) + unknown
     if kind == "missing":
-        return f"{prefix_of(path, documents)}'{'.'.join(path)}' is missing"
-    form = expected(finding)
+        return f"{prefix_of(path[:-1], documents)}'{'.'.join(path)}' is missing"
+    prefix, given = prefix_of(path, documents), finding["input"]
     if kind == "model_attributes_type" and len(models := schema.models_at(path, values)) > 1:
-        form = f"a mapping such as {{name: {next(iter(models))}}}"
-    prefix = prefix_of(path, documents)
-    of_flag = prefix.startswith("--") and not prefix.startswith("--set ")
-    if kind != "value_error" and _may_be_null(path, values) and not of_flag:
+        return prefix + not_a_mapping(path, given, list(models))
+    form = expected(finding)
+    holder = _holder(path, documents)
+    accepts_null = holder is None or holder.may_be_null(path)
+    if kind != "value_error" and _may_be_null(path, values) and accepts_null:
         form += " or null"
-    given = finding["input"]
     shown = "null" if given is None else errors.shown(given)
     return f"{prefix}expected {form}, got {shown}"
+
+
+def not_a_mapping(path: KeyPath, given: Any, names: Sequence[str]) -> str:
+    """Return the message for a section that is selected by name, given another value.
+
+    Args:
+        path: Key path of the section.
+        given: Value of the section.
+        names: Names of its models.
+    """
+    is_name = isinstance(given, str) and given in names
+    hint = f"; to select it: {'.'.join((*path, 'name'))}={given}" if is_name else ""
+    name = given if is_name else names[0]
+    return f"expected a mapping such as {{name: {name}}}, got {errors.shown(given)}{hint}"
 
 
 def _text(name: Any) -> str:
@@ -96,7 +110,7 @@ def _may_be_null(path: KeyPath, values: Mapping[str, Any]) -> bool:
     *parents, key = path or ("",)
     inner: Any = values
     for parent in parents:
-        inner = inner[parent]
+        inner = schema.child(inner, parent)
     model = schema.chosen(schema.models_at(tuple(parents), values), inner)
     field = model.model_fields.get(key) if model else None
     return field is not None and type(None) in get_args(field.annotation)
@@ -113,11 +127,12 @@ def _key_path(finding: Mapping[str, Any], values: Mapping[str, Any]) -> KeyPath:
     path: KeyPath = ()
     inner: Any = values
     for part in map(str, finding["loc"]):
-        if not isinstance(inner, Mapping):
+        if not isinstance(inner, Mapping | list):
             break
-        if part == inner.get("name") and len(schema.models_at(path, values)) > 1:
+        name = schema.child(inner, "name")
+        if part == name and len(schema.models_at(path, values)) > 1:
             continue
-        path, inner = (*path, part), inner.get(part)
+        path, inner = (*path, part), schema.child(inner, part)
     return path
 
 
@@ -128,20 +143,23 @@ def prefix_of(path: KeyPath, documents: Sequence[Document]) -> str:
         path: Key path of the value.
         documents: Layers of the configuration, the one of highest precedence last.
     """
-    for document in reversed(documents):
-        if _holds(document.values, path):
-            where = document.locate(path)
-            named = where.startswith("--") or where == "TASK"
-            return f"{where}: " if named else f"{where}: {'.'.join(path)}: "
+    if (holder := _holder(path, documents)) is not None:
+        return holder.prefix(path)
     source = documents[0].source
     return f"{source}: " if source else ""
 
 
+def _holder(path: KeyPath, documents: Sequence[Document]) -> Document | None:
+    """Return the layer of highest precedence that has a value at a key path."""
+    return next((one for one in reversed(documents) if _holds(one.values, path)), None)
+
+
 def _holds(values: Any, path: KeyPath) -> bool:
     for key in path:
-        if not isinstance(values, Mapping) or key not in values:
+        is_there = isinstance(values, Mapping) and key in values
+        if not is_there and schema.child(values, key) is None:
             return False
-        values = values[key]
+        values = schema.child(values, key)
     return True
 
 
@@ -151,7 +169,7 @@ def _unknown_key(path: KeyPath, values: Mapping[str, Any]) -> str:
         return errors.unknown("key", key, schema.RunConfig.model_fields)
     inner: Any = values
     for parent in parents:
-        inner = inner[parent]
+        inner = schema.child(inner, parent)
     section, models = ".".join(parents), schema.models_at(tuple(parents), values)
     model = schema.chosen(models, inner)
     fields = [field for field in model.model_fields if field != "name"] if model else []

@@ -119,6 +119,14 @@ class Document:
                 return f"{self.source}, line {line}, column {column}"
         return self.source
 
+    def prefix(self, path: KeyPath) -> str:
+        """Return the start of a message about the value at `path`: its place and its key."""
+        return f"{self.locate(path)}: {'.'.join(path)}: "
+
+    def may_be_null(self, path: KeyPath) -> bool:
+        """Return whether null can be given at `path`, if the schema allows it."""
+        return True
+
 
 def parse_scalar(text: str) -> Any:
     """Parse one YAML value: `3`, `1e-3`, `true`, `null`, `[1, 2]`, `text`.

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rumcli import atomic_io
+from rumcli import atomic_io, errors
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs import job_spec, worker
 from rumcli.jobs.engine import Engine
@@ -56,14 +56,15 @@ def check_address(address: str, flag: str = "--address") -> None:
     """
     if address == "auto":
         return
+    where = errors.option(flag, address)
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal() or int(port) > _LARGEST_PORT:
-        raise ConfigError(f"{flag} {address}: expected HOST:PORT, as 'ray start' shows, or auto")
+        raise ConfigError(f"{where}: expected HOST:PORT, as 'ray start' shows, or auto")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_TO_ANSWER).close()
     except OSError as error:
         raise ConfigError(
-            f"{flag} {address}: nothing answers there: {error.strerror or error}; to start a "
+            f"{where}: nothing answers there: {error.strerror or error}; to start a "
             "cluster: ray start --head"
         ) from error
 

@@ -37,22 +37,22 @@ from rumcli.training.run_dir import RunDir
 
 
 class Halving:
-    """Early stopping that compares runs at steps `first`, `first * factor`, `first * factor**2`, ….
+    """Early stopping that compares runs after `grace_period * reduction_factor**k` steps.
 
     Args:
-        first: Number of steps before a run can be stopped.
-        factor: Reduction factor: at each of these steps, one in `factor` runs continues.
+        grace_period: Number of steps before a run can be stopped.
+        reduction_factor: At each of these steps, one in `reduction_factor` runs continues.
         steps: Number of steps of a run; no run is stopped at the last one.
     """
 
-    def __init__(self, first: int, factor: float, steps: int) -> None:
+    def __init__(self, grace_period: int, reduction_factor: float, steps: int) -> None:
         # Rungs, the highest first: the step, and the best score of each run that reached it.
         self._rungs: list[tuple[float, dict[str, float]]] = []
-        step = float(first)
+        step = float(grace_period)
         while step < steps:
             self._rungs.insert(0, (step, {}))
-            step *= factor
-        self._factor = factor
+            step *= reduction_factor
+        self._reduction_factor = reduction_factor
         self._best: dict[str, float] = {}
 
     def allows(self, name: str, step: int, score: float) -> bool:
@@ -73,7 +73,7 @@ class Halving:
                 return True
             others = sorted(scores.values())
             scores[name] = best
-            return not others or best <= _quantile(others, 1 / self._factor)
+            return not others or best <= _quantile(others, 1 / self._reduction_factor)
         return True
 
 

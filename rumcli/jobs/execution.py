@@ -8,7 +8,7 @@ import importlib.util
 import time
 from dataclasses import dataclass
 
-from rumcli import atomic_io, signals, system_info
+from rumcli import atomic_io, backends, errors, signals, system_info
 from rumcli.errors import ConfigError, RunError
 from rumcli.jobs import cluster, job_spec, local
 from rumcli.jobs.engine import Engine, Executor, Halving, JobQueue, JobSource
@@ -25,14 +25,14 @@ class JobSet:
         folder: Directory of the set.
         source: Source of the runs.
         resources: Resources of each run.
-        hours: Time limit without shares, used if there is no budget; None for no limit.
+        max_hours: Time limit without shares, used if there is no budget; None for no limit.
         halving: Early stopping; None for none.
     """
 
     folder: JobFolder
     source: JobSource
     resources: Resources
-    hours: float | None = None
+    max_hours: float | None = None
     halving: Halving | None = None
 
 
@@ -67,18 +67,21 @@ class Ending:
 
 
 def check(options: Options) -> None:
-    """Check the executor before anything starts.
+    """Check the executor before a directory is created or any run starts.
 
     Raises:
-        ConfigError: If Ray is missing, or no server listens at the address.
+        ConfigError: If the backend or Ray is missing, or no server listens at the address.
     """
-    if options.address is not None:
-        if importlib.util.find_spec("ray") is None:
-            raise ConfigError(
-                f"--address {options.address} needs ray: pip install 'rumcli[cluster]' (without "
-                "--address the runs use this machine)"
-            )
-        cluster.check_address(options.address)
+    if options.address is None:  # a cluster has backends of its own
+        backends.require()
+        return
+    if importlib.util.find_spec("ray") is None:
+        raise ConfigError(
+            f"{errors.option('--address', options.address)} needs ray: pip install "
+            "'rumcli[cluster]' (without "
+            f"{errors.option('--address')} the runs use this machine)"
+        )
+    cluster.check_address(options.address)
 
 
 def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> Ending:
@@ -94,7 +97,7 @@ def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> 
         ConfigError: If the cluster is unreachable, or a run fits on no machine.
         RunError: If the set ends early, for example because of a full disk.
     """
-    is_shared, hours = options.budget is not None, jobs.hours
+    is_shared = options.budget is not None
     queue = JobQueue(jobs.folder, jobs.source, listener, is_shared)
     if queue.done_before == queue.planned:
         return Ending()
@@ -110,8 +113,8 @@ def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> 
         limit, now = TimeLimit(), time.monotonic()
         if options.budget is not None:
             limit = TimeLimit.budget(options.budget, now, slots)
-        elif hours is not None:
-            limit = TimeLimit(now + 3600 * hours)
+        elif jobs.max_hours is not None:
+            limit = TimeLimit(now + 3600 * jobs.max_hours)
         engine = Engine(jobs.folder, queue, listener, request, limit, jobs.halving)
         listener.started(str(jobs.folder.path), queue.planned, queue.done_before, slots)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,9 +11,9 @@ from typing import Any, ClassVar, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from rumcli import atomic_io, config, output_dirs
+from rumcli import atomic_io, config, errors, output_dirs
 from rumcli.config import KeyPath
-from rumcli.errors import ConfigError, RunError
+from rumcli.errors import ConfigError, Metavar, RunError
 from rumcli.jobs.job_spec import (
     DONE,
     FAILED,
@@ -46,11 +45,15 @@ class JobFolder:
 
     Attributes:
         command: Command that creates such a directory.
+        argument: Placeholder for its argument.
+        noun: Noun for the set.
         described_by: Names of the files that describe the set, in the order in which they are
             written.
     """
 
     command: ClassVar[str]
+    argument: ClassVar[str]
+    noun: ClassVar[str]
     described_by: ClassVar[Sequence[str]]
 
     def __init__(self, path: Path) -> None:
@@ -58,10 +61,10 @@ class JobFolder:
         self._unwritten: dict[str, RunResult] = {}
 
     @classmethod
-    def is_unbegun(cls, path: Path) -> bool:
+    def is_not_started(cls, path: Path) -> bool:
         """Return whether a directory contains only the leftovers of an interrupted creation."""
         try:
-            return any(path.iterdir()) and output_dirs.is_unbegun(path, cls.described_by)
+            return any(path.iterdir()) and output_dirs.is_not_started(path, cls.described_by)
         except OSError:
             return False
 
@@ -73,18 +76,16 @@ class JobFolder:
             ConfigError: If it is missing, of another kind, or of an earlier version.
         """
         if not path.is_dir():
-            raise ConfigError(f"there is no folder {path}; expected one that '{cls.command}' made")
-        if cls.is_unbegun(path):
+            raise ConfigError(f"there is no folder {path}; expected the directory of a {cls.noun}")
+        if cls.is_not_started(path):
             raise ConfigError(
                 f"{path} has no {cls.described_by[-1]}: the process that created it ended before "
-                f"the first run began; start it there: {cls.command} FILE --out "
-                f"{shlex.quote(str(path))}"
+                f"the first run began; start it there: "
+                f"{errors.call(cls.command, Metavar(cls.argument), out=path)}"
             )
         for name in cls.described_by:
             if not (path / name).is_file():
-                raise ConfigError(
-                    f"{path} has no {name}; expected a folder that '{cls.command}' made"
-                )
+                raise ConfigError(f"{path} has no {name}; expected the directory of a {cls.noun}")
         cls.refuse_earlier(path)
         return cls(path)
 
@@ -98,8 +99,8 @@ class JobFolder:
         for name in _EARLIER:
             if found := next(path.glob(f"*/{name}"), None):
                 raise ConfigError(
-                    f"{found} is of an earlier version of '{cls.command}'; continue {path} with "
-                    "that version, or start in a new folder"
+                    f"{found} is of an earlier version of 'rum {cls.command}'; continue {path} "
+                    "with that version, or start in a new folder"
                 )
 
     def run_folder(self, job: Job) -> RunDir:
@@ -161,7 +162,8 @@ class JobFolder:
             also = f" and {len(others) - 1} more" if others[1:] else ""
             raise ConfigError(
                 f"{place}{also}: the configuration differs from the one to be run in "
-                f"{', '.join(changed)}; choose another --out, or remove that folder"
+                f"{', '.join(changed)}; choose another {errors.option('--out')}, or remove that "
+                "folder"
             )
 
     def mark(self, job: Job, result: RunResult) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from rumcli import config
+from rumcli import config, errors
 from rumcli.config import RunConfig, validation
 from rumcli.config.yaml_io import Document, KeyPath
 from rumcli.errors import ConfigError
@@ -20,7 +20,7 @@ STOPPED = "stopped"  # its share of a budget is used up, and it was tested
 STOPPED_EARLY = "stopped early"  # by successive halving
 FAILED = "failed"
 UNFINISHED = "unfinished"
-WAITING = "not begun"
+WAITING = "not started"
 STATES = (FINISHED, STOPPED, STOPPED_EARLY, UNFINISHED, FAILED, WAITING)
 DONE = (FINISHED, STOPPED_EARLY)  # these are not started again
 
@@ -200,7 +200,8 @@ def parse_budget(text: str) -> float:
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(typed))
         if 0 < seconds <= _LARGEST:
             return seconds
-    raise ConfigError(f"--budget {text}: expected a time such as 30m, 2h or 1h30m, up to a year")
+    where = errors.option("--budget", text)
+    raise ConfigError(f"{where}: expected a time such as 30m, 2h or 1h30m, up to a year")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -178,7 +180,7 @@ class Child:
         self.connection, theirs = context.Pipe()
         arguments = (theirs, str(folder.path), start, cores, dict(variables), debug)
         self._process = context.Process(target=_main, args=arguments, daemon=True)
-        with _without_signals_of_the_terminal():
+        with _without_signals_of_the_terminal(), _without_main_module():
             self._process.start()
         theirs.close()
         self._asked: str | None = None
@@ -239,6 +241,21 @@ def _without_signals_of_the_terminal() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Start processes that do not import the program again.
+
+    Otherwise a script that calls `rumcli.sweep` outside of `if __name__ == "__main__"` would run
+    once more in each process.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _main(

@@ -133,7 +133,7 @@ class Report(Document):
     path: str | None = Field(description="The page that was written; null if none.")
 
 
-RunState = Literal["running", "finished", "stopped", "failed", "unbegun"]
+RunState = Literal["running", "finished", "stopped", "failed", "not started"]
 
 
 class ListedRun(Section):
@@ -143,16 +143,19 @@ class ListedRun(Section):
     state: RunState = Field(
         description="running: a process has the directory; finished: no training steps are left; "
         "stopped: it can be resumed; failed: its process was killed, or its sweep or table "
-        "recorded an error; unbegun: the process that created it ended before the run began."
+        "recorded an error; not started: the process that created it ended before its first step."
     )
     message: str = Field(description="Reason of a failure or a stop, in one line; may be empty.")
-    task: str | None = Field(description="The task's name; null for an unbegun run.")
-    cell: str | None = Field(description="The cell's name; null for an unbegun run.")
+    task: str | None = Field(description="The task's name; null for a run that has not started.")
+    cell: str | None = Field(description="The cell's name; null for a run that has not started.")
     steps: Count = Field(description="Number of training steps that are recorded or saved.")
     of_steps: Positive | None = Field(
-        description="Number of training steps in its configuration; null for an unbegun run."
+        description="Number of training steps in its configuration; null for a run that has not "
+        "started."
     )
-    metric: str | None = Field(description="The monitored metric; null for an unbegun run.")
+    metric: str | None = Field(
+        description="The monitored metric; null for a run that has not started."
+    )
     value: float | None = Field(
         description="The metric: on the test split for a finished run, otherwise of the best "
         "validation; null before the first evaluation."

@@ -54,6 +54,26 @@ class Configuration(Section):
     precision: str = Field(description=_PRECISION)
 
 
+class Estimate(Section):
+    """The size of a run."""
+
+    parameters: Count = Field(description="Number of trainable weights.")
+    memory: Count = Field(
+        description="Lower bound of the memory of a training step, in bytes: weights, gradients, "
+        "optimizer and the outputs of the layers; the backend itself and the intermediate values "
+        "of the time steps need more."
+    )
+    steps: Positive = Field(description="Number of training steps.")
+    batch_size: Positive = Field(description="Examples per training step.")
+    steps_per_epoch: Positive | None = Field(
+        description="Number of training steps per epoch; null if the task has no epochs."
+    )
+    unit: str = Field(description="What an evaluation counts, as in examples.")
+    validation: Count = Field(description="Size of the validation split, in this unit.")
+    test: Count = Field(description="Size of the test split, in this unit.")
+    data: str | None = Field(description="Source of the text or stories; null for generated data.")
+
+
 class DryRun(Document):
     """A complete configuration.
 
@@ -64,6 +84,12 @@ class DryRun(Document):
     kind: ClassVar[str] = "train-dry-run"
 
     config: Configuration = Field(description="Every setting of the run, as in config.yaml.")
+    estimate: Estimate | Absent = Field(
+        None, description="The size of the run; absent with --quiet, or if there is a problem."
+    )
+    problem: str | Absent = Field(
+        None, description="Why the model can't be built here, in one line; absent otherwise."
+    )
 
 
 class PresetSettings(Section):

@@ -22,6 +22,7 @@ from rumcli.json_schemas.base import (
 )
 
 _Subtask = Annotated[int, Field(ge=1, le=20)]
+_Deviation = Annotated[float, Field(ge=0)]
 _SPLIT = "The split that was evaluated."
 
 _TASK = "The task of all runs."
@@ -100,6 +101,11 @@ class _Result(Document):
     )
     accuracy: Share | Absent = Field(
         None, description="Fraction of the answers that are correct; of adding within 0.04."
+    )
+    standard_error: _Deviation | Absent = Field(
+        None,
+        description="Standard error of the accuracy over the samples of the split, √(p(1 − p)/n); "
+        "an upper bound if an example has several answers. Absent without an accuracy.",
     )
     bits_per_character: float | None = Field(
         None, description="Penn Treebank: loss / ln 2; null if not finite."
@@ -215,12 +221,41 @@ class Evaluation(_Result):
     required: Required = None
 
 
+class PredictionLine(Document):
+    """The prediction for one sample.
+
+    A line of the file of rum eval --save-predictions. The mean of correct over all lines is the
+    accuracy, and the mean of loss is the loss. For a task that is no classification, only index,
+    inputs, target and prediction are there.
+    """
+
+    kind: ClassVar[str] = "prediction"
+
+    index: Count = Field(
+        description="Number of the example or question in the split, from 0; place of the "
+        "character in the text."
+    )
+    inputs: list[str] | Absent = Field(
+        None, description="Labels of the time steps; absent for characters."
+    )
+    target: Any = Field(description="The correct answer: a name or number, or a list of them.")
+    prediction: Any = Field(description="The model's answer, in the same form.")
+    probability: Share | list[Share] | Absent = Field(
+        None, description="The predicted probability of the model's answer."
+    )
+    correct: bool | list[bool] | Absent = Field(None, description="Whether the answer is correct.")
+    loss: float | Absent = Field(
+        None, description="Cross-entropy in nats, the mean over all time steps with a target."
+    )
+
+
 class SubtaskResult(Section):
     """The result of one subtask of bAbI."""
 
     subtask: _Subtask = Field(description="Its number.")
     name: str = Field(description="Its name.")
     accuracy: Share = Field(description="Fraction of the answers that are correct.")
+    standard_error: _Deviation = Field(description="Standard error of the accuracy.")
     loss: float = Field(description="Mean cross-entropy, in nats per answer.")
     questions: Positive = Field(description="Number of questions in the split.")
     weights_of_step: Count = Field(description=WEIGHTS_OF_STEP)
@@ -245,6 +280,7 @@ class SuiteSummary(Document):
     seconds: Seconds = Field(description="Training time of all subtasks together, in seconds.")
     split: Literal["validation", "test"] = Field(description=_SPLIT)
     mean_accuracy: Share = Field(description="Mean accuracy of the subtasks.")
+    standard_error: _Deviation = Field(description="Standard error of the mean accuracy.")
     passed: Count = Field(
         le=20, description="Number of subtasks whose accuracy is at least passed_from."
     )
@@ -279,7 +315,7 @@ class StateCounts(Section):
     stopped_early: Count = Field(description="Number of runs stopped by early stopping.")
     unfinished: Count = Field(description="Number of saved runs.")
     failed: Count = Field(description="Number of failed runs.")
-    not_begun: Count = Field(description="Number of runs that have not begun.")
+    not_started: Count = Field(description="Number of runs that have not started.")
 
 
 class _JobRun(Section):
@@ -287,7 +323,7 @@ class _JobRun(Section):
     folder: str = Field(description="Its run directory.")
     state: str = Field(
         description="finished, stopped (its share of a budget was used up, and it was tested), "
-        "stopped early, unfinished, failed or not begun."
+        "stopped early, unfinished, failed or not started."
     )
     message: str = Field(description="Why it failed, was stopped or left out; empty otherwise.")
     step: Count = Field(
@@ -329,7 +365,7 @@ class SweepReport(Document):
     task: str = Field(description=_TASK)
     search: _Search
     metric: str | None = Field(
-        description="The metric that compares the points; null if no run has begun."
+        description="The metric that compares the points; null if no run has started."
     )
     higher_is_better: bool = Field(description="Its direction.")
     parameters: list[str] = Field(description="The key paths of the search space.")
@@ -352,7 +388,9 @@ class SweepDryRun(Document):
 
     search: _Search
     seeds: list[Seed] = Field(min_length=1, description="The seeds of each point.")
-    runs: Count | None = Field(description="Largest number of runs; null if only time limits them.")
+    max_runs: Count | None = Field(
+        description="Maximum number of runs; null if only time limits them."
+    )
     points: list[dict[str, Any]] | None = Field(
         description="The points, values by key path; null if they depend on results or on time."
     )

@@ -131,7 +131,7 @@ def regressor(config: RunConfig, length: int, features: int) -> keras.Model:
     layers = [keras.Input((length, features), name="features")]
     for number, cell in enumerate(recurrent(config, every_step=False), 1):
         layers += [cell, dropout(config, number)]
-    layers += logits(config, 1, kernel_initializer="glorot_uniform")
+    layers += logits(config, 1, features, kernel_initializer="glorot_uniform")
     return keras.Sequential(layers, name=config.task.label)
 
 

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.text import Text
 
-from rumcli import atomic_io, signals
+from rumcli import atomic_io, errors, signals
 from rumcli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -182,7 +182,8 @@ def check_new_file(path: Path, force: bool) -> None:
     if path.exists() and not path.is_file():
         raise ConfigError(f"{path} is not a regular file; choose another name")
     if path.exists() and not force:
-        raise ConfigError(f"{path} exists; choose another name, or --force to replace it")
+        how = errors.option("--force", True)
+        raise ConfigError(f"{path} exists; choose another name, or {how} to replace it")
     if not path.resolve().parent.is_dir():
         raise ConfigError(f"can't write {path}: No such file or directory")
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 Row = Sequence[Text | str]
+Columns = Mapping[str, Literal["left", "right"]]
 
 
 def metric_name(name: str) -> str:
@@ -66,6 +67,14 @@ def deviation(name: str, mean: float, number: float) -> str:
         return f"{number:.1e}"
     decimals = len(text.partition(".")[2]) or 1
     return f"{number:.{decimals}f}"
+
+
+def standard_error(error: float | None) -> str:
+    """Format the standard error of an accuracy, to append to it; empty if there is none.
+
+    The estimate for an accuracy of 0 or 100% is 0, which is no error bound.
+    """
+    return f" ± {significant(100 * error, 2)}%" if error else ""
 
 
 def distance(baseline: Baseline | ComparedBaseline, number: float) -> str:
@@ -150,7 +159,7 @@ class FirstThatFits:
 
 def responsive_table(
     title: str | Text,
-    columns: Mapping[str, Literal["left", "right"]],
+    columns: Columns,
     sections: Sequence[Sequence[Row]],
     caption: str | None = None,
 ) -> FirstThatFits:

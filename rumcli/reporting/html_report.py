@@ -166,8 +166,7 @@ def _value(metric: str, run: ReportedRun) -> str:
     text = formatting.value(metric, run.value)
     if run.count is None:
         return text
-    if run.standard_error:  # the estimate for 0 or 100 % is 0, which is no error bound
-        text += f" ± {formatting.significant(100 * run.standard_error, 2)}%"
+    text += formatting.standard_error(run.standard_error)
     return f"{text} (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{run.count:,})"
 
 

@@ -10,13 +10,22 @@ from rich.text import Text
 
 from rumcli import atomic_io
 from rumcli.config.catalog import Entry, Option
-from rumcli.json_schemas.inputs import StoriesData, StorySplits, TextData, TextSplit, TextSplits
+from rumcli.json_schemas.inputs import (
+    StoriesData,
+    StorySplits,
+    SubtaskData,
+    TextData,
+    TextSplit,
+    TextSplits,
+)
 from rumcli.reporting import formatting
+from rumcli.reporting.formatting import Columns, responsive_table
 
 _OWN = {"cells": "a layer", "tasks": "a task"}
 
 _NOTHING = "–"
 _SPLITS = tuple(TextSplits.model_fields)
+_OF_STORIES = (*_SPLITS, "words", "answers", "longest", "majority", "overlap", "steps")
 _MOST_SYMBOLS = 8  # unknown bytes listed per table cell
 
 
@@ -69,13 +78,10 @@ def _default(option: Option) -> str:
 
 def text_data(found: TextData) -> RenderableType:
     """Show the splits of a text as columns, and the size of a run on it."""
-    table = Table(title=Text(atomic_io.readable(found.path)), title_justify="left")
-    table.add_column("")
-    for split in _SPLITS:
-        table.add_column(split, justify="right")
     splits = [getattr(found.splits, split) for split in _SPLITS]
-    for name, cells in _text_rows(found, splits):
-        table.add_row(name, *map(Text, cells))
+    rows = [[name, *cells] for name, cells in _text_rows(found, splits)]
+    columns: Columns = {"": "left", **dict.fromkeys(_SPLITS, "right")}
+    table = responsive_table(Text(atomic_io.readable(found.path)), columns, [rows])
     return Group(table, *_text_run(found))
 
 
@@ -120,26 +126,9 @@ def _text_run(found: TextData) -> Iterator[Text]:
 
 def stories_data(found: StoriesData) -> RenderableType:
     """Show a row for each subtask."""
-    table = Table(title=Text(atomic_io.readable(found.path)), title_justify="left")
-    table.add_column("subtask")
-    names = (*_SPLITS, "words", "answers", "longest", "majority", "overlap", "steps")
-    for name in names:
-        table.add_column(name, justify="right")
-    for one in found.subtasks:
-        name = f"{one.subtask} {one.name}"
-        if one.splits is None:
-            table.add_row(name, *[_NOTHING] * len(names))
-            continue
-        table.add_row(
-            name,
-            *(f"{getattr(one.splits, split).questions:,}" for split in _SPLITS),
-            str(one.words),
-            str(one.answers),
-            str(one.longest_story),
-            _share(one.majority),
-            _share(_largest_overlap(one.splits)),
-            f"{one.steps_per_epoch:,}",
-        )
+    columns: Columns = {"subtask": "left", **dict.fromkeys(_OF_STORIES, "right")}
+    rows = [_subtask_row(one) for one in found.subtasks]
+    table = responsive_table(Text(atomic_io.readable(found.path)), columns, [rows])
     problems = {one.problem for one in found.subtasks if one.problem}
     return Group(
         table,
@@ -151,6 +140,22 @@ def stories_data(found: StoriesData) -> RenderableType:
         ),
         *(Text(f"rejected: {atomic_io.readable(problem)}", style="yellow") for problem in problems),
     )
+
+
+def _subtask_row(one: SubtaskData) -> list[str]:
+    name = f"{one.subtask} {one.name}"
+    if one.splits is None:
+        return [name, *[_NOTHING] * len(_OF_STORIES)]
+    return [
+        name,
+        *(f"{getattr(one.splits, split).questions:,}" for split in _SPLITS),
+        str(one.words),
+        str(one.answers),
+        str(one.longest_story),
+        _share(one.majority),
+        _share(_largest_overlap(one.splits)),
+        f"{one.steps_per_epoch:,}",
+    ]
 
 
 def _largest_overlap(splits: StorySplits) -> float | None:

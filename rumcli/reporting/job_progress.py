@@ -146,8 +146,7 @@ class PlainSetProgress(QuietSetProgress):
             if state == UNFINISHED:
                 # A run stopped before its first step has no checkpoint, unless an earlier session
                 # saved one.
-                has_saved = bool(RunDir(self._folder / job.name).checkpoints.numbered())
-                state = "saved" if has_saved else WAITING
+                state = "saved" if self._has_saved(job) else WAITING
             self._say(f"{job.name} {state}{f' {message}' if message else ''}{value}")
         self._changed()
 
@@ -156,7 +155,15 @@ class PlainSetProgress(QuietSetProgress):
         self._say(f"{why}; the runs save and stop")
 
     def _announce(self, job: Job) -> None:
-        self._say(f"{job.name} begins" + (f": {settings(job.settings)}" if job.settings else ""))
+        shown = f": {settings(job.settings)}" if job.settings else ""
+        self._say(f"{job.name} {self._how(job)}{shown}")
+
+    def _how(self, job: Job) -> str:
+        """Return the verb for the start of a run's process."""
+        return "resumes" if self._has_saved(job) else "starts"
+
+    def _has_saved(self, job: Job) -> bool:
+        return bool(RunDir(self._folder / job.name).checkpoints.numbered())
 
     def _changed(self) -> None:
         """Print the status line periodically."""
@@ -221,7 +228,7 @@ class LiveSetProgress(PlainSetProgress):
         return {
             "run": job.name,
             **({"settings": settings(job.settings)} if with_settings else {}),
-            "step": f"{progress.step}/{progress.steps}" if progress else "starts",
+            "step": f"{progress.step}/{progress.steps}" if progress else self._how(job),
             "now": _value(latest) if latest else "",
             **({"machine": machine} if is_shown else {}),
         }

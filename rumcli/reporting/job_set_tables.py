@@ -16,7 +16,7 @@ from rumcli.jobs.job_folder import GroupResult, JobResult, statistics_of
 from rumcli.jobs.job_spec import FAILED, FINISHED, UNFINISHED, WAITING
 from rumcli.json_schemas.results import RunMachine
 from rumcli.reporting import formatting, plots
-from rumcli.reporting.formatting import FirstThatFits, responsive_table
+from rumcli.reporting.formatting import Columns, FirstThatFits, responsive_table
 from rumcli.reporting.job_progress import setting
 from rumcli.reproduction.table_results import (
     TableResults,
@@ -43,8 +43,8 @@ def sweep_results_table(found: SweepResults) -> FirstThatFits:
         best = "highest" if found.higher_is_better else "lowest"
         metric = formatting.metric_name(found.metric)
         title = f"{found.plan.base.task.label}, {search}: {best} {metric} first"
-    parameters: dict[str, Literal["left", "right"]] = dict.fromkeys(found.plan.parameters, "left")
-    columns: dict[str, Literal["left", "right"]] = {
+    parameters: Columns = dict.fromkeys(found.plan.parameters, "left")
+    columns: Columns = {
         "point": "right",
         **parameters,
         f"validation {formatting.metric_name(found.metric or 'metric')}": "right",
@@ -99,7 +99,7 @@ def _caption(found: SweepResults) -> str:
     counts = [len(one) for point in found.groups for one in (point.values, point.tests)]
     if over and any(0 < count < seeds for count in counts):
         over += ", or as many as in brackets"
-    return f"best validation of each run, test of each finished run{over}"
+    return f"best validation of each run, test of each finished or stopped run{over}"
 
 
 def draw_sweep(found: SweepResults, file: IO[bytes], kind: str) -> None:
@@ -276,7 +276,7 @@ def _notes(found: TableResults) -> Iterator[str]:
         if one.state == WAITING and one.message:
             yield f"left out: {one.job.name}: {one.message}"
     if waiting := sum(one.state == WAITING and not one.message for one in found.due):
-        yield f"not begun: {formatting.counted(waiting, 'run')}"
+        yield f"not started: {formatting.counted(waiting, 'run')}"
 
 
 def _data_notes(done: Sequence[JobResult]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -12,6 +12,8 @@ from rich.text import Text
 from rumcli.reporting import formatting
 
 _AXES = {"steps": "T", "units": "H"}
+
+Row = tuple[str, Text]
 
 
 def bench_case(point: dict[str, Any]) -> Table:
@@ -155,49 +157,82 @@ def examination(found: dict[str, Any]) -> Table:
     Args:
         found: Document of `rum doctor --json`.
     """
-    table = Table(title="rum doctor", title_justify="left", show_header=False)
+    caption = _caption(found)
+    table = Table(title="rum doctor", title_justify="left", show_header=False, caption=caption)
+    table.caption_justify = "left"
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for name, version in found["versions"].items():
-        table.add_row(name, version or "[red]not installed[/]")
-    for extra in found["extras"]:
-        missing = f"not installed; optional: {extra['install']}"
-        # `Text`, because Rich would parse "rumcli[sweep]" as markup.
-        table.add_row(extra["package"], Text(extra["version"] or missing))
-    table.add_section()
-    table.add_row("cores", _cores(found["cores"]))
-    table.add_row("memory", _memory(found["memory"]))
-    table.add_row("freed memory", _allocator(found["allocator"]))
-    table.add_section()
-    if found["problem"] is not None:
-        table.add_row("backend", Text(f"FAILED: {found['problem']}", style="red"))
-        return table
-    _add_backend(table, found["backend"])
-    for one in found["fused"]:
-        verdict = "[green]fused[/]" if one["fused"] else f"plain; fused: {one['reason']}"
-        table.add_row(f"loop, {one['cell']}", verdict)
-    if found["speed"] is None:
-        return table
-    table.add_section()
-    for result in found["speed"]["results"]:
-        table.add_row(f"speed, {result['cell']}", _pace(result))
-    case = found["speed"]["case"]
-    table.caption = (
-        f"training steps of T = {case['steps']}, B = {case['batch']}, H = {case['units']}; GRU is "
-        "Keras's; rum bench measures more"
-    )
-    table.caption_justify = "left"
+    for section in _sections(found):
+        for row in section:
+            table.add_row(*row)
+        table.add_section()
     return table
 
 
-def _add_backend(table: Table, backend: dict[str, Any]) -> None:
-    table.add_row("backend", f"[green]{backend['name']}[/]")
-    table.add_row("devices", Text(", ".join(backend["devices"])))
+def to_markdown(found: dict[str, Any]) -> str:
+    """Return the same rows as a Markdown table, for an issue on GitHub.
+
+    Args:
+        found: Document of `rum doctor --json`.
+    """
+    rows = [row for section in _sections(found) for row in section]
+    cells = [(name, value.plain.replace("|", "\\|").replace("\n", " ")) for name, value in rows]
+    lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in cells)]
+    caption = _caption(found)
+    return "\n".join([*lines, *([] if caption is None else ["", caption])])
+
+
+def _sections(found: dict[str, Any]) -> Iterator[list[Row]]:
+    """Yield the rows of each section."""
+    yield [
+        *((name, _version(version)) for name, version in found["versions"].items()),
+        *((extra["package"], _extra(extra)) for extra in found["extras"]),
+    ]
+    yield [
+        ("cores", Text(_cores(found["cores"]))),
+        ("memory", Text(_memory(found["memory"]))),
+        ("freed memory", Text(_allocator(found["allocator"]))),
+    ]
+    if found["problem"] is not None:
+        yield [("backend", Text(f"FAILED: {found['problem']}", style="red"))]
+        return
+    yield [*_backend(found["backend"]), *map(_loop, found["fused"])]
+    if found["speed"] is not None:
+        results = found["speed"]["results"]
+        yield [(f"speed, {result['cell']}", Text(_pace(result))) for result in results]
+
+
+def _caption(found: dict[str, Any]) -> str | None:
+    if found["speed"] is None or found["problem"] is not None:
+        return None
+    case = found["speed"]["case"]
+    return (
+        f"training steps of T = {case['steps']}, B = {case['batch']}, H = {case['units']}; GRU is "
+        "Keras's; rum bench measures more"
+    )
+
+
+def _version(version: str | None) -> Text:
+    return Text(version) if version else Text("not installed", style="red")
+
+
+def _extra(extra: dict[str, Any]) -> Text:
+    return Text(extra["version"] or f"not installed; optional: {extra['install']}")
+
+
+def _loop(one: dict[str, Any]) -> Row:
+    verdict = Text("fused", "green") if one["fused"] else Text(f"plain; fused: {one['reason']}")
+    return f"loop, {one['cell']}", verdict
+
+
+def _backend(backend: dict[str, Any]) -> Iterator[Row]:
+    yield "backend", Text(backend["name"], style="green")
+    yield "devices", Text(", ".join(backend["devices"]))
     if backend["accelerators"]:
-        table.add_row("", Text(", ".join(formatting.each_once(backend["accelerators"]))))
+        yield "accelerators", Text(", ".join(formatting.each_once(backend["accelerators"])))
     if (threads := backend["threads"]) is not None:
         intra, inter = (count or "automatic" for count in threads.values())
-        table.add_row("threads", f"{intra} in an operation, {inter} between them")
+        yield "threads", Text(f"{intra} in an operation, {inter} between them")
 
 
 def _cores(cores: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from rumcli.tasks.baseline import Baseline
 
 if TYPE_CHECKING:
     from rumcli.json_schemas.analysis import Export, ImportedCell
-    from rumcli.json_schemas.inputs import LayerSummary, ModelSummary, PresetRow
+    from rumcli.json_schemas.inputs import Estimate, LayerSummary, ModelSummary, PresetRow
 
 _WRONG_SHOWN = 3  # wrong predictions listed per answer
 
@@ -42,7 +42,10 @@ def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
         table.add_row("subtask", f"{summary['subtask']}, {summary['subtask_name']}, {level}")
     for name in ("loss", metric, "perplexity"):
         if name in summary:
-            table.add_row(formatting.metric_name(name), formatting.value(name, summary[name]))
+            shown = formatting.value(name, summary[name])
+            if name == metric:
+                shown += formatting.standard_error(summary.get("standard_error"))
+            table.add_row(formatting.metric_name(name), shown)
     table.add_row(
         f"{baseline.label} {formatting.metric_name(monitor)}",
         formatting.value(monitor, baseline.value),
@@ -89,6 +92,23 @@ def lengths(rows: Sequence[dict[str, Any]], metric: str) -> Table:
         values = [formatting.value(name, row[name]) for name in names[1:]]
         table.add_row(f"{row['length']:,}", *values)
     return table
+
+
+def estimate(found: Estimate) -> str:
+    """Return the size of a run as YAML comments, which may follow its configuration."""
+    epochs = ""
+    if found.steps_per_epoch is not None:
+        epochs = f", {found.steps / found.steps_per_epoch:.3g} epochs"
+    source = "" if found.data is None else f" of {atomic_io.readable(found.data)}"
+    lines = [
+        f"{found.parameters:,} trainable weights",
+        f"a training step takes at least {found.memory / 1e6:,.1f} MB of memory, besides the "
+        "backend and the intermediate values of the time steps",
+        f"{found.steps:,} training steps with a batch size of {found.batch_size:,}{epochs}",
+        f"{found.validation:,} {found.unit} for validation, {found.test:,} for the test{source}",
+        "the time is not estimated; 'rum train' shows it from the first steps on",
+    ]
+    return "\n".join(f"# {line}" for line in lines)
 
 
 def checks(results: Sequence[Any]) -> Table:
@@ -192,7 +212,7 @@ def babi_confusion(rows: Sequence[dict[str, Any]], most: int = 15) -> Table:
     """Show the accuracy for each answer and its most frequent wrong predictions.
 
     Args:
-        rows: Rows of `babi_task.confusion`.
+        rows: Rows of `predictions.confusion`.
         most: Maximum number of answers to show; the caption counts the others.
     """
     table = Table(title="answers", title_justify="left")
@@ -227,7 +247,7 @@ def babi_example(content: dict[str, Any]) -> Group:
     """Show a story with its question, answer, prediction and attention weights.
 
     Args:
-        content: An entry of `babi_task.prediction_examples`.
+        content: An entry of `predictions.prediction_examples`.
     """
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", no_wrap=True)
@@ -271,7 +291,8 @@ def babi_subtasks(summary: dict[str, Any]) -> Table:
     passed_from = f"{summary['passed_from']:.0%}"
     table.add_column("", footer="", justify="right", no_wrap=True)
     table.add_column("subtask", footer="mean", overflow="fold")
-    mean = f"{summary['mean_accuracy']:.1%}"
+    error = formatting.standard_error(summary["standard_error"])
+    mean = f"{summary['mean_accuracy']:.1%}{error}"
     table.add_column("accuracy", footer=mean, justify="right", no_wrap=True)
     table.add_column("majority", justify="right", no_wrap=True)
     passed = f"{summary['passed']} of {len(summary['subtasks'])}"
@@ -282,7 +303,7 @@ def babi_subtasks(summary: dict[str, Any]) -> Table:
         table.add_row(
             str(row["subtask"]),
             row["name"],
-            f"{row['accuracy']:.1%}",
+            f"{row['accuracy']:.1%}{formatting.standard_error(row['standard_error'])}",
             f"{row['majority']:.1%}",
             "[green]passed[/]" if is_passed else "",
             formatting.duration(row["seconds"]),

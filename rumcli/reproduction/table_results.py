@@ -72,7 +72,7 @@ class TableOptions(Section):
 class TableFolder(JobFolder):
     """Files of a table."""
 
-    command = "rum reproduce"
+    command, argument, noun = "reproduce", "TABLE", "table"
     described_by = (_OPTIONS, TABLE)
 
     @property
@@ -139,7 +139,7 @@ class TableFolder(JobFolder):
     @classmethod
     def _check_usable(cls, path: Path, table: Table) -> None:
         """Check that a directory is new, or was created for this table."""
-        if not path.exists() or output_dirs.is_unbegun(path, cls.described_by):
+        if not path.exists() or output_dirs.is_not_started(path, cls.described_by):
             return
         if not (path / TABLE).is_file():
             raise ConfigError(

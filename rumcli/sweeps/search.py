@@ -51,7 +51,7 @@ _MAX_REFUSED = 100  # maximum number of successive invalid points
 class SweepFolder(JobFolder):
     """Files of a sweep."""
 
-    command = "rum sweep"
+    command, argument, noun = "sweep", "FILE", "sweep"
     described_by = ("base.yaml", "sweep.yaml")
 
     @classmethod
@@ -88,9 +88,9 @@ class SweepFolder(JobFolder):
         """Base configuration, to which the points are applied."""
         return config.from_file(self.path / "base.yaml")
 
-    def plan(self, runs: int | None = None, seeds: int | None = None) -> SweepPlan:
+    def plan(self, max_runs: int | None = None, seeds: int | None = None) -> SweepPlan:
         """Return the plan in the directory, with an optional new limit or number of seeds."""
-        return plans.read(self.path / "sweep.yaml", runs, self.base, seeds)
+        return plans.read(self.path / "sweep.yaml", max_runs, self.base, seeds)
 
     def write_spec(self, plan: SweepPlan) -> None:
         """Write `sweep.yaml`."""
@@ -317,7 +317,7 @@ def halving(plan: SweepPlan, folder: SweepFolder) -> Halving | None:
     settings = plan.spec.early_stopping
     if settings is None:
         return None
-    found = Halving(settings.first, settings.factor, plan.base.train.steps)
+    found = Halving(settings.grace_period, settings.reduction_factor, plan.base.train.steps)
     for number, point in enumerate(folder.points(), 1):
         for job in plan.group(number, point).jobs:
             for step, score in curve(folder, job):

@@ -30,7 +30,7 @@ _MOST_WHOLE = 200  # maximum number of integers of a range that are checked indi
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 _MAX_CORNERS = 200  # maximum number of combinations checked before the start
-CHANGEABLE = ("runs", "hours", "retries")  # keys that may differ in a resumed sweep
+CHANGEABLE = ("max_runs", "max_hours", "retries")  # keys that may differ in a resumed sweep
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
@@ -208,13 +208,13 @@ class EarlyStopping(Section):
     """Asynchronous successive halving (ASHA), arXiv:1810.05934.
 
     Attributes:
-        first: Number of training steps before a run can be stopped; each later decision is at
-            `factor` times as many steps.
-        factor: Reduction factor: at each decision, one in `factor` runs continues.
+        grace_period: Number of training steps before a run can be stopped; each later decision is
+            at `reduction_factor` times as many steps.
+        reduction_factor: At each decision, one in `reduction_factor` runs continues.
     """
 
-    first: Positive
-    factor: Annotated[float, Field(ge=2, le=100)] = 3.0
+    grace_period: Positive
+    reduction_factor: Annotated[float, Field(ge=2, le=100)] = 3.0
 
 
 class SweepSpec(JobSetSpec):
@@ -223,8 +223,8 @@ class SweepSpec(JobSetSpec):
     search: Literal["grid", "random", "bayesian"] = "grid"
     parameters: dict[str, Any]
     seeds: Annotated[list[Seed], Field(min_length=1)]
-    runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] | None = None
-    hours: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    max_runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] | None = None
+    max_hours: Annotated[float, Field(gt=0, le=100_000)] | None = None
     early_stopping: EarlyStopping | None = None
     cores_per_run: Annotated[int, Field(ge=1, le=10_000)] = 1
     gpus_per_run: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 0.0
@@ -290,8 +290,8 @@ class SweepPlan:
     @property
     def most_points(self) -> int | None:
         """Maximum number of points; None if only time limits them."""
-        size, runs = num_points(self.parameters), self.spec.runs
-        limits = [] if runs is None else [runs // len(self.spec.seeds)]
+        size, max_runs = num_points(self.parameters), self.spec.max_runs
+        limits = [] if max_runs is None else [max_runs // len(self.spec.seeds)]
         return min([*limits, *([] if size is None else [size])], default=None)
 
     @property
@@ -307,13 +307,16 @@ class SweepPlan:
 
 
 def read(
-    path: Path, runs: int | None = None, base: RunConfig | None = None, seeds: int | None = None
+    path: Path,
+    max_runs: int | None = None,
+    base: RunConfig | None = None,
+    seeds: int | None = None,
 ) -> SweepPlan:
     """Read and validate the file of a sweep.
 
     Args:
         path: File to read.
-        runs: Maximum number of runs, which overrides the file.
+        max_runs: Maximum number of runs, which overrides the file.
         base: Base configuration; None for the one named in the file.
         seeds: Number of seeds, from 1, which overrides the file.
 
@@ -322,11 +325,11 @@ def read(
     """
     document = yaml_io.read(path)
     found = validation.validated(document, SweepSpec)
-    if runs is not None:
-        found = found.model_copy(update={"runs": runs})
+    if max_runs is not None:
+        found = found.model_copy(update={"max_runs": max_runs})
     if seeds is not None:
         if seeds > MAX_RUNS:
-            raise ConfigError(f"--seeds {seeds}: expected at most {MAX_RUNS:,}")
+            raise ConfigError(f"{errors.option('--seeds', seeds)}: expected at most {MAX_RUNS:,}")
         found = found.model_copy(update={"seeds": list(range(1, seeds + 1))})
     place = ("parameters",)
     if not found.parameters:
@@ -396,30 +399,31 @@ def _check_limits(plan: SweepPlan) -> None:
     problems = [
         (len(set(found.seeds)) < seeds, "seeds: a seed is there twice"),
         (
-            found.runs is not None and found.runs < seeds,
-            f"runs: {found.runs} are too few for one point with {seeds} seeds",
+            found.max_runs is not None and found.max_runs < seeds,
+            f"max_runs: {found.max_runs} are too few for one point with {seeds} seeds",
         ),
         (
             found.gpus_per_run > 1 and not found.gpus_per_run.is_integer(),
             f"gpus_per_run: {found.gpus_per_run:g}; above 1 expected a whole number",
         ),
         (
-            most is None and found.hours is None,
-            f"a {found.search} search needs a limit: 'runs', such as {10 * seeds}, or 'hours'",
+            most is None and found.max_hours is None,
+            f"a {found.search} search needs a limit: 'max_runs', such as {10 * seeds}, or "
+            "'max_hours'",
         ),
         (
             most is not None and most * seeds > MAX_RUNS,
             f"{most or 0:,} points with {seeds} seeds each are more than {MAX_RUNS:,} runs; "
-            "expected fewer values, or a limit: 'runs'",
+            "expected fewer values, or a limit: 'max_runs'",
         ),
         (
             early is not None and "train.steps" in plan.parameters,
             "early_stopping compares runs at the same step; it can't go with a varied train.steps",
         ),
         (
-            early is not None and early.first >= steps,
-            f"early_stopping.first: expected less than train.steps, {steps}, "
-            f"got {early.first if early else None}",
+            early is not None and early.grace_period >= steps,
+            f"early_stopping.grace_period: expected less than train.steps, {steps}, "
+            f"got {early.grace_period if early else None}",
         ),
     ]
     for is_wrong, problem in problems:

@@ -6,7 +6,7 @@ Tasks neither read files nor print. Random numbers come from `rumcli.data`.
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -27,12 +27,14 @@ class Task(abc.ABC):
         metric: Name of the human-readable metric, as in logs.
         monitor: Name of the metric that selects the best checkpoint: `"loss"` or `metric`.
         sample_unit: Unit that an evaluation counts, such as `"examples"`: each has its own loss.
+        scored: Time steps of a sequence that the metric covers.
         baseline: Baseline and target of the monitored metric.
     """
 
     metric: ClassVar[str]
     monitor: ClassVar[str]
     sample_unit: ClassVar[str] = "examples"
+    scored: ClassVar[slice] = slice(None)
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
@@ -95,6 +97,23 @@ class Task(abc.ABC):
             examples: Number of single predictions to include.
         """
         return {}
+
+    @property
+    def class_names(self) -> Sequence[str] | None:
+        """Names of the target classes; None for their numbers."""
+        return None
+
+    def sample_indices(self, split: Split, number: int) -> np.ndarray | None:
+        """Return the index in the split of each sample of a batch with sample weights.
+
+        Args:
+            split: Evaluation split.
+            number: Index of the batch, from 0.
+
+        Returns:
+            Indices with the shape of the weights; None if samples are in the order of the batches.
+        """
+        return None
 
     def for_inference(self, model: keras.Model) -> keras.Model:
         """Return an inference model that shares the weights of `model`, without training parts.

@@ -1,7 +1,8 @@
-"""Baseline of a metric: the scores of a chance-level model and of a perfect model."""
+"""Reference values of a metric: baseline, target and standard error."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -38,3 +39,16 @@ class Baseline:
     def is_beaten(self, value: float) -> bool:
         """Return whether `value` is better than the baseline."""
         return (self.fraction(value) or 0) > 0
+
+
+def standard_error(accuracy: float, count: int) -> float:
+    """Return the binomial standard error of an accuracy, √(p(1 − p)/n).
+
+    An accuracy over several time steps of each example has at most this standard error, because the
+    steps of an example are not independent.
+
+    Args:
+        accuracy: Accuracy p, in [0, 1].
+        count: Number n of independent examples.
+    """
+    return math.sqrt(max(0.0, accuracy * (1 - accuracy)) / count)

@@ -134,8 +134,8 @@ def leave_out(
     details = f"the norm of each weight's gradient is in {folder.path / NOT_FINITE}"
     if run.train.on_non_finite == "stop":
         raise RunError(
-            f"{where}; {details}; {_last_good(folder)}; try a smaller --learning-rate, "
-            "--set optimizer.clip_norm=1, or --on-non-finite skip"
+            f"{where}; {details}; {_last_good(folder)}; try a smaller "
+            "optimizer.learning_rate, optimizer.clip_norm=1, or train.on_non_finite=skip"
         )
     if progress.skipped_in_a_row > run.train.max_consecutive_skips:
         raise RunError(

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from rumcli import atomic_io, parsing
+from rumcli import atomic_io, errors, parsing
 from rumcli.errors import RunError
 from rumcli.training import run_files
 
@@ -128,7 +128,7 @@ class CheckpointDir:
         if warnings:
             raise RunError(
                 f"every checkpoint in {self.path} is damaged; to begin anew: "
-                f"rum train --preset {self.path.parent / 'config.yaml'}"
+                f"{errors.call('train', preset=self.path.parent / 'config.yaml')}"
             )
         return None, warnings
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from rumcli import errors
 from rumcli.config import RunConfig, Split
 from rumcli.data.splits import SPLITS
-from rumcli.errors import ConfigError, RunError
+from rumcli.errors import ConfigError, Metavar, RunError
 from rumcli.tasks import registry
 from rumcli.tasks.task_dataset import DatasetLoader, TaskDataset
 from rumcli.training.run_dir import RunDir
@@ -53,7 +54,7 @@ def check_going_on(run: RunConfig, folders: Iterable[RunDir]) -> None:
 
     Args:
         run: Configuration with the path of the data.
-        folders: Run directories with the same task and seed. Those that have not begun, or whose
+        folders: Run directories with the same task and seed. Those that have not started, or whose
             metadata is missing or damaged, are skipped.
 
     Raises:
@@ -98,12 +99,13 @@ def for_evaluation(folder: RunDir, split: Split, data: Path | None = None) -> Ta
     if source is None:
         if data is not None:
             label = run.task.label
-            raise ConfigError(f"--data {data}: {folder.path} is of '{label}', without text")
+            where = errors.option("--data", data)
+            raise ConfigError(f"{where}: {folder.path} is of '{label}', without text")
         return None
     remembered = _remembered(source, folder)
     found = _read(source, str(data) if data else source.given, data is None, split)
     if data is None:
-        hint = f"--data {found.source} evaluates it all the same"
+        hint = f"{errors.option('--data', found.source)} evaluates it all the same"
         _check(source, remembered, found, [split], hint)
     dataset = remembered.reading(found, [split])
     source.check(dataset)
@@ -160,7 +162,8 @@ def _read(
     try:
         return source.read(data, split)
     except ConfigError as error:
-        hint = "; if it has moved: --data PATH" if has_moved and data else ""
+        where = errors.option("--data", Metavar("PATH"))
+        hint = f"; if it has moved: {where}" if has_moved and data else ""
         raise ConfigError(f"{error}{hint}") from error
 
 

@@ -16,6 +16,7 @@ from rumcli.errors import ConfigError, RunError
 from rumcli.json_schemas.results import Evaluation
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
+from rumcli.tasks.baseline import standard_error
 from rumcli.tasks.task_dataset import TaskDataset
 from rumcli.training import dataset_binding as materials
 from rumcli.training import model_state, requirements, resume, run_environment
@@ -44,6 +45,7 @@ def evaluate_run(
     required: Sequence[Threshold] = (),
     lengths: Sequence[int] = (),
     report: Callable[[str], None] = lambda text: None,
+    use: Callable[[Task, keras.Model], None] = lambda task, model: None,
 ) -> dict[str, Any]:
     """Evaluate the weights of a run.
 
@@ -56,6 +58,7 @@ def evaluate_run(
         required: Thresholds on the result. Their metric names are checked before the evaluation.
         lengths: Lengths of sequences at which to evaluate as well.
         report: Callback for a description of each slow step.
+        use: Callback for the task and its model after the evaluation.
 
     Returns:
         The result, with the keys of `outcome` and of the task's `prediction_report`.
@@ -71,6 +74,7 @@ def evaluate_run(
     values = evaluate(task, model, split)
     found = outcome(task, folder, split, step, values)
     found |= task.prediction_report(model, split, examples)
+    use(task, model)
     if lengths:
         found["lengths"] = evaluate_lengths(folder, split, which, lengths, report)
     return found
@@ -181,7 +185,7 @@ def load_checkpoint(folder: RunDir, which: str) -> Checkpoint:
     try:
         checkpoint = checkpoints.load_best() if which == BEST else checkpoints.load_newest()[0]
     except DamagedError as error:
-        raise RunError(f"{error}; try --checkpoint last") from error
+        raise RunError(f"{error}; try {errors.option('--checkpoint', 'last')}") from error
     if checkpoint is None:
         raise RunError(resume.missing_checkpoint_message(folder, which))
     return checkpoint
@@ -237,6 +241,9 @@ def outcome(
     baseline = task.baseline
     monitored = values[task.monitor]
     source = {} if task.source is None else {"data": task.source}
+    if task.metric.endswith("accuracy"):
+        error = standard_error(values[task.metric], task.num_samples(split))
+        values = {**values, "standard_error": error}
     return {
         "task": task.config.task.label,
         "cell": task.config.cell.name,

@@ -65,7 +65,7 @@ def claimed(
             next free number.
         parent: Parent of the numbered directories.
         stem: Name of the numbered directories.
-        described_by: Names of the files that describe it, as for `output_dirs.is_unbegun`.
+        described_by: Names of the files that describe it, as for `output_dirs.is_not_started`.
 
     Yields:
         Path of the directory.

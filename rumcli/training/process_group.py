@@ -177,7 +177,7 @@ def check_batch(run: RunConfig, devices: int, flag: str) -> None:
         near = [str(size) for size in (lower, lower + devices) if size > 0]
         raise ConfigError(
             f"{flag}: a batch of {batch_size} cannot be split evenly over {devices} devices; try "
-            f"--batch-size {' or '.join(near)}, or another number of devices"
+            f"train.batch_size={' or '.join(near)}, or another number of devices"
         )
 
 

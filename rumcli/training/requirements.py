@@ -33,7 +33,7 @@ def _parse(text: str) -> Threshold:
     try:
         return parsing.parse_threshold(text)
     except ValueError as error:
-        raise ConfigError(f"--require '{text}': expected {error}") from error
+        raise ConfigError(f"{errors.option('--require', text)}: expected {error}") from error
 
 
 # Metrics of a training summary besides those of its test evaluation.
@@ -76,15 +76,13 @@ def figures_in(result: Mapping[str, Any]) -> list[str]:
     return [name for name, value in result.items() if value is None or type(value) in (int, float)]
 
 
-def check_names(
-    requirements: Iterable[Threshold], known: Sequence[str], where: str = "--require"
-) -> None:
+def check_names(requirements: Iterable[Threshold], known: Sequence[str], key: str = "") -> None:
     """Check that the result will have every required metric.
 
     Args:
         requirements: Thresholds to check.
         known: Names of the metrics in the result.
-        where: Option or key that sets the requirements, for the message.
+        key: Key that sets the requirements, for the message; empty for `--require`.
 
     Raises:
         ConfigError: If the result will lack a metric.
@@ -92,7 +90,9 @@ def check_names(
     for requirement in requirements:
         if requirement.name not in known:
             unknown = errors.unknown("metric", requirement.name, known)
-            raise ConfigError(f"{where} '{requirement}': {unknown}")
+            text = str(requirement)
+            where = f"{key}={text}" if key else errors.option("--require", text)
+            raise ConfigError(f"{where}: {unknown}")
 
 
 def with_verdicts(requirements: Sequence[Threshold], result: dict[str, Any]) -> dict[str, Any]:

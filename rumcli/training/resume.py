@@ -6,9 +6,7 @@ does not restart automatically, because its record would be overwritten.
 
 from __future__ import annotations
 
-import shlex
-
-from rumcli import atomic_io
+from rumcli import atomic_io, errors
 from rumcli.errors import RunError
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
 from rumcli.training.run_dir import CONFIG, METRICS, NOT_FINITE, PROGRESS, RunDir
@@ -49,13 +47,15 @@ def missing_checkpoint_message(folder: RunDir, which: str) -> str:
     """
     place = folder.checkpoints
     if not folder.records() and not (folder.path / PROGRESS).exists():
-        return f"{folder.path} has no '{which}' checkpoint yet; resume it: {folder.resume_command}"
+        return f"{folder.path} has no '{which}' checkpoint yet; resume it: {folder.resume_call()}"
     if which == BEST and place.numbered():
-        return f"{folder.path} has no best.npz any more; try --checkpoint last"
+        return (
+            f"{folder.path} has no best.npz any more; try {errors.option('--checkpoint', 'last')}"
+        )
     lost = f"{BEST}.npz" if which == BEST else "step-*.npz"
     return (
-        f"{place.path}/{lost} is missing; restore it, or train again: {folder.resume_command} "
-        "--from-scratch"
+        f"{place.path}/{lost} is missing; restore it, or train again: "
+        f"{folder.resume_call(from_scratch=True)}"
     )
 
 
@@ -134,7 +134,7 @@ def start_over(folder: RunDir) -> None:
 
 def _ways_out(folder: RunDir) -> str:
     return (
-        f"restore the checkpoints, or delete the record and begin again: {folder.resume_command} "
-        "--from-scratch, or begin in a new folder: rum train --preset "
-        f"{shlex.quote(str(folder.path / CONFIG))}"
+        f"restore the checkpoints, or delete the record and begin again: "
+        f"{folder.resume_call(from_scratch=True)}, or begin in a new folder: "
+        f"{errors.call('train', preset=folder.path / CONFIG)}"
     )

@@ -9,14 +9,13 @@ own use `NullRunDir`.
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rumcli import atomic_io, config, output_dirs
+from rumcli import atomic_io, config, errors, output_dirs
 from rumcli.config import RunConfig
-from rumcli.errors import ConfigError, RunError
+from rumcli.errors import ConfigError, Metavar, RunError
 from rumcli.training import lock, run_files
 from rumcli.training.checkpoint import Checkpoint, CheckpointDir
 from rumcli.training.run_files import RecordFile
@@ -91,10 +90,10 @@ class RunDir:
             yield folder
 
     @staticmethod
-    def is_unbegun(path: Path) -> bool:
+    def is_not_started(path: Path) -> bool:
         """Return whether a directory holds only the leftovers of an aborted creation."""
         try:
-            return any(path.iterdir()) and output_dirs.is_unbegun(path, [CONFIG])
+            return any(path.iterdir()) and output_dirs.is_not_started(path, [CONFIG])
         except OSError:
             return False
 
@@ -116,14 +115,14 @@ class RunDir:
             raise ConfigError(f"there is no run directory {path}")
         if not path.is_dir():
             raise ConfigError(f"{path} is not a folder; expected the folder of a run")
-        if cls.is_unbegun(path):
+        if cls.is_not_started(path):
             raise ConfigError(
                 f"{path} has no config.yaml: the process that created it ended before the run "
-                f"began; start it there: rum train TASK --out {shlex.quote(str(path))}"
+                f"began; start it there: {errors.call('train', Metavar('TASK'), out=path)}"
             )
         if not (path / CONFIG).exists():
             what = "is empty" if not any(path.iterdir()) else "has no config.yaml"
-            raise ConfigError(f"{path} {what}; expected a folder that 'rum train' made")
+            raise ConfigError(f"{path} {what}; expected the directory of a run")
         folder = cls(path)
         if folder.checkpoints.path.is_symlink():
             raise ConfigError(
@@ -150,15 +149,15 @@ class RunDir:
         if not self.path.is_dir():
             return (
                 f"{what}it was moved or deleted while the run was under way; if it was moved: "
-                "rum train --resume with its new path"
+                f"{errors.call('train', resume=Metavar('NEW_PATH'))}"
             )
         if self.checkpoints.numbered():
             what += "earlier checkpoints are intact; "
         hint = atomic_io.remedy(error)
         return (
-            f"{what}{hint}, then run: {self.resume_command}"
+            f"{what}{hint}, then run: {self.resume_call()}"
             if hint
-            else (f"{what}to continue: {self.resume_command}")
+            else (f"{what}to continue: {self.resume_call()}")
         )
 
     @contextlib.contextmanager
@@ -180,10 +179,13 @@ class RunDir:
                     atomic_io.remove_unfinished(place)
             yield before
 
-    @property
-    def resume_command(self) -> str:
-        """Command that resumes the run."""
-        return f"rum train --resume {shlex.quote(str(self.path))}"
+    def resume_call(self, **options: object) -> str:
+        """Return the command, or the call in Python, that resumes the run.
+
+        Args:
+            **options: Further options, as for `errors.call`.
+        """
+        return errors.call("train", resume=self.path, **options)
 
     @property
     def config(self) -> RunConfig:
@@ -236,6 +238,11 @@ class RunDir:
         """Return the summary of a finished run; None if it is missing or invalid."""
         found = self.read_json("summary.json")
         return found if run_files.is_summary(found) else None
+
+    def suite_summary(self) -> dict[str, Any] | None:
+        """Return the summary of a finished run of all subtasks; None if missing or invalid."""
+        found = self.read_json("summary.json")
+        return found if run_files.is_suite_summary(found) else None
 
     def finished(self, run: RunConfig) -> dict[str, Any] | None:
         """Return the summary if no training step of a run is left; else None."""

@@ -21,9 +21,13 @@ import numpy as np
 from keras import backend, ops, tree
 
 from rumcli import __version__, backends, system_info
-from rumcli.config import RunConfig
+from rumcli.config import RunConfig, Split
 from rumcli.errors import ConfigError, RunError, is_out_of_memory
+from rumcli.json_schemas.inputs import Estimate
+from rumcli.models.builders import count_weights
+from rumcli.tasks import registry
 from rumcli.tasks.base import Task
+from rumcli.tasks.task_dataset import TaskDataset
 
 _GIGABYTE = 1e9
 
@@ -167,6 +171,34 @@ def check_memory(task: Task, model: keras.Model | None, processes: int = 1) -> N
             f"a training step takes at least {_spoken(needed)} of memory, and there are "
             f"{_spoken(min(limits))}; {_advice(task)}"
         )
+
+
+def estimate(run: RunConfig, dataset: TaskDataset | None) -> Estimate:
+    """Build the model of a run, and return its size.
+
+    Args:
+        run: Configuration of the run.
+        dataset: Dataset of the run.
+
+    Raises:
+        ConfigError: If the backend does not support the cell, or the machine has too little memory.
+    """
+    prepare_keras(run)
+    task = registry.make(run, dataset)
+    check_memory(task, None)
+    model = task.model()
+    check_memory(task, model)
+    return Estimate(
+        parameters=count_weights(model),
+        memory=lower_bound_bytes(task, model),
+        steps=run.train.steps,
+        batch_size=run.train.batch_size,
+        steps_per_epoch=task.steps_per_epoch,
+        unit=task.sample_unit,
+        validation=task.num_samples(Split.VALIDATION),
+        test=task.num_samples(Split.TEST),
+        data=task.source,
+    )
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rumcli import atomic_io, parsing
 from rumcli.errors import RunError
 from rumcli.json_schemas.base import Absent
-from rumcli.json_schemas.results import Summary, SummaryBaseline
+from rumcli.json_schemas.results import SuiteSummary, Summary, SummaryBaseline
 
 LARGEST = 2**26  # maximum bytes of a file; a million evaluations take half of that
 _LARGEST_STEP = 2**62
@@ -70,6 +70,10 @@ class _Summary(Summary):
     subtask_name: _Name | Absent = None
     reached: _Name | None
     stopped_by: _Name | None = None
+
+
+class _SuiteSummary(SuiteSummary):
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class _Best(_Ours):
@@ -142,6 +146,13 @@ def is_summary(content: Any) -> bool:
         all(type(number) in (int, float) for number in shown)
         and all(type(count) is int for count in counts)
         and has_distance
+    )
+
+
+def is_suite_summary(content: Any) -> bool:
+    """Return whether content is the summary of a finished run of all bAbI subtasks."""
+    return isinstance(content, dict) and _fits(
+        _SuiteSummary, {key: value for key, value in content.items() if key != "schema"}
     )
 
 

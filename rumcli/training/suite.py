@@ -6,6 +6,7 @@ The parent directory holds the common configuration and, once finished, the suit
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,10 @@ from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import CONFIG, RunDir
 from rumcli.training.trainer import train
 
-_KEPT = ("accuracy", "loss", "questions", "weights_of_step", "steps", "seconds", "data")
+_KEPT = (
+    *("accuracy", "standard_error", "loss", "questions", "weights_of_step"),
+    *("steps", "seconds", "data"),
+)
 
 
 def _run_of(run: RunConfig, subtask: Subtask) -> RunConfig:
@@ -90,6 +94,8 @@ def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -
         seconds=round(sum(summary["seconds"] for summary in summaries), 3),
         split=summaries[0]["split"],
         mean_accuracy=sum(accuracies) / len(accuracies),
+        standard_error=math.hypot(*(summary["standard_error"] for summary in summaries))
+        / len(accuracies),
         **run.task.suite_fields(accuracies),
         subtasks=[
             SubtaskResult(

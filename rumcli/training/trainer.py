@@ -82,7 +82,9 @@ def train(
     requirements.check_names(required, [*requirements.figures(task), *requirements.OF_TRAINING])
     if run.train.until is not None:
         known = requirements.validated(task)
-        requirements.check_names([parsing.parse_threshold(run.train.until)], known, "train.until")
+        requirements.check_names(
+            [parsing.parse_threshold(run.train.until)], known, key="train.until"
+        )
     made = user_callbacks.make(run.train.callbacks)
     run_environment.check_memory(task, None)
     with run_environment.translate_oom(task, None):

@@ -74,7 +74,7 @@ class UserCallback(keras.callbacks.Callback):
         except Exception as error:
             raise RunError(
                 f"callback {self._path} failed in {name}: {plugins.shown(error)}; to continue: "
-                f"{self._folder.resume_command} {plugins.TRUST}"
+                f"{self._folder.resume_call(trust_code=True)}"
             ) from error
         # Not `self.model`, which copies all variables on JAX.
         if self._model.stop_training and self._progress.stopped_by is None:

@@ -1,6 +1,7 @@
 """Runs are put side by side from what their folders hold, without Keras."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from rumcli import config
 from rumcli.analysis.comparison import compare
 from rumcli.training.run_dir import RunDir
 from tests import small
+from tests.runs import summary_of
 
 LEVELS = {
     "loss": {"metric": "loss", "label": "memoryless", "value": 0.5, "target": 0.0},
@@ -35,8 +37,30 @@ def validations(name, *values):
 
 
 def finished(name, value, **more):
-    summary = {name: value, "steps": 20, "seconds": 9.0, "parameters": 77, "weights_of_step": 10}
-    return {**summary, "baseline": LEVELS[name], **more}
+    run = RunDir(Path("run"))
+    changes = {"steps": 20, "seconds": 9.0, "parameters": 77, "baseline": LEVELS[name], **more}
+    return summary_of(small.run_config(), run, value, name, **changes)
+
+
+def suite(mean):
+    """Return the summary of a finished run of all subtasks."""
+    subtask = {
+        **{"subtask": 1, "name": "single-supporting-fact", "accuracy": mean, "loss": 1.0},
+        "standard_error": 0.1,
+        **{"questions": 10, "weights_of_step": 10, "steps": 20, "seconds": 1.0, "data": "there"},
+        "majority": 0.2,
+    }
+    return {
+        **{"schema": "rum/train-all/1", "task": "babi", "cell": "gru", "steps": 20, "seconds": 1.0},
+        **{
+            "split": "test",
+            "mean_accuracy": mean,
+            "standard_error": 0.1,
+            "passed": 0,
+            "passed_from": 0.95,
+        },
+        **{"published_means": {}, "subtasks": [subtask], "folder": "run"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -82,9 +106,9 @@ def test_each_task_is_a_separate_group(tmp_path):
     folders = [
         write_run(tmp_path / "a", small.run_config("recall")),
         write_run(tmp_path / "b", small.run_config("copying", steps=30)),
-        write_run(tmp_path / "c", every, summary={"mean_accuracy": 0.4, "steps": 20}),
+        write_run(tmp_path / "c", every, summary=suite(0.4)),
         write_run(tmp_path / "d", small.run_config("copying")),
-        write_run(tmp_path / "e", every, summary={"mean_accuracy": 0.6, "steps": 20}),
+        write_run(tmp_path / "e", every, summary=suite(0.6)),
     ]
     groups = compare(folders)
     assert [group.task for group in groups] == ["recall", "copying", "babi, all subtasks"]
@@ -127,6 +151,9 @@ def test_runs_without_a_plan_are_compared_by_their_records(tmp_path, task, name)
         {"baseline": {**LEVELS["loss"], "value": None}},
         {"loss": "low", "steps": "all", "parameters": None, "seconds": True},
         {"steps": -5, "parameters": -1, "weights_of_step": -3},
+        {**finished("loss", 0.1), "seconds": -1.0},
+        {**finished("loss", 0.1), "baseline": None},
+        {**suite(0.1), "passed": 21},
     ],
 )
 def test_foreign_summary_is_ignored(tmp_path, content):

@@ -1,7 +1,10 @@
 """`rumcli.train` and its companions, which share their code with the commands."""
 
 import inspect
+import re
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -12,9 +15,12 @@ import rumcli
 from rumcli.cli import _training
 from rumcli.cli.train import train as command
 from rumcli.errors import ConfigError, RunError
+from rumcli.jobs import execution
+from rumcli.jobs.execution import Ending
 from rumcli.training.callback import RunCallback
 from tests import babi
-from tests.cli.commands import python, rum
+from tests.cli.commands import environment, python, rum
+from tests.sweeps.files import run_of, sweep, write_run, write_sweep
 
 SMALL = {
     "delay": 4,
@@ -67,7 +73,7 @@ def test_a_missing_attribute_is_an_attribute_error():
 def test_arguments_are_the_options_of_the_command():
     theirs = [*inspect.signature(command).parameters]
     ours = [*inspect.signature(rumcli.train).parameters]
-    assert set(theirs) - OF_THE_COMMAND == {"set_" if name == "set" else name for name in ours}
+    assert set(theirs) - OF_THE_COMMAND == set(ours)
     assert set(theirs) >= OF_THE_COMMAND
 
 
@@ -127,21 +133,90 @@ def test_compared_runs_are_rows_and_a_table(run):
     assert "text/html" in rows._repr_mimebundle_((), ())
 
 
+def test_a_sweep_is_a_list_of_points_and_a_table(tmp_path, monkeypatch):
+    folder, plan = sweep(tmp_path, [{"optimizer.learning_rate": 0.01}], max_runs=2)
+    for seed in (1, 2):
+        write_run(folder, run_of(plan, 1, seed, folder.points()[0]), [0.5], test=0.25)
+    found = rumcli.sweep(resume=folder.path, quiet=True)
+    assert [point["settings"] for point in found] == [{"optimizer.learning_rate": 0.01}]
+    assert found[0]["test"]["mean"] == 0.25
+    assert (found.path, found.document["schema"]) == (folder.path, "rum/sweep/1")
+    assert "copying, grid search: lowest loss first" in str(found)
+    assert str(rumcli.sweep(results=folder.path)) == str(found)
+
+
+@pytest.mark.parametrize(
+    ("ending", "error", "message"),
+    [
+        (Ending(signal.SIGINT), KeyboardInterrupt, r"^stopped; .*: rumcli\.sweep\(resume='new'"),
+        (Ending(signal.SIGTERM), SystemExit, "143"),
+        (RunError("disk full"), RunError, r"^disk full; to resume: rumcli\.sweep\(resume='new', j"),
+    ],
+)
+def test_a_stopped_sweep_names_the_call_that_continues_it(
+    tmp_path, monkeypatch, ending, error, message
+):
+    def run(*arguments):
+        if isinstance(ending, Exception):
+            raise ending
+        return ending
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(execution, "run", run)
+    path = write_sweep(tmp_path)
+    with pytest.raises(error, match=message):
+        rumcli.sweep(path, out="new", jobs=2, quiet=True)
+
+
+@pytest.mark.e2e
+def test_a_script_sweeps_outside_of_a_main_block(tmp_path):
+    write_sweep(tmp_path, seeds=[1])
+    (tmp_path / "script.py").write_text(
+        "import rumcli\nprint('here')\n"
+        "print(len(rumcli.sweep('sweep.yaml', out='out', quiet=True)[0]['runs']))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (0, "here\n1\n"), result.stderr
+
+
+def test_help_describes_each_option():
+    for function in (rumcli.train, rumcli.evaluate, rumcli.sweep):
+        arguments = inspect.getdoc(function).partition("Args:")[2].partition("Returns:")[0]
+        for name in inspect.signature(function).parameters:
+            assert len(re.findall(rf"^    {name}: \S", arguments, re.MULTILINE)) == 1, name
+        assert not re.search(r"--[a-z]", arguments)
+
+
 @pytest.mark.usefixtures("_keras_is_not_started")
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: rumcli.train("recal"), "unknown task 'recal'; did you mean 'recall'?"),
-        (lambda: rumcli.train("recall", cell="arun"), "--cell arun: unknown cell 'arun'"),
-        (lambda: rumcli.train("recall", hidden="x"), "--hidden x: expected an integer"),
-        (lambda: rumcli.train("babi", subtask=0), "--subtask 0: expected a number from 1 to 20"),
-        (lambda: rumcli.train("recall", set={"train.evl": 1}), "--set train.evl=1: unknown key"),
+        (lambda: rumcli.train("recall", cell="arun"), "cell='arun': unknown cell 'arun'"),
+        (lambda: rumcli.train("recall", hidden="x"), "hidden='x': expected an integer"),
+        (lambda: rumcli.train("babi", subtask=0), "subtask='0': expected a number from 1 to 20"),
+        (lambda: rumcli.train("recall", set={"train.evl": 1}), "set='train.evl=1': unknown key"),
         (lambda: rumcli.train("recall", set={"seed": object()}), "expected values that YAML has"),
-        (lambda: rumcli.train("recall", require="x>1"), "--require 'x>1': unknown metric 'x'"),
+        (lambda: rumcli.train("recall", require="x>1"), "require='x>1': unknown metric 'x'"),
         (lambda: rumcli.train("recall", cell=lambda: 1), "at the top level of a module"),
         (lambda: rumcli.load("missing"), "there is no run directory missing"),
         (lambda: rumcli.evaluate("missing"), "there is no run directory missing"),
         (lambda: rumcli.compare(), "which runs?"),
+        (lambda: rumcli.train(resume=True), "resume: there is no unfinished run in 'runs'"),
+        (lambda: rumcli.train("recall", from_scratch=True), "from_scratch=True goes with resume:"),
+        (lambda: rumcli.train(resume="x", out="y"), "resume and out exclude each other"),
+        (lambda: rumcli.train("recall", preset="no.yaml"), "can't read no.yaml"),
+        (lambda: rumcli.sweep(), "which sweep? Give a FILE, or resume=DIRECTORY"),
+        (lambda: rumcli.sweep("x.yaml", jobs=0), "jobs=0: expected at least 1"),
+        (lambda: rumcli.sweep("x.yaml", budget="long"), "budget='long': expected a time"),
+        (lambda: rumcli.sweep("x.yaml", results="y"), "results and file exclude each other"),
     ],
 )
 def test_errors_are_those_of_the_command(call, message, tmp_path, monkeypatch):
@@ -183,12 +258,12 @@ def test_interrupt_saves_and_the_run_is_resumed(run, tmp_path, interrupted, monk
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt) as interrupt:
         rumcli.train("recall", cell="gru", out=tmp_path / "run", **SMALL)
-    hint = f"--resume {tmp_path}/run, or in Python: rumcli.train(resume='{tmp_path}/run')"
-    assert str(interrupt.value) == f"stopped; saved at step 2 of 4; to resume: rum train {hint}"
+    call = f"rumcli.train(resume='{tmp_path}/run')"
+    assert str(interrupt.value) == f"stopped; saved at step 2 of 4; to resume: {call}"
     assert signal.getsignal(signal.SIGINT) is handler
     stopped = rumcli.load(tmp_path / "run")
     assert stopped.summary is None
-    assert str(stopped).startswith(f"run in {tmp_path}/run, not finished; to resume: rum train ")
+    assert str(stopped).startswith(f"run in {tmp_path}/run, not finished; to resume: rumcli.train(")
     monkeypatch.undo()
     resumed = rumcli.train(resume=stopped, quiet=True)
     assert resumed.summary["loss"] == run.summary["loss"]
@@ -196,7 +271,7 @@ def test_interrupt_saves_and_the_run_is_resumed(run, tmp_path, interrupted, monk
 
 def test_empty_path_to_resume_is_the_current_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match="rum train"):
+    with pytest.raises(ConfigError, match=r"^\. is empty; expected the directory of a run$"):
         rumcli.train(resume="")
 
 
@@ -207,7 +282,8 @@ def test_all_subtasks_are_interrupted_and_resumed(tmp_path, interrupted, monkeyp
     monkeypatch.setattr(config, "SUBTASKS", (1,))
     babi.write_subtasks(tmp_path / "en", numbers=(1,), train=20, test=6)
     small = {**SMALL, "delay": None, "set": {"train.eval_every": 2, "task.embedding": 4}}
-    with pytest.raises(KeyboardInterrupt, match=r"^stopped; all is saved; to resume: rum train "):
+    expected = r"^stopped; all is saved; to resume: rumcli\.train\(resume="
+    with pytest.raises(KeyboardInterrupt, match=expected):
         rumcli.train(
             "babi",
             cell="gru",

@@ -55,6 +55,6 @@ def test_compare_does_not_import_keras(runs):
 def test_directory_that_is_no_run_is_rejected(runs):
     (runs / "empty").mkdir()
     result = rum("compare", "done", "empty", cwd=runs)
-    assert_one_line(result, 2, "empty is empty; expected a folder that 'rum train' made")
+    assert_one_line(result, 2, "empty is empty; expected the directory of a run")
     assert_one_line(rum("compare", "gone", cwd=runs), 2, "there is no run directory gone")
     assert_one_line(rum("compare", cwd=runs), 2, "missing argument 'RUN...'")

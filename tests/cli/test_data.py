@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 import tarfile
 
 import numpy as np
@@ -70,6 +71,10 @@ def test_tables_fit_the_terminal(folder, stories):
         shown = rum("data", path, cwd=folder.parent, env={"COLUMNS": "120"}).stdout
         assert max(map(len, shown.splitlines())) <= 120
         assert "train" in shown
+        narrow = rum("data", path, cwd=folder.parent, env={"COLUMNS": "60"}).stdout
+        assert max(map(len, narrow.splitlines())) <= 60
+        assert "…" not in narrow
+        assert re.search(r"train +│ \d", narrow)
     assert "0x7A 0xFF" in rum("data", "text", cwd=folder.parent).stdout
 
 

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import rumcli
 from rumcli import config
 from rumcli.cli import doctor
 from rumcli.cli.app import main
@@ -58,6 +59,11 @@ def test_doctor_without_speed_test_reports_a_missing_backend(monkeypatch, capsys
         raise RunError(remedy)
 
     monkeypatch.setattr(doctor, "probe_backend", ask)
+    assert main(["doctor", "--no-speed", "--markdown"]) == 1
+    table = capsys.readouterr().out.splitlines()
+    assert table[:2] == ["| | |", "|---|---|"]
+    assert f"| rum | {rumcli.__version__} |" in table
+    assert table[-1] == f"| backend | FAILED: {remedy} |"
     assert main(["doctor", "--no-speed", "--json"]) == 1
     printed = capsys.readouterr()
     found = validated(printed.out, "doctor")

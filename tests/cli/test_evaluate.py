@@ -32,6 +32,27 @@ def test_eval_shows_a_table_of_the_requested_split(finished_run):
     assert not has_control_characters(result.stdout)
 
 
+def test_predictions_of_each_sample_have_the_metrics_as_their_mean(finished_run, tmp_path):
+    saved = ["--save-predictions", tmp_path / "lines.jsonl"]
+    result = rum("eval", finished_run, "--json", *saved, cwd=tmp_path)
+    found = validated(result.stdout, "eval")
+    assert result.stderr.endswith(f"wrote {tmp_path}/lines.jsonl\n")
+    lines = (tmp_path / "lines.jsonl").read_text().splitlines(keepends=True)
+    read = [validated(line, "prediction") for line in lines]
+    assert [one["index"] for one in read] == [*range(20)]
+    correct = [flag for one in read for flag in one["correct"]]
+    assert len(correct) == 200
+    assert sum(correct) / 200 == pytest.approx(found["symbol_accuracy"])
+    assert sum(one["loss"] for one in read) / 20 == pytest.approx(found["loss"], rel=1e-5)
+    assert read[0]["target"] == [int(label) for label in read[0]["inputs"][:10]]
+    p = found["symbol_accuracy"]
+    assert found["standard_error"] == pytest.approx((p * (1 - p) / 20) ** 0.5)
+    again = rum("eval", finished_run, *saved, cwd=tmp_path)
+    assert_one_line(again, 2, "lines.jsonl exists; choose another name, or --force to replace it")
+    shown = rum("eval", finished_run, *saved, "--force", cwd=tmp_path).stdout
+    assert f"{100 * found['standard_error']:.2g}%" in shown
+
+
 def test_eval_changes_nothing(finished_run):
     before = {path: path.stat().st_mtime_ns for path in finished_run.rglob("*")}
     rum("eval", finished_run, cwd="/")

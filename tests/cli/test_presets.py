@@ -29,7 +29,7 @@ def test_a_copied_preset_can_be_changed_and_used(tmp_path):
     assert validated(copied.stdout, "presets-copy")["path"] == "mine.yaml"
     path = tmp_path / "mine.yaml"
     path.write_text(path.read_text().replace("units: 50", "units: 33"))
-    dry = rum("train", "--preset=mine.yaml", "--dry-run", "--json", cwd=tmp_path)
+    dry = rum("train", "--preset=mine.yaml", "--dry-run", "--quiet", "--json", cwd=tmp_path)
     assert validated(dry.stdout, "train-dry-run")["config"]["cell"]["units"] == 33
 
 

@@ -201,7 +201,7 @@ def test_table_continues_after_a_failed_run(tmp_path):
     assert (easy["state"], easy["step"], easy["reached"]) == ("finished", 10, True)
     assert (broken["state"], broken["value"]) == ("failed", None)
     assert "not finite" in broken["message"]
-    assert large["state"] == "not begun"
+    assert large["state"] == "not started"
     place = tmp_path / "reproductions" / "small"
     page = (place / "results.md").read_text("utf-8")
     assert "| GRU | T = 4 | " in page

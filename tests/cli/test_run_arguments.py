@@ -169,7 +169,7 @@ def test_inspect_writes_one_plot_per_run_of_a_directory(places_of_runs, capsys):
 
 def test_a_folder_without_runs_is_an_error(places_of_runs, capsys):
     assert main(["compare", "runs/notes"]) == 2
-    assert "runs/notes is empty; expected a folder that 'rum train' made" in capsys.readouterr().err
+    assert "runs/notes is empty; expected the directory of a run" in capsys.readouterr().err
 
 
 def test_a_run_of_all_subtasks_stands_for_its_parts(places_of_runs, capsys):

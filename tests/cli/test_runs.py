@@ -50,9 +50,9 @@ def place(tmp_path_factory, finished_run):
     write_lock(place / "runs/killed", ended_process())
     mark = {"state": "failed", "message": "loss is NaN"}
     (place / "sweeps/s-1/point-1-seed-1/result.json").write_text(json.dumps(mark))
-    (place / "runs/unbegun").mkdir()
-    write_lock(place / "runs/unbegun", ended_process())
-    os.utime(place / "runs/unbegun", (time.time() - 9 * DAY,) * 2)
+    (place / "runs/early").mkdir()
+    write_lock(place / "runs/early", ended_process())
+    os.utime(place / "runs/early", (time.time() - 9 * DAY,) * 2)
     return place
 
 
@@ -61,15 +61,15 @@ def test_json_lists_each_run_with_its_state_newest_last(place):
     assert (result.returncode, result.stderr) == (0, "")
     listed = validated(result.stdout, "runs")["runs"]
     assert [(run["folder"], run["state"]) for run in listed] == [
-        ("runs/unbegun", "unbegun"),
+        ("runs/early", "not started"),
         ("runs/done", "finished"),
         ("runs/stopped", "stopped"),
         ("runs/killed", "failed"),
         ("sweeps/s-1/point-1-seed-1", "failed"),
         ("runs/live", "running"),
     ]
-    unbegun, done, stopped, killed, failed, _ = listed
-    assert (unbegun["task"], unbegun["of_steps"]) == (None, None)
+    early, done, stopped, killed, failed, _ = listed
+    assert (early["task"], early["of_steps"]) == (None, None)
     summary = json.loads((place / "runs/done/summary.json").read_text())
     assert (done["value"], done["split"]) == (summary["loss"], "test")
     assert (stopped["split"], stopped["steps"], stopped["of_steps"]) == ("validation", 20, 30)

@@ -19,10 +19,10 @@ def test_a_dry_run_lists_the_points(tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
     assert "2 points, 2 seeds each: 4 runs" in result.stdout
     assert "0.001" in result.stdout
-    result = rum("sweep", "sweep.yaml", "--dry-run", "--json", "--runs=3", cwd=tmp_path)
+    result = rum("sweep", "sweep.yaml", "--dry-run", "--json", "--max-runs=3", cwd=tmp_path)
     found = validated(result.stdout, "sweep-dry-run")
     assert found["points"] == [{"optimizer.learning_rate": 0.01}]
-    assert (found["runs"], found["seeds"]) == (2, [1, 2])
+    assert (found["max_runs"], found["seeds"]) == (2, [1, 2])
     result = rum("sweep", "copying", "--dry-run", "--json", cwd=tmp_path)
     assert len(validated(result.stdout, "sweep-dry-run")["points"]) == 18
     assert not (tmp_path / "sweeps").exists()
@@ -37,12 +37,12 @@ def test_a_dry_run_lists_the_points(tmp_path):
         (["sweep.yaml", "--jobs=0"], "--jobs 0: expected at least 1"),
         (["sweep.yaml", "--seeds=20000"], "--seeds 20000: expected at most 10,000"),
         (["sweep.yaml", "--budget=30"], "--budget 30: expected a time such as 30m, 2h"),
-        (["sweep.yaml", "--runs=0"], "--runs 0: expected at least 1"),
-        (["sweep.yaml", "--runs=1"], "runs: 1 are too few for one point with 2 seeds"),
+        (["sweep.yaml", "--max-runs=0"], "--max-runs 0: expected at least 1"),
+        (["sweep.yaml", "--max-runs=1"], "max_runs: 1 are too few for one point with 2 seeds"),
         (["--resume=nowhere"], "there is no folder nowhere"),
         (["--resume=out", "--out=other"], "--resume and --out exclude each other"),
         (["--results=out", "sweep.yaml"], "--results and FILE exclude each other"),
-        (["--results=."], ". has no base.yaml; expected a folder that 'rum sweep' made"),
+        (["--results=."], ". has no base.yaml; expected the directory of a sweep"),
         (
             ["other.yaml", "--resume=out"],
             "other.yaml differs from the sweep's own file in set: train.steps, seeds; leave FILE",
@@ -91,7 +91,7 @@ def test_missing_package_is_reported_with_the_install_command(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == missing else find(name)
     )
-    write_sweep(tmp_path, search="bayesian" if missing == "optuna" else "grid", runs=4)
+    write_sweep(tmp_path, search="bayesian" if missing == "optuna" else "grid", max_runs=4)
 
     # when
     code = main(["sweep", "sweep.yaml", *arguments])

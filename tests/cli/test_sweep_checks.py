@@ -61,7 +61,7 @@ def made(monkeypatch):
 
 @pytest.mark.usefixtures("made")
 def test_search_over_many_lists_starts_at_once(here):
-    write_sweep(here, search="random", runs=2, parameters={**MANY, "cell.units": TEN})
+    write_sweep(here, search="random", max_runs=2, parameters={**MANY, "cell.units": TEN})
     with pytest.raises(ReachedRunsError):
         command.sweep(here / "sweep.yaml", quiet=True)
 
@@ -76,7 +76,7 @@ def test_search_over_many_lists_starts_at_once(here):
 )
 def test_code_is_found_among_many_lists(here, parameters):
     (here / "mine.py").write_text("class Cell: pass\n")
-    write_sweep(here, search="random", runs=2, parameters={**parameters, **MANY})
+    write_sweep(here, search="random", max_runs=2, parameters={**parameters, **MANY})
     with pytest.raises(ConfigError, match="names code, mine:Cell"):
         command.sweep(here / "sweep.yaml", quiet=True)
     with pytest.raises(ReachedRunsError):
@@ -160,11 +160,11 @@ def test_sweep_at_its_limit_is_finished_and_shows_points_beyond_it(left, capsys)
     with pytest.raises(RunError):
         left(failed=[2], saved=[1])
     capsys.readouterr()
-    left(out_of_time=True, tested=[1], runs=1)
+    left(out_of_time=True, tested=[1], max_runs=1)
     told = capsys.readouterr()
     assert "failed" not in told.err
     assert "failed" in told.out
-    left(runs=1)
+    left(max_runs=1)
     assert capsys.readouterr().err == "out is finished\n"
 
 
@@ -244,7 +244,7 @@ def test_run_folder_of_another_configuration_is_rejected_before_any_change(here,
 
     # when
     with pytest.raises(ConfigError, match=r"point-1-seed-1: .* in optimizer.learning_rate; choose"):
-        command.sweep(resume=Path("out"), runs=2)
+        command.sweep(resume=Path("out"), max_runs=2)
 
     # then
     assert before == {f: f.read_bytes() for f in folder.path.rglob("*") if f.is_file()}
@@ -254,10 +254,10 @@ def test_limits_of_a_running_sweep_cannot_change(left, here):
     description = here / "out" / "sweep.yaml"
     before = description.read_text()
     with lock.held(here / "out"), pytest.raises(RunError, match="process"):
-        left(runs=1)
+        left(max_runs=1)
     assert description.read_text() == before
-    left(runs=1)
-    assert "runs: 1\n" in description.read_text()
+    left(max_runs=1)
+    assert "max_runs: 1\n" in description.read_text()
 
 
 def test_sweep_killed_during_creation_restarts_from_its_file(here, monkeypatch):

@@ -1,11 +1,16 @@
 """`rum train` for a user: output, files, stops and resumes."""
 
 import json
+import os
+import shutil
 import signal
+import time
 
 import numpy as np
 import pytest
+import yaml
 
+from rumcli.training import lock
 from tests.cli.commands import (
     SMALL,
     SMALL_RUM,
@@ -33,7 +38,7 @@ def test_run_ends_with_a_table_beside_its_baseline(finished_run):
         assert text in result.stdout
     # A key that is no metric cannot be required.
     wrong = rum("train", "--resume", finished_run, "--require=task>=1", cwd=finished_run.parent)
-    assert_one_line(wrong, 2, "--require 'task>=1': unknown metric 'task'")
+    assert_one_line(wrong, 2, "--require task>=1: unknown metric 'task'")
 
 
 def test_pipe_receives_plain_lines(tmp_path):
@@ -103,9 +108,41 @@ def test_quiet_prints_nothing(tmp_path):
 
 
 def test_dry_run_shows_all_settings_and_writes_nothing(tmp_path):
-    result = rum("train", "copying", "--cell=gru", "--dry-run", "--json", cwd=tmp_path)
-    assert validated(result.stdout, "train-dry-run")["config"]["cell"]["name"] == "gru"
+    result = rum("train", "copying", "--dry-run", "--steps=10", *SMALL, "--json", cwd=tmp_path)
+    found = validated(result.stdout, "train-dry-run")
+    assert found["config"]["cell"]["name"] == "gru"
+    size = found["estimate"]
+    assert (size["steps"], size["batch_size"], size["test"]) == (10, 8, 20)
+    # Kernels of 10 inputs, recurrent kernels, biases and the output layer.
+    assert size["parameters"] == 3 * 8 * (10 + 8 + 2) + 9 * (8 + 1)
+    assert size["memory"] > 4 * size["parameters"]
+    text = rum("train", "copying", "--dry-run", "--steps=10", *SMALL, cwd=tmp_path).stdout
+    assert yaml.safe_load(text)["train"]["steps"] == 10
+    assert f"# {size['parameters']:,} trainable weights\n" in text
+    missing = rum("train", "ptb", "--data=nothing", "--dry-run", cwd=tmp_path)
+    assert missing.returncode == 0
+    assert missing.stdout.splitlines()[-1].startswith("# no estimate: can't read nothing")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_without_a_path_takes_the_newest_unfinished_run(tmp_path, finished_run):
+    for name, age in (("old", 30), ("new", 20), ("done", 10), ("live", 5)):
+        run = shutil.copytree(finished_run, tmp_path / "runs" / name)
+        if name != "done":
+            (run / "summary.json").unlink()
+        for path in run.iterdir():
+            os.utime(path, (time.time() - age,) * 2)
+    with lock.held(tmp_path / "runs" / "live"):
+        result = rum("train", "--resume", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith("resuming runs/new, the newest unfinished run in 'runs'\n")
+    assert validated(result.stdout, "train")["folder"] == "runs/new"
+    result = rum("train", "--quiet", "--resume", "--", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (tmp_path / "runs/old/summary.json").exists()
+    shutil.rmtree(tmp_path / "runs" / "live")
+    expected = "--resume: there is no unfinished run in 'runs' that no process trains; expected"
+    assert_one_line(rum("train", "--resume", cwd=tmp_path), 2, expected)
 
 
 def test_config_file_reproduces_the_run(tmp_path, finished_run):

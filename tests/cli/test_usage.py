@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 
 import pytest
 
+from rumcli.cli import app
 from rumcli.cli.app import main
 from tests.cli.commands import COMMAND, assert_one_line, environment, python, rum
 from tests.documents import validated
@@ -56,13 +58,14 @@ def shell(line, cwd):
         ("train copying --cell lstm --norm 1", "cell 'lstm' has no option 'time_norm'"),
         ("train copying --nrom 1", "no such option: --nrom"),
         ("train copying --resume nowhere", "there is no run directory nowhere"),
-        ("train copying --resume empty", "empty is empty; expected a folder that 'rum train' made"),
+        ("train copying --resume empty", "empty is empty; expected the directory of a run"),
         ("train recall --resume copying", "copying is a run of 'copying', not of 'recall'"),
         ("train --resume copying --out new", "--resume and --out exclude each other"),
         ("train --resume copying --norm 3", "the configuration differs in cell.time_norm;"),
         ("train --resume copying --seed 9 --batch-size 3", "differs in train.batch_size, seed;"),
         ("train --resume copying --cell lstm", "the configuration differs in cell.name;"),
-        ("train --resume copying --steps 1", "the run in copying has 5 steps; it can only become"),
+        ("train --resume copying --steps 1", "train.steps: expected at least 5, the length of the"),
+        ("train --resume copying --set train.steps=1", "length of the run in copying, got 1"),
         ("train copying --out copying", "it exists and is not empty"),
         ("train copying --out copying/config.yaml", "a file of that name exists"),
         (
@@ -120,7 +123,7 @@ def test_bad_input_is_reported_in_one_line_with_exit_code_2(workplace, arguments
 def workplace(tmp_path_factory):
     """A folder with an unfinished run, an empty folder and three wrong files."""
     place = tmp_path_factory.mktemp("workplace")
-    made = rum("train", "copying", "--steps", 5, "--dry-run", cwd=place)
+    made = rum("train", "copying", "--steps", 5, "--dry-run", "--quiet", cwd=place)
     (place / "copying").mkdir()
     (place / "copying" / "config.yaml").write_text(made.stdout)
     (place / "empty").mkdir()
@@ -199,16 +202,16 @@ WITHOUT_A_BACKEND = [
     ("train --help", 0, "Usage: rum train"),
     ("--version", 0, "rum 0."),
     ("presets list", 0, "copying"),
-    ("train copying --dry-run", 0, "name: copying"),
+    ("train copying --dry-run --quiet", 0, "name: copying"),
     ("gen-data copying --count 2", 0, "inputs"),
     ("gen-data ptb --source nowhere", 2, "there is no nowhere"),
     ("train copyin", 2, "unknown task 'copyin'"),
     ("train copying --until acuracy>=1", 2, "--until acuracy>=1: unknown metric 'acuracy'"),
     ("train --preset until.yaml", 2, "until.yaml, line 2, column 9: train.until: unknown metric"),
-    ("train copying --require los<1", 2, "--require 'los<1': unknown metric 'los'; did you mean"),
-    ("train copying --require loss", 2, "--require 'loss': expected NAME>=NUMBER"),
+    ("train copying --require los<1", 2, "--require los<1: unknown metric 'los'; did you mean"),
+    ("train copying --require loss", 2, "--require loss: expected NAME>=NUMBER"),
     ("train babi --subtask all --require loss<1", 2, "unknown metric 'loss'; metrics: mean_acc"),
-    ("train --resume run --require los<1", 2, "--require 'los<1': unknown metric 'los'"),
+    ("train --resume run --require los<1", 2, "--require los<1: unknown metric 'los'"),
     ("train copying --cell nowhere.cells:Mine", 2, "nowhere.cells:Mine: there is no module nowh"),
     ("train copying --cell own.cells:Mine", 2, "own.cells:Mine: there is no module own.cells"),
     ("train copying --cell own:Mine", 2, "own:Mine: own has no Mine"),
@@ -216,7 +219,7 @@ WITHOUT_A_BACKEND = [
     ("train nowhere:Task", 2, "nowhere:Task: there is no module nowhere"),
     ("eval nowhere", 2, "there is no run directory nowhere"),
     ("eval run", 1, "run has no 'best' checkpoint yet; resume it: rum train --resume run"),
-    ("eval run --require los<1", 2, "--require 'los<1': unknown metric 'los'"),
+    ("eval run --require los<1", 2, "--require los<1: unknown metric 'los'"),
     ("eval run --checkpoint LAST", 1, "run has no 'last' checkpoint yet"),
     ("eval run --examples 2", 2, "--examples 2: run is not a run of 'babi'"),
     ("eval run --data x", 2, "--data x: run is of 'copying', without text"),
@@ -262,7 +265,7 @@ def without_a_backend(tmp_path_factory):
         "    out.flush()\n"
         "    found = sorted({'tensorflow', 'keras', 'jax'} & set(sys.modules))\n"
         "    return code, out.buffer.getvalue().decode(), found\n"
-        "config = run(['train', 'copying', '--dry-run'])[1]\n"
+        "config = run(['train', 'copying', '--dry-run', '--quiet'])[1]\n"
         "pathlib.Path('run', 'config.yaml').write_text(config)\n"
         f"print(json.dumps([run(line.split()) for line, *_ in {WITHOUT_A_BACKEND!r}]))\n"
     )
@@ -299,6 +302,24 @@ def test_debug_shows_the_traceback(tmp_path):
     assert "ConfigError: unknown task 'copyin'" in result.stderr
 
 
+def test_commands_are_listed_without_importing_them(tmp_path):
+    code = """if True:
+        import sys
+        from rumcli.cli.app import main
+        assert main(['--help']) == 0
+        assert not {f'rumcli.cli.{name}' for name in ('train', 'sweep', 'bench')} & set(sys.modules)
+        assert not {'numpy', 'pydantic', 'yaml'} & set(sys.modules)
+    """
+    result = python(code, tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("name", sorted(app._COMMANDS))
+def test_summary_in_the_list_is_that_of_the_command(name):
+    summary = app._COMMANDS[name][2]
+    assert app._loaded(name).help.split("\n\n")[0].replace("\n", " ") == summary
+
+
 def test_version_and_help(tmp_path):
     assert rum("--version", cwd=tmp_path).stdout.startswith("rum 0.")
     shown = rum("train", "--help", cwd=tmp_path)
@@ -320,16 +341,35 @@ def test_commands_with_the_name_of_a_task_and_integers_are_lenient(capsys, monke
     monkeypatch.chdir(tmp_path)
     assert main(["gen-data", "Copying", "--count", "1e0", "--delay", "1", "--format", "JSONL"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
-    assert main(["train", "COPYING", "--cell", "GRU", "--steps", "2e1", "--dry-run", "--json"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "COPYING",
+                "--cell",
+                "GRU",
+                "--steps",
+                "2e1",
+                "--dry-run",
+                "--quiet",
+                "--json",
+            ]
+        )
+        == 0
+    )
     found = json.loads(capsys.readouterr().out)["config"]
     assert (found["cell"]["name"], found["train"]["steps"]) == ("gru", 20)
     assert main(["train", "copying", "--steps", "1.5"]) == 2
     assert "expected an integer, got '1.5'" in capsys.readouterr().err
 
 
-def test_help_fits_a_narrow_terminal(tmp_path):
-    shown = rum("train", "--help", cwd=tmp_path, env={"COLUMNS": "60"}).stdout
-    assert max(map(len, shown.splitlines())) <= 60
+@pytest.mark.parametrize("width", [60, 79])
+def test_help_fits_a_narrow_terminal_and_cuts_no_word(tmp_path, width):
+    for command in ([], ["train"], ["reproduce"], ["presets", "show"]):
+        shown = rum(*command, "--help", cwd=tmp_path, env={"COLUMNS": str(width)}).stdout
+        assert max(map(len, shown.splitlines())) <= width
+        assert not re.search(r"\w…", shown), command
+    assert re.search(r"\n +rum presets show recall --summary\n", shown)
 
 
 @pytest.mark.e2e

@@ -122,13 +122,13 @@ def test_differences_name_the_keys():
     ("flags", "expected"),
     [
         ({TASK: "copyin"}, "unknown task 'copyin'; did you mean 'copying'?"),
-        ({TASK: "recall", CELL: "arun"}, "--cell arun: unknown cell 'arun'; did you mean 'arum'?"),
-        ({TASK: "recall", ("task", "delay"): 7}, "--delay 7: expected an even integer, got 7"),
-        ({TASK: "recall", UNITS: 0}, "--hidden 0: expected at least 1, got 0"),
-        ({TASK: "recall", NORM: -1.0}, "--norm -1.0: expected a number greater than 0"),
-        ({TASK: "recall", NORM: float("inf")}, "--norm inf: expected a finite number"),
-        ({TASK: "recall", CELL: "gru", NORM: 1.0}, "--norm 1.0: cell 'gru' has no option"),
-        ({TASK: "recall", ("seed",): -1}, "--seed -1: expected at least 0"),
+        ({TASK: "recall", CELL: "arun"}, "cell.name: unknown cell 'arun'; did you mean 'arum'?"),
+        ({TASK: "recall", ("task", "delay"): 7}, "task.delay: expected an even integer, got 7"),
+        ({TASK: "recall", UNITS: 0}, "cell.units: expected at least 1, got 0"),
+        ({TASK: "recall", NORM: -1.0}, "cell.time_norm: expected a number greater than 0"),
+        ({TASK: "recall", NORM: float("inf")}, "cell.time_norm: expected a finite number"),
+        ({TASK: "recall", CELL: "gru", NORM: 1.0}, "cell.time_norm: cell 'gru' has no option"),
+        ({TASK: "recall", ("seed",): -1}, "seed: expected at least 0"),
         ({}, "which task?"),
     ],
 )
@@ -161,6 +161,28 @@ def test_a_wrong_flag_is_named(flags, expected):
         ("cell.name=" + 5000 * "x", f"--set cell.name={90 * 'x'}…: unknown cell '{100 * 'x'}…'; "),
         (".".join(5000 * "a") + "=1", f"--set {50 * 'a.'}…: expected key.path=value"),
         ("model.layers=1000000", "--set model.layers=1000000: expected at most 100"),
+        (
+            "cell=gru",
+            "--set cell=gru: expected a mapping such as {name: gru}, got 'gru'; to select ",
+        ),
+        (
+            "optimizer.schedule=cosine",
+            "--set optimizer.schedule=cosine: expected a mapping such as {name: cosine}, got "
+            "'cosine'; to select it: optimizer.schedule.name=cosine",
+        ),
+        (
+            "optimizer.schedule=3",
+            "--set optimizer.schedule=3: expected a mapping such as {name: co",
+        ),
+        (
+            "train.callbacks=[{x: 1}]",
+            "--set train.callbacks=[{x: 1}]: 'train.callbacks.0.factory' is missing",
+        ),
+        (
+            "train.callbacks=[{factory: a:B, x: 1}]",
+            "--set train.callbacks=[{factory: a:B, x: 1}]: unknown key 'x'; keys of "
+            "'train.callbacks.0': factory, options",
+        ),
         ("seed=[&a [*a]]", "--set seed=[&a [*a]]: the value is not YAML"),
     ],
 )

@@ -75,6 +75,6 @@ typed_options = st.lists(
 )
 def test_command_line_accepts_options_or_reports_one_line(place, task, options):
     typed = [part for flag, value in options for part in (f"{flag}={value}",)]
-    typed = [text.replace("\0", "") for text in ("train", task, *typed, "--dry-run")]
+    typed = [text.replace("\0", "") for text in ("train", task, *typed, "--dry-run", "--quiet")]
     assume("--debug" not in typed)  # `--debug` shows the traceback
     rum(*typed, around=place)

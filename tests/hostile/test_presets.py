@@ -93,7 +93,7 @@ def test_the_configuration_of_a_run_folder_is_read_or_rejected(place, content):
 @fuzz(fast=30, slow=1000, content=strategies.changed([*SHIPPED, *YAML]))
 def test_command_line_shows_a_preset_or_reports_one_line(place, content):
     (place / "x.yaml").write_bytes(content)
-    rum("train", "--preset", "x.yaml", "--dry-run", "--json", around=place)
+    rum("train", "--preset", "x.yaml", "--dry-run", "--quiet", "--json", around=place)
 
 
 @pytest.mark.parametrize("text", strategies.RUNNING)

@@ -343,7 +343,7 @@ def test_deadline_saves_all_runs_without_testing(small_table):
 
 
 def test_worse_runs_of_a_search_are_stopped_early(small_table):
-    halving = Halving(first=1, factor=2.0, steps=20)
+    halving = Halving(grace_period=1, reduction_factor=2.0, steps=20)
     listener, _ = run_table(small_table, {"lstm": 1000}, halving=halving)
     assert dict(listener.ends) == {
         name: STOPPED_EARLY if "lstm" in name else FINISHED for name in NAMES
@@ -404,13 +404,13 @@ def decisions(halving, name, *scores, first_step=10):
 
 
 def test_a_run_that_is_worse_than_most_is_stopped():
-    halving = Halving(first=10, factor=2.0, steps=40)
+    halving = Halving(grace_period=10, reduction_factor=2.0, steps=40)
     assert decisions(halving, "a", 0.2, 0.1) == [True, True]
     assert decisions(halving, "b", 0.9) == [False]
 
 
-def test_one_in_factor_runs_continues():
-    halving = Halving(first=10, factor=3.0, steps=40)
+def test_one_in_reduction_factor_runs_continues():
+    halving = Halving(grace_period=10, reduction_factor=3.0, steps=40)
     assert [decisions(halving, str(n), score)[0] for n, score in enumerate([5, 4, 6, 3, 4.5])] == [
         True,
         True,
@@ -421,26 +421,26 @@ def test_one_in_factor_runs_continues():
 
 
 def test_single_bad_value_after_good_ones_does_not_stop_a_run():
-    halving = Halving(first=10, factor=2.0, steps=40)
+    halving = Halving(grace_period=10, reduction_factor=2.0, steps=40)
     decisions(halving, "a", 0.5, 0.4)
     assert decisions(halving, "b", 0.3, 0.9) == [True, True]
 
 
 def test_no_run_is_stopped_between_two_comparisons_or_at_its_last_step():
-    halving = Halving(first=10, factor=2.0, steps=40)
+    halving = Halving(grace_period=10, reduction_factor=2.0, steps=40)
     decisions(halving, "a", *[0.1] * 4)
     halving.allows("b", 10, 0.05)
     halving.allows("b", 20, 0.05)
     assert halving.allows("c", 5, 0.9)
     assert [halving.allows("b", step, 0.9) for step in (21, 30, 39, 40)] == [True] * 4
-    late = Halving(first=40, factor=2.0, steps=40)
+    late = Halving(grace_period=40, reduction_factor=2.0, steps=40)
     assert late.allows("a", 40, 0.1)
     assert late.allows("b", 40, 0.9)
 
 
 def test_resumed_search_compares_with_the_earlier_validations(tmp_path):
     # given: a run that was finished, one that was stopped, and one that continues
-    early = {"first": 10, "factor": 2}
+    early = {"grace_period": 10, "reduction_factor": 2}
     changes = {"parameters": {"optimizer.learning_rate": RATES}, "seeds": [1]}
     made, plan = sweep(tmp_path, POINTS, early_stopping=early, **changes)
     runs = [run_of(plan, number, 1, point) for number, point in enumerate(POINTS, 1)]

@@ -63,7 +63,7 @@ def test_runs_never_exceed_cores_or_gpus(machines, cores, gpus):
 
 
 def new_shares(*sizes):
-    """Return shares of runs that were not begun."""
+    """Return shares of runs that were not started."""
     return [Share(size) for size in sizes]
 
 

@@ -30,7 +30,7 @@ def wait_for_end(process):
 
 
 @pytest.mark.parametrize("how", [SAVE, SAVE_AND_TEST])
-def test_run_that_has_not_begun_to_train_stops_at_once(folder, how):
+def test_run_that_has_not_started_to_train_stops_at_once(folder, how):
     # given
     process = Child(folder, {}, starts.wait, cores=1, debug=False)
 

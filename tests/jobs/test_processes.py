@@ -80,7 +80,7 @@ def test_set_whose_process_was_killed_twice_resumes_bit_exactly(tmp_path):
 @pytest.mark.slow
 def test_sweep_stops_at_its_time_limit_and_resumes_within_a_budget(tmp_path):
     # when
-    write_sweep(tmp_path, set={**LONG, "train.steps": 10**7}, seeds=[1], hours=0.012)
+    write_sweep(tmp_path, set={**LONG, "train.steps": 10**7}, seeds=[1], max_hours=0.012)
     first = rum("sweep", "sweep.yaml", "--out=out", cwd=tmp_path)
 
     # then

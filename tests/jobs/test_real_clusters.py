@@ -70,7 +70,7 @@ def test_sweep_stops_a_bad_point_early_and_reports_it(tmp_path, cluster):
         parameters={"optimizer.learning_rate": [0.01, 1e-7]},
         seeds=[1],
         gpus_per_run=0.5,
-        early_stopping={"first": 50},
+        early_stopping={"grace_period": 50},
     )
     # One after the other: the first run to come to a rung always continues.
     options = ["--out=out", "--jobs=1", "--json", at(cluster)]

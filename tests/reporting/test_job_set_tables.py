@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import pytest
 from rich.console import Console
@@ -69,7 +70,7 @@ def test_mean_over_some_seeds_is_marked(tmp_path):
     assert [cell.strip() for cell in part.split("│")[4:6]] == ["1.500 ± 0.100", "1.500 (1 of 3)"]
     caption = " ".join(found.split())
     assert (
-        "test of each finished run; mean ± standard deviation over 3 seeds, or as many as in"
+        "test of each finished or stopped run; mean ± standard deviation over 3 seeds, or as"
         in caption
     )
 
@@ -105,9 +106,9 @@ def test_progress_lines_report_each_event():
     listener.ended(job(1, 2, A), FAILED, "the loss is not finite")
     assert console.file.getvalue().splitlines() == [
         "sweep of 4 runs, 1 of them done before; 2 at the same time; folder out",
-        "point-1-seed-1 begins: optimizer.learning_rate=0.01, cell.name=gru",
+        "point-1-seed-1 starts: optimizer.learning_rate=0.01, cell.name=gru",
         "warning: point-1-seed-1: its process or machine died; resuming from its last checkpoint",
-        "point-1-seed-1 begins: optimizer.learning_rate=0.01, cell.name=gru",
+        "point-1-seed-1 starts: optimizer.learning_rate=0.01, cell.name=gru",
         "point-1-seed-1 finished, validation loss 0.5000",
         "warning: point-1-seed-2 failed: the loss is not finite",
     ]
@@ -127,7 +128,7 @@ def test_terminal_shows_running_runs_with_their_machines():
         assert part in picture
 
 
-def test_run_stopped_before_training_is_reported_as_not_begun(tmp_path):
+def test_run_stopped_before_training_is_reported_as_not_started(tmp_path):
     (tmp_path / "point-1-seed-1" / "checkpoints").mkdir(parents=True)
     (tmp_path / "point-1-seed-1" / "checkpoints" / "step-00000010.npz").touch()
     console = Console(file=io.StringIO(), width=60)
@@ -136,7 +137,16 @@ def test_run_stopped_before_training_is_reported_as_not_begun(tmp_path):
     for seed in (1, 2):
         listener.ended(job(1, seed, A), UNFINISHED, "")
     said = console.file.getvalue().splitlines()
-    assert said[-2:] == ["point-1-seed-1 saved", "point-1-seed-2 not begun"]
+    assert said[-2:] == ["point-1-seed-1 saved", "point-1-seed-2 not started"]
+    for live, shown in ((False, ["resumes", "starts"]), (True, ["resumes", "starts"])):
+        console = Console(file=io.StringIO(), width=100)
+        listener = job_progress.listener(console, quiet=False, live=live, title=SWEEP)
+        listener.started(str(tmp_path), 2, 0, 2)
+        for seed in (1, 2):
+            listener.began(job(1, seed, {}))
+        text = render(listener._picture(), 100) if live else console.file.getvalue()
+        listener.finished()
+        assert re.findall("resumes|starts", text) == shown
 
 
 SETTINGS = "optimizer.learning_rate=0.01, cell.name=gru"

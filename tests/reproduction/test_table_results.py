@@ -144,7 +144,7 @@ def test_result_is_the_mean_test_value_over_seeds(tmp_path):
     assert spread.mean == pytest.approx(0.3)
     assert spread.deviation == pytest.approx(0.1 * 2**0.5)
     assert found["LSTM", "T = 4"].values == []
-    assert (whole.count("finished"), whole.count("not begun")) == (2, 6)
+    assert (whole.count("finished"), whole.count("not started")) == (2, 6)
 
 
 def test_percent_is_a_hundred_times_the_value(tmp_path):
@@ -197,7 +197,7 @@ def test_failed_run_has_its_reason_until_it_restarts(tmp_path):
     found = result_of(read, folder, run)
     assert (found.state, found.message) == (FAILED, "the loss is not finite")
     folder.begin(run)
-    assert result_of(read, folder, run).state == "not begun"
+    assert result_of(read, folder, run).state == "not started"
 
 
 def test_metric_missing_in_a_test_is_reported(tmp_path):
@@ -296,6 +296,6 @@ def test_directory_of_another_run_is_skipped_with_a_warning(tmp_path, content):
     found = result_of(read, folder, run)
 
     # then
-    assert (found.state, found.value) == ("not begun", None)
+    assert (found.state, found.value) == ("not started", None)
     assert found.message == "its folder has another seed" or content is not None
     assert found.message

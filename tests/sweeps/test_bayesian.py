@@ -17,7 +17,7 @@ PARAMETERS = {
 def make_search(tmp_path, **changes):
     from rumcli.sweeps.bayesian import Bayesian
 
-    changes = {"search": "bayesian", "runs": 200, "parameters": PARAMETERS, **changes}
+    changes = {"search": "bayesian", "max_runs": 200, "parameters": PARAMETERS, **changes}
     plan = plans.read(write_sweep(tmp_path, **changes))
     return plan, Bayesian(plan)
 

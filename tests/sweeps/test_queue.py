@@ -51,7 +51,7 @@ def test_points_beyond_a_lowered_limit_are_kept(tmp_path):
     rates = {"optimizer.learning_rate": [0.01, 0.001, 0.0001]}
     c = {"optimizer.learning_rate": 0.0001}
     made, _ = sweep(tmp_path, [A, B, c], parameters=rates)
-    plan = made.plan(runs=3)
+    plan = made.plan(max_runs=3)
     write_run(made, run_of(plan, 1, 1, A), [0.5], test=0.5)
     write_run(made, run_of(plan, 2, 1, B), [0.4], test=0.4)
     write_run(made, run_of(plan, 2, 2, B), [0.4])
@@ -66,14 +66,14 @@ def test_points_beyond_a_lowered_limit_are_kept(tmp_path):
     assert queue.done_before == 1
     assert told == [1, 2, 3]
     assert made.points() == [A, B, c]
-    again = queue_of(made.plan(runs=6), made)
+    again = queue_of(made.plan(max_runs=6), made)
     assert names(again) == ["point-1-seed-2", "point-2-seed-2", "point-3-seed-1", "point-3-seed-2"]
 
 
 def test_resumed_random_search_draws_the_same_points(tmp_path):
     changes = {
         "search": "random",
-        "runs": 10,
+        "max_runs": 10,
         "parameters": {"cell.units": {"low": 1, "high": 50, "integer": True}},
     }
     plan = plans.read(write_sweep(tmp_path, **changes))
@@ -119,7 +119,7 @@ def delays(folder, drawn, **changes):
 
     Read as that of a sweep that is there: a new one with such a range is refused.
     """
-    changes = {"search": "random", "task": "recall", "set": {}, "hours": 1, **changes}
+    changes = {"search": "random", "task": "recall", "set": {}, "max_hours": 1, **changes}
     made, right = sweep(folder, drawn, parameters={"task.delay": [20]}, **changes)
     between = {"low": 20, "high": 998, "integer": True}
     path = write_sweep(
@@ -177,7 +177,7 @@ def test_sweep_continues_after_an_invalid_point(tmp_path):
 
 
 def test_invalid_points_count_toward_the_limit_of_runs(tmp_path):
-    made, plan = delays(tmp_path, [], runs=4)
+    made, plan = delays(tmp_path, [], max_runs=4)
     assert names(queue_of(plan, made, Known(21, 23, 22))) == []
     assert [one["task.delay"] for one in made.points()] == [21, 23]
 

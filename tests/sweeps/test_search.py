@@ -148,7 +148,7 @@ def test_a_point_with_a_seed_that_failed_comes_after_all_whole_ones(tmp_path):
     found = search.read_results(made)
     assert [point.key for point in found.points] == [1, 2, 3]
     states = [one.state for point in found.points for one in point.runs]
-    assert states == ["finished", "finished", "finished", "failed", "not begun", "not begun"]
+    assert states == ["finished", "finished", "finished", "failed", "not started", "not started"]
     assert found.points[1].runs[1].message == "the loss is not finite"
 
 
@@ -188,14 +188,14 @@ def test_finished_runs_do_not_exceed_a_lowered_limit(tmp_path):
         for found in (search.read_results(made, made.plan(runs)) for runs in (1, 2, 3))
     ]
     assert done == [(1, 1, True), (1, 2, False), (2, 3, False)]
-    found = search.read_results(made, made.plan(runs=1))
+    found = search.read_results(made, made.plan(max_runs=1))
     assert [point.values for point in found.points] == [[0.1], [0.3], []]
     assert [one.job.name for one in found.due] == ["point-1-seed-1"]
 
 
 def test_runs_of_an_invalid_point_have_failed(tmp_path):
     points = [{"task.delay": delay} for delay in (21, 22)]
-    changes = {"search": "random", "task": "recall", "set": {}, "hours": 1}
+    changes = {"search": "random", "task": "recall", "set": {}, "max_hours": 1}
     made, right = sweep(tmp_path, points, parameters={"task.delay": [20, 22]}, **changes)
     between = {"task.delay": {"low": 20, "high": 22, "integer": True}}
     path = write_sweep(tmp_path, parameters=between, **{**changes, "search": "bayesian"})

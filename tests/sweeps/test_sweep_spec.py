@@ -160,7 +160,7 @@ def test_the_runs_of_a_grid_are_the_base_with_the_points_and_seeds(tmp_path):
 
 
 def test_written_plan_is_read_back_unchanged(tmp_path):
-    plan = plans.read(write_sweep(tmp_path, search="random", parameters=RATE, runs=8))
+    plan = plans.read(write_sweep(tmp_path, search="random", parameters=RATE, max_runs=8))
     stored = tmp_path / "stored.yaml"
     stored.write_text(plans.to_yaml(plan.spec))
     again = plans.read(stored, base=plan.base)
@@ -208,9 +208,9 @@ def test_a_whole_section_can_be_varied(tmp_path):
 
 
 def test_a_limit_of_runs_counts_the_seeds(tmp_path):
-    path = write_sweep(tmp_path, search="random", parameters=RATE, runs=7, seeds=[1, 2, 3])
+    path = write_sweep(tmp_path, search="random", parameters=RATE, max_runs=7, seeds=[1, 2, 3])
     assert plans.read(path).most_points == 2
-    assert plans.read(path, runs=12).most_points == 4
+    assert plans.read(path, max_runs=12).most_points == 4
 
 
 def test_a_path_of_a_text_is_made_absolute(tmp_path, monkeypatch):
@@ -262,12 +262,12 @@ def test_every_key_is_in_the_manual():
         ({"parameters": {"seed": [1, 2]}}, "expected the seeds under 'seeds'"),
         ({"parameters": {"task.name": ["recall"]}}, "the task is the same for all"),
         ({"parameters": RATE}, "a grid takes lists of values; for a range: 'search: random'"),
-        ({"search": "random", "parameters": RATE}, "needs a limit: 'runs'"),
-        ({"runs": 1}, "runs: 1 are too few for one point with 2 seeds"),
-        ({"early_stopping": {"first": 20}}, "expected less than train.steps, 20, got 20"),
-        ({"early_stopping": {"frist": 2}}, "unknown key 'frist'; did you mean 'first'"),
+        ({"search": "random", "parameters": RATE}, "needs a limit: 'max_runs'"),
+        ({"max_runs": 1}, "max_runs: 1 are too few for one point with 2 seeds"),
+        ({"early_stopping": {"grace_period": 20}}, "expected less than train.steps, 20, got 20"),
+        ({"early_stopping": {"grace_perod": 2}}, "did you mean 'grace_period'"),
         (
-            {"early_stopping": {"first": 5}, "parameters": {"train.steps": [20, 30]}},
+            {"early_stopping": {"grace_period": 5}, "parameters": {"train.steps": [20, 30]}},
             "can't go with a varied train.steps",
         ),
         (
@@ -309,7 +309,7 @@ def test_errors_are_reported(tmp_path, changes, expected):
 )
 def test_wrong_range_is_rejected(tmp_path, given, expected):
     path = write_sweep(
-        tmp_path, search="random", runs=4, parameters={"optimizer.learning_rate": given}
+        tmp_path, search="random", max_runs=4, parameters={"optimizer.learning_rate": given}
     )
     with pytest.raises(ConfigError) as error:
         plans.read(path)
@@ -360,14 +360,14 @@ DELAYS = {"low": 20, "high": 50, "integer": True}
     ],
 )
 def test_a_wrong_value_is_found_among_very_many_combinations(tmp_path, changes, expected):
-    path = write_sweep(tmp_path, search="bayesian", runs=20, set={}, **changes)
+    path = write_sweep(tmp_path, search="bayesian", max_runs=20, set={}, **changes)
     with pytest.raises(ConfigError) as error:
         plans.read(path)
     assert expected in str(error.value)
 
 
 def test_sweep_begun_with_an_invalid_value_can_still_be_read(tmp_path):
-    changes = {"search": "bayesian", "runs": 20, "set": {}, "task": "recall"}
+    changes = {"search": "bayesian", "max_runs": 20, "set": {}, "task": "recall"}
     right = plans.read(write_sweep(tmp_path, **changes, parameters={"task.delay": [20, 50]}))
     stored = write_sweep(tmp_path, **changes, parameters={"task.delay": DELAYS})
     assert plans.read(stored, base=right.base).most_points == 10
@@ -379,7 +379,7 @@ def test_the_difference_of_two_specifications_is_named(tmp_path):
         write_sweep(
             tmp_path,
             seeds=[1, 3],
-            runs=4,
+            max_runs=4,
             retries=1,
             parameters={"optimizer.learning_rate": [0.1], "cell.units": [8]},
         )

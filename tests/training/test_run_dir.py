@@ -99,7 +99,7 @@ def test_disk_error_has_the_advice_for_its_cause(tmp_path, number):
 def test_deleted_run_directory_is_not_reported_as_intact(tmp_path):
     folder = RunDir.create(tmp_path / "run", small.run_config())
     folder.path.rename(tmp_path / "elsewhere")
-    expected = r"moved or deleted .*--resume with its new path"
+    expected = r"moved or deleted .*--resume NEW_PATH"
     with pytest.raises(RunError, match=expected), folder.writing():
         folder.write_json("plan.json", {})
 
@@ -115,7 +115,7 @@ def test_file_in_place_of_a_directory_is_reported(tmp_path):
 def test_directory_that_is_no_run_is_reported(tmp_path):
     with pytest.raises(ConfigError, match="there is no run directory"):
         RunDir.open(tmp_path / "absent")
-    with pytest.raises(ConfigError, match="is empty; expected a folder that 'rum train' made"):
+    with pytest.raises(ConfigError, match="is empty; expected the directory of a run"):
         RunDir.open(tmp_path)
     (tmp_path / "a").write_text("")
     with pytest.raises(ConfigError, match=r"has no config\.yaml"):

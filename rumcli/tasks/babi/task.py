@@ -11,6 +11,7 @@ the outputs of the last layer and the sentence vectors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -72,6 +73,11 @@ class Babi(Task):
             "subtask_name": subtask_name(number),
             "input_level": self._task.input_level,
         }
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Answers of the subtask."""
+        return self.stories.words.answers
 
     @property
     def source(self) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from rumcli import parsing
 from rumcli.field_types import LARGEST, Positive
 from rumcli.tasks.task_config import COMMON_FIGURES, DataPath, TaskSection
 
@@ -13,6 +14,8 @@ AUTO = "auto"  # an unknown symbol for every text but Penn Treebank
 
 
 def _min_count(value: int | str | None) -> int | str | None:
+    if isinstance(value, str):
+        value = parsing.name(value, (AUTO,))
     if value in (None, AUTO) or (isinstance(value, int) and 1 <= value <= LARGEST):
         return value
     raise ValueError(f"a whole number from 1 on, {AUTO} or null")

@@ -344,5 +344,5 @@ def _unseen(byte: int, offset: int, source: str) -> str:
     return (
         f"{source}: the byte {repr(bytes([byte]))[1:]} (0x{byte:02X}) at offset {offset:,} does "
         "not occur in the training text, and the run has no unknown symbol; a new run with "
-        "--set task.min_count=1 reads such bytes as one"
+        "task.min_count=1 reads such bytes as one"
     )

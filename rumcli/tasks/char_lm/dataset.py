@@ -19,6 +19,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from pydantic import ValidationError
 
+from rumcli import errors
 from rumcli.config import RunConfig, Split
 from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
@@ -111,7 +112,7 @@ class BPTTWindows:
         if not 0 <= number < self.evaluation_windows:
             raise IndexError(f"window {number} of {self.evaluation_windows}")
         steps = number * self.length + np.arange(self.length)
-        places = np.arange(self.streams)[:, None] * self._evaluation_targets + steps
+        places = self.evaluation_places(number)
         there = (steps < self._evaluation_targets) & (places < len(self.text) - 1)
         places = np.where(there, places, 0)
         inputs, targets = (
@@ -119,6 +120,11 @@ class BPTTWindows:
             for ahead in (0, 1)
         )
         return inputs, targets, there.astype(np.float32)
+
+    def evaluation_places(self, number: int) -> np.ndarray:
+        """Return the place in the text of each input of an evaluation window, `[S, L]`."""
+        steps = number * self.length + np.arange(self.length)
+        return np.arange(self.streams)[:, None] * self._evaluation_targets + steps
 
     @property
     def _training_targets(self) -> int:
@@ -261,8 +267,8 @@ class CharDatasetLoader:
         """Read all splits of a text."""
         if data is None:
             raise ConfigError(
-                "--data: which text? A folder with train, valid and test files, or one file; "
-                "Penn Treebank: rum gen-data ptb"
+                f"{errors.option('--data')}: which text? A folder with train, valid and test "
+                "files, or one file; Penn Treebank: rum gen-data ptb"
             )
         return corpora.read(Path(data))
 

@@ -7,7 +7,7 @@ window. Sources: arXiv:1710.09537, with the settings of arXiv:1705.08639.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import keras
@@ -93,6 +93,19 @@ class CharLM(Task):
     def num_samples(self, split: Split) -> int:
         """Return the number of predicted characters: all but the first."""
         return len(self.text.classes[split]) - 1
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Characters of the vocabulary, as in `step_labels`."""
+        vocabulary = self.text.vocabulary
+        return [
+            vocabulary.decode([number]).decode(errors="replace")
+            for number in range(vocabulary.size)
+        ]
+
+    def sample_indices(self, split: Split, number: int) -> np.ndarray:
+        """Return the place in the text of each target of a window, from 1."""
+        return self._windows[split].evaluation_places(number) + 1
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Return the characters; a byte that is not valid UTF-8 by itself becomes U+FFFD."""

@@ -21,6 +21,7 @@ class Copying(ExampleTask):
 
     metric = "symbol_accuracy"
     monitor = "loss"
+    scored = slice(-copying_data.SYMBOLS, None)
 
     @property
     def baseline(self) -> Baseline:
