@@ -306,6 +306,7 @@ def train(
     on_non_finite: str | None = None,
     preset: RunPath | None = None,
     callbacks: str | Callable[..., Any] | Sequence[str | Callable[..., Any]] = (),
+    loggers: str | Sequence[str] = (),
     set: Mapping[str, Any] | Sequence[str] = (),
     out: RunPath | None = None,
     resume: Run | RunPath | None = None,
@@ -340,6 +341,7 @@ def train(
         on_non_finite: `"stop"` the run or `"skip"` the step when loss or gradient is not finite.
         preset: Name of a preset, or a file such as a run's `config.yaml`.
         callbacks: Keras callback classes, or their paths, to construct without arguments.
+        loggers: Experiment loggers, of tensorboard, csv, mlflow, wandb and trackio.
         set: Other keys of the configuration, as in `{"train.eval_every": 50}`, or strings
             `"key.path=value"` as for `--set`.
         out: Run directory to create; None: `runs/TASK-CELL-1`, or the next free number.
@@ -379,6 +381,7 @@ def train(
         on_non_finite=on_non_finite,
         preset=None if preset is None else str(preset),
         callbacks=_codes(callbacks),
+        loggers=[loggers] if isinstance(loggers, str) else loggers,
         set=_assignments(set),
         out=None if out is None else Path(out),
         resume=_run_dir(resume),

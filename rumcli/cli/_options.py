@@ -21,6 +21,7 @@ from rumcli.reporting import console
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from rumcli.config import LoggerName
     from rumcli.data.splits import SplitName
     from rumcli.json_schemas.base import Document
     from rumcli.tasks.example_files import Format
@@ -211,6 +212,13 @@ def cells() -> list[str]:
     from rumcli import config
 
     return config.names("cell")
+
+
+def loggers() -> list[LoggerName]:
+    """Return the names of the experiment loggers."""
+    from rumcli.config import LoggerName
+
+    return list(get_args(LoggerName))
 
 
 def presets() -> list[str]:

@@ -33,11 +33,12 @@ DECIDING = ("cell", "cell.name", "train", *_KEYS)
 _CONFIG = "config.yaml"
 _RECORDS = "metrics.jsonl"
 
-# Keys that may differ when a run is resumed: its length and the path of its data.
+# Keys that may differ when a run is resumed: its length, and those that do not affect its steps.
 _CHANGEABLE = (
     ("train", "steps"),
     ("train", "on_non_finite"),
     ("train", "max_consecutive_skips"),
+    ("train", "loggers"),
     ("task", "data"),
 )
 
@@ -188,6 +189,7 @@ class RunOptions:
     on_non_finite: str | None = None
     preset: str | None = None
     callbacks: Sequence[str] = ()
+    loggers: Sequence[str] = ()
     set: Sequence[str] = ()
     out: Path | None = None
     resume: Path | None = None
@@ -214,6 +216,7 @@ class RunOptions:
             ("train", "batch_size"): self.batch_size,
             ("train", "on_non_finite"): self.on_non_finite,
             ("train", "callbacks"): list(self.callbacks) or None,
+            ("train", "loggers"): list(self.loggers) or None,
             ("seed",): self.seed,
         }
 

@@ -100,6 +100,16 @@ def train(
             help="A Keras callback of your own. May be repeated.",
         ),
     ] = None,
+    loggers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--logger",
+            metavar="NAME",
+            help="Also log to tensorboard, csv, mlflow, wandb or trackio. May be repeated. "
+            "Default: the preset's.",
+            autocompletion=_options.completing(_options.loggers),
+        ),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -213,6 +223,7 @@ def train(
         on_non_finite=on_non_finite,
         preset=preset,
         callbacks=callbacks or (),
+        loggers=loggers or (),
         set=set_ or (),
         out=out,
         resume=resume,

@@ -25,6 +25,7 @@ from rumcli.config.loading import (
 from rumcli.config.schema import (
     RMS,
     CallbackConfig,
+    LoggerName,
     OptimizerConfig,
     RunConfig,
     ScheduleConfig,
@@ -57,6 +58,7 @@ __all__ = [
     "GRUConfig",
     "KeyPath",
     "LSTMConfig",
+    "LoggerName",
     "OptimizerConfig",
     "RNNConfig",
     "RUMConfig",

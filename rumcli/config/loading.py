@@ -35,6 +35,7 @@ _FLAGS: dict[KeyPath, str] = {
     ("train", "batch_size"): "--batch-size",
     ("train", "on_non_finite"): "--on-non-finite",
     ("train", "callbacks"): "--callback",
+    ("train", "loggers"): "--logger",
     ("seed",): "--seed",
 }
 
@@ -62,6 +63,11 @@ def varying(runs: Sequence[RunConfig]) -> dict[KeyPath, list[Any]]:
         if differ and (path[-1] == "name" or not all(is_default for _, is_default in there)):
             found[path] = [one[path][0] if path in one else None for one in flat]
     return found
+
+
+def flattened(run: RunConfig) -> dict[str, Any]:
+    """Return a configuration as one level of keys, as in `{"task.name": "copying"}`."""
+    return {".".join(path): value for path, (value, _) in _flat((), run)}
 
 
 def labels(runs: Sequence[RunConfig]) -> list[str]:
