@@ -84,6 +84,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "export": (
         "rum export runs/recall-arum-1",
+        "rum export runs/recall-arum-1 --format safetensors",
         "rum export runs/recall-arum-1 --format onnx --out recall.onnx",
     ),
     "import-checkpoint": (
