@@ -2,9 +2,9 @@
 
     rum train copying --preset copying_short
     rum export runs/copying-arum-1
-    python examples/predict.py copying-arum-1.keras
+    python examples/predict.py copying-arum-1-keras
 
-The file contains no code, so Keras loads it in safe mode. Import `rumcli.layers` first.
+The directory contains no code, so Keras loads it in safe mode. Import `rumcli.layers` first.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import rumcli.layers  # noqa: F401 - registers the layers with Keras
 def main(arguments=None):
     """Load the model and let it repeat ten random symbols."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("model", help="what `rum export` wrote of a run of copying, a .keras file")
+    parser.add_argument("model", help="directory that `rum export` wrote of a run of copying")
     model = keras.saving.load_model(parser.parse_args(arguments).model)
     symbols = np.random.default_rng().integers(1, 9, 10)
     blanks = model.input_shape[1] - 20

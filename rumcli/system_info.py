@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,11 @@ def _meminfo(root: Path) -> dict[str, int]:
 
 
 def _pages() -> int | None:
+    if sys.platform == "win32":
+        return None
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not on Windows
+    except (ValueError, OSError):
         return None
 
 
@@ -100,10 +103,10 @@ def _memory_limits(root: Path) -> Iterator[tuple[int, int]]:
 
 def _address_space(root: Path) -> Iterator[tuple[int, int]]:
     """Yield the limit (`ulimit -v`) and usage of this process's address space, in bytes."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    if sys.platform == "win32":
         return
+    import resource
+
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     used = [line.split()[1] for line in _lines(root / "proc/self/status") if "VmSize" in line]
     if limit != resource.RLIM_INFINITY and used:

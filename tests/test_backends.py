@@ -109,7 +109,7 @@ def test_want_of_memory_is_recognized_in_the_errors_of_each_backend():
     assert not is_out_of_memory(RuntimeError("no such file"))
 
 
-PROJECT = pathlib.Path(__file__).parent.parent.parent / "pyproject.toml"
+PROJECT = pathlib.Path(__file__).parent.parent / "pyproject.toml"
 
 
 def test_every_extra_is_listed_with_a_package():

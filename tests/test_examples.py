@@ -60,7 +60,7 @@ def test_a_trained_run_is_exported_and_predicts(tmp_path):
     result = rum("train", "copying", *small, *CUSTOM, plain, "--out=run", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert rum("export", "run", cwd=tmp_path).returncode == 0
-    result = run("predict.py", "run.keras", cwd=tmp_path)
+    result = run("predict.py", "run-keras", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert re.search(r"^right: \d+ of 10$", result.stdout, flags=re.MULTILINE)
 

@@ -53,9 +53,31 @@ def test_a_bug_report_requires_the_output_of_doctor():
 
 def test_release_is_published_only_after_tests():
     jobs = workflow("release.yml")["jobs"]
-    assert set(jobs["publish"]["needs"]) == {"suite", "smoke"}
+    assert set(jobs["index"]["needs"]) == {"suite", "smoke"}
+    assert set(jobs["publish"]["needs"]) == {"suite", "smoke", "index"}
     assert jobs["suite"]["uses"] == "./.github/workflows/tests.yml"
     assert jobs["smoke"]["needs"] == "build"
+
+
+def test_the_package_is_published_without_a_token():
+    job = workflow("release.yml")["jobs"]["index"]
+    assert job["if"] == "github.ref_type == 'tag'"
+    assert job["permissions"] == {"id-token": "write"}
+    assert not any("password" in str(step) for step in job["steps"])
+
+
+def test_the_site_is_published_from_main_after_a_build_without_warnings():
+    jobs = workflow("site.yml")["jobs"]
+    assert "mkdocs build --strict" in [step.get("run") for step in jobs["build"]["steps"]]
+    assert jobs["publish"]["needs"] == "build"
+    assert "refs/heads/main" in jobs["publish"]["if"]
+
+
+def test_macos_and_windows_are_tested():
+    job = workflow("tests.yml")["jobs"]["platforms"]
+    assert job["strategy"]["matrix"]["os"] == ["macos-latest", "windows-latest"]
+    paths = [word for step in job["steps"] for word in step.get("run", "").split()]
+    assert all((ROOT / path).exists() for path in paths if path.startswith("tests/"))
 
 
 def test_all_tiers_run_every_week_with_all_extras():

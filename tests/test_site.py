@@ -106,3 +106,4 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tm
         assert loaded == [], page
     library = (tmp_path / "library" / "index.html").read_text(encoding="utf-8")
     assert "Size of the state, H." in library
+    assert "&gt;&gt;&gt;" not in re.sub(r"<pre.*?</pre>", "", library, flags=re.DOTALL)

@@ -218,6 +218,8 @@ def _main() -> None:
 
 
 def _largest_size() -> int:
+    if sys.platform == "win32":
+        raise AssertionError("not measured on Windows; see `peak_memory`")
     # On Linux, `ru_maxrss` includes the size of the forked parent before `exec`.
     status = Path("/proc/self/status")
     if status.exists():

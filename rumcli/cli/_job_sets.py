@@ -127,12 +127,13 @@ def check_runs(names: Iterable[RunConfig], data: Iterable[RunConfig], trusted: b
         trusted: Whether the user trusts the code.
 
     Raises:
-        ConfigError: If code is not trusted or not found, or data are missing.
+        ConfigError: If code is not trusted or not found, or data or loggers are missing.
     """
-    from rumcli.training import dataset_binding
+    from rumcli.training import dataset_binding, loggers
 
     for run in names:
         _run_arguments.check_trust(run, trusted)
+        loggers.require(run.train.loggers)
     checked = set()
     for run in data:
         task = run.task

@@ -27,7 +27,7 @@ from rumcli.reporting import console
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from rumcli.config import KeyPath
+    from rumcli.config import KeyPath, LoggerName
     from rumcli.data.splits import SplitName
     from rumcli.json_schemas.base import Document
     from rumcli.tasks.example_files import Format
@@ -80,6 +80,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "export": (
         "rum export runs/recall-arum-1",
+        "rum export runs/recall-arum-1 --format safetensors",
         "rum export runs/recall-arum-1 --format onnx --out recall.onnx",
     ),
     "import-checkpoint": (
@@ -386,6 +387,13 @@ def cells() -> list[str]:
     from rumcli import config
 
     return config.names("cell")
+
+
+def loggers() -> list[LoggerName]:
+    """Return the names of the experiment loggers."""
+    from rumcli.config import LoggerName
+
+    return list(get_args(LoggerName))
 
 
 def presets() -> list[str]:

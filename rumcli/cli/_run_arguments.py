@@ -42,6 +42,7 @@ _CHANGEABLE = (
     ("train", "steps"),
     ("train", "on_non_finite"),
     ("train", "max_consecutive_skips"),
+    ("train", "loggers"),
     ("task", "data"),
 )
 
@@ -368,6 +369,22 @@ class TrainOptions(TypedDict, total=False):
             doc="Keras callback classes, or their paths, to construct without arguments.",
             key=("train", "callbacks"),
             convert=_paths,
+        ),
+    ]
+    loggers: Annotated[
+        str | Sequence[str] | None,
+        Option(
+            kind=list[str] | None,
+            typed=typer.Option(
+                "--logger",
+                metavar="NAME",
+                help="Also log to tensorboard, csv, mlflow, wandb or trackio. May be repeated. "
+                "Default: the preset's.",
+                autocompletion=_options.completing(_options.loggers),
+            ),
+            doc="Experiment loggers, of tensorboard, csv, mlflow, wandb and trackio.",
+            key=("train", "loggers"),
+            convert=lambda names: [names] if isinstance(names, str) else list(names),
         ),
     ]
     preset: Annotated[

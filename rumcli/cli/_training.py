@@ -109,6 +109,9 @@ def execute(
         ConfigError: If an option, the data or a threshold is invalid.
         RunError: If the run fails.
     """
+    from rumcli.training import loggers
+
+    loggers.require(planned.config.train.loggers)
     if not planned.has_all_subtasks:
         return _execute_one(planned, required, showing, placement)
     if planned.from_scratch:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from rumcli import backends
 from rumcli.cli import _keras_startup, _options, _run_arguments
 from rumcli.errors import ConfigError
+from rumcli.export import SUFFIXES, Format
 from rumcli.reporting import console
 
-if TYPE_CHECKING:
-    from rumcli.export.model_export import Format
-
-_CONVERTER = ("tf2onnx", "onnx", "onnxruntime")
-# Suffix of each format. A SavedModel is a directory.
-_SUFFIXES: dict[Format, str] = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx"}
+# Packages of the formats that need an extra, which has the name of the format.
+_PACKAGES: dict[Format, tuple[str, ...]] = {
+    "onnx": ("tf2onnx", "onnx", "onnxruntime"),
+    "safetensors": ("safetensors",),
+}
+# A file of each format's directory, by which an earlier export is recognized.
+_MARKS: dict[Format, str] = {
+    "keras": "model.weights.h5",
+    "safetensors": "model.safetensors",
+    "savedmodel": "saved_model.pb",
+    "onnx": "model.onnx",
+}
+_OTHERSUFFIXES = {".h5", ".hdf5", ".pb", ".pt", ".npz", ".zip", *SUFFIXES.values()} - {""}
 
 
 def export(
@@ -27,15 +36,17 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="keras, for Keras with this package; savedmodel, for TensorFlow alone; or onnx.",
-            autocompletion=_options.completing(lambda: _SUFFIXES),
+            help="keras or safetensors, for Keras with this package; savedmodel, for TensorFlow "
+            "alone; or onnx.",
+            autocompletion=_options.completing(lambda: SUFFIXES),
         ),
     ] = "keras",
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Output: a .keras or .onnx file, or the directory of a savedmodel. "
-            "Default: the run's name, in the current directory."
+            help="Directory to create, with the model, its model card (README.md) and config.yaml; "
+            "or a .keras, .safetensors or .onnx file. Default: the run's name with the format, in "
+            "the current directory."
         ),
     ] = None,
     checkpoint: _options.CheckpointOption = "best",
@@ -53,9 +64,10 @@ def export(
 ) -> None:
     """Write a run's model for inference, load it again, and compare its outputs on real data.
 
-    If they differ by more than rounding, nothing is written and the exit code is 1.
+    The default is a directory that can be pushed to the Hugging Face Hub as it is. If the outputs
+    differ by more than rounding, nothing is written and the exit code is 1.
     """
-    kind = _options.choose("--format", "format", format_, _SUFFIXES)
+    kind = _options.choose("--format", "format", format_, SUFFIXES)
     checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
     from rumcli.config import Split
     from rumcli.training import dataset_binding as materials
@@ -64,7 +76,7 @@ def export(
 
     folder = RunDir.open(run)
     _run_arguments.check_trust(folder.config, trust_code, training=False)
-    path = out or Path(run.resolve().name + (_SUFFIXES[kind] or "-savedmodel"))
+    path = out or Path(f"{run.resolve().name}-{kind}")
     _check(path, kind, force)
     _require(kind)
     dataset = materials.for_evaluation(folder, Split.VALIDATION, data)
@@ -72,11 +84,12 @@ def export(
     _keras_startup.start(debug)
     _run_arguments.load_trusted(folder.config, training=False)
     from rumcli.export import model_export
-    from rumcli.reporting import result_tables
+    from rumcli.reporting import model_card, result_tables
 
+    describe = functools.partial(model_card.files, folder)
     try:
         with console.status() as report:
-            found = model_export.export(folder, checkpoint, kind, path, dataset, report)
+            found = model_export.export(folder, checkpoint, kind, path, dataset, describe, report)
     except OSError as error:
         raise ConfigError(f"can't write {path}: {error.strerror or error}") from error
     if as_json:
@@ -85,37 +98,39 @@ def export(
         console.show(result_tables.exported(found))
 
 
-def _require(kind: str) -> None:
+def _require(kind: Format) -> None:
     """Check that a format can be written, before the backend starts.
 
     Raises:
         ConfigError: If it needs another backend or a missing package.
     """
     backend = backends.name()
-    if kind != "keras" and backend != "tensorflow":
+    if kind in ("savedmodel", "onnx") and backend != "tensorflow":
         install = "" if backends.is_installed("tensorflow") else backends.remedy("tensorflow")
         raise ConfigError(
             f"--format {kind} needs the backend tensorflow, not {backend}; a run of any backend "
             f"can be exported with KERAS_BACKEND=tensorflow{install and f', after {install}'}"
         )
-    missing = [name for name in _CONVERTER if importlib.util.find_spec(name) is None]
-    if kind == "onnx" and missing:
+    needed = _PACKAGES.get(kind, ())
+    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
+        packages = ", ".join(missing)
         raise ConfigError(
-            f"--format onnx needs {', '.join(missing)}; install what it needs: "
-            "pip install 'rumcli[onnx]'"
+            f"--format {kind} needs {packages}, not installed: pip install 'rumcli[{kind}]'"
         )
 
 
 def _check(path: Path, kind: Format, force: bool) -> None:
-    suffix = _SUFFIXES[kind]
-    if suffix:
-        if path.suffix.lower() != suffix:
-            raise ConfigError(f"--out {path}: expected a name that ends in {suffix}")
+    suffix = path.suffix.lower()
+    if suffix in _OTHERSUFFIXES:
+        own = SUFFIXES[kind]
+        if suffix != own:
+            expected = f"a name that ends in {own}, or a directory" if own else "a directory"
+            raise ConfigError(f"--out {path}: expected {expected}")
         console.check_new_file(path, force)
         return
     if path.exists():
-        if not (path / "saved_model.pb").is_file():
-            raise ConfigError(f"{path} exists and is no savedmodel; choose another name")
+        if not (path / _MARKS[kind]).is_file():
+            raise ConfigError(f"{path} exists and is no {kind} export; choose another name")
         if not force:
             raise ConfigError(f"{path} exists; choose another name, or --force to replace it")
     if not path.resolve().parent.is_dir():

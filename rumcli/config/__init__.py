@@ -27,6 +27,7 @@ from rumcli.config.loading import (
 from rumcli.config.schema import (
     RMS,
     CallbackConfig,
+    LoggerName,
     OptimizerConfig,
     RunConfig,
     ScheduleConfig,
@@ -46,6 +47,7 @@ __all__ = [
     "GRUConfig",
     "KeyPath",
     "LSTMConfig",
+    "LoggerName",
     "OptimizerConfig",
     "RNNConfig",
     "RUMConfig",

@@ -44,6 +44,11 @@ def varying(runs: Sequence[RunConfig]) -> dict[KeyPath, list[Any]]:
     return found
 
 
+def flattened(run: RunConfig) -> dict[str, Any]:
+    """Return a configuration as one level of keys, as in `{"task.name": "copying"}`."""
+    return {".".join(path): value for path, (value, _) in _flat((), run)}
+
+
 def labels(runs: Sequence[RunConfig]) -> list[str]:
     """Return a label for each configuration: the values that distinguish it, its cell first.
 

@@ -156,6 +156,9 @@ def _with_options(value: Any) -> Any:
     return {"factory": value} if isinstance(value, str) else value
 
 
+LoggerName = Literal["tensorboard", "csv", "mlflow", "wandb", "trackio"]
+
+
 class TrainConfig(_Section):
     """Length of the run, evaluation and checkpoint intervals, in training steps."""
 
@@ -181,6 +184,9 @@ class TrainConfig(_Section):
     callbacks: list[Annotated[CallbackConfig, BeforeValidator(_with_options)]] = Field(
         default=[], description="Keras callbacks, package.module:Class or a factory with options"
     )
+    loggers: Annotated[
+        list[LoggerName], AfterValidator(lambda names: list(dict.fromkeys(names)))
+    ] = Field(default=[], description="experiment loggers, beside metrics.jsonl")
 
 
 class RunConfig(_Section):

@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from rumcli import atomic_io
 from rumcli.config import RunConfig, Split
 from rumcli.errors import RunError
+from rumcli.export import SUFFIXES, Format
 from rumcli.json_schemas.analysis import Export, TensorSpec
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
@@ -25,10 +26,9 @@ from rumcli.training.run_dir import RunDir
 
 # From inputs by name to outputs by name; a single output is named `"logits"`.
 Call = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
-Format = Literal["keras", "savedmodel", "onnx"]
-FORMATS: tuple[Format, ...] = ("keras", "savedmodel", "onnx")
 _ONLY = "logits"
 
+_DIRECTORIES = ("keras", "savedmodel")  # formats that are several files in a directory
 _BATCHES = 3  # number of batches to compare, or fewer in a smaller split
 # Tolerances relative to the largest output, or to 1 if all are smaller. Rounding errors accumulate
 # over the steps of a sequence, and another program sums in a different order.
@@ -38,17 +38,18 @@ _TOLERANCES = {"float32": 1e-3, "float64": 1e-9, "mixed_bfloat16": 5e-2, "mixed_
 def is_writable(run: RunConfig, kind: str) -> RunConfig:
     """Return the configuration with a time loop that a format supports.
 
-    XLA compiles the fused loop for one type of processor and one sequence length. A Keras file
+    XLA compiles the fused loop for one type of processor and one sequence length. A Keras model
     stores no loop; the implementation is selected again when it is loaded.
 
     Args:
         run: Configuration of the run.
-        kind: Export format, one of `FORMATS`.
+        kind: Export format.
     """
     chosen = getattr(run.cell, "implementation", None)
-    if chosen is None or (kind == "keras" and chosen != "fused"):
+    by_keras = kind in ("keras", "safetensors")
+    if chosen is None or (by_keras and chosen != "fused"):
         return run
-    loop = "auto" if kind == "keras" else "plain"
+    loop = "auto" if by_keras else "plain"
     return run.model_copy(update={"cell": run.cell.model_copy(update={"implementation": loop})})
 
 
@@ -57,8 +58,9 @@ def write_model(model: keras.Model, kind: str, path: Path) -> None:
 
     Args:
         model: Model to write.
-        kind: Export format, one of `FORMATS`.
-        path: File or directory to create.
+        kind: Export format.
+        path: File or directory to create. A Keras model without the suffix `.keras` is written as
+            the directory that `keras.saving.load_model` reads from the Hugging Face Hub.
 
     Raises:
         RunError: If the format does not support the model.
@@ -66,7 +68,9 @@ def write_model(model: keras.Model, kind: str, path: Path) -> None:
     try:
         with _quiet():
             if kind == "keras":
-                model.save(path)
+                model.save(path, zipped=path.suffix == ".keras")
+            elif kind == "safetensors":
+                _write_safetensors(model, path)
             else:
                 model(model.input)  # Keras exports only models that were called
                 form = {"savedmodel": "tf_saved_model", "onnx": "onnx"}[kind]
@@ -81,7 +85,7 @@ def read_model(kind: str, path: Path) -> Call:
     """Load a model that `write_model` wrote, as another program would.
 
     Args:
-        kind: Export format, one of `FORMATS`.
+        kind: Export format.
         path: File or directory to read.
 
     Returns:
@@ -90,7 +94,12 @@ def read_model(kind: str, path: Path) -> Call:
     Raises:
         RunError: If it can't be loaded.
     """
-    readers = {"keras": _read_keras, "savedmodel": _read_saved_model, "onnx": _read_onnx}
+    readers = {
+        "keras": _read_keras,
+        "safetensors": _read_safetensors,
+        "savedmodel": _read_saved_model,
+        "onnx": _read_onnx,
+    }
     try:
         with _quiet():
             return readers[kind](path)
@@ -98,12 +107,37 @@ def read_model(kind: str, path: Path) -> Call:
         raise RunError(f"the {kind} file can't be read again: {_first_line(error)}") from error
 
 
-def _read_keras(path: Path) -> Call:
-    model = cast(keras.Model, keras.saving.load_model(path, compile=False, safe_mode=True))
+def _write_safetensors(model: keras.Model, path: Path) -> None:
+    from safetensors.numpy import save_file
 
+    paths = [variable.path for variable in model.weights]
+    names = [
+        name if paths.count(name) == 1 else f"{name}.{number}" for number, name in enumerate(paths)
+    ]
+    arrays = dict(zip(names, model.get_weights(), strict=True))
+    # The order of the variables is that of `Model.weights`; the file sorts them.
+    metadata = {"architecture": model.to_json(), "variables": "\n".join(names)}
+    save_file(arrays, path, metadata)
+
+
+def _read_safetensors(path: Path) -> Call:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+        model = keras.models.model_from_json(metadata["architecture"])
+        model.set_weights([file.get_tensor(name) for name in metadata["variables"].splitlines()])
+    return _calling(model)
+
+
+def _read_keras(path: Path) -> Call:
+    return _calling(keras.saving.load_model(path, compile=False, safe_mode=True))
+
+
+def _calling(model: Any) -> Call:
     def call(inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         one = len(model.inputs) == 1
-        found = cast(Any, model.predict_on_batch(next(iter(inputs.values())) if one else inputs))
+        found = model.predict_on_batch(next(iter(inputs.values())) if one else inputs)
         return found if isinstance(found, dict) else {_ONLY: found}
 
     return call
@@ -164,6 +198,7 @@ def export(
     kind: Format,
     path: Path,
     dataset: TaskDataset | None,
+    describe: Callable[[Export], Mapping[str, str]],
     report: Callable[[str], None] = lambda text: None,
 ) -> Export:
     """Export the model of a run, and verify the outputs of the exported model.
@@ -173,9 +208,11 @@ def export(
     Args:
         folder: Run directory.
         which: `"best"` (by validation) or `"last"`.
-        kind: Export format, one of `model_export.FORMATS`.
-        path: File or directory to write; replaced if it exists.
+        kind: Export format.
+        path: File or directory to write; replaced if it exists. A path with the suffix of the
+            format, as in `model.onnx`, is a file, any other one a directory.
         dataset: Result of `dataset_binding.for_evaluation` for the validation split.
+        describe: Returns the text files of the directory by name, such as the model card.
         report: Callback that receives a description of each slow activity.
 
     Returns:
@@ -194,31 +231,44 @@ def export(
     written = task.for_inference(model)
     report(f"writing {path} and reading it again")
     with atomic_io.replacing_any(path) as aside, atomic_io.reachable(aside.parent) as place:
-        plain = place / f"model{aside.suffix.lower()}"  # some libraries reject unusual names
-        write_model(written, kind, plain)
-        difference, scale, examples = _compare(task, model, written, read_model(kind, plain))
-        plain.rename(aside)
+        is_file = aside.suffix.lower() == SUFFIXES[kind] != ""
+        # Some libraries reject unusual names.
+        plain = place / f"model{SUFFIXES[kind] if is_file else ''}"
+        own = plain if is_file or kind in _DIRECTORIES else plain / f"model{SUFFIXES[kind]}"
+        atomic_io.make_directory(own.parent, exist_ok=True)
+        write_model(written, kind, own)
+        difference, scale, examples = _compare(task, model, written, read_model(kind, own))
         tolerance = _TOLERANCES[run.precision] * max(1.0, scale)
         if not difference <= tolerance:  # also true for NaN
             raise RunError(
                 f"the {kind} file computes something else than the run's model: outputs differ by "
                 f"up to {difference:.1e}, of at most {scale:.1e}; nothing was written"
             )
-        size = sum(file.stat().st_size for file in [aside, *aside.rglob("*")] if file.is_file())
-    return Export(
-        run=str(folder.path),
-        task=run.task.label,
-        cell=run.cell.name,
-        weights_of_step=checkpoint.step,
-        format=kind,
-        path=str(path),
-        bytes=size,
-        inputs=_describe({part.name: part for part in written.inputs}),
-        outputs=_describe(_by_name(written.output)),
-        examples_compared=examples,
-        largest_difference=difference,
-        tolerance=tolerance,
-    )
+        found = Export(
+            run=str(folder.path),
+            task=run.task.label,
+            cell=run.cell.name,
+            weights_of_step=checkpoint.step,
+            format=kind,
+            path=str(path),
+            bytes=_size(plain),
+            inputs=_specs({part.name: part for part in written.inputs}),
+            outputs=_specs(_by_name(written.output)),
+            examples_compared=examples,
+            largest_difference=difference,
+            tolerance=tolerance,
+        )
+        if not is_file:
+            for name, text in describe(found).items():
+                atomic_io.write_text(plain / name, text)
+            found = found.model_copy(update={"bytes": _size(plain)})
+        plain.rename(aside)
+    return found
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, or of all files in a directory, in bytes."""
+    return sum(file.stat().st_size for file in [path, *path.rglob("*")] if file.is_file())
 
 
 def _compare(
@@ -242,7 +292,7 @@ def _by_name(outputs: Any) -> dict[str, Any]:
     return outputs if isinstance(outputs, dict) else {"logits": outputs}
 
 
-def _describe(tensors: Mapping[str, Any]) -> list[TensorSpec]:
+def _specs(tensors: Mapping[str, Any]) -> list[TensorSpec]:
     return [
         TensorSpec(name=name, shape=list(tensor.shape), dtype=tensor.dtype)
         for name, tensor in tensors.items()

@@ -231,7 +231,7 @@ class Child:
 @contextlib.contextmanager
 def _without_signals_of_the_terminal() -> Iterator[None]:
     """Start processes that ignore Ctrl-C and a closed terminal; the parent process stops them."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if sys.platform == "win32":  # no signal masks; see `_main`
         yield
         return
     # Start it first: inside the block it would unblock the signals.
@@ -268,6 +268,8 @@ def _main(
 ) -> None:
     """Entry point of a run's process."""
     terminated: list[int] = []
+    if sys.platform == "win32":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: terminated.append(number))
     worker.prepare(cores, variables)
     _keep_stdout_clean(debug)

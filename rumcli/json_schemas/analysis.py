@@ -337,8 +337,11 @@ class Export(Document):
     task: str = Field(description=TASK)
     cell: str = Field(description=CELL)
     weights_of_step: Count = Field(description=WEIGHTS_OF_STEP)
-    format: Literal["keras", "savedmodel", "onnx"] = Field(description="Its format.")
-    path: str = Field(description="The file or directory that was written.")
+    format: Literal["keras", "safetensors", "savedmodel", "onnx"] = Field(description="Its format.")
+    path: str = Field(
+        description="The file or directory that was written. A directory also has a README.md, the "
+        "model card."
+    )
     bytes: Positive = Field(description="Its size, in bytes; of a directory, of all files in it.")
     inputs: list[TensorSpec] = Field(min_length=1, description="The model's inputs.")
     outputs: list[TensorSpec] = Field(min_length=1, description="The model's outputs.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -135,6 +136,12 @@ def duration(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {unit} {whole % size // part} {smaller}"
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
+
+
+def markdown(text: str) -> str:
+    """Return text as one line of Markdown without markup, also for a cell of a table."""
+    line = " ".join(atomic_io.readable(text).split())
+    return re.sub(r"([\\`*_{}\[\]<>#|~&$])", r"\\\1", line)
 
 
 class FirstThatFits:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -100,13 +99,13 @@ def to_html(report: Report, curves: Mapping[tuple[str, str], bytes], version: st
 
 def to_markdown(report: Report) -> str:
     """Render a report as Markdown, with the learning curves as block characters."""
-    parts = [f"# {_markdown(_title(report))}", _markdown(_subtitle(report))]
+    parts = [f"# {formatting.markdown(_title(report))}", formatting.markdown(_subtitle(report))]
     results, *others = _tables(report)
     curves = [[run.label, _curve(report, run)] for run in report.runs if run.validations]
     extra = [_Table("Learning curves", ("run", "validations"), curves)] if curves else []
     for table in (results, *extra, *others):
         rows = [table.columns, ["---"] * len(table.columns)]
-        rows += [[_markdown(cell) for cell in row] for row in table.rows]
+        rows += [[formatting.markdown(cell) for cell in row] for row in table.rows]
         lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
         parts.append(f"## {table.title}\n\n{lines}")
     commands = "\n".join(f"    {line}" for line in "\n".join(_commands(report)).splitlines())
@@ -251,9 +250,3 @@ def _picture(report: Report, curves: Mapping[tuple[str, str], bytes]) -> str:
 
 def _escape(text: str) -> str:
     return html.escape(atomic_io.readable(text))
-
-
-def _markdown(text: str) -> str:
-    """Escape text for a cell of a Markdown table."""
-    line = " ".join(atomic_io.readable(text).split())
-    return re.sub(r"([\\`*_{}\[\]<>#|~&$])", r"\\\1", line)

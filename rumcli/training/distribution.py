@@ -106,6 +106,8 @@ class PeerMonitor:
         os._exit(self._error.exit_code)
 
     def _report_of_jax(self) -> str:
+        if sys.platform == "win32":  # no `pread`
+            return ""
         with contextlib.suppress(OSError):  # shown in a terminal
             if self._held is not None:
                 # Not `_held`: while the backend starts, stderr is redirected elsewhere.

@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ FREE, HELD, ABANDONED = "free", "held", "abandoned"
 _BEAT = 10.0  # seconds between heartbeats
 _DEAD_AFTER = 60.0  # seconds without a heartbeat
 _LARGEST = 1000  # maximum bytes of a lock file
+_LOCKED_BYTE = 2**30  # position of the locked byte on Windows
 _MOST_TRIES = 1000  # while other processes keep removing the directory
 
 
@@ -112,7 +114,10 @@ def held(folder: Path) -> Iterator[Owner | None]:
     finally:
         stop.set()
         beat.join()
-        # Removed while locked: `_is_at` fails for processes that opened it in the meantime.
+        # Removed while locked: `_is_at` fails for processes that opened it in the meantime. Windows
+        # can't remove an open file, and so neither the lock of such a process.
+        if sys.platform == "win32":
+            file.close()
         with contextlib.suppress(OSError):
             path.unlink()
         file.close()
@@ -217,10 +222,18 @@ def _take(path: Path) -> tuple[IO[bytes], Owner | None]:
 
 def _lock(file: IO[bytes]) -> bool:
     """Acquire the kernel lock of a file; False if another process holds it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: only the content of the file counts
+    if sys.platform == "win32":
+        import msvcrt
+
+        # Far beyond the content, because no other process can read a locked byte.
+        file.seek(_LOCKED_BYTE)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
         return True
+    import fcntl
+
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

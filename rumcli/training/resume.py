@@ -9,7 +9,7 @@ from __future__ import annotations
 from rumcli import atomic_io, errors
 from rumcli.errors import RunError
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
-from rumcli.training.run_dir import CONFIG, METRICS, NOT_FINITE, PROGRESS, RunDir
+from rumcli.training.run_dir import CONFIG, LOGGERS, METRICS, NOT_FINITE, PROGRESS, RunDir
 
 
 def missing_checkpoint(folder: RunDir, which: str) -> str | None:
@@ -128,7 +128,7 @@ def start_over(folder: RunDir) -> None:
         OSError: If a file cannot be deleted.
     """
     folder.checkpoints.clear()
-    for name in ("summary.json", METRICS, NOT_FINITE, PROGRESS):
+    for name in ("summary.json", METRICS, NOT_FINITE, PROGRESS, LOGGERS):
         atomic_io.remove(folder.path / name)
 
 

@@ -25,6 +25,7 @@ METRICS = "metrics.jsonl"
 NOT_FINITE = "not_finite.jsonl"  # steps with a non-finite loss or gradient
 CONFIG = "config.yaml"
 PROGRESS = "progress.json"  # exists once a checkpoint has been saved
+LOGGERS = "loggers.json"  # ID of the run in its experiment loggers
 
 
 class RunDir:

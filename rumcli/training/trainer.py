@@ -23,7 +23,7 @@ from rumcli.tasks.base import Task
 from rumcli.tasks.task_dataset import TaskDataset
 from rumcli.training import dataset_binding as materials
 from rumcli.training import (
-    listeners,
+    loggers,
     model_state,
     requirements,
     resume,
@@ -90,9 +90,7 @@ def train(
     with run_environment.translate_oom(task, None):
         model = task.model()
     run_environment.check_memory(task, model, group.count)
-    if group.rank == 0:
-        listener = listeners.with_tensorboard(listener, folder.path)
-    try:
+    with loggers.attached(listener, folder, run if group.rank == 0 else None) as listener:
         progress = _resume(task, model, folder, listener, group)
         with folder.writing():
             is_done = progress.is_over or progress.step == run.train.steps
@@ -127,9 +125,9 @@ def train(
         for one in own:
             one.finish()
         listener.testing()
-        return _finish(task, model, folder, progress, listener, group)
-    finally:
-        listener.ended()
+        summary = _finish(task, model, folder, progress, listener, group)
+        listener.finished(summary)
+        return summary
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ WITHOUT_A_BACKEND = [
     ("inspect run --radius -1234567", 2, "--radius -1234567: expected a number greater than 0"),
     ("export run", 1, "run has no 'best' checkpoint yet"),
     ("export run --format onxn", 2, "unknown format 'onxn'; did you mean 'onnx'?"),
-    ("export run --out x.h5", 2, "--out x.h5: expected a name that ends in .keras"),
+    ("export run --out x.h5", 2, "--out x.h5: expected a name that ends in .keras, or a directory"),
     ("generate run", 2, "run"),
     ("import-checkpoint nowhere", 2, "nowhere"),
     ("plot run", 2, "run has no evaluation yet"),
