@@ -243,6 +243,38 @@ def test_no_backend_is_imported_before_it_is_needed():
         assert len(found) <= (path in kernels), path
 
 
+def imported_modules(path):
+    """Return the modules of the package that a file imports when it is imported itself."""
+    nodes, found = [ast.parse(path.read_text(encoding="utf-8"))], set()
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rumcli"):
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in MODULES else node.module)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            nodes += node.orelse
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            nodes += ast.iter_child_nodes(node)
+    return found
+
+
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.name != "__init__.py"
+}
+
+
+def test_no_module_imports_itself_through_others():
+    imports = {module: imported_modules(path) & set(MODULES) for module, path in MODULES.items()}
+    while leaves := {module for module, found in imports.items() if not found}:
+        imports = {
+            module: found - leaves for module, found in imports.items() if module not in leaves
+        }
+    assert imports == {}
+
+
 _WRITING = re.compile(
     r"""\.(write_text|write_bytes|touch|mkdir|makedirs)\(|open\([^)]*["'][wax]b?\+?["']"""
 )
