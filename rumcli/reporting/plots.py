@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import logging
 import math
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ from rumcli import atomic_io
 from rumcli.reporting import formatting
 
 if TYPE_CHECKING:
-    from rumcli.reporting.notebook import Figure
+    from matplotlib.figure import Figure
 
 # Color-blind-safe palette: Okabe and Ito 2008.
 _BENCH_COLORS = {"rum": "#0072B2", "arum": "#D55E00", "gru": "#666666", "lstm": "#AAAAAA"}
@@ -189,14 +191,26 @@ def curves_figure(
     return made
 
 
+@functools.cache
+def _notebook_figure() -> type[Figure]:
+    """Return a figure class that a notebook displays without `pyplot`, which never releases it."""
+    from matplotlib.figure import Figure
+
+    class NotebookFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            file = io.BytesIO()
+            self.savefig(file, format="png", dpi=100)
+            return file.getvalue()
+
+    return NotebookFigure
+
+
 def _figure(curves: Sequence[Curve], levels: Sequence[Level], metric: str, over: str) -> Figure:
     import matplotlib
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    from rumcli.reporting.notebook import Figure
-
     ink = matplotlib.rcParams["text.color"]
-    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    figure = _notebook_figure()(figsize=(7.0, 4.2), layout="constrained")
     axes = figure.subplots()
     key, scale, name = _AXES[over]
     for number, curve in enumerate(curves):
