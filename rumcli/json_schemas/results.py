@@ -236,7 +236,7 @@ class PredictionLine(Document):
         "character in the text."
     )
     inputs: list[str] | Absent = Field(
-        None, description="Labels of the time steps; absent for characters."
+        None, description="Labels of the inputs, as words or sentences; absent for characters."
     )
     target: Any = Field(description="The correct answer: a name or number, or a list of them.")
     prediction: Any = Field(description="The model's answer, in the same form.")

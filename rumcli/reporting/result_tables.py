@@ -303,7 +303,7 @@ def babi_subtasks(summary: dict[str, Any]) -> Table:
         table.add_row(
             str(row["subtask"]),
             row["name"],
-            f"{row['accuracy']:.1%}{formatting.standard_error(row['standard_error'])}",
+            f"{row['accuracy']:.1%}",
             f"{row['majority']:.1%}",
             "[green]passed[/]" if is_passed else "",
             formatting.duration(row["seconds"]),

@@ -98,6 +98,15 @@ class Task(abc.ABC):
         """
         return {}
 
+    def input_labels(self, inputs: Any, row: int) -> list[str]:
+        """Return labels of all inputs of a sample, without padding.
+
+        Args:
+            inputs: Inputs of a batch.
+            row: Index of the sample in the batch.
+        """
+        return [label for label in self.step_labels(inputs, row) if label]
+
     @property
     def class_names(self) -> Sequence[str] | None:
         """Names of the target classes; None for their numbers."""

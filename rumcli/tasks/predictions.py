@@ -41,7 +41,7 @@ def predict(task: Task, model: keras.Model, split: Split) -> Iterator[dict[str, 
             continue
         for row, (output, target) in enumerate(zip(outputs, targets, strict=True)):
             found = record(output, target, names, task.scored)
-            yield {"index": index, "inputs": task.step_labels(inputs, row), **found}
+            yield {"index": index, "inputs": task.input_labels(inputs, row), **found}
             index += 1
 
 

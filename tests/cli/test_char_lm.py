@@ -84,6 +84,16 @@ def test_eval_scores_another_text(trained, tmp_path):
     assert validated(result.stdout, "eval")["data"] == "other"
 
 
+def test_each_character_has_a_prediction(place):
+    saved = ["--save-predictions=lines.jsonl", "--force"]
+    found = validated(rum("eval", "run", "--json", *saved, cwd=place).stdout, "eval")
+    lines = (place / "lines.jsonl").read_text().splitlines(keepends=True)
+    read = sorted((validated(line, "prediction") for line in lines), key=lambda one: one["index"])
+    text = (place / "text" / "test.txt").read_text()
+    assert "".join(one["target"] for one in read) == text[1:]
+    assert sum(one["loss"] for one in read) / len(read) == pytest.approx(found["loss"], rel=1e-5)
+
+
 def test_unseen_symbol_is_scored_as_unknown_or_reported_with_the_option(place):
     other = small.write_text(place / "other")
     (other / "test.txt").write_bytes("abcd\u00e9".encode())
@@ -95,7 +105,7 @@ def test_unseen_symbol_is_scored_as_unknown_or_reported_with_the_option(place):
     result = rum("eval", "run", "--data=other", cwd=place)
     expected = r"other, test text: the byte '\xc3' (0xC3) at offset 4 does not occur"
     assert_one_line(result, 2, expected)
-    assert "--set task.min_count=1 reads such bytes as one" in result.stderr
+    assert "task.min_count=1 reads such bytes as one" in result.stderr
 
 
 @pytest.mark.e2e

@@ -47,7 +47,14 @@ def test_eval_shows_predictions_and_attention(trained):
 
 def test_json_has_confusion_and_examples(trained):
     place, _ = trained
-    found = validated(rum("eval", "run", "--examples=3", "--json", cwd=place).stdout, "eval")
+    saved = ["--save-predictions=lines.jsonl", "--force"]
+    result = rum("eval", "run", "--examples=3", "--json", *saved, cwd=place)
+    found = validated(result.stdout, "eval")
+    lines = (place / "lines.jsonl").read_text().splitlines(keepends=True)
+    read = [validated(line, "prediction") for line in lines]
+    assert sum(one["correct"] for one in read) / len(read) == pytest.approx(found["accuracy"])
+    told = {(story["question"], story["answer"], story["given"]) for story in found["stories"]}
+    assert told <= {(one["inputs"][-1], one["target"], one["prediction"]) for one in read}
     summary = json.loads((place / "run/summary.json").read_text())
     assert found["accuracy"] == pytest.approx(summary["accuracy"])
     right = sum(row["right"] for row in found["confusion"])

@@ -162,13 +162,14 @@ def test_table_of_all_subtasks_has_their_mean():
         "split": "test",
         "seconds": 122,
         "mean_accuracy": 0.73,
+        "standard_error": 0.012,
         "passed": 1,
         "passed_from": 0.95,
         "published_means": {"RUM": 0.732},
         "subtasks": [subtask, {**subtask, "subtask": 2, "accuracy": 0.5}],
     }
     text = render(result_tables.babi_subtasks(summary), 90)
-    assert "│ 1 │ single-supporting-fact │    96.0% │    20.0% │   passed │ 1 min 1 s │" in text
-    assert "73.0%" in text
+    assert "│ 1 │ single-supporting-fact │        96.0% │    20.0% │   passed │ 1 min 1 s │" in text
+    assert "73.0% ± 1.2%" in text
     assert "1 of 2" in text
     assert "published means (from memory, unverified): RUM 73.2%" in text

@@ -46,7 +46,7 @@ def test_non_finite_step_ends_the_run_with_a_full_report(tmp_path, bad_steps, we
         train(run, folder, recorder)
     assert f"the {what} of step 13 (seed 1) is not finite" in str(error.value)
     assert "the last checkpoint is of step 10" in str(error.value)
-    assert "--on-non-finite skip" in str(error.value)
+    assert "train.on_non_finite=skip" in str(error.value)
     (line,) = (tmp_path / "run/not_finite.jsonl").read_text().splitlines()
     found = json.loads(line)
     assert (found["step"], found["seed"]) == (13, 1)

@@ -34,6 +34,7 @@ def test_linked_subtask_directory_is_rejected(tmp_path):
 def test_summary_of_all_subtasks_matches_its_schema(tmp_path):
     one = {
         "accuracy": 0.96,
+        "standard_error": 0.02,
         "loss": 0.1,
         "questions": 10,
         "weights_of_step": 4,
@@ -48,3 +49,4 @@ def test_summary_of_all_subtasks_matches_its_schema(tmp_path):
     assert [error.message for error in validator("train-all").iter_errors(found)] == []
     assert (found["passed"], found["seconds"]) == (1, 30.0)
     assert found["mean_accuracy"] == pytest.approx(0.523)
+    assert found["standard_error"] == pytest.approx(0.02 / 20**0.5)

@@ -101,17 +101,17 @@ def test_stop_near_the_threshold_changes_nothing(tmp_path, between, end):
 
 
 def test_metric_of_another_task_is_reported_before_the_first_step(tmp_path):
-    with pytest.raises(ConfigError, match=r"--until symbol_acuracy>=1: unknown metric"):
+    with pytest.raises(ConfigError, match=r"train.until: unknown metric"):
         small.run_config(train__until="symbol_acuracy>=1")
     # The metrics of a custom task are known only in the trainer.
     run, folder = create_run(tmp_path / "run", "symbol_accuracy>=1")
     train_config = run.train.model_copy(update={"until": "symbol_acuracy>=1"})
     run = run.model_copy(update={"train": train_config})
-    with pytest.raises(ConfigError, match=r"train.until 'symbol_acuracy>=1': unknown metric"):
+    with pytest.raises(ConfigError, match=r"train.until=symbol_acuracy>=1: unknown metric"):
         train(run, folder, Listener())
     assert folder.records() == []
 
 
 def test_wrong_form_is_a_configuration_error():
-    with pytest.raises(ConfigError, match=r"--until accuracy: expected NAME>=NUMBER"):
+    with pytest.raises(ConfigError, match=r"train.until: expected NAME>=NUMBER"):
         small.run_config(train__until="accuracy")

@@ -138,6 +138,16 @@ class Babi(Task):
             found["stories"] = prediction_examples(answered, examples)
         return found
 
+    def input_labels(self, inputs: Any, row: int) -> list[str]:
+        """Return the words, or the sentences and the question."""
+        labels = super().input_labels(inputs, row)
+        if self._task.input_level == "sentences":
+            words = self.stories.words.words
+            labels.append(
+                " ".join(words[number - 1] for number in inputs["question"][row] if number)
+            )
+        return labels
+
     def with_attention(self, model: keras.Model) -> keras.Model:
         """Return a model that shares the weights of `model` and also outputs its attention.
 

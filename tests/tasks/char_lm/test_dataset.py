@@ -41,7 +41,7 @@ def test_a_split_is_read_in_the_vocabulary_of_the_training_text(read):
 def test_symbol_missing_in_training_is_reported_with_its_position(tmp_path):
     folder = small.write_text(tmp_path / "text")
     (folder / "valid.txt").write_bytes(b"abcd\xffabcd")
-    expected = r"text, validation text: the byte '\\xff' .* offset 4 .* --set task.min_count=1 "
+    expected = r"text, validation text: the byte '\\xff' .* offset 4 .* task.min_count=1 "
     with pytest.raises(ConfigError, match=expected):
         CharDataset.of(corpus.read(folder), min_count=None)
 
