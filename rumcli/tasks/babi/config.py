@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field
 
 from rumcli import parsing
 from rumcli.field_types import Few, Positive
-from rumcli.tasks.babi.stories import SUBTASKS, subtask_name
 from rumcli.tasks.task_config import COMMON_FIGURES, DataPath, Subtask, TaskSection
 
 ALL = "all"  # all subtasks in sequence
@@ -18,6 +17,34 @@ PASSED = 0.95  # accuracy at which a subtask counts as passed: arXiv:1502.05698
 # arXiv:1710.09537, section 4.3 (unverified). The often-quoted 49.2 % of an LSTM is for 1,000
 # training questions (arXiv:1502.05698), not 10,000.
 PUBLISHED = {"GORU": 0.60, "RUM": 0.732}
+_NAMES = (
+    "single-supporting-fact",
+    "two-supporting-facts",
+    "three-supporting-facts",
+    "two-arg-relations",
+    "three-arg-relations",
+    "yes-no-questions",
+    "counting",
+    "lists-sets",
+    "simple-negation",
+    "indefinite-knowledge",
+    "basic-coreference",
+    "conjunction",
+    "compound-coreference",
+    "time-reasoning",
+    "basic-deduction",
+    "basic-induction",
+    "positional-reasoning",
+    "size-reasoning",
+    "path-finding",
+    "agents-motivations",
+)
+SUBTASKS = range(1, len(_NAMES) + 1)
+
+
+def subtask_name(subtask: int) -> str:
+    """Return the official name of a subtask, 1 to 20, as in `single-supporting-fact`."""
+    return _NAMES[subtask - 1]
 
 
 def _subtask(value: int | str) -> int | str:

@@ -20,30 +20,7 @@ from pathlib import Path
 from rumcli.data import archives
 from rumcli.data.splits import SPLITS, WORDS
 from rumcli.errors import ConfigError
-
-_NAMES = (
-    "single-supporting-fact",
-    "two-supporting-facts",
-    "three-supporting-facts",
-    "two-arg-relations",
-    "three-arg-relations",
-    "yes-no-questions",
-    "counting",
-    "lists-sets",
-    "simple-negation",
-    "indefinite-knowledge",
-    "basic-coreference",
-    "conjunction",
-    "compound-coreference",
-    "time-reasoning",
-    "basic-deduction",
-    "basic-induction",
-    "positional-reasoning",
-    "size-reasoning",
-    "path-finding",
-    "agents-motivations",
-)
-SUBTASKS = range(1, len(_NAMES) + 1)
+from rumcli.tasks.babi.config import SUBTASKS, subtask_name
 
 # In the published files of these subtasks, a space precedes the tab after a question.
 BLANK_BEFORE_TAB = frozenset({1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14})
@@ -59,11 +36,6 @@ _QUESTION = "expected: question, TAB, answer, TAB, numbers of supporting facts"
 _PREFERRED = ("en-10k", "en")
 REQUIRED = ("train", "test")
 _LARGEST = 2**26  # bytes per file; more than ten times the largest published file
-
-
-def subtask_name(subtask: int) -> str:
-    """Return the official name of a subtask, 1 to 20, as in `single-supporting-fact`."""
-    return _NAMES[subtask - 1]
 
 
 def subtask_file_name(subtask: int, split: str) -> str:

@@ -14,8 +14,8 @@ from rumcli.data.splits import SPLITS
 from rumcli.errors import ConfigError
 from rumcli.json_schemas.inputs import StoriesData, StorySplit, StorySplits, SubtaskData
 from rumcli.tasks.babi import stories as babi_stories
+from rumcli.tasks.babi.config import subtask_name
 from rumcli.tasks.babi.dataset import BabiDataset, BabiDatasetLoader, BucketSampler
-from rumcli.tasks.babi.stories import subtask_name
 from rumcli.tasks.babi.vocabulary import QuestionExample
 
 

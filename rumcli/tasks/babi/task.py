@@ -24,9 +24,8 @@ from rumcli.models.builders import apply_layers, compile_model, dropout, logits,
 from rumcli.models.encoders import Attention, OneHotEmbedding, QuestionEncoder, SentenceEncoder
 from rumcli.models.rnn_wrappers import BucketedRNN, bucket_lengths
 from rumcli.tasks.babi import vocabulary
-from rumcli.tasks.babi.config import BabiConfig
+from rumcli.tasks.babi.config import BabiConfig, subtask_name
 from rumcli.tasks.babi.dataset import BabiDataset, BucketSampler
-from rumcli.tasks.babi.stories import subtask_name
 from rumcli.tasks.babi.vocabulary import QuestionExample
 from rumcli.tasks.base import Batch, Task
 from rumcli.tasks.baseline import Baseline

@@ -7,6 +7,7 @@ import pytest
 
 from rumcli.data import archives
 from rumcli.tasks.babi import stories as babi_stories
+from rumcli.tasks.babi.config import SUBTASKS
 
 _DATA = Path(__file__).parents[4] / "shared" / "data"
 ARCHIVES = {"en": _DATA / "babi-en.tar.gz", "en-10k": _DATA / "babi-en-10k.tar.xz"}
@@ -16,10 +17,8 @@ QUESTIONS = {"en": 1000, "en-10k": 10_000}
 MISSING = {("en-10k", 3, "train")}
 
 # In the quick suite, and in the slow one. The test files of both are the same.
-SMALL = [("en", subtask, split) for subtask in babi_stories.SUBTASKS for split in ("train", "test")]
-LARGE = [
-    key for subtask in babi_stories.SUBTASKS if (key := ("en-10k", subtask, "train")) not in MISSING
-]
+SMALL = [("en", subtask, split) for subtask in SUBTASKS for split in ("train", "test")]
+LARGE = [key for subtask in SUBTASKS if (key := ("en-10k", subtask, "train")) not in MISSING]
 
 
 @functools.cache

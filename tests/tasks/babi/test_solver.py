@@ -1,8 +1,9 @@
 import pytest
 
 from rumcli.tasks.babi import stories as babi_stories
+from rumcli.tasks.babi.config import SUBTASKS
 from rumcli.tasks.babi.generator import story_generator
-from rumcli.tasks.babi.stories import SUBTASKS, Question
+from rumcli.tasks.babi.stories import Question
 from tests.data.babi.solver import SOLVERS
 from tests.tasks.babi import official
 from tests.tasks.babi.solver.text import NotUnderstoodError

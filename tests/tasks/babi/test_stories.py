@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rumcli.data.splits import SPLITS, WORDS
 from rumcli.errors import ConfigError
 from rumcli.tasks.babi import stories as babi_stories
+from rumcli.tasks.babi.config import SUBTASKS
 from rumcli.tasks.babi.stories import (
-    SUBTASKS,
     Question,
     Statement,
     Story,

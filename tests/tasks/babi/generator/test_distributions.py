@@ -1,7 +1,8 @@
 import pytest
 
+from rumcli.tasks.babi.config import SUBTASKS
 from rumcli.tasks.babi.generator import story_generator
-from rumcli.tasks.babi.stories import SUBTASKS, Question, Statement, Story
+from rumcli.tasks.babi.stories import Question, Statement, Story
 from tests.tasks.babi import measures, official
 
 # 5,000 questions: the standard deviation of a share is at most √(1/4/5,000) = 0.7 points. The
