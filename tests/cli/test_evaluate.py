@@ -50,7 +50,7 @@ def test_predictions_of_each_sample_have_the_metrics_as_their_mean(finished_run,
     again = rum("eval", finished_run, *saved, cwd=tmp_path)
     assert_one_line(again, 2, "lines.jsonl exists; choose another name, or --force to replace it")
     shown = rum("eval", finished_run, *saved, "--force", cwd=tmp_path).stdout
-    assert f"{100 * found['standard_error']:.2g}%" in shown
+    assert f"± {100 * found['standard_error']:.1f}%" in shown
 
 
 def test_eval_changes_nothing(finished_run):

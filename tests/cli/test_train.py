@@ -121,7 +121,7 @@ def test_dry_run_shows_all_settings_and_writes_nothing(tmp_path):
     assert f"# {size['parameters']:,} trainable weights\n" in text
     missing = rum("train", "ptb", "--data=nothing", "--dry-run", cwd=tmp_path)
     assert missing.returncode == 0
-    assert missing.stdout.splitlines()[-1].startswith("# no estimate: can't read nothing")
+    assert missing.stdout.splitlines()[-1].startswith("# no estimate: there is no ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -137,10 +137,10 @@ def test_resume_without_a_path_takes_the_newest_unfinished_run(tmp_path, finishe
     assert result.returncode == 0, result.stderr
     assert result.stderr.startswith("resuming runs/new, the newest unfinished run in 'runs'\n")
     assert validated(result.stdout, "train")["folder"] == "runs/new"
+    shutil.rmtree(tmp_path / "runs" / "live")
     result = rum("train", "--quiet", "--resume", "--", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert (tmp_path / "runs/old/summary.json").exists()
-    shutil.rmtree(tmp_path / "runs" / "live")
     expected = "--resume: there is no unfinished run in 'runs' that no process trains; expected"
     assert_one_line(rum("train", "--resume", cwd=tmp_path), 2, expected)
 
