@@ -145,7 +145,7 @@ def _of_units(value: int | None, info: ValidationInfo) -> int | None:
     return value
 
 
-class DeltaProductConfig(_Fusable):
+class DeltaProductConfig(CellSection):
     """DeltaProduct: a matrix state that several reflections update per token; with 1, DeltaNet.
 
     Source: arXiv:2502.10297, section 4
@@ -199,7 +199,7 @@ def _above_min_radius(value: float, info: ValidationInfo) -> float:
     return value
 
 
-class LRUConfig(_Fusable):
+class LRUConfig(CellSection):
     """Linear Recurrent Unit: a linear recurrence with a diagonal matrix, complex or real.
 
     Source: arXiv:2303.06349, section 3
