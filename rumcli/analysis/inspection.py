@@ -233,7 +233,7 @@ class Inspection:
 
     Attributes:
         run: Configuration of the run.
-        folder: Run directory.
+        run_dir: Run directory.
         step: Training step of the weights.
         request: Parameters of the inspection.
         seen: Trace of the example; None if only the landscape was requested.
@@ -300,7 +300,7 @@ def _chosen(one: Any, views: Collection[str]) -> dict[str, Any]:
 
 
 def inspect_run(
-    folder: RunDir,
+    run_dir: RunDir,
     request: InspectionRequest,
     dataset: TaskDataset | None = None,
     tell: Callable[[str], None] = lambda text: None,
@@ -308,7 +308,7 @@ def inspect_run(
     """Inspect a run.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         request: Parameters of the inspection.
         dataset: Result of `dataset_binding.for_evaluation`; None to load the task's dataset, if
             it has one.
@@ -318,7 +318,7 @@ def inspect_run(
         RunError: If the checkpoint is missing or damaged.
         ConfigError: If the split has no such example, or the task's dataset is missing or invalid.
     """
-    task, model, step = restore_run(folder, request.split, request.checkpoint, dataset)
+    task, model, step = restore_run(run_dir, request.split, request.checkpoint, dataset)
     seen = landscape = None
     if set(request.views) - {"landscape"}:
         tell(f"reading example {request.example}")
@@ -334,4 +334,4 @@ def inspect_run(
             request.seed,
             tell,
         )
-    return Inspection(task.config, str(folder.path), step, request, seen, landscape)
+    return Inspection(task.config, str(run_dir.path), step, request, seen, landscape)

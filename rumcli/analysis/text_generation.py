@@ -35,7 +35,7 @@ def sample(logits: np.ndarray, temperature: float, generator: np.random.Generato
     return int(np.searchsorted(shares, generator.random() * shares[-1], side="right"))
 
 
-def surprise(logits: np.ndarray, drawn: int) -> float:
+def surprisal(logits: np.ndarray, drawn: int) -> float:
     """Return −log₂ of the softmax probability of class `drawn`, in bits; `logits` is `[V]`."""
     below = logits.astype(np.float64) - logits.max()
     return float((np.log(np.exp(below).sum()) - below[drawn]) / np.log(2))
@@ -58,7 +58,7 @@ class Writer:
     """Text generator that continues a prompt with a run's model.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         which: `"best"` (by validation) or `"last"`.
         text: Result of `dataset_binding.text_of`; None to load it.
 
@@ -67,11 +67,11 @@ class Writer:
         ConfigError: If the run's task has no text.
     """
 
-    def __init__(self, folder: RunDir, which: str, text: CharDataset | None = None) -> None:
-        checkpoint = load_checkpoint(folder, which)
-        self.text = text or dataset_binding.text_of(folder)
-        run_environment.prepare_keras(folder.config)
-        model = registry.make(folder.config, self.text).model()
+    def __init__(self, run_dir: RunDir, which: str, text: CharDataset | None = None) -> None:
+        checkpoint = load_checkpoint(run_dir, which)
+        self.text = text or dataset_binding.text_of(run_dir)
+        run_environment.prepare_keras(run_dir.config)
+        model = registry.make(run_dir.config, self.text).model()
         model_state.restore_weights(model, checkpoint.arrays)
         self._step = Stepper(model)
 
@@ -96,7 +96,7 @@ class Writer:
         while True:
             logits, states = self._read(last, states)
             last = sample(logits, temperature, generator)
-            yield Symbol(last, surprise(logits, last))
+            yield Symbol(last, surprisal(logits, last))
 
     @property
     def _beginning(self) -> int:

@@ -201,11 +201,11 @@ def follow(
         showing: Output mode for messages.
     """
     from rumcli import signals
-    from rumcli.training import dataset_binding as materials
+    from rumcli.training import dataset_binding
     from rumcli.training.callback import RunStopped
     from rumcli.training.listeners import Listener
 
-    dataset = materials.for_training(run, None) if run is not None else None
+    dataset = dataset_binding.for_training(run, None) if run is not None else None
     with signals.listening() as request:
         joined = runtime(placement, request, showing)
         _keras_startup.start(showing.debug, joined.start, showing.quiet)
@@ -220,7 +220,7 @@ def follow(
             if run is None:
                 found = _moved(found, data)
                 _run_arguments.check_trust(found, trusted, typed)
-                dataset = materials.for_training(found, None)
+                dataset = dataset_binding.for_training(found, None)
             _run_arguments.load_trusted(found)
             from rumcli.training.run_dir import NullRunDir
             from rumcli.training.trainer import train

@@ -193,7 +193,7 @@ def _quiet() -> Iterator[None]:
 
 
 def export(
-    folder: RunDir,
+    run_dir: RunDir,
     which: str,
     kind: Format,
     path: Path,
@@ -206,7 +206,7 @@ def export(
     Nothing is written unless they agree with the outputs of the run's model.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         which: `"best"` (by validation) or `"last"`.
         kind: Export format.
         path: File or directory to write; replaced if it exists. A path with the suffix of the
@@ -222,8 +222,8 @@ def export(
         RunError: If the checkpoint is missing, the format does not support the model, or the
             outputs differ.
     """
-    run = folder.config
-    checkpoint = load_checkpoint(folder, which)
+    run = run_dir.config
+    checkpoint = load_checkpoint(run_dir, which)
     run_environment.prepare_keras(run)
     task = registry.make(is_writable(run, kind), dataset)
     model = task.model()
@@ -245,7 +245,7 @@ def export(
                 f"up to {difference:.1e}, of at most {scale:.1e}; nothing was written"
             )
         found = Export(
-            run=str(folder.path),
+            run=str(run_dir.path),
             task=run.task.label,
             cell=run.cell.name,
             weights_of_step=checkpoint.step,

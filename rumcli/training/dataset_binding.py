@@ -21,12 +21,12 @@ from rumcli.training.run_dir import RunDir
 NAME = "vocabulary.json"
 
 
-def for_training(run: RunConfig, folder: RunDir | None) -> TaskDataset | None:
+def for_training(run: RunConfig, run_dir: RunDir | None) -> TaskDataset | None:
     """Load the training dataset of a run.
 
     Args:
         run: Configuration of the run.
-        folder: Run directory; None if the run is new.
+        run_dir: Run directory; None if the run is new.
 
     Returns:
         The dataset; None if the task generates its own data.
@@ -38,7 +38,7 @@ def for_training(run: RunConfig, folder: RunDir | None) -> TaskDataset | None:
     source = registry.loader_for(run)
     if source is None:
         return None
-    remembered = _remembered(source, folder) if folder and _has_begun(folder) else None
+    remembered = _remembered(source, run_dir) if run_dir and _has_begun(run_dir) else None
     found = _read(source, source.given, has_moved=remembered is not None)
     if remembered is None:
         dataset = source.make(found)
@@ -49,12 +49,12 @@ def for_training(run: RunConfig, folder: RunDir | None) -> TaskDataset | None:
     return dataset
 
 
-def check_going_on(run: RunConfig, folders: Iterable[RunDir]) -> None:
+def check_same_dataset(run: RunConfig, run_dirs: Iterable[RunDir]) -> None:
     """Check that runs resume with their original dataset, which is read only once.
 
     Args:
         run: Configuration with the path of the data.
-        folders: Run directories with the same task and seed. Those that have not started, or whose
+        run_dirs: Run directories with the same task and seed. Those that have not started, or whose
             metadata is missing or damaged, are skipped.
 
     Raises:
@@ -62,27 +62,27 @@ def check_going_on(run: RunConfig, folders: Iterable[RunDir]) -> None:
     """
     source, begun = (
         registry.loader_for(run),
-        [folder for folder in folders if _has_begun(folder)],
+        [run_dir for run_dir in run_dirs if _has_begun(run_dir)],
     )
     if source is None or not begun:
         return
     found = _read(source, source.given, has_moved=True)
-    for folder in begun:
+    for run_dir in begun:
         try:
-            remembered = _remembered(source, folder)
+            remembered = _remembered(source, run_dir)
         except RunError:  # reported when that run is resumed
             continue
         try:
             _check_going_on(source, remembered, found)
         except ConfigError as error:
-            raise ConfigError(f"{folder.path}: {error}") from error
+            raise ConfigError(f"{run_dir.path}: {error}") from error
 
 
-def for_evaluation(folder: RunDir, split: Split, data: Path | None = None) -> TaskDataset | None:
+def for_evaluation(run_dir: RunDir, split: Split, data: Path | None = None) -> TaskDataset | None:
     """Load the split on which a run is evaluated.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         split: `"validation"` or `"test"`.
         data: Path that replaces the one in the configuration; its content may differ from the
             run's dataset.
@@ -94,15 +94,15 @@ def for_evaluation(folder: RunDir, split: Split, data: Path | None = None) -> Ta
         ConfigError: As in `for_training`, or if `data` is set and the task takes none.
         RunError: As in `for_training`.
     """
-    run = folder.config
+    run = run_dir.config
     source = registry.loader_for(run)
     if source is None:
         if data is not None:
             label = run.task.label
             where = errors.option("--data", data)
-            raise ConfigError(f"{where}: {folder.path} is of '{label}', without text")
+            raise ConfigError(f"{where}: {run_dir.path} is of '{label}', without text")
         return None
-    remembered = _remembered(source, folder)
+    remembered = _remembered(source, run_dir)
     found = _read(source, str(data) if data else source.given, data is None, split)
     if data is None:
         hint = f"{errors.option('--data', found.source)} evaluates it all the same"
@@ -112,11 +112,11 @@ def for_evaluation(folder: RunDir, split: Split, data: Path | None = None) -> Ta
     return dataset
 
 
-def text_of(folder: RunDir) -> Any:
+def text_of(run_dir: RunDir) -> Any:
     """Restore the text metadata of a run without reading the text.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
 
     Returns:
         The dataset, without the content of its splits.
@@ -125,33 +125,33 @@ def text_of(folder: RunDir) -> Any:
         ConfigError: If models of the run's task cannot continue a text.
         RunError: If the metadata is missing or damaged.
     """
-    task = folder.config.task
-    source = registry.loader_for(folder.config) if task.writes_text else None
+    task = run_dir.config.task
+    source = registry.loader_for(run_dir.config) if task.writes_text else None
     if source is None:
         able = [f"'{name}'" for name, one in registry.configs().items() if one.writes_text]
         raise ConfigError(
-            f"{folder.path} is a run of '{task.label}'; "
+            f"{run_dir.path} is a run of '{task.label}'; "
             f"only runs of {' or '.join(able)} can write a text"
         )
-    return _remembered(source, folder)
+    return _remembered(source, run_dir)
 
 
-def write_metadata(dataset: TaskDataset | None, folder: RunDir) -> None:
+def write_metadata(dataset: TaskDataset | None, run_dir: RunDir) -> None:
     """Write the metadata of a dataset to the run directory; do nothing for None."""
     if dataset is not None:
-        folder.write_json(NAME, dataset.to_json())
+        run_dir.write_json(NAME, dataset.to_json())
 
 
-def _has_begun(folder: RunDir) -> bool:
-    return (folder.path / NAME).exists() or bool(folder.checkpoints.numbered())
+def _has_begun(run_dir: RunDir) -> bool:
+    return (run_dir.path / NAME).exists() or bool(run_dir.checkpoints.numbered())
 
 
-def _remembered(source: DatasetLoader, folder: RunDir) -> Any:
-    path = folder.path / NAME
+def _remembered(source: DatasetLoader, run_dir: RunDir) -> Any:
+    path = run_dir.path / NAME
     if not path.exists():
         raise RunError(f"{path} is missing; without it the weights of the run have no meaning")
     try:
-        return source.remembered(folder.read_json(NAME))
+        return source.remembered(run_dir.read_json(NAME))
     except ConfigError as error:
         raise RunError(f"{path} is damaged: {error}") from error
 

@@ -91,11 +91,11 @@ def claimed(
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[Owner | None]:
+def held(directory: Path) -> Iterator[Owner | None]:
     """Hold the lock of a directory while the block runs.
 
     Args:
-        folder: Directory to lock.
+        directory: Directory to lock.
 
     Yields:
         The previous owner if it ended without releasing the lock; else None.
@@ -104,7 +104,7 @@ def held(folder: Path) -> Iterator[Owner | None]:
         RunError: If another process holds the lock.
         OSError: If the directory cannot be written, or its lock file is a link.
     """
-    path = folder / NAME
+    path = directory / NAME
     file, before = _take(path)
     stop = threading.Event()
     beat = threading.Thread(target=_beat, args=(file, path, stop), name="lock", daemon=True)
@@ -123,20 +123,20 @@ def held(folder: Path) -> Iterator[Owner | None]:
         file.close()
 
 
-def state(folder: Path) -> str:
+def state(directory: Path) -> str:
     """Return the state of a directory's lock without acquiring it.
 
     Acquiring it, even briefly, would fail a process that acquires it at the same moment.
 
     Args:
-        folder: Directory to check.
+        directory: Directory to check.
 
     Returns:
         `FREE`, `HELD`, or `ABANDONED` if the owner ended without releasing the lock, for example
         because it was killed. The heartbeat of an owner on another machine is compared with the
         local clock.
     """
-    path = folder / NAME
+    path = directory / NAME
     try:
         age = time.time() - path.stat().st_mtime
         found = run_files.parse(atomic_io.read_regular(path, _LARGEST) or b"")

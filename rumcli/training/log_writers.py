@@ -33,7 +33,7 @@ class LoggedRun:
     """Description of a run for its loggers.
 
     Attributes:
-        folder: Path of the run directory.
+        directory: Path of the run directory.
         name: Name of the run: that of its directory, after that of the set it belongs to.
         id: Random ID, equal for all parts of a run that is resumed.
         settings: Configuration on one level, as in `{"task.name": "copying"}`, and the number of
@@ -41,7 +41,7 @@ class LoggedRun:
         first_step: Number of steps done before; 0 unless resumed.
     """
 
-    folder: Path
+    directory: Path
     name: str
     id: str
     settings: dict[str, Any]
@@ -75,14 +75,14 @@ class TensorBoardWriter:
     def __init__(self, run: LoggedRun) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        folder = run.folder / "tensorboard"
-        if folder.is_symlink():
-            raise OSError(f"{folder} is a link")
-        atomic_io.make_directory(folder, exist_ok=True)
+        directory = run.directory / "tensorboard"
+        if directory.is_symlink():
+            raise OSError(f"{directory} is a link")
+        atomic_io.make_directory(directory, exist_ok=True)
         self._place = contextlib.ExitStack()
         try:
-            folder = self._place.enter_context(atomic_io.reachable(folder))
-            self._writer: Any = EventFileWriter(str(folder))
+            directory = self._place.enter_context(atomic_io.reachable(directory))
+            self._writer: Any = EventFileWriter(str(directory))
         except BaseException:
             self._place.close()
             raise
@@ -142,7 +142,7 @@ class CsvWriter:
     """
 
     def __init__(self, run: LoggedRun) -> None:
-        self._path = run.folder / "metrics.csv"
+        self._path = run.directory / "metrics.csv"
         is_old = run.first_step > 0 and self._path.is_file()
         self._columns, rows = self._read() if is_old else (["step"], [])
         self._write([row for row in rows if _is_step_until(row.get("step"), run.first_step)])
@@ -257,7 +257,7 @@ class WandbWriter:
             name=run.name,
             id=run.id,
             resume="allow",
-            dir=os.environ.get("WANDB_DIR") or str(run.folder.absolute()),
+            dir=os.environ.get("WANDB_DIR") or str(run.directory.absolute()),
             config=run.settings,
             reinit="create_new",  # a run of the caller's code stays open
             settings=wandb.Settings(silent=True, console="off", disable_git=True),

@@ -58,14 +58,14 @@ def require(names: Sequence[LoggerName]) -> None:
 
 
 @contextlib.contextmanager
-def attached(listener: Listener, folder: RunDir, run: RunConfig | None) -> Iterator[Listener]:
+def attached(listener: Listener, run_dir: RunDir, run: RunConfig | None) -> Iterator[Listener]:
     """Add the loggers of a run to its listener while the block trains the run.
 
     At the end of the block, the listener's `ended` is called.
 
     Args:
         listener: Listener of the run, which receives warnings about the loggers.
-        folder: Run directory.
+        run_dir: Run directory.
         run: Configuration of the run; None for a process that does not log.
 
     Yields:
@@ -75,7 +75,7 @@ def attached(listener: Listener, folder: RunDir, run: RunConfig | None) -> Itera
         if run is not None and run.train.loggers:
             # Before the display starts and until it has stopped: it redirects the output, too.
             stack.enter_context(_quiet_threads())
-            listener = CompositeListener(listener, Loggers(folder, run, listener.warned))
+            listener = CompositeListener(listener, Loggers(run_dir, run, listener.warned))
         stack.callback(listener.ended)
         yield listener
 
@@ -84,13 +84,13 @@ class Loggers(Listener):
     """Listener that logs every tenth training step, every evaluation, and the test.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         run: Configuration of the run.
         warn: Callback for the message about a logger that failed, in the thread of the run.
     """
 
-    def __init__(self, folder: RunDir, run: RunConfig, warn: Callable[[str], None]) -> None:
-        self._folder = folder
+    def __init__(self, run_dir: RunDir, run: RunConfig, warn: Callable[[str], None]) -> None:
+        self._run_dir = run_dir
         self._run = run
         self._warn = warn
         self._threads: list[_LoggerThread] = []
@@ -99,7 +99,7 @@ class Loggers(Listener):
     def started(self, plan: RunInfo) -> None:
         """Start the loggers."""
         try:
-            run = _describe(self._folder, self._run, plan)
+            run = _describe(self._run_dir, self._run, plan)
         except OSError as error:
             self._warn(f"no logger was started: {error.strerror or error}; the run continues")
             return
@@ -213,22 +213,22 @@ class _LoggerThread:
             self._failures.put(text or type(error).__name__)
 
 
-def _describe(folder: RunDir, run: RunConfig, plan: RunInfo) -> LoggedRun:
+def _describe(run_dir: RunDir, run: RunConfig, plan: RunInfo) -> LoggedRun:
     """Return the description of a run, with a new ID if it has none yet.
 
     Raises:
         OSError: If the ID can't be written.
     """
-    place = folder.path.resolve()
+    place = run_dir.path.resolve()
     is_in_set = any((place.parent / name).exists() for name in _OF_A_SET)
-    found = folder.read_json(LOGGERS)
+    found = run_dir.read_json(LOGGERS)
     identity = found.get("id") if isinstance(found, dict) else None
     if not isinstance(identity, str) or not _ID.fullmatch(identity):
         identity = secrets.token_hex(6)
-        folder.write_json(LOGGERS, {"id": identity})
+        run_dir.write_json(LOGGERS, {"id": identity})
     name = f"{place.parent.name}/{place.name}" if is_in_set else place.name
     settings = {**loading.flattened(run), "parameters": plan.parameters}
-    return LoggedRun(folder.path, name, identity, settings, plan.first_step)
+    return LoggedRun(run_dir.path, name, identity, settings, plan.first_step)
 
 
 @contextlib.contextmanager

@@ -58,8 +58,8 @@ class RunDir:
             ConfigError: If the directory is in use or cannot be written.
             RunError: If another process holds the lock.
         """
-        with cls.claim(path, run) as folder:
-            return folder
+        with cls.claim(path, run) as run_dir:
+            return run_dir
 
     @classmethod
     @contextlib.contextmanager
@@ -84,11 +84,11 @@ class RunDir:
         with contextlib.ExitStack() as stack:
             try:
                 place = stack.enter_context(lock.claimed(path, RUNS, stem, [CONFIG]))
-                folder = cls(place)
-                folder.write_config(run)
+                run_dir = cls(place)
+                run_dir.write_config(run)
             except OSError as error:
                 raise ConfigError(atomic_io.cannot_write(path or RUNS, error)) from error
-            yield folder
+            yield run_dir
 
     @staticmethod
     def is_not_started(path: Path) -> bool:
@@ -124,14 +124,14 @@ class RunDir:
         if not (path / CONFIG).exists():
             what = "is empty" if not any(path.iterdir()) else "has no config.yaml"
             raise ConfigError(f"{path} {what}; expected the directory of a run")
-        folder = cls(path)
-        if folder.checkpoints.path.is_symlink():
+        run_dir = cls(path)
+        if run_dir.checkpoints.path.is_symlink():
             raise ConfigError(
-                f"{folder.checkpoints.path} is a link; a run keeps its checkpoints in itself"
+                f"{run_dir.checkpoints.path} is a link; a run keeps its checkpoints in itself"
             )
-        if task is not None and folder.config.task.name != task:
-            raise ConfigError(f"{path} is a run of '{folder.config.task.label}', not of '{task}'")
-        return folder
+        if task is not None and run_dir.config.task.name != task:
+            raise ConfigError(f"{path} is a run of '{run_dir.config.task.label}', not of '{task}'")
+        return run_dir
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -199,7 +199,7 @@ class RunDir:
         for name in ("summary.json", "plan.json"):
             content = self.read_json(name)
             found = content.get("baseline") if isinstance(content, dict) else None
-            if run_files.is_reference(found):
+            if run_files.is_baseline(found):
                 return found
         return None
 
@@ -250,7 +250,7 @@ class RunDir:
         found = self.summary()
         if not found:
             return None
-        is_over = found.get("reached") or found.get("stopped_by")
+        is_over = found.get("until_met") or found.get("stopped_by")
         return found if is_over or found["steps"] == run.train.steps else None
 
     def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:

@@ -34,11 +34,11 @@ _MOST_NAMED = 6  # maximum number of steps listed in a message
 Record = dict[str, Any]
 
 
-class _Ours(BaseModel):
+class _FileContent(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class _AtStep(_Ours):
+class _AtStep(_FileContent):
     step: _Step
 
 
@@ -47,7 +47,7 @@ class _Record(_AtStep):
     seconds: _Seconds = 0.0
 
 
-class _Reference(SummaryBaseline):
+class _Baseline(SummaryBaseline):
     model_config = ConfigDict(allow_inf_nan=False)
 
     metric: _Name
@@ -64,11 +64,11 @@ class _Summary(Summary):
     seconds: _Seconds
     weights_of_step: _Step
     loss: _Number
-    baseline: _Reference
+    baseline: _Baseline
     folder: _Text
     data: _Text | Absent = None
     subtask_name: _Name | Absent = None
-    reached: _Name | None
+    until_met: _Name | None
     stopped_by: _Name | None = None
 
 
@@ -76,12 +76,12 @@ class _SuiteSummary(SuiteSummary):
     model_config = ConfigDict(allow_inf_nan=False)
 
 
-class _Best(_Ours):
+class _Best(_FileContent):
     step: _Step
     value: float  # non-finite if the first evaluation was
 
 
-class SavedProgress(_Ours):
+class SavedProgress(_FileContent):
     """Progress of a run, stored in a checkpoint."""
 
     model_config = ConfigDict(extra="ignore")
@@ -90,16 +90,16 @@ class SavedProgress(_Ours):
     best: _Best | None
     skipped: _Step = 0
     skipped_in_a_row: _Step = 0
-    reached: bool = False
+    until_met: bool = False
     stopped_by: _Text | None = None
 
 
-class _Backup(_Ours):
+class _Backup(_FileContent):
     steps: list[_Step]
     newest: list[str]
 
 
-class Manifest(_Ours):
+class Manifest(_FileContent):
     """Contents of a checkpoint besides arrays and digest."""
 
     format: int
@@ -108,7 +108,7 @@ class Manifest(_Ours):
     records: dict[str, _Backup] = {}
 
 
-class _Owner(_Ours):
+class _Owner(_FileContent):
     host: _Name
     process: Annotated[int, Field(ge=0, le=2**63)]
     since: _Name
@@ -156,9 +156,9 @@ def is_suite_summary(content: Any) -> bool:
     )
 
 
-def is_reference(content: Any) -> bool:
+def is_baseline(content: Any) -> bool:
     """Return whether content is a baseline: metric, label, value and target."""
-    return _fits(_Reference, content)
+    return _fits(_Baseline, content)
 
 
 def is_manifest(content: Any) -> bool:

@@ -17,7 +17,7 @@ from rumcli.config import RunConfig
 from rumcli.json_schemas.results import SubtaskResult, SuiteSummary
 from rumcli.signals import StopRequest
 from rumcli.tasks.task_config import Subtask
-from rumcli.training import dataset_binding as materials
+from rumcli.training import dataset_binding
 from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import CONFIG, RunDir
 from rumcli.training.trainer import train
@@ -32,13 +32,13 @@ def _run_of(run: RunConfig, subtask: Subtask) -> RunConfig:
     return run.model_copy(update={"task": subtask.task})
 
 
-def _folder_of(folder: RunDir, subtask: Subtask) -> RunDir:
-    return RunDir(folder.path / subtask.folder)
+def _subtask_dir(run_dir: RunDir, subtask: Subtask) -> RunDir:
+    return RunDir(run_dir.path / subtask.folder)
 
 
 def train_all(
     run: RunConfig,
-    folder: RunDir,
+    run_dir: RunDir,
     listener: Callable[[Subtask], Listener],
     request: StopRequest,
 ) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def train_all(
 
     Args:
         run: Configuration with all subtasks.
-        folder: Directory of the suite, which holds the run directories of the subtasks.
+        run_dir: Directory of the suite, which holds the run directories of the subtasks.
         listener: Factory of the listener for a subtask.
         request: Stop request.
 
@@ -59,32 +59,32 @@ def train_all(
         ConfigError: If the data of a subtask is missing or invalid.
     """
     summaries = [
-        _finished(run, folder, subtask) or _train_one(run, folder, subtask, listener, request)
+        _finished(run, run_dir, subtask) or _train_one(run, run_dir, subtask, listener, request)
         for subtask in run.task.subtasks
     ]
-    found = summarize(run, folder, summaries)
-    with folder.writing():
-        folder.write_json("summary.json", found)
+    found = summarize(run, run_dir, summaries)
+    with run_dir.writing():
+        run_dir.write_json("summary.json", found)
     return found
 
 
-def check(run: RunConfig, folder: RunDir | None) -> None:
+def check(run: RunConfig, run_dir: RunDir | None) -> None:
     """Read the data of every unfinished subtask, to report errors before training starts.
 
     Args:
         run: Configuration with all subtasks.
-        folder: Directory of the suite; None if the suite is new.
+        run_dir: Directory of the suite; None if the suite is new.
 
     Raises:
         ConfigError: If the data of a subtask is missing or invalid.
     """
     for subtask in run.task.subtasks:
-        if folder is None or _finished(run, folder, subtask) is None:
-            place = _folder_of(folder, subtask) if folder else None
-            materials.for_training(_run_of(run, subtask), place)
+        if run_dir is None or _finished(run, run_dir, subtask) is None:
+            place = _subtask_dir(run_dir, subtask) if run_dir else None
+            dataset_binding.for_training(_run_of(run, subtask), place)
 
 
-def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -> dict[str, Any]:
+def summarize(run: RunConfig, run_dir: RunDir, summaries: list[dict[str, Any]]) -> dict[str, Any]:
     """Combine the summaries of all subtasks into the suite summary."""
     accuracies = [summary["accuracy"] for summary in summaries]
     return SuiteSummary(
@@ -106,24 +106,24 @@ def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -
             )
             for subtask, summary in zip(run.task.subtasks, summaries, strict=True)
         ],
-        folder=str(folder.path),
+        folder=str(run_dir.path),
     ).to_dict()
 
 
-def _finished(run: RunConfig, folder: RunDir, subtask: Subtask) -> dict[str, Any] | None:
-    summary = _folder_of(folder, subtask).finished(run)
+def _finished(run: RunConfig, run_dir: RunDir, subtask: Subtask) -> dict[str, Any] | None:
+    summary = _subtask_dir(run_dir, subtask).finished(run)
     return summary if summary and set(_KEPT) <= set(summary) else None
 
 
 def _train_one(
     run: RunConfig,
-    folder: RunDir,
+    run_dir: RunDir,
     subtask: Subtask,
     listener: Callable[[Subtask], Listener],
     request: StopRequest,
 ) -> dict[str, Any]:
     one = _run_of(run, subtask)
-    path = _folder_of(folder, subtask).path
+    path = _subtask_dir(run_dir, subtask).path
     output_dirs.check_own(path, "a run keeps its subtasks")
     # Backend state left by earlier models would accumulate over the subtasks.
     keras.backend.clear_session()

@@ -12,7 +12,7 @@ from rumcli.benchmark.cases import (
     Subject,
     Timing,
     benchmark_document,
-    yardstick,
+    reference_timing,
 )
 from rumcli.benchmark.workers import peak_memory
 from rumcli.errors import RunError
@@ -39,7 +39,7 @@ def timing(label, cell, samples, backend="tensorflow"):
 
 
 @pytest.mark.e2e
-def test_every_round_measures_every_subject_and_the_yardstick():
+def test_every_round_measures_every_subject_and_the_reference():
     chosen = cases.subjects(TINY, ["rum"], "tensorflow")
     assert [subject.label for subject in chosen] == ["rum", "rum, plain", "gru", "gru, jit"]
     on_jax = cases.subjects(TINY, ["rum"], "jax")
@@ -67,14 +67,14 @@ def test_a_run_trains_for_consecutive_steps_and_its_losses_fall():
     assert all(sample.seconds > 0 for sample in samples)
 
 
-def test_the_yardstick_is_the_faster_gru():
+def test_the_reference_is_the_faster_gru():
     slow, fast = timing("gru", "gru", [2.0, 2.0]), timing("gru, jit", "gru", [1.0, 1.0])
     ours = timing("rum", "rum", [0.5, 0.5])
-    assert yardstick(TINY, [ours, slow, fast], "tensorflow") is fast
+    assert reference_timing(TINY, [ours, slow, fast], "tensorflow") is fast
     results = benchmark_document([BenchPoint(TINY, [ours, slow, fast])], [TENSORFLOW]).to_dict()[
         "cases"
     ][0]
-    assert results["yardstick"] == "gru, jit"
+    assert results["reference"] == "gru, jit"
     assert [r["ratio"] for r in results["results"]] == [0.5, 2.0, 1.0]
 
 
@@ -88,8 +88,8 @@ def test_ratios_are_to_the_gru_of_the_same_engine_and_of_the_first_engine():
     ]
     content = benchmark_document([BenchPoint(TINY, timings)], [TENSORFLOW, JAX]).to_dict()
     (case,) = content["cases"]
-    assert [engine["version"] for engine in content["engines"]] == ["2.21", "0.10"]
-    assert case["yardsticks"] == {"tensorflow": "gru, jit", "jax": "gru"}
+    assert [one["version"] for one in content["backends"]] == ["2.21", "0.10"]
+    assert case["references"] == {"tensorflow": "gru, jit", "jax": "gru"}
     assert [r["ratio"] for r in case["results"]] == [0.5, 1.5, 1.0, 0.75, 1.0]
     assert [r["reference_ratio"] for r in case["results"]] == [0.5, 1.5, 1.0, 1.5, 2.0]
 
@@ -140,7 +140,7 @@ def test_a_fast_slow_rnn_is_compared_with_its_own_plain_loop():
     chosen = cases.subjects(case, ["fsrnn"], "tensorflow")
     assert [subject.label for subject in chosen] == ["fsrnn", "fsrnn, plain"]
     ours, plain = timing("fsrnn", "fsrnn", [1.0]), timing("fsrnn, plain", "fsrnn", [2.0])
-    assert yardstick(case, [ours, plain], "tensorflow") is plain
+    assert reference_timing(case, [ours, plain], "tensorflow") is plain
 
 
 def test_spread_is_the_interquartile_range():

@@ -13,7 +13,7 @@ TINY = Case(name="copying", steps=5, batch=4, features=10, units=6, classes=9)
 
 
 class InOrder:
-    """An engine whose samples count the rounds of all engines."""
+    """A worker whose samples count the rounds of all workers."""
 
     def __init__(self, backend, log):
         self.backend = backend
@@ -51,7 +51,7 @@ def test_every_round_visits_all_engines_after_all_are_prepared():
 
 @pytest.fixture
 def start(monkeypatch):
-    """Start an engine whose process runs a script; it is closed after the test."""
+    """Start a worker whose process runs a script; it is closed after the test."""
     started = []
 
     def start(script, report=lambda text: None):
@@ -60,9 +60,9 @@ def start(monkeypatch):
         return started[-1]
 
     yield start
-    for engine in started:
-        engine.close()
-        assert engine._process.returncode is not None
+    for worker in started:
+        worker.close()
+        assert worker._process.returncode is not None
 
 
 def test_engine_sends_requests_and_passes_on_the_status(start):
@@ -75,10 +75,10 @@ for line in sys.stdin:
     print(json.dumps({"result": result}), flush=True)
 """
     reported = []
-    engine = start(script, reported.append)
-    assert engine.machine() == [{"request": "machine"}, "jax", "true"]
+    worker = start(script, reported.append)
+    assert worker.machine() == [{"request": "machine"}, "jax", "true"]
     pace = {"request": "pace", "task": "recall", "cell": "rum", "rounds": 3}
-    assert engine.pace("recall", "rum", 3)[0] == pace
+    assert worker.pace("recall", "rum", 3)[0] == pace
     assert reported == ["under way on jax", "under way on jax"]
 
 

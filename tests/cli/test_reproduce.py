@@ -197,8 +197,8 @@ def test_table_continues_after_a_failed_run(tmp_path):
     assert "large-t-4-seed-1" not in result.stderr
     found = validated(result.stdout, "reproduce")
     gru, easy, broken, large = (one["runs"][0] for one in found["entries"])
-    assert (gru["state"], gru["step"], gru["reached"]) == ("finished", 20, False)
-    assert (easy["state"], easy["step"], easy["reached"]) == ("finished", 10, True)
+    assert (gru["state"], gru["step"], gru["until_met"]) == ("finished", 20, False)
+    assert (easy["state"], easy["step"], easy["until_met"]) == ("finished", 10, True)
     assert (broken["state"], broken["value"]) == ("failed", None)
     assert "not finite" in broken["message"]
     assert large["state"] == "not started"

@@ -78,14 +78,14 @@ def test_runs_with_other_stories_are_named(data, tmp_path):
     other = of_babi(babi.write_subtasks(tmp_path / "moved", numbers=(1, 5)))
 
     # then
-    dataset_binding.check_going_on(other, [*folders, new])
+    dataset_binding.check_same_dataset(other, [*folders, new])
     babi.write_subtasks(tmp_path / "moved", train=41)
     with pytest.raises(ConfigError, match=r"run-1: .* the train and validation stories are not "):
-        dataset_binding.check_going_on(other, [new, *folders])
+        dataset_binding.check_same_dataset(other, [new, *folders])
     (folders[0].path / dataset_binding.NAME).write_text("[]")
     with pytest.raises(ConfigError, match=r"run-2: "):
-        dataset_binding.check_going_on(other, folders)
-    dataset_binding.check_going_on(other, [new])
+        dataset_binding.check_same_dataset(other, folders)
+    dataset_binding.check_same_dataset(other, [new])
 
 
 def test_single_file_can_be_evaluated_but_not_trained_on(data, tmp_path):

@@ -21,7 +21,7 @@ SUMMARY = {
     "seconds": 2.5,
     "examples": 20,
     "loss": 0.25,
-    "reached": None,
+    "until_met": None,
     "beats_baseline": True,
     "baseline": {"value": 0.5},
 }

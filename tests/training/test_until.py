@@ -62,7 +62,7 @@ def test_run_stops_at_the_first_validation_that_meets_the_threshold(tmp_path, be
 
     # then
     assert [record["step"] for record in folder.records()] == [10, 20]
-    assert (summary["steps"], summary["reached"]) == (20, between)
+    assert (summary["steps"], summary["until_met"]) == (20, between)
     assert folder.finished(run) == folder.summary()
     assert folder.checkpoints.numbered()[0].name == "step-00000020.npz"
 
@@ -70,7 +70,7 @@ def test_run_stops_at_the_first_validation_that_meets_the_threshold(tmp_path, be
 def test_run_below_its_threshold_takes_all_steps(tmp_path):
     run, folder = create_run(tmp_path / "run", "loss<-1", steps=20)
     summary = train(run, folder, Listener())
-    assert (summary["steps"], summary["reached"]) == (20, None)
+    assert (summary["steps"], summary["until_met"]) == (20, None)
 
 
 @pytest.mark.parametrize(
