@@ -1,4 +1,4 @@
-"""Several runs beside each other: their list, comparison and report. Does not import Keras.
+"""Listing, comparison and report of several runs. Does not import Keras.
 
 Runs are compared by their metrics and by the settings in which they differ. The list reads the
 state of each run without a lock.
@@ -42,7 +42,7 @@ _COUNTED = ("examples", "questions")
 # Keys of `environment.json` that describe neither the machine nor the versions.
 _OTHER = ("seed", "command", "resumed")
 
-_DEEPEST = 3  # levels of directories, such as those of sweeps within a directory
+_MAX_DEPTH = 3  # levels of directories, such as those of sweeps within a directory
 # Any progress of a run changes one of these.
 _CHANGING = (CONFIG, METRICS, PROGRESS, "summary.json")
 
@@ -209,7 +209,7 @@ def report_runs(run_dirs: Sequence[RunDir], labels: Sequence[str], path: str | N
     groups = compare(run_dirs)
     if len(groups) > 1:
         found = " and ".join(f"{group.task} ({len(group.runs)})" for group in groups)
-        raise ConfigError(f"the runs are of different tasks: {found}; expected runs of one task")
+        raise ConfigError(f"the runs belong to different tasks: {found}; expected runs of one task")
     (group,) = groups
     by_path = {
         str(run_dir.path): (run_dir, label) for run_dir, label in zip(run_dirs, labels, strict=True)
@@ -267,7 +267,7 @@ def find_runs(place: Path) -> Iterator[Path]:
     Args:
         place: Directory to search. A run directory yields itself.
     """
-    yield from _find(place, _DEEPEST)
+    yield from _find(place, _MAX_DEPTH)
 
 
 def _find(place: Path, depth: int) -> Iterator[Path]:

@@ -125,7 +125,7 @@ def runtime(
     """
     from rumcli.training.distribution import Placement, Runtime
 
-    def go_on() -> None:
+    def poll() -> None:
         if request.signal is not None:
             console.note(f"stopped before the first step{hint}")
             raise SystemExit(128 + request.signal)
@@ -134,7 +134,7 @@ def runtime(
     if placement.coordinator is not None and not showing.quiet and placement.rank == 0:
         number = "the" if placement.count is None else placement.count - 1
         console.note(f"waiting at {placement.coordinator} for {number} other processes")
-    found = Runtime(placement, console.complain, go_on, hint, showing.debug)
+    found = Runtime(placement, console.complain, poll, hint, showing.debug)
     found.watch()  # before anything else captures native output
     return found
 

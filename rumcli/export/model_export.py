@@ -35,7 +35,7 @@ _BATCHES = 3  # number of batches to compare, or fewer in a smaller split
 _TOLERANCES = {"float32": 1e-3, "float64": 1e-9, "mixed_bfloat16": 5e-2, "mixed_float16": 1e-2}
 
 
-def is_writable(run: RunConfig, kind: str) -> RunConfig:
+def with_supported_loop(run: RunConfig, kind: str) -> RunConfig:
     """Return the configuration with a time loop that a format supports.
 
     XLA compiles the fused loop for one type of processor and one sequence length. A Keras model
@@ -78,7 +78,7 @@ def write_model(model: keras.Model, kind: str, path: Path) -> None:
     except OSError:
         raise
     except Exception as error:  # the converters raise many types
-        raise RunError(f"this model can't be written as {kind}: {_first_line(error)}") from error
+        raise RunError(f"the model can't be exported as {kind}: {_first_line(error)}") from error
 
 
 def read_model(kind: str, path: Path) -> Call:
@@ -104,7 +104,7 @@ def read_model(kind: str, path: Path) -> Call:
         with _quiet():
             return readers[kind](path)
     except Exception as error:
-        raise RunError(f"the {kind} file can't be read again: {_first_line(error)}") from error
+        raise RunError(f"the exported {kind} file can't be loaded: {_first_line(error)}") from error
 
 
 def _write_safetensors(model: keras.Model, path: Path) -> None:
@@ -225,11 +225,11 @@ def export(
     run = run_dir.config
     checkpoint = load_checkpoint(run_dir, which)
     run_environment.prepare_keras(run)
-    task = registry.make(is_writable(run, kind), dataset)
+    task = registry.make(with_supported_loop(run, kind), dataset)
     model = task.model()
     model_state.restore_weights(model, checkpoint.arrays)
     written = task.for_inference(model)
-    report(f"writing {path} and reading it again")
+    report(f"writing and verifying {path}")
     with atomic_io.replacing_any(path) as aside, atomic_io.reachable(aside.parent) as place:
         is_file = aside.suffix.lower() == SUFFIXES[kind] != ""
         # Some libraries reject unusual names.
@@ -241,8 +241,8 @@ def export(
         tolerance = _TOLERANCES[run.precision] * max(1.0, scale)
         if not difference <= tolerance:  # also true for NaN
             raise RunError(
-                f"the {kind} file computes something else than the run's model: outputs differ by "
-                f"up to {difference:.1e}, of at most {scale:.1e}; nothing was written"
+                f"the outputs of the {kind} file differ from those of the run's model by up to "
+                f"{difference:.1e}; expected at most {tolerance:.1e}. Nothing was written"
             )
         found = Export(
             run=str(run_dir.path),

@@ -38,7 +38,7 @@ class TrainState:
         seconds: Training time, including the time before a resume.
         best: Step and value of the best evaluation so far.
         skipped: Number of steps skipped because the loss or gradient was not finite.
-        skipped_in_a_row: Number of consecutive skipped steps up to now.
+        consecutive_skips: Number of consecutive skipped steps up to now.
         until_met: Whether the last evaluation met `train.until`, which stops the run.
         stopped_by: Path of the user-defined callback that stopped the run; None if none did.
         running_metrics: Running metrics of the span in which the run was stopped, by name.
@@ -48,7 +48,7 @@ class TrainState:
     seconds: float = 0.0
     best: dict[str, Any] | None = None
     skipped: int = 0
-    skipped_in_a_row: int = 0
+    consecutive_skips: int = 0
     until_met: bool = False
     stopped_by: str | None = None
     running_metrics: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -91,20 +91,22 @@ def is_bad(loss: float, norms: np.ndarray) -> bool:
         return not np.isfinite(loss) or not np.isfinite(np.sum(np.square(norms)))
 
 
-def record(step: int, seed: int, loss: float, norms: np.ndarray, model: keras.Model) -> Any:
+def bad_step_record(
+    step: int, seed: int, loss: float, norms: np.ndarray, model: keras.Model
+) -> Any:
     """Return the record of a bad step, with non-finite numbers as `"nan"` and `"inf"`."""
     paths = [weight.path for weight in model.trainable_variables]
     return {
         "step": step,
         "seed": seed,
-        "loss": _spoken(loss),
+        "loss": _json_number(loss),
         "gradient_norms": {
-            path: _spoken(norm) for path, norm in zip(paths, norms.tolist(), strict=True)
+            path: _json_number(norm) for path, norm in zip(paths, norms.tolist(), strict=True)
         },
     }
 
 
-def leave_out(
+def record_skip(
     run: RunConfig, run_dir: RunDir, progress: TrainState, loss: float, model: keras.Model
 ) -> str:
     """Record a bad step, and count it as skipped.
@@ -126,33 +128,34 @@ def leave_out(
     norms = gradient_norms(model)
     step = progress.step
     with run_dir.writing():
-        run_dir.append_record(record(step, run.seed, loss, norms, model), NOT_FINITE)
+        run_dir.append_record(bad_step_record(step, run.seed, loss, norms, model), NOT_FINITE)
     progress.skipped += 1
-    progress.skipped_in_a_row += 1
-    what = "loss" if not np.isfinite(loss) else "gradient"
-    where = f"the {what} of step {step} (seed {run.seed}) is not finite"
-    details = f"the norm of each weight's gradient is in {run_dir.path / NOT_FINITE}"
+    progress.consecutive_skips += 1
+    name = "loss" if not np.isfinite(loss) else "gradient"
+    problem = f"the {name} of step {step} (seed {run.seed}) is not finite"
+    details = f"the gradient norm of each weight is in {run_dir.path / NOT_FINITE}"
     if run.train.on_non_finite == "stop":
         raise RunError(
-            f"{where}; {details}; {_last_good(run_dir)}; try a smaller "
+            f"{problem}; {details}; {_last_good(run_dir)}; try a smaller "
             "optimizer.learning_rate, optimizer.clip_norm=1, or train.on_non_finite=skip"
         )
-    if progress.skipped_in_a_row > run.train.max_consecutive_skips:
+    if progress.consecutive_skips > run.train.max_consecutive_skips:
         raise RunError(
-            f"{where}, like {progress.skipped_in_a_row - 1} before it, more than "
-            f"train.max_consecutive_skips; {details}; {_last_good(run_dir)}"
+            f"{problem}, after {progress.consecutive_skips - 1} consecutive skipped steps; "
+            f"expected at most train.max_consecutive_skips={run.train.max_consecutive_skips}; "
+            f"{details}; {_last_good(run_dir)}"
         )
-    return f"{where}; skipped; {details}"
+    return f"{problem}; the step was skipped; {details}"
 
 
 def _last_good(run_dir: RunDir) -> str:
     newest = run_dir.checkpoints.numbered()
     if not newest:
-        return "nothing was saved yet"
-    return f"the last checkpoint is of step {int(newest[0].stem.removeprefix('step-'))}"
+        return "no checkpoint was saved"
+    return f"the last checkpoint is from step {int(newest[0].stem.removeprefix('step-'))}"
 
 
-def _spoken(value: float) -> float | str:
+def _json_number(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)
 
 
@@ -228,9 +231,9 @@ class RunCallback(keras.callbacks.Callback):
         self._progress.advance(time.monotonic())
         step = self._progress.step
         if is_bad(means["loss"], gradient_norms(self.model)):
-            self._leave_out(means["loss"])
+            self._skip_step(means["loss"])
         else:
-            self._progress.skipped_in_a_row = 0
+            self._progress.consecutive_skips = 0
             if self._settings.on_non_finite == "skip":
                 self._good_metrics = model_state.capture_metrics(self.model)
             self._listener.stepped(step, self._task.derive_metrics(self._running.latest(means)))
@@ -244,9 +247,9 @@ class RunCallback(keras.callbacks.Callback):
         if signal is not None:
             raise RunStopped(step, signal)
 
-    def _leave_out(self, loss: float) -> None:
+    def _skip_step(self, loss: float) -> None:
         """Record a bad step, which changed no weight, and remove it from the running metrics."""
-        warning = leave_out(self._task.config, self._run_dir, self._progress, loss, self.model)
+        warning = record_skip(self._task.config, self._run_dir, self._progress, loss, self.model)
         self._listener.warned(warning)
         if self._good_metrics:
             model_state.restore_metrics(self.model, self._good_metrics)
@@ -256,8 +259,8 @@ class RunCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the evaluation, save the best weights, and save or stop the run if due."""
         arrays = model_state.capture(self.model)
-        # Other kinds of processors round differently, and the differences grow over time.
-        advice = "; expected the same kind of processor on every host"
+        # Other types of processors round differently, and the differences grow over time.
+        advice = "; expected the same type of processor on every host"
         self._group.check_equal(list(arrays.values()), "the model", advice, RunError)
         # A user-defined callback may add entries, such as the learning rate.
         numbers = {k: v for k, v in (logs or {}).items() if isinstance(v, (int, float, np.number))}
@@ -293,8 +296,8 @@ class RunCallback(keras.callbacks.Callback):
 
     def _is_time_to_save(self, step: int) -> bool:
         # Weights with which every step is bad must not replace the last good checkpoints.
-        is_good = not self._progress.skipped_in_a_row
-        return is_good and step % self._settings.checkpoint_every == 0
+        is_finite = not self._progress.consecutive_skips
+        return is_finite and step % self._settings.checkpoint_every == 0
 
     def _save(self, arrays: dict[str, Any]) -> None:
         with self._run_dir.writing():

@@ -32,7 +32,7 @@ PACKAGES: dict[LoggerName, str] = {
     "trackio": "trackio",
 }
 _EVERY = 10  # training steps per logged point
-_PATIENCE = 60.0  # seconds at the end of a run for points that are not written yet
+_CLOSE_TIMEOUT = 60.0  # seconds at the end of a run for points that are not written yet
 _THREAD = "rum-logger-"
 _ID = re.compile("[0-9a-f]{12}")
 # Files that describe a set of runs.
@@ -136,7 +136,7 @@ class Loggers(Listener):
         """Close the loggers, and wait a limited time for points that are not written yet."""
         for thread in self._threads:
             thread.close(self._finished)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _CLOSE_TIMEOUT
         for thread in self._threads:
             thread.join(deadline)
         self._report()
@@ -149,7 +149,8 @@ class Loggers(Listener):
     def _report(self) -> None:
         for thread in self._threads:
             if (failure := thread.take_failure()) is not None:
-                self._warn(f"logger {thread.name}: {failure}; it is off, and the run continues")
+                problem = f"logger {thread.name}: {failure}"
+                self._warn(f"{problem}; the logger is disabled, and the run continues")
 
 
 class _LoggerThread:
@@ -190,7 +191,7 @@ class _LoggerThread:
         """
         self._thread.join(max(0.0, deadline - time.monotonic()))
         if self._thread.is_alive():
-            self._failures.put(f"not all was written within {_PATIENCE:.0f} seconds")
+            self._failures.put(f"some points were not written within {_CLOSE_TIMEOUT:.0f} seconds")
 
     def take_failure(self) -> str | None:
         """Return the message of the error that ended the thread, once."""
@@ -235,7 +236,7 @@ def _describe(run_dir: RunDir, run: RunConfig, plan: RunInfo) -> LoggedRun:
 def _quiet_threads() -> Iterator[None]:
     """Discard the output of the logger threads: stdout is for the result, stderr for the progress.
 
-    Some libraries print and have no option against it.
+    Some libraries print messages and have no option to disable this.
     """
     stdout, stderr = _Muted(sys.stdout), _Muted(sys.stderr)
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):

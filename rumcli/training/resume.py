@@ -47,11 +47,12 @@ def missing_checkpoint_message(run_dir: RunDir, which: str) -> str:
     """
     place = run_dir.checkpoints
     if not run_dir.records() and not (run_dir.path / PROGRESS).exists():
-        return f"{run_dir.path} has no '{which}' checkpoint yet; resume it: {run_dir.resume_call()}"
-    if which == BEST and place.numbered():
         return (
-            f"{run_dir.path} has no best.npz any more; try {errors.option('--checkpoint', 'last')}"
+            f"{run_dir.path} has no '{which}' checkpoint yet; "
+            f"to resume the run: {run_dir.resume_call()}"
         )
+    if which == BEST and place.numbered():
+        return f"{run_dir.path} has lost its best.npz; try {errors.option('--checkpoint', 'last')}"
     lost = f"{BEST}.npz" if which == BEST else "step-*.npz"
     return (
         f"{place.path}/{lost} is missing; restore it, or train again: "
@@ -81,14 +82,18 @@ def load(run_dir: RunDir) -> tuple[Checkpoint | None, list[str]]:
     try:
         best = run_dir.checkpoints.load_best()
     except DamagedError as error:
-        raise RunError(f"{error}, and there is no other one; {_ways_out(run_dir)}") from error
+        raise RunError(
+            f"{error}, and the run has no other checkpoint; {_remedies(run_dir)}"
+        ) from error
     if best is not None:
         warnings.append(
-            f"the run was interrupted before its first regular checkpoint; it continues from "
-            f"{BEST}.npz, of step {best.step}"
+            f"the run was interrupted before its first regular checkpoint; it resumes from "
+            f"{BEST}.npz (step {best.step})"
         )
     elif run_dir.records():
-        warnings.append("the run was interrupted before its first checkpoint; it begins again")
+        warnings.append(
+            "the run was interrupted before its first checkpoint; it restarts from step 0"
+        )
     return best, warnings
 
 
@@ -104,17 +109,19 @@ def check(run_dir: RunDir) -> None:
     checkpoints = run_dir.checkpoints
     if checkpoints.numbered():
         return
-    done, was_saved = run_dir.records(), (run_dir.path / PROGRESS).exists()
+    records, was_saved = run_dir.records(), (run_dir.path / PROGRESS).exists()
     # The first evaluation is recorded right before it is saved as the best one.
-    if not was_saved and (len(done) <= 1 or checkpoints.has_best):
+    if not was_saved and (len(records) <= 1 or checkpoints.has_best):
         return
-    noted = run_dir.read_json(PROGRESS)
-    step = noted.get("step") if isinstance(noted, dict) else None
-    latest = max([record["step"] for record in done] + ([step] if type(step) is int else []) + [0])
-    what = f"; only {BEST}.npz is there" if checkpoints.has_best else ""
+    progress = run_dir.read_json(PROGRESS)
+    step = progress.get("step") if isinstance(progress, dict) else None
+    latest = max(
+        [record["step"] for record in records] + ([step] if type(step) is int else []) + [0]
+    )
+    rest = f" (only {BEST}.npz exists)" if checkpoints.has_best else ""
     raise RunError(
-        f"{run_dir.path} has no checkpoint to continue from, although the run had reached step "
-        f"{latest}: {checkpoints.path}/step-*.npz are missing{what}; {_ways_out(run_dir)}"
+        f"{run_dir.path} lost its checkpoints: {checkpoints.path}/step-*.npz are missing{rest}, "
+        f"and the run had reached step {latest}; {_remedies(run_dir)}"
     )
 
 
@@ -132,9 +139,9 @@ def start_over(run_dir: RunDir) -> None:
         atomic_io.remove(run_dir.path / name)
 
 
-def _ways_out(run_dir: RunDir) -> str:
+def _remedies(run_dir: RunDir) -> str:
     return (
-        f"restore the checkpoints, or delete the record and begin again: "
-        f"{run_dir.resume_call(from_scratch=True)}, or begin in a new run_dir: "
+        f"restore them, or restart the run and delete its records: "
+        f"{run_dir.resume_call(from_scratch=True)}, or start a new run: "
         f"{errors.call('train', preset=run_dir.path / CONFIG)}"
     )

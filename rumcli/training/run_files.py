@@ -20,8 +20,8 @@ from rumcli.json_schemas.base import Absent
 from rumcli.json_schemas.results import SuiteSummary, Summary, SummaryBaseline
 
 LARGEST = 2**26  # maximum bytes of a file; a million evaluations take half of that
-_LARGEST_STEP = 2**62
-_Step = Annotated[int, Field(ge=0, le=_LARGEST_STEP)]
+_MAX_STEP = 2**62
+_Step = Annotated[int, Field(ge=0, le=_MAX_STEP)]
 _Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 # Names appear in tables: a single line, without brackets, which are markup.
@@ -30,7 +30,7 @@ _Text = Annotated[str, Field(max_length=5000)]
 _COUNTED = ("examples", "characters", "questions")
 
 _BACKUP_BYTES = 2**20  # newest records in a checkpoint: about 5000 evaluations
-_MOST_NAMED = 6  # maximum number of steps listed in a message
+_MAX_NAMED = 6  # maximum number of steps listed in a message
 Record = dict[str, Any]
 
 
@@ -89,7 +89,7 @@ class SavedProgress(_FileContent):
     seconds: _Seconds
     best: _Best | None
     skipped: _Step = 0
-    skipped_in_a_row: _Step = 0
+    consecutive_skips: _Step = 0
     until_met: bool = False
     stopped_by: _Text | None = None
 
@@ -141,11 +141,11 @@ def is_summary(content: Any) -> bool:
     shown = [monitored, content.get(content["metric"])]
     counts = [content[name] for name in _COUNTED if name in content]
     # A baseline of zero with a lower target has no relative gap.
-    has_distance = baseline["value"] != 0 or baseline["target"] >= baseline["value"]
+    has_gap = baseline["value"] != 0 or baseline["target"] >= baseline["value"]
     return (
         all(type(number) in (int, float) for number in shown)
         and all(type(count) is int for count in counts)
-        and has_distance
+        and has_gap
     )
 
 
@@ -257,13 +257,13 @@ class RecordFile:
             kept, restored, lost = self._merge(kept, backup)
             if restored:
                 warnings.append(
-                    f"{self.path} lacked the records of {_named(restored)}; they are restored "
+                    f"{self.path} lacked the records of {_named(restored)}, which were restored "
                     f"from the checkpoint of step {step}"
                 )
             if lost:
                 warnings.append(
-                    f"{self.path} lacks the records of {_named(lost)}; they are lost, also in the "
-                    f"checkpoint of step {step}, which has the newest ones only"
+                    f"{self.path} lacks the records of {_named(lost)}, which are lost: the "
+                    f"checkpoint of step {step} contains only the newest records"
                 )
         self._lines = [(record["step"], atomic_io.to_json(record)) for record in kept]
         atomic_io.write_text(self.path, "".join(f"{line}\n" for _, line in self._lines))
@@ -289,6 +289,6 @@ class RecordFile:
 def _named(steps: Sequence[int]) -> str:
     if len(steps) == 1:
         return f"step {steps[0]}"
-    if len(steps) <= _MOST_NAMED:
+    if len(steps) <= _MAX_NAMED:
         return f"steps {', '.join(map(str, steps[:-1]))} and {steps[-1]}"
     return f"steps {steps[0]}, {steps[1]}, … {steps[-1]} ({len(steps)} in all)"

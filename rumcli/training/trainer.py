@@ -83,11 +83,10 @@ def train(
         thresholds, [*requirements.result_metrics(task), *requirements.OF_TRAINING]
     )
     if run.train.until is not None:
-        known = requirements.validation_metrics(task)
-        requirements.check_names(
-            [parsing.parse_threshold(run.train.until)], known, key="train.until"
-        )
-    made = user_callbacks.make(run.train.callbacks)
+        until = parsing.parse_threshold(run.train.until)
+        metrics = requirements.validation_metrics(task)
+        requirements.check_names([until], metrics, key="train.until")
+    callbacks = user_callbacks.make(run.train.callbacks)
     run_environment.check_memory(task, None)
     with run_environment.translate_oom(task, None):
         model = task.model()
@@ -96,15 +95,15 @@ def train(
         progress = _resume(task, model, run_dir, listener, group)
         with run_dir.writing():
             is_done = progress.is_over or progress.step == run.train.steps
-            made_with = run_environment.describe_environment(run.seed)
-            made_with |= {"devices": group.devices, "processes": group.count}
-            run_dir.begin(made_with, finished=is_done)
-            run_dir.write_json("plan.json", _known(task, model))
+            environment = run_environment.describe_environment(run.seed)
+            environment |= {"devices": group.devices, "processes": group.count}
+            run_dir.begin(environment, finished=is_done)
+            run_dir.write_json("plan.json", _plan_fields(task, model))
             dataset_binding.write_metadata(dataset, run_dir)
-        listener.started(_plan(task, model, progress, run_dir))
+        listener.started(_run_info(task, model, progress, run_dir))
         callback = RunCallback(task, run_dir, progress, listener, request, group)
         # Before `RunCallback`, so that a checkpoint includes their changes.
-        own = [UserCallback(*one, progress, run_dir) for one in made]
+        wrapped = [UserCallback(*one, progress, run_dir) for one in callbacks]
         validation = evaluation_batches(task, Split.VALIDATION, group)
         for part in _parts(progress.step, run.train.steps, run.train.eval_every):
             if progress.is_over:
@@ -120,11 +119,11 @@ def train(
                     initial_epoch=epoch,
                     epochs=epoch + part.spans,
                     validation_data=validation,
-                    callbacks=[*own, callback],
+                    callbacks=[*wrapped, callback],
                     shuffle=False,
                     verbose=0,
                 )
-        for one in own:
+        for one in wrapped:
             one.finish()
         listener.testing()
         summary = _finish(task, model, run_dir, progress, listener, group)
@@ -189,7 +188,7 @@ def _resume(
     )
 
 
-def _plan(task: Task, model: keras.Model, progress: TrainState, run_dir: RunDir) -> RunInfo:
+def _run_info(task: Task, model: keras.Model, progress: TrainState, run_dir: RunDir) -> RunInfo:
     return RunInfo(
         task=task.config.task.label,
         cell=task.config.cell.name,
@@ -204,7 +203,7 @@ def _plan(task: Task, model: keras.Model, progress: TrainState, run_dir: RunDir)
     )
 
 
-def _known(task: Task, model: keras.Model) -> dict[str, Any]:
+def _plan_fields(task: Task, model: keras.Model) -> dict[str, Any]:
     """Return the content of `plan.json`: the facts known before the first step."""
     return {
         "task": task.config.task.label,
@@ -229,11 +228,11 @@ def _finish(
         best = run_dir.checkpoints.load_best()
         if best is None and progress.best is not None:
             listener.warned(
-                f"{run_dir.checkpoints.path} has no best.npz any more; the test is done with the "
-                "last weights instead"
+                f"{run_dir.checkpoints.path}/best.npz is missing; "
+                "the last weights are tested instead"
             )
     except DamagedError as error:
-        listener.warned(f"{error}; the test is done with the last weights instead")
+        listener.warned(f"{error}; the last weights are tested instead")
         best = None
     best = group.broadcast_checkpoint(best)
     if best is not None:

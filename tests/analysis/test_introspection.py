@@ -116,7 +116,7 @@ def test_keys_and_values_of_recall_have_different_labels(tmp_path):
     ("task", "example", "expected"),
     [
         ("copying", 20, "there is no example 20 in the test split; the last one is 19"),
-        ("ptb", 90, "example 90 lies behind the end of the test text"),
+        ("ptb", 90, "example 90 is past the end of the test text"),
     ],
 )
 def test_missing_example_is_reported(tmp_path, task, example, expected):

@@ -49,6 +49,6 @@ def test_any_logits_give_a_class_of_positive_probability(logits, temperature, se
         assert logits[drawn] > logits.min()
 
 
-def test_the_surprise_is_the_negative_logarithm_of_the_share():
+def test_the_surprisal_is_the_negative_logarithm_of_the_probability():
     found = [text_generation.surprisal(LOGITS, number) for number in range(4)]
     np.testing.assert_allclose(found, -np.log2(softmax_shares(1.0)), rtol=1e-6)

@@ -154,7 +154,7 @@ def test_different_data_are_reported_before_any_change(here, capsys):
         out, err = capsys.readouterr()
         assert (code, out, err.count("\n")) == (2, "", 1), err
         assert "gru-seed-1: " in err
-        assert "stories are not that of the run; a run resumes with the stories that it " in err
+        assert "splits differ from those of the run; expected the data with which " in err
         assert before == {f: f.read_bytes() for f in folder.path.rglob("*") if f.is_file()}
 
 

@@ -44,7 +44,7 @@ def test_a_variable_that_is_missing_is_named():
         if "candidate/fully" in name or "_1/weights" in name or name.startswith("gates/ln"):
             continue
         some = {f"x/{other}": array for other, array in theirs.items() if other != name}
-        with pytest.raises(ValueError, match=f"no variable x/{name}"):
+        with pytest.raises(ValueError, match=f"the variable x/{name} is missing"):
             tf1_weights.convert(some, "x")
 
 
@@ -61,7 +61,7 @@ def test_what_is_no_number_is_an_error():
     theirs["gates/fully_connected/biases"] = theirs["gates/fully_connected_1/biases"] = np.full(
         4, b"x"
     )
-    with pytest.raises(ValueError, match="holds no numbers"):
+    with pytest.raises(ValueError, match="expected a floating-point dtype"):
         tf1_weights.convert(theirs, "")
 
 

@@ -44,7 +44,7 @@ def test_damaged_checkpoint_is_reported_and_skipped(run, unbroken, damage):
     damage(newest_checkpoint(run))
     result = assert_resumes(run, unbroken, "--steps=40")
     assert "checkpoint run/checkpoints/step-00000020.npz is damaged" in result.stderr
-    assert "going back to the one before it" in result.stderr
+    assert "resuming from the previous one" in result.stderr
 
 
 def test_missing_checkpoint_is_replaced_by_the_previous_one(run, unbroken):

@@ -22,7 +22,8 @@ def test_too_many_consecutive_skips_end_the_run(tmp_path):
     options = ["--on-non-finite=skip", "--set=train.max_consecutive_skips=2", "--out=x"]
     result = rum(*_OVERFLOWING, *options, cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr.count("; skipped; ") == 2
+    assert result.stderr.count("; the step was skipped; ") == 2
     assert (
-        "like 2 before it, more than train.max_consecutive_skips" in result.stderr.splitlines()[-1]
+        "after 2 consecutive skipped steps; expected at most train.max_consecutive_skips"
+        in result.stderr.splitlines()[-1]
     )

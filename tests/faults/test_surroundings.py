@@ -100,7 +100,7 @@ def test_step_that_exceeds_memory_is_rejected_with_its_size(tmp_path):
     arguments = ["train", "copying", "--cell=rum", "--hidden=1000000"]
     result = rum(*arguments, "--quiet", "--out=x", cwd=tmp_path)
     assert_one_line(
-        result, 2, "a training step takes at least 8,000.0 GB of memory, and there are "
+        result, 2, "a training step takes at least 8,000.0 GB of memory, but this machine has "
     )
     assert not (tmp_path / "x").exists()
 

@@ -45,7 +45,7 @@ def test_non_finite_step_ends_the_run_with_a_full_report(tmp_path, bad_steps, we
     with pytest.raises(RunError) as error:
         train(run, folder, recorder)
     assert f"the {what} of step 13 (seed 1) is not finite" in str(error.value)
-    assert "the last checkpoint is of step 10" in str(error.value)
+    assert "the last checkpoint is from step 10" in str(error.value)
     assert "train.on_non_finite=skip" in str(error.value)
     (line,) = (tmp_path / "run/not_finite.jsonl").read_text().splitlines()
     found = json.loads(line)
@@ -111,10 +111,11 @@ def test_too_many_consecutive_non_finite_steps_end_the_run(tmp_path, bad_steps):
         tmp_path / "run", "train.on_non_finite=skip", "train.max_consecutive_skips=4"
     )
     with pytest.raises(
-        RunError, match=r"step 8 .* like 4 before it, more than train.max_consecutive_skips"
+        RunError,
+        match=r"step 8 .* after 4 consecutive skipped steps; .* train.max_consecutive_skips=4",
     ):
         train(run, folder, recorder)
-    # Going on counts those before.
+    # A resumed run counts the previous ones.
     with pytest.raises(RunError, match="step 8"):
         train(run, folder, recorder)
 
@@ -128,7 +129,7 @@ def test_last_finite_checkpoint_survives_skipped_steps(tmp_path, bad_steps):
         "train.checkpoint_every=1",
     ]
     run, folder, recorder = begin(tmp_path / "run", *settings)
-    with pytest.raises(RunError, match="the last checkpoint is of step 8"):
+    with pytest.raises(RunError, match="the last checkpoint is from step 8"):
         train(run, folder, recorder)
     assert [load(path).step for path in folder.checkpoints.numbered()] == [8, 7]
     bad_steps.clear()

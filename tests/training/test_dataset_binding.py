@@ -59,7 +59,9 @@ def test_run_evaluates_on_its_own_data(data, tmp_path):
     found = dataset_binding.for_evaluation(folder, Split.TEST)
     assert list(found.questions) == ["test"]
     babi.write_subtasks(data, test=13)
-    with pytest.raises(ConfigError, match="the test stories are not that of the run; --data "):
+    with pytest.raises(
+        ConfigError, match="the test split differs from those of the run; to evaluate"
+    ):
         dataset_binding.for_evaluation(folder, Split.TEST)
     assert len(dataset_binding.for_evaluation(folder, Split.TEST, data).questions["test"]) == 26
 

@@ -107,7 +107,7 @@ def test_stop_request_ends_the_wait(monkeypatch):
     waiting = SimpleNamespace(initialize=lambda **options: time.sleep(1))
     jax = SimpleNamespace(distributed=waiting, config=SimpleNamespace(update=lambda *_: None))
     monkeypatch.setitem(sys.modules, "jax", jax)
-    runtime = Runtime(Placement(None, "h:1", 2, 1), pytest.fail, go_on=stop)
+    runtime = Runtime(Placement(None, "h:1", 2, 1), pytest.fail, poll=stop)
     with pytest.raises(SystemExit):
         runtime._join()
 
@@ -136,7 +136,7 @@ def test_own_address_is_that_which_reaches_the_coordinator():
         (
             "ABORTED: 1 unexpectedly tried to connect with a different incarnation.",
             ConfigError,
-            "two processes have the same number; give each its own",
+            "two processes have the same number; expected --process 0",
         ),
         ("ALREADY_EXISTS: Aborted connect attempt", ConfigError, "two processes have the same"),
         ("free(): invalid pointer\n\n", RunError, "the backend aborted: free(): invalid pointer;"),

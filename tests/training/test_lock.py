@@ -20,7 +20,7 @@ def owner_of(folder):
 
 
 def leave_behind(folder, age=0.0, **changes):
-    """Write the lock of a process that does not hold it any more."""
+    """Write the lock of a process that no longer holds it."""
     owner = {"host": socket.gethostname(), "process": 4711, "since": "2026-01-01 00:00:00"}
     path = folder / "lock"
     path.write_text(json.dumps({**owner, **changes}))
@@ -74,7 +74,7 @@ def test_the_lock_of_a_killed_process_is_stale(tmp_path, holder):
 
 def test_lock_of_another_machine_holds_while_its_heartbeat_continues(tmp_path):
     leave_behind(tmp_path, host="elsewhere")
-    message = r"process 4711 on elsewhere .* no sign of life for 60 s"
+    message = r"process 4711 on elsewhere .* try again 60 seconds after its last heartbeat"
     with pytest.raises(RunError, match=message), lock.held(tmp_path):
         pass
     assert owner_of(tmp_path)["host"] == "elsewhere"
@@ -88,7 +88,7 @@ def test_lock_of_another_machine_is_stale_without_heartbeat(tmp_path):
 
 
 def test_owner_refreshes_its_heartbeat(tmp_path, monkeypatch):
-    monkeypatch.setattr(lock, "_BEAT", 0.01)
+    monkeypatch.setattr(lock, "_HEARTBEAT", 0.01)
     with lock.held(tmp_path):
         path = tmp_path / "lock"
         os.utime(path, (1000, 1000))

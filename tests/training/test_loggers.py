@@ -146,7 +146,7 @@ def test_an_error_is_reported_once_and_disables_only_its_logger(tmp_path, put, m
     failing, other, listener = Log(moment, error), Log(), Warned()
     put(wandb=failing, mlflow=other)
     log(new_run(tmp_path / "run", "wandb", "mlflow"), 40, listener=listener)
-    expected = "logger wandb: no space left; it is off, and the run continues"
+    expected = "logger wandb: no space left; the logger is disabled, and the run continues"
     assert listener.warnings == [expected]
     assert failing.calls.count(moment) == 1
     assert len(other.points) == 7
@@ -160,11 +160,13 @@ def test_a_server_that_does_not_answer_delays_only_the_end(tmp_path, put, monkey
 
     answer, listener = threading.Event(), Warned()
     put(wandb=Hanging())
-    monkeypatch.setattr(loggers, "_PATIENCE", 0.1)
+    monkeypatch.setattr(loggers, "_CLOSE_TIMEOUT", 0.1)
     log(new_run(tmp_path / "run", "wandb"), 40, listener=listener)
     answer.set()
     (warning,) = listener.warnings
-    assert warning.startswith("logger wandb: not all was written within 0 seconds; it is off")
+    assert warning.startswith(
+        "logger wandb: some points were not written within 0 seconds; the logger is disabled"
+    )
 
 
 def test_an_id_that_cannot_be_written_disables_the_loggers(tmp_path, put):
@@ -281,7 +283,7 @@ def test_nothing_is_written_through_a_link(tmp_path, name):
     log(folder, 40, listener=listener)
     assert list(elsewhere.iterdir()) == []
     if logger == "tensorboard":
-        assert "tensorboard is a link; it is off" in listener.warnings[0]
+        assert "tensorboard is a link; the logger is disabled" in listener.warnings[0]
 
 
 # Two parts of a run, of which the first broke off behind its last checkpoint, at step 25.
@@ -390,4 +392,4 @@ def test_a_logger_that_is_not_set_up_is_off(tmp_path, name, variables, expected)
     assert len(lines) == 2
     for line in lines:
         assert line.startswith(expected)
-        assert line.endswith("; it is off, and the run continues")
+        assert line.endswith("; the logger is disabled, and the run continues")

@@ -71,7 +71,8 @@ def test_run_without_checkpoints_is_rejected_and_unchanged(make_run, had, delete
 
     # then
     message = str(caught.value)
-    assert f"the run had reached step {latest}: {folder.checkpoints.path}/step-*.npz" in message
+    assert f"{folder.checkpoints.path}/step-*.npz are missing" in message
+    assert f"the run had reached step {latest}" in message
     assert f"rum train --resume {folder.path} --from-scratch" in message
     assert f"rum train --preset {folder.path}/config.yaml" in message
     assert ("only best.npz is there" in message) == folder.checkpoints.has_best
@@ -92,20 +93,22 @@ def test_run_interrupted_before_a_numbered_checkpoint_continues_from_its_best(ma
     folder = make_run((10, 20, 30), best=20)
     found, warnings = resume.load(folder)
     assert found.step == 20
-    assert "it continues from best.npz, of step 20" in warnings[0]
+    assert "it resumes from best.npz (step 20)" in warnings[0]
 
 
 def test_damaged_best_checkpoint_cannot_be_resumed(make_run):
     folder = make_run((10,), best=10)
     (folder.checkpoints.path / "best.npz").write_bytes(b"")
-    with pytest.raises(RunError, match=r"best.npz is damaged .*there is no other one; restore"):
+    with pytest.raises(
+        RunError, match=r"best.npz is damaged .*the run has no other checkpoint; restore"
+    ):
         resume.load(folder)
 
 
 def test_missing_best_checkpoint_is_reported_as_lost(make_run):
     folder = make_run((10,), best=10, saved=(10,))
     (folder.checkpoints.path / "best.npz").unlink()
-    with pytest.raises(RunError, match=r"has no best\.npz any more; try --checkpoint last"):
+    with pytest.raises(RunError, match=r"has lost its best\.npz; try --checkpoint last"):
         load_checkpoint(folder, "best")
     assert load_checkpoint(folder, "last").step == 10
 
@@ -142,4 +145,4 @@ def test_run_killed_during_creation_can_be_started_with_its_task(tmp_path, optio
     (tmp_path / "run").mkdir(exist_ok=True)
     (tmp_path / "run" / ".config.yaml.17.part").write_text("task: {na")
     result = rum("train", "--resume=run", cwd=tmp_path)
-    assert_one_line(result, 2, "start it there: rum train TASK --out run")
+    assert_one_line(result, 2, "to start the run there: rum train TASK --out run")

@@ -54,7 +54,7 @@ def test_run_killed_during_creation_can_be_started_in_the_same_directory(tmp_pat
     run.mkdir()
     for name in left:
         (run / name).write_text("half")
-    with pytest.raises(ConfigError, match=r"start it there: rum train TASK --out .*run$"):
+    with pytest.raises(ConfigError, match=r"to start the run there: rum train TASK --out .*run$"):
         RunDir.open(run)
 
     # when
@@ -120,13 +120,13 @@ def test_directory_that_is_no_run_is_reported(tmp_path):
     (tmp_path / "a").write_text("")
     with pytest.raises(ConfigError, match=r"has no config\.yaml"):
         RunDir.open(tmp_path)
-    with pytest.raises(ConfigError, match="is not a folder"):
+    with pytest.raises(ConfigError, match="is not a directory"):
         RunDir.open(tmp_path / "a")
 
 
 def test_run_of_another_task_is_rejected(tmp_path):
     RunDir.create(tmp_path, small.run_config("recall"))
-    with pytest.raises(ConfigError, match="is a run of 'recall', not of 'copying'"):
+    with pytest.raises(ConfigError, match="is a run of 'recall'; expected a run of 'copying'"):
         RunDir.open(tmp_path, "copying")
 
 
