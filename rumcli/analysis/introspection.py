@@ -133,14 +133,14 @@ class _Recorder:
     memories: list[np.ndarray] = field(default_factory=list)
 
     def __call__(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         advance = self.advance or self.cell.step
-        output, after = advance(projected, states, draws)
+        output, after = advance(projected, states, masks)
         self.outputs.append(_numpy(output)[0])
         if isinstance(self.cell, RUMCell):
-            _, axis, shares = projected
-            target, update = self.cell.gates(shares, states[0])
+            _, axis, gate_inputs = projected
+            target, update = self.cell.gates(gate_inputs, states[0])
             self.angles.append(angle_between(_numpy(axis)[0], _numpy(unit(target))[0]))
             if update is not None:
                 self.updates.append(_numpy(update)[0])

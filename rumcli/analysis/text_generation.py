@@ -29,16 +29,16 @@ def sample(logits: np.ndarray, temperature: float, generator: np.random.Generato
     """
     if temperature == 0:
         return int(np.argmax(logits))
-    below = logits.astype(np.float64) - logits.max()
+    shifted = logits.astype(np.float64) - logits.max()
     with np.errstate(over="ignore", under="ignore"):  # negligible probabilities may become 0
-        shares = np.cumsum(np.exp(below / temperature))
-    return int(np.searchsorted(shares, generator.random() * shares[-1], side="right"))
+        cumulative = np.cumsum(np.exp(shifted / temperature))
+    return int(np.searchsorted(cumulative, generator.random() * cumulative[-1], side="right"))
 
 
 def surprisal(logits: np.ndarray, drawn: int) -> float:
     """Return −log₂ of the softmax probability of class `drawn`, in bits; `logits` is `[V]`."""
-    below = logits.astype(np.float64) - logits.max()
-    return float((np.log(np.exp(below).sum()) - below[drawn]) / np.log(2))
+    shifted = logits.astype(np.float64) - logits.max()
+    return float((np.log(np.exp(shifted).sum()) - shifted[drawn]) / np.log(2))
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Writer:
         """
         generator = np.random.Generator(np.random.Philox(seed))
         states = self._step.first_states()
-        read = [int(number) for number in prompt] or [self._beginning]
+        read = [int(number) for number in prompt] or [self._default_prompt]
         for number in read[:-1]:
             _, states = self._read(number, states)
         last = read[-1]
@@ -99,7 +99,7 @@ class Writer:
             yield Symbol(last, surprisal(logits, last))
 
     @property
-    def _beginning(self) -> int:
+    def _default_prompt(self) -> int:
         symbols = self.text.vocabulary.symbols
         return symbols.index(ord("\n")) if ord("\n") in symbols else 0
 

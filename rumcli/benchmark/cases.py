@@ -149,7 +149,7 @@ def subjects(case: Case, cells: list[str], backend: str) -> list[Subject]:
     found = []
     for cell in dict.fromkeys([*cells, case.reference.partition(",")[0]]):
         if not cell_config.layers()[cell].startswith("keras."):
-            found += _ours(case, cell, backend)
+            found += _package_subjects(case, cell, backend)
         elif backend == "tensorflow":
             found += [Subject(cell, cell, {}, False), Subject(f"{cell}, jit", cell, {}, True)]
         else:
@@ -159,7 +159,7 @@ def subjects(case: Case, cells: list[str], backend: str) -> list[Subject]:
     return found
 
 
-def _ours(case: Case, cell: str, backend: str) -> list[Subject]:
+def _package_subjects(case: Case, cell: str, backend: str) -> list[Subject]:
     options: dict[str, Any] = {"rum": _NORM, "arum": _NORM, "fsrnn": _FAST_SLOW}.get(cell, {})
     if case.name != "fast-slow" and cell == "fsrnn":
         options = {}
@@ -328,9 +328,9 @@ def benchmark_document(
             )
             for machine in machines
         ],
-        cases=[CaseResults(**_measured(point)) for point in points if point.axis is None],
+        cases=[CaseResults(**_case_fields(point)) for point in points if point.axis is None],
         series=[
-            SeriesPoint(axis=point.axis, **_measured(point))
+            SeriesPoint(axis=point.axis, **_case_fields(point))
             for point in points
             if point.axis is not None
         ],
@@ -338,7 +338,7 @@ def benchmark_document(
     )
 
 
-def _measured(point: BenchPoint) -> dict[str, Any]:
+def _case_fields(point: BenchPoint) -> dict[str, Any]:
     backends = dict.fromkeys(timing.backend for timing in point.timings)
     best = {backend: reference_timing(point.case, point.timings, backend) for backend in backends}
     reference = next(iter(best.values()))

@@ -140,7 +140,7 @@ def _execute_one(
         return finished
     backends.require()  # before a directory is created, or --from-scratch deletes checkpoints
     folder = None if planned.resume is None else RunDir.open(planned.resume)
-    requirements.check_early(thresholds, run, requirements.OF_TRAINING)
+    requirements.check_early(thresholds, run, requirements.TRAINING_METRICS)
     dataset = dataset_binding.for_training(run, None if planned.from_scratch else folder)
     # Once the directory exists, the response to a signal must include the command that resumes.
     with contextlib.ExitStack() as stack:
@@ -284,7 +284,7 @@ def execute_suite(
     from rumcli.training.run_dir import RunDir
 
     run, resume = planned.config, planned.resume
-    requirements.check_names(thresholds, requirements.OF_SUITE)
+    requirements.check_names(thresholds, requirements.SUITE_METRICS)
     with signals.listening() as request:
         _keras_startup.start(showing.debug, quiet=showing.quiet)
         _run_arguments.load_trusted(run)
@@ -388,7 +388,7 @@ def run_on_ray(
     if finished := finished_before(planned, thresholds, showing):
         show_summary(finished, thresholds, showing)
         return
-    requirements.check_early(thresholds, run, requirements.OF_TRAINING)
+    requirements.check_early(thresholds, run, requirements.TRAINING_METRICS)
     if planned.resume is None:
         dataset_binding.for_training(run, None)
         folder = RunDir.create(planned.out, run)

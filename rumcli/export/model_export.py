@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rumcli import atomic_io
+from rumcli import atomic_io, errors
 from rumcli.config import RunConfig, Split
 from rumcli.errors import RunError
 from rumcli.export import SUFFIXES, Format
@@ -78,7 +78,9 @@ def write_model(model: keras.Model, kind: str, path: Path) -> None:
     except OSError:
         raise
     except Exception as error:  # the converters raise many types
-        raise RunError(f"the model can't be exported as {kind}: {_first_line(error)}") from error
+        raise RunError(
+            f"the model can't be exported as {kind}: {errors.one_line(error)}"
+        ) from error
 
 
 def read_model(kind: str, path: Path) -> Call:
@@ -104,7 +106,9 @@ def read_model(kind: str, path: Path) -> Call:
         with _quiet():
             return readers[kind](path)
     except Exception as error:
-        raise RunError(f"the exported {kind} file can't be loaded: {_first_line(error)}") from error
+        raise RunError(
+            f"the exported {kind} file can't be loaded: {errors.one_line(error)}"
+        ) from error
 
 
 def _write_safetensors(model: keras.Model, path: Path) -> None:
@@ -171,11 +175,6 @@ def _read_onnx(path: Path) -> Call:
 
 def _named(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return outputs if len(outputs) > 1 else {_ONLY: next(iter(outputs.values()))}
-
-
-def _first_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:300]} …"
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from rumcli import atomic_io
+from rumcli import atomic_io, errors
 from rumcli.cells import make
 from rumcli.errors import ConfigError, RunError
 from rumcli.export import model_export, tf1_weights
@@ -40,7 +40,7 @@ class TF1Checkpoint:
             self.names = sorted(self._reader.get_variable_to_shape_map())
         except Exception as error:  # TensorFlow raises many types
             raise ConfigError(
-                f"{path}: can't read the TensorFlow checkpoint: {_first_line(error)}"
+                f"{path}: can't read the TensorFlow checkpoint: {errors.one_line(error)}"
             ) from error
 
     def read(self, names: list[str]) -> dict[str, np.ndarray]:
@@ -55,7 +55,7 @@ class TF1Checkpoint:
         try:
             return {name: self._reader.get_tensor(name) for name in names}
         except Exception as error:
-            raise RunError(f"{self.path}: {_first_line(error)}") from error
+            raise RunError(f"{self.path}: {errors.one_line(error)}") from error
 
 
 def scope_of(checkpoint: TF1Checkpoint, wanted: str | None) -> str:
@@ -164,8 +164,3 @@ def _difference(model: keras.Model, call: model_export.Call, features: int) -> f
     expected = np.asarray(model.predict_on_batch(inputs), dtype="float64")
     (output,) = call({"inputs": inputs}).values()
     return float(np.abs(np.asarray(output, dtype="float64") - expected).max())
-
-
-def _first_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:300]} …"

@@ -27,6 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any
 
+from rumcli import errors
 from rumcli.errors import ConfigError, RumError, RunError
 from rumcli.training.process_group import ProcessGroup
 
@@ -274,8 +275,8 @@ class Runtime:
                 raise ConfigError(_join_timeout(placement))
             thread.join(0.05)
         if failures:
-            line = " ".join(str(failures[0]).split())[:300]
-            raise ConfigError(f"--coordinator {placement.coordinator}: {line}") from failures[0]
+            message = errors.one_line(failures[0])
+            raise ConfigError(f"--coordinator {placement.coordinator}: {message}") from failures[0]
         _listen_at(_own_address(_coordinator_of(jax, placement)))
 
     def _distribute(self) -> None:
@@ -293,7 +294,7 @@ class Runtime:
             count=jax.process_count(),
             devices=len(devices),
             loss=self._peers.reason,
-            lay_out=functools.partial(setattr, rows, "is_replicated"),
+            set_replicated=functools.partial(setattr, rows, "is_replicated"),
         )
 
     def _chosen(self, jax: Any) -> list[Any]:

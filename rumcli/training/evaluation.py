@@ -111,12 +111,12 @@ def evaluate_lengths(
         task = registry.make(at_length(run_dir.config, length))
         model = task.model()
         model_state.restore_weights(model, arrays)
-        one: dict[str, Any] = {"length": length, **evaluate(task, model, split)}
+        entry: dict[str, Any] = {"length": length, **evaluate(task, model, split)}
         if accuracies := accuracy_by_position(task, model, split):
-            one["accuracy_by_position"] = accuracies
+            entry["accuracy_by_position"] = accuracies
             if accuracies[-1] is not None:
-                one["final_accuracy"] = accuracies[-1]
-        found.append(one)
+                entry["final_accuracy"] = accuracies[-1]
+        found.append(entry)
     return found
 
 
@@ -130,12 +130,12 @@ def accuracy_by_position(task: Task, model: keras.Model, split: Split) -> list[f
     number: Any = 0
     for batch in range(task.num_batches(split)):
         inputs, targets, *_ = task.evaluation_batch(split, batch)
-        answers = np.asarray(model.predict_on_batch(inputs)).argmax(axis=-1)
-        if answers.shape != targets.shape or answers.ndim != 2:
+        predictions = np.asarray(model.predict_on_batch(inputs)).argmax(axis=-1)
+        if predictions.shape != targets.shape or predictions.ndim != 2:
             return []
-        there = targets >= 0
-        correct = correct + ((answers == targets) & there).sum(axis=0)
-        number = number + there.sum(axis=0)
+        mask = targets >= 0
+        correct = correct + ((predictions == targets) & mask).sum(axis=0)
+        number = number + mask.sum(axis=0)
     return [float(c / n) if n else None for c, n in zip(correct, number, strict=True)]
 
 

@@ -21,8 +21,8 @@ from rumcli import atomic_io
 from rumcli.config import LoggerName, yaml_io
 
 PROJECT = "rum"  # unless the variable of a library names another one
-_MOST_METRICS, _MOST_PARAMS = 1000, 100  # in a request of MLflow
-_LONGEST_PARAM = 6000  # characters
+_MAX_METRICS, _MAX_PARAMS = 1000, 100  # in a request of MLflow
+_MAX_PARAM_LENGTH = 6000  # characters
 
 
 Point = tuple[int, Mapping[str, float]]  # step, and values by name
@@ -79,12 +79,12 @@ class TensorBoardWriter:
         if directory.is_symlink():
             raise OSError(f"{directory} is a link")
         atomic_io.make_directory(directory, exist_ok=True)
-        self._place = contextlib.ExitStack()
+        self._stack = contextlib.ExitStack()
         try:
-            directory = self._place.enter_context(atomic_io.reachable(directory))
+            directory = self._stack.enter_context(atomic_io.reachable(directory))
             self._writer: Any = EventFileWriter(str(directory))
         except BaseException:
-            self._place.close()
+            self._stack.close()
             raise
         self._begin(run)
 
@@ -108,7 +108,7 @@ class TensorBoardWriter:
     def close(self, finished: bool) -> None:
         """Close the file."""
         self._writer.close()
-        self._place.close()
+        self._stack.close()
 
     def _add(self, step: int, **content: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
@@ -143,8 +143,8 @@ class CsvWriter:
 
     def __init__(self, run: LoggedRun) -> None:
         self._path = run.directory / "metrics.csv"
-        is_old = run.first_step > 0 and self._path.is_file()
-        self._columns, rows = self._read() if is_old else (["step"], [])
+        has_rows = run.first_step > 0 and self._path.is_file()
+        self._columns, rows = self._read() if has_rows else (["step"], [])
         self._write([row for row in rows if _is_step_until(row.get("step"), run.first_step)])
 
     def log(self, points: Sequence[Point]) -> None:
@@ -199,8 +199,8 @@ class MlflowWriter:
             self._id = found[0].info.run_id
             self._client.update_run(self._id, status="RUNNING")
             return
-        made = self._client.create_run(experiment, run_name=run.name, tags={"rum.id": run.id})
-        self._id = made.info.run_id
+        created = self._client.create_run(experiment, run_name=run.name, tags={"rum.id": run.id})
+        self._id = created.info.run_id
         self._log_params(run)
 
     def _experiment(self, name: str) -> str:
@@ -218,9 +218,9 @@ class MlflowWriter:
     def _log_params(self, run: LoggedRun) -> None:
         from mlflow.entities import Param
 
-        params = [Param(key, str(value)[:_LONGEST_PARAM]) for key, value in run.settings.items()]
-        for start in range(0, len(params), _MOST_PARAMS):
-            self._client.log_batch(self._id, params=params[start : start + _MOST_PARAMS])
+        params = [Param(key, str(value)[:_MAX_PARAM_LENGTH]) for key, value in run.settings.items()]
+        for start in range(0, len(params), _MAX_PARAMS):
+            self._client.log_batch(self._id, params=params[start : start + _MAX_PARAMS])
 
     def log(self, points: Sequence[Point]) -> None:
         """Log metrics."""
@@ -232,8 +232,8 @@ class MlflowWriter:
             for step, values in points
             for name, value in values.items()
         ]
-        for start in range(0, len(metrics), _MOST_METRICS):
-            self._client.log_batch(self._id, metrics=metrics[start : start + _MOST_METRICS])
+        for start in range(0, len(metrics), _MAX_METRICS):
+            self._client.log_batch(self._id, metrics=metrics[start : start + _MAX_METRICS])
 
     def close(self, finished: bool) -> None:
         """Set the status of the run."""

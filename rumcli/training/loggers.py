@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
+from rumcli import errors
 from rumcli.config import LoggerName, RunConfig, loading
 from rumcli.errors import ConfigError
 from rumcli.training import log_writers
@@ -210,8 +211,7 @@ class _LoggerThread:
                     writer.log(found)
             writer.close(self._finished)
         except BaseException as error:  # a library may raise SystemExit
-            text = " ".join(str(error).split())[:300]
-            self._failures.put(text or type(error).__name__)
+            self._failures.put(errors.one_line(error))
 
 
 def _describe(run_dir: RunDir, run: RunConfig, plan: RunInfo) -> LoggedRun:

@@ -37,9 +37,9 @@ def _parse(text: str) -> Threshold:
 
 
 # Metrics of a training summary besides those of its test evaluation.
-OF_TRAINING = ("parameters", "steps", "seconds", "skipped_steps")
+TRAINING_METRICS = ("parameters", "steps", "seconds", "skipped_steps")
 # Metrics of the bAbI suite summary.
-OF_SUITE = ("mean_accuracy", "passed", "steps", "seconds")
+SUITE_METRICS = ("mean_accuracy", "passed", "steps", "seconds")
 
 
 def check_early(

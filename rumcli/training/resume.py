@@ -19,9 +19,9 @@ def missing_checkpoint(run_dir: RunDir, which: str) -> str | None:
         run_dir: Run directory.
         which: `"best"` (by validation) or `"last"`.
     """
-    place = run_dir.checkpoints
-    is_there = (place.path / f"{BEST}.npz").exists() if which == BEST else place.numbered()
-    return None if is_there else missing_checkpoint_message(run_dir, which)
+    checkpoints = run_dir.checkpoints
+    exists = checkpoints.has_best if which == BEST else checkpoints.numbered()
+    return None if exists else missing_checkpoint_message(run_dir, which)
 
 
 def require_checkpoint(run_dir: RunDir, which: str) -> None:
@@ -45,17 +45,17 @@ def missing_checkpoint_message(run_dir: RunDir, which: str) -> str:
         run_dir: Run directory.
         which: `"best"` (by validation) or `"last"`.
     """
-    place = run_dir.checkpoints
+    checkpoints = run_dir.checkpoints
     if not run_dir.records() and not (run_dir.path / PROGRESS).exists():
         return (
             f"{run_dir.path} has no '{which}' checkpoint yet; "
             f"to resume the run: {run_dir.resume_call()}"
         )
-    if which == BEST and place.numbered():
+    if which == BEST and checkpoints.numbered():
         return f"{run_dir.path} has lost its best.npz; try {errors.option('--checkpoint', 'last')}"
     lost = f"{BEST}.npz" if which == BEST else "step-*.npz"
     return (
-        f"{place.path}/{lost} is missing; restore it, or train again: "
+        f"{checkpoints.path}/{lost} is missing; restore it, or train again: "
         f"{run_dir.resume_call(from_scratch=True)}"
     )
 

@@ -83,8 +83,8 @@ class RunDir:
         stem = f"{run.task.label}-{run.cell.name}"
         with contextlib.ExitStack() as stack:
             try:
-                place = stack.enter_context(lock.claimed(path, RUNS, stem, [CONFIG]))
-                run_dir = cls(place)
+                directory = stack.enter_context(lock.claimed(path, RUNS, stem, [CONFIG]))
+                run_dir = cls(directory)
                 run_dir.write_config(run)
             except OSError as error:
                 raise ConfigError(atomic_io.cannot_write(path or RUNS, error)) from error

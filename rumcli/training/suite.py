@@ -22,7 +22,7 @@ from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import CONFIG, RunDir
 from rumcli.training.trainer import train
 
-_KEPT = (
+_SUBTASK_KEYS = (
     *("accuracy", "standard_error", "loss", "questions", "weights_of_step"),
     *("steps", "seconds", "data"),
 )
@@ -62,10 +62,10 @@ def train_all(
         _finished(run, run_dir, subtask) or _train_one(run, run_dir, subtask, listener, request)
         for subtask in run.task.subtasks
     ]
-    found = summarize(run, run_dir, summaries)
+    summary = summarize(run, run_dir, summaries)
     with run_dir.writing():
-        run_dir.write_json("summary.json", found)
-    return found
+        run_dir.write_json("summary.json", summary)
+    return summary
 
 
 def check(run: RunConfig, run_dir: RunDir | None) -> None:
@@ -80,8 +80,8 @@ def check(run: RunConfig, run_dir: RunDir | None) -> None:
     """
     for subtask in run.task.subtasks:
         if run_dir is None or _finished(run, run_dir, subtask) is None:
-            place = _subtask_dir(run_dir, subtask) if run_dir else None
-            dataset_binding.for_training(_run_of(run, subtask), place)
+            subtask_dir = _subtask_dir(run_dir, subtask) if run_dir else None
+            dataset_binding.for_training(_run_of(run, subtask), subtask_dir)
 
 
 def summarize(run: RunConfig, run_dir: RunDir, summaries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def summarize(run: RunConfig, run_dir: RunDir, summaries: list[dict[str, Any]]) 
                 subtask=subtask.number,
                 name=subtask.name,
                 majority=summary["baseline"]["value"],
-                **{key: summary[key] for key in _KEPT},
+                **{key: summary[key] for key in _SUBTASK_KEYS},
             )
             for subtask, summary in zip(run.task.subtasks, summaries, strict=True)
         ],
@@ -112,7 +112,7 @@ def summarize(run: RunConfig, run_dir: RunDir, summaries: list[dict[str, Any]]) 
 
 def _finished(run: RunConfig, run_dir: RunDir, subtask: Subtask) -> dict[str, Any] | None:
     summary = _subtask_dir(run_dir, subtask).finished(run)
-    return summary if summary and set(_KEPT) <= set(summary) else None
+    return summary if summary and set(_SUBTASK_KEYS) <= set(summary) else None
 
 
 def _train_one(
@@ -122,17 +122,17 @@ def _train_one(
     listener: Callable[[Subtask], Listener],
     request: StopRequest,
 ) -> dict[str, Any]:
-    one = _run_of(run, subtask)
+    subtask_run = _run_of(run, subtask)
     path = _subtask_dir(run_dir, subtask).path
     output_dirs.check_own(path, "a run keeps its subtasks")
     # Backend state left by earlier models would accumulate over the subtasks.
     keras.backend.clear_session()
     with contextlib.ExitStack() as stack:
         if (path / CONFIG).exists():
-            place = RunDir.open(path)
-            stack.enter_context(place.held())
-            with place.writing():
-                place.write_config(one)
+            subtask_dir = RunDir.open(path)
+            stack.enter_context(subtask_dir.held())
+            with subtask_dir.writing():
+                subtask_dir.write_config(subtask_run)
         else:
-            place = stack.enter_context(RunDir.claim(path, one))
-        return train(one, place, listener(subtask), request)
+            subtask_dir = stack.enter_context(RunDir.claim(path, subtask_run))
+        return train(subtask_run, subtask_dir, listener(subtask), request)

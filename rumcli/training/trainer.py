@@ -80,7 +80,7 @@ def train(
     task = registry.make(run, dataset)
     check_outcome(task, run_dir, Split.TEST)
     requirements.check_names(
-        thresholds, [*requirements.result_metrics(task), *requirements.OF_TRAINING]
+        thresholds, [*requirements.result_metrics(task), *requirements.TRAINING_METRICS]
     )
     if run.train.until is not None:
         until = parsing.parse_threshold(run.train.until)

@@ -46,13 +46,13 @@ def test_the_same_seed_gives_the_same_errors():
 
 
 @pytest.mark.parametrize("dim", [1, 0, -3])
-def test_a_size_below_two_is_refused(dim):
+def test_size_below_two_is_rejected(dim):
     with pytest.raises(ValueError, match="at least 2"):
         list(check_rotation([4, dim], 4, "float32"))
 
 
 @pytest.mark.skipif(float64_is_available(), reason="float64 is available here")
-def test_float64_is_refused_where_the_backend_has_none():
+def test_float64_is_rejected_on_backends_without_it():
     with pytest.raises(ValueError, match="JAX_ENABLE_X64"):
         list(check_rotation([4], 4, "float64"))
 

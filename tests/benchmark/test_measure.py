@@ -78,7 +78,7 @@ def test_the_reference_is_the_faster_gru():
     assert [r["ratio"] for r in results["results"]] == [0.5, 2.0, 1.0]
 
 
-def test_ratios_are_to_the_gru_of_the_same_engine_and_of_the_first_engine():
+def test_ratios_are_to_the_gru_on_the_same_backend_and_on_the_first():
     timings = [
         timing("rum", "rum", [1.0]),
         timing("gru", "gru", [3.0]),
@@ -94,7 +94,7 @@ def test_ratios_are_to_the_gru_of_the_same_engine_and_of_the_first_engine():
     assert [r["reference_ratio"] for r in case["results"]] == [0.5, 1.5, 1.0, 1.5, 2.0]
 
 
-def test_pytorchs_own_modules_are_measured_on_torch_only():
+def test_pytorch_modules_are_measured_on_torch_only():
     case = CASES["copying"]
     on_torch = cases.subjects(case, cases.default_cells(case, "torch"), "torch")
     assert [s.label for s in on_torch] == ["rum", "gru", "lstm", "torch nn.GRU", "torch nn.LSTM"]
@@ -104,7 +104,7 @@ def test_pytorchs_own_modules_are_measured_on_torch_only():
     assert {s.cell for s in stacked} == {"fsrnn"}
 
 
-def test_the_cells_of_state_tracking_include_every_rival():
+def test_state_tracking_compares_all_cells():
     case = CASES["state_tracking"]
     chosen = cases.subjects(case, cases.default_cells(case, "jax"), "jax")
     labels = {subject.label for subject in chosen}

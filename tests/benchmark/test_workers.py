@@ -28,7 +28,7 @@ class InOrder:
         return [float(len(self.log)), None if len(self.log) > 4 else 9.0]
 
 
-def test_every_round_visits_all_engines_after_all_are_prepared():
+def test_every_round_visits_all_backends_after_all_are_prepared():
     log = []
     subjects = [Subject("rum", "rum"), Subject("gru", "gru")]
     reported = []
@@ -65,7 +65,7 @@ def start(monkeypatch):
         assert worker._process.returncode is not None
 
 
-def test_engine_sends_requests_and_passes_on_the_status(start):
+def test_worker_sends_requests_and_forwards_the_status(start):
     script = """
 import json, os, sys
 for line in sys.stdin:
@@ -96,7 +96,7 @@ FAILED = "measuring on the backend 'jax' failed: "
         ("import os; os.kill(os.getpid(), 9)", RunError, f"{FAILED}its process was killed, as by"),
     ],
 )
-def test_engine_that_fails_is_reported_with_the_cause(start, script, error, expected):
+def test_failed_worker_is_reported_with_the_cause(start, script, error, expected):
     with pytest.raises(error) as caught:
         start(script).machine()
     assert str(caught.value).startswith(expected)

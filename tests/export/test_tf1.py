@@ -119,7 +119,7 @@ def test_checkpoint_without_a_rum_lists_its_variables(tmp_path):
 
 
 def test_invalid_checkpoint_is_rejected_without_leaving_files(tmp_path):
-    with pytest.raises(ConfigError, match=r"expected model\.ckpt\.index beside it"):
+    with pytest.raises(ConfigError, match=r"expected the file model\.ckpt\.index"):
         tf1.TF1Checkpoint(tmp_path / "model.ckpt")
     with pytest.raises(
         ConfigError, match="is a directory; expected one checkpoint in it, got: none"

@@ -6,7 +6,7 @@ from tests.faults.runs import ARGUMENTS
 
 @pytest.fixture(scope="session")
 def unbroken(tmp_path_factory):
-    """A run of 40 steps that nothing happened to; its folder."""
+    """Directory of an uninterrupted run of 40 steps."""
     place = tmp_path_factory.mktemp("unbroken")
     result = rum(*ARGUMENTS, "--steps=40", "--out=whole", "--quiet", cwd=place)
     assert result.returncode == 0, result.stderr
@@ -15,7 +15,7 @@ def unbroken(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def half(tmp_path_factory):
-    """The first 20 steps of the same run; its folder, to be copied."""
+    """Directory of the same run after 20 steps, to be copied."""
     place = tmp_path_factory.mktemp("half")
     result = rum(*ARGUMENTS, "--steps=20", "--out=half", "--quiet", cwd=place)
     assert result.returncode == 0, result.stderr

@@ -35,8 +35,8 @@ main({arguments})
 """
 
 
-def unfinished(folder):
-    return list(folder.rglob(".*.part"))
+def unfinished(run_dir):
+    return list(run_dir.rglob(".*.part"))
 
 
 @pytest.mark.e2e

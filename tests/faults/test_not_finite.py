@@ -8,10 +8,10 @@ from tests.cli.commands import SMALL, assert_one_line, rum
 _OVERFLOWING = ["train", "copying", "--steps=40", *SMALL, "--learning-rate=1e38", "--quiet"]
 
 
-def test_a_loss_that_is_not_finite_ends_in_one_line_and_is_recorded(tmp_path):
+def test_non_finite_loss_is_reported_in_one_line_and_recorded(tmp_path):
     result = rum(*_OVERFLOWING, "--out=x", "--seed=3", cwd=tmp_path)
     assert_one_line(result, 1, "(seed 3) is not finite; ")
-    assert "try a smaller --learning-rate" in result.stderr
+    assert "try a smaller optimizer.learning_rate" in result.stderr
     (line,) = (tmp_path / "x/not_finite.jsonl").read_text().splitlines()
     found = json.loads(line)
     assert (found["seed"], found["loss"]) == (3, "nan")

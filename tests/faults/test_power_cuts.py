@@ -63,12 +63,12 @@ def test_simulated_disk_drops_unflushed_writes(disk, tmp_path):
     assert (tmp_path / "left" / "a").read_text() == "whole"
 
 
-def keeping(folder):
+def keeping(run_dir):
     """Return what keeps a run directory up to date, for a model that is not there."""
     run = small.run_config(steps=100)
     task = SimpleNamespace(config=run, monitor="loss", higher_is_better=False)
     progress = TrainState()
-    return RunCallback(task, folder, progress, Listener(), StopRequest(), ALONE), progress
+    return RunCallback(task, run_dir, progress, Listener(), StopRequest(), ALONE), progress
 
 
 def test_power_cut_loses_nothing_before_the_newest_checkpoint(disk, tmp_path):
@@ -81,12 +81,12 @@ def test_power_cut_loses_nothing_before_the_newest_checkpoint(disk, tmp_path):
 
     disk._on_flush = cut
     arrays = {"model/a": np.zeros(2)}
-    folder = RunDir.create(disk.root / "run", small.run_config())
-    callback, progress = keeping(folder)
+    run_dir = RunDir.create(disk.root / "run", small.run_config())
+    callback, progress = keeping(run_dir)
     for step in range(1, 36):
         progress.step = step
         if step in (12, 23):
-            folder.append_record({"step": step, "loss": "nan"}, NOT_FINITE)
+            run_dir.append_record({"step": step, "loss": "nan"}, NOT_FINITE)
         if step % 10 == 0:
             callback._evaluated({"loss": 1.0, "val_loss": (step - 20.0) ** 2}, arrays)
         if step % 5 == 0:

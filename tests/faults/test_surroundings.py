@@ -38,7 +38,7 @@ def test_lines_in_a_narrow_dumb_terminal_are_wrapped_between_words(tmp_path):
 
 @pytest.mark.e2e
 @needs_posix
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that nobody can write to")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a directory without write permission")
 def test_training_needs_neither_utf_8_nor_a_writable_home(tmp_path):
     home = "/proc"  # to which not even root can write
     plain = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}

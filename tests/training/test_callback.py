@@ -41,9 +41,9 @@ def begin(place, *settings, steps=20):
 )
 def test_non_finite_step_ends_the_run_with_a_full_report(tmp_path, bad_steps, weight, what):
     bad_steps[12] = weight
-    run, folder, recorder = begin(tmp_path / "run")
+    run, run_dir, recorder = begin(tmp_path / "run")
     with pytest.raises(RunError) as error:
-        train(run, folder, recorder)
+        train(run, run_dir, recorder)
     assert f"the {what} of step 13 (seed 1) is not finite" in str(error.value)
     assert "the last checkpoint is from step 10" in str(error.value)
     assert "train.on_non_finite=skip" in str(error.value)
@@ -53,7 +53,7 @@ def test_non_finite_step_ends_the_run_with_a_full_report(tmp_path, bad_steps, we
     assert any(path.endswith("logits/kernel") for path in found["gradient_norms"])
     assert {"nan", "inf"} & set(map(str, found["gradient_norms"].values()))
     # The last good checkpoint stays, without anything of the bad step.
-    checkpoint = load(folder.checkpoints.numbered()[0])
+    checkpoint = load(run_dir.checkpoints.numbered()[0])
     assert checkpoint.step == 10
     assert all(np.isfinite(array).all() for array in checkpoint.arrays.values())
 
@@ -61,32 +61,32 @@ def test_non_finite_step_ends_the_run_with_a_full_report(tmp_path, bad_steps, we
 @pytest.mark.e2e
 def test_run_resumes_before_a_non_finite_step(tmp_path, bad_steps):
     bad_steps[12] = np.nan
-    run, folder, recorder = begin(tmp_path / "run")
+    run, run_dir, recorder = begin(tmp_path / "run")
     with pytest.raises(RunError):
-        train(run, folder, recorder)
+        train(run, run_dir, recorder)
     bad_steps.clear()
-    train(run, folder, Recorder())
+    train(run, run_dir, Recorder())
     whole_run, whole, _ = begin(tmp_path / "whole")
     train(whole_run, whole, Recorder())
-    assert read_records(folder.path) == read_records(whole.path)
-    assert not folder.records("not_finite.jsonl")
+    assert read_records(run_dir.path) == read_records(whole.path)
+    assert not run_dir.records("not_finite.jsonl")
 
 
 @pytest.mark.parametrize("first", [pytest.param(5, marks=pytest.mark.slow), 10])
 def test_skipped_step_changes_neither_weights_nor_means(tmp_path, bad_steps, first):
     bad_steps.update({first: np.nan, first + 1: np.inf, first + 2: 1e30})
-    run, folder, recorder = begin(tmp_path / "run", "train.on_non_finite=skip")
-    summary = train(run, folder, recorder)
+    run, run_dir, recorder = begin(tmp_path / "run", "train.on_non_finite=skip")
+    summary = train(run, run_dir, recorder)
     assert summary["skipped_steps"] == 3
     assert len(recorder.warnings) == 3
     skipped = {first + 1, first + 2, first + 3}
     assert set(recorder.losses) == set(range(1, 21)) - skipped
-    assert [r["step"] for r in folder.records("not_finite.jsonl")] == sorted(skipped)
-    for record in folder.records():
+    assert [r["step"] for r in run_dir.records("not_finite.jsonl")] == sorted(skipped)
+    for record in run_dir.records():
         span = [s for s in range(record["step"] - 9, record["step"] + 1) if s not in skipped]
         mean = np.mean([recorder.losses[step] for step in span])
         assert record["loss"] == pytest.approx(mean, rel=1e-5)
-    arrays = load(folder.checkpoints.numbered()[0]).arrays
+    arrays = load(run_dir.checkpoints.numbered()[0]).arrays
     assert all(np.isfinite(array).all() for array in arrays.values())
 
 
@@ -95,29 +95,29 @@ def test_skipped_step_equals_a_run_without_its_batch(tmp_path, bad_steps):
     # Given a run whose last of 20 steps is skipped,
     bad_steps[19] = np.nan
     settings = ["train.on_non_finite=skip", "train.eval_every=20"]
-    run, folder, _ = begin(tmp_path / "run", *settings)
-    train(run, folder, Recorder())
+    run, run_dir, _ = begin(tmp_path / "run", *settings)
+    train(run, run_dir, Recorder())
     # its weights are those of the same run after 19 steps.
     shorter, other, _ = begin(tmp_path / "shorter", *settings, steps=19)
     train(shorter, other, Recorder())
-    one, two = (load(f.checkpoints.numbered()[0]).arrays for f in (folder, other))
+    one, two = (load(f.checkpoints.numbered()[0]).arrays for f in (run_dir, other))
     names = [n for n in one if not n.startswith("metrics") and "gradient_norms" not in n]
     assert [name for name in names if not np.array_equal(one[name], two[name])] == []
 
 
 def test_too_many_consecutive_non_finite_steps_end_the_run(tmp_path, bad_steps):
     bad_steps.update(dict.fromkeys(range(3, 8), np.nan))
-    run, folder, recorder = begin(
+    run, run_dir, recorder = begin(
         tmp_path / "run", "train.on_non_finite=skip", "train.max_consecutive_skips=4"
     )
     with pytest.raises(
         RunError,
         match=r"step 8 .* after 4 consecutive skipped steps; .* train.max_consecutive_skips=4",
     ):
-        train(run, folder, recorder)
+        train(run, run_dir, recorder)
     # A resumed run counts the previous ones.
     with pytest.raises(RunError, match="step 8"):
-        train(run, folder, recorder)
+        train(run, run_dir, recorder)
 
 
 @pytest.mark.slow
@@ -128,20 +128,20 @@ def test_last_finite_checkpoint_survives_skipped_steps(tmp_path, bad_steps):
         "train.max_consecutive_skips=4",
         "train.checkpoint_every=1",
     ]
-    run, folder, recorder = begin(tmp_path / "run", *settings)
+    run, run_dir, recorder = begin(tmp_path / "run", *settings)
     with pytest.raises(RunError, match="the last checkpoint is from step 8"):
-        train(run, folder, recorder)
-    assert [load(path).step for path in folder.checkpoints.numbered()] == [8, 7]
+        train(run, run_dir, recorder)
+    assert [load(path).step for path in run_dir.checkpoints.numbered()] == [8, 7]
     bad_steps.clear()
-    train(run, folder, Recorder())
+    train(run, run_dir, Recorder())
     whole_run, whole, _ = begin(tmp_path / "whole", *settings)
     train(whole_run, whole, Recorder())
-    assert read_records(folder.path) == read_records(whole.path)
+    assert read_records(run_dir.path) == read_records(whole.path)
 
 
 def test_finite_step_resets_the_skip_count(tmp_path, bad_steps):
     bad_steps.update(dict.fromkeys([3, 4, 6, 7], np.nan))
-    run, folder, recorder = begin(
+    run, run_dir, recorder = begin(
         tmp_path / "run", "train.on_non_finite=skip", "train.max_consecutive_skips=2"
     )
-    assert train(run, folder, recorder)["skipped_steps"] == 4
+    assert train(run, run_dir, recorder)["skipped_steps"] == 4

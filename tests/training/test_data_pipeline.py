@@ -95,7 +95,7 @@ def test_evaluation_batches_have_one_size_if_possible(examples, size, expected):
 def test_evaluation_is_split_over_devices_if_all_its_batches_divide(examples, rows):
     run = small.run_config(settings=[f"task.validation_examples={examples}"])
     replicated = []
-    group = ProcessGroup(1, 2, 2, lay_out=replicated.append)
+    group = ProcessGroup(1, 2, 2, set_replicated=replicated.append)
     batches = data_pipeline._Evaluation(small.task(run), Split.VALIDATION, group)
     assert [len(batches[number][0]) for number in range(len(batches))] == rows
     assert set(replicated) == {examples == 11}

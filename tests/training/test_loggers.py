@@ -69,9 +69,9 @@ def plan(first_step=0):
     return RunInfo("copying", "gru", 561, first_step, 40, "loss", "loss", None, None, "run")
 
 
-def log(folder, until, first_step=0, listener=None):
+def log(run_dir, until, first_step=0, listener=None):
     """Log the steps of a run; those until 40 finish it."""
-    with loggers.attached(listener or Listener(), folder, folder.config) as each:
+    with loggers.attached(listener or Listener(), run_dir, run_dir.config) as each:
         each.started(plan(first_step))
         for step in range(first_step + 1, until + 1):
             each.stepped(step, {"loss": 1 / step})
@@ -116,18 +116,18 @@ def test_parts_of_a_run_have_one_id_unless_it_starts_over(tmp_path, put):
 
     log_of = Log()
     put(wandb=log_of)
-    folder = new_run(tmp_path / "run", "wandb")
-    log(folder, 30)
+    run_dir = new_run(tmp_path / "run", "wandb")
+    log(run_dir, 30)
     first = log_of.run.id
     assert not log_of.finished
-    log(folder, 40, first_step=25)
+    log(run_dir, 40, first_step=25)
     assert (log_of.run.id, log_of.run.first_step) == (first, 25)
-    resume.start_over(folder)
-    log(folder, 40)
+    resume.start_over(run_dir)
+    log(run_dir, 40)
     again = log_of.run.id
     assert again != first
-    (folder.path / "loggers.json").write_text('{"id": "../../elsewhere"}')
-    log(folder, 40)
+    (run_dir.path / "loggers.json").write_text('{"id": "../../elsewhere"}')
+    log(run_dir, 40)
     assert log_of.run.id not in (first, again, "../../elsewhere")
 
 
@@ -172,9 +172,9 @@ def test_a_server_that_does_not_answer_delays_only_the_end(tmp_path, put, monkey
 def test_an_id_that_cannot_be_written_disables_the_loggers(tmp_path, put):
     listener, log_of = Warned(), Log()
     put(wandb=log_of)
-    folder = new_run(tmp_path / "run", "wandb")
-    (folder.path / "loggers.json").mkdir()
-    log(folder, 40, listener=listener)
+    run_dir = new_run(tmp_path / "run", "wandb")
+    (run_dir.path / "loggers.json").mkdir()
+    log(run_dir, 40, listener=listener)
     assert listener.warnings == ["no logger was started: Is a directory; the run continues"]
     assert log_of.calls == []
 
@@ -216,39 +216,39 @@ def test_an_unknown_logger_is_reported_with_the_known_ones(tmp_path):
     assert_one_line(result, 2, "--logger wnadb: expected 'tensorboard', 'csv', 'mlflow', 'wandb' ")
 
 
-def rows_of(folder):
-    with (folder.path / "metrics.csv").open(newline="") as file:
+def rows_of(run_dir):
+    with (run_dir.path / "metrics.csv").open(newline="") as file:
         return [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
 
 
 def test_csv_has_no_step_twice_after_a_resume(tmp_path):
-    folder = new_run(tmp_path / "run", "csv")
-    log(folder, 32)
-    assert rows_of(folder) == [
+    run_dir = new_run(tmp_path / "run", "csv")
+    log(run_dir, 32)
+    assert rows_of(run_dir) == [
         {"step": "10", "training/loss": "0.1"},
         {"step": "20", "training/loss": "0.05"},
         {"step": "20", "validation/loss": "0.1"},
         {"step": "30", "training/loss": str(1 / 30)},
     ]
-    with (folder.path / "metrics.csv").open("a") as file:
+    with (run_dir.path / "metrics.csv").open("a") as file:
         file.write("3")  # of a process that was killed
-    log(folder, 40, first_step=25)
-    assert [row["step"] for row in rows_of(folder)] == ["10", "20", "20", "30", "40", "40", "40"]
-    assert rows_of(folder)[-1] == {"step": "40", "test/loss": "0.25", "test/baseline": "0.5"}
+    log(run_dir, 40, first_step=25)
+    assert [row["step"] for row in rows_of(run_dir)] == ["10", "20", "20", "30", "40", "40", "40"]
+    assert rows_of(run_dir)[-1] == {"step": "40", "test/loss": "0.25", "test/baseline": "0.5"}
 
 
-def test_a_real_run_logs_what_it_records(tmp_path):
-    folder = new_run(tmp_path / "run", "csv", steps=20)
-    summary = train(folder.config, folder, Listener())
-    rows = rows_of(folder)
+def test_real_run_logs_its_records(tmp_path):
+    run_dir = new_run(tmp_path / "run", "csv", steps=20)
+    summary = train(run_dir.config, run_dir, Listener())
+    rows = rows_of(run_dir)
     validated = [float(row["validation/loss"]) for row in rows if "validation/loss" in row]
-    assert validated == [record["val_loss"] for record in folder.records()]
+    assert validated == [record["val_loss"] for record in run_dir.records()]
     assert float(rows[-1]["test/loss"]) == summary["loss"]
     assert float(rows[-1]["test/baseline"]) == summary["baseline"]["value"]
 
 
-def scalars(reading, folder, name):
-    found = reading.EventAccumulator(str(folder)).Reload()
+def scalars(reading, run_dir, name):
+    found = reading.EventAccumulator(str(run_dir)).Reload()
     return [(each.step, pytest.approx(each.value)) for each in found.Scalars(name)]
 
 
@@ -257,11 +257,11 @@ def test_tensorboard_shows_no_step_twice_after_a_resume(tmp_path):
         "tensorboard.backend.event_processing.event_accumulator",
         reason="the extra tensorboard is not installed",
     )
-    folder = new_run(tmp_path / "run", "tensorboard")
-    curves = folder.path / "tensorboard"
-    log(folder, 32)
+    run_dir = new_run(tmp_path / "run", "tensorboard")
+    curves = run_dir.path / "tensorboard"
+    log(run_dir, 32)
     assert [step for step, _ in scalars(reading, curves, "training/loss")] == [10, 20, 30]
-    log(folder, 40, first_step=25)
+    log(run_dir, 40, first_step=25)
     assert len(list(curves.iterdir())) == 2
     expected = [(10, 1 / 10), (20, 1 / 20), (30, 1 / 30), (40, 1 / 40)]
     assert scalars(reading, curves, "training/loss") == expected
@@ -278,9 +278,9 @@ def test_nothing_is_written_through_a_link(tmp_path, name):
     elsewhere.mkdir()
     logger = "csv" if name == "metrics.csv" else name
     pytest.importorskip(logger, reason="the extra tensorboard is not installed")
-    folder = new_run(tmp_path / "run", logger)
-    (folder.path / name).symlink_to(elsewhere)
-    log(folder, 40, listener=listener)
+    run_dir = new_run(tmp_path / "run", logger)
+    (run_dir.path / name).symlink_to(elsewhere)
+    log(run_dir, 40, listener=listener)
     assert list(elsewhere.iterdir()) == []
     if logger == "tensorboard":
         assert "tensorboard is a link; the logger is disabled" in listener.warnings[0]
@@ -300,8 +300,8 @@ class Prints(Listener):
 
 summary = {"steps": 40, "loss": 0.25, "baseline": {"value": 0.5}}
 def log(first_step, until):
-    folder = RunDir.open(Path("run"))
-    with loggers.attached(Prints(), folder, folder.config) as each:
+    run_dir = RunDir.open(Path("run"))
+    with loggers.attached(Prints(), run_dir, run_dir.config) as each:
         each.started(RunInfo("copying", "gru", 561, first_step, 40, "loss", "loss", None, None, ""))
         for step in range(first_step + 1, until + 1):
             each.stepped(step, {"loss": 1 / step})
@@ -364,7 +364,7 @@ assert [each["test/loss"] for each in logged if "test/loss" in each] == [0.25]
         ("trackio", READ_TRACKIO, {"TRACKIO_DIR": "trackio"}),
     ],
 )
-def test_the_library_has_one_run_for_both_parts(tmp_path, name, read, variables):
+def test_resumed_run_continues_in_the_same_logged_run(tmp_path, name, read, variables):
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"the extra {name} is not installed")
     new_run(tmp_path / "run", name)
@@ -382,7 +382,7 @@ def test_the_library_has_one_run_for_both_parts(tmp_path, name, read, variables)
         ("wandb", {"WANDB_MODE": "online", "NETRC": "/nonexistent"}, "logger wandb: "),
     ],
 )
-def test_a_logger_that_is_not_set_up_is_off(tmp_path, name, variables, expected):
+def test_unconfigured_logger_is_disabled(tmp_path, name, variables, expected):
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"the extra {name} is not installed")
     new_run(tmp_path / "run", name)

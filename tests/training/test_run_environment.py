@@ -11,7 +11,7 @@ from rumcli.errors import RunError
 from rumcli.training import run_environment
 
 
-def test_cpu_is_no_accelerator():
+def test_cpu_is_not_an_accelerator():
     if keras.backend.backend() == "torch" or keras.distribution.list_devices("gpu"):
         pytest.skip("this machine may have a GPU")
     assert run_environment.device_names() == []

@@ -43,8 +43,8 @@ def of_task(task, place, **settings):
     return small.run_config(task, **settings)
 
 
-def last_arrays(folder):
-    return load(folder.checkpoints.numbered()[0]).arrays
+def last_arrays(run_dir):
+    return load(run_dir.checkpoints.numbered()[0]).arrays
 
 
 @pytest.mark.parametrize(
@@ -66,17 +66,17 @@ def test_steps_are_split_at_the_evaluations(step, last, every, expected):
 @pytest.mark.parametrize("task", ["copying", "recall", "ptb"])
 def test_run_writes_its_record(tmp_path, task):
     run = of_task(task, tmp_path, steps=25)
-    folder = RunDir.create(tmp_path / "run", run)
+    run_dir = RunDir.create(tmp_path / "run", run)
     recorder = Recorder()
-    summary = train(run, folder, recorder)
+    summary = train(run, run_dir, recorder)
     assert sorted(recorder.losses) == list(range(1, 26))
-    assert [record["step"] for record in folder.records()] == [10, 20, 25]
+    assert [record["step"] for record in run_dir.records()] == [10, 20, 25]
     assert json.loads((tmp_path / "run/summary.json").read_text()) == summary
     assert json.loads((tmp_path / "run/environment.json").read_text())["keras"]
-    assert folder.config == run
+    assert run_dir.config == run
     # The mean over a span is that of its steps.
     first = np.mean([recorder.losses[step] for step in range(1, 11)])
-    assert folder.records()[0]["loss"] == pytest.approx(first, rel=1e-4)
+    assert run_dir.records()[0]["loss"] == pytest.approx(first, rel=1e-4)
 
 
 def test_the_loss_falls(tmp_path):
@@ -89,13 +89,13 @@ def test_the_loss_falls(tmp_path):
 @pytest.mark.parametrize("task", [pytest.param("copying", marks=pytest.mark.slow), "ptb"])
 def test_summary_uses_the_best_weights(tmp_path, task):
     run = of_task(task, tmp_path, steps=30, optimizer__learning_rate=0.01)
-    folder = RunDir.create(tmp_path / "run", run)
-    summary = train(run, folder, Listener())
-    losses = {record["step"]: record["val_loss"] for record in folder.records()}
+    run_dir = RunDir.create(tmp_path / "run", run)
+    summary = train(run, run_dir, Listener())
+    losses = {record["step"]: record["val_loss"] for record in run_dir.records()}
     assert summary["weights_of_step"] == min(losses, key=losses.get)
-    again = evaluate_run(folder, "validation", "best")
+    again = evaluate_run(run_dir, "validation", "best")
     assert again["loss"] == pytest.approx(min(losses.values()), rel=1e-6)
-    assert evaluate_run(folder, "test", "best")["loss"] == pytest.approx(summary["loss"], rel=1e-6)
+    assert evaluate_run(run_dir, "test", "best")["loss"] == pytest.approx(summary["loss"], rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -123,15 +123,15 @@ def test_aborted_run_resumes_bit_exactly(tmp_path, task, cell, stop_at, saved_at
         if step == stop_at:
             raise BrokenOffError
 
-    folder = RunDir.create(tmp_path / "broken", run)
+    run_dir = RunDir.create(tmp_path / "broken", run)
     with pytest.raises(BrokenOffError):
-        train(run, folder, Recorder(break_off))
+        train(run, run_dir, Recorder(break_off))
     resumed = Recorder()
-    train(run, folder, resumed)
+    train(run, run_dir, resumed)
     assert sorted(resumed.losses) == list(range(saved_at + 1, 31))
-    assert read_records(folder.path) == read_records(whole.path)
+    assert read_records(run_dir.path) == read_records(whole.path)
     assert [
-        k for k, v in last_arrays(whole).items() if not np.array_equal(v, last_arrays(folder)[k])
+        k for k, v in last_arrays(whole).items() if not np.array_equal(v, last_arrays(run_dir)[k])
     ] == []
 
 
@@ -140,24 +140,24 @@ def test_run_with_a_damaged_checkpoint_resumes_from_the_previous_one(tmp_path):
     run = small.run_config("copying", "gru", steps=30, settings=RANDOM)
     whole = RunDir.create(tmp_path / "whole", run)
     train(run, whole, Listener())
-    folder = RunDir.create(tmp_path / "damaged", run)
-    train(run, folder, Listener())
-    folder.checkpoints.numbered()[0].write_bytes(b"rubbish")
+    run_dir = RunDir.create(tmp_path / "damaged", run)
+    train(run, run_dir, Listener())
+    run_dir.checkpoints.numbered()[0].write_bytes(b"rubbish")
     recorder = Recorder()
-    train(run, folder, recorder)
+    train(run, run_dir, recorder)
     assert "is damaged" in recorder.warnings[0]
     assert min(recorder.losses) == 26
-    assert read_records(folder.path) == read_records(whole.path)
+    assert read_records(run_dir.path) == read_records(whole.path)
 
 
 def test_extended_run_matches_an_initially_long_run(tmp_path):
     short, long = (small.run_config("recall", "gru", steps=steps) for steps in (20, 30))
     whole = RunDir.create(tmp_path / "whole", long)
     train(long, whole, Listener())
-    folder = RunDir.create(tmp_path / "extended", short)
-    train(short, folder, Listener())
-    train(long, folder, Listener())
-    assert read_records(folder.path) == read_records(whole.path)
+    run_dir = RunDir.create(tmp_path / "extended", short)
+    train(short, run_dir, Listener())
+    train(long, run_dir, Listener())
+    assert read_records(run_dir.path) == read_records(whole.path)
 
 
 @pytest.mark.e2e
@@ -165,18 +165,18 @@ def test_extended_run_has_the_same_weights_for_any_earlier_end(tmp_path):
     short, long = (small.run_config("recall", "gru", steps=steps) for steps in (13, 20))
     whole = RunDir.create(tmp_path / "whole", long)
     train(long, whole, Listener())
-    folder = RunDir.create(tmp_path / "extended", short)
-    train(short, folder, Listener())
-    train(long, folder, Listener())
-    expected, found = last_arrays(whole), last_arrays(folder)
+    run_dir = RunDir.create(tmp_path / "extended", short)
+    train(short, run_dir, Listener())
+    train(long, run_dir, Listener())
+    expected, found = last_arrays(whole), last_arrays(run_dir)
     assert [name for name in expected if not np.array_equal(expected[name], found[name])] == []
-    assert [record["step"] for record in folder.records()] == [10, 13, 20]
+    assert [record["step"] for record in run_dir.records()] == [10, 13, 20]
 
 
 @pytest.mark.parametrize("moment", ["stepped", "evaluated"])
 def test_stop_request_saves_at_any_step(tmp_path, moment):
     run = small.run_config(steps=30, settings=["train.eval_every=7", "train.checkpoint_every=100"])
-    folder, request = RunDir.create(tmp_path, run), StopRequest()
+    run_dir, request = RunDir.create(tmp_path, run), StopRequest()
     listener = Listener()
 
     def ask(*_):
@@ -184,9 +184,9 @@ def test_stop_request_saves_at_any_step(tmp_path, moment):
 
     setattr(listener, moment, ask)
     with pytest.raises(RunStopped) as caught:
-        train(run, folder, listener, request)
+        train(run, run_dir, listener, request)
     assert caught.value.step == {"stepped": 1, "evaluated": 7}[moment]
-    assert folder.checkpoints.load_newest()[0].step == caught.value.step
+    assert run_dir.checkpoints.load_newest()[0].step == caught.value.step
 
 
 def test_early_stop_request_is_handled_before_the_first_step(tmp_path):
@@ -199,30 +199,30 @@ def test_early_stop_request_is_handled_before_the_first_step(tmp_path):
 
 @pytest.mark.e2e
 def test_environment_of_every_session_is_kept(tmp_path):
-    folder = RunDir.create(tmp_path, small.run_config(steps=10))
+    run_dir = RunDir.create(tmp_path, small.run_config(steps=10))
     for steps in (10, 20):
-        train(small.run_config(steps=steps), folder, Listener())
-    environment = folder.read_json("environment.json")
+        train(small.run_config(steps=steps), run_dir, Listener())
+    environment = run_dir.read_json("environment.json")
     assert environment["seed"] == 1
     assert [part["keras"] for part in environment["resumed"]] == [environment["keras"]]
 
 
 def test_non_finite_loss_ends_the_run_in_one_line(tmp_path):
     run = small.run_config(steps=40, optimizer__learning_rate=1e38)
-    folder = RunDir.create(tmp_path, run)
+    run_dir = RunDir.create(tmp_path, run)
     with pytest.raises(RunError, match=r"of step \d+ \(seed 1\) is not finite; .*try a smaller"):
-        train(run, folder, Listener())
-    newest, _ = folder.checkpoints.load_newest()
+        train(run, run_dir, Listener())
+    newest, _ = run_dir.checkpoints.load_newest()
     assert newest is None or math.isfinite(newest.progress["best"]["value"])
 
 
 def test_best_checkpoint_is_tested_or_a_warning_is_given(tmp_path):
     run = small.run_config(steps=10)
-    folder = RunDir.create(tmp_path, run)
-    train(run, folder, Listener())
+    run_dir = RunDir.create(tmp_path, run)
+    train(run, run_dir, Listener())
     (tmp_path / "checkpoints" / "best.npz").write_bytes(b"rubbish")
     recorder = Recorder()
-    summary = train(run, folder, recorder)
+    summary = train(run, run_dir, recorder)
     assert "the test is done with the last weights" in recorder.warnings[0]
     assert summary["weights_of_step"] == 10
 
@@ -244,10 +244,10 @@ def test_text_windows_use_the_fused_loop_compiled_once(tmp_path):
 @pytest.mark.e2e
 def test_runs_of_one_seed_are_identical(tmp_path):
     run = small.run_config("recall", "lstm", settings=["cell.dropout=0.2"])
-    folders = [RunDir.create(tmp_path / name, run) for name in "ab"]
-    for folder in folders:
-        train(run, folder, Listener())
-    assert read_records(folders[0].path) == read_records(folders[1].path)
+    run_dirs = [RunDir.create(tmp_path / name, run) for name in "ab"]
+    for run_dir in run_dirs:
+        train(run, run_dir, Listener())
+    assert read_records(run_dirs[0].path) == read_records(run_dirs[1].path)
 
 
 @pytest.mark.parametrize(
@@ -262,10 +262,10 @@ def test_run_has_the_requested_precision(tmp_path, precision):
     if precision == "float64" and not supports_dtype("float64"):
         pytest.skip("this backend does not compute in float64")
     run = small.run_config(steps=10, settings=[f"precision={precision}"])
-    folder = RunDir.create(tmp_path, run)
-    summary = train(run, folder, Listener())
+    run_dir = RunDir.create(tmp_path, run)
+    summary = train(run, run_dir, Listener())
     dtype = "float64" if precision == "float64" else "float32"
-    kernel = next(v for k, v in last_arrays(folder).items() if k.endswith("recurrent_kernel"))
+    kernel = next(v for k, v in last_arrays(run_dir).items() if k.endswith("recurrent_kernel"))
     assert kernel.dtype == dtype
     assert math.isfinite(summary["loss"])
     # The process must not stay in that precision.

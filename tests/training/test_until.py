@@ -41,9 +41,9 @@ def without_times(summary):
 @pytest.fixture(scope="module")
 def between(tmp_path_factory):
     """A loss threshold that the second validation of the small run is the first to meet."""
-    folder = RunDir.create(tmp_path_factory.mktemp("whole") / "run", small.run_config(steps=40))
-    train(folder.config, folder, Listener())
-    first, second, *_ = [record["val_loss"] for record in folder.records()]
+    run_dir = RunDir.create(tmp_path_factory.mktemp("whole") / "run", small.run_config(steps=40))
+    train(run_dir.config, run_dir, Listener())
+    first, second, *_ = [record["val_loss"] for record in run_dir.records()]
     assert second < first
     return f"loss<{(first + second) / 2!r}"
 
@@ -55,21 +55,21 @@ def create_run(place, until, steps=40):
 
 def test_run_stops_at_the_first_validation_that_meets_the_threshold(tmp_path, between):
     # given
-    run, folder = create_run(tmp_path / "run", between)
+    run, run_dir = create_run(tmp_path / "run", between)
 
     # when
-    summary = train(run, folder, Listener())
+    summary = train(run, run_dir, Listener())
 
     # then
-    assert [record["step"] for record in folder.records()] == [10, 20]
+    assert [record["step"] for record in run_dir.records()] == [10, 20]
     assert (summary["steps"], summary["until_met"]) == (20, between)
-    assert folder.finished(run) == folder.summary()
-    assert folder.checkpoints.numbered()[0].name == "step-00000020.npz"
+    assert run_dir.finished(run) == run_dir.summary()
+    assert run_dir.checkpoints.numbered()[0].name == "step-00000020.npz"
 
 
 def test_run_below_its_threshold_takes_all_steps(tmp_path):
-    run, folder = create_run(tmp_path / "run", "loss<-1", steps=20)
-    summary = train(run, folder, Listener())
+    run, run_dir = create_run(tmp_path / "run", "loss<-1", steps=20)
+    summary = train(run, run_dir, Listener())
     assert (summary["steps"], summary["until_met"]) == (20, None)
 
 
@@ -81,35 +81,35 @@ def test_stop_near_the_threshold_changes_nothing(tmp_path, between, end):
     # given
     run, whole = create_run(tmp_path / "whole", between)
     expected = without_times(train(run, whole, Listener()))
-    run, folder = create_run(tmp_path / "run", between)
+    run, run_dir = create_run(tmp_path / "run", between)
 
     # when
     if end == "kill":
         with pytest.raises(Killed):
-            train(run, folder, DieBeforeTheTest())
+            train(run, run_dir, DieBeforeTheTest())
     else:
         listener = StopAtEvaluation(20 if end == "stop" else 10)
         if end == "stop before":
             with pytest.raises(RunStopped):
-                train(run, folder, listener, listener.request)
+                train(run, run_dir, listener, listener.request)
         else:  # it is the last one, after which only the test is left
-            train(run, folder, listener, listener.request)
+            train(run, run_dir, listener, listener.request)
 
     # then
-    assert without_times(train(run, folder, Listener())) == expected
-    assert [r["val_loss"] for r in folder.records()] == [r["val_loss"] for r in whole.records()]
+    assert without_times(train(run, run_dir, Listener())) == expected
+    assert [r["val_loss"] for r in run_dir.records()] == [r["val_loss"] for r in whole.records()]
 
 
 def test_metric_of_another_task_is_reported_before_the_first_step(tmp_path):
     with pytest.raises(ConfigError, match=r"train.until: unknown metric"):
         small.run_config(train__until="symbol_acuracy>=1")
     # The metrics of a custom task are known only in the trainer.
-    run, folder = create_run(tmp_path / "run", "symbol_accuracy>=1")
+    run, run_dir = create_run(tmp_path / "run", "symbol_accuracy>=1")
     train_config = run.train.model_copy(update={"until": "symbol_acuracy>=1"})
     run = run.model_copy(update={"train": train_config})
     with pytest.raises(ConfigError, match=r"train.until=symbol_acuracy>=1: unknown metric"):
-        train(run, folder, Listener())
-    assert folder.records() == []
+        train(run, run_dir, Listener())
+    assert run_dir.records() == []
 
 
 def test_wrong_form_is_a_configuration_error():
