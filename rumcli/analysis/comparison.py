@@ -37,14 +37,14 @@ from rumcli.training.run_dir import CONFIG, METRICS, PROGRESS, RunDir
 # Metric of a summary of all subtasks.
 _MEAN = "mean_accuracy"
 
-# Keys of a summary: number of predictions that the accuracy is averaged over.
-_COUNTED = ("examples", "questions")
+# Keys of a summary that hold the number of predictions in the accuracy.
+_SAMPLE_UNITS = ("examples", "questions")
 # Keys of `environment.json` that describe neither the machine nor the versions.
-_OTHER = ("seed", "command", "resumed")
+_NOT_ENVIRONMENT = ("seed", "command", "resumed")
 
 _MAX_DEPTH = 3  # levels of directories, such as those of sweeps within a directory
-# Any progress of a run changes one of these.
-_CHANGING = (CONFIG, METRICS, PROGRESS, "summary.json")
+# Progress of a run changes at least one of these files.
+_PROGRESS_FILES = (CONFIG, METRICS, PROGRESS, "summary.json")
 
 
 def compare(run_dirs: Sequence[RunDir]) -> list[ComparedRuns]:
@@ -128,9 +128,9 @@ class _Run:
 
 
 def _group(kind: str, runs: list[_Run]) -> ComparedRuns:
-    references = [run.baseline for run in runs]
-    metric, known = next((found for found in references if found), (_guess(runs), None))
-    higher = known.target > known.value if known else metric.endswith("accuracy")
+    baselines = [run.baseline for run in runs]
+    metric, baseline = next((found for found in baselines if found), (_guess_metric(runs), None))
+    higher = baseline.target > baseline.value if baseline else metric.endswith("accuracy")
     differing = config.varying([run.config for run in runs])
     varying = {".".join(key): values for key, values in differing.items()}
     compared = [
@@ -172,12 +172,12 @@ def _compared(run: _Run, metric: str, higher: bool, settings: dict[str, Any]) ->
     )
 
 
-def _guess(runs: list[_Run]) -> str:
+def _guess_metric(runs: list[_Run]) -> str:
     """Return the monitored metric of runs without `plan.json`, as found in their records."""
     names = {name for run in runs for record in run.records for name in record}
     names |= {f"val_{name}" for run in runs for name in run.summary}
-    known = (_MEAN, "bits_per_character", "accuracy")
-    return next((name for name in known if f"val_{name}" in names), "loss")
+    candidates = (_MEAN, "bits_per_character", "accuracy")
+    return next((name for name in candidates if f"val_{name}" in names), "loss")
 
 
 def _rank(value: float | None, higher: bool) -> tuple[bool, float]:
@@ -247,7 +247,7 @@ def _reported_run(
 
 def _count_of_report(run_dir: RunDir) -> int | None:
     summary = run_dir.summary() or {}
-    return next((summary[name] for name in _COUNTED if summary.get(name)), None)
+    return next((summary[name] for name in _SAMPLE_UNITS if summary.get(name)), None)
 
 
 def _environment(found: dict[str, Any]) -> dict[str, Any]:
@@ -255,7 +255,7 @@ def _environment(found: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in found.items()
-        if key not in (*_OTHER, *unused) and value not in (None, [])
+        if key not in (*_NOT_ENVIRONMENT, *unused) and value not in (None, [])
     }
 
 
@@ -374,7 +374,7 @@ def _changed(path: Path) -> float:
     """Return the time of the latest change of a run, in seconds since the epoch."""
     times = []
     subtasks = path.glob(f"*/{METRICS}")  # of a run of all subtasks
-    for place in [*(path / name for name in _CHANGING), *subtasks]:
+    for place in [*(path / name for name in _PROGRESS_FILES), *subtasks]:
         try:
             times.append(place.stat().st_mtime)
         except OSError:

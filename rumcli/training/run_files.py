@@ -27,7 +27,7 @@ _Number = Annotated[float, Field(allow_inf_nan=False)]
 # Names appear in tables: a single line, without brackets, which are markup.
 _Name = Annotated[str, Field(max_length=100, pattern=r"^[^\[\]\x00-\x1f\x7f]+$")]
 _Text = Annotated[str, Field(max_length=5000)]
-_COUNTED = ("examples", "characters", "questions")
+_SAMPLE_UNITS = ("examples", "characters", "questions")
 
 _BACKUP_BYTES = 2**20  # newest records in a checkpoint: about 5000 evaluations
 _MAX_NAMED = 6  # maximum number of steps listed in a message
@@ -139,7 +139,7 @@ def is_summary(content: Any) -> bool:
     baseline = content["baseline"]
     monitored = content.get(baseline["metric"])
     shown = [monitored, content.get(content["metric"])]
-    counts = [content[name] for name in _COUNTED if name in content]
+    counts = [content[name] for name in _SAMPLE_UNITS if name in content]
     # A baseline of zero with a lower target has no relative gap.
     has_gap = baseline["value"] != 0 or baseline["target"] >= baseline["value"]
     return (

@@ -102,33 +102,46 @@ def train(
             dataset_binding.write_metadata(dataset, run_dir)
         listener.started(_run_info(task, model, progress, run_dir))
         callback = RunCallback(task, run_dir, progress, listener, request, group)
-        # Before `RunCallback`, so that a checkpoint includes their changes.
-        wrapped = [UserCallback(*one, progress, run_dir) for one in callbacks]
-        validation = evaluation_batches(task, Split.VALIDATION, group)
-        for part in _parts(progress.step, run.train.steps, run.train.eval_every):
-            if progress.is_over:
-                break
-            signal = group.agree(request.signal)
-            if signal is not None:  # before the first step
-                raise RunStopped(progress.step, signal)
-            epoch = part.first_step // run.train.eval_every
-            with run_environment.translate_oom(task, model):
-                model.fit(
-                    training_batches(task, part.first_step, group),
-                    steps_per_epoch=part.span,
-                    initial_epoch=epoch,
-                    epochs=epoch + part.spans,
-                    validation_data=validation,
-                    callbacks=[*wrapped, callback],
-                    shuffle=False,
-                    verbose=0,
-                )
-        for one in wrapped:
+        user_defined = [UserCallback(*one, progress, run_dir) for one in callbacks]
+        # The user's callbacks come first, so that a checkpoint includes their changes.
+        _fit(task, model, progress, [*user_defined, callback], request, group)
+        for one in user_defined:
             one.finish()
         listener.testing()
         summary = _finish(task, model, run_dir, progress, listener, group)
         listener.finished(summary)
         return summary
+
+
+def _fit(
+    task: Task,
+    model: keras.Model,
+    progress: TrainState,
+    callbacks: Sequence[keras.callbacks.Callback],
+    request: StopRequest,
+    group: ProcessGroup,
+) -> None:
+    """Train the remaining steps, or until `progress.is_over`."""
+    config = task.config.train
+    validation = evaluation_batches(task, Split.VALIDATION, group)
+    for part in _parts(progress.step, config.steps, config.eval_every):
+        if progress.is_over:
+            break
+        signal = group.agree(request.signal)
+        if signal is not None:  # before the first step
+            raise RunStopped(progress.step, signal)
+        epoch = part.first_step // config.eval_every
+        with run_environment.translate_oom(task, model):
+            model.fit(
+                training_batches(task, part.first_step, group),
+                steps_per_epoch=part.span,
+                initial_epoch=epoch,
+                epochs=epoch + part.spans,
+                validation_data=validation,
+                callbacks=list(callbacks),
+                shuffle=False,
+                verbose=0,
+            )
 
 
 @dataclass(frozen=True)

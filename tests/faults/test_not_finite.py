@@ -14,7 +14,8 @@ def test_non_finite_loss_is_reported_in_one_line_and_recorded(tmp_path):
     assert "try a smaller optimizer.learning_rate" in result.stderr
     (line,) = (tmp_path / "x/not_finite.jsonl").read_text().splitlines()
     found = json.loads(line)
-    assert (found["seed"], found["loss"]) == (3, "nan")
+    assert found["seed"] == 3
+    assert found["loss"] in ("nan", "inf")
     assert len(found["gradient_norms"]) == 5
 
 

@@ -96,6 +96,6 @@ def test_evaluation_is_split_over_devices_if_all_its_batches_divide(examples, ro
     run = small.run_config(settings=[f"task.validation_examples={examples}"])
     replicated = []
     group = ProcessGroup(1, 2, 2, set_replicated=replicated.append)
-    batches = data_pipeline._Evaluation(small.task(run), Split.VALIDATION, group)
+    batches = data_pipeline._EvaluationSequence(small.task(run), Split.VALIDATION, group)
     assert [len(batches[number][0]) for number in range(len(batches))] == rows
     assert set(replicated) == {examples == 11}

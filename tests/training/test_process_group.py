@@ -117,7 +117,9 @@ def test_loss_of_a_process_replaces_the_exception_that_follows_from_it():
 @pytest.mark.parametrize(("count", "near"), [(3, "6 or 9"), (16, "16")])
 def test_indivisible_batch_raises_an_error_with_valid_sizes(count, near):
     run = small.run_config()
-    message = f"--devices {count}: a batch of 8 cannot be split .* batch_size={near}, or another"
+    message = (
+        f"--devices {count}: a batch of 8 cannot be split .* train.batch_size={near}, or another"
+    )
     with pytest.raises(ConfigError, match=message):
         process_group.check_batch(run, count, f"--devices {count}")
     process_group.check_batch(run, 4, "--devices 4")

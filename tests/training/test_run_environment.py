@@ -60,7 +60,7 @@ def test_torch_accelerators_are_the_gpus(monkeypatch):
 @pytest.mark.parametrize(
     ("preset", "options"),
     [
-        ("copying", "train.batch_size (128), task.delay (200) or cell.units (100)"),
+        ("copying", "train.batch_size (16), task.delay (200) or cell.units (100)"),
         ("ptb", "train.batch_size (64), task.bptt_steps (50) or cell.units (512)"),
         ("babi", "train.batch_size (32) or cell.units (64)"),
     ],
