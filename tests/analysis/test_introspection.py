@@ -66,9 +66,9 @@ def test_window_continues_the_state_of_the_previous_one(tmp_path):
     for number in range(3):
         inputs, _, _ = task.evaluation_batch(Split.VALIDATION, number)
         expected = feed.predict_on_batch(inputs)
-    # when the last one's second stream is looked at,
+    # when the second stream of the last one is traced,
     seen = trace_example(task, model, Split.VALIDATION, 2 * 3 + 1)
-    # then it is the same.
+    # then the traced norms are equal.
     for found, output in zip(layer_norms(seen), expected, strict=True):
         np.testing.assert_allclose(found, np.linalg.norm(output[1], axis=1), rtol=1e-4)
     classes = task.text.vocabulary.decode(inputs["symbols"][1]).decode()
@@ -128,7 +128,7 @@ def test_missing_example_is_reported(tmp_path, task, example, expected):
 
 
 def numpy_reference(weights, inputs, hidden, options):
-    """Return the angle and update gate of each step, from outputs that are known."""
+    """Return the angle and update gate of each step, from given outputs."""
     angles, updates = [], []
     for x, h in zip(inputs, hidden, strict=True):
         gates = np.concatenate([x, h]) @ weights["gate_kernel"] + weights["gate_bias"]
@@ -182,9 +182,9 @@ def test_the_spectrum_is_that_of_the_associative_memory():
     eigenvalues = np.linalg.eigvals(final[1].reshape(UNITS, UNITS))
     expected = np.sort(np.abs(np.degrees(np.angle(eigenvalues))))
     assert seen.spectrum.shape == (STEPS, UNITS)
-    # The arc cosine near 1 makes 0.1 degrees of what float32 leaves of orthogonality.
+    # The arc cosine near 1 turns float32 rounding into errors of 0.1 degrees.
     np.testing.assert_allclose(seen.spectrum[-1], expected, atol=0.2)
-    # One rotation turns one plane.
+    # One rotation acts in one plane.
     np.testing.assert_allclose(seen.spectrum[0, :-2], 0, atol=0.2)
     np.testing.assert_allclose(seen.spectrum[0, -2:], seen.angles[0], atol=0.2)
 
@@ -265,5 +265,5 @@ def test_the_angles_of_a_rotation_are_found_in_any_basis(degrees, is_odd, seed):
         blocks[2 * place : 2 * place + 2, 2 * place : 2 * place + 2] = turn
     basis, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal(blocks.shape))
     expected = sorted([*degrees, *degrees, *[0.0] * is_odd])
-    # The arc cosine near 1 has half of the digits.
+    # The arc cosine loses half of the digits near 1.
     np.testing.assert_allclose(rotation_angles(basis @ blocks @ basis.T), expected, atol=1e-5)

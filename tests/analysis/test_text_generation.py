@@ -1,4 +1,4 @@
-""""""
+"""Sampling of symbols from logits."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_class_frequencies_match_the_softmax_at_the_temperature(temperature):
     generator, count = np.random.default_rng(1), 20_000
     drawn = [text_generation.sample(LOGITS, temperature, generator) for _ in range(count)]
     found = np.bincount(drawn, minlength=4) / count
-    # Four standard deviations of the commonest class.
+    # Four standard deviations of the most frequent class.
     np.testing.assert_allclose(found, softmax_shares(temperature), atol=4 * np.sqrt(0.25 / count))
 
 

@@ -99,7 +99,7 @@ def test_pytorch_modules_are_measured_on_torch_only():
     on_torch = cases.subjects(case, cases.default_cells(case, "torch"), "torch")
     assert [s.label for s in on_torch] == ["rum", "gru", "lstm", "torch nn.GRU", "torch nn.LSTM"]
     assert not any("torch" in s.label for s in cases.subjects(case, ["rum"], "jax"))
-    # A Fast-Slow RNN has no counterpart among them.
+    # PyTorch has no counterpart of a Fast-Slow RNN.
     stacked = cases.subjects(CASES["fast-slow"], ["fsrnn"], "torch")
     assert {s.cell for s in stacked} == {"fsrnn"}
 
@@ -110,7 +110,7 @@ def test_state_tracking_compares_all_cells():
     labels = {subject.label for subject in chosen}
     assert {"rum", "arum", "goru", "eunn", "gru", "lstm", "slstm"} <= labels
     assert {"deltaproduct", "deltaproduct, plain", "lru"} <= labels
-    assert "slstm, plain" not in labels  # it has one loop only
+    assert "slstm, plain" not in labels  # it has only one loop
 
 
 def test_slow_steps_that_are_not_compiled_get_fewer_samples(monkeypatch):

@@ -1,4 +1,4 @@
-"""PyTorch's own modules, where PyTorch is installed."""
+"""Training steps of PyTorch modules, if PyTorch is installed."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Engines in processes of their own, with a small script in place of the worker."""
+"""Worker processes of the backends, with a small script as the worker."""
 
 import sys
 
@@ -44,7 +44,7 @@ def test_every_round_visits_all_backends_after_all_are_prepared():
     assert [(t.backend, t.subject.label) for t in found] == [
         *(("jax", "rum"), ("jax", "gru"), ("torch", "rum"), ("torch", "gru"))
     ]
-    # A subject out of time keeps the samples that it has.
+    # A subject past its time limit keeps its samples.
     assert [t.samples for t in found] == [[3.0, 5.0], [9.0], [4.0, 6.0], [9.0]]
     assert reported[-1] == "copying: round 2 of 2 on torch"
 

@@ -1,4 +1,4 @@
-"""A checkpoint of the original, written by TensorFlow 1, becomes a model that computes the same."""
+"""Import of checkpoints that the original wrote with TensorFlow 1."""
 
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def test_imported_model_matches_the_original(case, cell, told, tmp_path):
     # when
     _, model = imported(tmp_path / "model.index", cell, tmp_path / "cell.keras", **told)
 
-    # then: the original's arrays begin with a state of their own
+    # then: the arrays of the original begin with another initial state
     layer = model.layers[-1]
     state = arrays["initial_state_0"]
     states = [state[:, -layer.cell.units :]]

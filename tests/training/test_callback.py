@@ -1,4 +1,4 @@
-"""Steps whose loss or gradient is not finite, on real runs: one batch is given a bad weight."""
+"""Steps with a non-finite loss or gradient in real runs: one batch has a bad sample weight."""
 
 import json
 
@@ -17,7 +17,7 @@ from tests.training.test_trainer import Recorder
 
 @pytest.fixture
 def bad_steps(monkeypatch):
-    """Return a dictionary: a batch's number from 0 on, and the weight of its examples."""
+    """Return a dictionary from the index of a batch to the sample weight of its examples."""
     weights = {}
     plain = Copying.training_batch
 
@@ -36,7 +36,7 @@ def begin(place, *settings, steps=20):
 
 @pytest.mark.parametrize(
     ("weight", "what"),
-    # The last is finite; the square of its gradient's norm is not.
+    # The last value is finite; the square of its gradient norm is not.
     [(np.nan, "loss"), (1e30, "gradient")],
 )
 def test_non_finite_step_ends_the_run_with_a_full_report(tmp_path, bad_steps, weight, what):
@@ -52,7 +52,7 @@ def test_non_finite_step_ends_the_run_with_a_full_report(tmp_path, bad_steps, we
     assert (found["step"], found["seed"]) == (13, 1)
     assert any(path.endswith("logits/kernel") for path in found["gradient_norms"])
     assert {"nan", "inf"} & set(map(str, found["gradient_norms"].values()))
-    # The last good checkpoint stays, without anything of the bad step.
+    # The last good checkpoint is unaffected by the bad step.
     checkpoint = load(run_dir.checkpoints.numbered()[0])
     assert checkpoint.step == 10
     assert all(np.isfinite(array).all() for array in checkpoint.arrays.values())
@@ -122,7 +122,7 @@ def test_too_many_consecutive_non_finite_steps_end_the_run(tmp_path, bad_steps):
 
 @pytest.mark.slow
 def test_last_finite_checkpoint_survives_skipped_steps(tmp_path, bad_steps):
-    bad_steps.update(dict.fromkeys(range(8, 13), np.nan))  # an evaluation is among them
+    bad_steps.update(dict.fromkeys(range(8, 13), np.nan))  # including an evaluation
     settings = [
         "train.on_non_finite=skip",
         "train.max_consecutive_skips=4",

@@ -52,7 +52,7 @@ def test_load_returns_none_without_checkpoints(tmp_path):
 @pytest.mark.parametrize("with_best", [False, True])
 def test_all_checkpoints_are_deleted_at_once(tmp_path, with_best):
     run_dir = CheckpointDir(tmp_path / "checkpoints")
-    run_dir.clear()  # of which there is none yet
+    run_dir.clear()  # the directory does not exist yet
     run_dir.save(checkpoint(5), keep=2)
     run_dir.save(checkpoint(10), keep=2)
     if with_best:

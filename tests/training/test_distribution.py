@@ -1,4 +1,4 @@
-"""Devices and processes of a run, without JAX: which are chosen, and what is refused.
+"""Selection of the devices and processes of a run, without JAX.
 
 Loss of another process: what JAX reports of it, and its abort as one line.
 """

@@ -36,7 +36,7 @@ class Warned(Listener):
 
 
 class Log:
-    """In place of the log of a library; may fail at some call."""
+    """Stand-in for the writer of a library; may fail at some call."""
 
     def __init__(self, fails_at=None, error=None):
         self.calls, self.points = [], []
@@ -70,7 +70,7 @@ def plan(first_step=0):
 
 
 def log(run_dir, until, first_step=0, listener=None):
-    """Log the steps of a run; those until 40 finish it."""
+    """Log the steps of a run, which finishes at step 40."""
     with loggers.attached(listener or Listener(), run_dir, run_dir.config) as each:
         each.started(plan(first_step))
         for step in range(first_step + 1, until + 1):
@@ -83,7 +83,7 @@ def log(run_dir, until, first_step=0, listener=None):
 
 @pytest.fixture
 def put(monkeypatch):
-    """Put stand-ins in place of the logs of libraries."""
+    """Replace the writers of libraries by stand-ins."""
 
     def put(**logs):
         for name, made in logs.items():
@@ -231,7 +231,7 @@ def test_csv_has_no_step_twice_after_a_resume(tmp_path):
         {"step": "30", "training/loss": str(1 / 30)},
     ]
     with (run_dir.path / "metrics.csv").open("a") as file:
-        file.write("3")  # of a process that was killed
+        file.write("3")  # as left by a killed process
     log(run_dir, 40, first_step=25)
     assert [row["step"] for row in rows_of(run_dir)] == ["10", "20", "20", "30", "40", "40", "40"]
     assert rows_of(run_dir)[-1] == {"step": "40", "test/loss": "0.25", "test/baseline": "0.5"}
@@ -286,7 +286,7 @@ def test_nothing_is_written_through_a_link(tmp_path, name):
         assert "tensorboard is a link; the logger is disabled" in listener.warnings[0]
 
 
-# Two parts of a run, of which the first broke off behind its last checkpoint, at step 25.
+# A run that is interrupted at step 25, after its last checkpoint, and resumed.
 TWO_PARTS = """
 import sys
 from pathlib import Path
@@ -354,7 +354,7 @@ assert [each["test/loss"] for each in logged if "test/loss" in each] == [0.25]
 @pytest.mark.parametrize(
     ("name", "read", "variables"),
     [
-        # The file store is a directory; MLflow asks for this consent since version 3.
+        # The file store is a directory; MLflow 3 requires this consent.
         (
             "mlflow",
             READ_MLFLOW,
@@ -370,7 +370,7 @@ def test_resumed_run_continues_in_the_same_logged_run(tmp_path, name, read, vari
     new_run(tmp_path / "run", name)
     result = python(TWO_PARTS, cwd=tmp_path, env=variables)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
-    # In another process, since some libraries write until theirs ends.
+    # In a separate process, because some libraries write until the process ends.
     result = python(read, cwd=tmp_path, env=variables)
     assert result.returncode == 0, result.stderr
 

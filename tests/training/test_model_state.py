@@ -41,7 +41,7 @@ def test_an_array_of_another_shape_is_rejected(model, shape):
 
 @pytest.mark.parametrize("dtype", ["int64", "uint32"])
 def test_random_state_of_another_backend_is_restored(dtype):
-    # given a variable as unsigned and as signed backends have it
+    # given a variable of backends with unsigned and with signed states
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dropout(0.5)])
     model.compile(optimizer="sgd", loss="mse")
     arrays = model_state.capture(model)

@@ -15,7 +15,7 @@ from tests import small
 
 @dataclass(frozen=True)
 class Among(ProcessGroup):
-    """A process among others that exist only as the numbers that they send."""
+    """A process of a group in which the other processes only send numbers."""
 
     sent: tuple = (0, 0)
 

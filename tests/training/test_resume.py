@@ -21,7 +21,7 @@ def checkpoint(run_dir, step):
 
 @pytest.fixture
 def make_run(tmp_path):
-    """Return a function that makes a run with evaluations and checkpoints at some steps."""
+    """Return a factory of runs with evaluations and checkpoints at given steps."""
 
     def make(recorded=(), best=None, saved=()):
         run_dir = RunDir.create(tmp_path / "run", small.run_config(steps=100))

@@ -1,4 +1,4 @@
-"""The advice of an out-of-memory error."""
+"""Names of accelerators, and the remedy in an out-of-memory error."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-""""""
+"""Records of a run: repair from a checkpoint, backups and unreadable files."""
 
 import json
 
@@ -32,7 +32,7 @@ def file(tmp_path):
 
 
 def anew(file):
-    """Return the file as another process sees it."""
+    """Return the file as opened by another process."""
     return RecordFile(file.path, run_files.is_record)
 
 

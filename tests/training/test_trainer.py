@@ -21,7 +21,7 @@ ZONEOUT = ["cell.zoneout=0.2"]
 
 
 class Recorder(Listener):
-    """Keeps the loss of every step, and may do something at one."""
+    """Records the loss of every step, and calls a function at one of them."""
 
     def __init__(self, action=None):
         self.losses = {}
@@ -37,7 +37,7 @@ class Recorder(Listener):
 
 
 def of_task(task, place, **settings):
-    """Make a small configuration; a task that reads a text gets one."""
+    """Return a small configuration, with a text for tasks that read one."""
     if task == "ptb":
         settings["task__data"] = str(small.write_text(place / "text"))
     return small.run_config(task, **settings)
@@ -74,7 +74,7 @@ def test_run_writes_its_record(tmp_path, task):
     assert json.loads((tmp_path / "run/summary.json").read_text()) == summary
     assert json.loads((tmp_path / "run/environment.json").read_text())["keras"]
     assert run_dir.config == run
-    # The mean over a span is that of its steps.
+    # The mean over a span equals the mean of its steps.
     first = np.mean([recorder.losses[step] for step in range(1, 11)])
     assert run_dir.records()[0]["loss"] == pytest.approx(first, rel=1e-4)
 
@@ -104,7 +104,7 @@ def test_summary_uses_the_best_weights(tmp_path, task):
         ("copying", "gru", 13, 10),
         pytest.param("copying", "rum", 15, 10, marks=pytest.mark.slow),
         pytest.param("copying", "arum", 16, 15, marks=pytest.mark.slow),
-        # A pass over the text has 14 steps: in the middle of the second one.
+        # An epoch of the text has 14 steps: this is in the middle of the second one.
         pytest.param("ptb", "gru", 23, 20, marks=pytest.mark.slow),
         pytest.param("ptb", "rum", 26, 25, marks=pytest.mark.slow),
     ],
@@ -268,5 +268,5 @@ def test_run_has_the_requested_precision(tmp_path, precision):
     kernel = next(v for k, v in last_arrays(run_dir).items() if k.endswith("recurrent_kernel"))
     assert kernel.dtype == dtype
     assert math.isfinite(summary["loss"])
-    # The process must not stay in that precision.
+    # The precision of the process must be restored.
     train(small.run_config(steps=1), RunDir.create(tmp_path / "after", run), Listener())

@@ -40,7 +40,7 @@ def without_times(summary):
 
 @pytest.fixture(scope="module")
 def between(tmp_path_factory):
-    """A loss threshold that the second validation of the small run is the first to meet."""
+    """A loss threshold that the small run first meets at its second validation."""
     run_dir = RunDir.create(tmp_path_factory.mktemp("whole") / "run", small.run_config(steps=40))
     train(run_dir.config, run_dir, Listener())
     first, second, *_ = [record["val_loss"] for record in run_dir.records()]
@@ -92,7 +92,7 @@ def test_stop_near_the_threshold_changes_nothing(tmp_path, between, end):
         if end == "stop before":
             with pytest.raises(RunStopped):
                 train(run, run_dir, listener, listener.request)
-        else:  # it is the last one, after which only the test is left
+        else:  # at the last validation, only the test remains
             train(run, run_dir, listener, listener.request)
 
     # then

@@ -1,4 +1,4 @@
-"""Keras callbacks of the user's own take part in a run."""
+"""User-defined Keras callbacks in a run."""
 
 import json
 from typing import ClassVar
@@ -60,7 +60,7 @@ def calls(monkeypatch):
     plugins.load_trusted(PATH)
     plugins.load_trusted(f"{__name__}:not_a_callback")
     monkeypatch.setattr(Recorder, "calls", [])
-    # Imported by its name, which may be another module than this one.
+    # Imported by name, which may create a second module.
     monkeypatch.setattr(plugins.find(PATH), "calls", Recorder.calls)
     return Recorder.calls
 
@@ -80,7 +80,7 @@ def test_a_run_is_one_training_of_numbered_epochs_for_a_callback(tmp_path, calls
     summary = train(run, run_dir, Listener())
     assert calls == ["begin", 0, 1, 2, "end"]
     assert (summary["steps"], summary["stopped_by"]) == (25, None)
-    # Numbers that it adds to the logs are recorded.
+    # Numbers that the callback adds to the logs are recorded.
     assert all(record["learning_rate"] > 0 for record in run_dir.records())
     assert "note" not in run_dir.records()[0]
 
