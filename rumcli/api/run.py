@@ -397,18 +397,18 @@ def train(
     """
     if task is not None:
         options["task"] = task
-    required = requirements.parse([require] if isinstance(require, str) else require)
+    thresholds = requirements.parse([require] if isinstance(require, str) else require)
     planned = _run_arguments.plan_run(options, (lambda text: None) if quiet else console.note)
     resume = options.get("resume")
     trusts = trust_code or (isinstance(resume, Run) and resume.trusts_code)
     _run_arguments.check_trust(planned.config, trusts, _run_arguments.typed(options))
     showing = OutputMode(as_json=False, quiet=quiet, debug=False)
     try:
-        finished = _training.execute(planned, required, showing)
+        finished = _training.execute(planned, thresholds, showing)
     except Stopped as stopped:
         if stopped.signal != signal.SIGINT:  # a request to end the process
             console.note(stopped.message)
             raise
         raise KeyboardInterrupt(stopped.message) from None
-    requirements.enforce(requirements.with_verdicts(required, finished.summary))
+    requirements.enforce(requirements.with_verdicts(thresholds, finished.summary))
     return Run(finished.folder, trust_code=True)

@@ -125,7 +125,7 @@ def runtime(
     """
     from rumcli.training.distribution import Placement, Runtime
 
-    def go_on() -> None:
+    def poll() -> None:
         if request.signal is not None:
             console.note(f"stopped before the first step{hint}")
             raise SystemExit(128 + request.signal)
@@ -134,7 +134,7 @@ def runtime(
     if placement.coordinator is not None and not showing.quiet and placement.rank == 0:
         number = "the" if placement.count is None else placement.count - 1
         console.note(f"waiting at {placement.coordinator} for {number} other processes")
-    found = Runtime(placement, console.complain, go_on, hint, showing.debug)
+    found = Runtime(placement, console.complain, poll, hint, showing.debug)
     found.watch()  # before anything else captures native output
     return found
 
@@ -201,11 +201,11 @@ def follow(
         showing: Output mode for messages.
     """
     from rumcli import signals
-    from rumcli.training import dataset_binding as materials
+    from rumcli.training import dataset_binding
     from rumcli.training.callback import RunStopped
     from rumcli.training.listeners import Listener
 
-    dataset = materials.for_training(run, None) if run is not None else None
+    dataset = dataset_binding.for_training(run, None) if run is not None else None
     with signals.listening() as request:
         joined = runtime(placement, request, showing)
         _keras_startup.start(showing.debug, joined.start, showing.quiet)
@@ -220,7 +220,7 @@ def follow(
             if run is None:
                 found = _moved(found, data)
                 _run_arguments.check_trust(found, trusted, typed)
-                dataset = materials.for_training(found, None)
+                dataset = dataset_binding.for_training(found, None)
             _run_arguments.load_trusted(found)
             from rumcli.training.run_dir import NullRunDir
             from rumcli.training.trainer import train

@@ -66,7 +66,7 @@ def stopped_at_step(folder: RunDir, run: RunConfig, step: int, signal: int) -> S
 
 def run(
     planned: PlannedRun,
-    required: list[Threshold],
+    thresholds: list[Threshold],
     showing: OutputMode,
     placement: Placement | None = None,
 ) -> None:
@@ -74,12 +74,12 @@ def run(
 
     Args:
         planned: Run to train.
-        required: Thresholds that the summary must meet.
+        thresholds: Thresholds that the summary must meet.
         showing: Output mode.
         placement: Devices and processes, of which this is process 0; None for one device.
     """
-    finished = execute(planned, required, showing, placement)
-    show_summary(finished, required, showing)
+    finished = execute(planned, thresholds, showing, placement)
+    show_summary(finished, thresholds, showing)
     if showing.as_json or showing.quiet or planned.has_all_subtasks or not finished.is_new:
         return
     if console.is_live():
@@ -89,7 +89,7 @@ def run(
 
 def execute(
     planned: PlannedRun,
-    required: list[Threshold],
+    thresholds: list[Threshold],
     showing: OutputMode,
     placement: Placement | None = None,
 ) -> Finished:
@@ -97,7 +97,7 @@ def execute(
 
     Args:
         planned: As for `run`.
-        required: As for `run`; only the names of the metrics are checked.
+        thresholds: As for `run`; only the names of the metrics are checked.
         showing: As for `run`.
         placement: As for `run`.
 
@@ -113,7 +113,7 @@ def execute(
 
     loggers.require(planned.config.train.loggers)
     if not planned.has_all_subtasks:
-        return _execute_one(planned, required, showing, placement)
+        return _execute_one(planned, thresholds, showing, placement)
     if planned.from_scratch:
         resume = planned.resume
         raise ConfigError(
@@ -122,27 +122,26 @@ def execute(
             f"{errors.option('--resume', f'{resume}/{planned.config.task.subtasks[0].folder}')}"
         )
 
-    return execute_suite(planned, required, showing)
+    return execute_suite(planned, thresholds, showing)
 
 
 def _execute_one(
     planned: PlannedRun,
-    required: list[Threshold],
+    thresholds: list[Threshold],
     showing: OutputMode,
     placement: Placement | None,
 ) -> Finished:
     from rumcli import signals
-    from rumcli.training import dataset_binding as materials
-    from rumcli.training import requirements
+    from rumcli.training import dataset_binding, requirements
     from rumcli.training.run_dir import RunDir
 
     run = planned.config
-    if finished := finished_before(planned, required, showing, placement):
+    if finished := finished_before(planned, thresholds, showing, placement):
         return finished
     backends.require()  # before a directory is created, or --from-scratch deletes checkpoints
     folder = None if planned.resume is None else RunDir.open(planned.resume)
-    requirements.check_early(required, run, requirements.OF_TRAINING)
-    dataset = materials.for_training(run, None if planned.from_scratch else folder)
+    requirements.check_early(thresholds, run, requirements.TRAINING_METRICS)
+    dataset = dataset_binding.for_training(run, None if planned.from_scratch else folder)
     # Once the directory exists, the response to a signal must include the command that resumes.
     with contextlib.ExitStack() as stack:
         request = stack.enter_context(signals.listening())
@@ -157,7 +156,7 @@ def _execute_one(
             if placement is not None:
                 _distributed.agree(placement, run, joined.group)
             _run_arguments.load_trusted(run)
-            summary = _follow(run, folder, dataset, request, required, showing, joined)
+            summary = _follow(run, folder, dataset, request, thresholds, showing, joined)
     return Finished(folder, summary, _draw(folder))
 
 
@@ -174,7 +173,7 @@ def _draw(folder: RunDir) -> list[float]:
 
 def finished_before(
     planned: PlannedRun,
-    required: list[Threshold],
+    thresholds: list[Threshold],
     showing: OutputMode,
     placement: Placement | None = None,
 ) -> Finished | None:
@@ -189,7 +188,7 @@ def finished_before(
     if not summary or planned.from_scratch:
         return None
     summary = {**summary, "folder": str(folder.path)}  # the directory may have been moved
-    requirements.check_names(required, requirements.figures_in(summary))
+    requirements.check_names(thresholds, requirements.metrics_in(summary))
     if not showing.quiet:
         console.note(f"{planned.resume} is finished at step {_end(summary)}")
     _distributed.dismiss(placement, showing)
@@ -217,7 +216,7 @@ def _follow(
     folder: RunDir,
     dataset: TaskDataset | None,
     request: StopRequest,
-    required: list[Threshold],
+    thresholds: list[Threshold],
     showing: OutputMode,
     joined: Runtime,
 ) -> dict[str, Any]:
@@ -233,7 +232,7 @@ def _follow(
         raise stopped_at_step(folder, run, 0, request.signal)
     try:
         with run_environment.restored_keras():
-            summary = train_run(run, folder, listener, request, dataset, required, joined.group)
+            summary = train_run(run, folder, listener, request, dataset, thresholds, joined.group)
     except RunStopped as end:
         joined.finish()
         raise stopped_at_step(folder, run, end.step, end.signal) from None
@@ -242,8 +241,8 @@ def _follow(
 
 
 def _end(finished: dict[str, Any]) -> str:
-    if reached := finished.get("reached"):
-        hint = f", where it reached {reached}"
+    if threshold := finished.get("until_met"):
+        hint = f", where it met {threshold}"
     elif callback := finished.get("stopped_by"):
         hint = f", where callback {callback} stopped it"
     else:
@@ -251,13 +250,13 @@ def _end(finished: dict[str, Any]) -> str:
     return f"{finished['steps']}{hint}"
 
 
-def show_summary(finished: Finished, required: list[Threshold], showing: OutputMode) -> None:
+def show_summary(finished: Finished, thresholds: list[Threshold], showing: OutputMode) -> None:
     """Show the summary of a run, and enforce its thresholds."""
     from rumcli.json_schemas.results import SuiteSummary, Summary
     from rumcli.reporting import result_tables
     from rumcli.training import requirements
 
-    summary = requirements.with_verdicts(required, finished.summary)
+    summary = requirements.with_verdicts(thresholds, finished.summary)
     if "subtasks" in summary:
         showing.show(SuiteSummary.read(summary), result_tables.babi_subtasks)
     else:
@@ -267,12 +266,14 @@ def show_summary(finished: Finished, required: list[Threshold], showing: OutputM
     requirements.enforce(summary)
 
 
-def execute_suite(planned: PlannedRun, required: list[Threshold], showing: OutputMode) -> Finished:
+def execute_suite(
+    planned: PlannedRun, thresholds: list[Threshold], showing: OutputMode
+) -> Finished:
     """Train all subtasks, or resume them, without showing the table.
 
     Args:
         planned: Run to train.
-        required: Thresholds that the summary must meet; only the names of the metrics are checked.
+        thresholds: Thresholds on the summary; only the names of the metrics are checked.
         showing: Output mode for messages.
 
     Raises:
@@ -283,7 +284,7 @@ def execute_suite(planned: PlannedRun, required: list[Threshold], showing: Outpu
     from rumcli.training.run_dir import RunDir
 
     run, resume = planned.config, planned.resume
-    requirements.check_names(required, requirements.OF_SUITE)
+    requirements.check_names(thresholds, requirements.SUITE_METRICS)
     with signals.listening() as request:
         _keras_startup.start(showing.debug, quiet=showing.quiet)
         _run_arguments.load_trusted(run)
@@ -363,7 +364,7 @@ def check_ray(address: str | None, workers: int | None, placement: Any) -> None:
 
 def run_on_ray(
     planned: PlannedRun,
-    required: list[Threshold],
+    thresholds: list[Threshold],
     showing: OutputMode,
     address: str,
     workers: int,
@@ -372,7 +373,7 @@ def run_on_ray(
 
     Args:
         planned: Run to train.
-        required: Thresholds that the summary must meet.
+        thresholds: Thresholds that the summary must meet.
         showing: Output mode.
         address: `"local"`, `"auto"` or HOST:PORT.
         workers: Number of processes.
@@ -384,10 +385,10 @@ def run_on_ray(
 
     run = planned.config
     process_group.check_batch(run, workers, f"--workers {workers}")
-    if finished := finished_before(planned, required, showing):
-        show_summary(finished, required, showing)
+    if finished := finished_before(planned, thresholds, showing):
+        show_summary(finished, thresholds, showing)
         return
-    requirements.check_early(required, run, requirements.OF_TRAINING)
+    requirements.check_early(thresholds, run, requirements.TRAINING_METRICS)
     if planned.resume is None:
         dataset_binding.for_training(run, None)
         folder = RunDir.create(planned.out, run)
@@ -404,7 +405,7 @@ def run_on_ray(
     if kind == "stopped":
         step, signal = content
         raise stopped_at_step(folder, run, step, signal)
-    show_summary(Finished(folder, content), required, showing)
+    show_summary(Finished(folder, content), thresholds, showing)
 
 
 def _start_on_ray(debug: bool, run: RunConfig, first: Callable[[], None]) -> None:

@@ -171,8 +171,8 @@ def bench(
         bool | None,
         typer.Option(
             "--series/--no-series",
-            help="Show how the time grows with T and with H, on one engine. Default: unless --task "
-            "is given, or several engines are.",
+            help="Measure how the time grows with T and H, on one backend. Default: unless --task "
+            "is given, or several backends are.",
         ),
     ] = None,
     training: Annotated[
@@ -188,7 +188,7 @@ def bench(
         typer.Option(
             "--memory/--no-memory",
             help="Measure peak memory, each in a process of its own of ten seconds. Default: on "
-            "one engine.",
+            "one backend.",
         ),
     ] = None,
     plot: Annotated[
@@ -211,7 +211,7 @@ def bench(
     names = _backends(backend or [])
     is_alone = len(names) == 1
     if series and not is_alone:
-        raise ConfigError("--series measures one engine; name one --backend, not several")
+        raise ConfigError("--series measures one backend; name one --backend, not several")
     if training and names != ["tensorflow"]:
         raise ConfigError("--training measures TensorFlow only; expected --backend tensorflow")
     everything = not task and is_alone
@@ -220,18 +220,18 @@ def bench(
     from rumcli.benchmark.cases import BenchPoint, benchmark_document
     from rumcli.benchmark.workers import measure_backends
 
-    with console.status() as report, _started(names, report, debug) as engines:
-        machines = [one.machine() for one in engines]
+    with console.status() as report, _started(names, report, debug) as workers:
+        machines = [one.machine() for one in workers]
         points = []
         for case, axis, chosen in _plan(task, cell, names, series):
             points.append(
-                BenchPoint(case, measure_backends(case, engines, chosen, rounds, report), axis)
+                BenchPoint(case, measure_backends(case, workers, chosen, rounds, report), axis)
             )
             if is_alone if memory is None else memory:
                 _measure_memory(points[-1], report)
             if axis is None and not as_json:
                 _show_case(benchmark_document(points, machines).to_dict()["cases"][-1], is_alone)
-        paces = _paces(task, cell, engines[0], rounds) if training else []
+        paces = _paces(task, cell, workers[0], rounds) if training else []
     found = benchmark_document(points, machines, paces)
     content = found.to_dict()
     if as_json:
@@ -265,11 +265,11 @@ def _started(
 
     report(f"starting {', '.join(backends.TITLES.get(name, name) for name in names)}")
     with contextlib.ExitStack() as stack:
-        engines = []
+        workers = []
         for name in names:
-            engines.append(BackendWorker(name, len(names) == 1, report, debug))
-            stack.callback(engines[-1].close)
-        yield engines
+            workers.append(BackendWorker(name, len(names) == 1, report, debug))
+            stack.callback(workers[-1].close)
+        yield workers
 
 
 def _plan(
@@ -320,7 +320,7 @@ def _paces(tasks: list[str], cells: list[str], on: BackendWorker, rounds: int) -
 def _show_case(point: dict[str, Any], is_alone: bool) -> None:
     from rumcli.reporting import measurement_tables as tables
 
-    console.show(tables.bench_case(point) if is_alone else tables.bench_engines(point))
+    console.show(tables.bench_case(point) if is_alone else tables.bench_backends(point))
 
 
 def _show_rest(content: dict[str, Any]) -> None:

@@ -112,9 +112,9 @@ def evaluate(
     """Evaluate a run on a split, and compare it with the task's baseline."""
     from rumcli.training import requirements
 
-    required = requirements.parse(require or [])
+    thresholds = requirements.parse(require or [])
     showing = OutputMode(as_json, False, debug)
-    outcome = execute(run, options, required, trust_code, showing)
+    outcome = execute(run, options, thresholds, trust_code, showing)
     if as_json:
         from rumcli.json_schemas.results import Evaluation
 
@@ -127,7 +127,7 @@ def evaluate(
 def execute(
     run: Path,
     options: EvalOptions,
-    required: list[Threshold],
+    thresholds: list[Threshold],
     trusted: bool,
     showing: OutputMode,
 ) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def execute(
     Args:
         run: Directory of the run.
         options: Options of the command, or arguments of the function.
-        required: Thresholds that the result must meet.
+        thresholds: Thresholds that the result must meet.
         trusted: Whether the user trusts all code named in the configuration.
         showing: Output mode for messages.
 
@@ -155,13 +155,12 @@ def execute(
     _options.at_least("--examples", 0, examples)
     from rumcli.config import Split, at_length
     from rumcli.tasks.registry import configs
-    from rumcli.training import dataset_binding as materials
-    from rumcli.training import requirements, resume
+    from rumcli.training import dataset_binding, requirements, resume
     from rumcli.training.run_dir import RunDir
 
     folder = RunDir.open(run)
     _run_arguments.check_trust(folder.config, trusted, training=False)
-    requirements.check_early(required, folder.config)
+    requirements.check_early(thresholds, folder.config)
     if examples and not folder.config.task.shows_examples:
         able = " or ".join(f"'{name}'" for name, one in configs().items() if one.shows_examples)
         where = errors.option("--examples", examples)
@@ -172,7 +171,7 @@ def execute(
     saved = given["save_predictions"]
     if saved is not None:
         console.check_new_file(Path(saved), given["force"])
-    dataset = materials.for_evaluation(folder, Split(split), data and Path(data))
+    dataset = dataset_binding.for_evaluation(folder, Split(split), data and Path(data))
     resume.require_checkpoint(folder, checkpoint)
     _keras_startup.start(showing.debug, quiet=showing.quiet)
     _run_arguments.load_trusted(folder.config, training=False)
@@ -186,11 +185,11 @@ def execute(
 
     with run_environment.restored_keras(), _status(showing.quiet) as report:
         outcome = evaluate_run(
-            folder, Split(split), checkpoint, dataset, examples, required, lengths, report, save
+            folder, Split(split), checkpoint, dataset, examples, thresholds, lengths, report, save
         )
     if saved is not None and not showing.quiet:
         console.note(f"wrote {saved}")
-    return requirements.with_verdicts(required, outcome)
+    return requirements.with_verdicts(thresholds, outcome)
 
 
 def _save_predictions(

@@ -70,8 +70,7 @@ def export(
     kind = _options.choose("--format", "format", format_, SUFFIXES)
     checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
     from rumcli.config import Split
-    from rumcli.training import dataset_binding as materials
-    from rumcli.training import resume
+    from rumcli.training import dataset_binding, resume
     from rumcli.training.run_dir import RunDir
 
     folder = RunDir.open(run)
@@ -79,7 +78,7 @@ def export(
     path = out or Path(f"{run.resolve().name}-{kind}")
     _check(path, kind, force)
     _require(kind)
-    dataset = materials.for_evaluation(folder, Split.VALIDATION, data)
+    dataset = dataset_binding.for_evaluation(folder, Split.VALIDATION, data)
     resume.require_checkpoint(folder, checkpoint)
     _keras_startup.start(debug)
     _run_arguments.load_trusted(folder.config, training=False)

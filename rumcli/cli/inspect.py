@@ -96,7 +96,7 @@ def inspect(
     _check_grid(grid, radius)
     names = _names(what)
     from rumcli.config import Split
-    from rumcli.training import dataset_binding as materials
+    from rumcli.training import dataset_binding
 
     folders = _folders(run, checkpoint)
     if as_json and len(folders) > 1:
@@ -111,7 +111,7 @@ def inspect(
         (
             folder,
             _chosen(names, what, folder.config, folder.path),
-            materials.for_evaluation(folder, Split(split), data),
+            dataset_binding.for_evaluation(folder, Split(split), data),
         )
         for folder in folders
     ]

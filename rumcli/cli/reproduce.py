@@ -143,7 +143,7 @@ def _prepare(table: Table, groups: Sequence[JobGroup], place: Path, trusted: boo
     folder = TableFolder.prepare(place, table)
     folder.check(due)
     for run, jobs in folder.with_other_data(due):
-        dataset_binding.check_going_on(run, map(folder.run_folder, jobs))
+        dataset_binding.check_same_dataset(run, map(folder.run_folder, jobs))
     return folder
 
 

@@ -88,7 +88,7 @@ def train(
     """
     from rumcli.training import requirements
 
-    required = requirements.parse(require or [])
+    thresholds = requirements.parse(require or [])
     placement = _distributed.asked(devices, coordinator, processes, process, timeout)
     showing = OutputMode(as_json, quiet, debug)
     typed, data = _run_arguments.typed(options), _run_arguments.converted(options).get("data")
@@ -112,9 +112,9 @@ def train(
     if placement is not None and placement.rank > 0:
         _distributed.follow(placement, planned.config, data, trust_code, typed, showing)
     elif ray is not None and workers is not None:
-        _training.run_on_ray(planned, required, showing, ray, workers)
+        _training.run_on_ray(planned, thresholds, showing, ray, workers)
     else:
-        _training.run(planned, required, showing, placement)
+        _training.run(planned, thresholds, showing, placement)
 
 
 def _dry_run(planned: PlannedRun, trusted: bool, typed: list[str], showing: OutputMode) -> None:

@@ -29,7 +29,7 @@ class Case(Section):
     one_hot: bool = Field(
         True, description="Whether the inputs are one-hot symbols, or numbers as of an embedding."
     )
-    yardstick: str = Field(
+    reference: str = Field(
         "gru",
         description="Name of a cell, or label of a subject: the fastest of these is the reference "
         "of the ratios.",
@@ -193,12 +193,12 @@ class Machine(Section):
     accelerators: list[str] = Field(description=_ACCELERATORS)
     platform: str = Field(description="Name of the platform.")
     python: str = Field(description="Version of Python.")
-    backend: str = Field(description="Keras's backend in the first engine.")
+    backend: str = Field(description="Keras backend that was measured first.")
     keras: str = Field(description="Version of Keras.")
 
 
-class EngineInfo(Section):
-    """A backend in a process of its own."""
+class BackendInfo(Section):
+    """A measured backend."""
 
     backend: str = Field(description="Keras's backend: tensorflow, jax or torch.")
     version: str = Field(description="Version of the backend's package.")
@@ -209,7 +209,7 @@ class SubjectResult(Section):
     """The training step of one subject at one size."""
 
     subject: str = Field(description="The cell and its implementation.")
-    backend: str = Field(description="The engine's backend.")
+    backend: str = Field(description="Keras backend.")
     cell: str = Field(description="The cell's name, or that of PyTorch's module, such as nn.GRU.")
     options: dict[str, Any] = Field(description="Options of the cell.")
     jit: bool | None = Field(
@@ -226,9 +226,9 @@ class SubjectResult(Section):
     )
     median_seconds: _Above = Field(description="Their median, in seconds.")
     spread: _AtLeastZero = Field(description="Their interquartile range, relative to the median.")
-    ratio: _Above = Field(description="The median relative to the yardstick of the same engine.")
+    ratio: _Above = Field(description="The median relative to the reference of the same backend.")
     reference_ratio: _Above = Field(
-        description="The median relative to the yardstick of the first engine."
+        description="The median relative to the reference of the first backend."
     )
     peak_memory_bytes: Positive | None = Field(
         description="Largest resident size of a separate process, in bytes; null if not measured."
@@ -239,14 +239,12 @@ class CaseResults(Section):
     """The subjects at one size."""
 
     case: Case = Field(description="The measured size.")
-    yardstick: str = Field(
-        description="The subject of the first engine that is the reference of the ratios."
-    )
-    yardsticks: dict[str, str] = Field(
-        description="The subject that is the reference of an engine, by the engine's backend."
+    reference: str = Field(description="The reference of the ratios on the first backend.")
+    references: dict[str, str] = Field(
+        description="The reference of the ratios on each backend, by its name."
     )
     results: list[SubjectResult] = Field(
-        min_length=1, description="Engine by engine; each one's yardstick is among them."
+        min_length=1, description="Subjects grouped by backend, including the references."
     )
 
 
@@ -282,12 +280,11 @@ class Benchmark(Document):
     kind: ClassVar[str] = "bench"
 
     machine: Machine = Field(
-        description="The machine, and the versions of the first engine's packages."
+        description="The machine, and the package versions of the first backend."
     )
-    engines: list[EngineInfo] = Field(
+    backends: list[BackendInfo] = Field(
         min_length=1,
-        description="The measured engines, each in a process of its own. The first is the "
-        "reference.",
+        description="The measured backends, each in its own process. The first is the reference.",
     )
     cases: list[CaseResults] = Field(description="Sizes of the tasks.")
     series: list[SeriesPoint] = Field(description="Growing sizes.")

@@ -91,16 +91,16 @@ def draw(inspection: Inspection, file: IO[bytes], kind: str) -> None:
 def _title(inspection: Inspection) -> str:
     run, request = inspection.run, inspection.request
     title = f"{run.task.label} with {run.cell.name}, weights of step {inspection.step}"
-    if inspection.seen is None:
+    if inspection.trace is None:
         return title
     return f"{title}; {request.split} example {request.example}"
 
 
 def _columns(inspection: Inspection) -> list[_Column]:
-    if inspection.seen is None:
+    if inspection.trace is None:
         return []
     found = []
-    for layer in inspection.seen.layers:
+    for layer in inspection.trace.layers:
         for trace in layer.traces:
             title = f"{formatting.metric_name(layer.name)}, {trace.part}".removesuffix(", ")
             title += ", reads backwards" if layer.backwards else ""
@@ -118,7 +118,7 @@ def _draw_columns(
     places = figure.subplots(
         len(views), len(columns), sharex="col", squeeze=False, height_ratios=heights
     )
-    steps = inspection.seen.steps if inspection.seen else []
+    steps = inspection.trace.steps if inspection.trace else []
     draw_view = {
         "angles": _draw_angles,
         "norm": _draw_norms,

@@ -21,8 +21,8 @@ from rumcli.reporting.job_progress import setting
 from rumcli.reproduction.table_results import (
     TableResults,
     data_of,
+    met_threshold,
     planned_steps,
-    reached_threshold,
 )
 from rumcli.sweeps.search import SweepResults, settings_of
 from rumcli.sweeps.sweep_spec import Parameter, Range
@@ -258,7 +258,7 @@ def _notes(found: TableResults) -> Iterator[str]:
     if not all(entry.has_all_parts for entry in found.groups):
         assert spec.average is not None
         yield f"{_PART} mean over a part of the {len(spec.average.of)} runs only"
-    reached = [one.job.config for one in found.runs if reached_threshold(one)]
+    reached = [one.job.config for one in found.runs if met_threshold(one)]
     for threshold in sorted({str(run.train.until) for run in reached if run}):
         yield f"a run stops at the first validation with {threshold}"
     yield from _data_notes([one for one in found.runs if one.value is not None])

@@ -72,7 +72,7 @@ def _bars(place: Any, point: dict[str, Any]) -> None:
     results = point["results"][::-1]
     ratios = [result["reference_ratio"] for result in results]
     colors = [_BENCH_COLORS.get(result["cell"]) for result in results]
-    has_several = len(point["yardsticks"]) > 1
+    has_several = len(point["references"]) > 1
     labels = [f"{r['subject']} ({r['backend']})" if has_several else r["subject"] for r in results]
     bars = place.barh(labels, ratios, color=colors)
     place.bar_label(bars, fmt="%.2f", padding=3)
@@ -80,7 +80,7 @@ def _bars(place: Any, point: dict[str, Any]) -> None:
     place.margins(x=0.18)
     size = point["case"]
     place.set_title(f"{size['name']}: T = {size['steps']}, H = {size['units']}")
-    of = f" on {next(iter(point['yardsticks']))}" if has_several else ""
+    of = f" on {next(iter(point['references']))}" if has_several else ""
     place.set_xlabel(f"time of a training step, GRU{of} = 1")
     place.spines[["top", "right"]].set_visible(False)
 

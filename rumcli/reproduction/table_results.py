@@ -296,9 +296,9 @@ def measure(table: Table) -> Measure:
     return measured
 
 
-def reached_threshold(found: JobResult) -> bool:
+def met_threshold(found: JobResult) -> bool:
     """Return whether a run stopped because a validation met its threshold."""
-    return found.state == FINISHED and bool((found.metrics or {}).get("reached"))
+    return found.state == FINISHED and bool((found.metrics or {}).get("until_met"))
 
 
 def data_of(found: JobResult) -> str:
@@ -325,7 +325,7 @@ def _entry(found: GroupResult) -> EntryResult:
                 **one.fields,
                 part=one.job.part + 1,
                 of_steps=planned_steps(one),
-                reached=reached_threshold(one),
+                until_met=met_threshold(one),
                 value=one.value,
                 data=data_of(one) or None,
             )

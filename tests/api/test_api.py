@@ -112,7 +112,7 @@ def test_model_has_the_weights_that_the_summary_is_of(run):
     assert rumcli.evaluate(run.path, "validation", quiet=True)["split"] == "validation"
     assert run.model is run.model
     assert run.model.count_params() == run.summary["parameters"]
-    with pytest.raises(RunError, match=r"^required accuracy>=2, got "):
+    with pytest.raises(RunError, match=r"^the result does not meet accuracy>=2 \(got "):
         rumcli.evaluate(run, require="accuracy>=2", quiet=True)
 
 

@@ -478,7 +478,7 @@ def test_half_precision_trains_on_two_devices(tmp_path):
 def test_more_devices_than_a_cpu_has_cores_are_rejected(tmp_path):
     many = "--devices=100000", "--batch-size=100000"
     result = rum_process(*COPYING, *many, "--quiet", cwd=tmp_path, env=JAX)
-    assert_one_line(result, 2, "of them (CPU); expected at most")
+    assert_one_line(result, 2, "devices (CPU); expected at most")
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_inspect_shows_norm_and_landscape_of_other_cells(tmp_path):
         (["{run}", "--split=train"], "--split train: unknown split 'train'"),
         (["{run}", "--out=x.gif"], "--out x.gif: expected a name that ends in .png, .svg, .pdf"),
         (["{run}", "--out=there.png"], "there.png exists; choose another name, or --force"),
-        (["{run}", "--data=x"], "--data x: {run} is of 'copying', without text"),
+        (["{run}", "--data=x"], "--data x: {run} is a run of 'copying', which takes no data"),
         (["{run}", "--example=20"], "there is no example 20 in the validation split; the last"),
     ],
 )

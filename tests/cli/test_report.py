@@ -121,7 +121,7 @@ def test_run_without_evaluation_is_listed_without_curves(tmp_path):
 def test_runs_of_different_tasks_are_rejected(runs):
     make_run(runs / "runs" / "third", task="copying")
     result = rum("report", "runs", cwd=runs)
-    assert_one_line(result, 2, "the runs are of different tasks: ")
+    assert_one_line(result, 2, "the runs belong to different tasks: ")
     assert not (runs / "report.html").exists()
 
 

@@ -154,7 +154,7 @@ def test_different_data_are_reported_before_any_change(here, capsys):
         out, err = capsys.readouterr()
         assert (code, out, err.count("\n")) == (2, "", 1), err
         assert "gru-seed-1: " in err
-        assert "stories are not that of the run; a run resumes with the stories that it " in err
+        assert "splits differ from those of the run; expected the data with which " in err
         assert before == {f: f.read_bytes() for f in folder.path.rglob("*") if f.is_file()}
 
 
@@ -197,8 +197,8 @@ def test_table_continues_after_a_failed_run(tmp_path):
     assert "large-t-4-seed-1" not in result.stderr
     found = validated(result.stdout, "reproduce")
     gru, easy, broken, large = (one["runs"][0] for one in found["entries"])
-    assert (gru["state"], gru["step"], gru["reached"]) == ("finished", 20, False)
-    assert (easy["state"], easy["step"], easy["reached"]) == ("finished", 10, True)
+    assert (gru["state"], gru["step"], gru["until_met"]) == ("finished", 20, False)
+    assert (easy["state"], easy["step"], easy["until_met"]) == ("finished", 10, True)
     assert (broken["state"], broken["value"]) == ("failed", None)
     assert "not finite" in broken["message"]
     assert large["state"] == "not started"

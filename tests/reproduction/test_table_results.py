@@ -7,7 +7,7 @@ from rumcli.jobs.job_folder import statistics_of
 from rumcli.jobs.job_spec import FAILED, STOPPED, RunResult
 from rumcli.reproduction import table_results
 from rumcli.reproduction import table_spec as tables
-from rumcli.reproduction.table_results import TABLE, TableFolder, TableOptions, reached_threshold
+from rumcli.reproduction.table_results import TABLE, TableFolder, TableOptions, met_threshold
 from tests.reproduction.files import (
     PLAIN,
     finish_run,
@@ -183,10 +183,10 @@ def test_a_stopped_run_has_its_test_and_its_step(tmp_path):
 def test_run_that_reached_its_threshold_is_finished(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    finish_run(folder, run, 0.1, steps=10, reached="loss<0.2")
+    finish_run(folder, run, 0.1, steps=10, until_met="loss<0.2")
     found = result_of(read, folder, run)
     assert (found.state, found.step) == ("finished", 10)
-    assert reached_threshold(found)
+    assert met_threshold(found)
 
 
 def test_failed_run_has_its_reason_until_it_restarts(tmp_path):
