@@ -63,7 +63,7 @@ def listener(console: Console, quiet: bool, live: bool, title: Title) -> JobList
 class QuietSetProgress(LineDisplay, JobListener):
     """Listener that shows only warnings."""
 
-    def refused(self, jobs: Sequence[Job], message: str) -> None:
+    def rejected(self, jobs: Sequence[Job], message: str) -> None:
         """Show the reason once for all seeds."""
         others = (
             f" and {formatting.counted(len(jobs) - 1, 'other')} of its point" if jobs[1:] else ""
@@ -106,10 +106,10 @@ class PlainSetProgress(QuietSetProgress):
             f"{self._title.name} of {count}{before}; {slots} at the same time; folder {folder}"
         )
 
-    def refused(self, jobs: Sequence[Job], message: str) -> None:
+    def rejected(self, jobs: Sequence[Job], message: str) -> None:
         """Show the reason, and count the rejected runs."""
         self._done[FAILED] += len(jobs)
-        super().refused(jobs, message)
+        super().rejected(jobs, message)
         self._changed()
 
     def began(self, job: Job) -> None:

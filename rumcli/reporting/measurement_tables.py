@@ -40,7 +40,7 @@ def bench_case(point: dict[str, Any]) -> Table:
     return table
 
 
-def bench_engines(point: dict[str, Any]) -> Table:
+def bench_backends(point: dict[str, Any]) -> Table:
     """Show one size on several backends, grouped by cell, with two columns of ratios.
 
     Args:

@@ -56,7 +56,7 @@ def test_usage_error_is_reported_before_measuring(tmp_path, arguments, expected)
     ("arguments", "expected"),
     [
         ("--backend jax", "backend 'jax' needs the package jax, which is not installed: pip "),
-        ("--backend torch --backend tensorflow --series", "--series measures one engine; "),
+        ("--backend torch --backend tensorflow --series", "--series measures one backend; "),
         ("--backend torch --training", "--training measures TensorFlow only; expected --backend "),
     ],
 )

@@ -35,7 +35,7 @@ def place(tmp_path_factory, finished_run):
         ("eval", ["eval", NAME]),
         ("compare", ["compare", NAME]),
         ("plot", ["plot", NAME]),
-        ("inspect", ["inspect", NAME, "--what=angles"]),
+        ("inspect", ["inspect", NAME, "--views=angles"]),
         ("export", ["export", NAME]),
         pytest.param(
             "export",

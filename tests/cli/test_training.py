@@ -136,4 +136,4 @@ def test_usage_errors_are_reported_without_leaving_files(trained, tmp_path, argu
 
 def test_examples_are_of_babi_only(finished_run):
     result = rum("eval", finished_run, "--examples=1", cwd=finished_run)
-    assert_one_line(result, 2, "is not a run of 'babi'")
+    assert_one_line(result, 2, "expected a run of 'babi'")

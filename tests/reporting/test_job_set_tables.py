@@ -257,8 +257,8 @@ def test_invalid_point_is_reported_once_for_all_seeds_and_counted():
     console = Console(file=io.StringIO(), width=300)
     listener = job_progress.listener(console, quiet=False, live=False, title=SWEEP)
     listener.started("out", 4, 0, 2)
-    listener.refused([job(1, seed, A) for seed in (1, 2)], "expected an even integer, got 21")
-    listener.stopping("asked to stop")
+    listener.rejected([job(1, seed, A) for seed in (1, 2)], "expected an even integer, got 21")
+    listener.stopping("stop requested")
     (line,) = (line for line in console.file.getvalue().splitlines() if "21" in line)
     assert line == (
         "warning: point-1-seed-1 and 1 other of its point can't be run: expected an even integer, "
@@ -278,7 +278,7 @@ def filled(tmp_path):
     read, folder = table(tmp_path)
     by_name = runs(read)
     finish_run(folder, by_name["gru-t-4-seed-1"], 0.2, seconds=60)
-    folder.run_folder(by_name["gru-t-4-seed-1"]).write_json("environment.json", NOTED)
+    folder.run_dir(by_name["gru-t-4-seed-1"]).write_json("environment.json", NOTED)
     finish_run(folder, by_name["gru-t-4-seed-2"], 0.4, steps=10, reached="loss<0.5", seconds=120)
     folder.begin(by_name["gru-t-6-seed-1"])
     folder.mark(by_name["gru-t-6-seed-1"], RunResult(STOPPED, "", {"loss": 0.1}, 12, 30.0))
@@ -305,7 +305,7 @@ def test_each_result_is_beside_the_published_one(filled):
 def test_a_name_that_is_not_valid_unicode_is_escaped(filled):
     read, folder = filled
     noted = {**NOTED, "command": ["rum", "--out", "a\udcff"]}
-    place = folder.run_folder(runs(read)["gru-t-4-seed-1"]).path / "environment.json"
+    place = folder.run_dir(runs(read)["gru-t-4-seed-1"]).path / "environment.json"
     place.write_text(json.dumps(noted))
     text, page = render_table(read, folder, width=200)
     assert r"command: rum --out 'a\xff'" in text
@@ -356,7 +356,7 @@ def test_unofficial_stories_are_marked(tmp_path, data, expected):
     )
     run = runs(read)["gru-seed-1"]
     finish_run(folder, run, 0.2, "accuracy")
-    place = folder.run_folder(run)
+    place = folder.run_dir(run)
     place.write_json("summary.json", {**place.summary(), "data": data})
 
     # when

@@ -104,7 +104,7 @@ def test_a_narrow_terminal_breaks_names_but_not_numbers():
 
 def test_engines_are_shown_in_one_table_that_fits_a_narrow_terminal():
     without_memory = [{**result, "peak_memory_bytes": None} for result in ENGINES["results"]]
-    text = render(measurement_tables.bench_engines({**ENGINES, "results": without_memory}), 60)
+    text = render(measurement_tables.bench_backends({**ENGINES, "results": without_memory}), 60)
     assert max(map(len, text.splitlines())) <= 60
     rows = [[p.strip() for p in line.split("│")[1:-1]] for line in text.splitlines()]
     named = [row for row in rows if len(row) == 6 and row[1]]
@@ -115,7 +115,7 @@ def test_engines_are_shown_in_one_table_that_fits_a_narrow_terminal():
     ]
     assert named[2][2:] == ["1,500", "2%", "15.00", "15.00"]
     assert "GB" not in text
-    assert "1.07 GB" in render(measurement_tables.bench_engines(ENGINES), 100)
+    assert "1.07 GB" in render(measurement_tables.bench_backends(ENGINES), 100)
 
 
 def test_a_series_is_shown_over_its_axis():
