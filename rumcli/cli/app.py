@@ -104,8 +104,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "gen-data": (
         "gen_data:app",
         _DATA,
-        "Write a task's data: generated examples to a file or stdout, babi and ptb to a "
-        "directory.",
+        "Write a task's data: generated examples to a file or stdout, babi and ptb to a directory.",
     ),
     "presets": (
         "presets:app",

@@ -263,7 +263,7 @@ def _document(runs: list[Path], drawing: Drawing, plot_file: Path | None) -> Doc
                         step=record["step"],
                         seconds=record.get("seconds"),
                         value=record.get(drawing.key),
-                        length=record.get("length"),
+                        **{key: record[key] for key in ("length",) if key in record},
                     )
                     for record in curve.records
                 ],

@@ -266,7 +266,7 @@ def test_sweep_killed_during_creation_restarts_from_its_file(here, monkeypatch):
     (here / "new").mkdir()
     for name in ("lock", "base.yaml"):
         (here / "new" / name).write_text("half")
-    with pytest.raises(ConfigError, match="start it there: rum sweep FILE --out"):
+    with pytest.raises(ConfigError, match="to start it: rum sweep FILE --out"):
         command.sweep(resume=here / "new", quiet=True)
     command.sweep(here / "sweep.yaml", resume=here / "new", quiet=True)
     assert SweepFolder.open(here / "new").plan().spec.search == "grid"

@@ -41,7 +41,7 @@ def test_eval_shows_predictions_and_attention(trained):
     place, _ = trained
     result = rum("eval", "run", "--examples=2", cwd=place)
     assert result.returncode == 0, result.stderr
-    for part in ("given instead", "garden", "kitchen", "went to the", "where is"):
+    for part in ("wrong predictions", "garden", "kitchen", "went to the", "where is"):
         assert part in result.stdout
 
 

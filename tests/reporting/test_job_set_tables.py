@@ -1,4 +1,4 @@
-"""A sweep on the screen and as a picture."""
+"""A sweep on the screen and as a plot."""
 
 import io
 import json
@@ -70,7 +70,7 @@ def test_mean_over_some_seeds_is_marked(tmp_path):
     assert [cell.strip() for cell in part.split("│")[4:6]] == ["1.500 ± 0.100", "1.500 (1 of 3)"]
     caption = " ".join(found.split())
     assert (
-        "test of each finished or stopped run; mean ± standard deviation over 3 seeds, or as"
+        "test of each finished or stopped run; mean ± standard deviation over 3 seeds, or over"
         in caption
     )
 
@@ -105,7 +105,7 @@ def test_progress_lines_report_each_event():
     listener.ended(one, FINISHED, "")
     listener.ended(job(1, 2, A), FAILED, "the loss is not finite")
     assert console.file.getvalue().splitlines() == [
-        "sweep of 4 runs, 1 of them done before; 2 at the same time; folder out",
+        "sweep of 4 runs, 1 of them done before; 2 at a time; directory out",
         "point-1-seed-1 starts: optimizer.learning_rate=0.01, cell.name=gru",
         "warning: point-1-seed-1: its process or machine died; resuming from its last checkpoint",
         "point-1-seed-1 starts: optimizer.learning_rate=0.01, cell.name=gru",
@@ -122,7 +122,7 @@ def test_terminal_shows_running_runs_with_their_machines():
         listener.began(job(1, seed, A))
         standing = RunProgress(10, 20, "accuracy", seed / 10, True)
         listener.progressed(job(1, seed, A), standing, machine)
-    picture = render(listener._picture(), 100)
+    picture = render(listener._renderable(), 100)
     listener.finished()
     for part in ("point-1-seed-2", "10/20", "left", "right", "2 running", "best accuracy 20.0%"):
         assert part in picture
@@ -144,7 +144,7 @@ def test_run_stopped_before_training_is_reported_as_not_started(tmp_path):
         listener.started(str(tmp_path), 2, 0, 2)
         for seed in (1, 2):
             listener.began(job(1, seed, {}))
-        text = render(listener._picture(), 100) if live else console.file.getvalue()
+        text = render(listener._renderable(), 100) if live else console.file.getvalue()
         listener.finished()
         assert re.findall("resumes|starts", text) == shown
 
@@ -165,7 +165,7 @@ def test_narrow_terminal_truncates_no_run(width, settings, height):
         listener.began(job(point, 1, given))
     standing = RunProgress(1200, 5000, "symbol_accuracy", 0.123, True)
     listener.progressed(job(1, 1, given), standing, "")
-    picture = render(listener._picture(), width)
+    picture = render(listener._renderable(), width)
     listener.finished()
     lines = picture.splitlines()
     assert max(map(len, lines)) <= width
@@ -184,7 +184,7 @@ def test_terminal_shows_as_many_runs_as_fit():
     listener.started("out", 40, 0, 20)
     for point in range(1, 21):
         listener.began(job(point, 1, A))
-    wide, narrow = (render(listener._picture(), width).splitlines() for width in (100, 60))
+    wide, narrow = (render(listener._renderable(), width).splitlines() for width in (100, 60))
     listener.finished()
     assert "and 8 more" in wide
     assert len(wide) == 18
@@ -201,10 +201,10 @@ def test_table_runs_have_no_best_run_and_an_optional_time_limit():
         listener.began(job(1, seed, {}))
         listener.progressed(job(1, seed, {}), RunProgress(10, 20, "accuracy", 0.5, True), "")
     listener.ended(job(1, 1, {}), "stopped", "at step 12")
-    picture = render(listener._picture(), 100)
+    picture = render(listener._renderable(), 100)
     listener.finished()
     said = console.file.getvalue()
-    assert "table recall of 4 runs, 1 of them done before; 2 at the same time" in said
+    assert "table recall of 4 runs, 1 of them done before; 2 at a time" in said
     assert "point-1-seed-1 stopped at step 12, validation accuracy 50.0%" in said
     assert "1 of 4 runs done, 1 running, 0 s of 30 min 0 s" in picture
     assert "best" not in picture
@@ -222,7 +222,7 @@ def test_one_run_is_singular(number, expected):
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     listener = job_progress.listener(console, quiet=False, live=True, title=SWEEP)
     listener.started("out", number, 0, number)
-    picture = render(listener._picture(), 100)
+    picture = render(listener._renderable(), 100)
     listener.finished()
     points = render(reporting.points_table([A] * number, list(A), number), 100)
     for part, text in zip(expected, (points, console.file.getvalue(), picture), strict=True):
@@ -250,7 +250,7 @@ def test_plot_has_a_panel_for_each_parameter(made):
     picture = file.getvalue().decode()
     assert "optimizer.learning_rate" in picture
     assert "cell.name" in picture
-    assert "bars: mean ± deviation over 2 seeds, or over those that have a value" in picture
+    assert "bars: mean ± deviation over 2 seeds, or over those with a value" in picture
 
 
 def test_invalid_point_is_reported_once_for_all_seeds_and_counted():
@@ -261,7 +261,7 @@ def test_invalid_point_is_reported_once_for_all_seeds_and_counted():
     listener.stopping("stop requested")
     (line,) = (line for line in console.file.getvalue().splitlines() if "21" in line)
     assert line == (
-        "warning: point-1-seed-1 and 1 other of its point can't be run: expected an even integer, "
+        "warning: point-1-seed-1 and 1 other of its point cannot run: expected an even integer, "
         "got 21"
     )
     assert listener._headline.startswith("2 of 4 runs done, 0 running, 2 failed")
@@ -336,15 +336,15 @@ def test_a_mean_over_a_part_is_marked(tmp_path):
     finish_run(folder, runs(read)["gru-delay-1-seed-1"], 0.2)
     text, page = render_table(read, folder, 200, seeds=1)
     assert "0.200*" in text
-    assert "* mean over a part of the 2 runs only" in text
+    assert "* mean over only some of the 2 runs" in text
     assert "| 0.200\\* |" in page
-    assert "- \\* mean over a part" in page  # a star alone would begin a list
+    assert "- \\* mean over only some" in page  # a star alone would begin a list
 
 
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        ("generated", "all runs have generated stories, not the official ones"),
+        ("generated", "all runs have generated stories instead of the official ones"),
         ("here, en; training generated, for want of qa3", "all runs have generated training"),
         ("here, en", None),
     ],
