@@ -46,6 +46,7 @@ BUDGET = Option(
 RESUME = Option(
     kind=Path | None,
     typed=typer.Option(help="Continue the set in this directory; failed runs are retried."),
+    convert=Path,
 )
 # For commands without a function in Python.
 Jobs = Annotated[int | None, JOBS.typed]

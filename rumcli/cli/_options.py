@@ -181,9 +181,15 @@ def declared(options: type) -> Mapping[str, Option]:
     return {name: hint.__metadata__[0] for name, hint in hints.items()}
 
 
-def filled(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all declared options, with defaults for those that are not given."""
-    return {name: given.get(name, option.default) for name, option in declared(options).items()}
+def converted(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that have a value or a default, in the form of the command line.
+
+    Args:
+        options: `TypedDict` that declares them.
+        given: Options of the command, or arguments of the function.
+    """
+    values = {name: given.get(name, one.default) for name, one in declared(options).items()}
+    return {n: declared(options)[n].convert(v) for n, v in values.items() if v is not None}
 
 
 def takes(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

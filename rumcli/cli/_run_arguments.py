@@ -1,7 +1,7 @@
 """Arguments that name or configure runs: trusted code, run directories, and the plan of a new run.
 
-Code named on the command line runs; code named in files requires trust. `rumcli.plugins` imports
-it. The Python API plans its runs here, too.
+Code named on the command line is trusted; code named in files requires `--trust-code`.
+`rumcli.plugins` imports it. The Python API also plans its runs here.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _RESUME_CHANGEABLE = (
 )
 
 
-def trust_flags(section: str, name: str | None) -> dict[KeyPath, Any]:
+def name_settings(section: str, name: str | None) -> dict[KeyPath, Any]:
     """Return the settings for the name of a cell or task: a registered name or a custom factory."""
     if name is None or ":" not in name:
         return {(section, "name"): name}
@@ -451,15 +451,9 @@ class TrainOptions(TypedDict, total=False):
     ]
 
 
-def converted(options: TrainOptions) -> dict[str, Any]:
-    """Return the options that are given, in the form of the command line."""
-    declared, given = _options.declared(TrainOptions), _options.filled(TrainOptions, options)
-    return {name: declared[name].convert(v) for name, v in given.items() if v is not None}
-
-
 def typed(options: TrainOptions) -> list[str]:
     """Return the values of options that may name custom code."""
-    given = converted(options)
+    given = _options.converted(TrainOptions, options)
     names = [given[name] for name in ("task", "cell") if name in given]
     return [*names, *given.get("callbacks", ()), *given.get("set", ())]
 
@@ -474,7 +468,7 @@ def _settings(options: Mapping[str, Any]) -> tuple[dict[KeyPath, Any], dict[KeyP
         value, where = options[name], errors.option(option.spelling(name), options[name], name)
         assigned = {option.key: value}
         if option.key[1:] == ("name",):
-            assigned = trust_flags(option.key[0], value)
+            assigned = name_settings(option.key[0], value)
         values |= assigned
         spellings |= dict.fromkeys(assigned, where)
     return values, spellings
@@ -516,8 +510,8 @@ def plan_run(options: TrainOptions, note: Callable[[str], None] = lambda text: N
     from rumcli import config
     from rumcli.training.run_dir import RunDir
 
-    given = converted(options)
-    out, resume, from_scratch = given.get("out"), to_resume(given, note), given["from_scratch"]
+    given = _options.converted(TrainOptions, options)
+    out, resume, from_scratch = given.get("out"), _run_to_resume(given, note), given["from_scratch"]
     if resume is not None:
         if out is not None:
             raise ConfigError(
@@ -538,7 +532,7 @@ def plan_run(options: TrainOptions, note: Callable[[str], None] = lambda text: N
     return PlannedRun(run, out, resume, from_scratch)
 
 
-def to_resume(options: Mapping[str, Any], note: Callable[[str], None]) -> Path | None:
+def _run_to_resume(options: Mapping[str, Any], note: Callable[[str], None]) -> Path | None:
     """Return the directory of the run to resume; None for a new run.
 
     Args:
@@ -561,7 +555,7 @@ def to_resume(options: Mapping[str, Any], note: Callable[[str], None]) -> Path |
         example = errors.option("--resume", Metavar("PATH"))
         raise ConfigError(
             f"{errors.option('--resume')}: there is no unfinished run in '{RUNS}' that no "
-            f"process trains; expected the directory of a run, as in {example}"
+            f"process is training; expected the directory of a run, as in {example}"
         )
     note(f"resuming {newest}, the newest unfinished run in '{RUNS}'")
     return newest
@@ -572,7 +566,7 @@ def _resumed(path: Path, given: Mapping[str, Any]) -> RunConfig:
     from rumcli import config
     from rumcli.training.run_dir import RunDir
 
-    name = trust_flags("task", given.get("task"))["task", "name"]
+    name = name_settings("task", given.get("task"))["task", "name"]
     if name is not None:
         name = _options.choose("TASK", "task", name, [*_options.tasks(), "custom"])
     earlier = RunDir.open(path, name).config

@@ -56,6 +56,7 @@ class EvalOptions(TypedDict, total=False):
                 help="For runs of ptb or babi: other data, or the new location of the run's data; "
                 "as for 'rum train', and for babi also a single file.",
             ),
+            convert=Path,
         ),
     ]
     examples: Annotated[
@@ -78,6 +79,7 @@ class EvalOptions(TypedDict, total=False):
                 "be repeated."
             ),
             doc="One or more lengths of sequences at which to evaluate as well.",
+            convert=lambda length: [length] if isinstance(length, int) else list(length),
         ),
     ]
     save_predictions: Annotated[
@@ -88,6 +90,7 @@ class EvalOptions(TypedDict, total=False):
                 metavar="FILE",
                 help="Write the prediction for each sample to this file, as JSON Lines.",
             ),
+            convert=Path,
         ),
     ]
     force: Annotated[
@@ -147,11 +150,11 @@ def execute(
         ConfigError: If an option, the data or a threshold is invalid.
         RunError: If the checkpoint is missing or damaged.
     """
-    values = _options.filled(EvalOptions, options)
+    values = _options.converted(EvalOptions, options)
     split = _options.choose("--split", "split", values["split"], _SPLITS)
     checkpoint = values["checkpoint"]
     checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
-    examples, data = values["examples"], values["data"]
+    examples, predictions_file = values["examples"], values.get("save_predictions")
     _options.at_least("--examples", 0, examples)
     from rumcli.config import Split, at_length
     from rumcli.tasks.registry import configs
@@ -167,13 +170,12 @@ def execute(
         )
         where = errors.option("--examples", examples)
         raise ConfigError(f"{where}: expected a run of {tasks}, got {run}")
-    lengths = [values["length"]] if isinstance(values["length"], int) else values["length"] or ()
+    lengths = values.get("length", [])
     for length in lengths:
         at_length(run_dir.config, length)
-    predictions_file = values["save_predictions"]
     if predictions_file is not None:
-        console.check_new_file(Path(predictions_file), values["force"])
-    dataset = dataset_binding.for_evaluation(run_dir, Split(split), data and Path(data))
+        console.check_new_file(predictions_file, values["force"])
+    dataset = dataset_binding.for_evaluation(run_dir, Split(split), values.get("data"))
     resume.require_checkpoint(run_dir, checkpoint)
     _keras_startup.start(output.debug, quiet=output.quiet)
     _run_arguments.load_trusted(run_dir.config, training=False)
@@ -183,7 +185,7 @@ def execute(
     def save(task: Task, model: keras.Model) -> None:
         if predictions_file is not None:
             report("predicting each sample")
-            _save_predictions(task, model, Split(split), Path(predictions_file), values["force"])
+            _save_predictions(task, model, Split(split), predictions_file, values["force"])
 
     with run_environment.restored_keras(), _status(output.quiet) as report:
         outcome = evaluate_run(

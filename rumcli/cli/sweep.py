@@ -39,6 +39,7 @@ class SweepOptions(TypedDict, total=False):
                 help="copying, recall, or a YAML file. Optional with --resume.",
                 autocompletion=_options.completing(_options.sweeps),
             ),
+            convert=Path,
         ),
     ]
     out: Annotated[
@@ -48,6 +49,7 @@ class SweepOptions(TypedDict, total=False):
             typed=typer.Option(
                 help="Directory to create. Default: sweeps/FILE-1, or the next free number."
             ),
+            convert=Path,
         ),
     ]
     resume: Annotated[FilePath | None, _job_sets.RESUME]
@@ -57,6 +59,7 @@ class SweepOptions(TypedDict, total=False):
             kind=Path | None,
             typed=typer.Option(help="Show the results of the sweep in this directory so far."),
             doc="Sweep whose results so far are returned, without a run.",
+            convert=Path,
         ),
     ]
     seeds: Annotated[
@@ -112,7 +115,7 @@ def sweep(
     """
     output = OutputMode(as_json, quiet, debug)
     if dry_run:
-        _show_points(_Request.read(options, output).plan(), output)
+        _show_points(_Request.read(options, output.debug).plan(), output)
         return
     outcome = execute(options, trust_code, output)
     if outcome.ending is not None:
@@ -137,18 +140,16 @@ def execute(options: SweepOptions, trusted: bool, output: OutputMode) -> SweepOu
         ConfigError: If an option, the file, the data or the backend is invalid.
         RunError: If the sweep cannot continue, such as on a full disk.
     """
-    request = _Request.read(options, output)
+    request = _Request.read(options, output.debug)
     if request.results is not None:
         return SweepOutcome(_results(request.results))
-    plan, resume, job_options = request.plan(), request.resume, request.chosen
+    plan, resume, job_options = request.plan(), request.resume, request.job_options
     if resume is not None and (results := _results(resume, plan)).is_complete:
         if not output.quiet:
             console.note(f"{resume} is finished")
         return SweepOutcome(results)
     with contextlib.ExitStack() as stack:
-        directory = _claim_directory(
-            plan, request.file, request.out, resume, job_options, trusted, stack
-        )
+        directory = _claim_directory(plan, request, trusted, stack)
         budget = options.get("budget")
         command = _job_sets.command("sweep", directory.path, job_options, budget, trusted)
         ending, gave_up = _run(plan, directory, job_options, command, output)
@@ -165,85 +166,71 @@ class _Request:
     out: Path | None
     resume: Path | None
     results: Path | None
-    chosen: JobOptions
     max_runs: int | None
     seeds: int | None
+    job_options: JobOptions
 
     @classmethod
-    def read(cls, options: SweepOptions, output: OutputMode) -> _Request:
-        max_runs, seeds = options.get("max_runs"), options.get("seeds")
+    def read(cls, options: SweepOptions, debug: bool) -> _Request:
+        """Validate the options, without reading the file of the sweep."""
+        from rumcli.sweeps.search import SweepFolder
+
+        given = _options.converted(SweepOptions, options)
+        file, out, resume, results = map(given.get, ("file", "out", "resume", "results"))
         job_options = _job_sets.parse(
-            options.get("jobs"), options.get("address"), options.get("budget"), seeds, output.debug
+            given.get("jobs"), given.get("address"), given.get("budget"), given.get("seeds"), debug
         )
-        if max_runs is not None:
-            _options.at_least("--max-runs", 1, max_runs)
-        named = (options.get("file"), options.get("out"), options.get("resume"))
-        file, out, resume = (None if path is None else Path(path) for path in named)
+        if "max_runs" in given:
+            _options.at_least("--max-runs", 1, given["max_runs"])
         if file is not None:
             file = catalog.locate_shipped("sweep", str(file))
-        results_dir = options.get("results")
-        results = None if results_dir is None else Path(results_dir)
         if results is not None:
             others = ("out", "resume", "address", "max_runs", "seeds")
-            given = {name: options.get(name) for name in others}
-            _job_sets.exclude("--results", FILE=file, **given)
+            _job_sets.exclude("--results", FILE=file, **{name: given.get(name) for name in others})
         elif resume is not None:
             _job_sets.exclude("--resume", out=out)
-            if file is not None and _is_not_started(resume):
+            if file is not None and SweepFolder.is_not_started(resume):
                 out, resume = resume, None
         elif file is None:
             example = errors.option("--resume", Metavar("DIRECTORY"))
             raise ConfigError(
                 f"which sweep? Expected a FILE, or {example} with the directory of a sweep"
             )
-        return cls(file, out, resume, results, job_options, max_runs, seeds)
+        limits = given.get("max_runs"), given.get("seeds")
+        return cls(file, out, resume, results, *limits, job_options)
 
     def plan(self) -> SweepPlan:
-        return _plan(self.resume, self.file, self.max_runs, self.seeds)
+        """Return the plan of a new or earlier sweep; a file may change only limits of the latter.
 
+        Raises:
+            ConfigError: If the file is invalid, or changes more than the limits.
+        """
+        from rumcli import config
+        from rumcli.sweeps import sweep_spec
+        from rumcli.sweeps.search import SweepFolder
 
-def _is_not_started(path: Path) -> bool:
-    from rumcli.sweeps.search import SweepFolder
-
-    return SweepFolder.is_not_started(path)
-
-
-def _plan(
-    resume: Path | None, file: Path | None, max_runs: int | None, seeds: int | None
-) -> SweepPlan:
-    """Return the plan of a new or earlier sweep; a file may only change limits of the latter."""
-    from rumcli import config
-    from rumcli.sweeps import sweep_spec as plans
-    from rumcli.sweeps.search import SweepFolder
-
-    if resume is None:
-        assert file is not None
-        return plans.read(file, max_runs, seeds=seeds)
-    before = SweepFolder.open(resume).plan(max_runs, seeds)
-    if file is None:
-        return before
-    updated = plans.read(file, max_runs, seeds=seeds)
-    changed = plans.differences(before.spec, updated.spec)
-    if not changed:
-        keys = config.differences(before.base, updated.base)
-        changed = [f"preset: {'.'.join(key)}" for key in keys]
-    if changed:
-        raise ConfigError(
-            f"{errors.option('--resume', resume)}: {file} differs from the file of the sweep in "
-            f"{', '.join(changed)}; omit FILE, or start a new sweep (only "
-            f"{', '.join(plans.CHANGEABLE)} may change)"
-        )
-    return updated
+        if self.resume is None:
+            assert self.file is not None
+            return sweep_spec.read(self.file, self.max_runs, seeds=self.seeds)
+        before = SweepFolder.open(self.resume).plan(self.max_runs, self.seeds)
+        if self.file is None:
+            return before
+        updated = sweep_spec.read(self.file, self.max_runs, seeds=self.seeds)
+        changed = sweep_spec.differences(before.spec, updated.spec)
+        if not changed:
+            keys = config.differences(before.base, updated.base)
+            changed = [f"preset: {'.'.join(key)}" for key in keys]
+        if changed:
+            raise ConfigError(
+                f"{errors.option('--resume', self.resume)}: {self.file} differs from the file of "
+                f"the sweep in {', '.join(changed)}; omit FILE, or start a new sweep (only "
+                f"{', '.join(sweep_spec.CHANGEABLE)} may change)"
+            )
+        return updated
 
 
 def _claim_directory(
-    plan: SweepPlan,
-    file: Path | None,
-    out: Path | None,
-    resume: Path | None,
-    job_options: JobOptions,
-    trusted: bool,
-    stack: contextlib.ExitStack,
+    plan: SweepPlan, request: _Request, trusted: bool, stack: contextlib.ExitStack
 ) -> SweepFolder:
     """Check the code and the data; create or open the directory, and lock it."""
     from rumcli.jobs import execution
@@ -252,8 +239,8 @@ def _claim_directory(
     from rumcli.training import lock
 
     if plan.spec.search == "bayesian" and importlib.util.find_spec("optuna") is None:
-        raise ConfigError("search: bayesian needs optuna: pip install 'rumcli[sweep]'")
-    execution.check(job_options)
+        raise ConfigError("search: bayesian requires optuna: pip install 'rumcli[sweep]'")
+    execution.check(request.job_options)
     seed = plan.spec.seeds[0]
     # A registered cell has no factory, so a sweep over both names and factories has only custom
     # cells. One of these keys therefore names all code, whatever else varies.
@@ -261,11 +248,11 @@ def _claim_directory(
         [plan.run(settings, seed) for settings in sweep_spec.one_at_a_time(plan.parameters, keys)]
         for keys in (_run_arguments.CODE_KEYS, _DATA_KEYS)
     )
-    _job_sets.check_runs(names, data if resume is None else [], trusted)
-    if resume is None:
-        assert file is not None
-        return stack.enter_context(SweepFolder.claim(out, file.stem, plan))
-    directory = SweepFolder.open(resume)
+    _job_sets.check_runs(names, data if request.resume is None else [], trusted)
+    if request.resume is None:
+        assert request.file is not None
+        return stack.enter_context(SweepFolder.claim(request.out, request.file.stem, plan))
+    directory = SweepFolder.open(request.resume)
     stack.enter_context(lock.held(directory.path))
     groups = (plan.group(*point) for point in enumerate(directory.points(), 1))
     directory.check(job for group in groups for job in group.jobs if job.is_due)

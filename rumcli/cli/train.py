@@ -91,7 +91,10 @@ def train(
     thresholds = requirements.parse(require or [])
     placement = _distributed.parse_placement(devices, coordinator, processes, process, timeout)
     output = OutputMode(as_json, quiet, debug)
-    typed, data = _run_arguments.typed(options), _run_arguments.converted(options).get("data")
+    typed, data = (
+        _run_arguments.typed(options),
+        _options.converted(TrainOptions, options).get("data"),
+    )
     if placement is not None and placement.rank > 0 and options.get("resume") is not None:
         # The directory is on the host of process 0.
         _distributed.check(placement, None)
