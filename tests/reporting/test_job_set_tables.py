@@ -122,10 +122,10 @@ def test_terminal_shows_running_runs_with_their_machines():
         listener.began(job(1, seed, A))
         standing = RunProgress(10, 20, "accuracy", seed / 10, True)
         listener.progressed(job(1, seed, A), standing, machine)
-    picture = render(listener._renderable(), 100)
+    text = render(listener._renderable(), 100)
     listener.finished()
     for part in ("point-1-seed-2", "10/20", "left", "right", "2 running", "best accuracy 20.0%"):
-        assert part in picture
+        assert part in text
 
 
 def test_run_stopped_before_training_is_reported_as_not_started(tmp_path):
@@ -136,8 +136,8 @@ def test_run_stopped_before_training_is_reported_as_not_started(tmp_path):
     listener.started(str(tmp_path), 2, 0, 2)
     for seed in (1, 2):
         listener.ended(job(1, seed, A), UNFINISHED, "")
-    said = console.file.getvalue().splitlines()
-    assert said[-2:] == ["point-1-seed-1 saved", "point-1-seed-2 not started"]
+    lines = console.file.getvalue().splitlines()
+    assert lines[-2:] == ["point-1-seed-1 saved", "point-1-seed-2 not started"]
     for live, shown in ((False, ["resumes", "starts"]), (True, ["resumes", "starts"])):
         console = Console(file=io.StringIO(), width=100)
         listener = job_progress.listener(console, quiet=False, live=live, title=SWEEP)
@@ -165,9 +165,9 @@ def test_narrow_terminal_truncates_no_run(width, settings, height):
         listener.began(job(point, 1, given))
     standing = RunProgress(1200, 5000, "symbol_accuracy", 0.123, True)
     listener.progressed(job(1, 1, given), standing, "")
-    picture = render(listener._renderable(), width)
+    text = render(listener._renderable(), width)
     listener.finished()
-    lines = picture.splitlines()
+    lines = text.splitlines()
     assert max(map(len, lines)) <= width
     assert len(lines) <= height
     for part in ("point-1-seed-1", "point-2-seed-1", "1200/5000", "accuracy 12.3%", "starts"):
@@ -201,21 +201,21 @@ def test_table_runs_have_no_best_run_and_an_optional_time_limit():
         listener.began(job(1, seed, {}))
         listener.progressed(job(1, seed, {}), RunProgress(10, 20, "accuracy", 0.5, True), "")
     listener.ended(job(1, 1, {}), "stopped", "at step 12")
-    picture = render(listener._renderable(), 100)
+    text = render(listener._renderable(), 100)
     listener.finished()
-    said = console.file.getvalue()
-    assert "table recall of 4 runs, 1 of them done before; 2 at a time" in said
-    assert "point-1-seed-1 stopped at step 12, validation accuracy 50.0%" in said
-    assert "1 of 4 runs done, 1 running, 0 s of 30 min 0 s" in picture
-    assert "best" not in picture
-    assert "settings" not in picture
+    lines = console.file.getvalue()
+    assert "table recall of 4 runs, 1 of them done before; 2 at a time" in lines
+    assert "point-1-seed-1 stopped at step 12, validation accuracy 50.0%" in lines
+    assert "1 of 4 runs done, 1 running, 0 s of 30 min 0 s" in text
+    assert "best" not in text
+    assert "settings" not in text
 
 
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
-        (1, ["1 point, 1 seed each: 1 run", "sweep of 1 run; 1 at the same", "0 of 1 run done"]),
-        (2, ["2 points, 2 seeds each: 4 runs", "sweep of 2 runs; 2 at the", "0 of 2 runs done"]),
+        (1, ["1 point, 1 seed each: 1 run", "sweep of 1 run; 1 at a time", "0 of 1 run done"]),
+        (2, ["2 points, 2 seeds each: 4 runs", "sweep of 2 runs; 2 at a time", "0 of 2 runs done"]),
     ],
 )
 def test_one_run_is_singular(number, expected):
@@ -247,10 +247,10 @@ def test_plot_has_a_panel_for_each_parameter(made):
     folder, _ = made
     file = io.BytesIO()
     job_set_tables.draw_sweep(search.read_results(folder), file, "svg")
-    picture = file.getvalue().decode()
-    assert "optimizer.learning_rate" in picture
-    assert "cell.name" in picture
-    assert "bars: mean ± deviation over 2 seeds, or over those with a value" in picture
+    text = file.getvalue().decode()
+    assert "optimizer.learning_rate" in text
+    assert "cell.name" in text
+    assert "bars: mean ± deviation over 2 seeds, or over those with a value" in text
 
 
 def test_invalid_point_is_reported_once_for_all_seeds_and_counted():
