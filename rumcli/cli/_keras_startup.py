@@ -47,11 +47,11 @@ def describe_allocator() -> dict[str, Any]:
     Returns:
         Dictionary with `keeps_freed`, and with `reason`, a string or None.
     """
-    theirs = [variable for variable in _SETTINGS if variable in os.environ]
+    set_variables = [variable for variable in _SETTINGS if variable in os.environ]
     if _mallopt() is None:
         reason = "the allocator is not that of glibc, and is not configured"
-    elif theirs:
-        reason = f"the environment sets {', '.join(theirs)}"
+    elif set_variables:
+        reason = f"the environment sets {', '.join(set_variables)}"
     else:
         reason = None
     return {"keeps_freed": reason is None, "reason": reason}

@@ -101,12 +101,12 @@ def inspect(
     from rumcli.config import Split
     from rumcli.training import dataset_binding
 
-    run_dirs = _folders(run, checkpoint)
+    run_dirs = _open_run_dirs(run, checkpoint)
     if as_json and len(run_dirs) > 1:
         runs = ", ".join(str(run_dir.path) for run_dir in run_dirs)
         raise ConfigError(f"--json: {run} has several runs; expected one of: {runs}")
     plot_path = out or (None if as_json else _DEFAULT)
-    plot_paths = _places(plot_path, run_dirs)
+    plot_paths = _plot_paths(plot_path, run_dirs)
     kinds = [_options.check_plot_file("--out", place, force) for place in plot_paths if place]
     for run_dir in run_dirs:
         _run_arguments.check_trust(run_dir.config, trust_code, training=False)
@@ -137,7 +137,7 @@ def inspect(
             console.show_document(inspection.document())
 
 
-def _folders(run: Path, checkpoint: str) -> list[RunDir]:
+def _open_run_dirs(run: Path, checkpoint: str) -> list[RunDir]:
     """Return the selected run directories; for a directory of runs, those that can be inspected."""
     from rumcli.training import resume
     from rumcli.training.run_dir import RunDir
@@ -150,7 +150,7 @@ def _folders(run: Path, checkpoint: str) -> list[RunDir]:
     return [opened[one.path] for one in usable]
 
 
-def _places(plot_path: Path | None, run_dirs: list[RunDir]) -> list[Path | None]:
+def _plot_paths(plot_path: Path | None, run_dirs: list[RunDir]) -> list[Path | None]:
     """Return the plot file of each run; for several runs, its name includes that of the run."""
     if plot_path is None or len(run_dirs) == 1:
         return [plot_path] * len(run_dirs)
@@ -185,12 +185,12 @@ def _select_views(names: list[str], views: str, config: RunConfig, run: Path) ->
     missing = [name for name in VIEWS if name not in possible]
     if _ALL in names:
         if missing:
-            lacking = _listed(missing, config)
+            lacking = _describe_missing(missing, config)
             console.note(f"{run} uses the cell '{config.cell.name}', which has no {lacking}")
         return possible
     wrong = [name for name in names if name in missing]
     if wrong:
-        lacking = _listed(wrong, config)
+        lacking = _describe_missing(wrong, config)
         raise ConfigError(
             f"--views {views}: {run} uses the cell '{config.cell.name}', which has no "
             f"{lacking}; expected some of: {', '.join(possible)}"
@@ -198,7 +198,7 @@ def _select_views(names: list[str], views: str, config: RunConfig, run: Path) ->
     return [name for name in VIEWS if name in names]
 
 
-def _listed(missing: list[str], config: RunConfig) -> str:
+def _describe_missing(missing: list[str], config: RunConfig) -> str:
     has_option = hasattr(config.cell, "update_gate")  # off here; others have other gates
     words = {
         "angles": "rotation",

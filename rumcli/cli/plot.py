@@ -153,25 +153,29 @@ def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
     from rumcli.reporting import plots
     from rumcli.training.run_dir import RunDir
 
-    found = _run_arguments.find_run_dirs(runs, parts=True)
-    opened = {run.path: RunDir.open(run.path) for run in found}
+    usable = _run_arguments.find_run_dirs(runs, parts=True)
+    opened = {run.path: RunDir.open(run.path) for run in usable}
     records = {path: run_dir.records() for path, run_dir in opened.items()}
-    young = {path: _without_records(path) for path in records if not records[path]}
-    found = _run_arguments.usable_run_dirs(found, young, ConfigError)
-    name = metric or _monitored([opened[run.path] for run in found])
-    known = {metric for run in found for metric in _metrics(records[run.path])}
+    unevaluated = {
+        path: f"{path} has no evaluation yet; nothing to draw"
+        for path in records
+        if not records[path]
+    }
+    usable = _run_arguments.usable_run_dirs(usable, unevaluated, ConfigError)
+    name = metric or _monitored([opened[run.path] for run in usable])
+    known = {metric for run in usable for metric in _metrics(records[run.path])}
     key = f"val_{parsing.name(name, known)}"
-    lacking = {run.path: _without(key, run.path, records[run.path]) for run in found}
-    reasons = {path: why for path, why in lacking.items() if why}
-    found = _run_arguments.usable_run_dirs(found, reasons, ConfigError)
-    paths = [run.path for run in found]
+    problems = {run.path: _missing_metric(key, run.path, records[run.path]) for run in usable}
+    reasons = {path: why for path, why in problems.items() if why}
+    usable = _run_arguments.usable_run_dirs(usable, reasons, ConfigError)
+    paths = [run.path for run in usable]
     run_dirs = [opened[path] for path in paths]
-    drawn = [
+    curves = [
         plots.Curve(label, task.label, records[run_dir.path], task.loss_unit)
         for label, run_dir in zip(_labels(paths, run_dirs), run_dirs, strict=True)
         for task in [run_dir.config.task]
     ]
-    return paths, Drawing(drawn, levels_of(run_dirs, key), key)
+    return paths, Drawing(curves, levels_of(run_dirs, key), key)
 
 
 def _collect_lengths(
@@ -192,8 +196,8 @@ def _collect_lengths(
         if task.figures and name not in (*task.validated_figures(),):
             unknown = errors.unknown("metric", name, task.validated_figures())
             raise ConfigError(f"--metric {name}: {run_dir.path}: {unknown}")
-        whole = getattr(task, task.length_key or "", 1)
-        plans.append(sorted(set(lengths or [factor * whole for factor in _LENGTHS])))
+        training_length = getattr(task, task.length_key or "", 1)
+        plans.append(sorted(set(lengths or [factor * training_length for factor in _LENGTHS])))
         for length in plans[-1]:
             at_length(run_dir.config, length)
         resume.require_checkpoint(run_dir, "best")
@@ -204,9 +208,9 @@ def _collect_lengths(
     labels = _labels([run_dir.path for run_dir in run_dirs], run_dirs)
     for label, run_dir, plan in zip(labels, run_dirs, plans, strict=True):
         with console.status() as report:
-            found = evaluate_lengths(run_dir, Split.TEST, "best", plan, report)
+            results = evaluate_lengths(run_dir, Split.TEST, "best", plan, report)
         step = load_checkpoint(run_dir, "best").step
-        records = [{"step": step, "length": one["length"], key: one[name]} for one in found]
+        records = [{"step": step, "length": one["length"], key: one[name]} for one in results]
         task = run_dir.config.task
         curves.append(plots.Curve(label, task.label, records, task.loss_unit))
     paths = [run_dir.path for run_dir in run_dirs]
@@ -280,33 +284,29 @@ def _labels(runs: list[Path], run_dirs: list[RunDir]) -> list[str]:
     from rumcli import config
 
     names = _options.labels(runs)
-    found = config.labels([run_dir.config for run_dir in run_dirs])
+    labels = config.labels([run_dir.config for run_dir in run_dirs])
     return [
-        label if label and found.count(label) == 1 else ", ".join(filter(None, (label, name)))
-        for label, name in zip(found, names, strict=True)
+        label if label and labels.count(label) == 1 else ", ".join(filter(None, (label, name)))
+        for label, name in zip(labels, names, strict=True)
     ]
 
 
-def _without_records(path: Path) -> str:
-    return f"{path} has no evaluation yet; nothing to draw"
-
-
-def _references(run_dirs: list[RunDir]) -> list[dict[str, Any]]:
+def _baselines(run_dirs: list[RunDir]) -> list[dict[str, Any]]:
     """Return the baselines of runs; unfinished runs of earlier versions have none."""
-    found = [run_dir.baseline for run_dir in run_dirs]
-    return [baseline for baseline in found if baseline is not None]
+    baselines = [run_dir.baseline for run_dir in run_dirs]
+    return [baseline for baseline in baselines if baseline is not None]
 
 
 def _monitored(run_dirs: list[RunDir]) -> str:
-    found = {baseline["metric"] for baseline in _references(run_dirs)}
-    return found.pop() if len(found) == 1 else "loss"
+    metrics = {baseline["metric"] for baseline in _baselines(run_dirs)}
+    return metrics.pop() if len(metrics) == 1 else "loss"
 
 
 def _metrics(records: list[dict[str, Any]]) -> list[str]:
     return [name.removeprefix("val_") for name in records[0] if name.startswith("val_")]
 
 
-def _without(key: str, path: Path, records: list[dict[str, Any]]) -> str | None:
+def _missing_metric(key: str, path: Path, records: list[dict[str, Any]]) -> str | None:
     """Return the reason why a metric of a run cannot be drawn; None if it can."""
     known, name = _metrics(records), key.removeprefix("val_")
     if name in known:
@@ -323,9 +323,11 @@ def levels_of(run_dirs: list[RunDir], key: str) -> list[Level]:
     """
     from rumcli.reporting.plots import Level
 
-    here = [r for r in _references(run_dirs) if f"val_{r['metric']}" == key]
-    found = [Level(baseline["label"], baseline["value"]) for baseline in here]
-    found += [
-        Level("published", baseline["published"]) for baseline in here if baseline.get("published")
+    baselines = [one for one in _baselines(run_dirs) if f"val_{one['metric']}" == key]
+    levels = [Level(baseline["label"], baseline["value"]) for baseline in baselines]
+    levels += [
+        Level("published", baseline["published"])
+        for baseline in baselines
+        if baseline.get("published")
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(levels))
