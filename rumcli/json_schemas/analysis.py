@@ -204,7 +204,7 @@ class LearningCurve(Section):
 
 
 class CurveLevel(Section):
-    """A horizontal line of the picture."""
+    """A horizontal line of the plot."""
 
     label: str = Field(description="Its label, as in memoryless or published.")
     value: float = Field(description="Its value, in the metric's unit.")
@@ -213,7 +213,7 @@ class CurveLevel(Section):
 class LearningCurves(Document):
     """Learning curves, or the test metric over the length of the sequences.
 
-    Printed by rum plot --json, which draws a picture only if --out names one.
+    Printed by rum plot --json, which draws a plot only if --out is given.
     """
 
     kind: ClassVar[str] = "plot"
@@ -221,7 +221,7 @@ class LearningCurves(Document):
     metric: str = Field(description="The metric, as in loss or bits_per_character.")
     runs: list[LearningCurve] = Field(min_length=1, description="In the order of the arguments.")
     levels: list[CurveLevel] = Field(description="Baselines and published results.")
-    picture: str | None = Field(description="The picture that was written; null if none.")
+    plot: str | None = Field(description="Plot file that was written; null if none.")
 
 
 class LayerTrace(Section):
@@ -277,8 +277,8 @@ class LossLandscape(Section):
 class Inspection(Document):
     """The states of a run's cells, and the loss around its weights.
 
-    Printed by rum inspect --json, which draws a picture only if --out names one. Only the views of
-    --what are included. Numbers that are not finite are null.
+    Printed by rum inspect --json, which draws a plot only if --out is given. Only the views of
+    --views are included. Numbers that are not finite are null.
     """
 
     kind: ClassVar[str] = "inspect"

@@ -164,14 +164,14 @@ def test_the_missing_package_of_a_format_is_named(tmp_path, finished_run, monkey
         (["{run}", "--out=no/x.keras"], "can't write no/x.keras: No such file or directory"),
         (
             ["{run}", "--format=savedmodel", "--out=mine", "--force"],
-            "mine exists and is no savedmodel export; choose another name",
+            "mine exists and is not a savedmodel export; choose another name",
         ),
         (
             ["{run}", "--format=savedmodel", "--out=x.keras"],
             "--out x.keras: expected a directory",
         ),
-        (["{run}", "--out=mine"], "mine exists and is no keras export; choose another name"),
-        (["{run}", "--data=x"], "--data x: {run} is a run of 'copying', which takes no data"),
+        (["{run}", "--out=mine"], "mine exists and is not a keras export; choose another name"),
+        (["{run}", "--data=x"], "--data x: {run} is of 'copying', without text"),
         (["{run}", "--checkpoint=first"], "--checkpoint first: unknown checkpoint 'first'"),
     ],
 )

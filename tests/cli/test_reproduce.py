@@ -49,9 +49,9 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "which table? Give a TABLE, or --resume with the folder of one"),
-        (["--resume=nowhere"], "there is no folder nowhere; expected one that 'rum repro"),
-        (["small.yaml", "--resume=a", "--out=b"], "--resume and --out exclude each other"),
+        ([], "which table? Expected a TABLE, or --resume with the directory of a"),
+        (["--resume=nowhere"], "there is no directory nowhere; expected one that 'rum repro"),
+        (["small.yaml", "--resume=a", "--out=b"], "--resume and --out are mutually exclusive"),
         (["small.yaml", "--address=here"], "--address here"),
         (["recal"], "unknown table 'recal'; did you mean 'recall'"),
         (["nowhere.yaml"], "can't read nowhere.yaml: No such file"),
@@ -68,7 +68,7 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
             "did you mean 'gru'? rows: gru, lstm",
         ),
         (["small.yaml", "--data=here"], "--data here: the task of this table, 'copying', has none"),
-        (["small.yaml", "--out=."], "is no folder that 'rum reproduce' made"),
+        (["small.yaml", "--out=."], "is not a directory of 'rum reproduce'"),
         (["ptb"], "--data: which text? A folder with train, valid and test files"),
         (["own.yaml"], "the configuration names code, mine:Cell"),
         (["wrong.yaml"], "column 5: unknown key 'sett'; did you mean 'set'"),

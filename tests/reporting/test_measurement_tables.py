@@ -148,12 +148,12 @@ def test_plot_writes_an_image(kind, begin):
     [
         "keras        │ not installed",
         "not installed; optional: X 'rumcli[sweep]'",
-        "8 of 64, time of 1.5",
-        "64.0 GB in all, 4.0 GB allowed",
-        "as the system does it: the environment sets MALLOC_ARENA_MAX",
+        "8 of 64, CPU quota 1.5",
+        "64.0 GB total, 4.0 GB allowed",
+        "not kept: the environment sets MALLOC_ARENA_MAX",
         "CPU:0, GPU:0",
         "NVIDIA H200",
-        "automatic in an operation, 2 between them",
+        "automatic intra-op, 2 inter-op",
         "loop, rum    │ fused ",
         "loop, eunn   │ plain; fused: there is none for EUNNCell",
         "37 steps/s ± 10%, the first one after 2.4 s",
@@ -167,7 +167,7 @@ def test_table_fits_60_columns_without_truncation():
     lines = render(measurement_tables.examination(FOUND), 60).splitlines()
     assert max(map(len, lines)) <= 60
     text = "".join(line.split("│")[2].strip() for line in lines if line.count("│") == 3)
-    expected = "as the system does it: the environment sets MALLOC_ARENA_MAX"
+    expected = "not kept: the environment sets MALLOC_ARENA_MAX"
     assert expected.replace(" ", "") in text.replace(" ", "")
 
 

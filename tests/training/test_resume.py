@@ -132,7 +132,7 @@ def test_from_scratch_deletes_results_and_keeps_the_configuration(make_run):
 @pytest.mark.usefixtures("_keras_is_not_started")
 def test_from_scratch_needs_resume(tmp_path):
     result = rum("train", "copying", "--from-scratch", cwd=tmp_path)
-    assert_one_line(result, 2, "--from-scratch goes with --resume")
+    assert_one_line(result, 2, "--from-scratch requires --resume")
 
 
 @pytest.mark.usefixtures("_keras_is_not_started")
