@@ -42,6 +42,7 @@ GROUPS = {
             for module, tests in {
                 "arum": ["test_arum.py", "test_rum.py"],
                 "ops/elementwise": ["test_ln_lstm.py", "ops/test_elementwise.py"],
+                "delta_product": ["test_delta_product.py", "test_layer_arguments.py"],
                 "eunn": ["test_eunn.py", "test_layer_arguments.py"],
                 "fs_rnn": [
                     "test_fs_rnn.py",
@@ -49,6 +50,8 @@ GROUPS = {
                     "test_layer_contract.py::TestFSRNN",
                 ],
                 "goru": ["test_goru.py", "test_layer_arguments.py"],
+                "lru": ["test_lru.py", "test_layer_arguments.py"],
+                "slstm": ["test_slstm.py", "test_layer_arguments.py"],
                 "ln_lstm": ["test_ln_lstm.py", "test_layer_arguments.py"],
                 "time_loop": ["test_time_loop.py", "test_layer_contract.py::TestGORU"],
                 "ops/normalization": ["ops/test_normalization.py"],

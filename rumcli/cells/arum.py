@@ -106,10 +106,3 @@ class ARUM(RUM):
     """
 
     cell_class = ARUMCell
-
-    def reset_state(self) -> None:
-        """Reset a stateful layer to its initial state, in which the memory is the identity."""
-        if self.states is not None:
-            initial = self.get_initial_state(self.states[0].shape[0])
-            for variable, value in zip(self.states, initial, strict=True):
-                variable.assign(value)

@@ -203,8 +203,8 @@ class RecurrentLayer(keras.layers.RNN):
         cell: Cell to loop over time.
         implementation: Implementation of the time loop: `"auto"`, `"fused"` or `"plain"`. `"auto"`
             selects the fused loop where it is supported: always on JAX; on TensorFlow's CPU inside
-            `fit`, `predict` or any `tf.function`, for sequences of static length. Weights and
-            results are the same.
+            `fit`, `predict` or any `tf.function`, for sequences of static length. The parallel form
+            of a linear recurrence needs a static length only. Weights and results are the same.
         **kwargs: Arguments of `keras.layers.RNN`: `return_sequences`, `return_state`,
             `go_backwards`, `stateful`, `unroll`, `zero_output_for_mask`; and of
             `keras.layers.Layer`.
@@ -270,6 +270,13 @@ class RecurrentLayer(keras.layers.RNN):
         return time_loop.run(
             self, lambda one, states: step(one[0], states, one[1]), inputs, states, mask, training
         )
+
+    def reset_state(self) -> None:
+        """Reset a stateful layer to the initial state of its cell, which may differ from zero."""
+        if self.states is not None:
+            initial = self.get_initial_state(self.states[0].shape[0])
+            for variable, value in zip(self.states, initial, strict=True):
+                variable.assign(value)
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's configuration for `from_config`."""

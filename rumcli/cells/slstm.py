@@ -18,26 +18,27 @@ from rumcli.cells.tensor import Tensor
 
 _GATES = 4  # z, i, f, o
 _FORGET_GATES = ("sigmoid", "exponential")
-# Stabilizer of an empty memory: below every exponent, so that exp(log f + m − m') is zero.
+# Log-normalizer of an empty memory: its weight exp(log f + l − l') is zero. Within float16.
 _EMPTY = -1e4
 
 
 @keras.saving.register_keras_serializable(package="rumcli")
 class SLSTMCell(RecurrentCell):
-    """One step of the sLSTM, an LSTM with exponential gates, a normalizer and a stabilizer.
+    """One step of the sLSTM, an LSTM with exponential gates and a normalizer.
 
-    With input `x [B, D]`, hidden state `h`, cell state `c`, normalizer `n` and stabilizer `m`, each
-    `[B, H]`, and with pre-activations of the cell input, the input, forget and output gate:
+    With input `x [B, D]`, hidden state `h`, memory `c̄` and log-normalizer `l`, each `[B, H]`, and
+    with pre-activations of the cell input, the input, forget and output gate:
 
         (z̃, ĩ, f̃, õ) = x W + h R + b
         log f = log σ(f̃ + forget_bias)       or f̃ + forget_bias, if `forget_gate="exponential"`
-        m'    = max(log f + m, ĩ)
-        c'    = exp(log f + m − m') ⊙ c + exp(ĩ − m') ⊙ tanh(z̃)
-        n'    = exp(log f + m − m') ⊙ n + exp(ĩ − m')
-        h'    = σ(õ) ⊙ c'/n'
+        l'    = log(exp(log f + l) + exp(ĩ))
+        c̄'    = exp(log f + l − l') ⊙ c̄ + exp(ĩ − l') ⊙ tanh(z̃)
+        h'    = σ(õ) ⊙ c̄'
 
-    The stabilizer keeps the exponentials at or below 1 and cancels in `c'/n'`. The initial states
-    are zero; where `n` is zero the memory is empty and `m' = ĩ`. From then on `n ≥ 1`.
+    These are the published equations. They have a cell state c, a normalizer n and a stabilizer m,
+    of which the output depends on `c̄ = c/n` and `l = m + log n` only. In this form the two weights
+    of `c̄'` are σ(e) and 1 − σ(e) with `e = log f + l − ĩ`, so that nothing overflows and n cannot
+    vanish. The memory is initially empty: h and c̄ are zero, and l is −10,000 in place of −∞.
 
     R is block-diagonal: each of `num_heads` groups of units has its own recurrent matrix. The
     convolution, the group normalization and the projections of the xLSTM block are not part of
@@ -56,12 +57,12 @@ class SLSTMCell(RecurrentCell):
     Raises:
         ValueError: If an argument is out of range, or `num_heads` does not divide `units`.
 
-    Source: arXiv:2405.04517, equations 8-17.
+    Source: arXiv:2405.04517, equations 8-17 and appendix A.2.
 
     Example:
         >>> from rumcli.cells import SLSTMCell
         >>> SLSTMCell(16, num_heads=4).state_size
-        [16, 16, 16, 16]
+        [16, 16, 16]
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class SLSTMCell(RecurrentCell):
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.state_size = [self.units] * 4
+        self.state_size = [self.units] * 3
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs of shape `[B, D]`.
@@ -126,26 +127,29 @@ class SLSTMCell(RecurrentCell):
 
         Args:
             projected: Result of `precompute_inputs` for one step.
-            states: States h, c, n and m, `[B, H]` each.
+            states: States h, c̄ and l, `[B, H]` each.
             draws: Unused.
 
         Returns:
             The output h' `[B, H]` and the new states.
         """
-        hidden_state, cell_state, normalizer, stabilizer = states
+        hidden_state, memory, normalizer = states
         products = projected[0] + self.to_state_dtype(self._of_state(hidden_state))
         z, i, f, o = ops.split(products, _GATES, axis=-1)
         f = f + self.forget_bias
-        log_forget = ops.log_sigmoid(f) if self.forget_gate == "sigmoid" else f
-        old = log_forget + ops.where(normalizer == 0.0, _EMPTY, stabilizer)
-        stabilizer = ops.maximum(old, i)
-        keep, add = ops.exp(old - stabilizer), ops.exp(i - stabilizer)
-        cell_state = keep * cell_state + add * tanh(z)
-        normalizer = keep * normalizer + add
-        # At least 1 for every state that a step returns; other states may be passed by the user.
-        divisor = ops.where(normalizer < 1.0, 1.0, normalizer)
-        hidden_state = ops.sigmoid(o) * cell_state / divisor
-        return hidden_state, [hidden_state, cell_state, normalizer, stabilizer]
+        # log σ(f) = −softplus(−f)
+        old = normalizer + f if self.forget_gate == "exponential" else normalizer - ops.softplus(-f)
+        excess = old - i
+        z = tanh(z)
+        memory = z + ops.sigmoid(excess) * (memory - z)
+        normalizer = i + ops.softplus(excess)
+        hidden_state = ops.sigmoid(o) * memory
+        return hidden_state, [hidden_state, memory, normalizer]
+
+    def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
+        """Return the states of an empty memory, `[B, H]` each."""
+        hidden_state, memory, normalizer = super().get_initial_state(batch_size)
+        return [hidden_state, memory, normalizer + _EMPTY]
 
     def get_config(self) -> dict[str, Any]:
         """Return the cell's configuration for `from_config`."""
@@ -191,7 +195,7 @@ class SLSTM(RecurrentLayer):
     Raises:
         ValueError: If an argument is out of range, or `num_heads` does not divide `units`.
 
-    Source: arXiv:2405.04517, equations 8-17.
+    Source: arXiv:2405.04517, equations 8-17 and appendix A.2.
 
     Example:
         >>> from rumcli.cells import SLSTM

@@ -173,7 +173,7 @@ class DeltaProductConfig(_Fusable):
 
 
 class SLSTMConfig(CellSection):
-    """sLSTM of xLSTM: an LSTM with exponential gates, a normalizer and a stabilizer.
+    """Scalar LSTM of xLSTM, with exponential gates, a normalizer and a stabilizer.
 
     Source: arXiv:2405.04517, section 2.2
     """

@@ -33,11 +33,12 @@ def _uncompiled_unless_marked(request, monkeypatch):
         from rumcli.cells.fused import tensorflow_custom_gradient, tensorflow_ops
 
         def update(tensor, part, start):
-            end = [
-                first + size for first, size in zip(start, tf.unstack(tf.shape(part)), strict=True)
-            ]
             return tf.raw_ops.TensorStridedSliceUpdate(
-                input=tensor, begin=start, end=end, strides=[1] * len(end), value=part
+                input=tensor,
+                begin=start,
+                end=tf.stack(start) + tf.shape(part),
+                strides=tf.ones_like(start),
+                value=part,
             )
 
         monkeypatch.setattr(tensorflow_custom_gradient, "_compiled", _graph)

@@ -8,6 +8,7 @@ Outputs are compared with the layer's own, never with known values: those are in
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any, ClassVar
 
@@ -47,6 +48,19 @@ def to_numpy(tensors: Any) -> Any:
     if isinstance(tensors, (list, tuple)):
         return [to_numpy(tensor) for tensor in tensors]
     return ops.convert_to_numpy(tensors)
+
+
+def randomized(layer: Any, inputs: np.ndarray) -> dict[str, np.ndarray]:
+    """Build `layer`, move its weights away from their initial values, and return them by name.
+
+    Initially the biases and gains are all equal, and some kernels are small.
+    """
+    layer.build(inputs.shape)
+    rng = np.random.default_rng(5)
+    for variable in layer.trainable_variables:
+        value = to_numpy(variable.value)
+        variable.assign(value + 0.2 * rng.standard_normal(value.shape).astype(value.dtype))
+    return {variable.name: to_numpy(variable.value) for variable in layer.trainable_variables}
 
 
 def with_weights_of(layer: Any, other: Any) -> Any:
@@ -97,6 +111,12 @@ def layer_gradient_errors(layer: Any, steps: int = STEPS) -> dict[str, float]:
     return dict(zip(names, gradient_errors(loss, arguments), strict=True))
 
 
+@functools.cache
+def _whole(contract: type[LayerContract]) -> tuple[Any, list[np.ndarray]]:
+    layer = contract().make(return_sequences=True, return_state=True)
+    return layer, to_numpy(layer(random_inputs()))
+
+
 class LayerContract:
     """The common tests of recurrent layers; a subclass names the layer and its arguments.
 
@@ -114,6 +134,11 @@ class LayerContract:
         keras.utils.set_random_seed(7)
         return self.layer_class(UNITS, **{**self.arguments, **kwargs})
 
+    @pytest.fixture
+    def whole(self) -> tuple[Any, list[np.ndarray]]:
+        """A layer with its outputs and final states, which tests share and leave as they are."""
+        return _whole(type(self))
+
     @pytest.mark.parametrize("return_state", [False, True])
     @pytest.mark.parametrize("return_sequences", [False, True])
     def test_outputs_have_the_announced_shapes(self, return_sequences, return_state):
@@ -130,26 +155,23 @@ class LayerContract:
         else:
             assert tuple(found.shape) == tuple(announced) == output_shape
 
-    def test_the_single_output_is_the_last_of_the_sequence_and_often_the_first_state(self):
-        whole = self.make(return_sequences=True, return_state=True)
-        sequence, state, *_ = to_numpy(whole(random_inputs()))
+    def test_the_single_output_is_the_last_of_the_sequence_and_often_the_first_state(self, whole):
+        layer, (sequence, state, *_) = whole
 
-        last = to_numpy(with_weights_of(self.make(), whole)(random_inputs()))
+        last = to_numpy(with_weights_of(self.make(), layer)(random_inputs()))
 
         np.testing.assert_allclose(last, sequence[:, -1], **self.same)
         if self.first_state_is_output:
             np.testing.assert_allclose(state, sequence[:, -1], **self.same)
 
-    def test_states_carry_all_that_later_steps_need(self):
-        layer = self.make(return_sequences=True, return_state=True)
-        inputs = random_inputs()
-        whole = to_numpy(layer(inputs))
+    def test_states_carry_all_that_later_steps_need(self, whole):
+        (layer, outputs), inputs = whole, random_inputs()
 
         first, *states = layer(inputs[:, :2])
         second, *states = layer(inputs[:, 2:], initial_state=states)
 
         halves = np.concatenate([to_numpy(first), to_numpy(second)], axis=1)
-        for found, expected in zip([halves, *to_numpy(states)], whole, strict=True):
+        for found, expected in zip([halves, *to_numpy(states)], outputs, strict=True):
             np.testing.assert_allclose(found, expected, **self.same)
 
     def test_backwards_is_forwards_over_reversed_inputs(self):
@@ -160,9 +182,8 @@ class LayerContract:
 
         np.testing.assert_allclose(to_numpy(backwards(random_inputs())), expected, **self.same)
 
-    def test_unrolling_changes_nothing(self):
-        looped = self.make(return_sequences=True, return_state=True)
-        expected = to_numpy(looped(random_inputs()))
+    def test_unrolling_changes_nothing(self, whole):
+        looped, expected = whole
 
         unrolled = with_weights_of(
             self.make(return_sequences=True, return_state=True, unroll=True), looped
@@ -171,17 +192,16 @@ class LayerContract:
         for found, wanted in zip(to_numpy(unrolled(random_inputs())), expected, strict=True):
             np.testing.assert_allclose(found, wanted, **self.same)
 
-    def test_a_stateful_layer_goes_on_and_starts_again_after_a_reset(self):
-        layer = self.make(return_sequences=True, stateful=True)
+    def test_a_stateful_layer_goes_on_and_starts_again_after_a_reset(self, whole):
+        stateless, (expected, *_) = whole
+        layer = with_weights_of(self.make(return_sequences=True, stateful=True), stateless)
         inputs = random_inputs()
-        stateless = self.make(return_sequences=True)
 
         first, second = to_numpy([layer(inputs[:, :2]), layer(inputs[:, 2:])])
         layer.reset_state()
         again = to_numpy(layer(inputs[:, :2]))
 
-        whole = to_numpy(with_weights_of(stateless, layer)(inputs))
-        np.testing.assert_allclose(np.concatenate([first, second], axis=1), whole, **self.same)
+        np.testing.assert_allclose(np.concatenate([first, second], axis=1), expected, **self.same)
         np.testing.assert_array_equal(again, first)
 
     @pytest.mark.parametrize("unroll", [False, True])
@@ -250,9 +270,8 @@ class LayerContract:
         np.testing.assert_array_equal(found, expected)
 
     @pytest.mark.parametrize("dtype", [*FLOAT_DTYPES, "mixed_float16", "mixed_bfloat16"])
-    def test_every_precision_computes_about_the_same(self, dtype):
-        exact = self.make(return_sequences=True, return_state=True)
-        expected = to_numpy(exact(random_inputs()))
+    def test_every_precision_computes_about_the_same(self, whole, dtype):
+        exact, expected = whole
 
         layer = self.make(return_sequences=True, return_state=True, dtype=dtype)
         found = with_weights_of(layer, exact)(random_inputs())
@@ -266,9 +285,8 @@ class LayerContract:
             part = to_numpy(ops.cast(part, "float32"))
             np.testing.assert_allclose(part, wanted, rtol=0, atol=tolerance)
 
-    def test_the_cell_in_a_plain_loop_of_keras_agrees(self):
-        layer = self.make(return_sequences=True, return_state=True)
-        expected = to_numpy(layer(random_inputs()))
+    def test_the_cell_in_a_plain_loop_of_keras_agrees(self, whole):
+        layer, expected = whole
 
         plain = keras.layers.RNN(layer.cell, return_sequences=True, return_state=True)
 

@@ -8,8 +8,16 @@ from keras import ops
 from rumcli.cells.eunn import EUNN
 
 from . import orthogonal_reference as reference
-from .contract import BATCH, FEATURES, UNITS, random_inputs, random_states, to_numpy
-from .gradients import FLOAT_DTYPES, float64_is_available
+from .contract import (
+    BATCH,
+    FEATURES,
+    UNITS,
+    random_inputs,
+    random_states,
+    randomized,
+    to_numpy,
+)
+from .gradients import FLOAT_DTYPES, compiled, float64_is_available
 
 LAYOUTS = pytest.mark.parametrize(
     "layout", [{}, {"capacity": 5}, {"pairing": "fft"}], ids=["default", "five layers", "fft"]
@@ -17,17 +25,13 @@ LAYOUTS = pytest.mark.parametrize(
 both_kinds = pytest.mark.parametrize("complex_valued", [False, True], ids=["real", "complex"])
 
 
+def outputs_and_states(layer, inputs, initial):
+    """Return what a layer with `return_state` returns; compiled, as there are many steps."""
+    run = compiled(lambda *states: layer(inputs, initial_state=list(states)))
+    return run(*(ops.convert_to_tensor(state) for state in initial))
+
+
 DTYPE = "float64" if float64_is_available() else "float32"
-
-
-def randomized(layer, inputs):
-    """Build the layer with larger kernels and with biases, and return its weights by name."""
-    layer.build(inputs.shape)
-    rng = np.random.default_rng(5)
-    for variable in layer.trainable_variables:
-        value = to_numpy(variable.value)
-        variable.assign(value + 0.2 * rng.standard_normal(value.shape).astype(value.dtype))
-    return {variable.name: to_numpy(variable.value) for variable in layer.trainable_variables}
 
 
 @both_kinds
@@ -77,7 +81,7 @@ def test_without_inputs_a_state_keeps_its_norm(dtype, complex_valued):
         layer.cell.bias.assign(np.full(16, -reference.EPSILON, dtype))
     initial = random_states(layer, dtype)
 
-    _, *final = layer(inputs, initial_state=[ops.convert_to_tensor(s) for s in initial])
+    _, *final = outputs_and_states(layer, inputs, initial)
 
     before, after = (
         np.linalg.norm(np.concatenate(states, axis=1).astype("float64"), axis=1)
@@ -138,9 +142,9 @@ def test_angles_are_not_rounded_in_mixed_precision(complex_valued):
     for mine, theirs in zip(layer.trainable_variables, exact.trainable_variables, strict=True):
         mine.assign(theirs.value)
     # Of few digits, so that they are the same in both.
-    initial = [ops.convert_to_tensor(np.round(4 * s) / 4) for s in random_states(exact)]
+    initial = [np.round(4 * state) / 4 for state in random_states(exact)]
 
-    found, expected = (one(inputs, initial_state=initial) for one in (layer, exact))
+    found, expected = (outputs_and_states(one, inputs, initial) for one in (layer, exact))
 
     for part, wanted in zip(found, expected, strict=True):
         part = to_numpy(ops.cast(part, "float32"))

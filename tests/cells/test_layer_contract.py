@@ -48,6 +48,8 @@ class TestGORU(LayerContract):
 class TestDeltaProduct(LayerContract):
     layer_class = DeltaProduct
     first_state_is_output = False
+    # The norm of the output enlarges the rounding of a small one.
+    same: ClassVar[dict[str, float]] = {"rtol": 0, "atol": 6e-6}
 
 
 @pytest.mark.slow  # of a class that stands here already

@@ -16,6 +16,7 @@ from .contract import (
     layer_gradient_errors,
     random_inputs,
     random_states,
+    randomized,
     to_numpy,
 )
 from .gradients import BACKEND, float64_is_available, needs_float64
@@ -43,16 +44,6 @@ both_layers = pytest.mark.parametrize("layer_class", [RUM, ARUM])
 TANH_IS_EXACT = BACKEND != "jax"
 
 all_options = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-
-
-def randomized(layer, inputs):
-    """Build the layer, and move its weights away from initial values that are all equal."""
-    layer.build(inputs.shape)
-    rng = np.random.default_rng(5)
-    for variable in layer.trainable_variables:
-        value = to_numpy(variable.value)
-        variable.assign(value + 0.2 * rng.standard_normal(value.shape).astype(value.dtype))
-    return {variable.name: to_numpy(variable.value) for variable in layer.trainable_variables}
 
 
 @both_layers

@@ -64,7 +64,8 @@ def test_error_in_a_callback_is_one_line_and_a_traceback_with_debug(place):
     message = "callback mine:Fail failed in on_epoch_begin: KeyError: 'theirs'; to continue: rum"
     assert_one_line(result, 1, message)
     assert (place / "one" / "checkpoints" / "step-00000010.npz").exists()
-    result = rum("train", "copying", *SMALL, *options, "--out=two", "--debug", cwd=place)
+    # The resumed run begins with the epoch at which it failed.
+    result = rum("train", "--resume=one", "--trust-code", "--debug", cwd=place)
     assert result.returncode == 1
     assert 'mine.py", line ' in result.stderr
 

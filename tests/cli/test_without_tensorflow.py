@@ -37,9 +37,10 @@ assert "tensorflow" not in sys.modules
 LAYERS = """
 import keras, numpy, sys
 from rumcli.cells import ARUM, EUNN, FSRNN, GORU, LNLSTM, RUM, LNLSTMCell, RUMCell, rotate
+from rumcli.cells import DeltaProduct, LRU, SLSTM
 fast_slow = FSRNN([LNLSTMCell(4), LNLSTMCell(4)], RUMCell(4))
 ones = numpy.ones((2, 3, 4), "float32")
-for layer in (ARUM(4), LNLSTM(4), EUNN(4), GORU(4), fast_slow):
+for layer in (ARUM(4), LNLSTM(4), EUNN(4), GORU(4), DeltaProduct(4), SLSTM(4), LRU(4), fast_slow):
     assert layer(ones).shape == (2, 4)
 assert rotate(ones, ones, ones).shape == ones.shape
 model = keras.Sequential([keras.Input((3, 4)), RUM(4), keras.layers.Dense(1)])

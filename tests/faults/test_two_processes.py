@@ -43,6 +43,7 @@ def test_second_process_is_rejected_and_the_first_continues(tmp_path):
     assert not (run / "lock").exists()
 
 
+@pytest.mark.e2e
 def test_stale_lock_is_taken_over_with_a_warning(half, unbroken, tmp_path):
     run = shutil.copytree(half, tmp_path / "run")
     owner = {"host": "elsewhere", "process": 4711, "since": "2026-01-01 00:00:00"}

@@ -47,6 +47,34 @@ def last_arrays(folder):
     return load(folder.checkpoints.numbered()[0]).arrays
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Return a function that trains each case once: its directory, recorder and summary.
+
+    Tests share the runs and do not change them.
+    """
+    made = {}
+
+    def train_once(task, **settings):
+        case = task, repr(settings)
+        if case not in made:
+            place = tmp_path_factory.mktemp(task)
+            run = of_task(task, place, **settings)
+            folder, recorder = RunDir.create(place / "run", run), Recorder()
+            made[case] = folder, recorder, train(run, folder, recorder)
+        return made[case]
+
+    return train_once
+
+
+# Long enough for the loss to fall, and with a last span shorter than the others.
+LEARNING = {
+    task: {"steps": steps, "optimizer__learning_rate": 0.01}
+    for task, steps in (("copying", 65), ("recall", 25), ("ptb", 25))
+}
+WITH_DROPOUT = {"cell": "gru", "steps": 30, "settings": RANDOM}
+
+
 @pytest.mark.parametrize(
     ("step", "last", "every", "expected"),
     [
@@ -63,34 +91,28 @@ def test_steps_are_split_at_the_evaluations(step, last, every, expected):
     assert list(_parts(step, last, every)) == expected
 
 
-@pytest.mark.parametrize("task", ["copying", "recall", "ptb"])
-def test_run_writes_its_record(tmp_path, task):
-    run = of_task(task, tmp_path, steps=25)
-    folder = RunDir.create(tmp_path / "run", run)
-    recorder = Recorder()
-    summary = train(run, folder, recorder)
-    assert sorted(recorder.losses) == list(range(1, 26))
-    assert [record["step"] for record in folder.records()] == [10, 20, 25]
-    assert json.loads((tmp_path / "run/summary.json").read_text()) == summary
-    assert json.loads((tmp_path / "run/environment.json").read_text())["keras"]
-    assert folder.config == run
+@pytest.mark.parametrize(("task", "settings"), LEARNING.items(), ids=LEARNING)
+def test_run_writes_its_record(finished, task, settings):
+    folder, recorder, summary = finished(task, **settings)
+    steps = settings["steps"]
+    assert sorted(recorder.losses) == list(range(1, steps + 1))
+    assert [record["step"] for record in folder.records()] == [*range(10, steps, 10), steps]
+    assert json.loads((folder.path / "summary.json").read_text()) == summary
+    assert json.loads((folder.path / "environment.json").read_text())["keras"]
+    assert folder.config == of_task(task, folder.path.parent, **settings)
     # The mean over a span is that of its steps.
     first = np.mean([recorder.losses[step] for step in range(1, 11)])
     assert folder.records()[0]["loss"] == pytest.approx(first, rel=1e-4)
 
 
-def test_the_loss_falls(tmp_path):
-    run = small.run_config("copying", "gru", steps=60, optimizer__learning_rate=0.01)
-    recorder = Recorder()
-    train(run, RunDir.create(tmp_path, run), recorder)
+def test_the_loss_falls(finished):
+    _, recorder, _ = finished("copying", **LEARNING["copying"])
     assert recorder.losses[60] < 0.7 * recorder.losses[1]
 
 
 @pytest.mark.parametrize("task", [pytest.param("copying", marks=pytest.mark.slow), "ptb"])
-def test_summary_uses_the_best_weights(tmp_path, task):
-    run = of_task(task, tmp_path, steps=30, optimizer__learning_rate=0.01)
-    folder = RunDir.create(tmp_path / "run", run)
-    summary = train(run, folder, Listener())
+def test_summary_uses_the_best_weights(finished, task):
+    folder, _, summary = finished(task, **LEARNING[task])
     losses = {record["step"]: record["val_loss"] for record in folder.records()}
     assert summary["weights_of_step"] == min(losses, key=losses.get)
     again = evaluate_run(folder, "validation", "best")
@@ -109,12 +131,10 @@ def test_summary_uses_the_best_weights(tmp_path, task):
         pytest.param("ptb", "rum", 26, 25, marks=pytest.mark.slow),
     ],
 )
-def test_aborted_run_resumes_bit_exactly(tmp_path, task, cell, stop_at, saved_at):
+def test_aborted_run_resumes_bit_exactly(finished, tmp_path, task, cell, stop_at, saved_at):
     settings = RANDOM if cell == "gru" else RANDOM + ZONEOUT
-    run = of_task(task, tmp_path, cell=cell, steps=30, settings=settings)
-    whole = RunDir.create(tmp_path / "whole", run)
-    unbroken = Recorder()
-    train(run, whole, unbroken)
+    whole, _, _ = finished(task, **{**WITH_DROPOUT, "cell": cell, "settings": settings})
+    run = whole.config
 
     class BrokenOffError(Exception):
         pass
@@ -136,10 +156,9 @@ def test_aborted_run_resumes_bit_exactly(tmp_path, task, cell, stop_at, saved_at
 
 
 @pytest.mark.e2e
-def test_run_with_a_damaged_checkpoint_resumes_from_the_previous_one(tmp_path):
-    run = small.run_config("copying", "gru", steps=30, settings=RANDOM)
-    whole = RunDir.create(tmp_path / "whole", run)
-    train(run, whole, Listener())
+def test_run_with_a_damaged_checkpoint_resumes_from_the_previous_one(finished, tmp_path):
+    whole, _, _ = finished("copying", **WITH_DROPOUT)
+    run = whole.config
     folder = RunDir.create(tmp_path / "damaged", run)
     train(run, folder, Listener())
     folder.checkpoints.numbered()[0].write_bytes(b"rubbish")
@@ -150,13 +169,12 @@ def test_run_with_a_damaged_checkpoint_resumes_from_the_previous_one(tmp_path):
     assert read_records(folder.path) == read_records(whole.path)
 
 
-def test_extended_run_matches_an_initially_long_run(tmp_path):
-    short, long = (small.run_config("recall", "gru", steps=steps) for steps in (20, 30))
-    whole = RunDir.create(tmp_path / "whole", long)
-    train(long, whole, Listener())
+def test_extended_run_matches_an_initially_long_run(finished, tmp_path):
+    whole, _, _ = finished("copying", **WITH_DROPOUT)
+    short = of_task("copying", tmp_path, **{**WITH_DROPOUT, "steps": 20})
     folder = RunDir.create(tmp_path / "extended", short)
     train(short, folder, Listener())
-    train(long, folder, Listener())
+    train(whole.config, folder, Listener())
     assert read_records(folder.path) == read_records(whole.path)
 
 

@@ -38,50 +38,51 @@ def without_times(summary):
     return {key: value for key, value in summary.items() if key not in ("seconds", "folder")}
 
 
-@pytest.fixture(scope="module")
-def between(tmp_path_factory):
-    """A loss threshold that the second validation of the small run is the first to meet."""
-    folder = RunDir.create(tmp_path_factory.mktemp("whole") / "run", small.run_config(steps=40))
-    train(folder.config, folder, Listener())
-    first, second, *_ = [record["val_loss"] for record in folder.records()]
-    assert second < first
-    return f"loss<{(first + second) / 2!r}"
-
-
-def create_run(place, until, steps=40):
-    run = small.run_config(steps=steps, train__until=until)
+def create_run(place, until):
+    run = small.run_config(steps=40, train__until=until)
     return run, RunDir.create(place, run)
 
 
-def test_run_stops_at_the_first_validation_that_meets_the_threshold(tmp_path, between):
-    # given
-    run, folder = create_run(tmp_path / "run", between)
-
-    # when
-    summary = train(run, folder, Listener())
-
-    # then
-    assert [record["step"] for record in folder.records()] == [10, 20]
-    assert (summary["steps"], summary["reached"]) == (20, between)
-    assert folder.finished(run) == folder.summary()
-    assert folder.checkpoints.numbered()[0].name == "step-00000020.npz"
+@pytest.fixture(scope="module")
+def below(tmp_path_factory):
+    """The directory of a run that never meets its threshold."""
+    run, folder = create_run(tmp_path_factory.mktemp("below") / "run", "loss<-1")
+    train(run, folder, Listener())
+    return folder
 
 
-def test_run_below_its_threshold_takes_all_steps(tmp_path):
-    run, folder = create_run(tmp_path / "run", "loss<-1", steps=20)
-    summary = train(run, folder, Listener())
-    assert (summary["steps"], summary["reached"]) == (20, None)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, below):
+    """The directory of a run that meets its threshold at the second validation."""
+    first, second, *_ = [record["val_loss"] for record in below.records()]
+    assert second < first
+    threshold = f"loss<{(first + second) / 2!r}"
+    run, folder = create_run(tmp_path_factory.mktemp("whole") / "run", threshold)
+    train(run, folder, Listener())
+    return folder
+
+
+def test_run_stops_at_the_first_validation_that_meets_the_threshold(whole):
+    summary, run = whole.summary(), whole.config
+    assert [record["step"] for record in whole.records()] == [10, 20]
+    assert (summary["steps"], summary["reached"]) == (20, run.train.until)
+    assert whole.finished(run) == summary
+    assert whole.checkpoints.numbered()[0].name == "step-00000020.npz"
+
+
+def test_run_below_its_threshold_takes_all_steps(below):
+    summary = below.summary()
+    assert (summary["steps"], summary["reached"]) == (40, None)
 
 
 @pytest.mark.parametrize(
     "end",
     ["stop", *(pytest.param(end, marks=pytest.mark.slow) for end in ("stop before", "kill"))],
 )
-def test_stop_near_the_threshold_changes_nothing(tmp_path, between, end):
+def test_stop_near_the_threshold_changes_nothing(tmp_path, whole, end):
     # given
-    run, whole = create_run(tmp_path / "whole", between)
-    expected = without_times(train(run, whole, Listener()))
-    run, folder = create_run(tmp_path / "run", between)
+    expected = without_times(whole.summary())
+    run, folder = create_run(tmp_path / "run", whole.config.train.until)
 
     # when
     if end == "kill":

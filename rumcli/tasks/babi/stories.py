@@ -11,7 +11,6 @@ import contextlib
 import io
 import re
 import tarfile
-import unicodedata
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ _MOST_LINES = 2**21
 _MOST_READ = 2 * 10**7  # statements before a question, summed over questions; published: < 10^6
 _SHOWN = 40  # characters of invalid text quoted in a message
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")  # Unicode category Cc without the tab
 _FIELDS = 3  # tab-separated fields of a question: text, answer, supporting facts
 _QUESTION = "expected: question, TAB, answer, TAB, numbers of supporting facts"
 
@@ -166,8 +166,8 @@ def _numbered(raw: bytes) -> tuple[int, str]:
     except UnicodeDecodeError as error:
         wrong = f"byte {error.start + 1} of it, 0x{raw[error.start]:02X}"
         raise _WrongLineError(f"{wrong}, is no UTF-8") from None
-    if control := next((c for c in line if c != "\t" and unicodedata.category(c) == "Cc"), None):
-        raise _WrongLineError(f"it has the control character {control!r}")
+    if control := _CONTROL.search(line):
+        raise _WrongLineError(f"it has the control character {control[0]!r}")
     number, blank, text = line.partition(" ")
     if not blank or not _NUMBER.fullmatch(number):
         raise _WrongLineError(
