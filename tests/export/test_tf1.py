@@ -12,6 +12,9 @@ from rumcli.export import tf1
 from tests.cells import reference
 from tests.original_checkpoint import FIRST, LAST, under, variables, write_checkpoint
 
+# The test of the command compiles a fused loop.
+pytestmark = pytest.mark.usefixtures("_fused_loops_as_graphs")
+
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "public.npz"
 TOLD = {"time_norm": None, "activation": "relu", "zoneout": 0.0}
 
