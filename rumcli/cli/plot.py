@@ -190,8 +190,8 @@ def _collect_lengths(
     for folder in folders:
         task = folder.config.task
         _run_arguments.check_trust(folder.config, trusted, training=False)
-        if task.figures and name not in (*task.validated_figures(),):
-            unknown = errors.unknown("metric", name, task.validated_figures())
+        if task.metrics and name not in (*task.validated_metrics(),):
+            unknown = errors.unknown("metric", name, task.validated_metrics())
             raise ConfigError(f"--metric {name}: {folder.path}: {unknown}")
         whole = getattr(task, task.length_key or "", 1)
         plans.append(sorted(set(lengths or [factor * whole for factor in _LENGTHS])))

@@ -33,7 +33,7 @@ def _run_of(run: RunConfig, subtask: Subtask) -> RunConfig:
 
 
 def _folder_of(folder: RunDir, subtask: Subtask) -> RunDir:
-    return RunDir(folder.path / subtask.folder)
+    return RunDir(folder.path / subtask.directory)
 
 
 def train_all(

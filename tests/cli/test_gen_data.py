@@ -13,6 +13,7 @@ from rumcli.tasks.babi import stories as babi_stories
 from rumcli.tasks.babi.generator import story_generator
 from rumcli.tasks.char_lm import corpus, penn_treebank
 from rumcli.tasks.copying import data as copying_data
+from rumcli.tasks.copying.config import CopyingConfig
 from tests.cli.commands import (
     COMMAND,
     assert_one_line,
@@ -44,7 +45,8 @@ def test_file_name_selects_the_format(tmp_path):
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr == "wrote 7 examples to a.npz\n"
     with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
-        assert np.array_equal(archive["inputs"], copying_data.examples(1, "train", 0, 7, 5).inputs)
+        inputs, _ = copying_data.examples(CopyingConfig(delay=5), 1, "train", 0, 7)
+        assert np.array_equal(archive["inputs"], inputs)
 
 
 def test_examples_are_printed_as_jsonl_without_a_file(tmp_path):

@@ -43,11 +43,3 @@ def examples(
     inputs[rows, first, 1] = inputs[rows, second, 1] = 1.0
     sums = inputs[rows, first, :1] + inputs[rows, second, :1]
     return inputs, sums
-
-
-def arrays(
-    task: AddingConfig, seed: int, split: str, start: int, count: int
-) -> dict[str, np.ndarray]:
-    """Return consecutive examples as arrays by name, for `rum gen-data`."""
-    inputs, sums = examples(task, seed, split, start, count)
-    return {"inputs": inputs, "targets": sums}

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from rumcli import parsing
 from rumcli.field_types import Few, Positive
-from rumcli.tasks.task_config import COMMON_FIGURES, DataPath, Subtask, TaskSection
+from rumcli.tasks.task_config import COMMON_METRICS, DataPath, Subtask, TaskSection
 
 ALL = "all"  # all subtasks in sequence
 PASSED = 0.95  # accuracy at which a subtask counts as passed: arXiv:1502.05698
@@ -61,7 +61,7 @@ class BabiConfig(TaskSection):
     Source: arXiv:1502.05698
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_FIGURES)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_METRICS)
     shows_examples: ClassVar[bool] = True
     name: Literal["babi"] = "babi"
     subtask: Annotated[

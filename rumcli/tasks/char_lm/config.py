@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from rumcli import parsing
 from rumcli.field_types import LARGEST, Positive
-from rumcli.tasks.task_config import COMMON_FIGURES, DataPath, TaskSection
+from rumcli.tasks.task_config import COMMON_METRICS, DataPath, TaskSection
 
 AUTO = "auto"  # an unknown symbol for every text but Penn Treebank
 
@@ -27,7 +27,7 @@ class CharactersConfig(TaskSection):
     Source: arXiv:1705.08639
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("bits_per_character", "perplexity", *COMMON_FIGURES)
+    metrics: ClassVar[tuple[str, ...]] = ("bits_per_character", "perplexity", *COMMON_METRICS)
     writes_text: ClassVar[bool] = True
     name: Literal["ptb"] = "ptb"
     data: Annotated[

@@ -62,11 +62,3 @@ def _weighted_choice(words: np.ndarray, count: int) -> np.ndarray:
     weights = np.arange(1, words.shape[1] + 1) ** (_POWER - 1)
     uniform = (words.astype(np.float64) + 1) / 2**64
     return np.argsort(-np.log(uniform) / weights, axis=1, kind="stable")[:, :count]
-
-
-def arrays(
-    task: MQARConfig, seed: int, split: str, start: int, count: int
-) -> dict[str, np.ndarray]:
-    """Return consecutive examples as arrays by name, for `rum gen-data`."""
-    inputs, targets = examples(task, seed, split, start, count)
-    return {"inputs": inputs, "targets": targets}

@@ -43,11 +43,3 @@ def examples(
     targets = np.full_like(inputs, NO_TARGET)
     targets[:, length:] = symbols
     return inputs, targets
-
-
-def arrays(
-    task: SelectiveCopyingConfig, seed: int, split: str, start: int, count: int
-) -> dict[str, np.ndarray]:
-    """Return consecutive examples as arrays by name, for `rum gen-data`."""
-    inputs, targets = examples(task, seed, split, start, count)
-    return {"inputs": inputs, "targets": targets}

@@ -81,14 +81,6 @@ def examples(
     return inputs.astype(np.int32), targets.astype(np.int32)
 
 
-def arrays(
-    task: StateTrackingConfig, seed: int, split: str, start: int, count: int
-) -> dict[str, np.ndarray]:
-    """Return consecutive examples as arrays by name, for `rum gen-data`."""
-    inputs, targets = examples(task, seed, split, start, count)
-    return {"inputs": inputs, "targets": targets}
-
-
 def _word_problem(
     group: groups.Group, elements: np.ndarray, labels: tuple[str, ...] | None = None
 ) -> Problem:
