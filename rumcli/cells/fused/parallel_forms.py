@@ -19,7 +19,7 @@ from rumcli.cells.tensor import Tensor
 _BLOCK = 32
 
 
-def _hold(outputs: Tensor, mask: Tensor | None) -> Tensor:
+def _hold_outputs(outputs: Tensor, mask: Tensor | None) -> Tensor:
     """Replace the output of each masked step by that of the last unmasked step before it.
 
     Args:
@@ -33,12 +33,12 @@ def _hold(outputs: Tensor, mask: Tensor | None) -> Tensor:
         return outputs
     steps = ops.arange(outputs.shape[1], dtype="int32")
     last = ops.where(mask, steps, ops.zeros_like(steps))
-    held = ops.associative_scan(ops.maximum, last, axis=1)
-    return ops.take_along_axis(outputs, ops.expand_dims(held, -1), axis=1)
+    last_unmasked = ops.associative_scan(ops.maximum, last, axis=1)
+    return ops.take_along_axis(outputs, ops.expand_dims(last_unmasked, -1), axis=1)
 
 
 def _results(layer: Any, outputs: Tensor, mask: Tensor | None, states: list[Tensor]) -> LoopResults:
-    outputs = _hold(outputs, mask)
+    outputs = _hold_outputs(outputs, mask)
     return (outputs if layer.return_sequences else None), outputs[:, -1], states
 
 
@@ -56,7 +56,7 @@ class _LinearRecurrence(_ParallelForm):
         sequences: Tensor,
         initial_state: Sequence[Tensor],
         mask: Tensor | None,
-        draws: Any,
+        masks: Any,
     ) -> LoopResults:
         cell, count = layer.cell, len(initial_state)
         driven, skipped = cell.precompute_inputs(ops.cast(sequences, cell.compute_dtype))
@@ -64,10 +64,10 @@ class _LinearRecurrence(_ParallelForm):
         factors = [ops.broadcast_to(part, ops.shape(skipped)) for part in cell.eigenvalue_parts()]
         if mask is not None:
             # A masked step multiplies the state by one.
-            keeps = ops.expand_dims(mask, -1)
-            terms = [ops.where(keeps, term, 0.0) for term in terms]
+            is_unmasked = ops.expand_dims(mask, -1)
+            terms = [ops.where(is_unmasked, term, 0.0) for term in terms]
             factors = [
-                ops.where(keeps, factor, one)
+                ops.where(is_unmasked, factor, one)
                 for factor, one in zip(factors, (1.0, 0.0), strict=False)
             ]
         carried = cell.multiply(
@@ -109,7 +109,7 @@ class _DeltaRule(_ParallelForm):
         sequences: Tensor,
         initial_state: Sequence[Tensor],
         mask: Tensor | None,
-        draws: Any,
+        masks: Any,
     ) -> LoopResults:
         cell = layer.cell
         query, key, value, beta, *decay = cell.precompute_inputs(
@@ -117,17 +117,17 @@ class _DeltaRule(_ParallelForm):
         )
         if mask is not None:
             # A masked step reflects nothing.
-            keeps = ops.cast(mask, beta.dtype)[:, :, None, None]
-            beta = beta * keeps[:, :, None]
-            decay = [one * keeps for one in decay]
+            is_unmasked = ops.cast(mask, beta.dtype)[:, :, None, None]
+            beta = beta * is_unmasked[:, :, None]
+            decay = [part * is_unmasked for part in decay]
         steps, count = sequences.shape[1], cell.num_reflections
         size = min(max(_BLOCK // count, 1), steps)
-        blocks = [_blocks(one, size) for one in (query, key, value, beta, *decay)]
+        blocks = [_blocks(part, size) for part in (query, key, value, beta, *decay)]
         batch = ops.shape(sequences)[0]
         state = ops.reshape(
             initial_state[0], (batch, cell.num_heads, cell.head_size, cell.head_size)
         )
-        state, outputs = _solved(state, *blocks, count=count)
+        state, outputs = _solve(state, *blocks, count=count)
         # [blocks, B, heads, size, d] → [B, T, heads, d]
         outputs = ops.transpose(outputs, (1, 0, 3, 2, 4))
         outputs = ops.reshape(outputs, (batch, -1, cell.num_heads, cell.head_size))[:, :steps]
@@ -155,7 +155,7 @@ def _blocks(x: Tensor, size: int) -> Tensor:
     return ops.transpose(x, (1, 0, 3, 2, 4))
 
 
-def _solved(
+def _solve(
     state: Tensor,
     query: Tensor,
     key: Tensor,
@@ -180,35 +180,35 @@ def _solved(
         The final state, and `Sᵀ q` of each step, `[blocks, B, heads, size, d]`.
     """
     rows, width = key.shape[-2], key.shape[-1]
-    turned = ops.swapaxes(key, -1, -2)
-    overlap, attention = ops.matmul(key, turned), ops.matmul(query, turned)
+    transposed_key = ops.swapaxes(key, -1, -2)
+    overlap, attention = ops.matmul(key, transposed_key), ops.matmul(query, transposed_key)
     later = np.arange(rows)[:, None] > np.arange(rows)[None]
     # A step reads the state after all of its rows.
-    seen = (np.arange(rows // count)[:, None] + 1) * count > np.arange(rows)[None]
-    held, read, kept = key, query, key
+    visible = (np.arange(rows // count)[:, None] + 1) * count > np.arange(rows)[None]
+    key_from_start, query_from_start, key_to_end = key, query, key
     total = ops.ones((), key.dtype)
     if decay is not None:
-        of_step = ops.cumsum(decay, axis=-2)
-        of_row = ops.repeat(of_step, count, axis=-2)
-        across = ops.swapaxes(of_row, -1, -2)
+        step_decay = ops.cumsum(decay, axis=-2)
+        row_decay = ops.repeat(step_decay, count, axis=-2)
+        column_decay = ops.swapaxes(row_decay, -1, -2)
         # Masked before the exponential, which would overflow above the diagonal.
-        overlap = overlap * ops.exp(ops.where(later, of_row - across, 0.0))
-        attention = attention * ops.exp(ops.where(seen, of_step - across, 0.0))
-        held, read = ops.exp(of_row) * key, ops.exp(of_step) * query
-        kept = ops.exp(of_step[..., -1:, :] - of_row) * key
-        total = ops.exp(of_step[..., -1:, :])
+        overlap = overlap * ops.exp(ops.where(later, row_decay - column_decay, 0.0))
+        attention = attention * ops.exp(ops.where(visible, step_decay - column_decay, 0.0))
+        key_from_start, query_from_start = ops.exp(row_decay) * key, ops.exp(step_decay) * query
+        key_to_end = ops.exp(step_decay[..., -1:, :] - row_decay) * key
+        total = ops.exp(step_decay[..., -1:, :])
     identity = ops.eye(rows, dtype=key.dtype)
     system = ops.where(later, beta * overlap, identity)
-    right = beta * ops.concatenate([value, held], axis=-1)
+    right = beta * ops.concatenate([value, key_from_start], axis=-1)
     solved = ops.solve_triangular(system, right, lower=True)
-    new, of_state = solved[..., :width], solved[..., width:]
+    new, from_state = solved[..., :width], solved[..., width:]
     # A block maps the state to `transition · S + added`.
-    products = ops.matmul(ops.swapaxes(kept, -1, -2), solved)
+    products = ops.matmul(ops.swapaxes(key_to_end, -1, -2), solved)
     transition = total * ops.eye(width, dtype=key.dtype) - products[..., width:]
     state, before = ops.scan(_advance, state, (transition, products[..., :width]))
-    update = new - ops.matmul(of_state, before)
-    attention = ops.where(seen, attention, 0.0)
-    return state, ops.matmul(read, before) + ops.matmul(attention, update)
+    update = new - ops.matmul(from_state, before)
+    attention = ops.where(visible, attention, 0.0)
+    return state, ops.matmul(query_from_start, before) + ops.matmul(attention, update)
 
 
 def _advance(state: Tensor, block: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
