@@ -133,10 +133,10 @@ class _Watcher:
     memories: list[np.ndarray] = field(default_factory=list)
 
     def __call__(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         advance = self.advance or self.cell.step
-        output, after = advance(projected, states, draws)
+        output, after = advance(projected, states, masks)
         self.outputs.append(_numpy(output)[0])
         if isinstance(self.cell, RUMCell):
             _, axis, shares = projected
@@ -303,7 +303,7 @@ def _carries(layers: list[Any]) -> bool:
 
 def _states(layer: Any, batch: Batch, row: int) -> list[np.ndarray] | None:
     """Return the states of a layer before a batch; None for its initial states."""
-    if not isinstance(layer, StatefulRNN) or batch[0]["begins"][row]:
+    if not isinstance(layer, StatefulRNN) or batch[0]["reset"][row]:
         return None
     return [ops.convert_to_numpy(state)[row : row + 1] for state in layer.evaluation_states]
 

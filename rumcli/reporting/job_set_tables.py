@@ -289,8 +289,8 @@ def _data_notes(done: Sequence[JobResult]) -> Iterator[str]:
 
     if generated := [one for one in done if data_of(one) == "generated"]:
         yield f"{have(generated)} generated stories, not the official ones: --data has those"
-    if filled := [one for one in done if "training generated" in data_of(one)]:
-        yield f"{have(filled)} generated training stories, for want of the official file"
+    if filled := [one for one in done if "training stories generated" in data_of(one)]:
+        yield f"{have(filled)} generated training stories because the official file is missing"
 
 
 def _machine(machine: RunMachine) -> str:

@@ -39,12 +39,12 @@ def for_training(run: RunConfig, folder: RunDir | None) -> TaskDataset | None:
     if source is None:
         return None
     remembered = _remembered(source, folder) if folder and _has_begun(folder) else None
-    found = _read(source, source.given, has_moved=remembered is not None)
+    found = _read(source, source.path, has_moved=remembered is not None)
     if remembered is None:
         dataset = source.make(found)
     else:
         _check_going_on(source, remembered, found)
-        dataset = remembered.reading(found, SPLITS)
+        dataset = remembered.with_splits(found, SPLITS)
     source.check(dataset)
     return dataset
 
@@ -66,7 +66,7 @@ def check_going_on(run: RunConfig, folders: Iterable[RunDir]) -> None:
     )
     if source is None or not begun:
         return
-    found = _read(source, source.given, has_moved=True)
+    found = _read(source, source.path, has_moved=True)
     for folder in begun:
         try:
             remembered = _remembered(source, folder)
@@ -103,11 +103,11 @@ def for_evaluation(folder: RunDir, split: Split, data: Path | None = None) -> Ta
             raise ConfigError(f"{where}: {folder.path} is of '{label}', without text")
         return None
     remembered = _remembered(source, folder)
-    found = _read(source, str(data) if data else source.given, data is None, split)
+    found = _read(source, str(data) if data else source.path, data is None, split)
     if data is None:
         hint = f"{errors.option('--data', found.source)} evaluates it all the same"
         _check(source, remembered, found, [split], hint)
-    dataset = remembered.reading(found, [split])
+    dataset = remembered.with_splits(found, [split])
     source.check(dataset)
     return dataset
 
@@ -151,7 +151,7 @@ def _remembered(source: DatasetLoader, folder: RunDir) -> Any:
     if not path.exists():
         raise RunError(f"{path} is missing; without it the weights of the run have no meaning")
     try:
-        return source.remembered(folder.read_json(NAME))
+        return source.restore(folder.read_json(NAME))
     except ConfigError as error:
         raise RunError(f"{path} is damaged: {error}") from error
 
@@ -175,7 +175,7 @@ def _check_going_on(source: DatasetLoader, remembered: Any, found: Any) -> None:
 def _check(
     source: DatasetLoader, dataset: Any, found: Any, splits: Iterable[str], hint: str
 ) -> None:
-    changed = dataset.changed(found, splits)
+    changed = dataset.changed_splits(found, splits)
     if changed:
         *others, last = changed
         named = f"{', '.join(others)} and {last}" if others else last

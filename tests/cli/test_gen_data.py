@@ -261,11 +261,11 @@ def test_missing_source_names_addresses_and_license_terms(tmp_path):
 def test_wrong_files_and_truncated_archives_are_reported_in_one_line(tmp_path):
     write_zip(tmp_path / "wrong.zip", archive_members("../"))
     result = rum("gen-data", "ptb", "--source=wrong.zip", cwd=tmp_path)
-    assert_one_line(result, 2, "wrong.zip: ../ptb.train.txt is not the ptb.train.txt that is meant")
+    assert_one_line(result, 2, "wrong.zip: ../ptb.train.txt is not the expected ptb.train.txt")
     content = write_tar(tmp_path / "a.tgz", archive_members()).read_bytes()
     (tmp_path / "a.tgz").write_bytes(content[: len(content) // 2])
     result = rum("gen-data", "ptb", "--source=a.tgz", cwd=tmp_path)
-    assert_one_line(result, 2, "a.tgz is damaged or not whole")
+    assert_one_line(result, 2, "a.tgz is damaged or truncated")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tgz", "wrong.zip"]
 
 

@@ -60,7 +60,7 @@ def test_txt_has_inputs_a_tab_and_targets(task):
         ("copying --count 1 --delay 3", 1),
     ],
 )
-def test_the_documented_examples_are_what_the_command_writes(command, count, capfdbinary):
+def test_documented_examples_match_the_command(command, count, capfdbinary):
     assert main(["gen-data", *command.split()]) == 0
     lines = capfdbinary.readouterr().out.decode().splitlines()
     assert len(lines) == count
@@ -74,7 +74,7 @@ def test_every_format_is_documented(name):
 
 
 @pytest.mark.parametrize("task", ["copying", "recall"])
-def test_the_documented_arrays_are_those_of_an_npz(task):
+def test_documented_arrays_match_an_npz(task):
     rows = PAGE.partition(f"| {task} | `")[2].splitlines()[:2]
     with np.load(io.BytesIO(exported(task, "npz"))) as archive:
         for row, name in zip(rows, archive.files, strict=True):

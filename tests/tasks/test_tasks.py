@@ -154,13 +154,13 @@ def test_named_scale_compensates_for_the_time_norm(scale, cell, time_norm, expec
     assert found == ([] if expected is None else [expected])
 
 
-def test_every_task_of_the_configuration_can_be_made(text):
+def test_every_task_can_be_created(text):
     data = {"ptb": {"task__data": str(text)}}
     made = [small.task(small.run_config(task, **data.get(task, {}))) for task in TASKS]
     assert [task.config.task.name for task in made] == TASKS
 
 
-def test_a_task_of_the_user_has_its_own_name():
+def test_custom_task_is_named_after_its_class():
     labels = [
         CustomTaskConfig(factory=f"mine.own:{name}").label
         for name in ("FlipFlop", "parity2", "Copying")

@@ -18,7 +18,7 @@ def _min_count(value: int | str | None) -> int | str | None:
         value = parsing.name(value, (AUTO,))
     if value in (None, AUTO) or (isinstance(value, int) and 1 <= value <= LARGEST):
         return value
-    raise ValueError(f"a whole number from 1 on, {AUTO} or null")
+    raise ValueError(f"a positive integer, {AUTO} or null")
 
 
 class CharactersConfig(TaskSection):
@@ -31,7 +31,7 @@ class CharactersConfig(TaskSection):
     writes_text: ClassVar[bool] = True
     name: Literal["ptb"] = "ptb"
     data: Annotated[
-        DataPath, Field(description="folder with train, valid and test files, or one file")
+        DataPath, Field(description="directory with train, valid and test files, or one file")
     ] = None
     bptt_steps: Annotated[Positive, Field(description="steps of truncated back-propagation")] = 150
     eval_batch_size: Positive = 20

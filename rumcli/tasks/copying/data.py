@@ -26,20 +26,15 @@ def examples(
     Inputs: ten symbols in 1–8, T − 1 blanks, the marker 9, ten blanks. Targets: T + 10 blanks,
     then the ten symbols.
 
-    Args:
-        task: Options of the task.
-        seed: Seed, at least 0.
-        split: `"train"`, `"validation"` or `"test"`.
-        start: Index of the first example.
-        count: Number of examples, n.
+    For the arguments see `rumcli.tasks.registry.generate`.
 
     Returns:
         Inputs `[n, T + 20]` in 0–9 and targets `[n, T + 20]` in 0–8, int32 each.
     """
     delay = task.delay
-    words = splits.random_words(seed, splits.stream_of(split), start, count, SYMBOLS + 1)
+    words = splits.random_words(seed, split, start, count, SYMBOLS + 1)
     symbols = splits.random_below(words[:, :SYMBOLS], ALPHABET)
-    symbols = splits.complete(symbols, words[:, SYMBOLS], ALPHABET, split) + 1
+    symbols = splits.assign_to_split(symbols, words[:, SYMBOLS], ALPHABET, split) + 1
     inputs = np.full((count, delay + 2 * SYMBOLS), BLANK, dtype=np.int32)
     inputs[:, :SYMBOLS] = symbols
     inputs[:, delay + SYMBOLS - 1] = MARKER

@@ -1,4 +1,4 @@
-"""Multi-query associative recall: cross-entropy and accuracy of the values that are asked for."""
+"""Multi-query associative recall: cross-entropy and accuracy of the queried values."""
 
 from __future__ import annotations
 

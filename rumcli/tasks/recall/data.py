@@ -28,21 +28,16 @@ def examples(
     Inputs: the keys 1 … T/2, each once, in random order, each followed by its value,
     T/2 + 1 + (0 … 9); two blanks; the query key.
 
-    Args:
-        task: Options of the task.
-        seed: Seed, at least 0.
-        split: `"train"`, `"validation"` or `"test"`.
-        start: Index of the first example.
-        count: Number of examples, n.
+    For the arguments see `rumcli.tasks.registry.generate`.
 
     Returns:
         Inputs `[n, T + 3]` in 0–(T/2 + 10) and targets `[n]` in 0–9, int32 each.
     """
     delay, pairs = task.delay, task.delay // 2
-    words = splits.random_words(seed, splits.stream_of(split), start, count, delay + 2)
+    words = splits.random_words(seed, split, start, count, delay + 2)
     keys = np.argsort(words[:, :pairs], axis=1, kind="stable").astype(np.int32)
     values = splits.random_below(words[:, pairs:delay], VALUES)
-    values = splits.complete(values, words[:, delay], VALUES, split)
+    values = splits.assign_to_split(values, words[:, delay], VALUES, split)
     query = splits.random_below(words[:, delay + 1], pairs)
     rows = np.arange(count)
     inputs = np.full((count, delay + 3), BLANK, dtype=np.int32)

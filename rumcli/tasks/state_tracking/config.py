@@ -78,7 +78,7 @@ class StateTrackingConfig(TaskSection):
 
     @field_validator("generators")
     @classmethod
-    def _of_the_group(cls, value: int | None, info: ValidationInfo) -> int | None:
+    def _check_generators(cls, value: int | None, info: ValidationInfo) -> int | None:
         problem = info.data.get("problem")
         if value is None or problem is None:
             return value
