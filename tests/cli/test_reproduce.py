@@ -69,7 +69,7 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
         ),
         (["small.yaml", "--data=here"], "--data here: the task of this table, 'copying', has none"),
         (["small.yaml", "--out=."], "is not a directory of 'rum reproduce'"),
-        (["ptb"], "--data: which text? A folder with train, valid and test files"),
+        (["ptb"], "--data is missing; expected a directory with train, valid"),
         (["own.yaml"], "the configuration names code, mine:Cell"),
         (["wrong.yaml"], "column 5: unknown key 'sett'; did you mean 'set'"),
     ],
