@@ -102,7 +102,7 @@ def test_a_narrow_terminal_breaks_names_but_not_numbers():
     assert "1.07 GB" in text
 
 
-def test_engines_are_shown_in_one_table_that_fits_a_narrow_terminal():
+def test_backends_are_shown_in_one_table_that_fits_a_narrow_terminal():
     without_memory = [{**result, "peak_memory_bytes": None} for result in ENGINES["results"]]
     text = render(measurement_tables.bench_backends({**ENGINES, "results": without_memory}), 60)
     assert max(map(len, text.splitlines())) <= 60
