@@ -50,7 +50,7 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
     ("arguments", "expected"),
     [
         ([], "which table? Expected a TABLE, or --resume with the directory of a"),
-        (["--resume=nowhere"], "there is no directory nowhere; expected one that 'rum repro"),
+        (["--resume=nowhere"], "there is no directory nowhere; expected the directory of a"),
         (["small.yaml", "--resume=a", "--out=b"], "--resume and --out are mutually exclusive"),
         (["small.yaml", "--address=here"], "--address here"),
         (["recal"], "unknown table 'recal'; did you mean 'recall'"),
@@ -67,7 +67,7 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
             ["small.yaml", "--only=GRUU"],
             "did you mean 'gru'? rows: gru, lstm",
         ),
-        (["small.yaml", "--data=here"], "--data here: the task of this table, 'copying', has none"),
+        (["small.yaml", "--data=here"], "--data here: the task of this table, 'copying', reads no"),
         (["small.yaml", "--out=."], "is not a directory of 'rum reproduce'"),
         (["ptb"], "--data is missing; expected a directory with train, valid"),
         (["own.yaml"], "the configuration names code, mine:Cell"),
