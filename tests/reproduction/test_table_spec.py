@@ -44,6 +44,7 @@ def test_tables_match_the_manual():
         "ptb",
         "recall",
         "recall_lengths",
+        "state_tracking",
     ]
     rows = re.findall(r"^\| `(\w+)` \| .*\| .*\|$", MANUAL, re.MULTILINE)
     assert sorted(rows[: len(tables.table_names())]) == tables.table_names()
