@@ -53,7 +53,7 @@ def check_free(path: Path, described_by: Sequence[str]) -> None:
         return
     where = errors.option("--out", path)
     if not path.is_dir():
-        raise ConfigError(f"{where}: a file of that name exists; expected a new folder")
+        raise ConfigError(f"{where}: a file with this name exists; expected a new directory")
     try:
         is_free = is_not_started(path, described_by)
     except FileNotFoundError:  # another process has just removed it
@@ -63,7 +63,7 @@ def check_free(path: Path, described_by: Sequence[str]) -> None:
         for name, command in _CREATED_BY.items():
             if (path / name).exists():
                 hint = f", or '{errors.call(command, resume=path)}' to resume it"
-        raise ConfigError(f"{where}: it exists and is not empty; choose another place{hint}")
+        raise ConfigError(f"{where}: it exists and is not empty; choose another path{hint}")
 
 
 def check_own(path: Path, owner: str) -> None:
@@ -77,7 +77,7 @@ def check_own(path: Path, owner: str) -> None:
         ConfigError: If `path` is a link.
     """
     if path.is_symlink():
-        raise ConfigError(f"{path} is a link; {owner} in its own folder")
+        raise ConfigError(f"{path} is a link; {owner} in its own directory")
 
 
 def exists(path: Path) -> bool:

@@ -21,7 +21,7 @@ from rumcli.errors import ConfigError
 TRUST = "--trust-code"
 
 # Global like `sys.modules`: an import can't be undone.
-_admitted: dict[str, Any] = {}
+_trusted: dict[str, Any] = {}
 
 
 _NAME = r"[^\W\d]\w*"
@@ -55,7 +55,9 @@ def path_of(code: Any) -> str:
         )
     module, _, name = path.partition(":")
     if getattr(sys.modules.get(module), name, None) is not code:
-        raise ConfigError(f"{path} is something else now; pass that, or run its definition again")
+        raise ConfigError(
+            f"{path} refers to another object now; pass that one, or run the definition again"
+        )
     return path
 
 
@@ -90,7 +92,7 @@ def load_trusted(path: str) -> Any:
         raise ConfigError(f"{path}: {module_name} has no {name}")
     if not callable(found):
         raise ConfigError(f"{path}: expected a class or a function, got {type(found).__name__}")
-    _admitted[path] = found
+    _trusted[path] = found
     return found
 
 
@@ -146,7 +148,7 @@ def _require_name(path: str, module_name: str, name: str, file: Path) -> None:
 
 def trusted_objects() -> list[str]:
     """Return the paths of all trusted objects."""
-    return list(_admitted)
+    return list(_trusted)
 
 
 def find(path: str) -> Any:
@@ -158,9 +160,9 @@ def find(path: str) -> Any:
     Raises:
         ConfigError: If the path is not trusted.
     """
-    if path not in _admitted:
+    if path not in _trusted:
         raise ConfigError(refusal(path))
-    return _admitted[path]
+    return _trusted[path]
 
 
 def refusal(path: str) -> str:
@@ -171,12 +173,12 @@ def refusal(path: str) -> str:
     )
 
 
-def make(path: str, what: str, *arguments: Any, **options: Any) -> Any:
+def make(path: str, noun: str, *arguments: Any, **options: Any) -> Any:
     """Call the trusted object at a path.
 
     Args:
         path: Path `package.module:Name`.
-        what: Noun for the result in error messages.
+        noun: Noun for the result in error messages.
         *arguments: Positional arguments of the call.
         **options: Keyword arguments of the call.
 
@@ -190,7 +192,7 @@ def make(path: str, what: str, *arguments: Any, **options: Any) -> Any:
         raise
     except Exception as error:
         given = ", ".join(["…"] * len(arguments) + [f"{key}={options[key]!r}" for key in options])
-        raise ConfigError(f"{what} {path}({given}) fails: {shown(error)}") from error
+        raise ConfigError(f"{noun} {path}({given}) fails: {shown(error)}") from error
 
 
 def shown(error: Exception) -> str:

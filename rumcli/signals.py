@@ -150,13 +150,13 @@ class _Watcher:
                     end_at = min(end_at, now + _GRACE)
             if now >= announce_at:
                 announce_at = math.inf
-                self._say(announcement)
+                self._announce(announcement)
             if now >= end_at:
                 end_at = math.inf
                 if self._ends_process:
                     self._end(number)
 
-    def _say(self, text: str) -> None:
+    def _announce(self, text: str) -> None:
         with contextlib.suppress(Exception):  # a failing display must not keep the process alive
             self.write(text)
 

@@ -20,7 +20,7 @@ def here(tmp_path, monkeypatch):
     """A working directory with custom modules."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
-    monkeypatch.setattr(plugins, "_admitted", {})
+    monkeypatch.setattr(plugins, "_trusted", {})
     modules = ("theirs", "broken", "lacking")
     for name in modules:
         monkeypatch.delitem(sys.modules, name, raising=False)
@@ -94,7 +94,7 @@ def test_path_of_a_class_is_that_under_which_it_is_imported(monkeypatch):
         plugins.path_of(ExampleClass.Inner)
     before = ExampleClass
     monkeypatch.setattr(sys.modules[__name__], "ExampleClass", object)
-    with pytest.raises(ConfigError, match=f"^{__name__}:ExampleClass is something else now"):
+    with pytest.raises(ConfigError, match=f"^{__name__}:ExampleClass refers to another object now"):
         plugins.path_of(before)
 
 

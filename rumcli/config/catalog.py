@@ -54,7 +54,7 @@ def locate_preset(name_or_file: str) -> Path:
 
     Args:
         name_or_file: Name of a preset or path of a file. A string without `.yaml` and `/` is a
-            preset name, unless only a file of that name exists.
+            preset name, unless only a file with this name exists.
 
     Raises:
         ConfigError: If there is no such preset.
@@ -81,7 +81,7 @@ def locate_shipped(kind: str, name_or_file: str) -> Path:
     Args:
         kind: `"table"` or `"sweep"`.
         name_or_file: Name from `shipped(kind)`, or path of a file. A string without `.yaml` and
-            `/` is a name, unless only a file of that name exists.
+            `/` is a name, unless only a file with this name exists.
 
     Raises:
         ConfigError: If there is no such name.

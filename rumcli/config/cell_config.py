@@ -23,7 +23,7 @@ class CellSection(Section):
 
     Attributes:
         layer: Path of the layer's class, `package.module:Class`. The cell has the same path, with
-            `Cell` appended. Empty for a layer of the user's own.
+            `Cell` appended. Empty for a custom layer.
         has_recurrent_matrix: Whether the cell has a recurrent matrix of at least `units × units`
             weights.
     """
@@ -32,27 +32,39 @@ class CellSection(Section):
     has_recurrent_matrix: ClassVar[bool] = True
 
     name: str
-    units: Positive = 100
+    units: Annotated[Positive, Field(description="size of the state")] = 100
 
 
 class _Fusable(CellSection):
     """Options of the cells that have a fused loop."""
 
-    implementation: Literal["auto", "fused", "plain"] = "auto"
+    implementation: Annotated[
+        Literal["auto", "fused", "plain"], Field(description="implementation of the time loop")
+    ] = "auto"
 
 
 class _RotationalSection(CellSection):
     activation: Activation = "relu"
-    time_norm: Annotated[Rate | None, Field(description="η, the time norm, or null")] = None
-    layer_norm: bool = False
-    layer_norm_order: Literal["before_sigmoid", "after_sigmoid"] = "before_sigmoid"
-    zoneout: Annotated[Fraction, Field(description="probability of keeping the old value")] = 0.0
-    update_gate: bool = True
+    time_norm: Annotated[Rate | None, Field(description="time norm η; null for none")] = None
+    layer_norm: Annotated[bool, Field(description="whether to normalize gates and candidate")] = (
+        False
+    )
+    layer_norm_order: Annotated[
+        Literal["before_sigmoid", "after_sigmoid"],
+        Field(description="position of the normalization of the update gate"),
+    ] = "before_sigmoid"
+    zoneout: Annotated[
+        Fraction, Field(description="probability that a unit keeps its previous value")
+    ] = 0.0
+    update_gate: Annotated[bool, Field(description="whether to use an update gate")] = True
     kernel_initializer: Initializer = "orthogonal"
     bias_initializer: Literal["zeros", "ones"] | None = None
-    candidate_bias: Annotated[bool, Field(description="bias of the embedded input")] = False
+    candidate_bias: Annotated[bool, Field(description="whether the embedded input has a bias")] = (
+        False
+    )
     initial_rotation: Annotated[
-        Literal["identity"] | None, Field(description="identity starts r along the embedded input")
+        Literal["identity"] | None,
+        Field(description="initial rotation; null for that of independent kernels"),
     ] = None
     trainable_rotation: Annotated[
         bool, Field(description="whether the weights of r and of the update gate are trained")
@@ -88,27 +100,32 @@ class LNLSTMConfig(_Fusable):
     layer = "rumcli.cells.ln_lstm:LNLSTM"
     name: Literal["lnlstm"] = "lnlstm"
     forget_bias: Annotated[float, Field(allow_inf_nan=False)] = 1.0
-    zoneout: Annotated[Fraction, Field(description="probability that h keeps its value")] = 0.0
-    cell_zoneout: Annotated[Fraction, Field(description="probability that c does")] = 0.0
+    zoneout: Annotated[
+        Fraction, Field(description="probability that a unit of h keeps its value")
+    ] = 0.0
+    cell_zoneout: Annotated[
+        Fraction, Field(description="probability that a unit of c keeps its value")
+    ] = 0.0
     kernel_initializer: Initializer = "orthogonal"
     recurrent_initializer: Initializer = "orthogonal"
     bias_initializer: Literal["zeros", "ones"] = "zeros"
 
 
-def _of_neighbors(value: int | None, info: ValidationInfo) -> int | None:
+def _capacity(value: int | None, info: ValidationInfo) -> int | None:
     if value is not None and info.data.get("pairing") == "fft":
-        raise ValueError("null with pairing 'fft', which has log₂ of the units as its capacity")
+        raise ValueError("null with pairing 'fft', whose capacity is log₂ of the units")
     return value
 
 
 class _OrthogonalSection(CellSection):
     pairing: Annotated[
-        Literal["neighbors", "fft"], Field(description="which units each layer of U turns")
+        Literal["neighbors", "fft"],
+        Field(description="pairs of units that each layer of U rotates"),
     ] = "neighbors"
     capacity: Annotated[
         Positive | None,
-        Field(description="number of layers of U; null is 2, or that of 'fft'"),
-        AfterValidator(_of_neighbors),
+        Field(description="number of layers of U; null for 2, or for log₂ of the units with 'fft'"),
+        AfterValidator(_capacity),
     ] = None
     kernel_initializer: Initializer | None = None
 
@@ -122,7 +139,7 @@ class EUNNConfig(_OrthogonalSection):
     layer = "rumcli.cells.eunn:EUNN"
     has_recurrent_matrix = False
     name: Literal["eunn"] = "eunn"
-    complex_valued: bool = False
+    complex_valued: Annotated[bool, Field(description="whether the state is complex")] = False
     bias_initializer: Literal["zeros", "ones"] = "zeros"
 
 
@@ -138,7 +155,7 @@ class GORUConfig(_OrthogonalSection):
     bias_initializer: Literal["zeros", "ones"] | None = None
 
 
-def _of_units(value: int | None, info: ValidationInfo) -> int | None:
+def _divisor_of_units(value: int | None, info: ValidationInfo) -> int | None:
     units = info.data.get("units")
     if value is not None and units is not None and units % value:
         raise ValueError(f"a divisor of the units, {units}")
@@ -155,12 +172,14 @@ class DeltaProductConfig(CellSection):
     has_recurrent_matrix = False
     name: Literal["deltaproduct"] = "deltaproduct"
     num_reflections: Annotated[
-        int, Field(ge=1, le=100, description="generalized reflections per token")
+        int, Field(ge=1, le=100, description="number of reflections per token")
     ] = 2
     num_heads: Annotated[
         Positive | None,
-        Field(description="a divisor of the units; null is as many as have 16 units or more"),
-        AfterValidator(_of_units),
+        Field(
+            description="number of heads, a divisor of the units; null for the most with 16 units"
+        ),
+        AfterValidator(_divisor_of_units),
     ] = None
     gated: Annotated[bool, Field(description="whether a forget gate scales the state")] = False
     negative_eigenvalues: Annotated[
@@ -183,8 +202,8 @@ class SLSTMConfig(CellSection):
     name: Literal["slstm"] = "slstm"
     num_heads: Annotated[
         Positive,
-        Field(description="blocks of the recurrent matrix, a divisor of the units"),
-        AfterValidator(_of_units),
+        Field(description="number of blocks of the recurrent matrix, a divisor of the units"),
+        AfterValidator(_divisor_of_units),
     ] = 1
     forget_gate: Literal["sigmoid", "exponential"] = "sigmoid"
     forget_bias: Annotated[float, Field(allow_inf_nan=False)] = 1.0
@@ -209,31 +228,38 @@ class LRUConfig(CellSection):
     has_recurrent_matrix = False
     name: Literal["lru"] = "lru"
     activation: Annotated[
-        Literal["gelu", Activation], Field(description="of the output; linear as published")
+        Literal["gelu", Activation],
+        Field(description="activation of the output; linear in the paper"),
     ] = "gelu"
     eigenvalues: Annotated[
-        Literal["complex", "real"], Field(description="real ones are in (-1, 1)")
+        Literal["complex", "real"],
+        Field(description="type of the eigenvalues; real ones are in (-1, 1)"),
     ] = "complex"
-    min_radius: Annotated[Fraction, Field(description="lowest initial |λ|")] = 0.0
+    min_radius: Annotated[Fraction, Field(description="lower bound of the initial |λ|")] = 0.0
     max_radius: Annotated[
         float,
-        Field(gt=0.0, le=1.0, description="highest initial |λ|"),
+        Field(gt=0.0, le=1.0, description="upper bound of the initial |λ|"),
         AfterValidator(_above_min_radius),
     ] = 1.0
     max_phase: Annotated[
-        float, Field(gt=0.0, le=2 * math.pi, description="highest initial phase of λ, in radians")
+        float,
+        Field(
+            gt=0.0, le=2 * math.pi, description="upper bound of the initial phase of λ, in radians"
+        ),
     ] = 2 * math.pi
     kernel_initializer: Initializer = "glorot_normal"
 
 
 class _KerasSection(CellSection):
     activation: Activation = "tanh"
-    dropout: Fraction = 0.0
-    recurrent_dropout: Fraction = 0.0
+    dropout: Annotated[Fraction, Field(description="fraction of the inputs to drop")] = 0.0
+    recurrent_dropout: Annotated[
+        Fraction, Field(description="fraction of the recurrent state to drop")
+    ] = 0.0
 
 
 class LSTMConfig(_KerasSection):
-    """LSTM of Keras.
+    """LSTM, `keras.layers.LSTM`.
 
     Source: Hochreiter and Schmidhuber 1997
     """
@@ -243,7 +269,7 @@ class LSTMConfig(_KerasSection):
 
 
 class GRUConfig(_KerasSection):
-    """GRU of Keras.
+    """GRU, `keras.layers.GRU`.
 
     Source: arXiv:1406.1078
     """
@@ -253,7 +279,7 @@ class GRUConfig(_KerasSection):
 
 
 class RNNConfig(_KerasSection):
-    """Simple recurrent layer of Keras, SimpleRNN.
+    """Fully connected RNN, `keras.layers.SimpleRNN`.
 
     Source: Elman 1990
     """
@@ -262,7 +288,7 @@ class RNNConfig(_KerasSection):
     name: Literal["rnn"] = "rnn"
 
 
-# Cells that a Fast-Slow RNN can be made of.
+# Cells that a Fast-Slow RNN can contain.
 _PARTS: tuple[type[CellSection], ...] = (
     RUMConfig,
     ARUMConfig,
@@ -290,10 +316,11 @@ def _part(model: type[CellSection], prefix: str, *omitted: str) -> Any:
     )
 
 
-_OF_LOOP = "implementation"  # of the whole layer
-# All fast cells have the size of the layer. An associative memory takes no part in a shared state.
-_FAST = tuple(_part(m, "Fast", "units", _OF_LOOP) for m in _PARTS if m is not ARUMConfig)
-_SLOW = tuple(_part(model, "Slow", _OF_LOOP) for model in _PARTS)
+# The layer has one time loop, and all fast cells have its units. Fast cells share their state,
+# which cannot include an associative memory.
+_LOOP = "implementation"
+_FAST = tuple(_part(m, "Fast", "units", _LOOP) for m in _PARTS if m is not ARUMConfig)
+_SLOW = tuple(_part(model, "Slow", _LOOP) for model in _PARTS)
 
 if TYPE_CHECKING:
     _FastSection: TypeAlias = Section
@@ -305,7 +332,7 @@ else:
 
 def _default(models: tuple[Any, ...], name: str) -> Section:
     """Return the section with the given name and defaults."""
-    return next(one for one in models if one.model_fields["name"].default == name)()
+    return next(model for model in models if model.model_fields["name"].default == name)()
 
 
 class FSRNNConfig(_Fusable):
@@ -319,14 +346,16 @@ class FSRNNConfig(_Fusable):
     layer = "rumcli.cells.fs_rnn:FSRNN"
     has_recurrent_matrix = False
     name: Literal["fsrnn"] = "fsrnn"
-    num_fast_cells: Annotated[int, Field(ge=2, le=100, description="how many")] = 2
+    num_fast_cells: Annotated[int, Field(ge=2, le=100, description="number of fast cells")] = 2
     fast: _FastSection = _default(_FAST, "lnlstm")
     slow: _SlowSection = _default(_SLOW, "rum")
-    dropout: Annotated[Fraction, Field(description="share dropped between the cells")] = 0.0
+    dropout: Annotated[
+        Fraction, Field(description="fraction of the values between the cells to drop")
+    ] = 0.0
 
 
 class CustomCellConfig(CellSection):
-    """Recurrent layer of your own, `package.module:Class`.
+    """Custom recurrent layer, `package.module:Class`.
 
     `factory(units, **options)` creates it.
     """
@@ -334,7 +363,7 @@ class CustomCellConfig(CellSection):
     has_recurrent_matrix = False
     name: Literal["custom"] = "custom"
     factory: Code
-    options: Options = Field(default={}, description="of the factory, by name")
+    options: Options = Field(default={}, description="keyword arguments of the factory")
 
 
 _CELLS: tuple[type[CellSection], ...] = (*_PARTS, FSRNNConfig)

@@ -36,10 +36,10 @@ def varying(runs: Sequence[RunConfig]) -> dict[KeyPath, list[Any]]:
     flat = [dict(_flat((), run)) for run in runs]
     found: dict[KeyPath, list[Any]] = {}
     for path in dict.fromkeys(path for one in flat for path in one):
-        there = [one[path] for one in flat if path in one]
-        values = [value for value, _ in there]
+        entries = [one[path] for one in flat if path in one]
+        values = [value for value, _ in entries]
         differ = any(value != values[0] for value in values)
-        if differ and (path[-1] == "name" or not all(is_default for _, is_default in there)):
+        if differ and (path[-1] == "name" or not all(is_default for _, is_default in entries)):
             found[path] = [one[path][0] if path in one else None for one in flat]
     return found
 
@@ -106,7 +106,7 @@ def from_file(path: Path) -> schema.RunConfig:
     Raises:
         ConfigError: If the file can't be read or is not a configuration.
     """
-    document = yaml_io.read(path, of_a_folder=True)
+    document = yaml_io.read(path, regular_only=True)
     return _validate(document.values, [document])
 
 
@@ -155,14 +155,14 @@ def build(
     """
     chosen = {path: value for path, value in (flags or {}).items() if value is not None}
     command_line = _command_line(assignments, chosen, spellings or {})
-    asked = catalog.read_preset(preset) if preset else None
-    for document in (command_line, *([asked] if asked else [])):
+    chosen_preset = catalog.read_preset(preset) if preset else None
+    for document in (command_line, *([chosen_preset] if chosen_preset else [])):
         _normalize(document)
         _check_names(document)
-    task = _task_name(asked, command_line)
+    task = _task_name(chosen_preset, command_line)
     values: dict[str, Any] = {}
-    own = [catalog.read_preset(task)] if catalog.is_preset_name(task) else []
-    documents = [*own, *([asked] if asked else []), command_line]
+    defaults = [catalog.read_preset(task)] if catalog.is_preset_name(task) else []
+    documents = [*defaults, *([chosen_preset] if chosen_preset else []), command_line]
     for document in documents:
         values = _merge(values, document)
     return _validate(values, documents)
@@ -199,10 +199,10 @@ def at_length(run: schema.RunConfig, length: int) -> schema.RunConfig:
     where = errors.option("--length", length)
     if key is None:
         models = schema.models_at(("task",), {})
-        able = [name for name, model in models.items() if getattr(model, "length_key", None)]
+        names = [name for name, model in models.items() if getattr(model, "length_key", None)]
         raise ConfigError(
             f"{where}: models of '{run.task.label}' are evaluated at one length only; tasks with "
-            f"other lengths: {', '.join(able)}"
+            f"other lengths: {', '.join(names)}"
         )
     path = ("task", key)
     return changed(run, _command_line((), {path: length}, {path: where}))
@@ -285,20 +285,21 @@ def _assign(values: dict[str, Any], path: KeyPath, value: Any) -> None:
     values[path[-1]] = value
 
 
-def _task_name(asked: Document | None, command_line: Document) -> str:
+def _task_name(chosen_preset: Document | None, command_line: Document) -> str:
     named = _name(command_line, "task")
-    in_preset = _name(asked, "task") if asked else None
+    in_preset = _name(chosen_preset, "task") if chosen_preset else None
     if named is None and in_preset is None:
-        if asked:
-            example = errors.call("train", "copying", preset=asked.source)
+        if chosen_preset:
+            example = errors.call("train", "copying", preset=chosen_preset.source)
             raise ConfigError(
-                f"{asked.source} names no task: give one, as in {example}; "
+                f"{chosen_preset.source} has no task; give one, as in {example}; "
                 f"tasks: {', '.join(schema.names('task'))}"
             )
-        raise ConfigError(f"which task? One of: {', '.join(schema.names('task'))}")
-    if asked and named and in_preset and named != in_preset:
+        raise ConfigError(f"the task is missing; tasks: {', '.join(schema.names('task'))}")
+    if chosen_preset and named and in_preset and named != in_preset:
         raise ConfigError(
-            f"{asked.locate(('task', 'name'))}: it is for '{in_preset}', not '{named}'"
+            f"{chosen_preset.locate(('task', 'name'))}: the preset is for '{in_preset}', "
+            f"not '{named}'"
         )
     return str(named or in_preset)
 

@@ -23,10 +23,9 @@ from rumcli.field_types import (
     Rate,
     Section,
 )
-from rumcli.field_types import Section as _Section
 from rumcli.tasks import registry
 
-_Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+_OpenFraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
 class ConstantSchedule(Section):
@@ -39,17 +38,19 @@ class DropSchedule(Section):
     """Learning rate that is multiplied by `factor` once, at `decay_at`."""
 
     name: Literal["drop"] = "drop"
-    factor: Annotated[_Share, Field(description="what it is multiplied by")] = 0.1
-    decay_at: Annotated[_Share, Field(description="share of the run's steps before it")] = 0.9
+    factor: Annotated[_OpenFraction, Field(description="factor of the learning rate")] = 0.1
+    decay_at: Annotated[
+        _OpenFraction, Field(description="fraction of the steps before the drop")
+    ] = 0.9
 
 
 class CosineSchedule(Section):
     """Linear warmup of the learning rate, followed by cosine decay."""
 
     name: Literal["cosine"] = "cosine"
-    warmup_steps: Annotated[int, Field(ge=0, le=LARGEST)] = 0
+    warmup_steps: Annotated[int, Field(ge=0, le=LARGEST, description="number of warmup steps")] = 0
     final_fraction: Annotated[
-        Fraction, Field(description="share of the learning rate at the end")
+        Fraction, Field(description="fraction of the learning rate at the end")
     ] = 0.0
 
 
@@ -61,17 +62,19 @@ ScheduleConfig = Annotated[
 class _OptimizerBase(Section):
     learning_rate: Rate = 1e-3
     schedule: ScheduleConfig = ConstantSchedule()
-    clip_norm: Annotated[Rate | None, Field(description="largest global gradient norm")] = None
+    clip_norm: Annotated[Rate | None, Field(description="maximum global norm of the gradient")] = (
+        None
+    )
 
 
 class RMSPropConfig(_OptimizerBase):
-    """RMSProp; TensorFlow 1 has `epsilon` 1e-10 and `initial_mean_square` 1."""
+    """RMSProp. The defaults of TensorFlow 1 are `epsilon` 1e-10 and `initial_mean_square` 1."""
 
     name: Literal["rmsprop"] = "rmsprop"
-    rho: Fraction = 0.9
+    rho: Annotated[Fraction, Field(description="decay rate of the mean square")] = 0.9
     epsilon: Annotated[Rate, Field(description="constant added to the mean square")] = 1e-7
     initial_mean_square: Annotated[
-        float, Field(ge=0, le=1e6, description="mean square of each gradient before the first step")
+        float, Field(ge=0, le=1e6, description="initial mean square of each gradient")
     ] = 0.0
 
 
@@ -79,17 +82,17 @@ class AdamConfig(_OptimizerBase):
     """Adam."""
 
     name: Literal["adam"] = "adam"
-    beta_1: Fraction = 0.9
-    beta_2: Fraction = 0.999
+    beta_1: Annotated[Fraction, Field(description="decay rate of the mean gradient")] = 0.9
+    beta_2: Annotated[Fraction, Field(description="decay rate of the mean square")] = 0.999
 
 
 OptimizerConfig = Annotated[RMSPropConfig | AdamConfig, Field(discriminator="name")]
 
-if TYPE_CHECKING:  # a type checker cannot evaluate the table
+if TYPE_CHECKING:  # a type checker cannot evaluate the registry
     from rumcli.tasks.task_config import TaskSection as TaskConfig
 else:
-    _ALL = tuple(registry.configs().values())
-    TaskConfig = Annotated[Union[_ALL], Field(discriminator="name")]  # noqa: UP007
+    _TASKS = tuple(registry.configs().values())
+    TaskConfig = Annotated[Union[_TASKS], Field(discriminator="name")]  # noqa: UP007
 
 # Values of `output_scale`: a state with time norm is scaled to length 1, or to root mean square 1
 # over its units.
@@ -114,38 +117,43 @@ def _output_scale(value: float | str) -> float | str:
     raise ValueError(f"a finite number greater than 0, {UNIT} or {RMS}")
 
 
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """Number of recurrent layers, dropout and scale of the output layer's inputs."""
 
-    layers: Annotated[Few, Field(description="cells on top of each other")] = 1
-    dropout: Annotated[Fraction, Field(description="share of each cell's outputs dropped")] = 0.0
+    layers: Annotated[Few, Field(description="number of stacked recurrent layers")] = 1
+    dropout: Annotated[Fraction, Field(description="fraction of each layer's outputs to drop")] = (
+        0.0
+    )
     output_scale: Annotated[
         float | str,
         AfterValidator(_output_scale),
         Field(
-            description="what the output layer's inputs are multiplied by; for a cell of H units "
-            "with time norm η unit is 1/η and rms √H/η, for any other 1"
+            description="factor of the output layer's inputs; for a cell of H units with time "
+            "norm η, unit is 1/η and rms is √H/η, for any other cell 1"
         ),
     ] = 1.0
     output_initializer: Annotated[
         Literal["input_glorot_uniform"] | None,
         Field(
-            description="initializer of the output layer's kernel; input_glorot_uniform has the "
-            "width of the first cell's inputs as fan-in, as in the original; null is the task's own"
+            description="initializer of the output layer's kernel; the fan-in of "
+            "input_glorot_uniform is the width of the first cell's inputs, as in the original; "
+            "null for the task's default"
         ),
     ] = None
 
 
-def _bound(text: str) -> str:
+def _threshold(text: str | None) -> str | None:
+    if text is None:
+        return None
     parsing.parse_threshold(text)
     return "".join(text.split())
 
 
-class CallbackConfig(_Section):
+class CallbackConfig(Section):
     """Custom Keras callback, created by `factory(**options)`."""
 
     factory: Code
-    options: Options = Field(default={}, description="of the factory, by name")
+    options: Options = Field(default={}, description="keyword arguments of the factory")
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
@@ -159,37 +167,42 @@ def _with_options(value: Any) -> Any:
 LoggerName = Literal["tensorboard", "csv", "mlflow", "wandb", "trackio"]
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """Length of the run, evaluation and checkpoint intervals, in training steps."""
 
-    steps: Positive = 1000
+    steps: Annotated[Positive, Field(description="number of training steps")] = 1000
     until: Annotated[
         str | None,
         Field(
-            description="threshold at which a validation finishes the run, such as accuracy>=0.999"
+            description="threshold of a validation that finishes the run, such as accuracy>=0.999"
         ),
-        AfterValidator(lambda text: text if text is None else _bound(text)),
+        AfterValidator(_threshold),
     ] = None
-    batch_size: Positive = 128
-    eval_every: Positive = 100
-    checkpoint_every: Positive = 100
-    keep_checkpoints: Annotated[int, Field(ge=2, le=LARGEST)] = 2
+    batch_size: Annotated[Positive, Field(description="number of examples per batch")] = 128
+    eval_every: Annotated[Positive, Field(description="steps between evaluations")] = 100
+    checkpoint_every: Annotated[Positive, Field(description="steps between checkpoints")] = 100
+    keep_checkpoints: Annotated[
+        int, Field(ge=2, le=LARGEST, description="number of newest checkpoints to keep")
+    ] = 2
     on_non_finite: Annotated[
         Literal["stop", "skip"],
         Field(
-            description="what a loss or gradient that is not finite does: end the run, or no step"
+            description="response to a non-finite loss or gradient: stop the run or skip the step"
         ),
     ] = "stop"
-    max_consecutive_skips: Annotated[Positive, Field(description="skipped steps in a row")] = 10
+    max_consecutive_skips: Annotated[
+        Positive, Field(description="maximum number of consecutive skips")
+    ] = 10
     callbacks: list[Annotated[CallbackConfig, BeforeValidator(_with_options)]] = Field(
-        default=[], description="Keras callbacks, package.module:Class or a factory with options"
+        default=[],
+        description="Keras callbacks: package.module:Class, or a mapping of factory and options",
     )
     loggers: Annotated[
         list[LoggerName], AfterValidator(lambda names: list(dict.fromkeys(names)))
-    ] = Field(default=[], description="experiment loggers, beside metrics.jsonl")
+    ] = Field(default=[], description="experiment loggers, in addition to metrics.jsonl")
 
 
-class RunConfig(_Section):
+class RunConfig(Section):
     """Complete configuration of a run; the same configuration and seed give the same run."""
 
     task: TaskConfig
@@ -294,8 +307,8 @@ def normalized(annotation: Any, value: Any) -> Any:
     if isinstance(value, float) and int in members and float not in members:
         return parsing.integer(value)
     if isinstance(value, str):
-        known = [name for one in members if get_origin(one) is Literal for name in get_args(one)]
-        return parsing.name(value, known)
+        literals = [text for one in members if get_origin(one) is Literal for text in get_args(one)]
+        return parsing.name(value, literals)
     return value
 
 

@@ -67,11 +67,11 @@ def explain(
         return prefix_of(path, documents) + _unknown_key(path, values)
     if kind == "union_tag_not_found":
         known = ", ".join(schema.models_at(path, values))
-        named = f"'{'.'.join(path)}.name' is missing; {errors.plural(_what(path))}: {known}"
+        named = f"'{'.'.join(path)}.name' is missing; {errors.plural(_noun(path))}: {known}"
         return prefix_of(path, documents) + named
     if kind == "union_tag_invalid":
         unknown = errors.unknown(
-            _what(path), _text(finding["input"].get("name")), schema.models_at(path, values)
+            _noun(path), _text(finding["input"].get("name")), schema.models_at(path, values)
         )
         return prefix_of((*path, "name"), documents) + unknown
     if kind == "missing":
@@ -116,7 +116,7 @@ def _may_be_null(path: KeyPath, values: Mapping[str, Any]) -> bool:
     return field is not None and type(None) in get_args(field.annotation)
 
 
-def _what(section: KeyPath) -> str:
+def _noun(section: KeyPath) -> str:
     """Return the noun for the models of a section: task, cell, optimizer or schedule."""
     return "cell" if section[-1] in ("fast", "slow") else section[-1]
 
@@ -178,7 +178,7 @@ def _unknown_key(path: KeyPath, values: Mapping[str, Any]) -> str:
     name = inner["name"]
     owners = [other for other, model in models.items() if key in model.model_fields]
     if owners:
-        kinds = errors.plural(_what(tuple(parents)))
+        kinds = errors.plural(_noun(tuple(parents)))
         return (
             f"{section} '{name}' has no option '{key}' ({kinds} that have it: "
             f"{', '.join(owners)}); its options: {', '.join(fields)}"
@@ -234,11 +234,11 @@ def layer(document: Document, *sections: tuple[KeyPath, Mapping[str, Any]]) -> D
         *sections: Pairs of a key path in the file and the settings there, by dotted key path. A
             later pair takes precedence.
     """
-    made = Document(document.source, {})
+    result = Document(document.source, {})
     for place, settings in sections:
         for key, value in settings.items():
             path = tuple(key.split("."))
-            values = made.values
+            values = result.values
             for part in path[:-1]:
                 inner = values.get(part)
                 if not isinstance(inner, dict):
@@ -246,8 +246,8 @@ def layer(document: Document, *sections: tuple[KeyPath, Mapping[str, Any]]) -> D
                 values = inner
             values[path[-1]] = copy.deepcopy(value)  # another section may extend it
             if position := document.positions.get((*place, key)):
-                made.positions[path] = position
-    return made
+                result.positions[path] = position
+    return result
 
 
 def check_apart(document: Document, place: KeyPath, keys: Collection[str]) -> None:
@@ -265,7 +265,7 @@ def check_apart(document: Document, place: KeyPath, keys: Collection[str]) -> No
         above = next((other for other in keys if key.startswith(f"{other}.")), None)
         if above is not None:
             where = document.locate((*place, key))
-            raise ConfigError(f"{where}: {key}: it is a part of '{above}', which is there too")
+            raise ConfigError(f"{where}: {key}: it is part of '{above}', which is also set")
 
 
 def check_key(document: Document, place: KeyPath, key: str) -> None:

@@ -171,20 +171,19 @@ def dump(value: Any, one_line: bool = False) -> str:
     return text.removesuffix("\n").removesuffix("\n...") if one_line else text
 
 
-def read(path: Path, of_a_folder: bool = False) -> Document:
+def read(path: Path, regular_only: bool = False) -> Document:
     """Read a YAML file whose top level is a mapping.
 
     Args:
         path: File to read.
-        of_a_folder: Whether the file is part of a directory and must be a regular file. A path
-            that the user gives may be a pipe.
+        regular_only: Whether to reject a path that is not a regular file, such as a pipe.
 
     Raises:
         ConfigError: If the file can't be read, exceeds 1 MiB, is not YAML, is not a mapping or has
             a duplicate key.
     """
     try:
-        with atomic_io.open_regular(path) if of_a_folder else path.open("rb") as file:
+        with atomic_io.open_regular(path) if regular_only else path.open("rb") as file:
             content = file.read(_LARGEST + 1)
         text = content.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -194,7 +193,7 @@ def read(path: Path, of_a_folder: bool = False) -> Document:
     except ValueError as error:  # an invalid path, such as one with a null character
         raise ConfigError(f"can't read {path}: {error}") from error
     if len(content) > _LARGEST:
-        raise ConfigError(f"{path} has more than {_LARGEST // 2**20} MiB; is it a configuration?")
+        raise ConfigError(f"{path} is larger than {_LARGEST // 2**20} MiB, the limit of a file")
     return parse(text, str(path))
 
 
@@ -270,7 +269,7 @@ def _index(node: yaml.Node, path: KeyPath, document: Document) -> None:
     for key, value in node.value:
         child = (*path, key.value)
         if child in document.positions:
-            raise ConfigError(f"{document.source}{_at(key)}: '{'.'.join(child)}' is there twice")
+            raise ConfigError(f"{document.source}{_at(key)}: duplicate key '{'.'.join(child)}'")
         _index(value, child, document)
         # An error message refers to the position of the key, not of its value.
         document.positions[child] = (key.start_mark.line + 1, key.start_mark.column + 1)
@@ -281,7 +280,7 @@ def _construct(loader: _Loader, node: yaml.Node) -> Any:
         return loader.construct_document(node)
     except (AttributeError, LookupError, TypeError, OverflowError) as error:
         # PyYAML does not check that a value matches a tag such as !!bool.
-        raise yaml.YAMLError("a tag does not fit its value") from error
+        raise yaml.YAMLError("a tag does not match its value") from error
 
 
 def _at(node: yaml.Node) -> str:

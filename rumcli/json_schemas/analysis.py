@@ -27,56 +27,54 @@ _NO_NUMBERS = "null if the cell has none"
 class ComparedBaseline(Section):
     """The baseline of a metric."""
 
-    label: str = Field(description="The name of the baseline, as in memoryless.")
-    value: float = Field(description="The metric of a model that has learned nothing of the task.")
-    target: float = Field(description="The metric of a model that makes no mistake.")
+    label: str = Field(description="Name of the baseline, such as memoryless.")
+    value: float = Field(description="Metric of a model that has learned nothing.")
+    target: float = Field(description="Metric of a perfect model.")
     published: float | None = Field(
-        description="The result of arXiv:1710.09537 for this data; null if there is none."
+        description="Result of arXiv:1710.09537 for this data; null if there is none."
     )
 
 
 class ComparedRun(Section):
-    """A run beside others."""
+    """A run in a comparison."""
 
     folder: str = Field(description=FOLDER)
     cell: str = Field(description=CELL)
-    finished: bool = Field(description="Whether it has a summary.")
+    finished: bool = Field(description="Whether the run has a summary.")
     steps: Count = Field(description="Number of recorded training steps.")
     of_steps: Positive = Field(description="Number of training steps in its configuration.")
     seconds: float | None = Field(
         description="Training time in seconds; null before the first evaluation."
     )
-    parameters: Count | None = Field(
-        description="Number of trainable weights; null if it is not known."
-    )
+    parameters: Count | None = Field(description="Number of trainable weights; null if unknown.")
     value: float | None = Field(
-        description="The metric: on the test split for a finished run, otherwise of the best "
+        description="Metric: on the test split for a finished run, otherwise of the best "
         "validation; null before the first evaluation."
     )
-    split: EvaluatedSplit | None = Field(description="The split of the value; null without one.")
+    split: EvaluatedSplit | None = Field(description="Split of the value; null without one.")
     weights_of_step: Count | None = Field(
-        description="The training step of the evaluated weights; null without one."
+        description="Training step of the evaluated weights; null without one."
     )
-    baseline: ComparedBaseline | None = Field(description="The baseline; null if it is not known.")
+    baseline: ComparedBaseline | None = Field(description="Baseline; null if it is not known.")
     gap_to_baseline: float | None = Field(
-        description="The value minus the baseline; null if one is missing."
+        description="Value minus the baseline; null if one is missing."
     )
     settings: dict[str, Any] = Field(
-        description="The values of the keys in differences; null for a key that the run lacks."
+        description="Values of the keys in differences; null for a key that the run lacks."
     )
 
 
 class ComparedRuns(Section):
     """The runs of one task."""
 
-    task: str = Field(description="The task of the runs.")
-    metric: str = Field(description="The metric that orders them.")
+    task: str = Field(description="Task of the runs.")
+    metric: str = Field(description="Metric that orders them.")
     higher_is_better: bool = Field(description="Its direction.")
     differences: list[str] = Field(
         description="Keys in which the configurations differ, as in cell.units."
     )
     runs: list[ComparedRun] = Field(
-        min_length=1, description="The runs: the best first, those without a value last."
+        min_length=1, description="Runs: the best first, those without a value last."
     )
 
 
@@ -96,21 +94,21 @@ class Comparison(Document):
 class ReportedRun(ComparedRun):
     """A run of a report."""
 
-    label: str = Field(description="Its name in tables and curves.")
+    label: str = Field(description="Label of the run in tables and curves.")
     count: Positive | None = Field(
-        description="Number of examples or questions that the value is the mean of; null if it is "
-        "not known, or the value is no accuracy of a test."
+        description="Number of examples or questions in the test split; null if it is unknown, or "
+        "the value is not a test accuracy."
     )
     standard_error: float | None = Field(
         description="Binomial standard error of an accuracy; null without a count."
     )
     validations: list[float] = Field(
-        description="The metric of each validation, in order, without non-finite ones."
+        description="Finite values of the metric at each validation, in order."
     )
     environment: dict[str, Any] = Field(
-        description="Versions and machine of its first part, from environment.json."
+        description="Versions and machine at the start of the run, from environment.json."
     )
-    command: str = Field(description="The command that repeats the run.")
+    command: str = Field(description="Command that repeats the run.")
 
 
 class Report(Document):
@@ -121,16 +119,16 @@ class Report(Document):
 
     kind: ClassVar[str] = "report"
 
-    task: str = Field(description="The task of the runs.")
-    metric: str = Field(description="The metric that orders them.")
+    task: str = Field(description="Task of the runs.")
+    metric: str = Field(description="Metric that orders them.")
     higher_is_better: bool = Field(description="Its direction.")
     differences: list[str] = Field(
         description="Keys in which the configurations differ, as in cell.units."
     )
     runs: list[ReportedRun] = Field(
-        min_length=1, description="The runs: the best first, those without a value last."
+        min_length=1, description="Runs: the best first, those without a value last."
     )
-    path: str | None = Field(description="The page that was written; null if none.")
+    path: str | None = Field(description="Page that was written; null if none.")
 
 
 RunState = Literal["running", "finished", "stopped", "failed", "not started"]
@@ -146,24 +144,22 @@ class ListedRun(Section):
         "recorded an error; not started: the process that created it ended before its first step."
     )
     message: str = Field(description="Reason of a failure or a stop, in one line; may be empty.")
-    task: str | None = Field(description="The task's name; null for a run that has not started.")
-    cell: str | None = Field(description="The cell's name; null for a run that has not started.")
+    task: str | None = Field(description="Task's name; null for a run that has not started.")
+    cell: str | None = Field(description="Cell's name; null for a run that has not started.")
     steps: Count = Field(description="Number of training steps that are recorded or saved.")
     of_steps: Positive | None = Field(
         description="Number of training steps in its configuration; null for a run that has not "
         "started."
     )
-    metric: str | None = Field(
-        description="The monitored metric; null for a run that has not started."
-    )
+    metric: str | None = Field(description="Monitored metric; null for a run that has not started.")
     value: float | None = Field(
-        description="The metric: on the test split for a finished run, otherwise of the best "
+        description="Metric: on the test split for a finished run, otherwise of the best "
         "validation; null before the first evaluation."
     )
-    split: EvaluatedSplit | None = Field(description="The split of the value; null without one.")
-    baseline: ComparedBaseline | None = Field(description="The baseline; null if it is not known.")
-    changed: str = Field(description="Time of its latest change: ISO 8601, in UTC.")
-    age: Seconds = Field(description="Time since its latest change, in seconds.")
+    split: EvaluatedSplit | None = Field(description="Split of the value; null without one.")
+    baseline: ComparedBaseline | None = Field(description="Baseline; null if it is not known.")
+    changed: str = Field(description="Time of the latest change: ISO 8601, in UTC.")
+    age: Seconds = Field(description="Time since the latest change, in seconds.")
 
 
 class RunList(Document):
@@ -174,19 +170,17 @@ class RunList(Document):
 
     kind: ClassVar[str] = "runs"
 
-    runs: list[ListedRun] = Field(description="The runs, the one that changed last at the end.")
+    runs: list[ListedRun] = Field(description="Runs, the most recently changed last.")
 
 
 class CurvePoint(Section):
     """One evaluation of a run."""
 
-    step: Count = Field(description="Number of training steps done.")
+    step: Count = Field(description="Number of completed training steps.")
     seconds: Seconds | None = Field(
-        description="Training time until then, in seconds; null if it is not recorded."
+        description="Training time so far, in seconds; null if it is not recorded."
     )
-    value: float | None = Field(
-        description="The metric on the validation split; null if it was not finite."
-    )
+    value: float | None = Field(description="Metric on the validation split; null if not finite.")
     length: Positive | Absent = Field(
         None, description="With --over length: length of the test sequences."
     )
@@ -196,7 +190,7 @@ class LearningCurve(Section):
     """The learning curve of a run."""
 
     folder: str = Field(description=FOLDER)
-    label: str = Field(description="The label of the curve.")
+    label: str = Field(description="Label of the curve.")
     points: list[CurvePoint] = Field(
         min_length=1,
         description="One point for each evaluation, in order; with --over length, for each length.",
@@ -218,7 +212,7 @@ class LearningCurves(Document):
 
     kind: ClassVar[str] = "plot"
 
-    metric: str = Field(description="The metric, as in loss or bits_per_character.")
+    metric: str = Field(description="Metric, as in loss or bits_per_character.")
     runs: list[LearningCurve] = Field(min_length=1, description="In the order of the arguments.")
     levels: list[CurveLevel] = Field(description="Baselines and published results.")
     plot: str | None = Field(description="Plot file that was written; null if none.")
@@ -227,10 +221,12 @@ class LearningCurves(Document):
 class LayerTrace(Section):
     """A recurrent cell at the steps of an example."""
 
-    name: str = Field(description="The layer's name.")
-    part: str | None = Field(description="The cell within the layer, if it has several; else null.")
+    name: str = Field(description="Layer's name.")
+    part: str | None = Field(
+        description="Cell within the layer, if the layer has several; otherwise null."
+    )
     backwards: bool = Field(
-        description="Whether it reads from the end; then step 0 is the last one."
+        description="Whether the layer reads backward; step 0 is then the last step."
     )
     angles_degrees: _Vector | None = Field(
         None, description=f"Rotation angle, in degrees from 0 to 180: [T]; {_NO_NUMBERS}."
@@ -254,22 +250,22 @@ class LayerTrace(Section):
 class TracedExample(Section):
     """An example and the cells that read it."""
 
-    number: Count = Field(description="Its number in the split, from 0.")
-    steps: list[str] = Field(min_length=1, description="A label for each of its T time steps.")
-    layers: list[LayerTrace] = Field(min_length=1, description="The cells, the lowest first.")
+    number: Count = Field(description="Index of the example in the split, from 0.")
+    steps: list[str] = Field(min_length=1, description="Labels of the T time steps.")
+    layers: list[LayerTrace] = Field(min_length=1, description="Cells, the lowest first.")
 
 
 class LossLandscape(Section):
     """The loss on a plane through the weights."""
 
     seed: Count = Field(description="Seed of the two directions.")
-    batches: Positive = Field(description="Number of batches that each point is evaluated on.")
-    samples: Positive = Field(description="Number of samples in them.")
+    batches: Positive = Field(description="Number of batches per evaluation.")
+    samples: Positive = Field(description="Number of samples in these batches.")
     ticks: list[float] = Field(
-        min_length=3, description="The distances a and b, in norms of the weights."
+        min_length=3, description="Distances a and b, relative to the norm of the weights."
     )
     losses: list[_Vector] = Field(
-        description="A row for each b, a column for each a; the weights themselves are in the "
+        description="A row for each b and a column for each a; the weights of the run are in the "
         "middle."
     )
 
@@ -285,29 +281,29 @@ class Inspection(Document):
 
     task: str = Field(description=TASK)
     cell: str = Field(description=CELL)
-    split: EvaluatedSplit = Field(description="The split of the example.")
+    split: EvaluatedSplit = Field(description="Split of the example.")
     weights_of_step: Count = Field(description=WEIGHTS_OF_STEP)
     folder: str = Field(description=FOLDER)
     example: TracedExample | Absent = Field(
-        None, description="The states of the cells at each step of one example."
+        None, description="States of the cells at each step of one example."
     )
-    landscape: LossLandscape | Absent = Field(None, description="The loss around the weights.")
+    landscape: LossLandscape | Absent = Field(None, description="Loss around the weights.")
 
 
 class GeneratedText(Document):
-    """A text that a run generated.
+    """Text generated by a run.
 
     Printed by rum generate --json.
     """
 
     kind: ClassVar[str] = "generate"
 
-    prompt: str = Field(description="Its beginning; bytes that are not UTF-8 are replaced.")
-    text: str = Field(description="The text after it; bytes that are not UTF-8 are replaced.")
+    prompt: str = Field(description="Prompt; bytes that are not UTF-8 are replaced.")
+    text: str = Field(description="Generated text; bytes that are not UTF-8 are replaced.")
     length: Positive = Field(description="Number of generated symbols: bytes, or unknown ones.")
-    seed: Count = Field(description="Seed of the draws.")
+    seed: Count = Field(description="Seed of the sampling.")
     temperature: float = Field(
-        ge=0, description="Temperature of the draws; 0 takes the most probable symbol."
+        ge=0, description="Sampling temperature; 0 selects the most probable symbol."
     )
     bits_per_character: float | None = Field(
         description="Cross-entropy of the text, in bits, at temperature 1; null if not finite."
@@ -318,15 +314,15 @@ class GeneratedText(Document):
 class TensorSpec(Section):
     """An input or output of an exported model."""
 
-    name: str = Field(description="Its name.")
+    name: str = Field(description="Name of the tensor.")
     shape: list[int | None] = Field(
-        description="Its shape; null for a dynamic size, such as the number of samples."
+        description="Shape of the tensor; null for a dynamic size, such as the number of samples."
     )
-    dtype: str = Field(description="Its dtype, as in int32.")
+    dtype: str = Field(description="Dtype of the tensor, such as int32.")
 
 
 class Export(Document):
-    """A model for other programs.
+    """An exported model.
 
     Printed by rum export --json.
     """
@@ -337,22 +333,22 @@ class Export(Document):
     task: str = Field(description=TASK)
     cell: str = Field(description=CELL)
     weights_of_step: Count = Field(description=WEIGHTS_OF_STEP)
-    format: Literal["keras", "safetensors", "savedmodel", "onnx"] = Field(description="Its format.")
+    format: Literal["keras", "safetensors", "savedmodel", "onnx"] = Field(description="Format.")
     path: str = Field(
-        description="The file or directory that was written. A directory also has a README.md, the "
-        "model card."
+        description="File or directory that was written. A directory also contains the model card, "
+        "README.md."
     )
-    bytes: Positive = Field(description="Its size, in bytes; of a directory, of all files in it.")
-    inputs: list[TensorSpec] = Field(min_length=1, description="The model's inputs.")
-    outputs: list[TensorSpec] = Field(min_length=1, description="The model's outputs.")
+    bytes: Positive = Field(description="Size in bytes; of a directory, that of all its files.")
+    inputs: list[TensorSpec] = Field(min_length=1, description="Model's inputs.")
+    outputs: list[TensorSpec] = Field(min_length=1, description="Model's outputs.")
     examples_compared: Positive = Field(
-        description="Number of samples of the validation split on which it was compared with the "
-        "run's model."
+        description="Number of validation samples on which the outputs were compared with those of "
+        "the run's model."
     )
     largest_difference: float = Field(
-        ge=0, description="Largest difference between its outputs and those of the run's model."
+        ge=0, description="Largest difference from the outputs of the run's model."
     )
-    tolerance: float = Field(gt=0, description="Largest difference that counts as rounding.")
+    tolerance: float = Field(gt=0, description="Largest accepted difference.")
 
 
 class ImportedCell(Document):
@@ -363,25 +359,25 @@ class ImportedCell(Document):
 
     kind: ClassVar[str] = "import-checkpoint"
 
-    checkpoint: str = Field(description="The common prefix of the checkpoint's files.")
-    scope: str = Field(description="The variable scope of the cell in it; empty at the top.")
-    cell: Literal["rum", "arum"] = Field(description="The cell.")
+    checkpoint: str = Field(description="Common prefix of the checkpoint's files.")
+    scope: str = Field(description="Variable scope of the cell in it; empty at the top.")
+    cell: Literal["rum", "arum"] = Field(description="Name of the cell.")
     features: Positive = Field(description="Size of the cell's input.")
     units: Positive = Field(description="Size of the cell's state.")
-    update_gate: bool = Field(description="Whether it has an update gate.")
-    layer_norm: bool = Field(description="Whether its gates are normalized.")
+    update_gate: bool = Field(description="Whether the cell has an update gate.")
+    layer_norm: bool = Field(description="Whether the cell has layer normalization.")
     time_norm: Annotated[float, Field(gt=0)] | None = Field(
-        description="Time norm η as given; null: none."
+        description="Time norm η, as given; null for none."
     )
     activation: str = Field(description="Activation of the candidate as given.")
     zoneout: float = Field(ge=0, lt=1, description="Zoneout as given.")
     variables: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
-        description="The names of the checkpoint's variables by the weight made of them."
+        description="Variables of the checkpoint by the weight that they determine."
     )
-    path: str = Field(description="The file that was written.")
-    bytes: Positive = Field(description="Its size, in bytes.")
+    path: str = Field(description="File that was written.")
+    bytes: Positive = Field(description="Size of the file, in bytes.")
     largest_difference: float = Field(
         ge=0,
-        description="Largest difference between the outputs of the file, read again, and those of "
-        "the layer that was written.",
+        description="Largest difference between the outputs of the loaded file and those of the "
+        "original layer.",
     )

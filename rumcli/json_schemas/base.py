@@ -27,10 +27,10 @@ Seconds = Annotated[float, Field(ge=0)]
 Share = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
-FOLDER = "The run directory, as it was named."
-TASK = "The task's name; for one of the user's own, that of its class in lowercase."
-CELL = "The cell's name; custom for one of the user's own."
-WEIGHTS_OF_STEP = "The training step of the weights."
+FOLDER = "Path of the run directory, as given."
+TASK = "Name of the task; for a custom task, the name of its class in lowercase."
+CELL = "Name of the cell; custom for a custom cell."
+WEIGHTS_OF_STEP = "Training step of the evaluated weights."
 
 
 class Section(BaseModel):
@@ -39,7 +39,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, from_attributes=True)
 
     @model_serializer(mode="wrap")
-    def _leave_out(self, serialize: SerializerFunctionWrapHandler) -> Any:
+    def _omit_unset(self, serialize: SerializerFunctionWrapHandler) -> Any:
         values: dict[str, Any] = serialize(self)
         return {k: v for k, v in values.items() if v is not None or k in self.model_fields_set}
 
@@ -77,16 +77,16 @@ class Document(Section):
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """Return the JSON schema of the document."""
-        made = cls.model_json_schema(schema_generator=_Generator)
+        schema = cls.model_json_schema(schema_generator=_Generator)
         title, _, description = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")
         name = {"const": cls.schema_name(), "description": "Kind and version of this document."}
         return {
             "$schema": _DIALECT,
-            **made,
+            **schema,
             "title": title.rstrip("."),
             "description": " ".join(description.split()),
-            "properties": {"schema": name, **made["properties"]},
-            "required": ["schema", *made.get("required", [])],
+            "properties": {"schema": name, **schema["properties"]},
+            "required": ["schema", *schema.get("required", [])],
         }
 
 

@@ -18,8 +18,8 @@ _Subtask = Annotated[int, Field(ge=1, le=20)]
 class PresetRow(Section):
     """One preset of a list."""
 
-    name: str = Field(description="The value that --preset takes.")
-    task: str = Field(description="The task's name.")
+    name: str = Field(description="Name of the preset, the value of --preset.")
+    task: str = Field(description="Task's name.")
     description: str = Field(description="A description in one sentence.")
 
 
@@ -31,7 +31,7 @@ class PresetList(Document):
 
     kind: ClassVar[str] = "presets-list"
 
-    presets: list[PresetRow] = Field(description="The presets by name.")
+    presets: list[PresetRow] = Field(description="Presets by name.")
 
 
 class Named(Section):
@@ -39,16 +39,16 @@ class Named(Section):
 
     model_config = ConfigDict(extra="allow")
 
-    name: str = Field(description="The name; it determines the other keys.")
+    name: str = Field(description="Name of the model; it determines the other keys.")
 
 
 class Configuration(Section):
     """All sections of a configuration."""
 
-    task: Named = Field(description="The task and its data.")
-    cell: Named = Field(description="The cell and its options.")
-    model: dict[str, Any] = Field(description="The layers around the cell.")
-    optimizer: Named = Field(description="The optimizer and its options.")
+    task: Named = Field(description="Task and its data.")
+    cell: Named = Field(description="Cell and its options.")
+    model: dict[str, Any] = Field(description="Layers around the cell.")
+    optimizer: Named = Field(description="Optimizer and its options.")
     train: dict[str, Any] = Field(description="Duration, evaluation and checkpoints, in steps.")
     seed: Seed = Field(description=_SEED)
     precision: str = Field(description=_PRECISION)
@@ -68,7 +68,7 @@ class Estimate(Section):
     steps_per_epoch: Positive | None = Field(
         description="Number of training steps per epoch; null if the task has no epochs."
     )
-    unit: str = Field(description="What an evaluation counts, as in examples.")
+    unit: str = Field(description="Unit of the sizes of the splits, such as examples.")
     validation: Count = Field(description="Size of the validation split, in this unit.")
     test: Count = Field(description="Size of the test split, in this unit.")
     data: str | None = Field(description="Source of the text or stories; null for generated data.")
@@ -85,10 +85,11 @@ class DryRun(Document):
 
     config: Configuration = Field(description="Every setting of the run, as in config.yaml.")
     estimate: Estimate | Absent = Field(
-        None, description="The size of the run; absent with --quiet, or if there is a problem."
+        None, description="Size of the run; absent with --quiet, or if there is a problem."
     )
     problem: str | Absent = Field(
-        None, description="Why the model can't be built here, in one line; absent otherwise."
+        None,
+        description="Reason why the model cannot be built here, in one line; absent otherwise.",
     )
 
 
@@ -96,10 +97,10 @@ class PresetSettings(Section):
     """The sections of a preset."""
 
     description: str | Absent = Field(None, description="A description in one sentence.")
-    task: Named = Field(description="The task and its data.")
-    cell: Named | Absent = Field(None, description="The cell and its options.")
-    model: dict[str, Any] | Absent = Field(None, description="The layers around the cell.")
-    optimizer: Named | Absent = Field(None, description="The optimizer and its options.")
+    task: Named = Field(description="Task and its data.")
+    cell: Named | Absent = Field(None, description="Cell and its options.")
+    model: dict[str, Any] | Absent = Field(None, description="Layers around the cell.")
+    optimizer: Named | Absent = Field(None, description="Optimizer and its options.")
     train: dict[str, Any] | Absent = Field(
         None, description="Duration, evaluation and checkpoints, in steps."
     )
@@ -115,9 +116,9 @@ class Preset(Document):
 
     kind: ClassVar[str] = "presets-show"
 
-    preset: str = Field(description="Its name, or the run directory or file.")
+    preset: str = Field(description="Name of the preset, or path of the run directory or file.")
     config: PresetSettings = Field(
-        description="The content of its YAML file; all other settings have their defaults."
+        description="Content of the YAML file; all other settings have their defaults."
     )
 
 
@@ -129,24 +130,26 @@ class PresetCopy(Document):
 
     kind: ClassVar[str] = "presets-copy"
 
-    preset: str = Field(description="Its name.")
-    path: str = Field(description="The file that was written.")
+    preset: str = Field(description="Name of the preset.")
+    path: str = Field(description="File that was written.")
 
 
 class OptionRow(Section):
     """One option of a cell or a task."""
 
-    name: str = Field(description="Its name, a key of the section.")
-    default: Any = Field(description="Its default, before any preset.")
-    values: str = Field(description="The values that it accepts, in words.")
-    description: str | None = Field(description="Its meaning; null if the name says it.")
+    name: str = Field(description="Name of the option, a key of the section.")
+    default: Any = Field(description="Default value, before any preset.")
+    values: str = Field(description="Description of the accepted values.")
+    description: str | None = Field(
+        description="Meaning of the option; null if the name is self-explanatory."
+    )
 
 
 class _Registered(Section):
-    name: str = Field(description="Its name in configurations and on the command line.")
+    name: str = Field(description="Name in configurations and on the command line.")
     description: str = Field(description="A description in one sentence.")
-    source: str = Field(description="The paper.")
-    options: list[OptionRow] = Field(description="Its options, keys of its section.")
+    source: str = Field(description="Reference to the paper.")
+    options: list[OptionRow] = Field(description="Options, the keys of the section.")
 
 
 class CellRow(_Registered):
@@ -161,14 +164,14 @@ class CellList(Document):
 
     kind: ClassVar[str] = "cells"
 
-    cells: list[CellRow] = Field(min_length=1, description="The cells, RUM first.")
+    cells: list[CellRow] = Field(min_length=1, description="Cells, RUM first.")
 
 
 class TaskRow(_Registered):
     """One task of a list."""
 
-    metrics: list[str] = Field(description="The metrics of a test.")
-    presets: list[str] = Field(description="The presets for it.")
+    metrics: list[str] = Field(description="Metrics of an evaluation.")
+    presets: list[str] = Field(description="Presets of the task.")
 
 
 class TaskList(Document):
@@ -179,19 +182,19 @@ class TaskList(Document):
 
     kind: ClassVar[str] = "tasks"
 
-    tasks: list[TaskRow] = Field(min_length=1, description="The tasks.")
+    tasks: list[TaskRow] = Field(min_length=1, description="Tasks.")
 
 
 class LayerSummary(Section):
     """One layer of a model."""
 
-    name: str = Field(description="Its name in the model; of a cell in a layer, its own.")
-    kind: str = Field(description="Its class.")
+    name: str = Field(description="Name of the layer, or of a cell within it.")
+    kind: str = Field(description="Class of the layer.")
     output_shape: list[int | str] = Field(
-        description="Shape of its outputs; B stands for the number of samples."
+        description="Shape of the outputs; B stands for the number of samples."
     )
-    weights: Count = Field(description="Number of its trainable weights.")
-    parts: list[LayerSummary] = Field(description="Its cells, if it is made of several.")
+    weights: Count = Field(description="Number of trainable weights.")
+    parts: list[LayerSummary] = Field(description="Cells of the layer, if it has several.")
 
 
 class ModelSummary(Document):
@@ -202,13 +205,13 @@ class ModelSummary(Document):
 
     kind: ClassVar[str] = "presets-show-summary"
 
-    preset: str = Field(description="Its name.")
+    preset: str = Field(description="Name of the preset.")
     layers: list[LayerSummary] = Field(
-        min_length=1, description="The layers from the input to the output."
+        min_length=1, description="Layers from the input to the output."
     )
-    weights: Count = Field(description="Number of all trainable weights.")
+    weights: Count = Field(description="Total number of trainable weights.")
     symbols: Positive | None = Field(
-        description="Number of different symbols assumed; null if the task has no text."
+        description="Assumed number of different symbols; null if the task has no text."
     )
 
 
@@ -221,11 +224,11 @@ class ExampleFile(Document):
 
     kind: ClassVar[str] = "gen-data-examples"
 
-    path: str = Field(description="The file that was written.")
-    format: Literal["npz", "jsonl", "txt"] = Field(description="Its format.")
-    task: str = Field(description="The task's name.")
-    options: dict[str, Any] = Field(description="The options of the task, by key.")
-    split: _Split = Field(description="The split of the examples.")
+    path: str = Field(description="File that was written.")
+    format: Literal["npz", "jsonl", "txt"] = Field(description="Format of the file.")
+    task: str = Field(description="Task's name.")
+    options: dict[str, Any] = Field(description="Options of the task, by key.")
+    split: _Split = Field(description="Split of the examples.")
     seed: Seed = Field(description="Seed of the data.")
     count: Positive = Field(description="Number of examples.")
     bytes: Positive = Field(description="Size of the file, in bytes.")
@@ -235,9 +238,9 @@ class ExampleFile(Document):
 class BabiFile(Section):
     """A file of one subtask and split."""
 
-    path: str = Field(description="The file.")
+    path: str = Field(description="File.")
     subtask: _Subtask = Field(description="Number of the subtask.")
-    split: _Split = Field(description="The split of the stories.")
+    split: _Split = Field(description="Split of the stories.")
     questions: Positive = Field(description="Number of questions.")
     stories: Positive = Field(description="Number of stories.")
     bytes: Positive = Field(description="Size of the file, in bytes.")
@@ -252,18 +255,20 @@ class BabiFiles(Document):
 
     kind: ClassVar[str] = "gen-data-babi"
 
-    folder: str = Field(description="The directory of the files.")
+    folder: str = Field(description="Directory of the files.")
     seed: Count = Field(description="Seed of the stories.")
-    files: list[BabiFile] = Field(min_length=1, description="The files that were written.")
+    files: list[BabiFile] = Field(min_length=1, description="Files that were written.")
 
 
 class TextFile(Section):
     """One of the three files of Penn Treebank."""
 
-    path: str = Field(description="The file.")
+    path: str = Field(description="File.")
     bytes: Positive = Field(description="Size of the file, in bytes.")
     sha256: Sha256 = Field(description="SHA-256 of the content, in hexadecimal.")
-    written: bool = Field(description="Whether it was written now; else it was there already.")
+    written: bool = Field(
+        description="Whether the file was written now; false if it already existed."
+    )
 
 
 class TextFiles(Document):
@@ -274,18 +279,15 @@ class TextFiles(Document):
 
     kind: ClassVar[str] = "gen-data-ptb"
 
-    folder: str = Field(description="The directory of the files.")
+    folder: str = Field(description="Directory of the files.")
     files: list[TextFile] = Field(
         min_length=3, max_length=3, description="Training, validation and test text."
     )
 
 
-_PROBLEM = "The reason why 'rum train' rejects it, in one line; null if it does not."
+_PROBLEM = "Reason why 'rum train' rejects the data, in one line; null if it does not."
 
-_OVERLAP = (
-    "For each earlier split, the fraction of this split's {what} that also occur there; null if "
-    "there are none."
-)
+_OVERLAP = "Fraction of the {unit} that also occur in each earlier split; null if there are none."
 
 
 class TextSplit(Section):
@@ -294,26 +296,26 @@ class TextSplit(Section):
     bytes: Positive = Field(description="Size, in bytes.")
     sha256: Sha256 = Field(description="SHA-256 of the bytes, in hexadecimal.")
     symbols: Positive = Field(description="Number of different bytes.")
-    entropy: float = Field(description="Entropy of its byte frequencies, in bits per byte.")
+    entropy: float = Field(description="Entropy of the byte frequencies, in bits per byte.")
     unknown: Count = Field(description="Number of bytes that do not occur in the training split.")
-    unknown_symbols: list[int] = Field(description="The different values of these, 0 to 255.")
+    unknown_symbols: list[int] = Field(description="Distinct values of these bytes, 0 to 255.")
     overlap: dict[str, Share | None] = Field(
-        description=_OVERLAP.format(what="consecutive passages of passage_bytes bytes")
+        description=_OVERLAP.format(unit="consecutive passages of passage_bytes bytes")
     )
 
 
 class TextSplits(Section):
     """The splits of a text."""
 
-    train: TextSplit = Field(description="The training split.")
-    validation: TextSplit = Field(description="The validation split.")
-    test: TextSplit = Field(description="The test split.")
+    train: TextSplit = Field(description="Training split.")
+    validation: TextSplit = Field(description="Validation split.")
+    test: TextSplit = Field(description="Test split.")
 
 
 class TextRun(Section):
     """A run on a text."""
 
-    preset: str = Field(description="The preset of the run.")
+    preset: str = Field(description="Preset of the run.")
     classes: Positive = Field(description="Number of classes that the model predicts.")
     unknown_class: bool = Field(description="Whether one class stands for all unknown bytes.")
     batch_size: Positive = Field(description="Number of parallel streams of the text.")
@@ -322,7 +324,7 @@ class TextRun(Section):
         description="Number of training windows of each stream: the training steps of an epoch."
     )
     steps: Positive = Field(description="Number of training steps of the run.")
-    epochs: float = Field(description="The same in epochs.")
+    epochs: float = Field(description="Number of epochs of the run.")
 
 
 class TextData(Document):
@@ -333,10 +335,10 @@ class TextData(Document):
 
     kind: ClassVar[str] = "data-text"
 
-    path: str = Field(description="The file or directory, as it was named.")
-    splits: TextSplits = Field(description="The splits.")
+    path: str = Field(description="Path of the file or directory, as given.")
+    splits: TextSplits = Field(description="Splits.")
     passage_bytes: Positive = Field(description="Size of a passage of overlap, in bytes.")
-    penn_treebank: bool = Field(description="Whether the splits are those of Penn Treebank.")
+    penn_treebank: bool = Field(description="Whether the text is Penn Treebank.")
     run: TextRun | None = Field(description="A run with the preset; null if there is a problem.")
     problem: str | None = Field(description=_PROBLEM)
 
@@ -346,30 +348,32 @@ class StorySplit(Section):
 
     questions: Positive = Field(description="Number of questions.")
     overlap: dict[str, Share | None] = Field(
-        description=_OVERLAP.format(what="questions with their stories")
+        description=_OVERLAP.format(unit="questions with their stories")
     )
 
 
 class StorySplits(Section):
     """The splits of a subtask."""
 
-    train: StorySplit = Field(description="The training split.")
+    train: StorySplit = Field(description="Training split.")
     validation: StorySplit = Field(
-        description="The validation split: its own file, or the last tenth of the training file."
+        description="Validation split: its own file, or the last tenth of the training file."
     )
-    test: StorySplit = Field(description="The test split.")
+    test: StorySplit = Field(description="Test split.")
 
 
 class SubtaskData(Section):
     """The stories of one subtask."""
 
     subtask: _Subtask = Field(description="Number of the subtask.")
-    name: str = Field(description="Its name.")
+    name: str = Field(description="Name of the subtask.")
     source: str | None = Field(description="Source of the stories, with the language.")
-    splits: StorySplits | None = Field(description="The splits; null if there is a problem.")
+    splits: StorySplits | None = Field(description="Splits; null if there is a problem.")
     words: Positive | None = Field(description="Number of different words.")
     answers: Positive | None = Field(description="Number of different answers.")
-    longest_story: Positive | None = Field(description="Most statements before a question.")
+    longest_story: Positive | None = Field(
+        description="Maximum number of statements before a question."
+    )
     majority: Share | None = Field(
         description="Fraction of the most frequent answer in training: the baseline."
     )
@@ -385,8 +389,8 @@ class StoriesData(Document):
 
     kind: ClassVar[str] = "data-babi"
 
-    path: str = Field(description="The archive, directory or file, as it was named.")
-    preset: str = Field(description="The preset of the runs.")
+    path: str = Field(description="Path of the archive, directory or file, as given.")
+    preset: str = Field(description="Preset of the runs.")
     steps: Positive = Field(description="Number of training steps of each run.")
     batch_size: Positive = Field(description="Number of questions per training step.")
-    subtasks: list[SubtaskData] = Field(min_length=1, description="The subtasks by number.")
+    subtasks: list[SubtaskData] = Field(min_length=1, description="Subtasks by number.")

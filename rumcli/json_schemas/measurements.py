@@ -11,23 +11,24 @@ from rumcli.json_schemas.base import Count, Document, Positive, Section
 _Above = Annotated[float, Field(gt=0)]
 _Samples = list[_Above]
 _AtLeastZero = Annotated[float, Field(ge=0)]
-_ACCELERATORS = "Names of the devices other than processors, such as GPUs."
+_ACCELERATORS = "Names of accelerators, such as GPUs."
 
 
 class Case(Section):
     """A benchmarked size: a cell between inputs and one linear layer."""
 
-    name: str = Field(description="Its name.")
-    steps: Positive = Field(description="T, time steps.")
-    batch: Positive = Field(description="B, samples.")
-    features: Positive = Field(description="D, inputs of the cell.")
-    units: Positive = Field(description="H, size of the state.")
-    classes: Positive = Field(description="Outputs of the linear layer.")
+    name: str = Field(description="Name of the case.")
+    steps: Positive = Field(description="Number of time steps, T.")
+    batch: Positive = Field(description="Number of samples, B.")
+    features: Positive = Field(description="Size of the cell's input, D.")
+    units: Positive = Field(description="Size of the state, H.")
+    classes: Positive = Field(description="Number of outputs of the linear layer.")
     return_sequences: bool = Field(
-        True, description="Whether there is an output at every step, or only at the last."
+        True, description="Whether the cell returns an output at every step, or only at the last."
     )
     one_hot: bool = Field(
-        True, description="Whether the inputs are one-hot symbols, or numbers as of an embedding."
+        True,
+        description="Whether the inputs are one-hot symbols, or numbers as from an embedding.",
     )
     reference: str = Field(
         "gru",
@@ -51,19 +52,19 @@ class Versions(Section):
 class Extra(Section):
     """An optional package."""
 
-    extra: str = Field(description="Its name, as in pip install 'rumcli[EXTRA]'.")
-    package: str = Field(description="Its package.")
-    version: str | None = Field(description="Its version; null if it is not installed.")
-    install: str = Field(description="The command that installs it.")
+    extra: str = Field(description="Name of the extra, as in pip install 'rumcli[EXTRA]'.")
+    package: str = Field(description="Name of the package.")
+    version: str | None = Field(description="Installed version; null if it is not installed.")
+    install: str = Field(description="Command that installs the extra.")
 
 
 class Cores(Section):
     """Processor cores."""
 
-    machine: Positive | None = Field(description="Cores of the machine.")
-    usable: Positive | None = Field(description="Cores that this process may use.")
+    machine: Positive | None = Field(description="Number of cores of the machine.")
+    usable: Positive | None = Field(description="Number of cores that this process may use.")
     quota: _Above | None = Field(
-        description="A container's share of the time, in cores; null without one."
+        description="CPU quota of the container, in cores; null without one."
     )
 
 
@@ -73,7 +74,7 @@ class Memory(Section):
     total: Count | None = Field(description="Memory of the machine.")
     limit: Count | None = Field(description="Limit of a container or process; null without one.")
     available: Count | None = Field(
-        description="Memory available without swapping, and without reaching the limit."
+        description="Memory available without swapping and within the limit."
     )
 
 
@@ -81,11 +82,11 @@ class Allocator(Section):
     """The C library's allocator."""
 
     keeps_freed: bool = Field(description="Whether freed memory is kept for the next step.")
-    reason: str | None = Field(description="The reason why not; null if it is.")
+    reason: str | None = Field(description="Reason why it is not kept; null if it is.")
 
 
 class Threads(Section):
-    """TensorFlow's threads; 0: it decides."""
+    """Numbers of threads of TensorFlow; 0 if TensorFlow decides."""
 
     intra_op: Count = Field(description="Threads within an operation.")
     inter_op: Count = Field(description="Threads between operations.")
@@ -94,24 +95,24 @@ class Threads(Section):
 class Backend(Section):
     """Keras's backend."""
 
-    name: str = Field(description="Its name, as in tensorflow.")
-    devices: list[str] = Field(min_length=1, description="Its devices.")
+    name: str = Field(description="Name of the backend, such as tensorflow.")
+    devices: list[str] = Field(min_length=1, description="Names of the devices.")
     accelerators: list[str] = Field(description=_ACCELERATORS)
     threads: Threads | None = Field(description="Threads of TensorFlow; null elsewhere.")
 
 
 class FusedLoop(Section):
-    """A cell and its fused loop."""
+    """Availability of the fused loop of a cell."""
 
-    cell: str = Field(description="The cell's name.")
+    cell: str = Field(description="Cell's name.")
     fused: bool = Field(description="Whether fit uses the fused loop.")
-    reason: str | None = Field(description="The reason why not; null if it does.")
+    reason: str | None = Field(description="Reason why it does not; null if it does.")
 
 
 class SpeedResult(Section):
     """The speed of one cell."""
 
-    cell: str = Field(description="The cell's name.")
+    cell: str = Field(description="Cell's name.")
     steps_per_second: _Above = Field(
         description="Training steps per second, the median of a few samples."
     )
@@ -124,9 +125,9 @@ class SpeedResult(Section):
 
 
 class Speed(Section):
-    """A speed test of a second."""
+    """Short speed test."""
 
-    case: Case = Field(description="The measured size.")
+    case: Case = Field(description="Measured size.")
     results: list[SpeedResult] = Field(min_length=1, description="RUM and Keras's GRU.")
 
 
@@ -139,7 +140,7 @@ class Diagnosis(Document):
     kind: ClassVar[str] = "doctor"
 
     works: bool = Field(description="Whether the backend starts and trains.")
-    problem: str | None = Field(description="The error; null if there is none.")
+    problem: str | None = Field(description="Error; null if there is none.")
     versions: Versions = Field(
         description="Versions by name: rum, python, keras, numpy, and the package of the backend; "
         "null if it is missing."
@@ -150,21 +151,21 @@ class Diagnosis(Document):
     allocator: Allocator = Field(description="The C library's allocator.")
     backend: Backend | None = Field(description="Keras's backend; null if it does not work.")
     fused: list[FusedLoop] | None = Field(
-        description="The cells of this package; null if the backend does not work."
+        description="Cells of this package; null if the backend does not work."
     )
     speed: Speed | None = Field(
-        description="A speed test of a second; null without one, or if the backend does not work."
+        description="Short speed test; null with --no-speed, or if the backend does not work."
     )
 
 
 class RotationResult(Section):
     """One property of the rotation, for one size and dtype."""
 
-    check: str = Field(description="The property.")
-    dim: int = Field(ge=2, description="H, size of the vectors.")
-    dtype: Literal["float32", "float64"] = Field(description="The dtype.")
-    error: float | None = Field(description="The largest deviation; null if not finite.")
-    tolerance: _Above = Field(description="The largest deviation that counts as rounding.")
+    check: str = Field(description="Property.")
+    dim: int = Field(ge=2, description="Size of the vectors, H.")
+    dtype: Literal["float32", "float64"] = Field(description="Dtype.")
+    error: float | None = Field(description="Largest deviation; null if not finite.")
+    tolerance: _Above = Field(description="Largest accepted deviation.")
     passed: bool = Field(description="Whether the error is within the tolerance.")
 
 
@@ -178,7 +179,7 @@ class RotationCheck(Document):
 
     passed: bool = Field(description="Whether all checks passed.")
     checks: list[RotationResult] = Field(
-        min_length=1, description="One for each property, size and dtype."
+        min_length=1, description="Results, one for each property, size and dtype."
     )
 
 
@@ -252,23 +253,23 @@ Axis = Literal["steps", "units"]
 
 
 class SeriesPoint(CaseResults):
-    """The subjects at one size of a series."""
+    """The subjects at one point of a series."""
 
-    axis: Axis = Field(description="The size that grows: T or H.")
+    axis: Axis = Field(description="Size that varies: T or H.")
 
 
 class TrainingPace(Section):
     """The time of a step of `rum train` and of a bare step."""
 
-    task: str = Field(description="The task's name.")
-    cell: str = Field(description="The cell's name.")
+    task: str = Field(description="Task's name.")
+    cell: str = Field(description="Cell's name.")
     runs: _Samples = Field(
         description="Time of a step of rum train, in seconds: one for each round."
     )
     bare: _Samples = Field(
         description="Time of a bare step, in seconds, measured right before each."
     )
-    ratio: _Above = Field(description="The median of the rounds' ratios, run to bare.")
+    ratio: _Above = Field(description="Median of the rounds' ratios, run to bare.")
 
 
 class Benchmark(Document):
@@ -289,5 +290,5 @@ class Benchmark(Document):
     cases: list[CaseResults] = Field(description="Sizes of the tasks.")
     series: list[SeriesPoint] = Field(description="Growing sizes.")
     training: list[TrainingPace] = Field(
-        description="The pace of rum train beside that of a bare step."
+        description="Time of a step of rum train compared with a bare step."
     )

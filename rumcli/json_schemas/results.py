@@ -26,31 +26,29 @@ _Deviation = Annotated[float, Field(ge=0)]
 _SPLIT = "The split that was evaluated."
 
 _TASK = "The task of all runs."
-_Search = Annotated[
-    Literal["grid", "random", "bayesian"], Field(description="How the points are chosen.")
-]
+_Search = Annotated[Literal["grid", "random", "bayesian"], Field(description="Search method.")]
 
 
 class SummaryBaseline(Section):
     """The baseline of the monitored metric."""
 
     metric: str = Field(
-        description="The monitored metric, a key of this document. It selects the best weights."
+        description="Monitored metric, a key of this document. It selects the best weights."
     )
-    label: str = Field(description="The name of the baseline, as in memoryless.")
-    value: float = Field(description="The metric of a model that has learned nothing of the task.")
-    target: float = Field(description="The metric of a model that makes no mistake.")
+    label: str = Field(description="Name of the baseline, such as memoryless.")
+    value: float = Field(description="Metric of a model that has learned nothing.")
+    target: float = Field(description="Metric of a perfect model.")
     published: float | None = Field(
-        None, description="The result of arXiv:1710.09537 for this data; null if there is none."
+        None, description="Result of arXiv:1710.09537 for this data; null if there is none."
     )
 
 
 class Verdict(Section):
     """A requirement and whether the result meets it."""
 
-    requirement: str = Field(description="The requirement without spaces.")
+    requirement: str = Field(description="Threshold of the requirement, without spaces.")
     value: float | int | None = Field(
-        description="The metric; null if there is none, or it is not finite."
+        description="Value of the metric; null if it is missing or not finite."
     )
     met: bool = Field(description="Whether the metric meets the requirement.")
 
@@ -58,8 +56,8 @@ class Verdict(Section):
 Requirements = Annotated[
     Annotated[list[Verdict], Field(min_length=1)] | Absent,
     Field(
-        description="The requirements of --require; absent without. If one is not met, the exit "
-        "code is 1."
+        description="Requirements of --require; absent without the option. If one is not met, the "
+        "exit code is 1."
     ),
 ]
 
@@ -72,17 +70,17 @@ class _Result(Document):
     task: str = Field(description=TASK)
     cell: str = Field(description=CELL)
     problem: str | Absent = Field(
-        None, description="State tracking: the group, or the name of another problem."
+        None, description="State tracking: name of the problem, such as a group."
     )
     subtask: _Subtask | Absent = Field(None, description="bAbI: number of the subtask.")
     subtask_name: str | Absent = Field(None, description="bAbI: name of the subtask.")
     input_level: Literal["words", "sentences"] | Absent = Field(
-        None, description="bAbI: the unit of a time step."
+        None, description="bAbI: unit of a time step."
     )
     data: str | Absent = Field(None, description="Source of the text or stories, if any.")
     split: Literal["validation", "test"] = Field(description=_SPLIT)
     examples: Positive | Absent = Field(
-        None, description="Number of examples in the split, of a task with generated examples."
+        None, description="Tasks with generated examples: number of examples in the split."
     )
     characters: Positive | Absent = Field(
         None, description="Penn Treebank: number of scored characters in the split."
@@ -91,16 +89,16 @@ class _Result(Document):
         None, description="bAbI: number of questions in the split."
     )
     weights_of_step: Count = Field(description=WEIGHTS_OF_STEP)
-    metric: str = Field(description="The task's metric besides the loss: a key of this document.")
+    metric: str = Field(description="Metric of the task besides the loss, a key of this document.")
     loss: float | None = Field(
-        description="Mean cross-entropy, in nats per answer or symbol; of Penn Treebank per "
-        "character; of adding the mean squared error; null if not finite."
+        description="Mean cross-entropy, in nats per answer, symbol or character (Penn Treebank); "
+        "adding: mean squared error; null if not finite."
     )
     symbol_accuracy: Share | Absent = Field(
-        None, description="Copying: fraction of the ten symbols that are correct."
+        None, description="Copying: fraction of correct symbols among the ten."
     )
     accuracy: Share | Absent = Field(
-        None, description="Fraction of the answers that are correct; of adding within 0.04."
+        None, description="Fraction of correct answers; adding: of sums within 0.04."
     )
     standard_error: _Deviation | Absent = Field(
         None,
@@ -111,7 +109,7 @@ class _Result(Document):
         None, description="Penn Treebank: loss / ln 2; null if not finite."
     )
     perplexity: float | None = Field(
-        None, description="Penn Treebank: e to the loss; null if not finite."
+        None, description="Penn Treebank: exponential of the loss; null if not finite."
     )
     baseline: SummaryBaseline = Field(description="The baseline of the monitored metric.")
     gap_to_baseline: float | None = Field(
@@ -145,10 +143,10 @@ class Summary(_Result):
         "otherwise null."
     )
     stopped_by: str | None = Field(
-        None, description="The user's callback that stopped the run; null if none did."
+        None, description="Custom callback that stopped the run; null if none did."
     )
     skipped_steps: Count = Field(
-        description="Number of steps skipped for a loss or gradient that is not finite."
+        description="Number of steps skipped because of a non-finite loss or gradient."
     )
     requirements: Requirements = None
 
@@ -158,9 +156,9 @@ class AnswerCounts(Section):
 
     answer: str = Field(description="The correct answer.")
     questions: Positive = Field(description="Number of questions with this answer.")
-    right: Count = Field(description="Number of these that were answered correctly.")
+    right: Count = Field(description="Number of correct predictions among them.")
     given: dict[str, Positive] = Field(
-        description="Number of times each answer was predicted, the most frequent first."
+        description="Number of times that each answer was predicted, the most frequent first."
     )
 
 
@@ -168,8 +166,8 @@ class StoryLine(Section):
     """A statement of a story."""
 
     line: Positive = Field(description="Number of the line in the story.")
-    text: str = Field(description="Its words.")
-    supporting: bool = Field(description="Whether the data marks it as a supporting fact.")
+    text: str = Field(description="Text of the line.")
+    supporting: bool = Field(description="Whether the data marks the line as a supporting fact.")
     attention: list[Share] | None = Field(
         description="Attention weight of this line at each hop; null for a model without attention."
     )
@@ -178,10 +176,10 @@ class StoryLine(Section):
 class StoryExample(Section):
     """A question with its story."""
 
-    story: list[StoryLine] = Field(description="The statements before the question.")
+    story: list[StoryLine] = Field(description="Statements before the question.")
     question: str = Field(description="The question.")
     answer: str = Field(description="The correct answer.")
-    given: str = Field(description="The model's answer.")
+    given: str = Field(description="Answer of the model.")
     probability: Share = Field(description="The predicted probability of the model's answer.")
 
 
@@ -190,8 +188,8 @@ class LengthResult(Section):
 
     model_config = ConfigDict(extra="allow")
 
-    length: Positive = Field(description="Length of the sequences, the task's option length.")
-    loss: float | None = Field(description="Loss, as in the whole document.")
+    length: Positive = Field(description="Length of the sequences, as in task.length.")
+    loss: float | None = Field(description="Loss, as in the main document.")
     accuracy: Share | Absent = Field(None, description="Accuracy over all steps with a target.")
     final_accuracy: Share | Absent = Field(
         None, description="Accuracy at the last step, if it has a target."
@@ -210,13 +208,13 @@ class Evaluation(_Result):
     kind: ClassVar[str] = "eval"
 
     confusion: list[AnswerCounts] | Absent = Field(
-        None, description="bAbI: the correct answers, the most frequent first."
+        None, description="bAbI: predictions for each correct answer, the most frequent first."
     )
     stories: list[StoryExample] | Absent = Field(
-        None, description="bAbI, with --examples: questions, wrongly answered ones first."
+        None, description="bAbI with --examples: questions, wrongly answered ones first."
     )
     lengths: list[LengthResult] | Absent = Field(
-        None, description="With --length: the evaluation at each of these lengths."
+        None, description="With --length: evaluation at each length."
     )
     requirements: Requirements = None
 
@@ -225,35 +223,35 @@ class PredictionLine(Document):
     """The prediction for one sample.
 
     A line of the file of rum eval --save-predictions. The mean of correct over all lines is the
-    accuracy, and the mean of loss is the loss. For a task that is no classification, only index,
-    inputs, target and prediction are there.
+    accuracy, and the mean of loss is the loss. A regression has only index, inputs, target and
+    prediction.
     """
 
     kind: ClassVar[str] = "prediction"
 
     index: Count = Field(
-        description="Number of the example or question in the split, from 0; place of the "
-        "character in the text."
+        description="Index of the example or question in the split, or of the character in the "
+        "text, from 0."
     )
     inputs: list[str] | Absent = Field(
-        None, description="Labels of the inputs, as words or sentences; absent for characters."
+        None, description="Labels of the inputs, such as words or sentences; absent for characters."
     )
-    target: Any = Field(description="The correct answer: a name or number, or a list of them.")
-    prediction: Any = Field(description="The model's answer, in the same form.")
+    target: Any = Field(description="Correct answer: a name, a number, or a list of these.")
+    prediction: Any = Field(description="Answer of the model, in the same form.")
     probability: Share | list[Share] | Absent = Field(
         None, description="The predicted probability of the model's answer."
     )
     correct: bool | list[bool] | Absent = Field(None, description="Whether the answer is correct.")
     loss: float | Absent = Field(
-        None, description="Cross-entropy in nats, the mean over all time steps with a target."
+        None, description="Mean cross-entropy over the time steps with a target, in nats."
     )
 
 
 class SubtaskResult(Section):
     """The result of one subtask of bAbI."""
 
-    subtask: _Subtask = Field(description="Its number.")
-    name: str = Field(description="Its name.")
+    subtask: _Subtask = Field(description="Number of the subtask.")
+    name: str = Field(description="Name of the subtask.")
     accuracy: Share = Field(description="Fraction of the answers that are correct.")
     standard_error: _Deviation = Field(description="Standard error of the accuracy.")
     loss: float = Field(description="Mean cross-entropy, in nats per answer.")
@@ -262,7 +260,9 @@ class SubtaskResult(Section):
     steps: Count = Field(description="Number of training steps.")
     seconds: Seconds = Field(description="Training time in seconds.")
     data: str = Field(description="Source of the stories.")
-    majority: Share = Field(description="The accuracy of always predicting the most frequent one.")
+    majority: Share = Field(
+        description="Baseline: accuracy of always predicting the most frequent answer."
+    )
 
 
 class SuiteSummary(Document):
@@ -274,7 +274,7 @@ class SuiteSummary(Document):
 
     kind: ClassVar[str] = "train-all"
 
-    task: str = Field(description="The task's name.")
+    task: str = Field(description="Name of the task.")
     cell: str = Field(description=CELL)
     steps: Count = Field(description="Number of training steps of each subtask.")
     seconds: Seconds = Field(description="Training time of all subtasks together, in seconds.")
@@ -282,14 +282,14 @@ class SuiteSummary(Document):
     mean_accuracy: Share = Field(description="Mean accuracy of the subtasks.")
     standard_error: _Deviation = Field(description="Standard error of the mean accuracy.")
     passed: Count = Field(
-        le=20, description="Number of subtasks whose accuracy is at least passed_from."
+        le=20, description="Number of subtasks with an accuracy of at least passed_from."
     )
-    passed_from: Share = Field(description="The accuracy from which a subtask counts as passed.")
+    passed_from: Share = Field(description="Accuracy at which a subtask passes.")
     published_means: dict[str, Share] = Field(
         description="Mean accuracies of arXiv:1710.09537 by cell, from memory, unverified."
     )
     subtasks: list[SubtaskResult] = Field(
-        min_length=1, max_length=20, description="The results of the subtasks by number."
+        min_length=1, max_length=20, description="Results of the subtasks, ordered by number."
     )
     folder: str = Field(description=FOLDER)
     requirements: Requirements = None
@@ -300,7 +300,7 @@ class SeedStatistics(Section):
 
     mean: float = Field(description="Mean over the seeds.")
     deviation: Annotated[float, Field(ge=0)] | None = Field(
-        description="Standard deviation of the sample; null for one seed."
+        description="Sample standard deviation; null for one seed."
     )
     of: Positive = Field(description="Number of seeds.")
 
@@ -319,15 +319,15 @@ class StateCounts(Section):
 
 
 class _JobRun(Section):
-    seed: Seed = Field(description="The run's seed.")
-    folder: str = Field(description="Its run directory.")
+    seed: Seed = Field(description="Seed of the run.")
+    folder: str = Field(description="Path of the run directory.")
     state: str = Field(
         description="finished, stopped (its share of a budget was used up, and it was tested), "
         "stopped early, unfinished, failed or not started."
     )
-    message: str = Field(description="Why it failed, was stopped or left out; empty otherwise.")
+    message: str = Field(description="Reason of a failure, a stop or an omission; empty otherwise.")
     step: Count = Field(
-        description="Number of training steps of the test; without a test, of the last evaluation."
+        description="Training step of the test; without a test, of the last evaluation."
     )
     seconds: Seconds = Field(description="Training time of these steps, in seconds.")
 
@@ -336,21 +336,25 @@ class PointRun(_JobRun):
     """A run of a point."""
 
     validation: float | None = Field(
-        description="Best validation of the metric; null if there is none."
+        description="Best metric on the validation split; null if there is none."
     )
-    test: float | None = Field(description="Test of the metric; null without a test.")
+    test: float | None = Field(description="Metric on the test split; null without a test.")
 
 
 class PointResult(Section):
     """The result of a point."""
 
-    point: Positive = Field(description="Its number, in the order in which they were drawn.")
-    settings: dict[str, Any] = Field(description="Values by key path of the configuration.")
-    validation: SeedStatistics | None = Field(
-        description="Best validation of the metric; null if no run has one."
+    point: Positive = Field(description="Number of the point, in the order of the search.")
+    settings: dict[str, Any] = Field(
+        description="Values of the point by key path of the configuration."
     )
-    test: SeedStatistics | None = Field(description="Test of the metric; null if no run has one.")
-    runs: list[PointRun] = Field(description="One run for each seed.")
+    validation: SeedStatistics | None = Field(
+        description="Best metric on the validation split; null if no run has one."
+    )
+    test: SeedStatistics | None = Field(
+        description="Metric on the test split; null if no run has one."
+    )
+    runs: list[PointRun] = Field(description="Runs of the point, one for each seed.")
 
 
 class SweepReport(Document):
@@ -365,16 +369,16 @@ class SweepReport(Document):
     task: str = Field(description=_TASK)
     search: _Search
     metric: str | None = Field(
-        description="The metric that compares the points; null if no run has started."
+        description="Metric that ranks the points; null if no run has started."
     )
-    higher_is_better: bool = Field(description="Its direction.")
+    higher_is_better: bool = Field(description="Whether a higher metric is better.")
     parameters: list[str] = Field(description="The key paths of the search space.")
     runs_planned: Count | None = Field(
-        description="Number of runs that are due; null if only time limits them."
+        description="Planned number of runs; null if only time limits them."
     )
     runs: StateCounts = Field(description="The number of runs in each state.")
     points: list[PointResult] = Field(
-        description="The points: the best first, those with a run without a value last."
+        description="Points, the best first; those with a run without a value are last."
     )
 
 
@@ -392,26 +396,27 @@ class SweepDryRun(Document):
         description="Maximum number of runs; null if only time limits them."
     )
     points: list[dict[str, Any]] | None = Field(
-        description="The points, values by key path; null if they depend on results or on time."
+        description="Values of each point by key path; null if they depend on results or on time."
     )
 
 
 class RunMachine(Section):
-    """A machine that made runs, as they recorded it."""
+    """A machine on which runs were trained, as they recorded it."""
 
-    processor: str | None = Field(description="Its processor; null if it is not recorded.")
-    cores: Positive | None = Field(description="Its cores; null if they are not recorded.")
+    processor: str | None = Field(description="Name of the processor; null if it is not recorded.")
+    cores: Positive | None = Field(description="Number of cores; null if it is not recorded.")
     accelerators: list[str] = Field(
-        description="Names of the accelerators that the runs used; empty: none, or not recorded."
+        description="Names of the accelerators that the runs used; empty if there are none or they "
+        "are not recorded."
     )
     versions: dict[str, str] = Field(description="Versions by name.")
 
 
 class Provenance(Section):
-    """The commands and machines that made the runs."""
+    """Commands and machines of the runs."""
 
-    commands: list[str] = Field(description="The commands, in their order.")
-    machines: list[RunMachine] = Field(description="The machines, with the installed versions.")
+    commands: list[str] = Field(description="Commands, in order.")
+    machines: list[RunMachine] = Field(description="Machines, with the installed versions.")
 
 
 class EntryRun(_JobRun):
@@ -423,11 +428,11 @@ class EntryRun(_JobRun):
     of_steps: Positive = Field(description="Number of training steps of the whole run.")
     until_met: bool = Field(description="Whether a validation met the threshold of train.until.")
     value: float | None = Field(
-        description="The test metric with the weights of the best validation, in the table's unit; "
-        "null if there is none."
+        description="Metric on the test split with the weights of the best validation, in the unit "
+        "of the table; null if there is none."
     )
     data: str | None = Field(
-        description="Source of its text or stories; null if there is none, or no test yet."
+        description="Source of the text or stories; null if there is none, or no test yet."
     )
 
 
@@ -438,17 +443,15 @@ class EntryResult(Section):
     condition: str | None = Field(
         description="The condition, as in T = 50; null in a table without conditions."
     )
-    published: str | None = Field(
-        description="The published value as it is printed; null if there is none."
-    )
+    published: str | None = Field(description="Published value as printed; null if there is none.")
     skip_reason: str | None = Field(
-        description="Why the row runs only if it is selected; null if it runs by default."
+        description="Reason why the row runs only if it is selected; null if it runs by default."
     )
     ours: SeedStatistics | None = Field(
-        description="Our result, in the table's unit; null if no run has a value."
+        description="Our result, in the unit of the table; null if no run has a value."
     )
     whole: bool = Field(description="Whether the result of every seed is the mean of all parts.")
-    runs: list[EntryRun] = Field(description="All its runs.")
+    runs: list[EntryRun] = Field(description="Runs of the entry.")
 
 
 class TableReport(Document):
@@ -459,21 +462,19 @@ class TableReport(Document):
 
     kind: ClassVar[str] = "reproduce"
 
-    table: str = Field(description="The table's name.")
-    description: str = Field(description="Its description.")
+    table: str = Field(description="Name of the table.")
+    description: str = Field(description="Description of the table.")
     source: str = Field(description="Source of the published values.")
     task: str = Field(description=_TASK)
-    metric: str = Field(description="The metric, a key of a run's summary.")
+    metric: str = Field(description="Metric of the table, a key of the summary of a run.")
     unit: Literal["percent", "bits", "nats", "none"] = Field(
-        description="The unit of the values; percent: the metric times 100."
+        description="Unit of the values; percent is 100 times the metric."
     )
     seeds: Positive = Field(description="Number of seeds.")
     folder: str = Field(description="The directory of the runs.")
-    setting: Provenance = Field(description="The commands and machines that made the runs.")
+    setting: Provenance = Field(description="Commands and machines of the runs.")
     runs: StateCounts = Field(description="The number of runs in each state.")
-    entries: list[EntryResult] = Field(
-        description="Row by row, and for each row the conditions in their order."
-    )
+    entries: list[EntryResult] = Field(description="Entries by row, and within a row by condition.")
 
 
 class PlannedRun(Section):
@@ -484,10 +485,10 @@ class PlannedRun(Section):
     part: Positive = Field(
         description="Number among the runs of one seed over which a result is averaged, from 1."
     )
-    seed: Seed = Field(description="The run's seed.")
+    seed: Seed = Field(description="Seed of the run.")
     steps: Positive = Field(description="Number of training steps.")
-    folder: str = Field(description="Its run directory.")
-    command: str = Field(description="The command that repeats it alone.")
+    folder: str = Field(description="Path of the run directory.")
+    command: str = Field(description="Command that repeats this run.")
 
 
 class TableDryRun(Document):
@@ -498,5 +499,5 @@ class TableDryRun(Document):
 
     kind: ClassVar[str] = "reproduce-dry-run"
 
-    table: str = Field(description="The table's name.")
-    runs: list[PlannedRun] = Field(description="The runs, in their order.")
+    table: str = Field(description="Name of the table.")
+    runs: list[PlannedRun] = Field(description="Runs, in order.")

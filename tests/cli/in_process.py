@@ -85,7 +85,7 @@ def _restored(cwd, env):
         os.environ.clear()
         os.environ.update(environment)
         sys.path[:] = path
-        plugins._admitted.clear()
+        plugins._trusted.clear()
         for name in set(sys.modules) - modules:
             # Modules of the test's own directory: the next test may have others of that name.
             file = getattr(sys.modules[name], "__file__", None) or ""

@@ -120,8 +120,8 @@ def test_copied_stories_are_an_overlap(stories):
     ("arguments", "expected"),
     [
         (["gone"], "there is no gone; expected a text file or a directory"),
-        (["text", "--preset", "recall"], "it is for 'recall', not 'ptb'"),
-        (["text", "--preset", "babi"], "it is for 'babi', not 'ptb'"),
+        (["text", "--preset", "recall"], "the preset is for 'recall', not 'ptb'"),
+        (["text", "--preset", "babi"], "the preset is for 'babi', not 'ptb'"),
         (["."], ". has no train or validation or test text"),
     ],
 )

@@ -99,7 +99,8 @@ def test_schema_describes_every_key_and_rejects_others(kind):
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["required"][0] == "schema"
     assert schema["title"]
-    assert f"rum {kind.split('-')[0]}" in schema["description"]
+    command = {"prediction": "eval"}.get(kind, kind.split("-")[0])
+    assert f"rum {command}" in schema["description"]
     assert all("description" in one for one in schema.get("$defs", {}).values())
     for one in subschemas(schema):
         keys = one.get("properties", {})

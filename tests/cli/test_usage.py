@@ -38,10 +38,10 @@ def shell(line, cwd):
     [
         ("trian copying", "no such command 'trian'. Did you mean 'train'?"),
         ("train copyin", "unknown task 'copyin'; did you mean 'copying'? tasks: copying, recall"),
-        ("train", "which task? One of: copying, recall"),
+        ("train", "the task is missing; tasks: copying, recall"),
         ("train copying --cell arun", "--cell arun: unknown cell 'arun'; did you mean 'arum'?"),
         ("train --preset copyin", "unknown preset 'copyin'; did you mean 'copying'?"),
-        ("train copying --preset recall", "it is for 'recall', not 'copying'"),
+        ("train copying --preset recall", "the preset is for 'recall', not 'copying'"),
         ("train copying --preset no/where.yaml", "can't read no/where.yaml: No such file"),
         ("train copying --set cell.zonout=0.1", "unknown option 'zonout'; did you mean 'zoneout'?"),
         ("train copying --set seeed=1", "unknown key 'seeed'; did you mean 'seed'?"),
@@ -67,7 +67,7 @@ def shell(line, cwd):
         ("train --resume copying --steps 1", "train.steps: expected at least 5, the length of the"),
         ("train --resume copying --set train.steps=1", "length of the run in copying, got 1"),
         ("train copying --out copying", "it exists and is not empty"),
-        ("train copying --out copying/config.yaml", "a file of that name exists"),
+        ("train copying --out copying/config.yaml", "a file with this name exists"),
         (
             "train copying --out copying/config.yaml/x",
             "can't write to copying/config.yaml/x: Not a",
@@ -244,7 +244,11 @@ WITHOUT_A_BACKEND = [
     ("presets show copyin --summary", 2, "unknown preset 'copyin'"),
     ("sweep nowhere.yaml", 2, "can't read nowhere.yaml"),
     ("reproduce copyin", 2, "unknown table 'copyin'; did you mean 'copying'?"),
-    ("train recall --preset copying", 2, "preset 'copying', line 3, column 3: it is for 'copying'"),
+    (
+        "train recall --preset copying",
+        2,
+        "preset 'copying', line 3, column 3: the preset is for 'copying'",
+    ),
     ("train copying --seed 4294967296", 2, "expected at most 4294967295, got 4294967296"),
     ("train copying --out full", 2, "--out full: it exists and is not empty"),
 ]

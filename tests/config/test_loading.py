@@ -129,7 +129,7 @@ def test_differences_name_the_keys():
         ({TASK: "recall", NORM: float("inf")}, "cell.time_norm: expected a finite number"),
         ({TASK: "recall", CELL: "gru", NORM: 1.0}, "cell.time_norm: cell 'gru' has no option"),
         ({TASK: "recall", ("seed",): -1}, "seed: expected at least 0"),
-        ({}, "which task?"),
+        ({}, "the task is missing"),
     ],
 )
 def test_a_wrong_flag_is_named(flags, expected):
@@ -207,7 +207,7 @@ def test_unknown_key_in_a_file_is_reported_with_its_position(tmp_path):
 
 def test_a_preset_of_another_task_is_rejected():
     assert message(preset="recall", flags={TASK: "copying"}).endswith(
-        "it is for 'recall', not 'copying'"
+        "the preset is for 'recall', not 'copying'"
     )
 
 
@@ -225,7 +225,7 @@ def test_missing_file_is_reported():
 def test_a_file_that_names_no_task_needs_one(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("train: {steps: 3}\n")
-    assert "names no task" in message(preset=str(path))
+    assert "has no task" in message(preset=str(path))
     assert build(str(path), [], {TASK: "recall"}).train.steps == 3
 
 
@@ -291,7 +291,7 @@ def test_orthogonal_cells_have_a_capacity_and_a_pairing_and_can_be_nested():
         (
             "goru",
             ["cell.pairing=fft", "cell.capacity=3"],
-            "expected null with pairing 'fft', which",
+            "expected null with pairing 'fft', whose",
         ),
         ("goru", ["cell.complex_valued=true"], "(cells that have it: eunn)"),
         ("rum", ["cell.capacity=2"], "(cells that have it: eunn, goru)"),

@@ -122,7 +122,7 @@ def test_a_table_may_have_no_conditions(tmp_path):
         ({"rows": {"A": {"budget_weight": float("nan")}}}, "budget_weight: expected "),
         ({"task": None}, "expected 'preset' or 'task'"),
         ({"task": "coping"}, "unknown task 'coping'; did you mean 'copying'"),
-        ({"preset": "recall"}, "it is for 'recall', not 'copying'"),
+        ({"preset": "recall"}, "the preset is for 'recall', not 'copying'"),
         ({"set": {"train.stesp": 3}}, r"line 5, .*unknown key 'stesp'; did you mean 'steps'"),
         ({"set": {"seed": 3}}, "expected the seeds under 'seeds'"),
         ({"set": {"train.until": "symbol_accuracy>=1"}}, "expected the table's metric, 'loss'"),

@@ -257,7 +257,7 @@ def test_every_key_is_in_the_manual():
         ({"parameters": {"cell.units": [8, 8]}}, "a value is listed twice"),
         (
             {"parameters": {"cell.units": [8], "cell": [{"name": "rum"}]}},
-            "cell.units: it is a part of 'cell', which is there too",
+            "cell.units: it is part of 'cell', which is also set",
         ),
         ({"parameters": {"seed": [1, 2]}}, "expected the seeds under 'seeds'"),
         ({"parameters": {"task.name": ["recall"]}}, "the task is the same for all"),

@@ -106,7 +106,7 @@ def test_deleted_run_directory_is_not_reported_as_intact(tmp_path):
 
 def test_file_in_place_of_a_directory_is_reported(tmp_path):
     (tmp_path / "a").write_text("mine")
-    with pytest.raises(ConfigError, match="a file of that name exists"):
+    with pytest.raises(ConfigError, match="a file with this name exists"):
         RunDir.create(tmp_path / "a", small.run_config())
     with pytest.raises(ConfigError, match="can't write to"):
         RunDir.create(tmp_path / "a" / "b", small.run_config())

@@ -56,7 +56,7 @@ PATH = f"{__name__}:Recorder"
 @pytest.fixture(autouse=True)
 def calls(monkeypatch):
     """Trust the callbacks of this file, and return the recorded calls."""
-    monkeypatch.setattr(plugins, "_admitted", {})
+    monkeypatch.setattr(plugins, "_trusted", {})
     plugins.load_trusted(PATH)
     plugins.load_trusted(f"{__name__}:not_a_callback")
     monkeypatch.setattr(Recorder, "calls", [])
