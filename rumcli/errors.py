@@ -142,6 +142,12 @@ def clipped(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
+def one_line(error: BaseException) -> str:
+    """Return the message of an error in one line, or its type if it has no message."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:300]} …"
+
+
 def number(value: float) -> str:
     """Return a number as text: integers with all digits, floats in short form."""
     return str(value) if isinstance(value, int) else f"{value:.15g}"

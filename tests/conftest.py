@@ -1,5 +1,6 @@
 """Setup of every test process: quiet native libraries, one thread each, fixed examples."""
 
+import functools
 import gc
 import os
 import signal
@@ -63,11 +64,45 @@ def _free_models():
 
         tensorflow_custom_gradient._compiled.cache_clear()
         tensorflow_custom_gradient._made.clear()
+        _graph.cache_clear()
     if "keras" in sys.modules:
         import keras
 
         keras.backend.clear_session()  # and collect garbage
     gc.freeze()  # what remains is alive: later collections need not traverse it
+
+
+@functools.cache
+def _graph(function, spec):
+    import tensorflow as tf
+
+    return tf.function(functools.partial(function, spec), autograph=False)
+
+
+@pytest.fixture
+def _fused_loops_as_graphs(monkeypatch):
+    """Run the fused loops as TensorFlow graphs, without XLA."""
+    import keras
+
+    if keras.config.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    from rumcli.cells.fused import tensorflow_custom_gradient, tensorflow_ops
+
+    def update(tensor, part, start):
+        return tf.raw_ops.TensorStridedSliceUpdate(
+            input=tensor,
+            begin=start,
+            end=tf.stack(start) + tf.shape(part),
+            strides=tf.ones_like(start),
+            value=part,
+        )
+
+    monkeypatch.setattr(tensorflow_custom_gradient, "_compiled", _graph)
+    # Outside a compiled program, XLA compiles each of its ops for each shape.
+    monkeypatch.setattr(tensorflow_ops, "dynamic_slice", tf.slice)
+    monkeypatch.setattr(tensorflow_ops, "dynamic_update_slice", update)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def summary_of(run, place, value, metric="loss", **changes):
         "loss": 1.0,
         metric: value,
         "steps": run.train.steps,
-        "reached": None,
+        "until_met": None,
         "seconds": 2.0,
         "parameters": 7,
         "weights_of_step": 10,

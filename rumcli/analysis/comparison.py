@@ -1,4 +1,4 @@
-"""Several runs beside each other: their list, comparison and report. Does not import Keras.
+"""Listing, comparison and report of several runs. Does not import Keras.
 
 Runs are compared by their metrics and by the settings in which they differ. The list reads the
 state of each run without a lock.
@@ -37,21 +37,21 @@ from rumcli.training.run_dir import CONFIG, METRICS, PROGRESS, RunDir
 # Metric of a summary of all subtasks.
 _MEAN = "mean_accuracy"
 
-# Keys of a summary: number of predictions that the accuracy is averaged over.
-_COUNTED = ("examples", "questions")
+# Keys of a summary that hold the number of predictions in the accuracy.
+_SAMPLE_UNITS = ("examples", "questions")
 # Keys of `environment.json` that describe neither the machine nor the versions.
-_OTHER = ("seed", "command", "resumed")
+_NOT_ENVIRONMENT = ("seed", "command", "resumed")
 
-_DEEPEST = 3  # levels of directories, such as those of sweeps within a directory
-# Any progress of a run changes one of these.
-_CHANGING = (CONFIG, METRICS, PROGRESS, "summary.json")
+_MAX_DEPTH = 3  # levels of directories, such as those of sweeps within a directory
+# Progress of a run changes at least one of these files.
+_PROGRESS_FILES = (CONFIG, METRICS, PROGRESS, "summary.json")
 
 
-def compare(folders: Sequence[RunDir]) -> list[ComparedRuns]:
+def compare(run_dirs: Sequence[RunDir]) -> list[ComparedRuns]:
     """Compare runs in one group for each task, in the order of their first run.
 
     Args:
-        folders: Run directories.
+        run_dirs: Run directories.
 
     Returns:
         Groups of runs; in each group the best run comes first.
@@ -60,8 +60,8 @@ def compare(folders: Sequence[RunDir]) -> list[ComparedRuns]:
         ConfigError: If the configuration of a run can't be read.
     """
     groups: dict[str, list[_Run]] = {}
-    for folder in folders:
-        run = _Run.read(folder)
+    for run_dir in run_dirs:
+        run = _Run.read(run_dir)
         groups.setdefault(run.kind, []).append(run)
     return [_group(kind, runs) for kind, runs in groups.items()]
 
@@ -70,21 +70,21 @@ def compare(folders: Sequence[RunDir]) -> list[ComparedRuns]:
 class _Run:
     """Content of a run directory."""
 
-    folder: RunDir
+    run_dir: RunDir
     config: RunConfig
     summary: Mapping[str, Any]
     plan: Mapping[str, Any]
     records: list[dict[str, Any]]
 
     @classmethod
-    def read(cls, folder: RunDir) -> _Run:
-        plan = folder.read_json("plan.json")
+    def read(cls, run_dir: RunDir) -> _Run:
+        plan = run_dir.read_json("plan.json")
         return cls(
-            folder,
-            folder.config,
-            folder.summary() or folder.suite_summary() or {},
+            run_dir,
+            run_dir.config,
+            run_dir.summary() or run_dir.suite_summary() or {},
             plan if isinstance(plan, dict) else {},
-            [record for record in folder.records() if isinstance(record, dict)],
+            [record for record in run_dir.records() if isinstance(record, dict)],
         )
 
     @property
@@ -95,7 +95,7 @@ class _Run:
     @property
     def baseline(self) -> tuple[str, ComparedBaseline] | None:
         """The monitored metric and its baseline; None if they are unknown."""
-        found = self.folder.baseline
+        found = self.run_dir.baseline
         try:
             levels = [float(found[name]) for name in ("value", "target")] if found else []
             if found and levels[0] != levels[1]:
@@ -128,9 +128,9 @@ class _Run:
 
 
 def _group(kind: str, runs: list[_Run]) -> ComparedRuns:
-    references = [run.baseline for run in runs]
-    metric, known = next((found for found in references if found), (_guess(runs), None))
-    higher = known.target > known.value if known else metric.endswith("accuracy")
+    baselines = [run.baseline for run in runs]
+    metric, baseline = next((found for found in baselines if found), (_guess_metric(runs), None))
+    higher = baseline.target > baseline.value if baseline else metric.endswith("accuracy")
     differing = config.varying([run.config for run in runs])
     varying = {".".join(key): values for key, values in differing.items()}
     compared = [
@@ -156,7 +156,7 @@ def _compared(run: _Run, metric: str, higher: bool, settings: dict[str, Any]) ->
     done = run.summary.get("steps", last.get("step"))
     parameters = run.summary.get("parameters", run.plan.get("parameters"))
     return ComparedRun(
-        folder=str(run.folder.path),
+        folder=str(run.run_dir.path),
         cell=run.config.cell.name,
         finished=bool(run.summary),
         steps=_count(done) or 0,
@@ -172,12 +172,12 @@ def _compared(run: _Run, metric: str, higher: bool, settings: dict[str, Any]) ->
     )
 
 
-def _guess(runs: list[_Run]) -> str:
+def _guess_metric(runs: list[_Run]) -> str:
     """Return the monitored metric of runs without `plan.json`, as found in their records."""
     names = {name for run in runs for record in run.records for name in record}
     names |= {f"val_{name}" for run in runs for name in run.summary}
-    known = (_MEAN, "bits_per_character", "accuracy")
-    return next((name for name in known if f"val_{name}" in names), "loss")
+    candidates = (_MEAN, "bits_per_character", "accuracy")
+    return next((name for name in candidates if f"val_{name}" in names), "loss")
 
 
 def _rank(value: float | None, higher: bool) -> tuple[bool, float]:
@@ -195,24 +195,24 @@ def _count(value: Any) -> int | None:
     return value if type(value) is int and value >= 0 else None
 
 
-def report_runs(folders: Sequence[RunDir], labels: Sequence[str], path: str | None) -> Report:
+def report_runs(run_dirs: Sequence[RunDir], labels: Sequence[str], path: str | None) -> Report:
     """Collect the content of a report.
 
     Args:
-        folders: Run directories.
+        run_dirs: Run directories.
         labels: Label of each run.
         path: Path of the page to write; None for no page.
 
     Raises:
         ConfigError: If the runs are of different tasks, or a configuration can't be read.
     """
-    groups = compare(folders)
+    groups = compare(run_dirs)
     if len(groups) > 1:
         found = " and ".join(f"{group.task} ({len(group.runs)})" for group in groups)
-        raise ConfigError(f"the runs are of different tasks: {found}; expected runs of one task")
+        raise ConfigError(f"the runs belong to different tasks: {found}; expected runs of one task")
     (group,) = groups
     by_path = {
-        str(folder.path): (folder, label) for folder, label in zip(folders, labels, strict=True)
+        str(run_dir.path): (run_dir, label) for run_dir, label in zip(run_dirs, labels, strict=True)
     }
     return Report(
         task=group.task,
@@ -224,12 +224,16 @@ def report_runs(folders: Sequence[RunDir], labels: Sequence[str], path: str | No
     )
 
 
-def _reported_run(group: ComparedRuns, run: ComparedRun, folder: RunDir, label: str) -> ReportedRun:
-    count = _count_of_report(folder) if group.metric == "accuracy" and run.split == "test" else None
-    environment = folder.read_json("environment.json")
-    validations = [record.get(f"val_{group.metric}") for record in folder.records()]
-    config_file = shlex.quote(str(folder.path / CONFIG))
-    trust = " --trust-code" if folder.config.code(training=True) else ""
+def _reported_run(
+    group: ComparedRuns, run: ComparedRun, run_dir: RunDir, label: str
+) -> ReportedRun:
+    count = (
+        _count_of_report(run_dir) if group.metric == "accuracy" and run.split == "test" else None
+    )
+    environment = run_dir.read_json("environment.json")
+    validations = [record.get(f"val_{group.metric}") for record in run_dir.records()]
+    config_file = shlex.quote(str(run_dir.path / CONFIG))
+    trust = " --trust-code" if run_dir.config.code(training=True) else ""
     return ReportedRun(
         **{name: getattr(run, name) for name in ComparedRun.model_fields},
         label=label,
@@ -241,9 +245,9 @@ def _reported_run(group: ComparedRuns, run: ComparedRun, folder: RunDir, label: 
     )
 
 
-def _count_of_report(folder: RunDir) -> int | None:
-    summary = folder.summary() or {}
-    return next((summary[name] for name in _COUNTED if summary.get(name)), None)
+def _count_of_report(run_dir: RunDir) -> int | None:
+    summary = run_dir.summary() or {}
+    return next((summary[name] for name in _SAMPLE_UNITS if summary.get(name)), None)
 
 
 def _environment(found: dict[str, Any]) -> dict[str, Any]:
@@ -251,7 +255,7 @@ def _environment(found: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in found.items()
-        if key not in (*_OTHER, *unused) and value not in (None, [])
+        if key not in (*_NOT_ENVIRONMENT, *unused) and value not in (None, [])
     }
 
 
@@ -263,7 +267,7 @@ def find_runs(place: Path) -> Iterator[Path]:
     Args:
         place: Directory to search. A run directory yields itself.
     """
-    yield from _find(place, _DEEPEST)
+    yield from _find(place, _MAX_DEPTH)
 
 
 def _find(place: Path, depth: int) -> Iterator[Path]:
@@ -324,17 +328,17 @@ def _listed(path: Path) -> ListedRun:
     if RunDir.is_not_started(path):
         state: RunState = "running" if lock.state(path) == lock.HELD else "not started"
         return ListedRun(**common, **unknown, state=state, message="", steps=0)
-    folder = RunDir.open(path)
-    (group,) = compare([folder])
+    run_dir = RunDir.open(path)
+    (group,) = compare([run_dir])
     (run,) = group.runs
-    state, message = _state(folder, run.finished)
+    state, message = _state(run_dir, run.finished)
     return ListedRun(
         **common,
         state=state,
         message=message,
         task=group.task,
         cell=run.cell,
-        steps=max(run.steps, _saved_step(folder)),
+        steps=max(run.steps, _saved_step(run_dir)),
         of_steps=run.of_steps,
         metric=group.metric,
         value=run.value,
@@ -343,25 +347,25 @@ def _listed(path: Path) -> ListedRun:
     )
 
 
-def _state(folder: RunDir, has_summary: bool) -> tuple[RunState, str]:
-    locked = lock.state(folder.path)
+def _state(run_dir: RunDir, has_summary: bool) -> tuple[RunState, str]:
+    locked = lock.state(run_dir.path)
     if locked == lock.HELD:
         return "running", ""
-    run = folder.config
+    run = run_dir.config
     # `finished` does not support the summary of all subtasks.
-    if folder.finished(run) or (has_summary and run.task.subtasks):
+    if run_dir.finished(run) or (has_summary and run.task.subtasks):
         return "finished", ""
     if locked == lock.ABANDONED:
         return "failed", "its process ended without saving"
     # The directory around it may be a sweep's.
-    mark = JobFolder(folder.path.parent).mark_of(Job(folder.path.name, seed=0))
+    mark = JobFolder(run_dir.path.parent).mark_of(Job(run_dir.path.name, seed=0))
     if mark is None:
         return "stopped", ""
     return "failed" if mark.state == FAILED else "stopped", mark.message
 
 
-def _saved_step(folder: RunDir) -> int:
-    found = folder.read_json(PROGRESS)
+def _saved_step(run_dir: RunDir) -> int:
+    found = run_dir.read_json(PROGRESS)
     step = found.get("step") if isinstance(found, dict) else None
     return step if type(step) is int and step >= 0 else 0
 
@@ -370,7 +374,7 @@ def _changed(path: Path) -> float:
     """Return the time of the latest change of a run, in seconds since the epoch."""
     times = []
     subtasks = path.glob(f"*/{METRICS}")  # of a run of all subtasks
-    for place in [*(path / name for name in _CHANGING), *subtasks]:
+    for place in [*(path / name for name in _PROGRESS_FILES), *subtasks]:
         try:
             times.append(place.stat().st_mtime)
         except OSError:

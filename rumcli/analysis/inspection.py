@@ -97,7 +97,7 @@ def explore_landscape(
     grid: int,
     radius: float,
     seed: int,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> Landscape:
     """Evaluate the loss around a model's weights, and restore the weights.
 
@@ -109,7 +109,7 @@ def explore_landscape(
         grid: Number of points in each direction, N, odd.
         radius: Largest a and b.
         seed: Seed of the directions.
-        tell: Callback that receives a description of the progress.
+        report: Callback that receives a description of the progress.
     """
     chosen = first_batches(task, split, batches)
     weights = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
@@ -119,7 +119,7 @@ def explore_landscape(
     try:
         for row, b in enumerate(ticks):
             for column, a in enumerate(ticks):
-                tell(f"landscape: point {row * grid + column + 1} of {grid * grid}")
+                report(f"landscape: point {row * grid + column + 1} of {grid * grid}")
                 _assign(model, _moved(weights, first, a, second, b))
                 losses[row, column] = mean_loss(model, chosen)
     finally:
@@ -233,10 +233,10 @@ class Inspection:
 
     Attributes:
         run: Configuration of the run.
-        folder: Run directory.
+        run_dir: Run directory.
         step: Training step of the weights.
         request: Parameters of the inspection.
-        seen: Trace of the example; None if only the landscape was requested.
+        trace: Trace of the example; None if only the landscape was requested.
         landscape: Loss landscape; None if it was not requested.
     """
 
@@ -244,17 +244,17 @@ class Inspection:
     folder: str
     step: int
     request: InspectionRequest
-    seen: ExampleTrace | None
+    trace: ExampleTrace | None
     landscape: Landscape | None
 
     def document(self) -> documents.Inspection:
         """Return the requested views as a JSON document."""
         request = self.request
         found: dict[str, Any] = {}
-        if self.seen is not None:
+        if self.trace is not None:
             found["example"] = documents.TracedExample(
                 number=request.example,
-                steps=self.seen.steps,
+                steps=self.trace.steps,
                 layers=[
                     documents.LayerTrace(
                         name=layer.name,
@@ -262,7 +262,7 @@ class Inspection:
                         backwards=layer.backwards,
                         **_chosen(one, request.views),
                     )
-                    for layer in self.seen.layers
+                    for layer in self.trace.layers
                     for one in layer.traces
                 ],
             )
@@ -300,29 +300,29 @@ def _chosen(one: Any, views: Collection[str]) -> dict[str, Any]:
 
 
 def inspect_run(
-    folder: RunDir,
+    run_dir: RunDir,
     request: InspectionRequest,
     dataset: TaskDataset | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> Inspection:
     """Inspect a run.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         request: Parameters of the inspection.
         dataset: Result of `dataset_binding.for_evaluation`; None to load the task's dataset, if
             it has one.
-        tell: Callback that receives a description of the current activity.
+        report: Callback that receives a description of the current activity.
 
     Raises:
         RunError: If the checkpoint is missing or damaged.
         ConfigError: If the split has no such example, or the task's dataset is missing or invalid.
     """
-    task, model, step = restore_run(folder, request.split, request.checkpoint, dataset)
-    seen = landscape = None
+    task, model, step = restore_run(run_dir, request.split, request.checkpoint, dataset)
+    trace = landscape = None
     if set(request.views) - {"landscape"}:
-        tell(f"reading example {request.example}")
-        seen = trace_example(task, model, request.split, request.example)
+        report(f"reading example {request.example}")
+        trace = trace_example(task, model, request.split, request.example)
     if "landscape" in request.views:
         landscape = explore_landscape(
             task,
@@ -332,6 +332,6 @@ def inspect_run(
             request.grid,
             request.radius,
             request.seed,
-            tell,
+            report,
         )
-    return Inspection(task.config, str(folder.path), step, request, seen, landscape)
+    return Inspection(task.config, str(run_dir.path), step, request, trace, landscape)

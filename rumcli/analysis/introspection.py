@@ -1,6 +1,6 @@
 """Traces of the recurrent layers of a model over one example, step by step.
 
-Each cell itself runs one step at a time. Rotation angles and gates are computed beside each step.
+Each cell runs one step at a time, and its rotation angles and gates are computed with each step.
 Plots are drawn in `rumcli.reporting`.
 """
 
@@ -26,7 +26,7 @@ from rumcli.models.rnn_wrappers import BucketedRNN, StatefulRNN
 from rumcli.tasks.base import Batch, Task
 
 # More spectra than fit into a plot; each costs O(H³).
-_MOST_SPECTRA = 200
+_MAX_SPECTRA = 200
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,19 @@ def trace_cell(
         states = tree.flatten(cell.get_initial_state(1))
     if not isinstance(cell, RecurrentCell):
         return [CellTrace("", _norms_of_other(cell, inputs, states))]
-    watchers = [_Watcher("", cell)]
+    recorders = [_Recorder("", cell)]
     if isinstance(cell, FSRNNCell):
         steps = [
-            _Watcher(_part(number), one) if isinstance(one, RUMCell) else _step_of(one)
+            _Recorder(_part(number), one) if isinstance(one, RUMCell) else _step_of(one)
             for number, one in enumerate(cell.cells)
         ]
-        watchers[0] = _Watcher("", cell, lambda *given: cell.step_with(steps, *given))
-        watchers += [step for step in steps if isinstance(step, _Watcher)]
+        recorders[0] = _Recorder("", cell, lambda *given: cell.step_with(steps, *given))
+        recorders += [step for step in steps if isinstance(step, _Recorder)]
     now = [cell.to_state_dtype(ops.convert_to_tensor(state)) for state in states]
     for row in np.asarray(inputs):
         given = ops.cast(ops.convert_to_tensor(row[None]), cell.compute_dtype)
-        _, now = watchers[0](cell.precompute_inputs(given), now)
-    return [watcher.trace() for watcher in watchers]
+        _, now = recorders[0](cell.precompute_inputs(given), now)
+    return [recorder.trace() for recorder in recorders]
 
 
 def angle_between(one: np.ndarray, other: np.ndarray) -> float:
@@ -121,7 +121,7 @@ def rotation_angles(matrix: np.ndarray) -> np.ndarray:
 
 
 @dataclass
-class _Watcher:
+class _Recorder:
     """Replacement for the step of a cell that records outputs, angles, gates and memories."""
 
     part: str
@@ -133,14 +133,14 @@ class _Watcher:
     memories: list[np.ndarray] = field(default_factory=list)
 
     def __call__(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         advance = self.advance or self.cell.step
-        output, after = advance(projected, states, draws)
+        output, after = advance(projected, states, masks)
         self.outputs.append(_numpy(output)[0])
         if isinstance(self.cell, RUMCell):
-            _, axis, shares = projected
-            target, update = self.cell.gates(shares, states[0])
+            _, axis, gate_inputs = projected
+            target, update = self.cell.gates(gate_inputs, states[0])
             self.angles.append(angle_between(_numpy(axis)[0], _numpy(unit(target))[0]))
             if update is not None:
                 self.updates.append(_numpy(update)[0])
@@ -190,10 +190,10 @@ def _numpy(tensor: Tensor) -> np.ndarray:
 
 
 def _evenly(count: int) -> np.ndarray:
-    """Return at most `_MOST_SPECTRA` evenly spaced integers below `count`, the last included."""
-    if count <= _MOST_SPECTRA:
+    """Return at most `_MAX_SPECTRA` evenly spaced integers below `count`, the last included."""
+    if count <= _MAX_SPECTRA:
         return np.arange(count)
-    return np.linspace(0, count - 1, _MOST_SPECTRA).round().astype(int)
+    return np.linspace(0, count - 1, _MAX_SPECTRA).round().astype(int)
 
 
 @dataclass(frozen=True)
@@ -249,16 +249,14 @@ def trace_example(task: Task, model: keras.Model, split: Split, example: int) ->
     inputs: Any = feeds.predict_on_batch(batch[0]) if recurrent else []
     inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     steps = task.step_labels(batch[0], row)
-    there = _there(steps, batch, row)
+    mask = _step_mask(steps, batch, row)
     layers = []
     for layer, values, before in zip(recurrent, inputs, states, strict=True):
         backwards = bool(getattr(layer, "backwards", False))
-        read = np.asarray(values[row])[there]
+        read = np.asarray(values[row])[mask]
         found = trace_cell(_inner(layer).cell, read[::-1] if backwards else read, before)
         layers.append(LayerTrace(layer.name, backwards, found))
-    return ExampleTrace(
-        [step for step, is_there in zip(steps, there, strict=True) if is_there], layers
-    )
+    return ExampleTrace([step for step, kept in zip(steps, mask, strict=True) if kept], layers)
 
 
 def _find(
@@ -274,7 +272,7 @@ def _find(
         row = example - first
         if row < len(batch[1]):
             if len(batch) > 2 and not np.any(batch[2][row]):
-                raise ConfigError(f"example {example} lies behind the end of the {split} text")
+                raise ConfigError(f"example {example} is past the end of the {split} text")
             return batch, row
         if carries:
             model.predict_on_batch(batch[0])
@@ -284,10 +282,10 @@ def _find(
     )
 
 
-def _there(steps: list[str], batch: Batch, row: int) -> np.ndarray:
+def _step_mask(steps: list[str], batch: Batch, row: int) -> np.ndarray:
     """Return the mask of the steps that are not padding: `[T]`."""
-    there = np.array([step != "" for step in steps])
-    return there & (batch[2][row] > 0) if len(batch) > 2 else there
+    mask = np.array([step != "" for step in steps])
+    return mask & (batch[2][row] > 0) if len(batch) > 2 else mask
 
 
 def _inner(layer: keras.layers.Layer) -> Any:

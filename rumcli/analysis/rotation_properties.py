@@ -184,12 +184,12 @@ def _worst(errors: Iterable[float]) -> float:
     return float(np.max(list(errors)))
 
 
-def _norm_kept(samples: _Samples) -> float:
+def _norm_preserved(samples: _Samples) -> float:
     before = np.linalg.norm(samples.h.astype("float64"), axis=-1)
     return _largest(np.linalg.norm(_rotate(samples), axis=-1) / before - 1)
 
 
-def _arrives(samples: _Samples) -> float:
+def _maps_x_to_y(samples: _Samples) -> float:
     a = _unit(samples.x).astype(samples.h.dtype)
     return _largest(_rotate(samples, a) - _unit(samples.y))
 
@@ -225,7 +225,7 @@ def _agrees_with_operator(samples: _Samples) -> float:
 def _agrees_with_textbook(samples: _Samples) -> float:
     """Compare with `I − aaᵀ − vvᵀ + [a v]Rθ[a v]ᵀ` in float64 (arXiv:1710.09537, equation 2).
 
-    Samples with nearly parallel vectors are left out, because the textbook form is inaccurate
+    Samples with nearly parallel vectors are excluded, because the textbook form is inaccurate
     there.
     """
     samples = samples.well_apart()
@@ -235,8 +235,8 @@ def _agrees_with_textbook(samples: _Samples) -> float:
     sine = np.linalg.norm(rest, axis=-1, keepdims=True)
     v = rest / sine
     along, across = np.sum(a * h, -1, keepdims=True), np.sum(v * h, -1, keepdims=True)
-    turned = (cosine * along - sine * across) * a + (sine * along + cosine * across) * v
-    expected = h - along * a - across * v + turned
+    rotated = (cosine * along - sine * across) * a + (sine * along + cosine * across) * v
+    expected = h - along * a - across * v + rotated
     return _largest((_rotate(samples) - expected) / _scale(samples))
 
 
@@ -249,13 +249,13 @@ def _memory(samples: _Samples) -> float:
     few = samples.first(_matrices(samples))
     fast = plain = np.broadcast_to(np.eye(few.x.shape[-1]), _operator(few).shape)
     for step in range(_MEMORY_STEPS):
-        turned = _Samples(np.roll(few.x, step, axis=-1), few.y, few.h)
-        a = rotation.unit(ops.convert_to_tensor(turned.x))
-        w = rotation.bisector(a, rotation.unit(ops.convert_to_tensor(turned.y)))
+        rotated = _Samples(np.roll(few.x, step, axis=-1), few.y, few.h)
+        a = rotation.unit(ops.convert_to_tensor(rotated.x))
+        w = rotation.bisector(a, rotation.unit(ops.convert_to_tensor(rotated.y)))
         left, right = rotation.rank_two_factors(a, w)
         update = np.stack([*map(_numpy, left)], -1), np.stack([*map(_numpy, right)], -2)
         fast = fast + (fast @ update[0]) @ update[1]
-        plain = plain @ _operator(turned)
+        plain = plain @ _operator(rotated)
     return _largest(fast - plain) / _MEMORY_STEPS
 
 
@@ -320,7 +320,7 @@ def _near_parallel(samples: _Samples) -> float:
     for sign in (1, -1):
         for distance in (1e-2, step, step**1.5):
             near = samples.with_direction(sign * samples.x + distance * samples.y)
-            errors += [_arrives(near), _norm_kept(near)]
+            errors += [_maps_x_to_y(near), _norm_preserved(near)]
     return _worst(errors)
 
 
@@ -349,8 +349,8 @@ def _degenerate_gradients(samples: _Samples) -> float:
 
 
 _CHECKS: dict[str, Callable[[_Samples], float]] = {
-    "norm kept": _norm_kept,
-    "R a = b": _arrives,
+    "norm preserved": _norm_preserved,
+    "R a = b": _maps_x_to_y,
     "orthogonal: RᵀR = I": _orthogonal,
     "determinant 1": _determinant,
     "gradient = finite difference": _gradient_error,
@@ -358,7 +358,7 @@ _CHECKS: dict[str, Callable[[_Samples], float]] = {
     "zero or equal x, y: identity": _degenerate_identity,
     "y = −x: reflection": _degenerate_opposite,
     "y near ±x": _near_parallel,
-    "lengths of x, y do not count": _magnitudes,
+    "independent of lengths of x, y": _magnitudes,
     "fast form = operator": _agrees_with_operator,
     "fast form = textbook form": _agrees_with_textbook,
     "memory: rank-2 = product": _memory,

@@ -29,16 +29,16 @@ def sample(logits: np.ndarray, temperature: float, generator: np.random.Generato
     """
     if temperature == 0:
         return int(np.argmax(logits))
-    below = logits.astype(np.float64) - logits.max()
+    shifted = logits.astype(np.float64) - logits.max()
     with np.errstate(over="ignore", under="ignore"):  # negligible probabilities may become 0
-        shares = np.cumsum(np.exp(below / temperature))
-    return int(np.searchsorted(shares, generator.random() * shares[-1], side="right"))
+        cumulative = np.cumsum(np.exp(shifted / temperature))
+    return int(np.searchsorted(cumulative, generator.random() * cumulative[-1], side="right"))
 
 
-def surprise(logits: np.ndarray, drawn: int) -> float:
+def surprisal(logits: np.ndarray, drawn: int) -> float:
     """Return −log₂ of the softmax probability of class `drawn`, in bits; `logits` is `[V]`."""
-    below = logits.astype(np.float64) - logits.max()
-    return float((np.log(np.exp(below).sum()) - below[drawn]) / np.log(2))
+    shifted = logits.astype(np.float64) - logits.max()
+    return float((np.log(np.exp(shifted).sum()) - shifted[drawn]) / np.log(2))
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Writer:
     """Text generator that continues a prompt with a run's model.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         which: `"best"` (by validation) or `"last"`.
         text: Result of `dataset_binding.text_of`; None to load it.
 
@@ -67,11 +67,11 @@ class Writer:
         ConfigError: If the run's task has no text.
     """
 
-    def __init__(self, folder: RunDir, which: str, text: CharDataset | None = None) -> None:
-        checkpoint = load_checkpoint(folder, which)
-        self.text = text or dataset_binding.text_of(folder)
-        run_environment.prepare_keras(folder.config)
-        model = registry.make(folder.config, self.text).model()
+    def __init__(self, run_dir: RunDir, which: str, text: CharDataset | None = None) -> None:
+        checkpoint = load_checkpoint(run_dir, which)
+        self.text = text or dataset_binding.text_of(run_dir)
+        run_environment.prepare_keras(run_dir.config)
+        model = registry.make(run_dir.config, self.text).model()
         model_state.restore_weights(model, checkpoint.arrays)
         self._step = Stepper(model)
 
@@ -89,17 +89,17 @@ class Writer:
         """
         generator = np.random.Generator(np.random.Philox(seed))
         states = self._step.first_states()
-        read = [int(number) for number in prompt] or [self._beginning]
+        read = [int(number) for number in prompt] or [self._default_prompt]
         for number in read[:-1]:
             _, states = self._read(number, states)
         last = read[-1]
         while True:
             logits, states = self._read(last, states)
             last = sample(logits, temperature, generator)
-            yield Symbol(last, surprise(logits, last))
+            yield Symbol(last, surprisal(logits, last))
 
     @property
-    def _beginning(self) -> int:
+    def _default_prompt(self) -> int:
         symbols = self.text.vocabulary.symbols
         return symbols.index(ord("\n")) if ord("\n") in symbols else 0
 

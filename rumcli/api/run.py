@@ -23,7 +23,6 @@ from rumcli.cli.evaluate import EvalOptions
 from rumcli.cli.sweep import SweepOptions
 from rumcli.errors import ConfigError, RunError, Stopped
 from rumcli.reporting import console, plots, result_tables
-from rumcli.reporting import console as output
 from rumcli.training import requirements
 from rumcli.training.checkpoint import BEST
 from rumcli.training.run_dir import RunDir
@@ -49,10 +48,10 @@ class Run(JupyterMixin):
         trusts_code: Whether the code that its configuration names may run.
     """
 
-    def __init__(self, folder: RunDir, trust_code: bool = False) -> None:
-        self.path = folder.path
+    def __init__(self, run_dir: RunDir, trust_code: bool = False) -> None:
+        self.path = run_dir.path
         self.trusts_code = trust_code
-        self._folder = folder
+        self._run_dir = run_dir
 
     @property
     def config(self) -> RunConfig:
@@ -61,7 +60,7 @@ class Run(JupyterMixin):
         Raises:
             ConfigError: If the file is missing or invalid.
         """
-        return self._folder.config
+        return self._run_dir.config
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -70,15 +69,15 @@ class Run(JupyterMixin):
         Each has `step`, `seconds`, and the metrics of training and validation (`val_…`).
 
         Raises:
-            RunError: If the file can't be read.
+            RunError: If the file cannot be read.
         """
-        return self._folder.records()
+        return self._run_dir.records()
 
     @property
     def summary(self) -> dict[str, Any] | None:
         """The test result, as `rum train --json` prints it; None if the run is not finished."""
-        found = self._folder.read_json("summary.json")
-        return {**found, "folder": str(self.path)} if isinstance(found, dict) else None
+        summary = self._run_dir.read_json("summary.json")
+        return {**summary, "folder": str(self.path)} if isinstance(summary, dict) else None
 
     @functools.cached_property
     @errors.for_python()
@@ -99,14 +98,14 @@ class Run(JupyterMixin):
                 f"rumcli.load('{self.path}/{subtasks[0].folder}').model"
             )
         _run_arguments.check_trust(run, self.trusts_code)
-        data = dataset_binding.for_evaluation(self._folder, Split.VALIDATION)
-        resume.require_checkpoint(self._folder, BEST)
+        data = dataset_binding.for_evaluation(self._run_dir, Split.VALIDATION)
+        resume.require_checkpoint(self._run_dir, BEST)
         _keras_startup.start(debug=False, quiet=True)
         _run_arguments.load_trusted(run)
         from rumcli.training import evaluation, run_environment
 
         with run_environment.restored_keras():
-            _, model, _ = evaluation.restore_run(self._folder, Split.VALIDATION, BEST, data)
+            _, model, _ = evaluation.restore_run(self._run_dir, Split.VALIDATION, BEST, data)
         return model
 
     @errors.for_python()
@@ -127,37 +126,37 @@ class Run(JupyterMixin):
                 best weights.
             over: Horizontal axis: `"steps"` or `"time"`.
             theme: `"light"`, or `"dark"` with a transparent background.
-            force: Whether to replace a file that exists.
+            force: Whether to replace an existing file.
 
         Returns:
             Learning curve as a `matplotlib.figure.Figure`, which notebooks display.
 
         Raises:
             ConfigError: If the run has no validation yet, the metric is unknown, or the file exists
-                or can't be written.
+                or cannot be written.
 
         Example:
             >>> run.plot("curve.svg", over="time")
         """
         over = _options.choose("over", "axis", over, plots.OVER)
         theme = _options.choose("theme", "theme", theme, plots.THEMES)
-        picture = None if path is None else Path(path)
-        kind = _options.check_plot_file("path", picture, force) if picture else ""
+        file = None if path is None else Path(path)
+        kind = _options.check_plot_file("path", file, force) if file else ""
         _, drawing = plotting.collect([self.path], metric)
-        if picture:
-            drawing.save(picture, kind, over, theme, force)
+        if file:
+            drawing.save(file, kind, over, theme, force)
         return drawing.figure(over, theme)
 
     @errors.for_python()
     def __rich__(self) -> RenderableType:
-        summary = self._folder.summary()
+        summary = self._run_dir.summary()
         if summary is not None:
             summary = {**summary, "folder": str(self.path)}
-            return result_tables.result(summary, plotting.validations(self._folder)[1])
+            return result_tables.result(summary, plotting.validations(self._run_dir)[1])
         whole = self.summary
         if whole is not None and "subtasks" in whole:
             return result_tables.babi_subtasks(whole)
-        return Text(f"run in {self.path}, not finished; to resume: {self._folder.resume_call()}")
+        return Text(f"run in {self.path}, not finished; to resume: {self._run_dir.resume_call()}")
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -209,7 +208,7 @@ def evaluate(
         split: `"validation"` or `"test"`.
         **options: Further options of `rum eval`, by name; see `help(rumcli.evaluate)`.
         require: Thresholds such as `"accuracy>=0.95"`.
-        trust_code: Whether to run the code that the configuration of the run names, if it does.
+        trust_code: Whether to run the code that the configuration of the run names, if any.
         quiet: Whether to print warnings only.
 
     Returns:
@@ -255,7 +254,7 @@ class Comparison(list[dict[str, Any]], JupyterMixin):
         yield from self._tables
 
     def __str__(self) -> str:
-        return output.text_of(self)
+        return console.text_of(self)
 
 
 @errors.for_python()
@@ -277,7 +276,7 @@ def compare(*runs: Run | FilePath) -> Comparison:
         >>> print(rumcli.compare("runs"))
     """
     if not runs:
-        raise ConfigError("which runs? Give at least one, as in rumcli.compare('runs')")
+        raise ConfigError("which runs? Expected at least one, as in rumcli.compare('runs')")
     return Comparison(comparing.execute([Path(run) for run in runs]))
 
 
@@ -305,7 +304,7 @@ class Sweep(list[dict[str, Any]], JupyterMixin):
         yield job_set_tables.sweep_results_table(self._results)
 
     def __str__(self) -> str:
-        return output.text_of(self)
+        return console.text_of(self)
 
 
 @_options.documents(SweepOptions)
@@ -320,11 +319,11 @@ def sweep(
 ) -> Sweep:
     """Train at every point of a search, with several seeds, as `rum sweep` does.
 
-    The runs have processes of their own. An interrupt (Ctrl-C, or a notebook's stop button) saves
+    Each run has a separate process. An interrupt (Ctrl-C, or a notebook's stop button) saves
     them all.
 
     Args:
-        file: Description of the sweep, a YAML file.
+        file: YAML file of the sweep.
         **options: Further options of `rum sweep`, by name; see `help(rumcli.sweep)`.
         trust_code: Whether to run the code that the sweep names, if any.
         quiet: Whether to print warnings only.
@@ -345,12 +344,12 @@ def sweep(
     """
     if file is not None:
         options["file"] = file
-    showing = OutputMode(as_json=False, quiet=quiet, debug=False)
-    outcome = sweeping.execute(options, trust_code, showing)
+    output = OutputMode(as_json=False, quiet=quiet, debug=False)
+    outcome = sweeping.execute(options, trust_code, output)
     if (ending := outcome.ending) is not None:
         if ending.signal == signal.SIGINT:
-            raise KeyboardInterrupt(f"stopped; all is saved; to resume: {outcome.command}")
-        _job_sets.summarize(ending, outcome.results, outcome.command, showing)
+            raise KeyboardInterrupt(f"stopped; all runs are saved; to resume: {outcome.command}")
+        _job_sets.summarize(ending, outcome.results, outcome.command, output)
         _job_sets.end(ending, outcome.results, outcome.gave_up)
     return Sweep(outcome.results)
 
@@ -397,18 +396,18 @@ def train(
     """
     if task is not None:
         options["task"] = task
-    required = requirements.parse([require] if isinstance(require, str) else require)
+    thresholds = requirements.parse([require] if isinstance(require, str) else require)
     planned = _run_arguments.plan_run(options, (lambda text: None) if quiet else console.note)
     resume = options.get("resume")
-    trusts = trust_code or (isinstance(resume, Run) and resume.trusts_code)
-    _run_arguments.check_trust(planned.config, trusts, _run_arguments.typed(options))
-    showing = OutputMode(as_json=False, quiet=quiet, debug=False)
+    is_trusted = trust_code or (isinstance(resume, Run) and resume.trusts_code)
+    _run_arguments.check_trust(planned.config, is_trusted, _run_arguments.typed(options))
+    output = OutputMode(as_json=False, quiet=quiet, debug=False)
     try:
-        finished = _training.execute(planned, required, showing)
+        finished = _training.execute(planned, thresholds, output)
     except Stopped as stopped:
         if stopped.signal != signal.SIGINT:  # a request to end the process
             console.note(stopped.message)
             raise
         raise KeyboardInterrupt(stopped.message) from None
-    requirements.enforce(requirements.with_verdicts(required, finished.summary))
-    return Run(finished.folder, trust_code=True)
+    requirements.enforce(requirements.with_verdicts(thresholds, finished.summary))
+    return Run(finished.run_dir, trust_code=True)

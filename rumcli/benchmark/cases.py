@@ -15,10 +15,10 @@ from rumcli import config
 from rumcli.config import cell_config
 from rumcli.json_schemas.measurements import (
     Axis,
+    BackendInfo,
     Benchmark,
     Case,
     CaseResults,
-    EngineInfo,
     Machine,
     SeriesPoint,
     SubjectResult,
@@ -56,7 +56,6 @@ CASES = {
             classes=10,
             return_sequences=False,
         ),
-        Case(name="state_tracking", steps=40, batch=256, features=6, units=128, classes=6),
         Case(
             name="characters",
             steps=150,
@@ -75,9 +74,9 @@ CASES = {
             units=700,
             classes=50,
             one_hot=False,
-            yardstick="fsrnn, plain",
+            reference="fsrnn, plain",
         ),
-        # The word problem of the group A5 of sixty elements, at the longest training length.
+        # The word problem of the group A5, which has 60 elements, at the longest training length.
         Case(name="state_tracking", steps=40, batch=256, features=60, units=128, classes=60),
     )
 }
@@ -137,10 +136,10 @@ def default_cells(case: Case, backend: str) -> list[str]:
 
 
 def subjects(case: Case, cells: list[str], backend: str) -> list[Subject]:
-    """Return the subjects to compare for a case, including its baseline.
+    """Return the subjects to compare for a case, including its reference.
 
     TensorFlow and JAX add the plain loops to the fused ones. TensorFlow adds Keras's cells with the
-    whole step compiled. PyTorch adds `TORCH_MODULES` if the baseline is Keras's GRU.
+    whole step compiled. PyTorch adds `TORCH_MODULES` if the reference is Keras's GRU.
 
     Args:
         case: Case to measure.
@@ -148,26 +147,26 @@ def subjects(case: Case, cells: list[str], backend: str) -> list[Subject]:
         backend: Name of the Keras backend.
     """
     found = []
-    for cell in dict.fromkeys([*cells, case.yardstick.partition(",")[0]]):
+    for cell in dict.fromkeys([*cells, case.reference.partition(",")[0]]):
         if not cell_config.layers()[cell].startswith("keras."):
-            found += _ours(case, cell, backend)
+            found += _package_subjects(case, cell, backend)
         elif backend == "tensorflow":
             found += [Subject(cell, cell, {}, False), Subject(f"{cell}, jit", cell, {}, True)]
         else:
             found.append(Subject(cell, cell))
-    if backend == "torch" and case.yardstick == "gru":
+    if backend == "torch" and case.reference == "gru":
         found += [Subject(f"torch {module}", module) for module in TORCH_MODULES]
     return found
 
 
-def _ours(case: Case, cell: str, backend: str) -> list[Subject]:
+def _package_subjects(case: Case, cell: str, backend: str) -> list[Subject]:
     options: dict[str, Any] = {"rum": _NORM, "arum": _NORM, "fsrnn": _FAST_SLOW}.get(cell, {})
     if case.name != "fast-slow" and cell == "fsrnn":
         options = {}
     found = [Subject(cell, cell, options)]
-    # On other backends a compiled loop is missing; the plain one is labeled if it is the baseline.
+    # On other backends a compiled loop is missing; the plain one is labeled if it is the reference.
     has_two = "implementation" in config.schema.model_of("cell", cell).model_fields
-    if has_two and (backend in ("tensorflow", "jax") or cell in case.yardstick):
+    if has_two and (backend in ("tensorflow", "jax") or cell in case.reference):
         plain = {**options, "implementation": "plain"}
         found.append(Subject(f"{cell}, plain", cell, plain))
     if case.name == "characters" and cell == "rum":
@@ -254,11 +253,11 @@ class Timing:
         return (high - low) / self.median
 
 
-def yardstick(case: Case, timings: list[Timing], backend: str) -> Timing:
-    """Return the baseline of a backend: the fastest timing of the case's `yardstick`.
+def reference_timing(case: Case, timings: list[Timing], backend: str) -> Timing:
+    """Return the reference of a backend: the fastest timing that matches `case.reference`.
 
     Args:
-        case: Measured case. Its `yardstick` is the name of a cell or the label of a subject.
+        case: Measured case. Its `reference` is the name of a cell or the label of a subject.
         timings: Timings on all backends.
         backend: Name of the Keras backend.
     """
@@ -266,7 +265,7 @@ def yardstick(case: Case, timings: list[Timing], backend: str) -> Timing:
         timing
         for timing in timings
         if timing.backend == backend
-        and case.yardstick in (timing.subject.cell, timing.subject.label)
+        and case.reference in (timing.subject.cell, timing.subject.label)
     ]
     return min(named, key=lambda timing: timing.median)
 
@@ -316,22 +315,22 @@ def benchmark_document(
     Args:
         points: Measured cases.
         machines: Description of the machine by each backend. `reference_ratio` is relative to the
-            baseline of the first backend.
+            reference of the first backend.
         paces: Timings of whole runs.
     """
     return Benchmark(
         machine=Machine.model_validate(machines[0]),
-        engines=[
-            EngineInfo(
+        backends=[
+            BackendInfo(
                 backend=machine["backend"],
                 version=machine[machine["backend"]],
                 accelerators=machine["accelerators"],
             )
             for machine in machines
         ],
-        cases=[CaseResults(**_measured(point)) for point in points if point.axis is None],
+        cases=[CaseResults(**_case_fields(point)) for point in points if point.axis is None],
         series=[
-            SeriesPoint(axis=point.axis, **_measured(point))
+            SeriesPoint(axis=point.axis, **_case_fields(point))
             for point in points
             if point.axis is not None
         ],
@@ -339,14 +338,14 @@ def benchmark_document(
     )
 
 
-def _measured(point: BenchPoint) -> dict[str, Any]:
+def _case_fields(point: BenchPoint) -> dict[str, Any]:
     backends = dict.fromkeys(timing.backend for timing in point.timings)
-    best = {backend: yardstick(point.case, point.timings, backend) for backend in backends}
-    baseline = next(iter(best.values()))
+    best = {backend: reference_timing(point.case, point.timings, backend) for backend in backends}
+    reference = next(iter(best.values()))
     return {
         "case": point.case,
-        "yardstick": baseline.subject.label,
-        "yardsticks": {backend: timing.subject.label for backend, timing in best.items()},
+        "reference": reference.subject.label,
+        "references": {backend: timing.subject.label for backend, timing in best.items()},
         "results": [
             SubjectResult(
                 subject=timing.subject.label,
@@ -360,7 +359,7 @@ def _measured(point: BenchPoint) -> dict[str, Any]:
                 median_seconds=timing.median,
                 spread=timing.spread,
                 ratio=timing.median / best[timing.backend].median,
-                reference_ratio=timing.median / baseline.median,
+                reference_ratio=timing.median / reference.median,
                 peak_memory_bytes=timing.peak_memory,
             )
             for timing in point.timings

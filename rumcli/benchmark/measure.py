@@ -23,12 +23,10 @@ from rumcli import cells, system_info
 from rumcli.benchmark.cases import TORCH_MODULES, Case, Runner, Sample, Subject, Timing
 from rumcli.training import run_environment
 
-TORCH_LAYERS = TORCH_MODULES
-
 # Duration of a sample, in consecutive steps; long enough that timer noise is negligible.
 _SAMPLE_SECONDS = 0.2
 # Time limit of a subject on torch, where steps are not compiled; checked before each sample.
-_PATIENCE_SECONDS = 30.0
+_TIME_LIMIT_SECONDS = 30.0
 
 
 def describe_host() -> dict[str, Any]:
@@ -51,7 +49,7 @@ def prepare_torch_step(case: Case, name: str, inputs: Any, targets: Any) -> Runn
 
     Args:
         case: Size of the model and the batch.
-        name: Name of a module in `TORCH_LAYERS`.
+        name: Name of a module in `TORCH_MODULES`.
         inputs: Float tensor `[B, T, D]`; its device is that of the model.
         targets: Integer tensor of classes, `[B, T]`, or `[B]` without `return_sequences`.
     """
@@ -97,7 +95,7 @@ def prepare(case: Case, subject: Subject) -> Runner:
     """
     keras.utils.set_random_seed(1)
     inputs, targets = map(keras.ops.convert_to_tensor, _data(case))
-    if subject.cell in TORCH_LAYERS:
+    if subject.cell in TORCH_MODULES:
         return prepare_torch_step(case, subject.cell, inputs, targets)
     cell = cells.make(
         subject.cell,
@@ -191,7 +189,7 @@ class _Stepper:
     def __init__(self, case: Case, subject: Subject) -> None:
         backend = keras.backend.backend()
         self._runner = prepare(case, subject)
-        self._left = _PATIENCE_SECONDS if backend == "torch" else math.inf
+        self._left = _TIME_LIMIT_SECONDS if backend == "torch" else math.inf
         begin = time.perf_counter()
         self._run(1)
         first = seconds = time.perf_counter() - begin

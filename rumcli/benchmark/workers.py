@@ -141,7 +141,7 @@ class BackendWorker:
             self._stderr.seek(0)
             lines = self._stderr.read().decode(errors="replace").strip().splitlines()
         if code == -getattr(signal, "SIGKILL", 9):
-            return "its process was killed, as by a system out of memory; measure fewer engines"
+            return "its process was killed, as by a system out of memory; measure fewer backends"
         if code < 0:
             return f"its process ended with signal {-code}"
         return lines[-1] if lines else f"its process ended with exit code {code}"
@@ -149,7 +149,7 @@ class BackendWorker:
 
 def measure_backends(
     case: Case,
-    engines: list[BackendWorker],
+    workers: list[BackendWorker],
     chosen: Mapping[str, list[Subject]],
     rounds: int,
     report: Callable[[str], None] = lambda text: None,
@@ -158,7 +158,7 @@ def measure_backends(
 
     Args:
         case: Case to measure.
-        engines: Workers of the backends.
+        workers: Workers of the backends.
         chosen: Subjects to compare, by backend.
         rounds: Number of samples per subject.
         report: Function that receives a description of the current activity.
@@ -166,12 +166,12 @@ def measure_backends(
     Returns:
         The timings, grouped by backend, in the order of `chosen`.
     """
-    timings = {engine.backend: engine.prepare(case, chosen[engine.backend]) for engine in engines}
+    timings = {worker.backend: worker.prepare(case, chosen[worker.backend]) for worker in workers}
     for number in range(rounds):
-        for engine in engines:
-            on = f" on {engine.backend}" if len(engines) > 1 else ""
+        for worker in workers:
+            on = f" on {worker.backend}" if len(workers) > 1 else ""
             report(f"{case.name}: round {number + 1} of {rounds}{on}")
-            for timing, sample in zip(timings[engine.backend], engine.round(), strict=True):
+            for timing, sample in zip(timings[worker.backend], worker.round(), strict=True):
                 if sample is not None:
                     timing.samples.append(sample)
     return [timing for found in timings.values() for timing in found]

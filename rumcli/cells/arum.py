@@ -18,7 +18,7 @@ from rumcli.cells.rum import RUM, RUMCell
 from rumcli.cells.tensor import Tensor
 
 
-@dispatch.register("rumcli.cells.fused.layer_adapter:arum", dispatch.COMPILED)
+@dispatch.register("rumcli.cells.fused.layer_adapter:arum")
 @keras.saving.register_keras_serializable(package="rumcli")
 class ARUMCell(RUMCell):
     """One step of the Rotational Unit of Memory, λ = 1: a RUM with associative memory.

@@ -203,8 +203,8 @@ class RecurrentLayer(keras.layers.RNN):
         cell: Cell to loop over time.
         implementation: Implementation of the time loop: `"auto"`, `"fused"` or `"plain"`. `"auto"`
             selects the fused loop where it is supported: always on JAX; on TensorFlow's CPU inside
-            `fit`, `predict` or any `tf.function`, for sequences of static length. The parallel form
-            of a linear recurrence needs a static length only. Weights and results are the same.
+            `fit`, `predict` or any `tf.function`, for sequences of static length. Weights and
+            results are the same.
         **kwargs: Arguments of `keras.layers.RNN`: `return_sequences`, `return_state`,
             `go_backwards`, `stateful`, `unroll`, `zero_output_for_mask`; and of
             `keras.layers.Layer`.

@@ -13,7 +13,6 @@ from keras import initializers, ops
 
 from rumcli.cells import argument_validation
 from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer
-from rumcli.cells.fused import dispatch
 from rumcli.cells.ops.normalization import per_block
 from rumcli.cells.ops.rotation import unit
 from rumcli.cells.tensor import Tensor
@@ -26,7 +25,6 @@ _TIME_STEPS = (1e-3, 1e-1)
 
 
 @keras.saving.register_keras_serializable(package="rumcli")
-@dispatch.register("rumcli.cells.fused.parallel_forms:delta_rule")
 class DeltaProductCell(RecurrentCell):
     """One step of DeltaProduct: a matrix state that n generalized reflections update per token.
 
@@ -244,8 +242,6 @@ class DeltaProduct(RecurrentLayer):
     Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`. The state
     is the matrix of each head, flattened: `[B, H²/num_heads]`.
 
-    The fused form computes blocks of time steps at once, by a triangular system for each block.
-
     Args:
         units: Size of the output, H.
         num_reflections: Number of reflections per token; 1 for DeltaNet. For details of this and
@@ -255,9 +251,8 @@ class DeltaProduct(RecurrentLayer):
         negative_eigenvalues: Whether the eigenvalues are in [−1, 1] rather than in [0, 1].
         output_norm: Whether to normalize the output of each head.
         kernel_initializer: Initializer of the kernels.
-        implementation: Implementation of the time loop: `"auto"`, `"fused"` or `"plain"`; see
-            `RecurrentLayer`.
-        **kwargs: Arguments of `RecurrentLayer`, such as `return_sequences`.
+        **kwargs: Arguments of `RecurrentLayer`, such as `return_sequences`. The fused loop
+            is not supported.
 
     Raises:
         ValueError: If an argument is out of range, or `num_heads` does not divide `units`.
@@ -280,7 +275,6 @@ class DeltaProduct(RecurrentLayer):
         negative_eigenvalues: bool = True,
         output_norm: bool = True,
         kernel_initializer: Any = "glorot_uniform",
-        implementation: str = "auto",
         **kwargs: Any,
     ) -> None:
         cell = DeltaProductCell(
@@ -294,4 +288,4 @@ class DeltaProduct(RecurrentLayer):
             dtype=kwargs.get("dtype"),
             name=self._cell_name(),
         )
-        super().__init__(cell, implementation=implementation, **kwargs)
+        super().__init__(cell, **kwargs)

@@ -18,7 +18,7 @@ from rumcli.cells.fused import dispatch
 from rumcli.cells.tensor import Tensor
 
 
-@dispatch.register("rumcli.cells.fused.layer_adapter:fs_rnn", dispatch.COMPILED)
+@dispatch.register("rumcli.cells.fused.layer_adapter:fs_rnn")
 @keras.saving.register_keras_serializable(package="rumcli")
 class FSRNNCell(RecurrentCell):
     """One step of a Fast-Slow RNN: k ≥ 2 fast cells that share a state, and one slow cell.

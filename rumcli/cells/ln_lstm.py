@@ -20,7 +20,7 @@ from rumcli.cells.tensor import Tensor
 _GATES = 4  # i, j, f, o
 
 
-@dispatch.register("rumcli.cells.fused.layer_adapter:ln_lstm", dispatch.COMPILED)
+@dispatch.register("rumcli.cells.fused.layer_adapter:ln_lstm")
 @keras.saving.register_keras_serializable(package="rumcli")
 class LNLSTMCell(RecurrentCell):
     """One step of the LSTM with layer normalization.

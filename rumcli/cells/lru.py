@@ -15,7 +15,6 @@ from keras import activations, initializers, ops
 
 from rumcli.cells import argument_validation
 from rumcli.cells.base import Masks, RecurrentCell, RecurrentLayer, Step
-from rumcli.cells.fused import dispatch
 from rumcli.cells.ops.elementwise import activate, cos, sin, tanh
 from rumcli.cells.ops.normalization import per_block
 from rumcli.cells.tensor import Tensor
@@ -25,7 +24,6 @@ _SMALLEST = 1e-6  # of uniform draws and of 1 − |λ|², whose logarithms are w
 
 
 @keras.saving.register_keras_serializable(package="rumcli")
-@dispatch.register("rumcli.cells.fused.parallel_forms:linear_recurrence")
 class LRUCell(RecurrentCell):
     """One step of the Linear Recurrent Unit, a linear RNN with a diagonal recurrent matrix.
 
@@ -248,8 +246,6 @@ class LRU(RecurrentLayer):
     Inputs are `[B, T, D]`; outputs are `[B, H]`, or `[B, T, H]` with `return_sequences`. The states
     are the real and the imaginary part of the state, `[B, H]` each, or one real state `[B, H]`.
 
-    The fused form is an associative scan over all time steps.
-
     Args:
         units: Size of the state and of the output, H.
         activation: Activation f. For details of this and the other arguments see `LRUCell`.
@@ -258,9 +254,8 @@ class LRU(RecurrentLayer):
         max_radius: Upper bound of the initial |λ|.
         max_phase: Upper bound of the initial phase.
         kernel_initializer: Initializer of the kernels.
-        implementation: Implementation of the time loop: `"auto"`, `"fused"` or `"plain"`; see
-            `RecurrentLayer`.
-        **kwargs: Arguments of `RecurrentLayer`, such as `return_sequences`.
+        **kwargs: Arguments of `RecurrentLayer`, such as `return_sequences`. The fused loop
+            is not supported.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -283,7 +278,6 @@ class LRU(RecurrentLayer):
         max_radius: float = 1.0,
         max_phase: float = 2 * math.pi,
         kernel_initializer: Any = "glorot_normal",
-        implementation: str = "auto",
         **kwargs: Any,
     ) -> None:
         cell = LRUCell(
@@ -297,4 +291,4 @@ class LRU(RecurrentLayer):
             dtype=kwargs.get("dtype"),
             name=self._cell_name(),
         )
-        super().__init__(cell, implementation=implementation, **kwargs)
+        super().__init__(cell, **kwargs)

@@ -24,7 +24,7 @@ _LAYER_NORM_ORDERS = ("before_sigmoid", "after_sigmoid")
 _IDENTITY_CANDIDATE_SCALE = 0.1
 
 
-@dispatch.register("rumcli.cells.fused.layer_adapter:rum", dispatch.COMPILED)
+@dispatch.register("rumcli.cells.fused.layer_adapter:rum")
 @keras.saving.register_keras_serializable(package="rumcli")
 class RUMCell(RecurrentCell):
     """One step of the Rotational Unit of Memory, λ = 0.

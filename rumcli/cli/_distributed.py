@@ -6,7 +6,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from rumcli import backends
+from rumcli import backends, signals
 from rumcli.cli import _keras_startup, _run_arguments
 from rumcli.errors import ConfigError
 from rumcli.reporting import console
@@ -30,7 +30,7 @@ _LAUNCHERS = {
 }
 
 
-def asked(
+def parse_placement(
     devices: str | None,
     coordinator: str | None,
     count: int | None,
@@ -83,8 +83,8 @@ def require_jax(flag: str) -> None:
     name = backends.name()
     if name != "jax":
         raise ConfigError(
-            f"{flag}: several devices need the JAX backend, not '{name}'; run: KERAS_BACKEND=jax "
-            f"rum train … {flag}"
+            f"{flag}: several devices require the JAX backend, not '{name}'; run: "
+            f"KERAS_BACKEND=jax rum train … {flag}"
         )
     backends.require()
 
@@ -112,31 +112,31 @@ def check(placement: Placement | None, run: RunConfig | None) -> None:
 
 
 def runtime(
-    placement: Placement | None, request: StopRequest, showing: OutputMode, hint: str = ""
+    placement: Placement | None, request: StopRequest, output: OutputMode, hint: str = ""
 ) -> Runtime:
     """Return the runtime of this process, which waits for the other processes when it starts.
 
     Args:
         placement: Devices and processes; None for one device.
         request: Stop request.
-        showing: Output mode for messages.
+        output: Output mode for messages.
         hint: Text with the command that resumes the run, appended to messages about a stop or a
             lost process.
     """
     from rumcli.training.distribution import Placement, Runtime
 
-    def go_on() -> None:
+    def check_stop() -> None:
         if request.signal is not None:
             console.note(f"stopped before the first step{hint}")
             raise SystemExit(128 + request.signal)
 
     placement = placement or Placement()
-    if placement.coordinator is not None and not showing.quiet and placement.rank == 0:
+    if placement.coordinator is not None and not output.quiet and placement.rank == 0:
         number = "the" if placement.count is None else placement.count - 1
         console.note(f"waiting at {placement.coordinator} for {number} other processes")
-    found = Runtime(placement, console.complain, go_on, hint, showing.debug)
-    found.watch()  # before anything else captures native output
-    return found
+    started = Runtime(placement, console.complain, check_stop, hint, output.debug)
+    started.watch()  # before anything else captures native output
+    return started
 
 
 def agree(placement: Placement, run: RunConfig | None, group: ProcessGroup) -> RunConfig | None:
@@ -157,19 +157,18 @@ def agree(placement: Placement, run: RunConfig | None, group: ProcessGroup) -> R
             share the batches.
     """
     from rumcli import config
-    from rumcli.training import process_group as groups
-    from rumcli.training import run_environment
+    from rumcli.training import process_group, run_environment
 
     text = group.broadcast(config.to_yaml(run).encode() if run else b"").decode()
     if not text:
         return None
-    found = config.from_text(text, "the configuration of process 0")
-    keys = config.differences(found, run) if run is not None else []
-    named = ", ".join(".".join(key) for key in keys if key != ("task", "data"))
+    common = config.from_text(text, "the configuration of process 0")
+    keys = config.differences(common, run) if run is not None else []
+    differing = ", ".join(".".join(key) for key in keys if key != ("task", "data"))
     group.check_equal(
-        repr([groups.settings(run or found), placement.count]).encode(),
+        repr([process_group.settings(run or common), placement.count]).encode(),
         "the configuration",
-        f"{f' in {named}' if named else ''}; give every process the same options",
+        f"{f' in {differing}' if differing else ''}; give every process the same options",
         ConfigError,
     )
     group.check_equal(
@@ -178,8 +177,8 @@ def agree(placement: Placement, run: RunConfig | None, group: ProcessGroup) -> R
         "; expected the same versions of rumcli, keras, jax and numpy on every host",
         ConfigError,
     )
-    groups.check_batch(found, group.devices, _flag(placement))
-    return run or found
+    process_group.check_batch(common, group.devices, _flag(placement))
+    return run or common
 
 
 def follow(
@@ -188,7 +187,7 @@ def follow(
     data: str | None,
     trusted: bool,
     typed: Sequence[str],
-    showing: OutputMode,
+    output: OutputMode,
 ) -> None:
     """Train in a process that does not own the run directory.
 
@@ -198,50 +197,47 @@ def follow(
         data: Path of the text or stories on this host; None for the path of process 0.
         trusted: Whether the user trusts all code named in the configuration.
         typed: Code named on the command line.
-        showing: Output mode for messages.
+        output: Output mode for messages.
     """
-    from rumcli import signals
-    from rumcli.training import dataset_binding as materials
+    from rumcli.training import dataset_binding
     from rumcli.training.callback import RunStopped
     from rumcli.training.listeners import Listener
 
-    dataset = materials.for_training(run, None) if run is not None else None
+    dataset = dataset_binding.for_training(run, None) if run is not None else None
     with signals.listening() as request:
-        joined = runtime(placement, request, showing)
-        _keras_startup.start(showing.debug, joined.start, showing.quiet)
+        joined = runtime(placement, request, output)
+        _keras_startup.start(output.debug, joined.start, output.quiet)
         group = joined.group
         with group.watched():
-            found = agree(placement, run, group)
-            if found is None:
+            common = agree(placement, run, group)
+            if common is None:
                 joined.finish()
-                if not showing.quiet:
+                if not output.quiet:
                     console.note("the run is finished")
                 return
             if run is None:
-                found = _moved(found, data)
-                _run_arguments.check_trust(found, trusted, typed)
-                dataset = materials.for_training(found, None)
-            _run_arguments.load_trusted(found)
+                common = _moved(common, data)
+                _run_arguments.check_trust(common, trusted, typed)
+                dataset = dataset_binding.for_training(common, None)
+            _run_arguments.load_trusted(common)
             from rumcli.training.run_dir import NullRunDir
             from rumcli.training.trainer import train
 
             try:
-                train(found, NullRunDir(), Listener(), request, dataset, (), group)
+                train(common, NullRunDir(), Listener(), request, dataset, (), group)
             except RunStopped as stopped:
                 joined.finish()
                 raise SystemExit(128 + stopped.signal) from None
             joined.finish()
 
 
-def dismiss(placement: Placement | None, showing: OutputMode) -> None:
+def release_others(placement: Placement | None, output: OutputMode) -> None:
     """Let the other processes exit when process 0 finds that the run is finished."""
-    from rumcli import signals
-
     if placement is None or placement.coordinator is None:
         return
     with signals.listening() as request:
-        joined = runtime(placement, request, showing)
-        _keras_startup.start(showing.debug, joined.start, showing.quiet)
+        joined = runtime(placement, request, output)
+        _keras_startup.start(output.debug, joined.start, output.quiet)
         with joined.group.watched():
             agree(placement, None, joined.group)
         joined.finish()
@@ -268,17 +264,21 @@ def _devices(text: str | None) -> int | str | None:
 
 def _of_launcher(flag: str) -> tuple[int, int | None]:
     """Return process index and count from the environment variables of a launcher."""
-    for rank, count in _LAUNCHERS.values():
-        if rank in os.environ:
-            total = os.environ.get(count, "") if count else ""
-            number = os.environ[rank]
-            if not number.isdecimal():
-                raise ConfigError(f"environment variable {rank}={number}: expected a number")
-            return int(number), int(total) if total.isdecimal() else None
-    known = ", ".join(f"{name} ({rank})" for name, (rank, _) in _LAUNCHERS.items())
+    for rank_variable, count_variable in _LAUNCHERS.values():
+        if rank_variable in os.environ:
+            size = os.environ.get(count_variable, "") if count_variable else ""
+            value = os.environ[rank_variable]
+            if not value.isdecimal():
+                raise ConfigError(
+                    f"environment variable {rank_variable}={value}: expected a number"
+                )
+            return int(value), int(size) if size.isdecimal() else None
+    launchers = ", ".join(
+        f"{name} ({rank_variable})" for name, (rank_variable, _) in _LAUNCHERS.items()
+    )
     raise ConfigError(
-        f"{flag}: no launcher found: {known}; without one: --coordinator HOST:PORT --processes N "
-        "--process I"
+        f"{flag}: no launcher found: {launchers}; without one: --coordinator HOST:PORT --processes "
+        "N --process I"
     )
 
 
@@ -289,7 +289,7 @@ def _check_address(text: str) -> None:
     host = host.strip("[]")
     if host in _ANY:
         raise ConfigError(
-            f"--coordinator {text}: expected the address at which the others reach process 0"
+            f"--coordinator {text}: expected the address of process 0, to which the others connect"
         )
     try:
         socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)

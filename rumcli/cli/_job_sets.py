@@ -18,44 +18,44 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rumcli.config import RunConfig
-    from rumcli.jobs.execution import Ending, JobSet, Options
+    from rumcli.jobs.execution import Ending, JobOptions, JobSet
     from rumcli.jobs.job_folder import SetResults
     from rumcli.reporting.job_progress import Title
 
 JOBS = Option(
     kind=int | None,
     typed=_options.integer(
-        "Runs at the same time. Default: as many as the machines have room for."
+        "Maximum number of concurrent runs. Default: as many as fit on the machines."
     ),
 )
 ADDRESS = Option(
     kind=str | None,
     typed=typer.Option(
         metavar="HOST:PORT|auto",
-        help="Ray cluster that is running. Default: this machine, without Ray.",
+        help="Address of a running Ray cluster. Default: this machine, without Ray.",
     ),
 )
 BUDGET = Option(
     kind=str | None,
     typed=typer.Option(
         metavar="TIME",
-        help="Time for all, as in 30m or 2h, shared out among the runs; a run that is not finished "
-        "then is saved and tested. Default: until all are done.",
+        help="Total time, as in 30m or 2h, divided among the runs; an unfinished run is saved and "
+        "tested. Default: until all runs are done.",
     ),
 )
 RESUME = Option(
     kind=Path | None,
     typed=typer.Option(help="Continue the set in this directory; failed runs are retried."),
+    convert=Path,
 )
 # For commands without a function in Python.
 Jobs = Annotated[int | None, JOBS.typed]
 Address = Annotated[str | None, ADDRESS.typed]
 Budget = Annotated[str | None, BUDGET.typed]
 Resume = Annotated[Path | None, RESUME.typed]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")]
 
 # Response to a signal before the runs start: Ray's processes take time to exit.
-_ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
+ENDING_RAY = signals.Response("ending Ray; a second signal ends at once", delay=0.3)
 
 
 def parse(
@@ -64,43 +64,47 @@ def parse(
     budget: str | None,
     seeds: int | None,
     debug: bool,
-) -> Options:
+) -> JobOptions:
     """Validate the common options.
 
     Raises:
         ConfigError: If an option is invalid.
     """
-    from rumcli.jobs import job_spec as budgets
-    from rumcli.jobs.execution import Options
+    from rumcli.jobs import job_spec
+    from rumcli.jobs.execution import JobOptions
 
     for flag, number in (("--jobs", jobs), ("--seeds", seeds)):
         if number is not None:
             _options.at_least(flag, 1, number)
-    seconds = None if budget is None else budgets.parse_budget(budget)
-    return Options(jobs, address, seconds, debug)
+    seconds = None if budget is None else job_spec.parse_budget(budget)
+    return JobOptions(jobs, address, seconds, debug)
 
 
-def command(name: str, place: Path, chosen: Options, budget: str | None, trusted: bool) -> str:
+def command(
+    name: str, place: Path, job_options: JobOptions, budget: str | None, trusted: bool
+) -> str:
     """Return the command, or the call in Python, that continues a set.
 
-    It has the options that are not stored in the directory.
+    It includes the options that are not stored in the directory.
     """
-    found = {"jobs": chosen.jobs, "address": chosen.address, "budget": budget}
-    given = {option: value for option, value in found.items() if value is not None}
+    results = {"jobs": job_options.jobs, "address": job_options.address, "budget": budget}
+    given = {option: value for option, value in results.items() if value is not None}
     if trusted:
         given["trust_code"] = True
     return errors.call(name, resume=place, **given)
 
 
-def run(jobs: JobSet, chosen: Options, title: Title, command: str, showing: OutputMode) -> Ending:
+def run(
+    jobs: JobSet, job_options: JobOptions, title: Title, command: str, output: OutputMode
+) -> Ending:
     """Run the remaining runs of a set; see `jobs.execution.run`.
 
     Args:
         jobs: Job set whose directory this process has locked.
-        chosen: Location and time limit of the runs.
+        job_options: Location and time limit of the runs.
         title: Name of the set, for the progress.
         command: Command that continues the set.
-        showing: Output mode for the progress.
+        output: Output mode for the progress.
 
     Raises:
         RunError: If the set fails; the message includes the command.
@@ -108,12 +112,12 @@ def run(jobs: JobSet, chosen: Options, title: Title, command: str, showing: Outp
     from rumcli.jobs import execution
     from rumcli.reporting import job_progress
 
-    listener = job_progress.listener(console.stderr(), showing.quiet, console.is_live(), title)
-    start = functools.partial(_start, chosen.debug)
-    response = _ENDING_RAY if chosen.address else signals.ENDING
+    listener = job_progress.listener(console.stderr(), output.quiet, console.is_live(), title)
+    start = functools.partial(_start, job_options.debug)
+    response = ENDING_RAY if job_options.address else signals.ENDING
     try:
         with signals.responding(response):
-            return execution.run(jobs, chosen, listener, start)
+            return execution.run(jobs, job_options, listener, start)
     except RunError as error:
         raise RunError(f"{error}; to resume: {command}") from error
 
@@ -148,16 +152,16 @@ def _start(debug: bool, run: RunConfig) -> None:
     _run_arguments.load_trusted(run)
 
 
-def summarize(ending: Ending, found: SetResults, command: str, showing: OutputMode) -> None:
+def summarize(ending: Ending, results: SetResults, command: str, output: OutputMode) -> None:
     """Print the number of remaining runs and the command that continues the set."""
     is_stopped = ending.signal is not None
-    if is_stopped or (not found.is_complete and not showing.quiet):
+    if is_stopped or (not results.is_complete and not output.quiet):
         why = "stopped; " if is_stopped else "the time is over; " if ending.out_of_time else ""
-        count = formatting.counted_of(found.done, found.planned, "run")
+        count = formatting.counted_of(results.done, results.planned, "run")
         console.note(f"{why}{count} done; to resume: {command}")
 
 
-def end(ending: Ending, found: SetResults, gave_up: str | None = None) -> None:
+def end(ending: Ending, results: SetResults, gave_up: str | None = None) -> None:
     """Exit with the code of a signal, or with 1 if runs failed or the search gave up.
 
     Raises:
@@ -168,7 +172,7 @@ def end(ending: Ending, found: SetResults, gave_up: str | None = None) -> None:
         raise SystemExit(128 + ending.signal)
     if gave_up is not None:
         raise RunError(gave_up)
-    if failed := found.failures:
+    if failed := results.failures:
         count = formatting.counted(len(failed), "run")
         raise RunError(f"{count} failed; {failed[0].job.name}: {failed[0].message}")
 
@@ -183,4 +187,4 @@ def exclude(flag: str, **others: object) -> None:
         if value is not None and value != []:
             other = name if name.isupper() else f"--{name.replace('_', '-')}"
             both = f"{errors.option(flag)} and {errors.option(other)}"
-            raise ConfigError(f"{both} exclude each other")
+            raise ConfigError(f"{both} are mutually exclusive")

@@ -47,11 +47,11 @@ def describe_allocator() -> dict[str, Any]:
     Returns:
         Dictionary with `keeps_freed`, and with `reason`, a string or None.
     """
-    theirs = [variable for variable in _SETTINGS if variable in os.environ]
+    set_variables = [variable for variable in _SETTINGS if variable in os.environ]
     if _mallopt() is None:
-        reason = "the allocator is not that of glibc, and stays as it is"
-    elif theirs:
-        reason = f"the environment sets {', '.join(theirs)}"
+        reason = "the allocator is not that of glibc, and is not configured"
+    elif set_variables:
+        reason = f"the environment sets {', '.join(set_variables)}"
     else:
         reason = None
     return {"keeps_freed": reason is None, "reason": reason}
@@ -100,7 +100,7 @@ def start(debug: bool, first: Callable[[], None] = lambda: None, quiet: bool = F
         # JAX's assertion that a device exists has no message.
         platforms = os.environ.get("JAX_PLATFORMS")
         named = f"; JAX_PLATFORMS={platforms}" if name == "jax" and platforms else ""
-        reason = str(error) or "it finds no device"
+        reason = str(error) or "no device was found"
         raise ConfigError(f"can't start Keras on the backend '{name}': {reason}{named}") from error
     if not debug and keras.backend.backend() == "tensorflow":
         logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -162,7 +162,10 @@ class Option:
         if isinstance(self.typed, typer.models.ArgumentInfo):
             return str(self.typed.metavar)
         typed = [self.typed.default, *(self.typed.param_decls or ())]
-        return next((one for one in typed if isinstance(one, str)), f"--{name.replace('_', '-')}")
+        return next(
+            (name_or_flag for name_or_flag in typed if isinstance(name_or_flag, str)),
+            f"--{name.replace('_', '-')}",
+        )
 
     @property
     def description(self) -> str:
@@ -178,9 +181,15 @@ def declared(options: type) -> Mapping[str, Option]:
     return {name: hint.__metadata__[0] for name, hint in hints.items()}
 
 
-def filled(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all declared options, with defaults for those that are not given."""
-    return {name: given.get(name, one.default) for name, one in declared(options).items()}
+def converted(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that have a value or a default, in the form of the command line.
+
+    Args:
+        options: `TypedDict` that declares them.
+        given: Options of the command, or arguments of the function.
+    """
+    values = {name: given.get(name, one.default) for name, one in declared(options).items()}
+    return {n: declared(options)[n].convert(v) for n, v in values.items() if v is not None}
 
 
 def takes(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -191,25 +200,25 @@ def takes(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        known = declared(options)
-        first = [
+        declared_options = declared(options)
+        shared = [
             inspect.Parameter(
                 name,
                 inspect.Parameter.POSITIONAL_OR_KEYWORD,
                 default=option.default,
                 annotation=Annotated[option.kind, option.typed],
             )
-            for name, option in known.items()
+            for name, option in declared_options.items()
         ]
-        own = [*inspect.signature(command, eval_str=True).parameters.values()][1:]
-        needed = [one for one in own if one.default is one.empty]
-        signature = inspect.Signature([*needed, *first, *own[len(needed) :]])
+        parameters = [*inspect.signature(command, eval_str=True).parameters.values()][1:]
+        required = [parameter for parameter in parameters if parameter.default is parameter.empty]
+        signature = inspect.Signature([*required, *shared, *parameters[len(required) :]])
 
         @functools.wraps(command)
         def run(*args: Any, **kwargs: Any) -> None:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
-            given = {name: bound.arguments.pop(name) for name in known}
+            given = {name: bound.arguments.pop(name) for name in declared_options}
             command(given, **bound.arguments)
 
         run.__signature__ = signature  # type: ignore[attr-defined]
@@ -229,10 +238,10 @@ def documents(options: type) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         hints = get_type_hints(options)
-        known = declared(options)
+        declared_options = declared(options)
         names = [*inspect.signature(function).parameters.values()]
-        first = [one for one in names if one.kind is one.POSITIONAL_ONLY]
-        last = [one for one in names if one.kind is one.KEYWORD_ONLY]
+        shared = [parameter for parameter in names if parameter.kind is parameter.POSITIONAL_ONLY]
+        last = [parameter for parameter in names if parameter.kind is parameter.KEYWORD_ONLY]
         added = [
             inspect.Parameter(
                 name,
@@ -240,13 +249,17 @@ def documents(options: type) -> Callable[[Function], Function]:
                 default=option.default,
                 annotation=hints[name],
             )
-            for name, option in known.items()
-            if name not in [one.name for one in first]
+            for name, option in declared_options.items()
+            if name not in [parameter.name for parameter in shared]
         ]
         function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [*first, *added, *last], return_annotation=inspect.signature(function).return_annotation
+            [*shared, *added, *last],
+            return_annotation=inspect.signature(function).return_annotation,
         )
-        lines = "\n".join(f"{one.name}: {known[one.name].description}" for one in added)
+        lines = "\n".join(
+            f"{parameter.name}: {declared_options[parameter.name].description}"
+            for parameter in added
+        )
         function.__doc__ = re.sub(
             r"( *)\*\*options:[^\n]*",
             lambda found: textwrap.indent(lines, found[1]),
@@ -262,6 +275,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 Debug = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error instead of one line.")
 ]
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")]
+
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
 Require = Annotated[
     list[str] | None,
@@ -306,7 +323,7 @@ class _PlainFlags:
             formatter.write(f"  {line}\n")
 
 
-NO_VALUE = "\0"  # of an option that was given without its value, which may be left out
+NO_VALUE = "\0"  # of an option that was given without its optional value
 
 
 class Command(_PlainFlags, TyperCommand):
@@ -315,7 +332,7 @@ class Command(_PlainFlags, TyperCommand):
     narrow = 80
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments, after adding `NO_VALUE` where a value is left out."""
+        """Parse the arguments, after adding `NO_VALUE` for each omitted value."""
         names = {
             name for param in self.params if str(param.metavar)[:1] == "[" for name in param.opts
         }
@@ -398,9 +415,9 @@ def loggers() -> list[LoggerName]:
 
 def presets() -> list[str]:
     """Return the names of the presets."""
-    from rumcli.config import catalog as shipped
+    from rumcli.config import catalog
 
-    return shipped.preset_names()
+    return catalog.preset_names()
 
 
 def tables() -> list[str]:
@@ -453,17 +470,17 @@ def checkpoint() -> Any:
 CheckpointOption = Annotated[str, checkpoint()]
 
 
-def choose(flag: str, kind: str, name: str, known: Iterable[Name]) -> Name:
+def choose(flag: str, kind: str, name: str, known_names: Iterable[Name]) -> Name:
     """Return the known name that matches, ignoring case.
 
     Raises:
         ConfigError: If none matches; the message suggests the nearest known name.
     """
-    names = list(known)
+    names = list(known_names)
     meant = parsing.name(name, names)
-    for one in names:
-        if one == meant:
-            return one
+    for known in names:
+        if known == meant:
+            return known
     where = errors.option(flag, meant)
     raise ConfigError(f"{where}: {errors.unknown(kind, meant, names)}")
 

@@ -1,7 +1,7 @@
 """Arguments that name or configure runs: trusted code, run directories, and the plan of a new run.
 
-Code named on the command line runs; code named in files requires trust. `rumcli.plugins` imports
-it. The Python API plans its runs here, too.
+Code named on the command line is trusted; code named in files requires `--trust-code`.
+`rumcli.plugins` imports it. The Python API also plans its runs here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Trust = Annotated[
 ]
 _KEYS = ("cell.factory", "task.factory", "train.callbacks")
 # The only keys of a configuration that select the code it names.
-DECIDING = ("cell", "cell.name", "train", *_KEYS)
+CODE_KEYS = ("cell", "cell.name", "train", *_KEYS)
 
 _CONFIG = "config.yaml"
 _RECORDS = "metrics.jsonl"
@@ -38,7 +38,7 @@ _RECORDS = "metrics.jsonl"
 Code = str | Callable[..., Any]
 _ON_NON_FINITE = ["stop", "skip"]
 # Keys that may differ when a run is resumed: its length and the path of its data.
-_CHANGEABLE = (
+_RESUME_CHANGEABLE = (
     ("train", "steps"),
     ("train", "on_non_finite"),
     ("train", "max_consecutive_skips"),
@@ -47,7 +47,7 @@ _CHANGEABLE = (
 )
 
 
-def trust_flags(section: str, name: str | None) -> dict[KeyPath, Any]:
+def name_settings(section: str, name: str | None) -> dict[KeyPath, Any]:
     """Return the settings for the name of a cell or task: a registered name or a custom factory."""
     if name is None or ":" not in name:
         return {(section, "name"): name}
@@ -71,9 +71,9 @@ def check_trust(
     Raises:
         ConfigError: If code is neither typed nor trusted, or does not exist.
     """
-    known = {path for text in typed if text for path in _paths_in(text)}
+    typed_paths = {path for text in typed if text for path in _paths_in(text)}
     for path in run.code(training):
-        if not trusted and path not in known:
+        if not trusted and path not in typed_paths:
             raise ConfigError(plugins.refusal(path))
         plugins.require(path)
 
@@ -98,19 +98,19 @@ def _paths_in(text: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Named:
+class RunPath:
     """Run directory.
 
     Attributes:
         path: Path of the directory.
-        is_typed: Whether the user named it; else it was found in a directory that the user named.
+        is_typed: Whether the user named it; else it is in a directory that the user named.
     """
 
     path: Path
     is_typed: bool
 
 
-def find_run_dirs(paths: Sequence[Path], parts: bool) -> list[Named]:
+def find_run_dirs(paths: Sequence[Path], parts: bool) -> list[RunPath]:
     """Return the runs in the order in which they are named, without duplicates.
 
     Args:
@@ -121,27 +121,27 @@ def find_run_dirs(paths: Sequence[Path], parts: bool) -> list[Named]:
     Raises:
         ConfigError: If a path cannot be read.
     """
-    found: dict[Path, Named] = {}
+    run_dirs: dict[Path, RunPath] = {}
     for path in paths:
-        for one in _expand(path, parts):
-            place = one.path.resolve()
-            if place in found and one.is_typed:
-                console.note(f"{path} was named before; it is taken once")
-            found.setdefault(place, one)
-    return list(found.values())
+        for run in _expand(path, parts):
+            resolved = run.path.resolve()
+            if resolved in run_dirs and run.is_typed:
+                console.note(f"{path} is named more than once; it is used once")
+            run_dirs.setdefault(resolved, run)
+    return list(run_dirs.values())
 
 
-def _expand(path: Path, parts: bool) -> list[Named]:
+def _expand(path: Path, parts: bool) -> list[RunPath]:
     is_run = output_dirs.exists(path / _CONFIG)
     if is_run and not (parts and not (path / _RECORDS).exists()):
-        return [Named(path, True)]
+        return [RunPath(path, True)]
     try:
-        inside = [inner for inner in path.iterdir() if (inner / _CONFIG).is_file()]
+        run_dirs = [inner for inner in path.iterdir() if (inner / _CONFIG).is_file()]
     except OSError:  # reported when it is opened as a run directory
-        inside = []
-    if not inside:
-        return [Named(path, True)]
-    return [Named(inner, False) for inner in sorted(inside, key=_natural)]
+        run_dirs = []
+    if not run_dirs:
+        return [RunPath(path, True)]
+    return [RunPath(inner, False) for inner in sorted(run_dirs, key=_natural)]
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -151,8 +151,8 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 
 def usable_run_dirs(
-    runs: Sequence[Named], reasons: dict[Path, str], error: type[RumError]
-) -> list[Named]:
+    runs: Sequence[RunPath], reasons: dict[Path, str], error: type[RumError]
+) -> list[RunPath]:
     """Filter out unusable runs.
 
     Args:
@@ -179,13 +179,13 @@ def _path(code: Code) -> str:
 
 
 def _paths(codes: Code | Sequence[Code]) -> list[str]:
-    one_each = [codes] if isinstance(codes, str) or callable(codes) else codes
-    if not isinstance(one_each, Sequence):
+    items = [codes] if isinstance(codes, str) or callable(codes) else codes
+    if not isinstance(items, Sequence):
         raise ConfigError(
             f"callbacks: expected classes or package.module:Class, got an instance of "
             f"{type(codes).__name__}"
         )
-    return [_path(code) for code in one_each]
+    return [_path(code) for code in items]
 
 
 def _assignments(given: Mapping[str, Any] | Sequence[str]) -> list[str]:
@@ -199,7 +199,9 @@ def _assignments(given: Mapping[str, Any] | Sequence[str]) -> list[str]:
     try:
         return [f"{key}={yaml_io.dump(value, one_line=True)}" for key, value in given.items()]
     except yaml.YAMLError as error:
-        raise ConfigError(f"set {dict(given)!r}: expected values that YAML has") from error
+        raise ConfigError(
+            f"set {dict(given)!r}: expected values that YAML can represent"
+        ) from error
 
 
 class TrainOptions(TypedDict, total=False):
@@ -211,12 +213,12 @@ class TrainOptions(TypedDict, total=False):
             kind=str | None,
             typed=typer.Argument(
                 metavar="TASK",
-                help=f"{', '.join(registry.names())}, or a task of yours as package.module:Class. "
-                "May be left out with --resume or a preset that names it.",
+                help=f"{', '.join(registry.names())}, or a custom task as package.module:Class. "
+                "Optional with --resume or a preset that names it.",
                 autocompletion=_options.completing(_options.tasks),
             ),
             doc=f"{', '.join(registry.names())}, a `Task` subclass, or its path "
-            "package.module:Class. May be left out with --resume or a preset that names it.",
+            "package.module:Class. Optional with --resume or a preset that names it.",
             key=("task", "name"),
             convert=_path,
         ),
@@ -226,7 +228,7 @@ class TrainOptions(TypedDict, total=False):
         Option(
             kind=str | None,
             typed=typer.Option(
-                help="A cell of 'rum cells', such as rum, arum or lstm, or a layer of yours as "
+                help="A cell of 'rum cells', such as rum, arum or lstm, or a custom layer as "
                 "package.module:Class. Default: the preset's.",
                 autocompletion=_options.completing(_options.cells),
             ),
@@ -259,8 +261,8 @@ class TrainOptions(TypedDict, total=False):
             typed=typer.Option(
                 metavar="PATH",
                 help="Text of ptb: a directory with train, valid and test files, or one file to "
-                "split 90/5/5. Stories of babi: the official archive or a folder of it; default: "
-                "generated. With --resume: where they are now.",
+                "split 90/5/5. Stories of babi: the official archive or a directory of it; "
+                "default: generated. With --resume: their new location.",
             ),
             key=("task", "data"),
             convert=str,
@@ -364,7 +366,7 @@ class TrainOptions(TypedDict, total=False):
             typed=typer.Option(
                 "--callback",
                 metavar="package.module:Class",
-                help="A Keras callback of your own. May be repeated.",
+                help="A custom Keras callback. May be repeated.",
             ),
             doc="Keras callback classes, or their paths, to construct without arguments.",
             key=("train", "callbacks"),
@@ -442,39 +444,33 @@ class TrainOptions(TypedDict, total=False):
             kind=bool,
             typed=typer.Option(
                 "--from-scratch",
-                help="With --resume: delete the run's checkpoints and record, and begin again.",
+                help="With --resume: delete the run's checkpoints and records, and restart it.",
             ),
             default=False,
         ),
     ]
 
 
-def converted(options: TrainOptions) -> dict[str, Any]:
-    """Return the options that are given, in the form of the command line."""
-    known, given = _options.declared(TrainOptions), _options.filled(TrainOptions, options)
-    return {name: known[name].convert(v) for name, v in given.items() if v is not None}
-
-
 def typed(options: TrainOptions) -> list[str]:
     """Return the values of options that may name custom code."""
-    given = converted(options)
+    given = _options.converted(TrainOptions, options)
     names = [given[name] for name in ("task", "cell") if name in given]
     return [*names, *given.get("callbacks", ()), *given.get("set", ())]
 
 
-def _settings(given: Mapping[str, Any]) -> tuple[dict[KeyPath, Any], dict[KeyPath, str]]:
+def _settings(options: Mapping[str, Any]) -> tuple[dict[KeyPath, Any], dict[KeyPath, str]]:
     """Return the values of the configuration that the options set, and the options as typed."""
     values: dict[KeyPath, Any] = {}
     spellings: dict[KeyPath, str] = {}
     for name, option in _options.declared(TrainOptions).items():
-        if not option.key or name not in given or given[name] == []:
+        if not option.key or name not in options or options[name] == []:
             continue
-        value, where = given[name], errors.option(option.spelling(name), given[name], name)
-        found = {option.key: value}
+        value, where = options[name], errors.option(option.spelling(name), options[name], name)
+        assigned = {option.key: value}
         if option.key[1:] == ("name",):
-            found = trust_flags(option.key[0], value)
-        values |= found
-        spellings |= dict.fromkeys(found, where)
+            assigned = name_settings(option.key[0], value)
+        values |= assigned
+        spellings |= dict.fromkeys(assigned, where)
     return values, spellings
 
 
@@ -514,20 +510,20 @@ def plan_run(options: TrainOptions, note: Callable[[str], None] = lambda text: N
     from rumcli import config
     from rumcli.training.run_dir import RunDir
 
-    given = converted(options)
-    out, resume, from_scratch = given.get("out"), to_resume(given, note), given["from_scratch"]
+    given = _options.converted(TrainOptions, options)
+    out, resume, from_scratch = given.get("out"), _run_to_resume(given, note), given["from_scratch"]
     if resume is not None:
         if out is not None:
             raise ConfigError(
-                f"{errors.option('--resume')} and {errors.option('--out')} exclude each other: "
-                "a resumed run stays in its place"
+                f"{errors.option('--resume')} and {errors.option('--out')} are mutually exclusive: "
+                "a resumed run keeps its directory"
             )
         if ("task" in given or "preset" in given) and RunDir.is_not_started(resume):
             out, resume = resume, None
     elif from_scratch:
         raise ConfigError(
-            f"{errors.option('--from-scratch', True)} goes with {errors.option('--resume')}: "
-            "which run is to begin again?"
+            f"{errors.option('--from-scratch', True)} requires {errors.option('--resume')}, the "
+            "run to restart"
         )
     if resume is not None:
         run = _resumed(resume, given)
@@ -536,7 +532,7 @@ def plan_run(options: TrainOptions, note: Callable[[str], None] = lambda text: N
     return PlannedRun(run, out, resume, from_scratch)
 
 
-def to_resume(options: Mapping[str, Any], note: Callable[[str], None]) -> Path | None:
+def _run_to_resume(options: Mapping[str, Any], note: Callable[[str], None]) -> Path | None:
     """Return the directory of the run to resume; None for a new run.
 
     Args:
@@ -554,15 +550,15 @@ def to_resume(options: Mapping[str, Any], note: Callable[[str], None]) -> Path |
     from rumcli.analysis import comparison
     from rumcli.training.run_dir import RUNS
 
-    found = comparison.newest_unfinished(RUNS)
-    if found is None:
+    newest = comparison.newest_unfinished(RUNS)
+    if newest is None:
         example = errors.option("--resume", Metavar("PATH"))
         raise ConfigError(
             f"{errors.option('--resume')}: there is no unfinished run in '{RUNS}' that no "
-            f"process trains; expected the directory of a run, as in {example}"
+            f"process is training; expected the directory of a run, as in {example}"
         )
-    note(f"resuming {found}, the newest unfinished run in '{RUNS}'")
-    return found
+    note(f"resuming {newest}, the newest unfinished run in '{RUNS}'")
+    return newest
 
 
 def _resumed(path: Path, given: Mapping[str, Any]) -> RunConfig:
@@ -570,23 +566,23 @@ def _resumed(path: Path, given: Mapping[str, Any]) -> RunConfig:
     from rumcli import config
     from rumcli.training.run_dir import RunDir
 
-    name = trust_flags("task", given.get("task"))["task", "name"]
+    name = name_settings("task", given.get("task"))["task", "name"]
     if name is not None:
         name = _options.choose("TASK", "task", name, [*_options.tasks(), "custom"])
-    before = RunDir.open(path, name).config
+    earlier = RunDir.open(path, name).config
     preset = given.get("preset") or str(path / "config.yaml")
-    asked = config.build(preset, given.get("set", ()), *_settings(given))
-    changed = [key for key in config.differences(before, asked) if key not in _CHANGEABLE]
+    updated = config.build(preset, given.get("set", ()), *_settings(given))
+    changed = [key for key in config.differences(earlier, updated) if key not in _RESUME_CHANGEABLE]
     if changed:
         names = ", ".join(".".join(key) for key in changed)
         raise ConfigError(
-            f"{errors.option('--resume', path)}: the configuration differs in {names}; leave out "
-            f"what changes it, or start a new run (only train.steps may grow, and "
+            f"{errors.option('--resume', path)}: the configuration differs in {names}; omit "
+            f"these settings, or start a new run (only train.steps may grow, and "
             f"{errors.option('--data')} may name a new location)"
         )
-    if asked.train.steps < before.train.steps:
+    if updated.train.steps < earlier.train.steps:
         raise ConfigError(
-            f"train.steps: expected at least {before.train.steps}, the length of the run in "
-            f"{path}, got {asked.train.steps}"
+            f"train.steps: expected at least {earlier.train.steps}, the length of the run in "
+            f"{path}, got {updated.train.steps}"
         )
-    return asked
+    return updated

@@ -104,8 +104,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "gen-data": (
         "gen_data:app",
         _DATA,
-        "Write a task's data: copying or recall examples to a file or stdout, babi and ptb to a "
-        "folder.",
+        "Write a task's data: generated examples to a file or stdout, babi and ptb to a directory.",
     ),
     "presets": (
         "presets:app",
@@ -151,11 +150,9 @@ def _loaded(name: str) -> Any:
     module, _, attribute = place.partition(":")
     found = getattr(importlib.import_module(f"rumcli.cli.{module}"), attribute)
     if not isinstance(found, typer.Typer):
-        from rumcli.cli import _options as _examples
-
-        alone = typer.Typer(add_completion=False, rich_markup_mode=_MARKUP)
-        alone.command(name, cls=_options.Command, epilog=_examples.epilog(name))(found)
-        found = alone
+        single = typer.Typer(add_completion=False, rich_markup_mode=_MARKUP)
+        single.command(name, cls=_options.Command, epilog=_options.epilog(name))(found)
+        found = single
     command: Any = typer.main.get_command(found)
     command.name, command.rich_help_panel = name, panel
     return command
@@ -200,8 +197,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(is_requested: bool) -> None:
+    if is_requested:
         console.show_text(f"rum {__version__}")
         raise typer.Exit
 
@@ -259,7 +256,7 @@ def _explain(error: Exception) -> tuple[str, int]:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or error}", 1
     if is_out_of_memory(error):
-        return "out of memory: this command needs more than is free", 1
+        return "out of memory: this command needs more memory than is free", 1
     whose = "".join(f"in {path}, or " for path in plugins.trusted_objects())
     return (
         f"{type(error).__name__}: {str(error)[:300]} "

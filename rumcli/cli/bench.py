@@ -153,7 +153,7 @@ def bench(
         typer.Option(
             metavar="<str>",
             help="A cell of 'rum cells', such as rum or gru. May be repeated. Default: all that "
-            "fit.",
+            "suit the task.",
             autocompletion=_options.completing(_cells),
         ),
     ] = None,
@@ -161,8 +161,8 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="<str>",
-            help="tensorflow, jax or torch, each in a process of its own. May be repeated, to "
-            "compare them. Default: the one that the other commands run on.",
+            help="tensorflow, jax or torch, each in a separate process. May be repeated, to "
+            "compare them. Default: the backend of the other commands.",
             autocompletion=_options.completing(lambda: backends.TITLES),
         ),
     ] = None,
@@ -171,15 +171,15 @@ def bench(
         bool | None,
         typer.Option(
             "--series/--no-series",
-            help="Show how the time grows with T and with H, on one engine. Default: unless --task "
-            "is given, or several engines are.",
+            help="Measure the time as a function of T and of H, on one backend. Default: unless "
+            "--task or several backends are given.",
         ),
     ] = None,
     training: Annotated[
         bool | None,
         typer.Option(
             "--training/--no-training",
-            help="Compare the pace of 'rum train' with that of a bare step, on TensorFlow. "
+            help="Compare the speed of 'rum train' with that of a bare step, on TensorFlow. "
             "Default: as --series.",
         ),
     ] = None,
@@ -187,22 +187,22 @@ def bench(
         bool | None,
         typer.Option(
             "--memory/--no-memory",
-            help="Measure peak memory, each in a process of its own of ten seconds. Default: on "
-            "one engine.",
+            help="Measure peak memory, in a separate process of ten seconds for each cell. "
+            "Default: on one backend.",
         ),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Picture to write: a .png, .svg or .pdf file.")
+        Path | None, typer.Option(help="Plot to write: a .png, .svg or .pdf file.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    force: _options.Force = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
     """Time forward, backward and update of RUM and ARUM, compared with Keras's GRU and LSTM.
 
-    All take turns in one run. The ratio is to the faster GRU on the same backend. On torch,
+    The cells are measured in turn. The ratio is to the faster GRU on the same backend. On torch,
     PyTorch's nn.GRU and nn.LSTM are measured too. A full run takes a quarter of an hour on two
-    cores, --task copying takes two minutes, and each further backend takes as long again.
+    cores, --task copying takes two minutes, and each further backend as long again.
     """
     task = [_options.choose("--task", "task", name, _cases()) for name in task or []]
     cell = [_options.choose("--cell", "cell", name, _cells()) for name in cell or []]
@@ -211,31 +211,31 @@ def bench(
     names = _backends(backend or [])
     is_alone = len(names) == 1
     if series and not is_alone:
-        raise ConfigError("--series measures one engine; name one --backend, not several")
+        raise ConfigError("--series measures one backend; expected a single --backend")
     if training and names != ["tensorflow"]:
         raise ConfigError("--training measures TensorFlow only; expected --backend tensorflow")
-    everything = not task and is_alone
-    series = everything if series is None else series
-    training = everything if training is None else training
+    measures_all = not task and is_alone
+    series = measures_all if series is None else series
+    training = measures_all if training is None else training
     from rumcli.benchmark.cases import BenchPoint, benchmark_document
     from rumcli.benchmark.workers import measure_backends
 
-    with console.status() as report, _started(names, report, debug) as engines:
-        machines = [one.machine() for one in engines]
+    with console.status() as report, _started(names, report, debug) as workers:
+        hosts = [one.machine() for one in workers]
         points = []
-        for case, axis, chosen in _plan(task, cell, names, series):
+        for case, axis, subjects in _plan(task, cell, names, series):
             points.append(
-                BenchPoint(case, measure_backends(case, engines, chosen, rounds, report), axis)
+                BenchPoint(case, measure_backends(case, workers, subjects, rounds, report), axis)
             )
             if is_alone if memory is None else memory:
                 _measure_memory(points[-1], report)
             if axis is None and not as_json:
-                _show_case(benchmark_document(points, machines).to_dict()["cases"][-1], is_alone)
-        paces = _paces(task, cell, engines[0], rounds) if training else []
-    found = benchmark_document(points, machines, paces)
-    content = found.to_dict()
+                _show_case(benchmark_document(points, hosts).to_dict()["cases"][-1], is_alone)
+        paces = _paces(task, cell, workers[0], rounds) if training else []
+    document = benchmark_document(points, hosts, paces)
+    content = document.to_dict()
     if as_json:
-        console.show_document(found)
+        console.show_document(document)
     else:
         _show_rest(content)
     if plot is not None:
@@ -265,32 +265,32 @@ def _started(
 
     report(f"starting {', '.join(backends.TITLES.get(name, name) for name in names)}")
     with contextlib.ExitStack() as stack:
-        engines = []
+        workers = []
         for name in names:
-            engines.append(BackendWorker(name, len(names) == 1, report, debug))
-            stack.callback(engines[-1].close)
-        yield engines
+            workers.append(BackendWorker(name, len(names) == 1, report, debug))
+            stack.callback(workers[-1].close)
+        yield workers
 
 
 def _plan(
-    tasks: list[str], asked: list[str], names: list[str], with_series: bool
+    tasks: list[str], cell_names: list[str], names: list[str], with_series: bool
 ) -> list[tuple[Case, Axis | None, dict[str, list[Subject]]]]:
     """Return each size, its axis if it belongs to a series, and its subjects by backend."""
     from rumcli.benchmark import cases
 
-    found: list[Any] = []
+    document: list[Any] = []
     for name in dict.fromkeys(tasks or cases.CASES):
         case = cases.CASES[name]
-        chosen = {
-            backend: cases.subjects(case, asked or cases.default_cells(case, backend), backend)
+        subjects = {
+            backend: cases.subjects(case, cell_names or cases.default_cells(case, backend), backend)
             for backend in names
         }
-        found.append((case, None, chosen))
+        document.append((case, None, subjects))
     if with_series:
         (backend,) = names
-        points = cases.series(asked or ["rum", "arum"], backend)
-        found += [(case, axis, {backend: chosen}) for axis, case, chosen in points]
-    return found
+        points = cases.series(cell_names or ["rum", "arum"], backend)
+        document += [(case, axis, {backend: subjects}) for axis, case, subjects in points]
+    return document
 
 
 def _measure_memory(point: BenchPoint, report: Callable[[str], None]) -> None:
@@ -308,19 +308,19 @@ def _paces(tasks: list[str], cells: list[str], on: BackendWorker, rounds: int) -
 
     if on.backend != "tensorflow":
         return []
-    chosen = [name for name in dict.fromkeys(cells or ["rum"]) if name in _options.cells()]
+    subjects = [name for name in dict.fromkeys(cells or ["rum"]) if name in _options.cells()]
     return [
         Pace(**on.pace(name, cell, rounds))
         for name in TRAINED
         if name in (tasks or TRAINED)
-        for cell in chosen
+        for cell in subjects
     ]
 
 
 def _show_case(point: dict[str, Any], is_alone: bool) -> None:
     from rumcli.reporting import measurement_tables as tables
 
-    console.show(tables.bench_case(point) if is_alone else tables.bench_engines(point))
+    console.show(tables.bench_case(point) if is_alone else tables.bench_backends(point))
 
 
 def _show_rest(content: dict[str, Any]) -> None:

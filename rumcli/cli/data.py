@@ -39,18 +39,20 @@ def data(
     from rumcli.tasks import registry
 
     with console.status() as report:
-        found = registry.summarize_data(path, preset, report)
+        summary = registry.summarize_data(path, preset, report)
     if as_json:
-        console.show_document(found)
+        console.show_document(summary)
     else:
         from rumcli.reporting import input_tables as tables
 
         console.show(
-            tables.text_data(found) if isinstance(found, TextData) else tables.stories_data(found)
+            tables.text_data(summary)
+            if isinstance(summary, TextData)
+            else tables.stories_data(summary)
         )
-    if isinstance(found, TextData):
-        problems = [found.problem]
+    if isinstance(summary, TextData):
+        problems = [summary.problem]
     else:
-        problems = [one.problem for one in found.subtasks]
+        problems = [one.problem for one in summary.subtasks]
     if all(problems):
         raise RunError(f"'rum train' rejects it: {problems[0]}")

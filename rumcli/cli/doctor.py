@@ -54,11 +54,11 @@ def probe_backend(speed: bool, debug: bool) -> dict[str, Any]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise RunError(f"the backend did not answer within {_LONGEST:.0f} s") from error
+        raise RunError(f"the backend did not respond within {_LONGEST:.0f} s") from error
     if debug:
         console.note(result.stderr.rstrip())
     if result.returncode < 0:
-        raise RunError(f"starting the backend ended with {_name(-result.returncode)}")
+        raise RunError(f"the backend crashed with {_name(-result.returncode)}")
     lines = (result.stdout if result.returncode == 0 else result.stderr).strip().splitlines()
     try:
         return parsing.parse_json(lines[-1], allow_nan=True)
@@ -75,8 +75,6 @@ def _name(number: int) -> str:
 
 
 def _main() -> None:
-    from rumcli.cli import _keras_startup
-
     # Keeps the output of libraries out of the document.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -112,18 +110,18 @@ def doctor(
     from rumcli.reporting import measurement_tables as tables
 
     if markdown and as_json:
-        raise ConfigError("--markdown and --json exclude each other")
+        raise ConfigError("--markdown and --json are mutually exclusive")
     with console.status() as report:
         report(f"starting the backend{' and timing training steps' if speed else ''}")
-        found = _examine(speed, debug)
+        diagnosis = _examine(speed, debug)
     if as_json:
-        console.show_document(found)
+        console.show_document(diagnosis)
     elif markdown:
-        console.show_text(tables.to_markdown(found.to_dict()))
+        console.show_text(tables.to_markdown(diagnosis.to_dict()))
     else:
-        console.show(tables.examination(found.to_dict()))
-    if not found.works:
-        raise RunError(f"this installation does not work: {found.problem}")
+        console.show(tables.examination(diagnosis.to_dict()))
+    if not diagnosis.works:
+        raise RunError(f"this installation does not work: {diagnosis.problem}")
 
 
 def _examine(speed: bool, debug: bool) -> Diagnosis:
@@ -137,13 +135,13 @@ def _examine(speed: bool, debug: bool) -> Diagnosis:
         Versions,
     )
 
-    asked: dict[str, Any] = {"backend": None, "fused": None, "speed": None}
+    results: dict[str, Any] = {"backend": None, "fused": None, "speed": None}
     problem = None
     try:
-        asked = probe_backend(speed, debug)
+        results = probe_backend(speed, debug)
     except RunError as error:
         problem = str(error)
-    needed = backends.package_versions(asked["backend"]["name"] if asked["backend"] else None)
+    needed = backends.package_versions(results["backend"]["name"] if results["backend"] else None)
     return Diagnosis(
         works=problem is None,
         problem=problem,
@@ -156,7 +154,7 @@ def _examine(speed: bool, debug: bool) -> Diagnosis:
         cores=Cores.model_validate(system_info.cores()),
         memory=Memory.model_validate(system_info.memory()),
         allocator=Allocator.model_validate(_keras_startup.describe_allocator()),
-        **asked,
+        **results,
     )
 
 

@@ -53,9 +53,10 @@ class EvalOptions(TypedDict, total=False):
             kind=Path | None,
             typed=typer.Option(
                 metavar="PATH",
-                help="For runs of ptb or babi, other data than the run's own, or where that is "
-                "now; as for 'rum train', and for babi also one file.",
+                help="For runs of ptb or babi: other data, or the new location of the run's data; "
+                "as for 'rum train', and for babi also a single file.",
             ),
+            convert=Path,
         ),
     ]
     examples: Annotated[
@@ -63,9 +64,9 @@ class EvalOptions(TypedDict, total=False):
         Option(
             kind=int,
             typed=_options.integer(
-                "For runs of babi: questions to show, wrongly answered ones first."
+                "For runs of babi: number of questions to show, wrongly answered ones first."
             ),
-            doc="For runs of babi: questions to return, wrongly answered ones first.",
+            doc="For runs of babi: number of questions to return, wrongly answered ones first.",
             default=0,
         ),
     ]
@@ -78,6 +79,7 @@ class EvalOptions(TypedDict, total=False):
                 "be repeated."
             ),
             doc="One or more lengths of sequences at which to evaluate as well.",
+            convert=lambda length: [length] if isinstance(length, int) else list(length),
         ),
     ]
     save_predictions: Annotated[
@@ -86,15 +88,16 @@ class EvalOptions(TypedDict, total=False):
             kind=Path | None,
             typed=typer.Option(
                 metavar="FILE",
-                help="Write the prediction for each sample to this file, one JSON document a line.",
+                help="Write the prediction for each sample to this file, as JSON Lines.",
             ),
+            convert=Path,
         ),
     ]
     force: Annotated[
         bool,
         Option(
             kind=bool,
-            typed=typer.Option("--force", help="Replace a file that exists."),
+            typed=typer.Option("--force", help="Replace an existing file."),
             default=False,
         ),
     ]
@@ -112,9 +115,9 @@ def evaluate(
     """Evaluate a run on a split, and compare it with the task's baseline."""
     from rumcli.training import requirements
 
-    required = requirements.parse(require or [])
-    showing = OutputMode(as_json, False, debug)
-    outcome = execute(run, options, required, trust_code, showing)
+    thresholds = requirements.parse(require or [])
+    output = OutputMode(as_json, False, debug)
+    outcome = execute(run, options, thresholds, trust_code, output)
     if as_json:
         from rumcli.json_schemas.results import Evaluation
 
@@ -127,18 +130,18 @@ def evaluate(
 def execute(
     run: Path,
     options: EvalOptions,
-    required: list[Threshold],
+    thresholds: list[Threshold],
     trusted: bool,
-    showing: OutputMode,
+    output: OutputMode,
 ) -> dict[str, Any]:
     """Evaluate a run, without showing the result.
 
     Args:
         run: Directory of the run.
         options: Options of the command, or arguments of the function.
-        required: Thresholds that the result must meet.
+        thresholds: Thresholds that the result must meet.
         trusted: Whether the user trusts all code named in the configuration.
-        showing: Output mode for messages.
+        output: Output mode for messages.
 
     Returns:
         The result, with a verdict on each threshold.
@@ -147,50 +150,50 @@ def execute(
         ConfigError: If an option, the data or a threshold is invalid.
         RunError: If the checkpoint is missing or damaged.
     """
-    given = _options.filled(EvalOptions, options)
-    split = _options.choose("--split", "split", given["split"], _SPLITS)
-    checkpoint = given["checkpoint"]
+    values = _options.converted(EvalOptions, options)
+    split = _options.choose("--split", "split", values["split"], _SPLITS)
+    checkpoint = values["checkpoint"]
     checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
-    examples, data = given["examples"], given["data"]
+    examples, predictions_file = values["examples"], values.get("save_predictions")
     _options.at_least("--examples", 0, examples)
     from rumcli.config import Split, at_length
     from rumcli.tasks.registry import configs
-    from rumcli.training import dataset_binding as materials
-    from rumcli.training import requirements, resume
+    from rumcli.training import dataset_binding, requirements, resume
     from rumcli.training.run_dir import RunDir
 
-    folder = RunDir.open(run)
-    _run_arguments.check_trust(folder.config, trusted, training=False)
-    requirements.check_early(required, folder.config)
-    if examples and not folder.config.task.shows_examples:
-        able = " or ".join(f"'{name}'" for name, one in configs().items() if one.shows_examples)
+    run_dir = RunDir.open(run)
+    _run_arguments.check_trust(run_dir.config, trusted, training=False)
+    requirements.check_early(thresholds, run_dir.config)
+    if examples and not run_dir.config.task.shows_examples:
+        tasks = " or ".join(
+            f"'{name}'" for name, task_config in configs().items() if task_config.shows_examples
+        )
         where = errors.option("--examples", examples)
-        raise ConfigError(f"{where}: {run} is not a run of {able}")
-    lengths = [given["length"]] if isinstance(given["length"], int) else given["length"] or ()
+        raise ConfigError(f"{where}: expected a run of {tasks}, got {run}")
+    lengths = values.get("length", [])
     for length in lengths:
-        at_length(folder.config, length)
-    saved = given["save_predictions"]
-    if saved is not None:
-        console.check_new_file(Path(saved), given["force"])
-    dataset = materials.for_evaluation(folder, Split(split), data and Path(data))
-    resume.require_checkpoint(folder, checkpoint)
-    _keras_startup.start(showing.debug, quiet=showing.quiet)
-    _run_arguments.load_trusted(folder.config, training=False)
+        at_length(run_dir.config, length)
+    if predictions_file is not None:
+        console.check_new_file(predictions_file, values["force"])
+    dataset = dataset_binding.for_evaluation(run_dir, Split(split), values.get("data"))
+    resume.require_checkpoint(run_dir, checkpoint)
+    _keras_startup.start(output.debug, quiet=output.quiet)
+    _run_arguments.load_trusted(run_dir.config, training=False)
     from rumcli.training import run_environment
     from rumcli.training.evaluation import evaluate_run
 
     def save(task: Task, model: keras.Model) -> None:
-        if saved is not None:
+        if predictions_file is not None:
             report("predicting each sample")
-            _save_predictions(task, model, Split(split), Path(saved), given["force"])
+            _save_predictions(task, model, Split(split), predictions_file, values["force"])
 
-    with run_environment.restored_keras(), _status(showing.quiet) as report:
+    with run_environment.restored_keras(), _status(output.quiet) as report:
         outcome = evaluate_run(
-            folder, Split(split), checkpoint, dataset, examples, required, lengths, report, save
+            run_dir, Split(split), checkpoint, dataset, examples, thresholds, lengths, report, save
         )
-    if saved is not None and not showing.quiet:
-        console.note(f"wrote {saved}")
-    return requirements.with_verdicts(required, outcome)
+    if predictions_file is not None and not output.quiet:
+        console.note(f"wrote {predictions_file}")
+    return requirements.with_verdicts(thresholds, outcome)
 
 
 def _save_predictions(
@@ -202,8 +205,8 @@ def _save_predictions(
     from rumcli.tasks import predictions
 
     with console.new_file(path, force) as file:
-        for found in predictions.predict(task, model, split):
-            line = atomic_io.to_json(PredictionLine(**found).to_dict())
+        for prediction in predictions.predict(task, model, split):
+            line = atomic_io.to_json(PredictionLine(**prediction).to_dict())
             file.write(line.encode() + b"\n")
 
 

@@ -20,14 +20,14 @@ _PACKAGES: dict[Format, tuple[str, ...]] = {
     "onnx": ("tf2onnx", "onnx", "onnxruntime"),
     "safetensors": ("safetensors",),
 }
-# A file of each format's directory, by which an earlier export is recognized.
-_MARKS: dict[Format, str] = {
+# File in the directory of each format that identifies an earlier export.
+_MARKER_FILES: dict[Format, str] = {
     "keras": "model.weights.h5",
     "safetensors": "model.safetensors",
     "savedmodel": "saved_model.pb",
     "onnx": "model.onnx",
 }
-_OTHERSUFFIXES = {".h5", ".hdf5", ".pb", ".pt", ".npz", ".zip", *SUFFIXES.values()} - {""}
+_FILE_SUFFIXES = {".h5", ".hdf5", ".pb", ".pt", ".npz", ".zip", *SUFFIXES.values()} - {""}
 
 
 def export(
@@ -70,32 +70,33 @@ def export(
     kind = _options.choose("--format", "format", format_, SUFFIXES)
     checkpoint = _options.choose("--checkpoint", "checkpoint", checkpoint, _options.CHECKPOINTS)
     from rumcli.config import Split
-    from rumcli.training import dataset_binding as materials
-    from rumcli.training import resume
+    from rumcli.training import dataset_binding, resume
     from rumcli.training.run_dir import RunDir
 
-    folder = RunDir.open(run)
-    _run_arguments.check_trust(folder.config, trust_code, training=False)
+    run_dir = RunDir.open(run)
+    _run_arguments.check_trust(run_dir.config, trust_code, training=False)
     path = out or Path(f"{run.resolve().name}-{kind}")
     _check(path, kind, force)
     _require(kind)
-    dataset = materials.for_evaluation(folder, Split.VALIDATION, data)
-    resume.require_checkpoint(folder, checkpoint)
+    dataset = dataset_binding.for_evaluation(run_dir, Split.VALIDATION, data)
+    resume.require_checkpoint(run_dir, checkpoint)
     _keras_startup.start(debug)
-    _run_arguments.load_trusted(folder.config, training=False)
+    _run_arguments.load_trusted(run_dir.config, training=False)
     from rumcli.export import model_export
     from rumcli.reporting import model_card, result_tables
 
-    describe = functools.partial(model_card.files, folder)
+    describe = functools.partial(model_card.files, run_dir)
     try:
         with console.status() as report:
-            found = model_export.export(folder, checkpoint, kind, path, dataset, describe, report)
+            exported = model_export.export(
+                run_dir, checkpoint, kind, path, dataset, describe, report
+            )
     except OSError as error:
         raise ConfigError(f"can't write {path}: {error.strerror or error}") from error
     if as_json:
-        console.show_document(found)
+        console.show_document(exported)
     else:
-        console.show(result_tables.exported(found))
+        console.show(result_tables.exported(exported))
 
 
 def _require(kind: Format) -> None:
@@ -121,16 +122,20 @@ def _require(kind: Format) -> None:
 
 def _check(path: Path, kind: Format, force: bool) -> None:
     suffix = path.suffix.lower()
-    if suffix in _OTHERSUFFIXES:
-        own = SUFFIXES[kind]
-        if suffix != own:
-            expected = f"a name that ends in {own}, or a directory" if own else "a directory"
+    if suffix in _FILE_SUFFIXES:
+        expected_suffix = SUFFIXES[kind]
+        if suffix != expected_suffix:
+            expected = (
+                f"a name that ends in {expected_suffix}, or a directory"
+                if expected_suffix
+                else "a directory"
+            )
             raise ConfigError(f"--out {path}: expected {expected}")
         console.check_new_file(path, force)
         return
     if path.exists():
-        if not (path / _MARKS[kind]).is_file():
-            raise ConfigError(f"{path} exists and is no {kind} export; choose another name")
+        if not (path / _MARKER_FILES[kind]).is_file():
+            raise ConfigError(f"{path} exists and is not a {kind} export; choose another name")
         if not force:
             raise ConfigError(f"{path} exists; choose another name, or --force to replace it")
     if not path.resolve().parent.is_dir():

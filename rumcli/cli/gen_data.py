@@ -34,7 +34,8 @@ _COUNTS = {"train": 10_000, "validation": 1_000, "test": 1_000}
 
 app = typer.Typer(
     cls=_options.CommandGroup,
-    help="Write a task's data: generated examples to a file or stdout, babi and ptb to a folder.",
+    help="Write a task's data: generated examples to a file or stdout, babi and ptb to a "
+    "directory.",
     no_args_is_help=True,
     context_settings={"token_normalize_func": str.lower},  # task names ignore case
 )
@@ -76,11 +77,10 @@ Format = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="npz, jsonl or txt. Default: as the file's name ends; on stdout jsonl.",
+        help="npz, jsonl or txt. Default: the suffix of the file; jsonl on stdout.",
         autocompletion=_options.completing(_options.formats),
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 
 
 def ptb(
@@ -93,7 +93,7 @@ def ptb(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")] = Path("data/ptb"),
-    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    force: _options.Force = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
@@ -103,56 +103,56 @@ def ptb(
     if source is None:
         raise ConfigError(penn_treebank.WHERE)
     files = penn_treebank.FILES
-    missing = [file for file in files if not _is_ptb_there(file, out, force)]
+    missing = [file for file in files if not _is_ptb_file_present(file, out, force)]
     if missing:
-        with console.status() as say:
+        with console.status() as report:
             if source.startswith(("http://", "https://")):
-                say(f"downloading {source}")
+                report(f"downloading {source}")
             texts = penn_treebank.read(source, missing)
         _write_ptb(texts, out, force)
         names = ", ".join(texts)
         use = f"to train on it: rum train ptb --data {shlex.quote(str(out))}"
         console.note(f"wrote {names} to {out}; {use}")
     else:
-        console.note(f"{out} has the three files already; they are the right ones")
+        console.note(f"{out} already has the three files, and they are intact")
     if as_json:
         console.show_document(_ptb_result(files, missing, out))
 
 
-def _is_ptb_there(file: TextFile, folder: Path, force: bool) -> bool:
+def _is_ptb_file_present(file: TextFile, directory: Path, force: bool) -> bool:
     """Return whether a directory has a file; raise early if it cannot be written there."""
     try:
-        if folder.exists() and not folder.is_dir():
-            raise ConfigError(f"--out {folder} is a file; expected a folder")
-        if file.is_at(folder / file.name):
+        if directory.exists() and not directory.is_dir():
+            raise ConfigError(f"--out {directory} is a file; expected a directory")
+        if file.is_at(directory / file.name):
             return True
-        if folder.is_dir():
-            console.check_new_file(folder / file.name, force)
+        if directory.is_dir():
+            console.check_new_file(directory / file.name, force)
     except OSError as error:
-        raise ConfigError(f"can't read {folder / file.name}: {error.strerror}") from error
+        raise ConfigError(f"can't read {directory / file.name}: {error.strerror}") from error
     return False
 
 
-def _write_ptb(texts: Mapping[str, bytes], folder: Path, force: bool) -> None:
+def _write_ptb(texts: Mapping[str, bytes], directory: Path, force: bool) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"can't make {folder}: {error.strerror or error}") from error
+        raise ConfigError(f"can't create {directory}: {error.strerror or error}") from error
     with contextlib.ExitStack() as stack:  # moved into place after all are written
         for name, content in texts.items():
-            file = stack.enter_context(console.new_file(folder / name, force))
+            file = stack.enter_context(console.new_file(directory / name, force))
             file.write(content)
             file.flush()
 
 
-def _ptb_result(files: tuple[TextFile, ...], written: list[TextFile], folder: Path) -> Document:
+def _ptb_result(files: tuple[TextFile, ...], written: list[TextFile], directory: Path) -> Document:
     from rumcli.json_schemas import inputs
 
     return inputs.TextFiles(
-        folder=str(folder),
+        folder=str(directory),
         files=[
             inputs.TextFile(
-                path=str(folder / file.name),
+                path=str(directory / file.name),
                 bytes=file.size,
                 sha256=file.sha256,
                 written=file in written,
@@ -195,23 +195,23 @@ def babi(
             autocompletion=_options.completing(lambda: [*_options.splits(), _ALL]),
         ),
     ] = _ALL,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write to.")] = Path(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Directory to write to.")] = Path(
         "data/babi"
     ),
-    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    force: _options.Force = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
     """Generate questions about stories as in bAbI; the same seed gives the same questions."""
     from rumcli.json_schemas.inputs import BabiFiles
 
-    named: SplitName | Literal["all"] = _options.choose(
+    split_name: SplitName | Literal["all"] = _options.choose(
         "--split", "split", split, [*_options.splits(), _ALL]
     )
     _options.at_least("--seed", 0, seed)
     if count is not None:
         _options.at_least("--count", 1, count)
-    files = _babi_files(_chosen(subtask), named, count, out)
+    files = _babi_files(_subtask_numbers(subtask), split_name, count, out)
     _check_babi(files, out, force)
     written = _write_babi(files, seed, out, force)
     names = f"{len(files)} files" if len(files) > 2 else " and ".join(f.path.name for f in files)
@@ -226,12 +226,12 @@ def _subtasks() -> list[str]:
     return [str(number) for number in sorted(story_generator.FAMILIES)]
 
 
-def _chosen(subtask: str) -> list[int]:
-    known = _subtasks()
+def _subtask_numbers(subtask: str) -> list[int]:
+    formats = _subtasks()
     subtask = _options.subtask(subtask)
-    if subtask != _ALL and subtask not in known:
+    if subtask != _ALL and subtask not in formats:
         raise ConfigError(f"--subtask {subtask}: expected a number from 1 to 20, or all")
-    return [int(number) for number in (known if subtask == _ALL else [subtask])]
+    return [int(number) for number in (formats if subtask == _ALL else [subtask])]
 
 
 def _babi_files(
@@ -252,10 +252,10 @@ def _check_babi(files: list[_File], out: Path, force: bool) -> None:
     """Check that all files can be written, and create their directory."""
     try:
         if out.exists() and not out.is_dir():
-            raise ConfigError(f"--out {out} is a file; expected a folder")
+            raise ConfigError(f"--out {out} is a file; expected a directory")
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"can't make {out}: {error.strerror or error}") from error
+        raise ConfigError(f"can't create {out}: {error.strerror or error}") from error
     for file in files:
         console.check_new_file(file.path, force)
 
@@ -264,10 +264,10 @@ def _write_babi(files: list[_File], seed: int, out: Path, force: bool) -> list[B
     """Write all files to temporary paths, then move them into place; return their descriptions."""
     written = []
     with contextlib.ExitStack() as stack:
-        say = stack.enter_context(console.status())
+        report = stack.enter_context(console.status())
         for number, file in enumerate(files, 1):
             if len(files) > len(_PUBLISHED):
-                say(f"{number} of {len(files)}: {file.path.name}")
+                report(f"{number} of {len(files)}: {file.path.name}")
             target = stack.enter_context(console.new_file(file.path, force))
             written.append(_write_stories(file, seed, target.write))
             target.flush()  # detects a full disk before the first file is moved
@@ -315,7 +315,7 @@ def _add(task: str) -> None:
         split: Split = "train",
         seed: Seed = None,
         format_: Format = None,
-        force: Force = False,
+        force: _options.Force = False,
         as_json: _options.Json = False,
         debug: _options.Debug = False,
     ) -> None:
@@ -353,7 +353,7 @@ def _write_examples(
     force: bool,
     as_json: bool,
 ) -> None:
-    chosen = _options.choose("--split", "split", split, _options.splits())
+    split_name = _options.choose("--split", "split", split, _options.splits())
     _options.at_least("--count", 1, count)
     from rumcli import config
     from rumcli.tasks import example_files
@@ -366,9 +366,9 @@ def _write_examples(
     run = config.build(None, settings, flags, spellings)
     out = None if out == Path("-") else out
     if as_json and out is None:
-        raise ConfigError("--json needs a file for the examples: --out FILE")
+        raise ConfigError("--json requires a file for the examples: --out FILE")
     name = _format(format_, out)
-    examples = example_files.Examples(run.task, run.seed, chosen, count)
+    examples = example_files.Examples(run.task, run.seed, split_name, count)
     if out is not None:
         with console.new_file(out, force) as file:
             example_files.write(examples, name, file)
@@ -376,7 +376,7 @@ def _write_examples(
         if as_json:
             console.show_document(_describe(examples, name, out))
     elif name == "npz":
-        raise ConfigError("--format npz needs a file: --out FILE.npz")
+        raise ConfigError("--format npz requires a file: --out FILE.npz")
     else:
         example_files.write(examples, name, console.binary_stdout())
 
@@ -400,14 +400,14 @@ def _describe(examples: Examples, name: ExampleFormat, path: Path) -> Document:
     )
 
 
-def _format(asked: str | None, out: Path | None) -> ExampleFormat:
-    known = _options.formats()
-    if asked is not None:
-        return _options.choose("--format", "format", asked, known)
+def _format(requested: str | None, out: Path | None) -> ExampleFormat:
+    formats = _options.formats()
+    if requested is not None:
+        return _options.choose("--format", "format", requested, formats)
     if out is None:
         return "jsonl"
     suffix = out.suffix.removeprefix(".").lower()
-    for name in known:
+    for name in formats:
         if name == suffix:
             return name
-    raise ConfigError(f"--out {out}: which format? Add --format {', '.join(known)}")
+    raise ConfigError(f"--out {out}: which format? Add --format {', '.join(formats)}")

@@ -23,18 +23,20 @@ if TYPE_CHECKING:
 
 
 def generate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory of ptb.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory of ptb.")],
     prompt: Annotated[
         str, typer.Option(help="Beginning of the text. Default: empty, as after a newline.")
     ] = "",
-    length: Annotated[int, _options.integer("Characters to write after the prompt.")] = 500,
+    length: Annotated[
+        int, _options.integer("Number of characters to generate after the prompt.")
+    ] = 500,
     temperature: Annotated[
         float,
         _options.real(
             "Sampling temperature: 1 for the model's probabilities, 0 for the likeliest character."
         ),
     ] = 1.0,
-    seed: Annotated[int, _options.integer("Seed of the random draws.")] = 1,
+    seed: Annotated[int, _options.integer("Seed of the sampling.")] = 1,
     checkpoint: _options.CheckpointOption = "best",
     trust_code: _run_arguments.Trust = False,
     as_json: _options.Json = False,
@@ -57,33 +59,33 @@ def generate(
     from rumcli.training.dataset_binding import text_of
     from rumcli.training.run_dir import RunDir
 
-    folder = RunDir.open(run)
-    _run_arguments.check_trust(folder.config, trust_code, training=False)
-    text = text_of(folder)
-    resume.require_checkpoint(folder, checkpoint)
-    given = os.fsencode(prompt)  # the exact bytes that were typed
-    read = text.vocabulary.encode(np.frombuffer(given, dtype=np.uint8), "--prompt")
+    run_dir = RunDir.open(run)
+    _run_arguments.check_trust(run_dir.config, trust_code, training=False)
+    text = text_of(run_dir)
+    resume.require_checkpoint(run_dir, checkpoint)
+    prompt_bytes = os.fsencode(prompt)  # the exact bytes that were typed
+    prompt_symbols = text.vocabulary.encode(np.frombuffer(prompt_bytes, dtype=np.uint8), "--prompt")
     _keras_startup.start(debug)
-    _run_arguments.load_trusted(folder.config, training=False)
+    _run_arguments.load_trusted(run_dir.config, training=False)
     from rumcli.analysis.text_generation import Writer
 
-    writer = Writer(folder, checkpoint, text)
-    symbols = itertools.islice(writer.write(read, temperature, seed), length)
+    writer = Writer(run_dir, checkpoint, text)
+    symbols = itertools.islice(writer.write(prompt_symbols, temperature, seed), length)
     if not as_json:
-        _stream(given, symbols, text.vocabulary)
+        _stream(prompt_bytes, symbols, text.vocabulary)
         return
     from rumcli.json_schemas.analysis import GeneratedText
 
-    written = list(symbols)
+    generated = list(symbols)
     console.show_document(
         GeneratedText(
-            prompt=given.decode(errors="replace"),
-            text=text.vocabulary.decode(s.number for s in written).decode(errors="replace"),
+            prompt=prompt_bytes.decode(errors="replace"),
+            text=text.vocabulary.decode(s.number for s in generated).decode(errors="replace"),
             length=length,
             seed=seed,
             temperature=temperature,
-            bits_per_character=sum(symbol.bits for symbol in written) / length,
-            folder=str(folder.path),
+            bits_per_character=sum(symbol.bits for symbol in generated) / length,
+            folder=str(run_dir.path),
         )
     )
 

@@ -21,8 +21,8 @@ def import_checkpoint(
         Path,
         typer.Argument(
             metavar="CHECKPOINT",
-            help="A TensorFlow 1 checkpoint of the original: what the names of its files begin "
-            "with, as in model.ckpt, or its folder.",
+            help="TensorFlow 1 checkpoint of the original: the common prefix of its files, as in "
+            "model.ckpt, or its directory.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="The .keras file to write.")] = Path("imported.keras"),
@@ -34,26 +34,26 @@ def import_checkpoint(
         ),
     ] = "rum",
     norm: Annotated[
-        float | None, _options.real("The η > 0 that it was trained with. Default: none.")
+        float | None, _options.real("Time norm η > 0 of the training. Default: none.")
     ] = None,
     activation: Annotated[
         str,
         typer.Option(
-            help="The activation that it was trained with.",
+            help="Activation of the training.",
             autocompletion=_options.completing(lambda: _ACTIVATIONS),
         ),
     ] = "relu",
     zoneout: Annotated[
         float,
         _options.real(
-            "Probability that a unit kept its old value: 0.1 where the original had 0.9."
+            "Probability that a unit keeps its previous value: 0.1 for 0.9 in the original."
         ),
     ] = 0.0,
     scope: Annotated[
         str | None,
         typer.Option(help="Scope of its variables, if the checkpoint has several RUMs."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    force: _options.Force = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
@@ -68,7 +68,7 @@ def import_checkpoint(
     if norm is not None and not 0 < norm < float("inf"):
         raise ConfigError(f"--norm {norm}: expected a number greater than 0")
     if not 0 <= zoneout < 1:
-        raise ConfigError(f"--zoneout {zoneout}: expected at least 0, and less than 1")
+        raise ConfigError(f"--zoneout {zoneout}: expected at least 0 and less than 1")
     if out.suffix != ".keras":
         raise ConfigError(f"--out {out}: expected a name that ends in .keras")
     console.check_new_file(out, force)
@@ -82,11 +82,11 @@ def import_checkpoint(
     from rumcli.export import tf1
     from rumcli.reporting import result_tables
 
-    found = tf1.TF1Checkpoint(checkpoint)
-    chosen = tf1.scope_of(found, scope)
-    told = {"time_norm": norm, "activation": activation, "zoneout": zoneout}
+    source = tf1.TF1Checkpoint(checkpoint)
+    selected_scope = tf1.scope_of(source, scope)
+    hyperparameters = {"time_norm": norm, "activation": activation, "zoneout": zoneout}
     try:
-        document = tf1.import_cell(found, chosen, cell, out, **told)
+        document = tf1.import_cell(source, selected_scope, cell, out, **hyperparameters)
     except OSError as error:
         raise ConfigError(f"can't write {out}: {error.strerror or error}") from error
     if as_json:

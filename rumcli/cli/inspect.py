@@ -29,12 +29,12 @@ def possible_views(run: RunConfig) -> list[str]:
     """Return the names in `VIEWS` that apply to a run's cell or to a cell within it."""
     parts: list[Any] = [run.cell, getattr(run.cell, "fast", None), getattr(run.cell, "slow", None)]
     rotating = [part for part in parts if getattr(part, "name", "") in ("rum", "arum")]
-    there = {
+    possible = {
         "angles": bool(rotating),
         "gate": any(part.update_gate for part in rotating),
         "spectrum": any(part.name == "arum" for part in rotating),
     }
-    return [view for view in VIEWS if there.get(view, True)]
+    return [view for view in VIEWS if possible.get(view, True)]
 
 
 def inspect(
@@ -44,15 +44,15 @@ def inspect(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Picture to write: a .png, .svg or .pdf file. Default: inspect.png; with --json "
-            "none. Of several runs, each has one with the run's name in it.",
+            help="Plot to write: a .png, .svg or .pdf file. Default: inspect.png; none with "
+            "--json. For several runs, a file for each, with the name of the run in it.",
         ),
     ] = None,
-    what: Annotated[
+    views: Annotated[
         str,
         typer.Option(
             metavar="NAMES",
-            help="all, or some of angles, norm, gate, spectrum, landscape, with commas between.",
+            help="all, or a comma-separated list of angles, norm, gate, spectrum and landscape.",
             autocompletion=_options.completing(lambda: [_ALL, *VIEWS]),
         ),
     ] = _ALL,
@@ -66,23 +66,26 @@ def inspect(
     example: Annotated[int, _options.integer("Number of the example in the split, from 0.")] = 0,
     checkpoint: _options.CheckpointOption = "best",
     grid: Annotated[
-        int, _options.integer("Points of the landscape in each direction, an odd number.")
+        int, _options.integer("Number of points of the landscape in each direction; odd.")
     ] = 21,
     radius: Annotated[
-        float, _options.real("How far the landscape goes, in lengths of the weights.")
+        float,
+        _options.real(
+            "Extent of the landscape in each direction, relative to the norm of the weights."
+        ),
     ] = 1.0,
     batches: Annotated[
-        int, _options.integer("Batches of the split that each point is evaluated on.")
+        int, _options.integer("Number of batches of the split on which each point is evaluated.")
     ] = 1,
     seed: Annotated[int, _options.integer("Seed of the landscape's directions.")] = 0,
     data: Annotated[
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="For runs of ptb or babi, other data than the run's own, or where that is now.",
+            help="For runs of ptb or babi: other data, or the new location of the run's data.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    force: _options.Force = False,
     trust_code: _run_arguments.Trust = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
@@ -94,65 +97,65 @@ def inspect(
     _options.at_least("--batches", 1, batches)
     _options.at_least("--seed", 0, seed)
     _check_grid(grid, radius)
-    names = _names(what)
+    names = _names(views)
     from rumcli.config import Split
-    from rumcli.training import dataset_binding as materials
+    from rumcli.training import dataset_binding
 
-    folders = _folders(run, checkpoint)
-    if as_json and len(folders) > 1:
-        runs = ", ".join(str(folder.path) for folder in folders)
+    run_dirs = _open_run_dirs(run, checkpoint)
+    if as_json and len(run_dirs) > 1:
+        runs = ", ".join(str(run_dir.path) for run_dir in run_dirs)
         raise ConfigError(f"--json: {run} has several runs; expected one of: {runs}")
-    picture = out or (None if as_json else _DEFAULT)
-    places = _places(picture, folders)
-    kinds = [_options.check_plot_file("--out", place, force) for place in places if place]
-    for folder in folders:
-        _run_arguments.check_trust(folder.config, trust_code, training=False)
+    plot_path = out or (None if as_json else _DEFAULT)
+    plot_paths = _plot_paths(plot_path, run_dirs)
+    kinds = [_options.check_plot_file("--out", place, force) for place in plot_paths if place]
+    for run_dir in run_dirs:
+        _run_arguments.check_trust(run_dir.config, trust_code, training=False)
     plans = [
         (
-            folder,
-            _chosen(names, what, folder.config, folder.path),
-            materials.for_evaluation(folder, Split(split), data),
+            run_dir,
+            _select_views(names, views, run_dir.config, run_dir.path),
+            dataset_binding.for_evaluation(run_dir, Split(split), data),
         )
-        for folder in folders
+        for run_dir in run_dirs
     ]
     _keras_startup.start(debug)
-    for folder in folders:
-        _run_arguments.load_trusted(folder.config, training=False)
+    for run_dir in run_dirs:
+        _run_arguments.load_trusted(run_dir.config, training=False)
     from rumcli.analysis.inspection import InspectionRequest, inspect_run
 
-    for place, (folder, chosen, dataset) in zip(places, plans, strict=True):
+    for place, (run_dir, selected, dataset) in zip(plot_paths, plans, strict=True):
         request = InspectionRequest(
-            Split(split), checkpoint, chosen, example, batches, grid, radius, seed
+            Split(split), checkpoint, selected, example, batches, grid, radius, seed
         )
-        began = time.monotonic()
+        start = time.monotonic()
         with console.status() as report:
-            found = inspect_run(folder, request, dataset, report)
+            inspection = inspect_run(run_dir, request, dataset, report)
         if place:
-            _draw(found, place, kinds[0], force)
-            console.note(f"wrote {place}{_cost(found, time.monotonic() - began)}")
+            _draw(inspection, place, kinds[0], force)
+            console.note(f"wrote {place}{_cost(inspection, time.monotonic() - start)}")
         if as_json:
-            console.show_document(found.document())
+            console.show_document(inspection.document())
 
 
-def _folders(run: Path, checkpoint: str) -> list[RunDir]:
+def _open_run_dirs(run: Path, checkpoint: str) -> list[RunDir]:
     """Return the selected run directories; for a directory of runs, those that can be inspected."""
     from rumcli.training import resume
     from rumcli.training.run_dir import RunDir
 
-    found = _run_arguments.find_run_dirs([run], parts=True)
-    opened = {one.path: RunDir.open(one.path) for one in found}
+    inspection = _run_arguments.find_run_dirs([run], parts=True)
+    opened = {one.path: RunDir.open(one.path) for one in inspection}
     missing = {path: resume.missing_checkpoint(opened[path], checkpoint) for path in opened}
     reasons = {path: why for path, why in missing.items() if why}
-    usable = _run_arguments.usable_run_dirs(found, reasons, RunError)
+    usable = _run_arguments.usable_run_dirs(inspection, reasons, RunError)
     return [opened[one.path] for one in usable]
 
 
-def _places(picture: Path | None, folders: list[RunDir]) -> list[Path | None]:
+def _plot_paths(plot_path: Path | None, run_dirs: list[RunDir]) -> list[Path | None]:
     """Return the plot file of each run; for several runs, its name includes that of the run."""
-    if picture is None or len(folders) == 1:
-        return [picture] * len(folders)
-    names = [folder.path.resolve().name for folder in folders]
-    return [picture.with_name(f"{picture.stem}-{name}{picture.suffix}") for name in names]
+    if plot_path is None or len(run_dirs) == 1:
+        return [plot_path] * len(run_dirs)
+    names = [run_dir.path.resolve().name for run_dir in run_dirs]
+    return [plot_path.with_name(f"{plot_path.stem}-{name}{plot_path.suffix}") for name in names]
 
 
 def _check_grid(grid: int, radius: float) -> None:
@@ -166,36 +169,36 @@ def _check_grid(grid: int, radius: float) -> None:
         raise ConfigError(f"--radius {errors.number(radius)}: expected a number greater than 0")
 
 
-def _names(what: str) -> list[str]:
-    """Return the names in `--what`, with "all" expanded."""
+def _names(views: str) -> list[str]:
+    """Return the names in `--views`, with "all" expanded."""
     known = [_ALL, *VIEWS]
-    names = [parsing.name(name, known) for name in what.split(",")]
+    names = [parsing.name(name, known) for name in views.split(",")]
     for name in names:
         if name not in known:
-            raise ConfigError(f"--what {what}: {errors.unknown('view', name.strip(), known)}")
+            raise ConfigError(f"--views {views}: {errors.unknown('view', name.strip(), known)}")
     return names
 
 
-def _chosen(names: list[str], what: str, config: RunConfig, run: Path) -> list[str]:
+def _select_views(names: list[str], views: str, config: RunConfig, run: Path) -> list[str]:
     """Return the views to draw; print a note for views of "all" that the cell lacks."""
-    there = possible_views(config)
-    missing = [name for name in VIEWS if name not in there]
+    possible = possible_views(config)
+    missing = [name for name in VIEWS if name not in possible]
     if _ALL in names:
         if missing:
-            lacking = _listed(missing, config)
-            console.note(f"{run} is of '{config.cell.name}', which has no {lacking}")
-        return there
+            lacking = _describe_missing(missing, config)
+            console.note(f"{run} uses the cell '{config.cell.name}', which has no {lacking}")
+        return possible
     wrong = [name for name in names if name in missing]
     if wrong:
-        lacking = _listed(wrong, config)
+        lacking = _describe_missing(wrong, config)
         raise ConfigError(
-            f"--what {what}: {run} is of '{config.cell.name}', which has no {lacking}; "
-            f"there are: {', '.join(there)}"
+            f"--views {views}: {run} uses the cell '{config.cell.name}', which has no "
+            f"{lacking}; expected some of: {', '.join(possible)}"
         )
     return [name for name in VIEWS if name in names]
 
 
-def _listed(missing: list[str], config: RunConfig) -> str:
+def _describe_missing(missing: list[str], config: RunConfig) -> str:
     has_option = hasattr(config.cell, "update_gate")  # off here; others have other gates
     words = {
         "angles": "rotation",
@@ -206,15 +209,15 @@ def _listed(missing: list[str], config: RunConfig) -> str:
     return f"{', no '.join(others)} and no {last}" if others else last
 
 
-def _draw(found: Inspection, picture: Path, kind: str, force: bool) -> None:
+def _draw(inspection: Inspection, plot_path: Path, kind: str, force: bool) -> None:
     from rumcli.reporting import inspection_plot
 
-    with console.new_file(picture, force) as file:
-        inspection_plot.draw(found, file, kind)
+    with console.new_file(plot_path, force) as file:
+        inspection_plot.draw(inspection, file, kind)
 
 
-def _cost(found: Inspection, seconds: float) -> str:
-    landscape = found.landscape
+def _cost(inspection: Inspection, seconds: float) -> str:
+    landscape = inspection.landscape
     if landscape is None:
         return ""
     from rumcli.reporting import formatting

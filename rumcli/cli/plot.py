@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rumcli.training.run_dir import RunDir
 
 _OVER = ["steps", "time", "length"]
-_LENGTHS = (1, 2, 4, 8)  # default lengths, in lengths of the training
+_LENGTHS = (1, 2, 4, 8)  # default lengths, as multiples of the training length
 _THEMES = ["light", "dark"]
 _DEFAULT = Path("curves.png")
 
@@ -35,8 +35,7 @@ def plot(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Picture to write: a .png, .svg or .pdf file. Default: curves.png; with --json "
-            "none.",
+            help="Plot to write: a .png, .svg or .pdf file. Default: curves.png; none with --json.",
         ),
     ] = None,
     metric: Annotated[
@@ -57,18 +56,18 @@ def plot(
     theme: Annotated[
         str,
         typer.Option(
-            help="Colors of the picture: light, or dark with a transparent background.",
+            help="Colors of the plot: light, or dark with a transparent background.",
             autocompletion=_options.completing(lambda: _THEMES),
         ),
     ] = "light",
     length: Annotated[
         list[int] | None,
         _options.integer(
-            "With --over length: a length of the sequences. May be repeated. Default: 1, 2, 4 and "
-            "8 times that of the training."
+            "With --over length: length of the sequences. May be repeated. Default: 1, 2, 4 and 8 "
+            "times the training length."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    force: _options.Force = False,
     trust_code: _run_arguments.Trust = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
@@ -79,19 +78,19 @@ def plot(
     """
     over = _options.choose("--over", "axis", over, _OVER)
     theme = _options.choose("--theme", "theme", theme, _THEMES)
-    picture = out or (None if as_json else _DEFAULT)
-    kind = _options.check_plot_file("--out", picture, force) if picture else ""
+    path = out or (None if as_json else _DEFAULT)
+    kind = _options.check_plot_file("--out", path, force) if path else ""
     if over == "length":
         paths, drawing = _collect_lengths(runs, metric, length or (), trust_code, debug)
     elif length:
-        raise ConfigError(f"--length {length[0]} needs --over length")
+        raise ConfigError(f"--length {length[0]} requires --over length")
     else:
         paths, drawing = collect(runs, metric)
-    if picture:
-        drawing.save(picture, kind, over, theme, force)
-        console.note(f"wrote {picture}")
+    if path:
+        drawing.save(path, kind, over, theme, force)
+        console.note(f"wrote {path}")
     if as_json:
-        console.show_document(_document(paths, drawing, picture))
+        console.show_document(_document(paths, drawing, path))
 
 
 @dataclass(frozen=True)
@@ -119,11 +118,11 @@ class Drawing:
 
         return plots.curves_figure(self.curves, self.levels, self.key, over, theme)
 
-    def save(self, picture: Path, kind: str, over: str, theme: str, force: bool) -> None:
+    def save(self, path: Path, kind: str, over: str, theme: str, force: bool) -> None:
         """Write the curves to a file.
 
         Args:
-            picture: File to write.
+            path: File to write.
             kind: Format of the file.
             over: As for `figure`.
             theme: As for `figure`.
@@ -134,7 +133,7 @@ class Drawing:
         """
         from rumcli.reporting import plots
 
-        with console.new_file(picture, force) as file:
+        with console.new_file(path, force) as file:
             plots.draw_curves(self.curves, self.levels, self.key, over, file, kind, theme)
 
 
@@ -154,25 +153,29 @@ def collect(runs: list[Path], metric: str | None) -> tuple[list[Path], Drawing]:
     from rumcli.reporting import plots
     from rumcli.training.run_dir import RunDir
 
-    found = _run_arguments.find_run_dirs(runs, parts=True)
-    opened = {run.path: RunDir.open(run.path) for run in found}
-    records = {path: folder.records() for path, folder in opened.items()}
-    young = {path: _without_records(path) for path in records if not records[path]}
-    found = _run_arguments.usable_run_dirs(found, young, ConfigError)
-    name = metric or _monitored([opened[run.path] for run in found])
-    known = {metric for run in found for metric in _metrics(records[run.path])}
+    usable = _run_arguments.find_run_dirs(runs, parts=True)
+    opened = {run.path: RunDir.open(run.path) for run in usable}
+    records = {path: run_dir.records() for path, run_dir in opened.items()}
+    unevaluated = {
+        path: f"{path} has no evaluation yet; nothing to draw"
+        for path in records
+        if not records[path]
+    }
+    usable = _run_arguments.usable_run_dirs(usable, unevaluated, ConfigError)
+    name = metric or _monitored([opened[run.path] for run in usable])
+    known = {metric for run in usable for metric in _metrics(records[run.path])}
     key = f"val_{parsing.name(name, known)}"
-    lacking = {run.path: _without(key, run.path, records[run.path]) for run in found}
-    reasons = {path: why for path, why in lacking.items() if why}
-    found = _run_arguments.usable_run_dirs(found, reasons, ConfigError)
-    paths = [run.path for run in found]
-    folders = [opened[path] for path in paths]
-    drawn = [
-        plots.Curve(label, task.label, records[folder.path], task.loss_unit)
-        for label, folder in zip(_labels(paths, folders), folders, strict=True)
-        for task in [folder.config.task]
+    problems = {run.path: _missing_metric(key, run.path, records[run.path]) for run in usable}
+    reasons = {path: why for path, why in problems.items() if why}
+    usable = _run_arguments.usable_run_dirs(usable, reasons, ConfigError)
+    paths = [run.path for run in usable]
+    run_dirs = [opened[path] for path in paths]
+    curves = [
+        plots.Curve(label, task.label, records[run_dir.path], task.loss_unit)
+        for label, run_dir in zip(_labels(paths, run_dirs), run_dirs, strict=True)
+        for task in [run_dir.config.task]
     ]
-    return paths, Drawing(drawn, levels_of(folders, key), key)
+    return paths, Drawing(curves, levels_of(run_dirs, key), key)
 
 
 def _collect_lengths(
@@ -184,41 +187,41 @@ def _collect_lengths(
     from rumcli.training import resume
     from rumcli.training.run_dir import RunDir
 
-    folders = [RunDir.open(run.path) for run in _run_arguments.find_run_dirs(runs, parts=True)]
-    name = metric or _monitored(folders)
+    run_dirs = [RunDir.open(run.path) for run in _run_arguments.find_run_dirs(runs, parts=True)]
+    name = metric or _monitored(run_dirs)
     plans = []
-    for folder in folders:
-        task = folder.config.task
-        _run_arguments.check_trust(folder.config, trusted, training=False)
+    for run_dir in run_dirs:
+        task = run_dir.config.task
+        _run_arguments.check_trust(run_dir.config, trusted, training=False)
         if task.figures and name not in (*task.validated_figures(),):
             unknown = errors.unknown("metric", name, task.validated_figures())
-            raise ConfigError(f"--metric {name}: {folder.path}: {unknown}")
-        whole = getattr(task, task.length_key or "", 1)
-        plans.append(sorted(set(lengths or [factor * whole for factor in _LENGTHS])))
+            raise ConfigError(f"--metric {name}: {run_dir.path}: {unknown}")
+        training_length = getattr(task, task.length_key or "", 1)
+        plans.append(sorted(set(lengths or [factor * training_length for factor in _LENGTHS])))
         for length in plans[-1]:
-            at_length(folder.config, length)
-        resume.require_checkpoint(folder, "best")
+            at_length(run_dir.config, length)
+        resume.require_checkpoint(run_dir, "best")
     _keras_startup.start(debug)
     from rumcli.training.evaluation import evaluate_lengths, load_checkpoint
 
     key, curves = f"test_{name}", []
-    labels = _labels([folder.path for folder in folders], folders)
-    for label, folder, plan in zip(labels, folders, plans, strict=True):
+    labels = _labels([run_dir.path for run_dir in run_dirs], run_dirs)
+    for label, run_dir, plan in zip(labels, run_dirs, plans, strict=True):
         with console.status() as report:
-            found = evaluate_lengths(folder, Split.TEST, "best", plan, report)
-        step = load_checkpoint(folder, "best").step
-        records = [{"step": step, "length": one["length"], key: one[name]} for one in found]
-        task = folder.config.task
+            results = evaluate_lengths(run_dir, Split.TEST, "best", plan, report)
+        step = load_checkpoint(run_dir, "best").step
+        records = [{"step": step, "length": one["length"], key: one[name]} for one in results]
+        task = run_dir.config.task
         curves.append(plots.Curve(label, task.label, records, task.loss_unit))
-    paths = [folder.path for folder in folders]
-    return paths, Drawing(curves, levels_of(folders, f"val_{name}"), key)
+    paths = [run_dir.path for run_dir in run_dirs]
+    return paths, Drawing(curves, levels_of(run_dirs, f"val_{name}"), key)
 
 
-def save_curves(folder: RunDir) -> list[float]:
+def save_curves(run_dir: RunDir) -> list[float]:
     """Draw the monitored metric of a run to `curves.svg` in its directory.
 
     Args:
-        folder: Run directory of a finished run.
+        run_dir: Run directory of a finished run.
 
     Returns:
         The value of the metric at each validation; empty if there is none.
@@ -229,23 +232,23 @@ def save_curves(folder: RunDir) -> list[float]:
     from rumcli import atomic_io
     from rumcli.reporting import plots
 
-    key, values = validations(folder)
+    key, values = validations(run_dir)
     if values:
-        task = folder.config.task
-        curve = plots.Curve(folder.path.name, task.label, folder.records(), task.loss_unit)
-        levels = levels_of([folder], key)
-        with atomic_io.replacing(folder.path / "curves.svg") as file:
+        task = run_dir.config.task
+        curve = plots.Curve(run_dir.path.name, task.label, run_dir.records(), task.loss_unit)
+        levels = levels_of([run_dir], key)
+        with atomic_io.replacing(run_dir.path / "curves.svg") as file:
             plots.draw_curves([curve], levels, key, "steps", file, "svg")
     return values
 
 
-def validations(folder: RunDir) -> tuple[str, list[float]]:
+def validations(run_dir: RunDir) -> tuple[str, list[float]]:
     """Return the key of the monitored metric of a run, and its value at each validation."""
-    key = f"val_{_monitored([folder])}"
-    return key, [r[key] for r in folder.records() if r.get(key) is not None]
+    key = f"val_{_monitored([run_dir])}"
+    return key, [r[key] for r in run_dir.records() if r.get(key) is not None]
 
 
-def _document(runs: list[Path], drawing: Drawing, picture: Path | None) -> Document:
+def _document(runs: list[Path], drawing: Drawing, plot_file: Path | None) -> Document:
     from rumcli.json_schemas.analysis import (
         CurveLevel,
         CurvePoint,
@@ -264,7 +267,7 @@ def _document(runs: list[Path], drawing: Drawing, picture: Path | None) -> Docum
                         step=record["step"],
                         seconds=record.get("seconds"),
                         value=record.get(drawing.key),
-                        length=record.get("length"),
+                        **{key: record[key] for key in ("length",) if key in record},
                     )
                     for record in curve.records
                 ],
@@ -272,42 +275,38 @@ def _document(runs: list[Path], drawing: Drawing, picture: Path | None) -> Docum
             for path, curve in zip(runs, drawing.curves, strict=True)
         ],
         levels=[CurveLevel.model_validate(level) for level in drawing.levels],
-        picture=None if picture is None else str(picture),
+        plot=None if plot_file is None else str(plot_file),
     )
 
 
-def _labels(runs: list[Path], folders: list[RunDir]) -> list[str]:
+def _labels(runs: list[Path], run_dirs: list[RunDir]) -> list[str]:
     """Label runs by their differences, and by their directories if those are not unique."""
     from rumcli import config
 
     names = _options.labels(runs)
-    found = config.labels([folder.config for folder in folders])
+    labels = config.labels([run_dir.config for run_dir in run_dirs])
     return [
-        label if label and found.count(label) == 1 else ", ".join(filter(None, (label, name)))
-        for label, name in zip(found, names, strict=True)
+        label if label and labels.count(label) == 1 else ", ".join(filter(None, (label, name)))
+        for label, name in zip(labels, names, strict=True)
     ]
 
 
-def _without_records(path: Path) -> str:
-    return f"{path} has no evaluation yet; nothing to draw"
-
-
-def _references(folders: list[RunDir]) -> list[dict[str, Any]]:
+def _baselines(run_dirs: list[RunDir]) -> list[dict[str, Any]]:
     """Return the baselines of runs; unfinished runs of earlier versions have none."""
-    found = [folder.baseline for folder in folders]
-    return [baseline for baseline in found if baseline is not None]
+    baselines = [run_dir.baseline for run_dir in run_dirs]
+    return [baseline for baseline in baselines if baseline is not None]
 
 
-def _monitored(folders: list[RunDir]) -> str:
-    found = {baseline["metric"] for baseline in _references(folders)}
-    return found.pop() if len(found) == 1 else "loss"
+def _monitored(run_dirs: list[RunDir]) -> str:
+    metrics = {baseline["metric"] for baseline in _baselines(run_dirs)}
+    return metrics.pop() if len(metrics) == 1 else "loss"
 
 
 def _metrics(records: list[dict[str, Any]]) -> list[str]:
     return [name.removeprefix("val_") for name in records[0] if name.startswith("val_")]
 
 
-def _without(key: str, path: Path, records: list[dict[str, Any]]) -> str | None:
+def _missing_metric(key: str, path: Path, records: list[dict[str, Any]]) -> str | None:
     """Return the reason why a metric of a run cannot be drawn; None if it can."""
     known, name = _metrics(records), key.removeprefix("val_")
     if name in known:
@@ -315,18 +314,20 @@ def _without(key: str, path: Path, records: list[dict[str, Any]]) -> str | None:
     return f"--metric {name}: {path}: {errors.unknown('metric', name, known)}"
 
 
-def levels_of(folders: list[RunDir], key: str) -> list[Level]:
+def levels_of(run_dirs: list[RunDir], key: str) -> list[Level]:
     """Return the baselines and published results of runs.
 
     Args:
-        folders: Run directories.
+        run_dirs: Run directories.
         key: Key of the records that is drawn, such as `val_loss`.
     """
     from rumcli.reporting.plots import Level
 
-    here = [r for r in _references(folders) if f"val_{r['metric']}" == key]
-    found = [Level(baseline["label"], baseline["value"]) for baseline in here]
-    found += [
-        Level("published", baseline["published"]) for baseline in here if baseline.get("published")
+    baselines = [one for one in _baselines(run_dirs) if f"val_{one['metric']}" == key]
+    levels = [Level(baseline["label"], baseline["value"]) for baseline in baselines]
+    levels += [
+        Level("published", baseline["published"])
+        for baseline in baselines
+        if baseline.get("published")
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(levels))

@@ -34,13 +34,13 @@ def list_presets(as_json: _options.Json = False, debug: _options.Debug = False) 
     from rumcli.config import catalog
     from rumcli.json_schemas.inputs import PresetList
 
-    found = PresetList(presets=[_row(name) for name in catalog.preset_names()])
+    document = PresetList(presets=[_row(name) for name in catalog.preset_names()])
     if as_json:
-        console.show_document(found)
+        console.show_document(document)
         return
     from rumcli.reporting import result_tables
 
-    console.show(result_tables.presets(found.presets))
+    console.show(result_tables.presets(document.presets))
 
 
 @app.command("show", cls=_options.Command, epilog=_options.epilog("presets show"))
@@ -106,11 +106,11 @@ def _summarize(source: str, name: str, trusted: bool, as_json: bool, debug: bool
 
     with console.status() as report:
         report("building the model")
-        found = summarize_model(run, name)
+        document = summarize_model(run, name)
     if as_json:
-        console.show_document(found)
+        console.show_document(document)
     else:
-        console.show(result_tables.model(found))
+        console.show(result_tables.model(document))
 
 
 @app.command("copy", cls=_options.Command, epilog=_options.epilog("presets copy"))
@@ -119,7 +119,7 @@ def copy(
     destination: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="File to write. Default: NAME.yaml.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    force: _options.Force = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:

@@ -28,11 +28,11 @@ def cells(
     """List the cells with their summary, options and paper."""
     from rumcli.json_schemas.inputs import CellList, CellRow
 
-    found = _chosen("cell", name)
+    entries = _chosen("cell", name)
     if as_json:
-        console.show_document(CellList(cells=[CellRow(**_common(entry)) for entry in found]))
+        console.show_document(CellList(cells=[CellRow(**_common(entry)) for entry in entries]))
     else:
-        _show("cells", found, name)
+        _show("cells", entries, name)
 
 
 def tasks(
@@ -50,25 +50,25 @@ def tasks(
     """List the tasks with their summary, options, presets and paper."""
     from rumcli.json_schemas.inputs import TaskList, TaskRow
 
-    found = _chosen("task", name)
+    entries = _chosen("task", name)
     if as_json:
         rows = [
             TaskRow(**_common(entry), metrics=entry.metrics, presets=entry.presets)
-            for entry in found
+            for entry in entries
         ]
         console.show_document(TaskList(tasks=rows))
     else:
-        _show("tasks", found, name)
+        _show("tasks", entries, name)
 
 
 def _chosen(section: str, name: str | None) -> list[Entry]:
     from rumcli.config import catalog
 
-    found = catalog.entries(section)
+    entries = catalog.entries(section)
     if name is None:
-        return found
-    known = _options.choose(section.upper(), section, name, [entry.name for entry in found])
-    return [entry for entry in found if entry.name == known]
+        return entries
+    matched = _options.choose(section.upper(), section, name, [entry.name for entry in entries])
+    return [entry for entry in entries if entry.name == matched]
 
 
 def _common(entry: Entry) -> dict[str, Any]:
@@ -82,11 +82,11 @@ def _common(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _show(title: str, found: list[Entry], name: str | None) -> None:
+def _show(title: str, entries: list[Entry], name: str | None) -> None:
     from rumcli.reporting import input_tables
 
     console.show(
-        input_tables.entry_list(title, found)
+        input_tables.entry_list(title, entries)
         if name is None
-        else input_tables.entry_details(found[0])
+        else input_tables.entry_details(entries[0])
     )

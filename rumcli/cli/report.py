@@ -31,13 +31,13 @@ def report(
         Path | None,
         typer.Option(
             metavar="FILE.html",
-            help="Page to write. Default: report.html; with --json none.",
+            help="Page to write. Default: report.html; none with --json.",
         ),
     ] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown on stdout instead of a page.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    force: _options.Force = False,
     as_json: _options.Json = False,
     debug: _options.Debug = False,
 ) -> None:
@@ -47,25 +47,27 @@ def report(
     the environment and the commands that repeat the runs. The page loads no external resources.
     """
     if markdown and (as_json or out):
-        raise ConfigError(f"--markdown and {'--json' if as_json else '--out'} exclude each other")
+        raise ConfigError(
+            f"--markdown and {'--json' if as_json else '--out'} are mutually exclusive"
+        )
     page = None if markdown else out or (None if as_json else _DEFAULT)
     if page is not None:
         if page.suffix.lower() not in (".html", ".htm"):
             raise ConfigError(f"--out {page}: expected a name that ends in .html")
         console.check_new_file(page, force)
-    from rumcli.analysis import comparison as contents
-    from rumcli.reporting import html_report as pages
+    from rumcli.analysis import comparison
+    from rumcli.reporting import html_report
     from rumcli.training.run_dir import RunDir
 
-    found = [run.path for run in _run_arguments.find_run_dirs(runs, parts=False)]
-    folders, labels = [RunDir.open(path) for path in found], _options.labels(found)
-    content = contents.report_runs(folders, labels, None if page is None else str(page))
+    paths = [run.path for run in _run_arguments.find_run_dirs(runs, parts=False)]
+    run_dirs, labels = [RunDir.open(path) for path in paths], _options.labels(paths)
+    content = comparison.report_runs(run_dirs, labels, None if page is None else str(page))
     if markdown:
-        console.show_text(pages.to_markdown(content))
+        console.show_text(html_report.to_markdown(content))
         return
     if page is not None:
-        text = pages.to_html(
-            content, _curves(content, dict(zip(labels, folders, strict=True))), __version__
+        text = html_report.to_html(
+            content, _curves(content, dict(zip(labels, run_dirs, strict=True))), __version__
         )
         with console.new_file(page, force) as file:
             file.write(text.encode())
@@ -74,24 +76,24 @@ def report(
         console.show_document(content)
 
 
-def _curves(content: Report, folders: dict[str, RunDir]) -> dict[tuple[str, str], bytes]:
+def _curves(content: Report, run_dirs: dict[str, RunDir]) -> dict[tuple[str, str], bytes]:
     """Draw the validations of the runs as SVG files, by theme and screen size."""
     import matplotlib
 
     from rumcli.reporting import plots
 
     key = f"val_{content.metric}"
-    drawn = [
-        plots.Curve(run.label, content.task, folders[run.label].records())
+    curves = [
+        plots.Curve(run.label, content.task, run_dirs[run.label].records())
         for run in content.runs
         if run.validations
     ]
-    levels = plot.levels_of(list(folders.values()), key)
-    found = {}
+    levels = plot.levels_of(list(run_dirs.values()), key)
+    paths = {}
     for theme, (screen, size) in itertools.product(plots.THEMES, _FONT_SIZES.items()):
         file = io.BytesIO()
         with matplotlib.rc_context({"font.size": size}):
-            if drawn:
-                plots.draw_curves(drawn, levels, key, "steps", file, "svg", theme)
-                found[theme, screen] = file.getvalue()
-    return found
+            if curves:
+                plots.draw_curves(curves, levels, key, "steps", file, "svg", theme)
+                paths[theme, screen] = file.getvalue()
+    return paths

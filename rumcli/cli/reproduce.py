@@ -16,7 +16,7 @@ from rumcli.reporting import console, formatting
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rumcli.jobs.execution import Ending, Options
+    from rumcli.jobs.execution import Ending, JobOptions
     from rumcli.jobs.job_spec import JobGroup
     from rumcli.reproduction.table_results import TableFolder, TableOptions, TableResults
     from rumcli.reproduction.table_spec import Table
@@ -27,15 +27,15 @@ def reproduce(
         str | None,
         typer.Argument(
             metavar="TABLE",
-            help="copying, recall, recall_lengths, babi, babi_equal, ptb, or a YAML file of yours. "
-            "May be left out with --resume.",
+            help="copying, recall, recall_lengths, babi, babi_equal, ptb, or a YAML file. Optional "
+            "with --resume.",
             autocompletion=_options.completing(_options.tables),
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the runs, continued if it exists. Default: reproductions/TABLE."
+            help="Directory of the runs, continued if it exists. Default: reproductions/TABLE."
         ),
     ] = None,
     resume: _job_sets.Resume = None,
@@ -46,15 +46,15 @@ def reproduce(
         list[str] | None,
         typer.Option(
             metavar="ROW",
-            help="Run this row of the table alone, also one that is not run by itself: its name, "
-            "or as in names of folders, rum-lambda-1-eta-2. May be repeated.",
+            help="Run only this row of the table, even if it has a skip_reason: its name, or the "
+            "form used in directory names, rum-lambda-1-eta-2. May be repeated.",
         ),
     ] = None,
     condition: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Run the rows under this condition alone: 'T = 200' or t-200. May be repeated.",
+            help="Run only this condition: 'T = 200' or t-200. May be repeated.",
         ),
     ] = None,
     data: Annotated[
@@ -69,7 +69,7 @@ def reproduce(
         bool, typer.Option("--dry-run", help="List the runs with their commands and stop.")
     ] = False,
     as_json: _options.Json = False,
-    quiet: _job_sets.Quiet = False,
+    quiet: _options.Quiet = False,
     debug: _options.Debug = False,
 ) -> None:
     """Run the models of a published table, and compare our results with those of the paper.
@@ -81,57 +81,59 @@ def reproduce(
     from rumcli.reproduction import table_spec
     from rumcli.reproduction.table_results import FOLDER, TableOptions
 
-    showing = OutputMode(as_json, quiet, debug)
-    where = _job_sets.parse(jobs, address, budget, seeds, debug)
-    chosen = TableOptions(
+    output = OutputMode(as_json, quiet, debug)
+    job_options = _job_sets.parse(jobs, address, budget, seeds, debug)
+    options = TableOptions(
         table=table, seeds=seeds, only=only or [], condition=condition or [], data=data
     )
     if resume is not None:
         _job_sets.exclude("--resume", out=out)
-        chosen = _continued(resume, chosen)
+        options = _continued(resume, options)
     elif table is None:
-        raise ConfigError("which table? Give a TABLE, or --resume with the folder of one")
-    read = _read(chosen, resume if table is None else None)
-    chosen = chosen.kept_for(read)
+        raise ConfigError(
+            "which table? Expected a TABLE, or --resume with the directory of a reproduction"
+        )
+    loaded = _read(options, resume if table is None else None)
+    options = options.stored_for(loaded)
     groups = table_spec.job_groups(
-        read, chosen.seeds or read.spec.seeds, chosen.only, chosen.condition
+        loaded, options.seeds or loaded.spec.seeds, options.only, options.condition
     )
-    place = resume or out or FOLDER / read.name
+    path = resume or out or FOLDER / loaded.name
     if dry_run:
-        _show_plan(read, groups, place, showing)
+        _show_plan(loaded, groups, path, output)
         return
-    execution.check(where)
-    folder = _prepare(read, groups, place, trust_code)
-    command = _job_sets.command("reproduce", place, where, budget, trust_code)
-    ending, found = _run(read, groups, folder, chosen, where, command, showing)
-    _job_sets.summarize(ending, found, command, showing)
-    if not showing.quiet:
-        console.note(f"wrote {folder.path / 'results.md'}")
-    showing.show(found.document, lambda _: reporting.results_table(found))
-    _job_sets.end(ending, found)
+    execution.check(job_options)
+    directory = _prepare(loaded, groups, path, trust_code)
+    command = _job_sets.command("reproduce", path, job_options, budget, trust_code)
+    ending, results = _run(loaded, groups, directory, options, job_options, command, output)
+    _job_sets.summarize(ending, results, command, output)
+    if not output.quiet:
+        console.note(f"wrote {directory.path / 'results.md'}")
+    output.show(results.document, lambda _: reporting.results_table(results))
+    _job_sets.end(ending, results)
 
 
-def _continued(place: Path, chosen: TableOptions) -> TableOptions:
+def _continued(path: Path, options: TableOptions) -> TableOptions:
     """Return the options stored in a directory, updated with those given."""
     from rumcli.reproduction.table_results import TableFolder
 
-    given = {key: value for key, value in chosen if value}
-    return TableFolder.open(place).options.model_copy(update=given)
+    given = {key: value for key, value in options if value}
+    return TableFolder.open(path).options.model_copy(update=given)
 
 
-def _read(chosen: TableOptions, place: Path | None) -> Table:
+def _read(options: TableOptions, path: Path | None) -> Table:
     """Read the named table, or that of the directory."""
     from rumcli.reproduction import table_spec as tables
     from rumcli.reproduction.table_results import TABLE
 
-    if place is None:
-        assert chosen.table is not None
-        return tables.read_table(chosen.table, chosen.data)
-    read = tables.read_table(str(place / TABLE), chosen.data)
-    return dataclasses.replace(read, name=chosen.table or place.name)
+    if path is None:
+        assert options.table is not None
+        return tables.read_table(options.table, options.data)
+    read = tables.read_table(str(path / TABLE), options.data)
+    return dataclasses.replace(read, name=options.table or path.name)
 
 
-def _prepare(table: Table, groups: Sequence[JobGroup], place: Path, trusted: bool) -> TableFolder:
+def _prepare(table: Table, groups: Sequence[JobGroup], path: Path, trusted: bool) -> TableFolder:
     """Check the code and the data, and create or open the directory."""
     from rumcli.reproduction import table_spec
     from rumcli.reproduction.table_results import TableFolder
@@ -140,21 +142,21 @@ def _prepare(table: Table, groups: Sequence[JobGroup], place: Path, trusted: boo
     all_runs = (run for entry in table.entries for run in entry.runs)
     due = [job for _, job in table_spec.due_groups(groups)]
     _job_sets.check_runs(all_runs, (job.config for job in due if job.config), trusted)
-    folder = TableFolder.prepare(place, table)
-    folder.check(due)
-    for run, jobs in folder.with_other_data(due):
-        dataset_binding.check_going_on(run, map(folder.run_folder, jobs))
-    return folder
+    directory = TableFolder.prepare(path, table)
+    directory.check(due)
+    for run, jobs in directory.with_changed_data(due):
+        dataset_binding.check_same_dataset(run, map(directory.run_dir, jobs))
+    return directory
 
 
 def _run(
     table: Table,
     groups: Sequence[JobGroup],
-    folder: TableFolder,
-    chosen: TableOptions,
-    where: Options,
+    directory: TableFolder,
+    options: TableOptions,
+    job_options: JobOptions,
     command: str,
-    showing: OutputMode,
+    output: OutputMode,
 ) -> tuple[Ending, TableResults]:
     """Run the remaining runs, and write the results."""
     from rumcli.jobs.engine import JobSource
@@ -165,25 +167,27 @@ def _run(
     from rumcli.reproduction import table_results, table_spec
     from rumcli.training import lock
 
-    with lock.held(folder.path):
-        folder.describe(table, chosen)
+    with lock.held(directory.path):
+        directory.describe(table, options)
         source = JobSource([JobGroup(None, tuple(job for _, job in table_spec.due_groups(groups)))])
-        title = Title(f"table {table.name}", ranks=False, seconds=where.budget)
-        jobs = JobSet(folder, source, table.spec.resources)
-        ending = _job_sets.run(jobs, where, title, command, showing)
-        found = table_results.read_results(table, folder, groups, chosen.seeds or table.spec.seeds)
-        found.write()
-        folder.write("results.md", reporting.markdown(found))
-    return ending, found
+        title = Title(f"table {table.name}", ranks=False, seconds=job_options.budget)
+        jobs = JobSet(directory, source, table.spec.resources)
+        ending = _job_sets.run(jobs, job_options, title, command, output)
+        results = table_results.read_results(
+            table, directory, groups, options.seeds or table.spec.seeds
+        )
+        results.write()
+        directory.write("results.md", reporting.markdown(results))
+    return ending, results
 
 
-def _show_plan(table: Table, groups: Sequence[JobGroup], place: Path, showing: OutputMode) -> None:
+def _show_plan(table: Table, groups: Sequence[JobGroup], path: Path, output: OutputMode) -> None:
     from rumcli.json_schemas.results import PlannedRun, TableDryRun
     from rumcli.reproduction import table_spec
 
     due = table_spec.due_groups(groups)
-    commands = [table_spec.run_command(entry, job, place) for entry, job in due]
-    if showing.as_json:
+    commands = [table_spec.run_command(entry, job, path) for entry, job in due]
+    if output.as_json:
         listed = [
             PlannedRun(
                 row=entry.row,
@@ -191,7 +195,7 @@ def _show_plan(table: Table, groups: Sequence[JobGroup], place: Path, showing: O
                 part=job.part + 1,
                 seed=job.seed,
                 steps=entry.runs[job.part].train.steps,
-                folder=str(place / job.name),
+                folder=str(path / job.name),
                 command=command,
             )
             for (entry, job), command in zip(due, commands, strict=True)

@@ -26,8 +26,8 @@ def runs(
         list[Path] | None,
         typer.Argument(
             metavar="DIR...",
-            help="Directories of runs, also those of sweeps and tables, or run directories. "
-            "Default: runs.",
+            help="Directories of runs, including sweeps and tables, or run directories. Default: "
+            "runs.",
         ),
     ] = None,
     watch: Annotated[
@@ -41,49 +41,49 @@ def runs(
     A finished run is shown with its test metric, any other run with its best validation.
     """
     if watch and as_json:
-        raise ConfigError("--watch and --json exclude each other")
+        raise ConfigError("--watch and --json are mutually exclusive")
     if watch and not output.is_terminal():
         raise ConfigError("--watch: stdout is not a terminal; leave out --watch")
     places = directories or [_DEFAULT]
-    for place in directories or ():
-        _check(place)
-    found, reasons = _read(places)
+    for directory in directories or ():
+        _check(directory)
+    listed, reasons = _read(places)
     for reason in reasons:
         output.note(f"left out: {reason}")
     if as_json:
         from rumcli.json_schemas.analysis import RunList
 
-        output.show_document(RunList(runs=found))
+        output.show_document(RunList(runs=listed))
         return
-    if not watch and not found and not _DEFAULT.exists() and not directories:
+    if not watch and not listed and not _DEFAULT.exists() and not directories:
         output.note("there is no directory 'runs' yet; to create a run: rum train recall")
-    _show(places, found, watch)
+    _show(places, listed, watch)
 
 
-def _check(place: Path) -> None:
-    if not output_dirs.exists(place):
-        raise ConfigError(f"there is no directory {place}; expected a directory of runs")
-    if not place.is_dir():
-        raise ConfigError(f"{place} is not a directory; expected a directory of runs")
+def _check(directory: Path) -> None:
+    if not output_dirs.exists(directory):
+        raise ConfigError(f"there is no directory {directory}; expected a directory of runs")
+    if not directory.is_dir():
+        raise ConfigError(f"{directory} is not a directory; expected a directory of runs")
 
 
-def _read(places: list[Path]) -> tuple[list[ListedRun], list[str]]:
+def _read(directories: list[Path]) -> tuple[list[ListedRun], list[str]]:
     from rumcli.analysis import comparison
 
     return comparison.list_runs(
-        list(dict.fromkeys(run for one in places for run in comparison.find_runs(one)))
+        list(dict.fromkeys(run for one in directories for run in comparison.find_runs(one)))
     )
 
 
-def _show(places: list[Path], found: list[ListedRun], watch: bool) -> None:
+def _show(directories: list[Path], listed: list[ListedRun], watch: bool) -> None:
     from rumcli.reporting.run_tables import RunsTable
 
     if watch:
-        found = _watch(places, found)
-    output.show(RunsTable(found))
+        listed = _watch(directories, listed)
+    output.show(RunsTable(listed))
 
 
-def _watch(places: list[Path], found: list[ListedRun]) -> list[ListedRun]:
+def _watch(directories: list[Path], listed: list[ListedRun]) -> list[ListedRun]:
     """Refresh the table until a signal arrives; return its last content."""
     from rumcli.reporting.formatting import LiveDisplay
     from rumcli.reporting.run_tables import RunsTable
@@ -92,17 +92,17 @@ def _watch(places: list[Path], found: list[ListedRun]) -> list[ListedRun]:
     # No message: the loop ends sooner.
     response = signals.Response("ending", delay=5.0, patience=10.0, note=received.append)
     console = output.stdout()
-    picture = LiveDisplay(console)
+    display = LiveDisplay(console)
     with signals.responding(response):
-        picture.start()
+        display.start()
         try:
             while not received:
-                picture.change(RunsTable(found, console.height))
+                display.change(RunsTable(listed, console.height))
                 until = time.monotonic() + _SECONDS_BETWEEN
                 while not received and time.monotonic() < until:
                     time.sleep(_SECONDS_TO_STOP)
                 if not received:
-                    found, _ = _read(places)
+                    listed, _ = _read(directories)
         finally:
-            picture.remove()
-    return found
+            display.remove()
+    return listed

@@ -18,13 +18,13 @@ from rumcli.errors import ConfigError, Metavar
 from rumcli.reporting import console, formatting
 
 if TYPE_CHECKING:
-    from rumcli.jobs.execution import Ending, Options
+    from rumcli.jobs.execution import Ending, JobOptions
     from rumcli.sweeps.search import SweepFolder, SweepResults
     from rumcli.sweeps.sweep_spec import SweepPlan
 
-_PICTURE = "sweep.png"
+_PLOT = "sweep.png"
 # Keys that select the files of a task.
-_OF_DATA = ("task.data", "task.subtask", "task.language")
+_DATA_KEYS = ("task.data", "task.subtask", "task.language")
 
 
 class SweepOptions(TypedDict, total=False):
@@ -36,9 +36,10 @@ class SweepOptions(TypedDict, total=False):
             kind=Path | None,
             typed=typer.Argument(
                 metavar="FILE",
-                help="copying, recall, or a YAML file of yours. May be left out with --resume.",
+                help="copying, recall, or a YAML file. Optional with --resume.",
                 autocompletion=_options.completing(_options.sweeps),
             ),
+            convert=Path,
         ),
     ]
     out: Annotated[
@@ -48,6 +49,7 @@ class SweepOptions(TypedDict, total=False):
             typed=typer.Option(
                 help="Directory to create. Default: sweeps/FILE-1, or the next free number."
             ),
+            convert=Path,
         ),
     ]
     resume: Annotated[FilePath | None, _job_sets.RESUME]
@@ -57,6 +59,7 @@ class SweepOptions(TypedDict, total=False):
             kind=Path | None,
             typed=typer.Option(help="Show the results of the sweep in this directory so far."),
             doc="Sweep whose results so far are returned, without a run.",
+            convert=Path,
         ),
     ]
     seeds: Annotated[
@@ -70,7 +73,7 @@ class SweepOptions(TypedDict, total=False):
         int | None,
         Option(
             kind=int | None,
-            typed=_options.integer("Maximum number of runs, seeds counted. Default: the file's."),
+            typed=_options.integer("Maximum number of runs, over all seeds. Default: the file's."),
         ),
     ]
     budget: Annotated[str | None, _job_sets.BUDGET]
@@ -103,56 +106,56 @@ def sweep(
         bool, typer.Option("--dry-run", help="Check the file, list the points and stop.")
     ] = False,
     as_json: _options.Json = False,
-    quiet: _job_sets.Quiet = False,
+    quiet: _options.Quiet = False,
     debug: _options.Debug = False,
 ) -> None:
     """Train at every point of a grid, random or Bayesian search, with several seeds.
 
     Ctrl-C saves all runs and prints the command that continues.
     """
-    showing = OutputMode(as_json, quiet, debug)
+    output = OutputMode(as_json, quiet, debug)
     if dry_run:
-        _show_points(_Request.read(options, showing).plan(), showing)
+        _show_points(_Request.read(options, output.debug).plan(), output)
         return
-    outcome = execute(options, trust_code, showing)
+    outcome = execute(options, trust_code, output)
     if outcome.ending is not None:
-        _job_sets.summarize(outcome.ending, outcome.results, outcome.command, showing)
-        picture = outcome.results.folder.path / _PICTURE
-        if picture.exists() and not quiet:
-            console.note(f"wrote {picture}")
-    _show(outcome.results, showing)
+        _job_sets.summarize(outcome.ending, outcome.results, outcome.command, output)
+        plot = outcome.results.folder.path / _PLOT
+        if plot.exists() and not quiet:
+            console.note(f"wrote {plot}")
+    _show(outcome.results, output)
     if outcome.ending is not None:
         _job_sets.end(outcome.ending, outcome.results, outcome.gave_up)
 
 
-def execute(options: SweepOptions, trusted: bool, showing: OutputMode) -> SweepOutcome:
+def execute(options: SweepOptions, trusted: bool, output: OutputMode) -> SweepOutcome:
     """Run or resume a sweep, or read its results, without showing them.
 
     Args:
         options: Options of the command, or arguments of the function.
         trusted: Whether the user trusts all code named in the sweep.
-        showing: Output mode for messages.
+        output: Output mode for messages.
 
     Raises:
         ConfigError: If an option, the file, the data or the backend is invalid.
         RunError: If the sweep cannot continue, such as on a full disk.
     """
-    asked = _Request.read(options, showing)
-    if asked.results is not None:
-        return SweepOutcome(_results(asked.results))
-    plan, resume, chosen = asked.plan(), asked.resume, asked.chosen
-    if resume is not None and (found := _results(resume, plan)).is_complete:
-        if not showing.quiet:
+    request = _Request.read(options, output.debug)
+    if request.results is not None:
+        return SweepOutcome(_results(request.results))
+    plan, resume, job_options = request.plan(), request.resume, request.job_options
+    if resume is not None and (results := _results(resume, plan)).is_complete:
+        if not output.quiet:
             console.note(f"{resume} is finished")
-        return SweepOutcome(found)
+        return SweepOutcome(results)
     with contextlib.ExitStack() as stack:
-        folder = _folder(plan, asked.file, asked.out, resume, chosen, trusted, stack)
+        directory = _claim_directory(plan, request, trusted, stack)
         budget = options.get("budget")
-        command = _job_sets.command("sweep", folder.path, chosen, budget, trusted)
-        ending, gave_up = _run(plan, folder, chosen, command, showing)
-        found = _results(folder.path, plan, folder)
-        _write(found)
-    return SweepOutcome(found, ending, gave_up, command)
+        command = _job_sets.command("sweep", directory.path, job_options, budget, trusted)
+        ending, gave_up = _run(plan, directory, job_options, command, output)
+        results = _results(directory.path, plan, directory)
+        _write(results)
+    return SweepOutcome(results, ending, gave_up, command)
 
 
 @dataclass(frozen=True)
@@ -163,83 +166,71 @@ class _Request:
     out: Path | None
     resume: Path | None
     results: Path | None
-    chosen: Options
     max_runs: int | None
     seeds: int | None
+    job_options: JobOptions
 
     @classmethod
-    def read(cls, options: SweepOptions, showing: OutputMode) -> _Request:
-        max_runs, seeds = options.get("max_runs"), options.get("seeds")
-        chosen = _job_sets.parse(
-            options.get("jobs"), options.get("address"), options.get("budget"), seeds, showing.debug
+    def read(cls, options: SweepOptions, debug: bool) -> _Request:
+        """Validate the options, without reading the file of the sweep."""
+        from rumcli.sweeps.search import SweepFolder
+
+        given = _options.converted(SweepOptions, options)
+        file, out, resume, results = map(given.get, ("file", "out", "resume", "results"))
+        job_options = _job_sets.parse(
+            given.get("jobs"), given.get("address"), given.get("budget"), given.get("seeds"), debug
         )
-        if max_runs is not None:
-            _options.at_least("--max-runs", 1, max_runs)
-        named = (options.get("file"), options.get("out"), options.get("resume"))
-        file, out, resume = (None if path is None else Path(path) for path in named)
+        if "max_runs" in given:
+            _options.at_least("--max-runs", 1, given["max_runs"])
         if file is not None:
             file = catalog.locate_shipped("sweep", str(file))
-        shown = options.get("results")
-        results = None if shown is None else Path(shown)
         if results is not None:
             others = ("out", "resume", "address", "max_runs", "seeds")
-            given = {name: options.get(name) for name in others}
-            _job_sets.exclude("--results", FILE=file, **given)
+            _job_sets.exclude("--results", FILE=file, **{name: given.get(name) for name in others})
         elif resume is not None:
             _job_sets.exclude("--resume", out=out)
-            if file is not None and _is_not_started(resume):
+            if file is not None and SweepFolder.is_not_started(resume):
                 out, resume = resume, None
         elif file is None:
             example = errors.option("--resume", Metavar("DIRECTORY"))
-            raise ConfigError(f"which sweep? Give a FILE, or {example}, the directory of one")
-        return cls(file, out, resume, results, chosen, max_runs, seeds)
+            raise ConfigError(
+                f"which sweep? Expected a FILE, or {example} with the directory of a sweep"
+            )
+        limits = given.get("max_runs"), given.get("seeds")
+        return cls(file, out, resume, results, *limits, job_options)
 
     def plan(self) -> SweepPlan:
-        return _plan(self.resume, self.file, self.max_runs, self.seeds)
+        """Return the plan of a new or earlier sweep; a file may change only limits of the latter.
+
+        Raises:
+            ConfigError: If the file is invalid, or changes more than the limits.
+        """
+        from rumcli import config
+        from rumcli.sweeps import sweep_spec
+        from rumcli.sweeps.search import SweepFolder
+
+        if self.resume is None:
+            assert self.file is not None
+            return sweep_spec.read(self.file, self.max_runs, seeds=self.seeds)
+        before = SweepFolder.open(self.resume).plan(self.max_runs, self.seeds)
+        if self.file is None:
+            return before
+        updated = sweep_spec.read(self.file, self.max_runs, seeds=self.seeds)
+        changed = sweep_spec.differences(before.spec, updated.spec)
+        if not changed:
+            keys = config.differences(before.base, updated.base)
+            changed = [f"preset: {'.'.join(key)}" for key in keys]
+        if changed:
+            raise ConfigError(
+                f"{errors.option('--resume', self.resume)}: {self.file} differs from the file of "
+                f"the sweep in {', '.join(changed)}; omit FILE, or start a new sweep (only "
+                f"{', '.join(sweep_spec.CHANGEABLE)} may change)"
+            )
+        return updated
 
 
-def _is_not_started(path: Path) -> bool:
-    from rumcli.sweeps.search import SweepFolder
-
-    return SweepFolder.is_not_started(path)
-
-
-def _plan(
-    resume: Path | None, file: Path | None, max_runs: int | None, seeds: int | None
-) -> SweepPlan:
-    """Return the plan of a new or earlier sweep; a file may only change limits of the latter."""
-    from rumcli import config
-    from rumcli.sweeps import sweep_spec as plans
-    from rumcli.sweeps.search import SweepFolder
-
-    if resume is None:
-        assert file is not None
-        return plans.read(file, max_runs, seeds=seeds)
-    before = SweepFolder.open(resume).plan(max_runs, seeds)
-    if file is None:
-        return before
-    asked = plans.read(file, max_runs, seeds=seeds)
-    changed = plans.differences(before.spec, asked.spec)
-    if not changed:
-        keys = config.differences(before.base, asked.base)
-        changed = [f"preset: {'.'.join(key)}" for key in keys]
-    if changed:
-        raise ConfigError(
-            f"{errors.option('--resume', resume)}: {file} differs from the sweep's own file in "
-            f"{', '.join(changed)}; leave FILE out, or start a new sweep (only "
-            f"{', '.join(plans.CHANGEABLE)} may change)"
-        )
-    return asked
-
-
-def _folder(
-    plan: SweepPlan,
-    file: Path | None,
-    out: Path | None,
-    resume: Path | None,
-    chosen: Options,
-    trusted: bool,
-    stack: contextlib.ExitStack,
+def _claim_directory(
+    plan: SweepPlan, request: _Request, trusted: bool, stack: contextlib.ExitStack
 ) -> SweepFolder:
     """Check the code and the data; create or open the directory, and lock it."""
     from rumcli.jobs import execution
@@ -248,80 +239,84 @@ def _folder(
     from rumcli.training import lock
 
     if plan.spec.search == "bayesian" and importlib.util.find_spec("optuna") is None:
-        raise ConfigError("search: bayesian needs optuna: pip install 'rumcli[sweep]'")
-    execution.check(chosen)
+        raise ConfigError("search: bayesian requires optuna: pip install 'rumcli[sweep]'")
+    execution.check(request.job_options)
     seed = plan.spec.seeds[0]
     # A registered cell has no factory, so a sweep over both names and factories has only custom
     # cells. One of these keys therefore names all code, whatever else varies.
     names, data = (
         [plan.run(settings, seed) for settings in sweep_spec.one_at_a_time(plan.parameters, keys)]
-        for keys in (_run_arguments.DECIDING, _OF_DATA)
+        for keys in (_run_arguments.CODE_KEYS, _DATA_KEYS)
     )
-    _job_sets.check_runs(names, data if resume is None else [], trusted)
-    if resume is None:
-        assert file is not None
-        return stack.enter_context(SweepFolder.claim(out, file.stem, plan))
-    folder = SweepFolder.open(resume)
-    stack.enter_context(lock.held(folder.path))
-    groups = (plan.group(*point) for point in enumerate(folder.points(), 1))
-    folder.check(job for group in groups for job in group.jobs if job.is_due)
-    folder.write_spec(plan)  # its limits may have changed
-    return folder
+    _job_sets.check_runs(names, data if request.resume is None else [], trusted)
+    if request.resume is None:
+        assert request.file is not None
+        return stack.enter_context(SweepFolder.claim(request.out, request.file.stem, plan))
+    directory = SweepFolder.open(request.resume)
+    stack.enter_context(lock.held(directory.path))
+    groups = (plan.group(*point) for point in enumerate(directory.points(), 1))
+    directory.check(job for group in groups for job in group.jobs if job.is_due)
+    directory.write_spec(plan)  # its limits may have changed
+    return directory
 
 
 def _run(
-    plan: SweepPlan, folder: SweepFolder, chosen: Options, command: str, showing: OutputMode
+    plan: SweepPlan,
+    directory: SweepFolder,
+    job_options: JobOptions,
+    command: str,
+    output: OutputMode,
 ) -> tuple[Ending, str | None]:
     """Run the remaining runs; also return the reason if the search gave up."""
     from rumcli.jobs.execution import JobSet
     from rumcli.reporting.job_progress import Title
     from rumcli.sweeps import search
 
-    source, halving = search.Search(plan, folder), search.halving(plan, folder)
-    jobs = JobSet(folder, source, plan.spec.resources, plan.spec.max_hours, halving)
-    ending = _job_sets.run(jobs, chosen, Title(seconds=chosen.budget), command, showing)
+    source, halving = search.Search(plan, directory), search.halving(plan, directory)
+    jobs = JobSet(directory, source, plan.spec.resources, plan.spec.max_hours, halving)
+    ending = _job_sets.run(jobs, job_options, Title(seconds=job_options.budget), command, output)
     return ending, source.gave_up
 
 
 def _results(
-    path: Path, plan: SweepPlan | None = None, folder: SweepFolder | None = None
+    path: Path, plan: SweepPlan | None = None, directory: SweepFolder | None = None
 ) -> SweepResults:
     from rumcli.sweeps import search
     from rumcli.sweeps.search import SweepFolder
 
-    return search.read_results(folder or SweepFolder.open(path), plan)
+    return search.read_results(directory or SweepFolder.open(path), plan)
 
 
-def _write(found: SweepResults) -> None:
+def _write(results: SweepResults) -> None:
     """Write `results.json`, and a plot if there are results."""
     from rumcli import atomic_io
 
-    found.write()
-    if any(point.values for point in found.groups):
+    results.write()
+    if any(point.values for point in results.groups):
         from rumcli.reporting import job_set_tables
 
-        with atomic_io.replacing(found.folder.path / _PICTURE) as file:
-            job_set_tables.draw_sweep(found, file, "png")
+        with atomic_io.replacing(results.folder.path / _PLOT) as file:
+            job_set_tables.draw_sweep(results, file, "png")
 
 
-def _show(found: SweepResults, showing: OutputMode) -> None:
+def _show(results: SweepResults, output: OutputMode) -> None:
     from rumcli.reporting import job_set_tables as reporting
 
-    showing.show(found.document, lambda _: reporting.sweep_results_table(found))
+    output.show(results.document, lambda _: reporting.sweep_results_table(results))
 
 
-def _show_points(plan: SweepPlan, showing: OutputMode) -> None:
+def _show_points(plan: SweepPlan, output: OutputMode) -> None:
     from rumcli.json_schemas.results import SweepDryRun
     from rumcli.reporting import job_set_tables as reporting
 
     listed, spec = plan.listed(), plan.spec
-    if showing.as_json:
+    if output.as_json:
         document = SweepDryRun(
-            search=spec.search, seeds=spec.seeds, max_runs=plan.most_runs, points=listed
+            search=spec.search, seeds=spec.seeds, max_runs=plan.max_num_runs, points=listed
         )
         console.show_document(document)
     elif listed is None:
-        most = plan.most_points
+        most = plan.max_points
         limit = formatting.counted(most, "point") if most else f"{spec.max_hours:g} hours"
         seeds = formatting.counted(len(spec.seeds), "seed")
         console.show_text(

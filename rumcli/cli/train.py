@@ -23,8 +23,8 @@ def train(
         str | None,
         typer.Option(
             metavar="<int>|all",
-            help="Number of devices that share every batch, in each process. Needs JAX; "
-            "on a CPU, JAX makes as many. Default: one, and all with --coordinator.",
+            help="Number of devices in each process, which share every batch. Requires JAX, "
+            "which emulates as many on a CPU. Default: one, or all with --coordinator.",
         ),
     ] = None,
     coordinator: Annotated[
@@ -49,23 +49,23 @@ def train(
         typer.Option(
             metavar="<int>",
             envvar="KERAS_DISTRIBUTION_PROCESS_ID",
-            help="Number of this process, from 0; process 0 owns the run directory.",
+            help="Index of this process, from 0; process 0 owns the run directory.",
         ),
     ] = None,
     timeout: Annotated[
         float | None,
-        _options.real("Seconds in which all processes must have joined. Default: 300."),
+        _options.real("Seconds within which all processes must join. Default: 300."),
     ] = None,
     ray: Annotated[
         str | None,
         typer.Option(
             metavar="local|auto|HOST:PORT",
-            help="Train on a Ray cluster, with --workers: one of this machine, the one that the "
-            "environment names, or the one at an address.",
+            help="Train on a Ray cluster, with --workers: a new one on this machine, the one named "
+            "in the environment, or the one at an address.",
         ),
     ] = None,
     workers: Annotated[
-        int | None, _options.integer("Number of processes on the Ray cluster. Needs --ray.")
+        int | None, _options.integer("Number of processes on the Ray cluster. Requires --ray.")
     ] = None,
     require: _options.Require = None,
     trust_code: _run_arguments.Trust = False,
@@ -73,12 +73,12 @@ def train(
         bool,
         typer.Option(
             "--dry-run",
-            help="Show the complete configuration and the size of the run, and stop. With --quiet "
-            "only the configuration, without starting the backend.",
+            help="Show the complete configuration and the size of the run, and stop. With --quiet: "
+            "the configuration only, without starting the backend.",
         ),
     ] = False,
     as_json: _options.Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show warnings and errors only.")] = False,
+    quiet: _options.Quiet = False,
     debug: _options.Debug = False,
 ) -> None:
     """Train a cell on a task, and score it relative to the task's baseline.
@@ -88,18 +88,21 @@ def train(
     """
     from rumcli.training import requirements
 
-    required = requirements.parse(require or [])
-    placement = _distributed.asked(devices, coordinator, processes, process, timeout)
-    showing = OutputMode(as_json, quiet, debug)
-    typed, data = _run_arguments.typed(options), _run_arguments.converted(options).get("data")
+    thresholds = requirements.parse(require or [])
+    placement = _distributed.parse_placement(devices, coordinator, processes, process, timeout)
+    output = OutputMode(as_json, quiet, debug)
+    typed, data = (
+        _run_arguments.typed(options),
+        _options.converted(TrainOptions, options).get("data"),
+    )
     if placement is not None and placement.rank > 0 and options.get("resume") is not None:
         # The directory is on the host of process 0.
         _distributed.check(placement, None)
-        _distributed.follow(placement, None, data, trust_code, typed, showing)
+        _distributed.follow(placement, None, data, trust_code, typed, output)
         return
     planned = _run_arguments.plan_run(options, (lambda text: None) if quiet else console.note)
     if dry_run:
-        _dry_run(planned, trust_code, typed, showing)
+        _dry_run(planned, trust_code, typed, output)
         return
     _run_arguments.check_trust(planned.config, trust_code, typed)
     _distributed.check(placement, planned.config)
@@ -108,44 +111,42 @@ def train(
         flag = (
             "--ray" if ray is not None else "--devices" if coordinator is None else "--coordinator"
         )
-        raise ConfigError(f"{flag} and --subtask all exclude each other; train one subtask")
+        raise ConfigError(f"{flag} and --subtask all are mutually exclusive; train one subtask")
     if placement is not None and placement.rank > 0:
-        _distributed.follow(placement, planned.config, data, trust_code, typed, showing)
+        _distributed.follow(placement, planned.config, data, trust_code, typed, output)
     elif ray is not None and workers is not None:
-        _training.run_on_ray(planned, required, showing, ray, workers)
+        _training.run_on_ray(planned, thresholds, output, ray, workers)
     else:
-        _training.run(planned, required, showing, placement)
+        _training.run(planned, thresholds, output, placement)
 
 
-def _dry_run(planned: PlannedRun, trusted: bool, typed: list[str], showing: OutputMode) -> None:
+def _dry_run(planned: PlannedRun, trusted: bool, typed: list[str], output: OutputMode) -> None:
     """Show the configuration, then the size of the run, for which Keras builds the model."""
     from rumcli import config
     from rumcli.json_schemas.inputs import Configuration, DryRun
     from rumcli.reporting import result_tables
 
-    if not showing.as_json:
+    if not output.as_json:
         console.show_text(config.to_yaml(planned.config))
-    found: Estimate | None = None
+    estimate: Estimate | None = None
     problem = None
-    if not showing.quiet:
+    if not output.quiet:
         try:
-            found = _estimate(planned, trusted, typed, showing)
+            estimate = _estimate(planned, trusted, typed, output)
         except RumError as error:
             problem = str(error)
-    if showing.as_json:
+    if output.as_json:
         settings = Configuration.model_validate(planned.config.model_dump(mode="json"))
-        given: dict[str, Any] = {"estimate": found, "problem": problem}
-        shown = {name: value for name, value in given.items() if value is not None}
+        fields: dict[str, Any] = {"estimate": estimate, "problem": problem}
+        shown = {name: value for name, value in fields.items() if value is not None}
         console.show_document(DryRun(config=settings, **shown))
-    elif found is not None:
-        console.show_text(result_tables.estimate(found))
+    elif estimate is not None:
+        console.show_text(result_tables.estimate(estimate))
     elif problem is not None:
         console.show_text(f"# no estimate: {problem}")
 
 
-def _estimate(
-    planned: PlannedRun, trusted: bool, typed: list[str], showing: OutputMode
-) -> Estimate:
+def _estimate(planned: PlannedRun, trusted: bool, typed: list[str], output: OutputMode) -> Estimate:
     from rumcli.training import dataset_binding
     from rumcli.training.run_dir import RunDir
 
@@ -153,9 +154,9 @@ def _estimate(
     if planned.has_all_subtasks:
         raise ConfigError("task.subtask is all; expected one subtask")
     _run_arguments.check_trust(run, trusted, typed)
-    folder = None if planned.resume is None else RunDir.open(planned.resume)
-    dataset = dataset_binding.for_training(run, folder)
-    _keras_startup.start(showing.debug)
+    run_dir = None if planned.resume is None else RunDir.open(planned.resume)
+    dataset = dataset_binding.for_training(run, run_dir)
+    _keras_startup.start(output.debug)
     _run_arguments.load_trusted(run)
     from rumcli.training import run_environment
 

@@ -162,7 +162,7 @@ def _divisor_of_units(value: int | None, info: ValidationInfo) -> int | None:
     return value
 
 
-class DeltaProductConfig(_Fusable):
+class DeltaProductConfig(CellSection):
     """DeltaProduct: a matrix state that several reflections update per token; with 1, DeltaNet.
 
     Source: arXiv:2502.10297, section 4
@@ -218,7 +218,7 @@ def _above_min_radius(value: float, info: ValidationInfo) -> float:
     return value
 
 
-class LRUConfig(_Fusable):
+class LRUConfig(CellSection):
     """Linear Recurrent Unit: a linear recurrence with a diagonal matrix, complex or real.
 
     Source: arXiv:2303.06349, section 3

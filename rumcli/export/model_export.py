@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rumcli import atomic_io
+from rumcli import atomic_io, errors
 from rumcli.config import RunConfig, Split
 from rumcli.errors import RunError
 from rumcli.export import SUFFIXES, Format
@@ -35,7 +35,7 @@ _BATCHES = 3  # number of batches to compare, or fewer in a smaller split
 _TOLERANCES = {"float32": 1e-3, "float64": 1e-9, "mixed_bfloat16": 5e-2, "mixed_float16": 1e-2}
 
 
-def is_writable(run: RunConfig, kind: str) -> RunConfig:
+def with_supported_loop(run: RunConfig, kind: str) -> RunConfig:
     """Return the configuration with a time loop that a format supports.
 
     XLA compiles the fused loop for one type of processor and one sequence length. A Keras model
@@ -78,7 +78,9 @@ def write_model(model: keras.Model, kind: str, path: Path) -> None:
     except OSError:
         raise
     except Exception as error:  # the converters raise many types
-        raise RunError(f"this model can't be written as {kind}: {_first_line(error)}") from error
+        raise RunError(
+            f"the model can't be exported as {kind}: {errors.one_line(error)}"
+        ) from error
 
 
 def read_model(kind: str, path: Path) -> Call:
@@ -104,7 +106,9 @@ def read_model(kind: str, path: Path) -> Call:
         with _quiet():
             return readers[kind](path)
     except Exception as error:
-        raise RunError(f"the {kind} file can't be read again: {_first_line(error)}") from error
+        raise RunError(
+            f"the exported {kind} file can't be loaded: {errors.one_line(error)}"
+        ) from error
 
 
 def _write_safetensors(model: keras.Model, path: Path) -> None:
@@ -173,11 +177,6 @@ def _named(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return outputs if len(outputs) > 1 else {_ONLY: next(iter(outputs.values()))}
 
 
-def _first_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:300]} …"
-
-
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Suppress log messages and warnings of the converters, which describe their internals."""
@@ -193,7 +192,7 @@ def _quiet() -> Iterator[None]:
 
 
 def export(
-    folder: RunDir,
+    run_dir: RunDir,
     which: str,
     kind: Format,
     path: Path,
@@ -206,7 +205,7 @@ def export(
     Nothing is written unless they agree with the outputs of the run's model.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         which: `"best"` (by validation) or `"last"`.
         kind: Export format.
         path: File or directory to write; replaced if it exists. A path with the suffix of the
@@ -222,14 +221,14 @@ def export(
         RunError: If the checkpoint is missing, the format does not support the model, or the
             outputs differ.
     """
-    run = folder.config
-    checkpoint = load_checkpoint(folder, which)
+    run = run_dir.config
+    checkpoint = load_checkpoint(run_dir, which)
     run_environment.prepare_keras(run)
-    task = registry.make(is_writable(run, kind), dataset)
+    task = registry.make(with_supported_loop(run, kind), dataset)
     model = task.model()
     model_state.restore_weights(model, checkpoint.arrays)
     written = task.for_inference(model)
-    report(f"writing {path} and reading it again")
+    report(f"writing and verifying {path}")
     with atomic_io.replacing_any(path) as aside, atomic_io.reachable(aside.parent) as place:
         is_file = aside.suffix.lower() == SUFFIXES[kind] != ""
         # Some libraries reject unusual names.
@@ -241,11 +240,11 @@ def export(
         tolerance = _TOLERANCES[run.precision] * max(1.0, scale)
         if not difference <= tolerance:  # also true for NaN
             raise RunError(
-                f"the {kind} file computes something else than the run's model: outputs differ by "
-                f"up to {difference:.1e}, of at most {scale:.1e}; nothing was written"
+                f"the outputs of the {kind} file differ from those of the run's model by up to "
+                f"{difference:.1e}; expected at most {tolerance:.1e}. Nothing was written"
             )
         found = Export(
-            run=str(folder.path),
+            run=str(run_dir.path),
             task=run.task.label,
             cell=run.cell.name,
             weights_of_step=checkpoint.step,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from rumcli import atomic_io
+from rumcli import atomic_io, errors
 from rumcli.cells import make
 from rumcli.errors import ConfigError, RunError
 from rumcli.export import model_export, tf1_weights
@@ -40,7 +40,7 @@ class TF1Checkpoint:
             self.names = sorted(self._reader.get_variable_to_shape_map())
         except Exception as error:  # TensorFlow raises many types
             raise ConfigError(
-                f"{path}: can't be read as a checkpoint of TensorFlow: {_first_line(error)}"
+                f"{path}: can't read the TensorFlow checkpoint: {errors.one_line(error)}"
             ) from error
 
     def read(self, names: list[str]) -> dict[str, np.ndarray]:
@@ -55,7 +55,7 @@ class TF1Checkpoint:
         try:
             return {name: self._reader.get_tensor(name) for name in names}
         except Exception as error:
-            raise RunError(f"{self.path}: {_first_line(error)}") from error
+            raise RunError(f"{self.path}: {errors.one_line(error)}") from error
 
 
 def scope_of(checkpoint: TF1Checkpoint, wanted: str | None) -> str:
@@ -73,14 +73,17 @@ def scope_of(checkpoint: TF1Checkpoint, wanted: str | None) -> str:
     if not found:
         some = ", ".join(checkpoint.names[:5]) or "none"
         raise ConfigError(
-            f"{checkpoint.path}: no RUM of the original; expected variables that end in "
-            f"candidate/fully_connected/weights, among them are: {some}"
+            f"{checkpoint.path}: no RUM of the original; expected a variable that ends in "
+            f"candidate/fully_connected/weights, got: {some}"
         )
     if wanted is not None and wanted not in found:
-        raise ConfigError(f"--scope {wanted}: no RUM there; there are: {', '.join(found)}")
+        raise ConfigError(
+            f"--scope {wanted}: no RUM in this scope; expected one of: {', '.join(found)}"
+        )
     if wanted is None and len(found) > 1:
         raise ConfigError(
-            f"{checkpoint.path}: has several RUMs; say which by --scope: {', '.join(found)}"
+            f"{checkpoint.path}: the checkpoint has several RUMs; select one with --scope: "
+            f"{', '.join(found)}"
         )
     return found[0] if wanted is None else wanted
 
@@ -116,8 +119,8 @@ def import_cell(
         difference = _difference(model, model_export.read_model("keras", aside), found.features)
         if not difference <= _TOLERANCE:  # also true for NaN
             raise RunError(
-                f"what was written computes something else: outputs differ by {difference:.1e}; "
-                "nothing was written"
+                f"the outputs of the file differ from those of the model by {difference:.1e}; "
+                f"expected at most {_TOLERANCE:.0e}. Nothing was written"
             )
         size = aside.stat().st_size
     return ImportedCell(
@@ -161,8 +164,3 @@ def _difference(model: keras.Model, call: model_export.Call, features: int) -> f
     expected = np.asarray(model.predict_on_batch(inputs), dtype="float64")
     (output,) = call({"inputs": inputs}).values()
     return float(np.abs(np.asarray(output, dtype="float64") - expected).max())
-
-
-def _first_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:300]} …"

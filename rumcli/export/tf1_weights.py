@@ -39,9 +39,9 @@ def find_checkpoint(path: Path) -> Path:
         if len(there) == 1:
             return there[0]
         names = ", ".join(file.name for file in there) or "none"
-        raise ConfigError(f"{path} is a folder; expected a checkpoint; in it are: {names}")
+        raise ConfigError(f"{path} is a directory; expected one checkpoint in it, got: {names}")
     if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
-        raise ConfigError(f"{path}: there is no checkpoint; expected {path.name}.index beside it")
+        raise ConfigError(f"{path}: there is no checkpoint; expected the file {path.name}.index")
     return path
 
 
@@ -111,9 +111,9 @@ def convert(variables: Mapping[str, np.ndarray], scope: str) -> TF1Cell:
     # The two versions differ in case.
     found = {name.removeprefix(begin).lower(): name for name in variables}
     sources = _sources(found)
-    lacking = [part for parts in sources.values() for part in parts if part not in found]
-    if lacking:
-        raise ValueError(f"no variable {begin}{lacking[0]}")
+    missing = [part for parts in sources.values() for part in parts if part not in found]
+    if missing:
+        raise ValueError(f"the variable {begin}{missing[0]} is missing")
     names = {ours: tuple(found[part] for part in parts) for ours, parts in sources.items()}
     weights = {
         ours: np.concatenate([np.asarray(variables[name]) for name in theirs], axis=-1)
@@ -164,9 +164,11 @@ def _checked(weights: dict[str, np.ndarray], names: Mapping[str, tuple[str, ...]
                 f"for {features} features and {units} units"
             )
         if not np.issubdtype(weights[ours].dtype, np.floating):
-            raise ValueError(f"{theirs[0]} holds no numbers but {weights[ours].dtype}")
+            raise ValueError(
+                f"{theirs[0]} has dtype {weights[ours].dtype}; expected a floating-point dtype"
+            )
         if not np.isfinite(weights[ours]).all():
-            raise ValueError(f"{' and '.join(theirs)} with values that are not finite")
+            raise ValueError(f"{' and '.join(theirs)} with non-finite values")
     return TF1Cell(
         features,
         units,

@@ -30,9 +30,9 @@ from rumcli.jobs.worker import Start
 from rumcli.training.run_dir import RunDir
 
 LOCAL = "local"
-_LARGEST_PORT = 65535
-_STORE = 80 * 2**20  # bytes: Ray's minimum; only small objects are stored
-_SECONDS_TO_ANSWER = 5.0
+_MAX_PORT = 65535
+_OBJECT_STORE_BYTES = 80 * 2**20  # Ray's minimum; only small objects are stored
+_CONNECT_TIMEOUT = 5.0
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -58,13 +58,13 @@ def check_address(address: str, flag: str = "--address") -> None:
         return
     where = errors.option(flag, address)
     host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdecimal() or int(port) > _LARGEST_PORT:
+    if not host or "/" in host or not port.isdecimal() or int(port) > _MAX_PORT:
         raise ConfigError(f"{where}: expected HOST:PORT, as 'ray start' shows, or auto")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_TO_ANSWER).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT).close()
     except OSError as error:
         raise ConfigError(
-            f"{where}: nothing answers there: {error.strerror or error}; to start a "
+            f"{where}: no server listens there: {error.strerror or error}; to start a "
             "cluster: ray start --head"
         ) from error
 
@@ -105,7 +105,11 @@ def connected(
             state = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="rum-", dir=short, ignore_cleanup_errors=True)
             )
-            options |= {"num_cpus": cores, "object_store_memory": _STORE, "_temp_dir": state}
+            options |= {
+                "num_cpus": cores,
+                "object_store_memory": _OBJECT_STORE_BYTES,
+                "_temp_dir": state,
+            }
             options |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         stack.callback(ray.shutdown)
         before = signal.getsignal(signal.SIGTERM)
@@ -117,7 +121,9 @@ def connected(
         except Exception as error:  # Ray may raise bare exceptions, as after a timeout
             line = " ".join(str(error).split())[:300]
             if isinstance(error, UnicodeEncodeError):
-                line = f"the name of {Path.cwd()} is not valid Unicode; start from another folder"
+                line = (
+                    f"the name of {Path.cwd()} is not valid Unicode; start from another directory"
+                )
             raise ConfigError(
                 f"{flag} {address}: can't connect to Ray: {line}; expected a running cluster, "
                 "and for one with token authentication RAY_AUTH_MODE=token and its token in "
@@ -197,18 +203,18 @@ class RayExecutor:
 
         from rumcli.jobs.ray_tune import Runs, Watch
 
-        given = {
-            "place": str(Path.cwd()),
+        common = {
+            "working_dir": str(Path.cwd()),
             "command": sys.argv,
             "cores": self._cores,
             "environment": worker.environment() | worker.gpu_environment(self._gpus),
             "start": self._start,
         }
-        runs = Runs(engine, given)
+        runs = Runs(engine, common)
         watch = Watch(engine, runs)
         with atomic_io.reachable(self._folder.resolve()) as place:
             state = place / "ray"
-            _remove(state)
+            _remove_state(state)
             tuner = tune.Tuner(
                 tune.with_resources(trial, {"cpu": self._cores, "gpu": self._gpus}),
                 tune_config=tune.TuneConfig(
@@ -228,10 +234,10 @@ class RayExecutor:
                 ),
             )
             try:
-                with breaking_off(self._folder, tune.TuneError):
+                with converted_errors(self._folder, tune.TuneError):
                     tuner.fit()
             finally:
-                _remove(state)
+                _remove_state(state)
 
 
 def trial(config: dict[str, Any]) -> dict[str, Any]:
@@ -241,7 +247,7 @@ def trial(config: dict[str, Any]) -> dict[str, Any]:
     worker.prepare(config["cores"], config["environment"])
     sys.argv = config["command"]  # for the provenance; Ray's processes have their own
     with contextlib.suppress(OSError):  # path of custom code; may be missing on another machine
-        os.chdir(config["place"])
+        os.chdir(config["working_dir"])
     folder = Path(config["folder"])
 
     def control() -> str:
@@ -258,7 +264,7 @@ def trial(config: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def breaking_off(place: Path, kind: type[Exception]) -> Iterator[None]:
+def converted_errors(place: Path, kind: type[Exception]) -> Iterator[None]:
     """Convert the errors that end Ray Tune's loop to a one-line `RunError`.
 
     Args:
@@ -274,11 +280,11 @@ def breaking_off(place: Path, kind: type[Exception]) -> Iterator[None]:
         raise RunError(atomic_io.cannot_write(place, error)) from error
     except kind as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        line = lines[-1][:300] if lines else "it does not say why"
+        line = lines[-1][:300] if lines else "no reason given"
         raise RunError(f"Ray Tune stopped: {line}") from error
 
 
-def _remove(state: Path) -> None:
+def _remove_state(state: Path) -> None:
     if state.is_symlink():
         state.unlink()
     shutil.rmtree(state, ignore_errors=True)

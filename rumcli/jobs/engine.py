@@ -107,7 +107,7 @@ class JobSource:
 
     @property
     def gave_up(self) -> str | None:
-        """Why no more groups are drawn, although some may be left; None otherwise."""
+        """Reason for drawing no more groups although some may be left; else None."""
         return None
 
     def draw(self) -> JobGroup | None:
@@ -142,7 +142,7 @@ class JobQueue:
         self._source = source
         self._listener = listener
         self._waiting: deque[Job] = deque()
-        self._refused: list[JobGroup] = []  # not reported yet
+        self._rejected: list[JobGroup] = []  # not reported yet
         self._open: dict[Job, tuple[JobGroup, set[Job]]] = {}  # unfinished runs of each group
         self.planned = source.planned
         self.done_before = 0
@@ -155,9 +155,9 @@ class JobQueue:
         """Return the next run; None if there is none left."""
         while not self._waiting and (group := self._source.draw()) is not None:
             self._add(group)
-        for group in self._refused:
-            self._listener.refused(group.jobs, group.jobs[0].error)
-        self._refused.clear()
+        for group in self._rejected:
+            self._listener.rejected(group.jobs, group.jobs[0].error)
+        self._rejected.clear()
         return self._waiting.popleft() if self._waiting else None
 
     def ended(self, job: Job) -> None:
@@ -183,7 +183,7 @@ class JobQueue:
             elif job.is_due:
                 waiting.append(job)
         if waiting and waiting[0].error:
-            self._refused.append(group)
+            self._rejected.append(group)
             for job in waiting:
                 self.ended(job)
         else:
@@ -204,7 +204,7 @@ class Executor(Protocol):
 @dataclass
 class _Running:
     ends: float  # end of its share, in seconds of the monotonic clock
-    asked: float | None = None  # time of the stop request
+    stop_requested: float | None = None  # time of the stop request
 
 
 class Engine:
@@ -239,8 +239,8 @@ class Engine:
         self._limit = limit or TimeLimit()
         self._halving = halving
         self._running: dict[Job, _Running] = {}
-        self._again: list[Job] = []  # stopped before their end, while others were waiting
-        self._repeated: set[Job] = set()
+        self._stopped: list[Job] = []  # runs whose share was over, to be continued
+        self._continued: set[Job] = set()
         self._early: dict[Job, str] = {}  # to be stopped by halving, with the reason
         self._tests: list[float] = []  # seconds from the stop request to the end
         self.is_closed = False
@@ -271,10 +271,10 @@ class Engine:
         """Handle the start of a run's process."""
         now, ends = time.monotonic(), self._limit.last
         if self._limit.is_shared:
-            others = [one.ends for name, one in self._running.items() if name != job]
-            again = map(self._folder.share, self._again)
-            rest = again if job in self._repeated else self._queue.shares()
-            waiting = [self._folder.share(job), *rest]
+            others = [running.ends for name, running in self._running.items() if name != job]
+            stopped = map(self._folder.share, self._stopped)
+            others_waiting = stopped if job in self._continued else self._queue.shares()
+            waiting = [self._folder.share(job), *others_waiting]
             ends = self._limit.until(now, others, waiting, self._test_seconds)
         self._running[job] = _Running(ends)
         self._listener.began(job)
@@ -297,25 +297,25 @@ class Engine:
         """Return the runs to stop now, with the method for each."""
         now = time.monotonic()
         if self._request.signal is not None:
-            return self._close("asked to stop", SAVE, now)
+            return self._close("stop requested", SAVE, now)
         if self._limit.is_over(now):
             self.is_out_of_time = True
             return self._close("the time is over", self._limit.how, now)
-        found = {job: SAVE for job in self._early if job in self._running}
-        over = [job for job, one in self._running.items() if now >= one.ends]
-        if over and any(True for _ in self._queue.shares()):  # else no other run needs the slot
-            found |= dict.fromkeys(over, self._limit.how)
-        return self._asked(found, now)
+        stopping = {job: SAVE for job in self._early if job in self._running}
+        expired = [job for job, running in self._running.items() if now >= running.ends]
+        if expired and any(True for _ in self._queue.shares()):  # else no other run needs the slot
+            stopping |= dict.fromkeys(expired, self._limit.how)
+        return self._request_stop(stopping, now)
 
     def ended(self, job: Job, result: RunResult) -> None:
         """Handle the end of a run, or of its current share."""
-        one = self._running.pop(job, None)
-        if one is not None and one.asked is not None:
-            self._tests.append(time.monotonic() - one.asked)
+        running = self._running.pop(job, None)
+        if running is not None and running.stop_requested is not None:
+            self._tests.append(time.monotonic() - running.stop_requested)
         early = self._early.pop(job, None)
         if result.state == FINISHED:
             assert job.config is not None
-            if self._folder.run_folder(job).finished(job.config) is None:
+            if self._folder.run_dir(job).finished(job.config) is None:
                 result = RunResult(FAILED, "its summary.json has no finite test metrics")
         elif result.state == UNFINISHED and early:
             result = replace(result, state=STOPPED_EARLY, message=early, metrics=None)
@@ -327,7 +327,7 @@ class Engine:
         if result.state == FAILED:
             self._folder.mark_failed(job, result.message)
         if result.state in (STOPPED, UNFINISHED) and not self.is_closed:
-            self._again.append(job)
+            self._stopped.append(job)
         else:
             self._queue.ended(job)
         self._listener.ended(job, result.state, result.message)
@@ -338,24 +338,24 @@ class Engine:
             return None
         if (job := self._queue.next()) is not None:
             return job
-        if not self._again or not self._limit.may_begin(now, again=True):
+        if not self._stopped or not self._limit.may_begin(now, again=True):
             return None
-        job = min(self._again, key=lambda one: self._folder.share(one).level)
-        self._again.remove(job)
-        self._repeated.add(job)
+        job = min(self._stopped, key=lambda one: self._folder.share(one).level)
+        self._stopped.remove(job)
+        self._continued.add(job)
         return job
 
-    def _close(self, why: str, how: str, now: float) -> dict[Job, str]:
-        self._again.clear()
+    def _close(self, reason: str, method: str, now: float) -> dict[Job, str]:
+        self._stopped.clear()
         if not self.is_closed:
             self.is_closed = True
-            self._listener.stopping(why)
-        return self._asked(dict.fromkeys(self._running, how), now)
+            self._listener.stopping(reason)
+        return self._request_stop(dict.fromkeys(self._running, method), now)
 
-    def _asked(self, found: dict[Job, str], now: float) -> dict[Job, str]:
-        for job in found:
-            self._running[job].asked = self._running[job].asked or now
-        return found
+    def _request_stop(self, stopping: dict[Job, str], now: float) -> dict[Job, str]:
+        for job in stopping:
+            self._running[job].stop_requested = self._running[job].stop_requested or now
+        return stopping
 
     @property
     def _test_seconds(self) -> float:

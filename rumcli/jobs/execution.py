@@ -37,7 +37,7 @@ class JobSet:
 
 
 @dataclass(frozen=True)
-class Options:
+class JobOptions:
     """Common options of the commands that execute a set.
 
     Attributes:
@@ -66,25 +66,24 @@ class Ending:
     out_of_time: bool = False
 
 
-def check(options: Options) -> None:
+def check(options: JobOptions) -> None:
     """Check the executor before a directory is created or any run starts.
 
     Raises:
         ConfigError: If the backend or Ray is missing, or no server listens at the address.
     """
-    if options.address is None:  # a cluster has backends of its own
+    if options.address is None:  # the backends of a cluster are checked there
         backends.require()
         return
     if importlib.util.find_spec("ray") is None:
         raise ConfigError(
-            f"{errors.option('--address', options.address)} needs ray: pip install "
-            "'rumcli[cluster]' (without "
-            f"{errors.option('--address')} the runs use this machine)"
+            f"{errors.option('--address', options.address)} requires ray: pip install "
+            f"'rumcli[cluster]' (without {errors.option('--address')}, the runs use this machine)"
         )
     cluster.check_address(options.address)
 
 
-def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> Ending:
+def run(jobs: JobSet, options: JobOptions, listener: JobListener, start: Start) -> Ending:
     """Execute the remaining runs of a set.
 
     Args:
@@ -101,13 +100,13 @@ def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> 
     queue = JobQueue(jobs.folder, jobs.source, listener, is_shared)
     if queue.done_before == queue.planned:
         return Ending()
-    left = None if queue.planned is None else queue.planned - queue.done_before
+    remaining = None if queue.planned is None else queue.planned - queue.done_before
     with contextlib.ExitStack() as stack:
         if options.address is None:
-            executor, slots = _local(jobs.resources, options, left, start)
+            executor, slots = _local(jobs.resources, options, remaining, start)
         else:
             stack.enter_context(cluster.connected(options.address, options.debug))
-            executor, slots = _on_ray(jobs.resources, options, left, start, jobs.folder)
+            executor, slots = _on_ray(jobs.resources, options, remaining, start, jobs.folder)
         # After Ray, which installs its own SIGTERM handler.
         request = stack.enter_context(signals.listening(signals.MANY_RUNS))
         limit, now = TimeLimit(), time.monotonic()
@@ -127,26 +126,32 @@ def run(jobs: JobSet, options: Options, listener: JobListener, start: Start) -> 
 
 
 def _local(
-    wanted: Resources, options: Options, left: int | None, start: Start
+    resources: Resources, options: JobOptions, remaining: int | None, start: Start
 ) -> tuple[Executor, int]:
-    found = system_info.cores()
-    cores = max(1, int(min(found["usable"] or 1, found["quota"] or float("inf"))))
-    gpus = local.visible_gpus() if wanted.gpus else []
-    each, jobs = wanted.cores or 1, options.jobs
+    core_counts = system_info.cores()
+    cores = max(1, int(min(core_counts["usable"] or 1, core_counts["quota"] or float("inf"))))
+    gpus = local.visible_gpus() if resources.gpus else []
+    cores_per_run, jobs = resources.cores or 1, options.jobs
     # With --jobs, runs may share cores, but never a GPU reserved for one run.
-    here = Machine(cores if jobs is None else jobs * each, len(gpus))
-    slots = _least(job_spec.slots([here], each, wanted.gpus or 0.0), jobs, left)
-    used = wanted.cores or max(1, cores // slots)
-    launch = functools.partial(local.Child, start=start, cores=used, debug=options.debug)
-    return local.LocalExecutor(launch, slots, local.Gpus(gpus, wanted.gpus), wanted.retries), slots
+    machine = Machine(cores if jobs is None else jobs * cores_per_run, len(gpus))
+    slots = _least(job_spec.slots([machine], cores_per_run, resources.gpus or 0.0), jobs, remaining)
+    cores_used = resources.cores or max(1, cores // slots)
+    launch = functools.partial(local.Child, start=start, cores=cores_used, debug=options.debug)
+    return local.LocalExecutor(
+        launch, slots, local.Gpus(gpus, resources.gpus), resources.retries
+    ), slots
 
 
 def _on_ray(
-    wanted: Resources, options: Options, left: int | None, start: Start, folder: JobFolder
+    resources: Resources,
+    options: JobOptions,
+    remaining: int | None,
+    start: Start,
+    folder: JobFolder,
 ) -> tuple[Executor, int]:
-    cores, gpus, jobs = wanted.cores or 1, wanted.gpus or 0.0, options.jobs
-    slots = _least(cluster.slots(cores, gpus), jobs, left)
-    return cluster.RayExecutor(folder.path, start, cores, gpus, wanted.retries, jobs), slots
+    cores, gpus, jobs = resources.cores or 1, resources.gpus or 0.0, options.jobs
+    slots = _least(cluster.slots(cores, gpus), jobs, remaining)
+    return cluster.RayExecutor(folder.path, start, cores, gpus, resources.retries, jobs), slots
 
 
 def _least(slots: int, *limits: int | None) -> int:

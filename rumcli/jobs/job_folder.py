@@ -76,21 +76,23 @@ class JobFolder:
             ConfigError: If it is missing, of another kind, or of an earlier version.
         """
         if not path.is_dir():
-            raise ConfigError(f"there is no folder {path}; expected the directory of a {cls.noun}")
+            raise ConfigError(
+                f"there is no directory {path}; expected the directory of a {cls.noun}"
+            )
         if cls.is_not_started(path):
             raise ConfigError(
                 f"{path} has no {cls.described_by[-1]}: the process that created it ended before "
-                f"the first run began; start it there: "
+                f"the first run started; to start it: "
                 f"{errors.call(cls.command, Metavar(cls.argument), out=path)}"
             )
         for name in cls.described_by:
             if not (path / name).is_file():
                 raise ConfigError(f"{path} has no {name}; expected the directory of a {cls.noun}")
-        cls.refuse_earlier(path)
+        cls.reject_earlier(path)
         return cls(path)
 
     @classmethod
-    def refuse_earlier(cls, path: Path) -> None:
+    def reject_earlier(cls, path: Path) -> None:
         """Reject a directory of an earlier version, whose results would be ignored.
 
         Raises:
@@ -99,11 +101,11 @@ class JobFolder:
         for name in _EARLIER:
             if found := next(path.glob(f"*/{name}"), None):
                 raise ConfigError(
-                    f"{found} is of an earlier version of 'rum {cls.command}'; continue {path} "
-                    "with that version, or start in a new folder"
+                    f"{found} is from an earlier version of 'rum {cls.command}'; continue {path} "
+                    "with that version, or choose a new directory"
                 )
 
-    def run_folder(self, job: Job) -> RunDir:
+    def run_dir(self, job: Job) -> RunDir:
         """Return the directory of a run, which may not exist yet."""
         return RunDir(self.path / job.name)
 
@@ -117,31 +119,31 @@ class JobFolder:
         """
         if job.config is None:
             raise ConfigError(job.error)
-        place = self.run_folder(job)
-        output_dirs.check_own(place.path, "a set of runs keeps its runs")
+        run_dir = self.run_dir(job)
+        output_dirs.check_own(run_dir.path, "a set of runs keeps its runs")
         try:
-            if not (place.path / CONFIG).exists():
-                output_dirs.check_free(place.path, [CONFIG])
+            if not (run_dir.path / CONFIG).exists():
+                output_dirs.check_free(run_dir.path, [CONFIG])
                 try:
-                    return RunDir.create(place.path, job.config)
+                    return RunDir.create(run_dir.path, job.config)
                 except ConfigError as error:  # the user did not type this path
                     raise RunError(str(error)) from error
             self.check([job])
-            found = RunDir.open(place.path)
-            if found.config != job.config:
-                found.write_config(job.config)
-            atomic_io.remove(place.path / STOP)
+            existing = RunDir.open(run_dir.path)
+            if existing.config != job.config:
+                existing.write_config(job.config)
+            atomic_io.remove(run_dir.path / STOP)
             self._unmark(job)
         except OSError as error:
-            raise RunError(atomic_io.cannot_write(place.path, error)) from error
-        return found
+            raise RunError(atomic_io.cannot_write(run_dir.path, error)) from error
+        return existing
 
     def changed(self, job: Job) -> list[str]:
         """Return the keys whose values differ between a run and its existing directory."""
-        place = self.run_folder(job)
-        if job.config is None or not (place.path / CONFIG).exists():
+        run_dir = self.run_dir(job)
+        if job.config is None or not (run_dir.path / CONFIG).exists():
             return []
-        keys = config.differences(place.config, job.config)
+        keys = config.differences(run_dir.config, job.config)
         return [".".join(key) for key in keys if key not in _CHANGEABLE]
 
     def check(self, jobs: Iterable[Job]) -> None:
@@ -152,18 +154,20 @@ class JobFolder:
         """
         others: list[tuple[Path, list[str]]] = []
         for job in jobs:
-            place = self.run_folder(job).path
-            if place.exists() and not place.is_dir():
-                raise ConfigError(f"{place} is not a folder; expected that of a run, or none")
+            path = self.run_dir(job).path
+            if path.exists() and not path.is_dir():
+                raise ConfigError(
+                    f"{path} is not a directory; expected a run directory, or no file"
+                )
             if changed := self.changed(job):
-                others.append((place, changed))
+                others.append((path, changed))
         if others:
-            place, changed = others[0]
+            path, changed = others[0]
             also = f" and {len(others) - 1} more" if others[1:] else ""
             raise ConfigError(
-                f"{place}{also}: the configuration differs from the one to be run in "
+                f"{path}{also}: the configuration differs from that of the new run in "
                 f"{', '.join(changed)}; choose another {errors.option('--out')}, or remove that "
-                "folder"
+                "directory"
             )
 
     def mark(self, job: Job, result: RunResult) -> None:
@@ -174,7 +178,7 @@ class JobFolder:
         others.
         """
         try:
-            self.run_folder(job).write_json(_RESULT, vars(result))
+            self.run_dir(job).write_json(_RESULT, vars(result))
         except OSError:
             self._unwritten[job.name] = result
 
@@ -191,31 +195,31 @@ class JobFolder:
             if before.state == FAILED:
                 self.mark(job, replace(before, state=STOPPED, message=""))
         else:
-            atomic_io.remove(self.run_folder(job).path / _RESULT)
+            atomic_io.remove(self.run_dir(job).path / _RESULT)
 
     def mark_of(self, job: Job) -> RunResult | None:
         """Return the recorded result of a run; None if the file is missing or invalid."""
         if job.name in self._unwritten:
             return self._unwritten[job.name]
         try:
-            found = _RESULTS.validate_python(self.run_folder(job).read_json(_RESULT))
+            result = _RESULTS.validate_python(self.run_dir(job).read_json(_RESULT))
         except ValidationError:
             return None
-        return found if found.state in (FAILED, STOPPED, STOPPED_EARLY) else None
+        return result if result.state in (FAILED, STOPPED, STOPPED_EARLY) else None
 
     def records(self, job: Job) -> list[dict[str, Any]]:
         """Return the evaluations of a run; empty if the file cannot be read."""
         try:
-            return self.run_folder(job).records()
+            return self.run_dir(job).records()
         except RunError:  # an unreadable file must not hide the other runs
             return []
 
     def share(self, job: Job) -> Share:
         """Return the weight of a run in a budget, and its training time."""
         mark, records = self.mark_of(job), self.records(job)
-        noted = mark.seconds if mark else 0.0
+        recorded = mark.seconds if mark else 0.0
         last = finite(records[-1].get("seconds")) if records else None
-        return Share(job.budget_weight, max(noted, last or 0.0))
+        return Share(job.budget_weight, max(recorded, last or 0.0))
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the set.
@@ -275,7 +279,7 @@ class GroupResult:
     @property
     def done(self) -> list[JobResult]:
         """Runs that have a value."""
-        return [one for one in self.runs if one.value is not None]
+        return [run for run in self.runs if run.value is not None]
 
     @property
     def values(self) -> list[float]:
@@ -295,18 +299,18 @@ class GroupResult:
     @property
     def has_all_parts(self) -> bool:
         """Whether every seed with a value has all its parts."""
-        parts, seeds = {one.job.part for one in self.runs}, [one.job.seed for one in self.done]
+        parts, seeds = {run.job.part for run in self.runs}, [run.job.seed for run in self.done]
         return all(seeds.count(seed) == len(parts) for seed in seeds)
 
     def count(self, state: str) -> int:
         """Return the number of runs in a state."""
-        return sum(one.state == state for one in self.runs)
+        return sum(run.state == state for run in self.runs)
 
     def _by_seed(self, name: str) -> list[float]:
         by_seed: dict[int, list[float]] = {}
-        for one in self.runs:
-            if (value := getattr(one, name)) is not None:
-                by_seed.setdefault(one.job.seed, []).append(value)
+        for run in self.runs:
+            if (value := getattr(run, name)) is not None:
+                by_seed.setdefault(run.job.seed, []).append(value)
         return [statistics.fmean(values) for values in by_seed.values()]
 
 
@@ -327,22 +331,22 @@ class SetResults:
     @property
     def runs(self) -> list[JobResult]:
         """Results of all runs."""
-        return [one for group in self.groups for one in group.runs]
+        return [run for group in self.groups for run in group.runs]
 
     @property
     def due(self) -> list[JobResult]:
         """Results of the runs that are due."""
-        return [one for one in self.runs if one.job.is_due]
+        return [run for run in self.runs if run.job.is_due]
 
     @property
     def done(self) -> int:
         """Number of due runs that are finished or were stopped early."""
-        return sum(one.state in DONE for one in self.due)
+        return sum(run.state in DONE for run in self.due)
 
     @property
     def failures(self) -> list[JobResult]:
         """Due runs that failed."""
-        return [one for one in self.due if one.state == FAILED]
+        return [run for run in self.due if run.state == FAILED]
 
     @property
     def is_complete(self) -> bool:
@@ -394,30 +398,30 @@ def read_results(
 
 def read_run(folder: JobFolder, job: Job) -> JobResult:
     """Read the result of one run; a directory with another configuration yields only a message."""
-    place = folder.run_folder(job)
-    empty = JobResult(WAITING, job=job, folder=str(place.path))
+    run_dir = folder.run_dir(job)
+    empty = JobResult(WAITING, job=job, folder=str(run_dir.path))
     try:
         changed = folder.changed(job)
     except ConfigError as error:
         return replace(empty, message=str(error))
     if changed:
-        return replace(empty, message=f"its folder has another {', '.join(changed)}")
-    summary = place.finished(job.config) if job.config else None
-    mark, records = folder.mark_of(job), folder.records(job)
+        return replace(empty, message=f"its directory has a different {', '.join(changed)}")
+    summary = run_dir.finished(job.config) if job.config else None
+    recorded, records = folder.mark_of(job), folder.records(job)
     last = records[-1] if records else {}
     step, seconds = int(last.get("step", 0)), finite(last.get("seconds")) or 0.0
     if summary:
         seconds = finite(summary["seconds"]) or 0.0
-        found = RunResult(FINISHED, "", summary, summary["steps"], seconds)
-    elif mark and mark.metrics:  # the run may have continued since, untested
-        found = replace(mark, seconds=mark.seconds or seconds)
-    elif mark:
-        found = replace(mark, step=step, seconds=seconds)
-    elif records or place.checkpoints.numbered():
-        found = RunResult(UNFINISHED, step=step, seconds=seconds)
+        result = RunResult(FINISHED, "", summary, summary["steps"], seconds)
+    elif recorded and recorded.metrics:  # the run may have continued since, untested
+        result = replace(recorded, seconds=recorded.seconds or seconds)
+    elif recorded:
+        result = replace(recorded, step=step, seconds=seconds)
+    elif records or run_dir.checkpoints.numbered():
+        result = RunResult(UNFINISHED, step=step, seconds=seconds)
     else:
-        found = RunResult(FAILED if job.error else WAITING, job.error)
-    return JobResult(**vars(found), job=job, folder=str(place.path), records=records)
+        result = RunResult(FAILED if job.error else WAITING, job.error)
+    return JobResult(**vars(result), job=job, folder=str(run_dir.path), records=records)
 
 
 def statistics_of(values: Sequence[float]) -> SeedStatistics | None:

@@ -24,13 +24,13 @@ WAITING = "not started"
 STATES = (FINISHED, STOPPED, STOPPED_EARLY, UNFINISHED, FAILED, WAITING)
 DONE = (FINISHED, STOPPED_EARLY)  # these are not started again
 
-LEAST = 30.0  # minimum share in seconds; starting a process takes several of them
-LEAST_AGAIN = 60.0  # seconds required to start a stopped run again
-LEAST_LEFT = 5.0  # seconds required for a run to reach its first step
+MIN_SHARE = 30.0  # minimum share in seconds; starting a process takes several of them
+MIN_CONTINUE = 60.0  # seconds required to start a stopped run again
+MIN_START = 5.0  # seconds required for a run to reach its first step
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _BUDGET_FORM = re.compile(r"(?:(\d+(?:\.\d+)?)([hms]))+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)([hms])", re.ASCII)
-_LARGEST = 366 * 86400.0
+_MAX_BUDGET = 366 * 86400.0
 SAVE = "save"  # and stop
 SAVE_AND_TEST = "save and test"
 
@@ -127,7 +127,7 @@ class JobListener:
             slots: Number of concurrent runs.
         """
 
-    def refused(self, jobs: Sequence[Job], message: str) -> None:
+    def rejected(self, jobs: Sequence[Job], message: str) -> None:
         """Handle a group that cannot start, for the reason in `message`."""
 
     def began(self, job: Job) -> None:
@@ -171,17 +171,17 @@ def slots(machines: Sequence[Machine], cores: int, gpus: float = 0.0) -> int:
     Raises:
         ConfigError: If a run fits on no machine.
     """
-    if found := sum(machine.slots(cores, gpus) for machine in machines):
-        return found
+    if total := sum(machine.slots(cores, gpus) for machine in machines):
+        return total
     largest = max((machine.cores for machine in machines), default=0)
     if largest < cores:
         raise ConfigError(
-            f"cores_per_run: {cores}, but no machine has as many; the largest has {largest}"
+            f"cores_per_run: {cores} exceeds the {largest} cores of the largest machine"
         )
-    most = max((machine.gpus for machine in machines), default=0)
-    if most < gpus:
+    most_gpus = max((machine.gpus for machine in machines), default=0)
+    if most_gpus < gpus:
         raise ConfigError(
-            f"gpus_per_run: {gpus:g}, but no machine has as many; the one with the most has {most}"
+            f"gpus_per_run: {gpus:g} exceeds the {most_gpus} GPUs of the largest machine"
         )
     raise ConfigError(f"cores_per_run: {cores} and gpus_per_run: {gpus:g}, but no machine has both")
 
@@ -198,7 +198,7 @@ def parse_budget(text: str) -> float:
     typed = text.strip().lower()
     if _BUDGET_FORM.fullmatch(typed):
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(typed))
-        if 0 < seconds <= _LARGEST:
+        if 0 < seconds <= _MAX_BUDGET:
             return seconds
     where = errors.option("--budget", text)
     raise ConfigError(f"{where}: expected a time such as 30m, 2h or 1h30m, up to a year")
@@ -262,7 +262,7 @@ class TimeLimit:
             now: Current time.
             again: Whether the run was stopped before.
         """
-        least = (LEAST_AGAIN if again else LEAST_LEFT) if self.is_shared else 0.0
+        least = (MIN_CONTINUE if again else MIN_START) if self.is_shared else 0.0
         return not self.is_over(now) and self.last - now >= least
 
     def until(
@@ -285,7 +285,7 @@ class TimeLimit:
         kept += test * len(waiting)
         level = _level(max(0.0, self.slots * left - kept), waiting)
         due = level * waiting[0].size - waiting[0].had
-        return now + min(left, max(due, LEAST))
+        return now + min(left, max(due, MIN_SHARE))
 
 
 def _level(seconds: float, waiting: Sequence[Share]) -> float:
@@ -379,6 +379,6 @@ def changed(
     run = config.changed(base, validation.layer(document, *sections))
     if run.task.subtasks:
         raise ConfigError(
-            f"{document.source}: task.subtask: a run can't have all; list the numbers"
+            f"{document.source}: task.subtask: a run cannot have all; list the numbers"
         )
     return run

@@ -24,7 +24,7 @@ from rumcli.jobs.job_spec import FAILED, SAVE, UNFINISHED, Job, RunProgress, Run
 from rumcli.jobs.worker import Start
 from rumcli.training.run_dir import RunDir
 
-LOOK = 0.25  # seconds between two checks of the clock and of signals
+POLL_SECONDS = 0.25  # seconds between two checks of the clock and of signals
 
 
 Launch = Callable[[RunDir, Mapping[str, str]], "Child"]
@@ -61,9 +61,9 @@ class Gpus:
 
 def visible_gpus() -> list[str]:
     """Return the GPUs available to this process, as values for `CUDA_VISIBLE_DEVICES`."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [name for name in chosen.split(",") if name.strip()]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip()]
     if shutil.which("nvidia-smi") is None:
         return []
     try:
@@ -103,57 +103,57 @@ class LocalExecutor:
         """Execute the runs that the engine starts, until there are no more."""
         try:
             while True:
-                while len(self._running) < self._slots and (found := engine.next()):
-                    self._begin(engine, *found)
+                while len(self._running) < self._slots and (next_run := engine.next()):
+                    self._begin(engine, *next_run)
                 if not self._running:
                     return
-                wait([one.process.connection for one in self._running.values()], LOOK)
+                wait([slot.process.connection for slot in self._running.values()], POLL_SECONDS)
                 for job in list(self._running):
                     self._receive(engine, job)
-                for job, how in engine.stops().items():
-                    self._running[job].process.stop(how)
+                for job, method in engine.stops().items():
+                    self._running[job].process.stop(method)
         except KeyboardInterrupt:  # the second Ctrl-C kills all processes
-            for one in self._running.values():
-                one.process.kill()
+            for slot in self._running.values():
+                slot.process.kill()
             raise
         except Exception:
-            for one in self._running.values():
-                one.process.stop(SAVE)
-            for one in self._running.values():
-                one.process.join()
+            for slot in self._running.values():
+                slot.process.stop(SAVE)
+            for slot in self._running.values():
+                slot.process.join()
             raise
 
-    def _begin(self, engine: Engine, job: Job, folder: RunDir) -> None:
+    def _begin(self, engine: Engine, job: Job, run_dir: RunDir) -> None:
         gpus = self._gpus.take()
-        self._running[job] = _Slot(self._start(folder, gpus), folder, gpus)
+        self._running[job] = _Slot(self._start(run_dir, gpus), run_dir, gpus)
         engine.began(job)
 
-    def _start(self, folder: RunDir, gpus: list[str]) -> Child:
+    def _start(self, run_dir: RunDir, gpus: list[str]) -> Child:
         try:
-            return self._launch(folder, self._gpus.environment(gpus))
+            return self._launch(run_dir, self._gpus.environment(gpus))
         except OSError as error:
             raise RunError(
-                f"can't start the process of {folder.path}: {error.strerror or error}"
+                f"can't start the process of {run_dir.path}: {error.strerror or error}"
             ) from error
 
     def _receive(self, engine: Engine, job: Job) -> None:
-        one = self._running[job]
-        for news in one.process.news():
-            if isinstance(news, RunProgress):
-                engine.progressed(job, news, "")
+        slot = self._running[job]
+        for report in slot.process.reports():
+            if isinstance(report, RunProgress):
+                engine.progressed(job, report, "")
                 continue
-            one.process.join()
-            if isinstance(news, str):
-                if one.deaths < self._retries and not engine.is_closed:
-                    one.deaths += 1
-                    engine.retried(job, news)
-                    one.process = self._start(one.folder, one.gpus)
+            slot.process.join()
+            if isinstance(report, str):
+                if slot.deaths < self._retries and not engine.is_closed:
+                    slot.deaths += 1
+                    engine.retried(job, report)
+                    slot.process = self._start(slot.folder, slot.gpus)
                     engine.began(job)
                     return
-                news = RunResult(FAILED, f"{news}; its checkpoints are intact")
+                report = RunResult(FAILED, f"{report}; its checkpoints are intact")
             del self._running[job]
-            self._gpus.give_back(one.gpus)
-            engine.ended(job, news)
+            self._gpus.give_back(slot.gpus)
+            engine.ended(job, report)
             return
 
 
@@ -170,20 +170,20 @@ class Child:
 
     def __init__(
         self,
-        folder: RunDir,
+        run_dir: RunDir,
         variables: Mapping[str, str],
         start: Start,
         cores: int,
         debug: bool,
     ) -> None:
         context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        arguments = (theirs, str(folder.path), start, cores, dict(variables), debug)
+        self.connection, child_connection = context.Pipe()
+        arguments = (child_connection, str(run_dir.path), start, cores, dict(variables), debug)
         self._process = context.Process(target=_main, args=arguments, daemon=True)
-        with _without_signals_of_the_terminal(), _without_main_module():
+        with _without_terminal_signals(), _without_main_module():
             self._process.start()
-        theirs.close()
-        self._asked: str | None = None
+        child_connection.close()
+        self._requested: str | None = None
         self._trains = False
 
     def stop(self, how: str) -> None:
@@ -191,24 +191,24 @@ class Child:
 
         A run that has not started training has nothing to save and is killed.
         """
-        if self._asked != how:
-            self._asked = how
+        if self._requested != how:
+            self._requested = how
             if not self._trains:
                 self.kill()
             with contextlib.suppress(OSError):  # the process may have exited
                 self.connection.send(how)
 
-    def news(self) -> list[RunProgress | RunResult | str]:
+    def reports(self) -> list[RunProgress | RunResult | str]:
         """Return the reports since the last call; a string is the reason of its death."""
-        found: list[Any] = []
+        reports: list[Any] = []
         try:
             while self.connection.poll():
-                found.append(self.connection.recv())
+                reports.append(self.connection.recv())
                 self._trains = True
         except (EOFError, OSError):
-            if not any(isinstance(one, RunResult) for one in found):
-                found.append(self._death())
-        return found
+            if not any(isinstance(report, RunResult) for report in reports):
+                reports.append(self._death())
+        return reports
 
     def join(self) -> None:
         """Wait until the process has exited."""
@@ -222,14 +222,14 @@ class Child:
     def _death(self) -> RunResult | str:
         self._process.join(10)
         code = self._process.exitcode
-        if self._asked is not None and code is not None and code < 0:
+        if self._requested is not None and code is not None and code < 0:
             return RunResult(UNFINISHED)
-        how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
-        return f"its process ended {how}"
+        cause = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
+        return f"its process ended {cause}"
 
 
 @contextlib.contextmanager
-def _without_signals_of_the_terminal() -> Iterator[None]:
+def _without_terminal_signals() -> Iterator[None]:
     """Start processes that ignore Ctrl-C and a closed terminal; the parent process stops them."""
     if sys.platform == "win32":  # no signal masks; see `_main`
         yield
@@ -260,7 +260,7 @@ def _without_main_module() -> Iterator[None]:
 
 def _main(
     connection: Connection,
-    folder: str,
+    run_dir: str,
     start: Start,
     cores: int,
     variables: Mapping[str, str],
@@ -276,21 +276,21 @@ def _main(
 
     def control() -> str:
         """Return the last request; a process whose parent has exited saves and stops."""
-        asked = SAVE if terminated else ""
+        requested = SAVE if terminated else ""
         try:
             while connection.poll():
-                asked = connection.recv()
+                requested = connection.recv()
         except (EOFError, OSError):
             return SAVE
-        return asked
+        return requested
 
     def report(progress: RunProgress) -> None:
         with contextlib.suppress(OSError):  # the parent may have exited
             connection.send(progress)
 
-    ended = worker.train(RunDir(Path(folder)), start, control, report, debug)
+    result = worker.train(RunDir(Path(run_dir)), start, control, report, debug)
     with contextlib.suppress(OSError):
-        connection.send(ended)
+        connection.send(result)
     # Everything is saved, and the teardown of TensorFlow takes more than a second.
     os._exit(0)
 

@@ -24,9 +24,9 @@ from rumcli.signals import StopRequest
 from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import RunDir
 
-_RESTARTS = 3  # after the loss of a worker or node
-_BETWEEN = 0.5  # seconds between two exchanges of messages
-_PASSED_ON = ("JAX_PLATFORMS",)
+_MAX_RESTARTS = 3  # after the loss of a worker or node
+_EXCHANGE_SECONDS = 0.5  # seconds between two exchanges of messages
+_INHERITED = ("JAX_PLATFORMS",)
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_V2_ENABLED": "1"}
 
 # Starts Keras and custom code in a worker. Arguments: the configuration of the run, and a function
@@ -38,12 +38,12 @@ class Mailbox:
     """Ray actor that connects the worker of process 0 with the command that started the run."""
 
     def __init__(self) -> None:
-        self._news: list[tuple[str, Any]] = []
+        self._messages: list[tuple[str, Any]] = []
         self._signal: int | None = None
 
-    def exchange(self, news: list[tuple[str, Any]]) -> int | None:
+    def exchange(self, messages: list[tuple[str, Any]]) -> int | None:
         """Add messages; return the signal that requests a stop."""
-        self._news += news
+        self._messages += messages
         return self._signal
 
     def take(self, signal: int | None) -> list[tuple[str, Any]]:
@@ -53,13 +53,13 @@ class Mailbox:
             signal: Number of the signal that requests a stop; None without one.
         """
         self._signal = signal
-        news, self._news = self._news, []
-        return news
+        messages, self._messages = self._messages, []
+        return messages
 
 
 def run(
     run: RunConfig,
-    folder: RunDir,
+    run_dir: RunDir,
     address: str,
     workers: int,
     listener: Listener,
@@ -70,7 +70,7 @@ def run(
 
     Args:
         run: Configuration of the run.
-        folder: Run directory, which must have the same path on all nodes.
+        run_dir: Run directory, which must have the same path on all nodes.
         address: Address HOST:PORT of a running cluster, `"local"` or `"auto"`.
         workers: Number of processes.
         listener: Receives the progress of process 0.
@@ -88,7 +88,7 @@ def run(
     cores = max(workers, os.cpu_count() or 1)
     with contextlib.ExitStack() as stack:
         stack.enter_context(cluster.connected(address, debug, "--ray", cores))
-        storage = stack.enter_context(_storage(folder))
+        storage = stack.enter_context(_storage(run_dir))
         request = stack.enter_context(signals.listening())  # after Ray's SIGTERM handler
         import ray
 
@@ -96,10 +96,10 @@ def run(
         mailbox = ray.remote(num_cpus=0)(Mailbox).remote()
         settings = {
             "run": run,
-            "folder": str(folder.path.resolve()),
+            "folder": str(run_dir.path.resolve()),
             "mailbox": mailbox,
             "host": "127.0.0.1" if address == cluster.LOCAL else None,
-            "place": str(Path.cwd()),
+            "working_dir": str(Path.cwd()),
             "environment": _environment(),
             "start": start,
         }
@@ -124,7 +124,7 @@ def _follow(
     try:
         while not is_over:
             with contextlib.suppress(queue.Empty):
-                error = ended.get(timeout=_BETWEEN)
+                error = ended.get(timeout=_EXCHANGE_SECONDS)
                 is_over = True
             for kind, content in ray.get(mailbox.take.remote(request.signal)):
                 if kind in ("finished", "stopped", "failed"):
@@ -138,8 +138,8 @@ def _follow(
         raise ConfigError(message) if exit_code == ConfigError.exit_code else RunError(message)
     if outcome is None:
         lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
-        reason = lines[-1][:300] if lines else "it does not say why"
-        raise RunError(f"Ray Train ended the run, after {_RESTARTS} restarts at most: {reason}")
+        reason = lines[-1][:300] if lines else "no reason given"
+        raise RunError(f"Ray Train ended the run, after at most {_MAX_RESTARTS} restarts: {reason}")
     return outcome
 
 
@@ -169,11 +169,11 @@ def _fit(
             run_config=RunConfig(
                 name="train",
                 storage_path=storage,
-                failure_config=FailureConfig(max_failures=_RESTARTS),
+                failure_config=FailureConfig(max_failures=_MAX_RESTARTS),
             ),
         ).fit()
-    except Exception as found:  # else the thread would lose it
-        error = found
+    except Exception as raised:  # else the thread would lose it
+        error = raised
     ended.put(error)
 
 
@@ -186,7 +186,7 @@ def _work(settings: dict[str, Any]) -> None:
     rank, count = context.get_world_rank(), context.get_world_size()
     os.environ.update(settings["environment"])
     with contextlib.suppress(OSError):  # path of custom code; may be missing on another machine
-        os.chdir(settings["place"])
+        os.chdir(settings["working_dir"])
     address = _agree_on_address(rank, settings["host"])
     request = StopRequest()
     sender = _Sender(settings["mailbox"], request, rank == 0)
@@ -216,23 +216,23 @@ def _train(
     from rumcli.training.trainer import train
 
     run = settings["run"]
-    place = RunDir(Path(settings["folder"]))
-    if rank == 0 and not place.path.is_dir():
+    shared_dir = RunDir(Path(settings["folder"]))
+    if rank == 0 and not shared_dir.path.is_dir():
         raise ConfigError(
-            f"{place.path}: not on this node; expected a run directory that all nodes see, as in "
-            "--out /shared/runs/1"
+            f"{shared_dir.path}: not on this node; expected a run directory on a shared file "
+            "system, as in --out /shared/runs/1"
         )
     runtime = Runtime(Placement("all", address, count, rank), lambda message: None)
     with contextlib.ExitStack() as stack:
         if rank == 0:
-            stack.enter_context(worker.held(place, lambda: request.signal is not None))
-        texts = dataset_binding.for_training(run, place if rank == 0 else None)
+            stack.enter_context(worker.held(shared_dir, lambda: request.signal is not None))
+        dataset = dataset_binding.for_training(run, shared_dir if rank == 0 else None)
         settings["start"](run, runtime.start)
         group = runtime.group
-        folder = place if rank == 0 else NullRunDir()
+        run_dir = shared_dir if rank == 0 else NullRunDir()
         try:
             with group.watched():
-                summary = train(run, folder, sender, request, texts, (), group)
+                summary = train(run, run_dir, sender, request, dataset, (), group)
         except RunStopped as stopped:
             return "stopped", (stopped.step, stopped.signal)
         runtime.finish()
@@ -253,7 +253,7 @@ class _Sender(Listener):
         self._request = request
         self._is_first = is_first
         self._lock = threading.Lock()
-        self._news: list[tuple[str, Any]] = []
+        self._messages: list[tuple[str, Any]] = []
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._exchange, daemon=True)
         self._thread.start()
@@ -263,8 +263,8 @@ class _Sender(Listener):
 
     def stepped(self, step: int, logs: dict[str, float]) -> None:
         with self._lock:
-            if self._news and self._news[-1][0] == "stepped":
-                self._news.pop()  # only the latest one is shown
+            if self._messages and self._messages[-1][0] == "stepped":
+                self._messages.pop()  # only the latest one is shown
         self._add("stepped", step, logs)
 
     def evaluated(self, record: dict[str, Any]) -> None:
@@ -280,24 +280,24 @@ class _Sender(Listener):
         """Send the result of the run."""
         kind, content = outcome
         if self._is_first or kind == "failed":
-            self._news.append((kind, content))
+            self._messages.append((kind, content))
         self._ending.set()
         self._thread.join()
 
     def _add(self, kind: str, *content: Any) -> None:
         if self._is_first:
             with self._lock:
-                self._news.append((kind, content))
+                self._messages.append((kind, content))
 
     def _exchange(self) -> None:
         import ray
 
         is_last = False
         while not is_last:
-            is_last = self._ending.wait(_BETWEEN)
+            is_last = self._ending.wait(_EXCHANGE_SECONDS)
             with self._lock:
-                news, self._news = self._news, []
-            signal = ray.get(self._mailbox.exchange.remote(news if self._is_first or news else []))
+                messages, self._messages = self._messages, []
+            signal = ray.get(self._mailbox.exchange.remote(messages))
             if signal is not None:
                 self._request.note(signal)
 
@@ -307,13 +307,13 @@ def _agree_on_address(rank: int, host: str | None) -> str:
     import ray
     from ray.train.collective import broadcast_from_rank_zero
 
-    found = None
+    address = None
     if rank == 0:
         host = host or ray.util.get_node_ip_address()
         with socket.socket() as probe:
             probe.bind((host, 0))
-            found = f"{host}:{probe.getsockname()[1]}"
-    return str(broadcast_from_rank_zero(found))
+            address = f"{host}:{probe.getsockname()[1]}"
+    return str(broadcast_from_rank_zero(address))
 
 
 def _resources(workers: int) -> dict[str, float]:
@@ -332,14 +332,14 @@ def _resources(workers: int) -> dict[str, float]:
 
 
 def _environment() -> dict[str, str]:
-    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    passed = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**worker.environment(), **passed}
 
 
 @contextlib.contextmanager
-def _storage(folder: RunDir) -> Iterator[str]:
+def _storage(run_dir: RunDir) -> Iterator[str]:
     """Provide a temporary storage directory for Ray, which all nodes must be able to access."""
-    path = folder.path.resolve() / "ray"
+    path = run_dir.path.resolve() / "ray"
     shutil.rmtree(path, ignore_errors=True)
     try:
         yield str(path)

@@ -14,25 +14,25 @@ from rumcli.jobs.job_folder import STOP
 from rumcli.jobs.job_spec import FAILED, UNFINISHED, Job, RunResult
 
 
-class _Unkept:
+class _Unsaved:
     """Object that pickles to nothing: Ray saves it to its own directory, which is never read."""
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
         return object, ()
 
 
-class Runs(_Unkept, Searcher):
+class Runs(_Unsaved, Searcher):
     """Search algorithm that passes the runs of the engine to Ray.
 
     Args:
         engine: Scheduler of the runs.
-        given: Arguments common to all trials.
+        common: Arguments common to all trials.
     """
 
-    def __init__(self, engine: Engine, given: dict[str, Any]) -> None:
+    def __init__(self, engine: Engine, common: dict[str, Any]) -> None:
         super().__init__()
         self._engine = engine
-        self._given = given
+        self._common = common
         self._jobs: dict[str, Job] = {}
         self._folders: dict[Job, Path] = {}
 
@@ -49,10 +49,10 @@ class Runs(_Unkept, Searcher):
         found = self._engine.next()
         if found is None:
             return None if self._engine.may_continue else Searcher.FINISHED
-        job, place = found
+        job, run_dir = found
         self._jobs[trial_id] = job
-        self._folders[job] = place.path.resolve()
-        return {**self._given, "folder": str(self._folders[job])}
+        self._folders[job] = run_dir.path.resolve()
+        return {**self._common, "folder": str(self._folders[job])}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -63,7 +63,7 @@ class Runs(_Unkept, Searcher):
         """Save nothing: the state is in the directory of the set."""
 
 
-class Watch(_Unkept, tune.Callback):
+class Watch(_Unsaved, tune.Callback):
     """Callback that reports trial events to the engine, and forwards its stop requests to the runs.
 
     Args:
@@ -74,7 +74,7 @@ class Watch(_Unkept, tune.Callback):
     def __init__(self, engine: Engine, runs: Runs) -> None:
         self._engine = engine
         self._runs = runs
-        self._asked: dict[Job, str] = {}
+        self._requested: dict[Job, str] = {}
         self.stopper = _Stopper()
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
@@ -104,20 +104,20 @@ class Watch(_Unkept, tune.Callback):
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
         """Forward the stop requests; end once all runs have saved."""
         for job, how in self._engine.stops().items():
-            if self._asked.get(job) != how:
-                self._asked[job] = how
+            if self._requested.get(job) != how:
+                self._requested[job] = how
                 atomic_io.write_text(self._runs.folder(job) / STOP, how)
         if self._engine.is_closed:
             self.stopper.is_over = all(trial.status != "RUNNING" for trial in trials)
 
     def _ended(self, trial: Any, result: RunResult) -> None:
         job = self._runs.of(trial)
-        if self._asked.pop(job, None):
+        if self._requested.pop(job, None):
             atomic_io.remove(self._runs.folder(job) / STOP)
         self._engine.ended(job, result)
 
 
-class _Stopper(_Unkept, tune.Stopper):
+class _Stopper(_Unsaved, tune.Stopper):
     """Stopper that ends pending trials once all others have ended."""
 
     def __init__(self) -> None:

@@ -23,14 +23,14 @@ Control = Callable[[], str]  # returns SAVE or SAVE_AND_TEST to stop the run, el
 
 # The lock of a machine that died expires after a minute; see `training.lock`.
 _PATIENCE = 90.0  # seconds
-_BETWEEN_TRIES = 1.0
-_LOOK = 0.25  # seconds between two calls of the control
-_BEAT = 1.0  # seconds between two reports of the progress
+_RETRY_SECONDS = 1.0
+_POLL_SECONDS = 0.25  # seconds between two calls of the control
+_REPORT_SECONDS = 1.0  # seconds between two reports of the progress
 # Variables that affect the computation and are not part of the configuration.
-_PASSED_ON = ("KERAS_BACKEND", "JAX_ENABLE_X64")
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_INHERITED = ("KERAS_BACKEND", "JAX_ENABLE_X64")
+_CUDA_DEVICES = "CUDA_CUDA_DEVICES_DEVICES"
 # Allocate GPU memory on demand; values set by the user take precedence.
-_SHARING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+_ON_DEMAND_MEMORY = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 def environment() -> dict[str, str]:
@@ -38,7 +38,7 @@ def environment() -> dict[str, str]:
 
     The processes of a cluster have the environment of `ray start`.
     """
-    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
 def gpu_environment(gpus: float | None, names: Sequence[str] | None = None) -> dict[str, str]:
@@ -52,22 +52,22 @@ def gpu_environment(gpus: float | None, names: Sequence[str] | None = None) -> d
         names: GPUs of the run; None for all visible GPUs.
     """
     if gpus == 0:
-        return {_VISIBLE: ""}
-    found = {} if names is None else {_VISIBLE: ",".join(names)}
-    return found if gpus is not None and gpus >= 1 else {**found, **_SHARING}
+        return {_CUDA_DEVICES: ""}
+    variables = {} if names is None else {_CUDA_DEVICES: ",".join(names)}
+    return variables if gpus is not None and gpus >= 1 else {**variables, **_ON_DEMAND_MEMORY}
 
 
 def prepare(cores: int, variables: Mapping[str, str]) -> None:
     """Set the environment variables and CPU cores of this process, before Keras is imported."""
     for variable, value in variables.items():
-        if variable not in _SHARING or variable not in os.environ:
+        if variable not in _ON_DEMAND_MEMORY or variable not in os.environ:
             os.environ[variable] = value
     for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[variable] = str(cores)
 
 
 def train(
-    folder: RunDir,
+    run_dir: RunDir,
     start: Start,
     control: Control,
     report: Callable[[RunProgress], None],
@@ -76,7 +76,7 @@ def train(
     """Train a run from its last checkpoint until it is finished or stopped.
 
     Args:
-        folder: Directory of the run.
+        run_dir: Directory of the run.
         start: Imports the dependencies of the run.
         control: Returns the stop request; see `Control`.
         report: Receives each evaluation, and about once per second the progress.
@@ -87,7 +87,7 @@ def train(
     """
     request = _Request(control)
     try:
-        return _train(folder, start, request, report)
+        return _train(run_dir, start, request, report)
     except RumError as error:
         return RunResult(FAILED, str(error))
     except Exception as error:
@@ -98,40 +98,40 @@ def train(
 
 
 def _train(
-    folder: RunDir, start: Start, request: _Request, report: Callable[[RunProgress], None]
+    run_dir: RunDir, start: Start, request: _Request, report: Callable[[RunProgress], None]
 ) -> RunResult:
-    with held(folder, request.is_made):
-        run = folder.config
-        if folder.finished(run):
+    with held(run_dir, request.is_requested):
+        run = run_dir.config
+        if run_dir.finished(run):
             return RunResult(FINISHED)
-        if request.is_made():
+        if request.is_requested():
             return RunResult(UNFINISHED)
-        resume.check(folder)
+        resume.check(run_dir)
         start(run)
         from rumcli.training.callback import RunStopped
         from rumcli.training.trainer import train as train_run
 
         try:
-            train_run(run, folder, _Reporter(request, report), request)
+            train_run(run, run_dir, _Reporter(request, report), request)
         except RunStopped:
             pass
         else:
             return RunResult(FINISHED)
-    request.is_made()  # may have become urgent during the training
-    metrics = _test(folder) if request.how == SAVE_AND_TEST else None
-    saved, _ = folder.checkpoints.load_newest()
+    request.is_requested()  # may have become urgent during the training
+    metrics = _test(run_dir) if request.how == SAVE_AND_TEST else None
+    saved, _ = run_dir.checkpoints.load_newest()
     step, seconds = (saved.step, saved.progress["seconds"]) if saved else (0, 0.0)
     return RunResult(UNFINISHED, "", metrics, step, seconds)
 
 
-def _test(folder: RunDir) -> dict[str, Any] | None:
+def _test(run_dir: RunDir) -> dict[str, Any] | None:
     """Test the best weights, or the last ones of a run without a validation."""
     from rumcli.training.evaluation import evaluate_run
 
-    which = "best" if folder.checkpoints.load_best() is not None else "last"
-    if which == "last" and not folder.checkpoints.numbered():
+    which = "best" if run_dir.checkpoints.load_best() is not None else "last"
+    if which == "last" and not run_dir.checkpoints.numbered():
         return None
-    return evaluate_run(folder, Split.TEST, which)
+    return evaluate_run(run_dir, Split.TEST, which)
 
 
 class _Request(StopRequest):
@@ -141,12 +141,12 @@ class _Request(StopRequest):
         super().__init__()
         self.how = ""
         self._control = control
-        self._looked = 0.0
+        self._polled = 0.0
 
-    def is_made(self, between: float = 0.0) -> bool:
+    def is_requested(self, between: float = 0.0) -> bool:
         """Return whether to stop; poll the control at most every `between` seconds."""
-        if time.monotonic() - self._looked >= between:
-            self._looked = time.monotonic()
+        if time.monotonic() - self._polled >= between:
+            self._polled = time.monotonic()
             self.how = self._control() or self.how
             if self.how:
                 self.signal = signal.SIGTERM
@@ -165,20 +165,20 @@ class _Reporter(Listener):
     def started(self, plan: RunInfo) -> None:
         self._plan = plan
         self._send(plan.first_step, None)
-        self._request.is_made()
+        self._request.is_requested()
 
     def stepped(self, step: int, logs: dict[str, float]) -> None:
-        if time.monotonic() - self._reported >= _BEAT:
+        if time.monotonic() - self._reported >= _REPORT_SECONDS:
             self._send(step, None)
-        self._request.is_made(_LOOK)
+        self._request.is_requested(_POLL_SECONDS)
 
     def evaluated(self, record: dict[str, Any]) -> None:
         assert self._plan is not None
         self._send(record["step"], record[f"val_{self._plan.monitor}"])
-        self._request.is_made()
+        self._request.is_requested()
 
     def warned(self, message: str) -> None:
-        self._request.is_made(_LOOK)  # a skipped step calls nothing else
+        self._request.is_requested(_POLL_SECONDS)  # a skipped step calls nothing else
 
     def _send(self, step: int, value: float | None) -> None:
         assert self._plan is not None
@@ -188,11 +188,11 @@ class _Reporter(Listener):
 
 
 @contextlib.contextmanager
-def held(folder: RunDir, is_stopped: Callable[[], bool]) -> Iterator[None]:
+def held(run_dir: RunDir, is_stopped: Callable[[], bool]) -> Iterator[None]:
     """Lock a run directory, after waiting for its previous process to exit.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         is_stopped: Returns whether a stop is requested, which ends the wait.
 
     Raises:
@@ -202,10 +202,10 @@ def held(folder: RunDir, is_stopped: Callable[[], bool]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(folder.held())
+                stack.enter_context(run_dir.held())
                 break
             except RunError:
                 if time.monotonic() > give_up or is_stopped():
                     raise
-                time.sleep(_BETWEEN_TRIES)
+                time.sleep(_RETRY_SECONDS)
         yield

@@ -144,8 +144,8 @@ class ListedRun(Section):
         "recorded an error; not started: the process that created it ended before its first step."
     )
     message: str = Field(description="Reason of a failure or a stop, in one line; may be empty.")
-    task: str | None = Field(description="Task's name; null for a run that has not started.")
-    cell: str | None = Field(description="Cell's name; null for a run that has not started.")
+    task: str | None = Field(description="Name of the task; null for a run that has not started.")
+    cell: str | None = Field(description="Name of the cell; null for a run that has not started.")
     steps: Count = Field(description="Number of training steps that are recorded or saved.")
     of_steps: Positive | None = Field(
         description="Number of training steps in its configuration; null for a run that has not "
@@ -198,7 +198,7 @@ class LearningCurve(Section):
 
 
 class CurveLevel(Section):
-    """A horizontal line of the picture."""
+    """A horizontal line of the plot."""
 
     label: str = Field(description="Its label, as in memoryless or published.")
     value: float = Field(description="Its value, in the metric's unit.")
@@ -207,7 +207,7 @@ class CurveLevel(Section):
 class LearningCurves(Document):
     """Learning curves, or the test metric over the length of the sequences.
 
-    Printed by rum plot --json, which draws a picture only if --out names one.
+    Printed by rum plot --json, which draws a plot only if --out is given.
     """
 
     kind: ClassVar[str] = "plot"
@@ -215,13 +215,13 @@ class LearningCurves(Document):
     metric: str = Field(description="Metric, as in loss or bits_per_character.")
     runs: list[LearningCurve] = Field(min_length=1, description="In the order of the arguments.")
     levels: list[CurveLevel] = Field(description="Baselines and published results.")
-    picture: str | None = Field(description="Picture that was written; null if none.")
+    plot: str | None = Field(description="Plot file that was written; null if none.")
 
 
 class LayerTrace(Section):
     """A recurrent cell at the steps of an example."""
 
-    name: str = Field(description="Layer's name.")
+    name: str = Field(description="Name of the layer.")
     part: str | None = Field(
         description="Cell within the layer, if the layer has several; otherwise null."
     )
@@ -273,8 +273,8 @@ class LossLandscape(Section):
 class Inspection(Document):
     """The states of a run's cells, and the loss around its weights.
 
-    Printed by rum inspect --json, which draws a picture only if --out names one. Only the views of
-    --what are included. Numbers that are not finite are null.
+    Printed by rum inspect --json, which draws a plot only if --out is given. Only the views of
+    --views are included. Numbers that are not finite are null.
     """
 
     kind: ClassVar[str] = "inspect"
@@ -339,8 +339,8 @@ class Export(Document):
         "README.md."
     )
     bytes: Positive = Field(description="Size in bytes; of a directory, that of all its files.")
-    inputs: list[TensorSpec] = Field(min_length=1, description="Model's inputs.")
-    outputs: list[TensorSpec] = Field(min_length=1, description="Model's outputs.")
+    inputs: list[TensorSpec] = Field(min_length=1, description="Inputs of the model.")
+    outputs: list[TensorSpec] = Field(min_length=1, description="Outputs of the model.")
     examples_compared: Positive = Field(
         description="Number of validation samples on which the outputs were compared with those of "
         "the run's model."

@@ -30,7 +30,7 @@ class Case(Section):
         True,
         description="Whether the inputs are one-hot symbols, or numbers as from an embedding.",
     )
-    yardstick: str = Field(
+    reference: str = Field(
         "gru",
         description="Name of a cell, or label of a subject: the fastest of these is the reference "
         "of the ratios.",
@@ -104,7 +104,7 @@ class Backend(Section):
 class FusedLoop(Section):
     """Availability of the fused loop of a cell."""
 
-    cell: str = Field(description="Cell's name.")
+    cell: str = Field(description="Name of the cell.")
     fused: bool = Field(description="Whether fit uses the fused loop.")
     reason: str | None = Field(description="Reason why it does not; null if it does.")
 
@@ -112,7 +112,7 @@ class FusedLoop(Section):
 class SpeedResult(Section):
     """The speed of one cell."""
 
-    cell: str = Field(description="Cell's name.")
+    cell: str = Field(description="Name of the cell.")
     steps_per_second: _Above = Field(
         description="Training steps per second, the median of a few samples."
     )
@@ -194,12 +194,12 @@ class Machine(Section):
     accelerators: list[str] = Field(description=_ACCELERATORS)
     platform: str = Field(description="Name of the platform.")
     python: str = Field(description="Version of Python.")
-    backend: str = Field(description="Keras's backend in the first engine.")
+    backend: str = Field(description="Keras backend that was measured first.")
     keras: str = Field(description="Version of Keras.")
 
 
-class EngineInfo(Section):
-    """A backend in a process of its own."""
+class BackendInfo(Section):
+    """A measured backend."""
 
     backend: str = Field(description="Keras's backend: tensorflow, jax or torch.")
     version: str = Field(description="Version of the backend's package.")
@@ -210,8 +210,8 @@ class SubjectResult(Section):
     """The training step of one subject at one size."""
 
     subject: str = Field(description="Cell and its implementation.")
-    backend: str = Field(description="Engine's backend.")
-    cell: str = Field(description="Cell's name, or that of PyTorch's module, such as nn.GRU.")
+    backend: str = Field(description="Keras backend.")
+    cell: str = Field(description="Name of the cell, or of the PyTorch module, such as nn.GRU.")
     options: dict[str, Any] = Field(description="Options of the cell.")
     jit: bool | None = Field(
         description="Whether XLA compiles the whole training step; null: Keras decides."
@@ -227,9 +227,9 @@ class SubjectResult(Section):
     )
     median_seconds: _Above = Field(description="Their median, in seconds.")
     spread: _AtLeastZero = Field(description="Their interquartile range, relative to the median.")
-    ratio: _Above = Field(description="Median relative to the yardstick of the same engine.")
+    ratio: _Above = Field(description="Median relative to the reference of the same backend.")
     reference_ratio: _Above = Field(
-        description="Median relative to the yardstick of the first engine."
+        description="Median relative to the reference of the first backend."
     )
     peak_memory_bytes: Positive | None = Field(
         description="Largest resident size of a separate process, in bytes; null if not measured."
@@ -240,14 +240,12 @@ class CaseResults(Section):
     """The subjects at one size."""
 
     case: Case = Field(description="Measured size.")
-    yardstick: str = Field(
-        description="Subject of the first engine that is the reference of the ratios."
-    )
-    yardsticks: dict[str, str] = Field(
-        description="Subject that is the reference of an engine, by the engine's backend."
+    reference: str = Field(description="Reference of the ratios on the first backend.")
+    references: dict[str, str] = Field(
+        description="Reference of the ratios on each backend, by its name."
     )
     results: list[SubjectResult] = Field(
-        min_length=1, description="Engine by engine; each one's yardstick is among them."
+        min_length=1, description="Subjects grouped by backend, including the references."
     )
 
 
@@ -263,8 +261,8 @@ class SeriesPoint(CaseResults):
 class TrainingPace(Section):
     """The time of a step of `rum train` and of a bare step."""
 
-    task: str = Field(description="Task's name.")
-    cell: str = Field(description="Cell's name.")
+    task: str = Field(description="Name of the task.")
+    cell: str = Field(description="Name of the cell.")
     runs: _Samples = Field(
         description="Time of a step of rum train, in seconds: one for each round."
     )
@@ -282,12 +280,10 @@ class Benchmark(Document):
 
     kind: ClassVar[str] = "bench"
 
-    machine: Machine = Field(
-        description="Machine, and the versions of the first engine's packages."
-    )
-    engines: list[EngineInfo] = Field(
+    machine: Machine = Field(description="Machine, and the package versions of the first backend.")
+    backends: list[BackendInfo] = Field(
         min_length=1,
-        description="Measured engines, each in a process of its own. The first is the reference.",
+        description="Measured backends, each in its own process. The first is the reference.",
     )
     cases: list[CaseResults] = Field(description="Sizes of the tasks.")
     series: list[SeriesPoint] = Field(description="Growing sizes.")

@@ -53,7 +53,7 @@ class Verdict(Section):
     met: bool = Field(description="Whether the metric meets the requirement.")
 
 
-Required = Annotated[
+Requirements = Annotated[
     Annotated[list[Verdict], Field(min_length=1)] | Absent,
     Field(
         description="Requirements of --require; absent without the option. If one is not met, the "
@@ -129,8 +129,8 @@ class _Result(Document):
 class Summary(_Result):
     """The result of a run.
 
-    Printed by rum train --json when the run is finished; without required, summary.json in the run
-    directory is the same. The test split is evaluated with the best weights by validation.
+    Printed by rum train --json when the run is finished. summary.json in the run directory is the
+    same without requirements. The test split is evaluated with the best weights by validation.
     """
 
     kind: ClassVar[str] = "train"
@@ -138,9 +138,9 @@ class Summary(_Result):
     parameters: Count = Field(description="Number of trainable weights.")
     steps: Count = Field(description="Number of training steps.")
     seconds: Seconds = Field(description="Training time in seconds, without evaluations.")
-    reached: str | None = Field(
-        description="The requirement of train.until that a validation met, so that the run ended; "
-        "null if none did."
+    until_met: str | None = Field(
+        description="The threshold of train.until if a validation met it and stopped the run; "
+        "otherwise null."
     )
     stopped_by: str | None = Field(
         None, description="Custom callback that stopped the run; null if none did."
@@ -148,7 +148,7 @@ class Summary(_Result):
     skipped_steps: Count = Field(
         description="Number of steps skipped because of a non-finite loss or gradient."
     )
-    required: Required = None
+    requirements: Requirements = None
 
 
 class AnswerCounts(Section):
@@ -216,7 +216,7 @@ class Evaluation(_Result):
     lengths: list[LengthResult] | Absent = Field(
         None, description="With --length: evaluation at each length."
     )
-    required: Required = None
+    requirements: Requirements = None
 
 
 class PredictionLine(Document):
@@ -268,7 +268,7 @@ class SubtaskResult(Section):
 class SuiteSummary(Document):
     """The result of all subtasks of bAbI.
 
-    Printed by rum train babi --subtask all --json when all are finished; without required,
+    Printed by rum train babi --subtask all --json when all are finished; without requirements,
     summary.json in the run directory is the same.
     """
 
@@ -292,7 +292,7 @@ class SuiteSummary(Document):
         min_length=1, max_length=20, description="Results of the subtasks, ordered by number."
     )
     folder: str = Field(description=FOLDER)
-    required: Required = None
+    requirements: Requirements = None
 
 
 class SeedStatistics(Section):
@@ -426,7 +426,7 @@ class EntryRun(_JobRun):
         description="Number among the runs of one seed over which a result is averaged, from 1."
     )
     of_steps: Positive = Field(description="Number of training steps of the whole run.")
-    reached: bool = Field(description="Whether a validation met the threshold of train.until.")
+    until_met: bool = Field(description="Whether a validation met the threshold of train.until.")
     value: float | None = Field(
         description="Metric on the test split with the weights of the best validation, in the unit "
         "of the table; null if there is none."

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rumcli.json_schemas.analysis import ComparedBaseline
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+NOTHING = "–"  # table cell without a value
 
 Row = Sequence[Text | str]
 Columns = Mapping[str, Literal["left", "right"]]
@@ -111,22 +112,22 @@ def each_once(names: Iterable[str]) -> list[str]:
     return [name if n == 1 else f"{n} × {name}" for name, n in Counter(names).items()]
 
 
-def counted(number: int, what: str) -> str:
+def counted(number: int, noun: str) -> str:
     """Format a count with its noun: `1 run`, `2,000 runs`."""
-    return f"{number:,} {what if number == 1 else errors.plural(what)}"
+    return f"{number:,} {noun if number == 1 else errors.plural(noun)}"
 
 
-def counted_of(number: int, whole: int | None, what: str) -> str:
+def counted_of(number: int, whole: int | None, noun: str) -> str:
     """Format a fraction of a count: `0 of 1 run`, `3 of 8 runs`, or `3 runs` for an unknown total.
 
     Args:
         number: Number of items counted.
         whole: Total number of items; None if it is unknown.
-        what: Singular noun for the items.
+        noun: Singular noun for the items.
     """
     if whole is None:
-        return counted(number, what)
-    return f"{number:,} of {counted(whole, what)}"
+        return counted(number, noun)
+    return f"{number:,} of {counted(whole, noun)}"
 
 
 def duration(seconds: float) -> str:
@@ -142,6 +143,31 @@ def markdown(text: str) -> str:
     """Return text as one line of Markdown without markup, also for a cell of a table."""
     line = " ".join(atomic_io.readable(text).split())
     return re.sub(r"([\\`*_{}\[\]<>#|~&$])", r"\\\1", line)
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table whose cells have no markup."""
+    lines = [columns, ["---"] * len(columns)]
+    lines += [[markdown(cell) for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def setting(value: Any) -> str:
+    """Format a value of a configuration as in a YAML file."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def table_cell(value: Any) -> str:
+    """Format a value that two runs are compared by, as a cell of a table."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(each_once(map(str, value)))
+    return str(value)
 
 
 class FirstThatFits:
@@ -230,9 +256,9 @@ class LiveDisplay:
         self._live.start()
         self._open.enter_context(signals.shown_by(self._say))
 
-    def change(self, picture: RenderableType) -> None:
+    def change(self, renderable: RenderableType) -> None:
         """Replace the renderable."""
-        self._live.update(picture)
+        self._live.update(renderable)
 
     def remove(self) -> None:
         """Remove the renderable."""

@@ -13,7 +13,6 @@ from rumcli import atomic_io
 from rumcli.json_schemas.analysis import Report, ReportedRun
 from rumcli.reporting import formatting
 
-_NOTHING = "–"
 _NARROW = "40rem"  # width of a narrow screen
 _PAGE = string.Template(
     """<!doctype html>
@@ -56,7 +55,7 @@ footer { margin-top: 2.5rem; color: var(--soft); font-size: .875rem; }
 <h1>$title</h1>
 <p>$subtitle</p>
 $body
-<footer>Written by rum $version.</footer>
+<footer>Created by rum $version.</footer>
 </body>
 </html>
 """
@@ -86,7 +85,7 @@ def to_html(report: Report, curves: Mapping[tuple[str, str], bytes], version: st
     if curves:
         parts.append(f"<h2>Learning curves</h2>\n{_picture(report, curves)}")
     parts += [_html_table(table) for table in others]
-    commands = "\n".join(_escape(command) for command in _commands(report))
+    commands = "\n".join(_escape(command) for command in [run.command for run in report.runs])
     parts.append(f"<h2>Commands that repeat the runs</h2>\n<pre>{commands}</pre>")
     return _PAGE.substitute(
         title=_escape(_title(report)),
@@ -104,11 +103,10 @@ def to_markdown(report: Report) -> str:
     curves = [[run.label, _curve(report, run)] for run in report.runs if run.validations]
     extra = [_Table("Learning curves", ("run", "validations"), curves)] if curves else []
     for table in (results, *extra, *others):
-        rows = [table.columns, ["---"] * len(table.columns)]
-        rows += [[formatting.markdown(cell) for cell in row] for row in table.rows]
-        lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-        parts.append(f"## {table.title}\n\n{lines}")
-    commands = "\n".join(f"    {line}" for line in "\n".join(_commands(report)).splitlines())
+        parts.append(f"## {table.title}\n\n{formatting.markdown_table(table.columns, table.rows)}")
+    commands = "\n".join(
+        f"    {line}" for line in "\n".join([run.command for run in report.runs]).splitlines()
+    )
     parts.append(f"## Commands that repeat the runs\n\n{atomic_io.readable(commands)}")
     return "\n\n".join(parts) + "\n"
 
@@ -143,7 +141,7 @@ def _tables(report: Report) -> Iterator[_Table]:
 
 
 def _result(report: Report, run: ReportedRun) -> list[str]:
-    baseline = _NOTHING
+    baseline = formatting.NOTHING
     if run.baseline is not None:
         level = formatting.value(report.metric, run.baseline.value)
         baseline = f"{run.baseline.label} {level}"
@@ -154,14 +152,14 @@ def _result(report: Report, run: ReportedRun) -> list[str]:
         baseline,
         run.split or "no evaluation yet",
         f"{run.steps:,}" if is_whole else f"{run.steps:,} of {run.of_steps:,}",
-        _NOTHING if run.seconds is None else formatting.duration(run.seconds),
-        _NOTHING if run.parameters is None else f"{run.parameters:,}",
+        formatting.NOTHING if run.seconds is None else formatting.duration(run.seconds),
+        formatting.NOTHING if run.parameters is None else f"{run.parameters:,}",
     ]
 
 
 def _value(metric: str, run: ReportedRun) -> str:
     if run.value is None:
-        return _NOTHING
+        return formatting.NOTHING
     text = formatting.value(metric, run.value)
     if run.count is None:
         return text
@@ -171,10 +169,18 @@ def _value(metric: str, run: ReportedRun) -> str:
 
 def _environment(report: Report) -> Iterator[_Table]:
     """Yield the environment shared by all runs, then the differences between the runs."""
-    found = [run.environment for run in report.runs]
-    keys = list(dict.fromkeys(key for one in found for key in one))
-    common = [key for key in keys if all(one.get(key) == found[0].get(key) for one in found)]
-    rows = [[key, _shown(found[0][key])] for key in common if _shown(found[0][key])]
+    environments = [run.environment for run in report.runs]
+    keys = list(dict.fromkeys(key for environment in environments for key in environment))
+    common = [
+        key
+        for key in keys
+        if all(environment.get(key) == environments[0].get(key) for environment in environments)
+    ]
+    rows = [
+        [key, formatting.table_cell(environments[0][key])]
+        for key in common
+        if formatting.table_cell(environments[0][key])
+    ]
     if rows:
         yield _Table("Environment", ("name", "value"), rows)
     if differing := [key for key in keys if key not in common]:
@@ -188,30 +194,22 @@ def _environment(report: Report) -> Iterator[_Table]:
 def _side_by_side(title: str, keys: Sequence[str], runs: Mapping[str, Mapping[str, Any]]) -> _Table:
     """Return a table of values by run and key, with the smaller dimension as columns."""
     if len(keys) > len(runs):
-        rows = [[key, *(_shown(values.get(key)) for values in runs.values())] for key in keys]
+        rows = [
+            [key, *(formatting.table_cell(values.get(key)) for values in runs.values())]
+            for key in keys
+        ]
         return _Table(title, ("key", *runs), rows)
-    rows = [[run, *(_shown(values.get(key)) for key in keys)] for run, values in runs.items()]
+    rows = [
+        [run, *(formatting.table_cell(values.get(key)) for key in keys)]
+        for run, values in runs.items()
+    ]
     return _Table(title, ("run", *keys), rows)
-
-
-def _commands(report: Report) -> list[str]:
-    return [run.command for run in report.runs]
 
 
 def _curve(report: Report, run: ReportedRun) -> str:
     first, last = run.validations[0], run.validations[-1]
     ends = " → ".join(formatting.value(report.metric, value) for value in (first, last))
     return f"{formatting.sparkline(run.validations)} {ends}"
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return _NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(formatting.each_once(map(str, value)))
-    return str(value)
 
 
 def _html_table(table: _Table) -> str:

@@ -19,14 +19,13 @@ from rumcli.json_schemas.inputs import (
     TextSplits,
 )
 from rumcli.reporting import formatting
-from rumcli.reporting.formatting import Columns, responsive_table
+from rumcli.reporting.formatting import NOTHING, Columns, responsive_table
 
-_OWN = {"cells": "a layer", "tasks": "a task"}
+_CUSTOM = {"cells": "a custom layer", "tasks": "a custom task"}
 
-_NOTHING = "–"
 _SPLITS = tuple(TextSplits.model_fields)
-_OF_STORIES = (*_SPLITS, "words", "answers", "longest", "majority", "overlap", "steps")
-_MOST_SYMBOLS = 8  # unknown bytes listed per table cell
+_STORY_COLUMNS = (*_SPLITS, "words", "answers", "longest", "majority", "overlap", "steps")
+_MAX_SYMBOLS = 8  # unknown bytes listed per table cell
 
 
 def entry_list(title: str, entries: Sequence[Entry]) -> RenderableType:
@@ -37,8 +36,8 @@ def entry_list(title: str, entries: Sequence[Entry]) -> RenderableType:
     for entry in entries:
         table.add_row(entry.name, Text("\n").join(_lines(entry)))
     table.caption = (
-        f"rum {title} NAME shows the defaults and the values of the options; {_OWN[title]} of "
-        "your own is named package.module:Class"
+        f"rum {title} NAME shows the defaults and the values of the options; {_CUSTOM[title]} "
+        "is named package.module:Class"
     )
     table.caption_justify = "left"
     return table
@@ -67,33 +66,31 @@ def _lines(entry: Entry) -> list[Text]:
 
 
 def _default(option: Option) -> str:
-    if option.default is None:
-        return "null"
-    if isinstance(option.default, bool):
-        return str(option.default).lower()
-    if isinstance(option.default, dict):
-        return str(option.default["name"])
-    return str(option.default)
+    default = option.default
+    return formatting.setting(default["name"] if isinstance(default, dict) else default)
 
 
-def text_data(found: TextData) -> RenderableType:
+def text_data(data: TextData) -> RenderableType:
     """Show the splits of a text as columns, and the size of a run on it."""
-    splits = [getattr(found.splits, split) for split in _SPLITS]
-    rows = [[name, *cells] for name, cells in _text_rows(found, splits)]
+    splits = [getattr(data.splits, split) for split in _SPLITS]
+    rows = [[name, *cells] for name, cells in _text_rows(data, splits)]
     columns: Columns = {"": "left", **dict.fromkeys(_SPLITS, "right")}
-    table = responsive_table(Text(atomic_io.readable(found.path)), columns, [rows])
-    return Group(table, *_text_run(found))
+    table = responsive_table(Text(atomic_io.readable(data.path)), columns, [rows])
+    return Group(table, *_text_run(data))
 
 
-def _text_rows(found: TextData, splits: list[TextSplit]) -> Iterator[tuple[str, list[str]]]:
-    yield "bytes", [f"{one.bytes:,}" for one in splits]
-    yield "different bytes", [str(one.symbols) for one in splits]
-    yield "entropy, bits/byte", [f"{one.entropy:.3f}" for one in splits]
-    yield "unknown bytes", [_NOTHING, *map(_unknown, splits[1:])]
+def _text_rows(data: TextData, splits: list[TextSplit]) -> Iterator[tuple[str, list[str]]]:
+    yield "bytes", [f"{split.bytes:,}" for split in splits]
+    yield "different bytes", [str(split.symbols) for split in splits]
+    yield "entropy, bits/byte", [f"{split.entropy:.3f}" for split in splits]
+    yield "unknown bytes", [NOTHING, *map(_unknown, splits[1:])]
     for other in _SPLITS[:-1]:
         yield (
             f"passages in {other}",
-            [_share(one.overlap[other]) if other in one.overlap else _NOTHING for one in splits],
+            [
+                _share(split.overlap[other]) if other in split.overlap else NOTHING
+                for split in splits
+            ],
         )
 
 
@@ -101,18 +98,18 @@ def _unknown(split: TextSplit) -> str:
     if not split.unknown:
         return "0"
     symbols = [f"0x{number:02X}" for number in split.unknown_symbols]
-    more = ["…"] if len(symbols) > _MOST_SYMBOLS else []
-    return f"{split.unknown:,}: {' '.join([*symbols[:_MOST_SYMBOLS], *more])}"
+    more = ["…"] if len(symbols) > _MAX_SYMBOLS else []
+    return f"{split.unknown:,}: {' '.join([*symbols[:_MAX_SYMBOLS], *more])}"
 
 
-def _text_run(found: TextData) -> Iterator[Text]:
+def _text_run(data: TextData) -> Iterator[Text]:
     yield Text(
-        f"A passage has {found.passage_bytes} bytes. Unknown bytes do not occur in the training "
+        f"A passage has {data.passage_bytes} bytes. Unknown bytes do not occur in the training "
         "split."
     )
-    if found.penn_treebank:
+    if data.penn_treebank:
         yield Text("The splits are those of Penn Treebank.")
-    run = found.run
+    run = data.run
     if run is None:
         return
     unknown = ", one of them for unknown bytes" if run.unknown_class else ""
@@ -124,37 +121,37 @@ def _text_run(found: TextData) -> Iterator[Text]:
     )
 
 
-def stories_data(found: StoriesData) -> RenderableType:
+def stories_data(data: StoriesData) -> RenderableType:
     """Show a row for each subtask."""
-    columns: Columns = {"subtask": "left", **dict.fromkeys(_OF_STORIES, "right")}
-    rows = [_subtask_row(one) for one in found.subtasks]
-    table = responsive_table(Text(atomic_io.readable(found.path)), columns, [rows])
-    problems = {one.problem for one in found.subtasks if one.problem}
+    columns: Columns = {"subtask": "left", **dict.fromkeys(_STORY_COLUMNS, "right")}
+    rows = [_subtask_row(subtask) for subtask in data.subtasks]
+    table = responsive_table(Text(atomic_io.readable(data.path)), columns, [rows])
+    problems = {subtask.problem for subtask in data.subtasks if subtask.problem}
     return Group(
         table,
         Text(
             "Questions per split; longest: statements before a question; overlap: largest fraction "
             "of the questions of a split that occur with their story in an earlier one; steps: "
-            f"training steps per epoch. Preset {atomic_io.readable(found.preset)} trains each "
-            f"subtask for {found.steps:,} steps of {found.batch_size} questions."
+            f"training steps per epoch. Preset {atomic_io.readable(data.preset)} trains each "
+            f"subtask for {data.steps:,} steps of {data.batch_size} questions."
         ),
         *(Text(f"rejected: {atomic_io.readable(problem)}", style="yellow") for problem in problems),
     )
 
 
-def _subtask_row(one: SubtaskData) -> list[str]:
-    name = f"{one.subtask} {one.name}"
-    if one.splits is None:
-        return [name, *[_NOTHING] * len(_OF_STORIES)]
+def _subtask_row(subtask: SubtaskData) -> list[str]:
+    name = f"{subtask.subtask} {subtask.name}"
+    if subtask.splits is None:
+        return [name, *[NOTHING] * len(_STORY_COLUMNS)]
     return [
         name,
-        *(f"{getattr(one.splits, split).questions:,}" for split in _SPLITS),
-        str(one.words),
-        str(one.answers),
-        str(one.longest_story),
-        _share(one.majority),
-        _share(_largest_overlap(one.splits)),
-        f"{one.steps_per_epoch:,}",
+        *(f"{getattr(subtask.splits, split).questions:,}" for split in _SPLITS),
+        str(subtask.words),
+        str(subtask.answers),
+        str(subtask.longest_story),
+        _share(subtask.majority),
+        _share(_largest_overlap(subtask.splits)),
+        f"{subtask.steps_per_epoch:,}",
     ]
 
 
@@ -164,4 +161,4 @@ def _largest_overlap(splits: StorySplits) -> float | None:
 
 
 def _share(value: float | None) -> str:
-    return _NOTHING if value is None else formatting.value("accuracy", value)
+    return NOTHING if value is None else formatting.value("accuracy", value)

@@ -17,9 +17,9 @@ _BLUE, _VERMILION = "#0072B2", "#D55E00"
 # Color-blind-safe; lightness increases monotonically, so it also prints in grayscale.
 _MAP = "cividis"
 _HEIGHTS = {"angles": 1.0, "norm": 0.8, "gate": 1.6, "spectrum": 1.3}
-_MOST_LETTERS = 34  # characters of an axis label
-_MOST_LABELS = 44
-_MOST_NARROW = 60  # number of labels, when they are small or vertical
+_MAX_LETTERS = 34  # characters of an axis label
+_MAX_LABELS = 44
+_MAX_NARROW_LABELS = 60  # number of labels, when they are small or vertical
 # Contour levels within a decade, used if the losses span less than the factor before them.
 _STEPS = (
     (12.0, (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)),
@@ -75,13 +75,17 @@ def draw(inspection: Inspection, file: IO[bytes], kind: str) -> None:
         if view in inspection.request.views and any(column.has(view) for column in columns)
     ]
     heights = [_HEIGHTS[view] for view in views]
-    wide = _WIDTH * len(columns) if views else 0.0
-    beside = _SIDE if inspection.landscape is not None else 0.0
-    height = max(1.2 + 1.6 * sum(heights), _SIDE + 1.3 if beside else 0.0)
-    figure = Figure(figsize=(wide + beside, height), layout="constrained")
+    columns_width = _WIDTH * len(columns) if views else 0.0
+    landscape_width = _SIDE if inspection.landscape is not None else 0.0
+    height = max(1.2 + 1.6 * sum(heights), _SIDE + 1.3 if landscape_width else 0.0)
+    figure = Figure(figsize=(columns_width + landscape_width, height), layout="constrained")
     figure.suptitle(_title(inspection), fontsize=11)
-    parts = figure.subfigures(1, 2, width_ratios=[wide, beside]) if wide and beside else [figure]
-    if wide:
+    parts = (
+        figure.subfigures(1, 2, width_ratios=[columns_width, landscape_width])
+        if columns_width and landscape_width
+        else [figure]
+    )
+    if columns_width:
         _draw_columns(parts[0], columns, views, heights, inspection)
     if inspection.landscape is not None:
         _draw_landscape(_top_of(parts[-1], height), inspection.landscape, inspection)
@@ -91,21 +95,21 @@ def draw(inspection: Inspection, file: IO[bytes], kind: str) -> None:
 def _title(inspection: Inspection) -> str:
     run, request = inspection.run, inspection.request
     title = f"{run.task.label} with {run.cell.name}, weights of step {inspection.step}"
-    if inspection.seen is None:
+    if inspection.trace is None:
         return title
     return f"{title}; {request.split} example {request.example}"
 
 
 def _columns(inspection: Inspection) -> list[_Column]:
-    if inspection.seen is None:
+    if inspection.trace is None:
         return []
-    found = []
-    for layer in inspection.seen.layers:
+    columns = []
+    for layer in inspection.trace.layers:
         for trace in layer.traces:
             title = f"{formatting.metric_name(layer.name)}, {trace.part}".removesuffix(", ")
-            title += ", reads backwards" if layer.backwards else ""
-            found.append(_Column(title, layer, trace))
-    return found
+            title += ", backward" if layer.backwards else ""
+            columns.append(_Column(title, layer, trace))
+    return columns
 
 
 def _draw_columns(
@@ -115,10 +119,10 @@ def _draw_columns(
     heights: Sequence[float],
     inspection: Inspection,
 ) -> None:
-    places = figure.subplots(
+    grid = figure.subplots(
         len(views), len(columns), sharex="col", squeeze=False, height_ratios=heights
     )
-    steps = inspection.seen.steps if inspection.seen else []
+    steps = inspection.trace.steps if inspection.trace else []
     draw_view = {
         "angles": _draw_angles,
         "norm": _draw_norms,
@@ -126,43 +130,43 @@ def _draw_columns(
         "spectrum": _draw_spectrum,
     }
     for number, column in enumerate(columns):
-        there = [view for view in views if column.has(view)]
-        for place, view in zip(places[:, number], views, strict=True):
-            if view not in there:
-                place.set_visible(False)
+        shown = [view for view in views if column.has(view)]
+        for axes, view in zip(grid[:, number], views, strict=True):
+            if view not in shown:
+                axes.set_visible(False)
                 continue
-            draw_view[view](place, column, len(steps))
-            place.set_xlim(0.5, len(steps) + 0.5)
-            if view == there[0]:
-                place.set_title(column.title, fontsize=10)
-            if view == there[-1]:
-                _label_steps(place, steps)
+            draw_view[view](axes, column, len(steps))
+            axes.set_xlim(0.5, len(steps) + 0.5)
+            if view == shown[0]:
+                axes.set_title(column.title, fontsize=10)
+            if view == shown[-1]:
+                _label_steps(axes, steps)
 
 
-def _draw_angles(place: Any, column: _Column, count: int) -> None:
+def _draw_angles(axes: Any, column: _Column, count: int) -> None:
     values = column.in_order(column.trace.angles)
-    place.plot(range(1, count + 1), values, color=_BLUE, **_marks(count))
+    axes.plot(range(1, count + 1), values, color=_BLUE, **_marks(count))
     # The full range, so that columns and plots are comparable.
-    place.set_ylim(0, 180)
-    place.set_yticks([0, 60, 120, 180])
-    place.set_ylabel("rotation\nx̃ → r, degrees")
-    _tidy(place)
+    axes.set_ylim(0, 180)
+    axes.set_yticks([0, 60, 120, 180])
+    axes.set_ylabel("rotation\nx̃ → r, degrees")
+    plots.tidy(axes)
 
 
-def _draw_norms(place: Any, column: _Column, count: int) -> None:
+def _draw_norms(axes: Any, column: _Column, count: int) -> None:
     values = column.in_order(column.trace.norms)
-    place.plot(range(1, count + 1), values, color=_VERMILION, **_marks(count))
-    place.set_ylim(0, 1.15 * float(np.max(values)) or 1.0)
-    place.set_ylabel("|h|")
-    _tidy(place)
+    axes.plot(range(1, count + 1), values, color=_VERMILION, **_marks(count))
+    axes.set_ylim(0, 1.15 * float(np.max(values)) or 1.0)
+    axes.set_ylabel("|h|")
+    plots.tidy(axes)
 
 
-def _draw_gates(place: Any, column: _Column, count: int) -> None:
+def _draw_gates(axes: Any, column: _Column, count: int) -> None:
     # Units have no natural order. Sorting by mean reveals groups.
     gates = column.in_order(column.trace.update_gates)
     gates = gates[:, np.argsort(gates.mean(axis=0))]
     low, high = min(0.0, float(gates.min())), max(1.0, float(gates.max()))
-    image = place.imshow(
+    image = axes.imshow(
         gates.T,
         aspect="auto",
         origin="lower",
@@ -172,55 +176,49 @@ def _draw_gates(place: Any, column: _Column, count: int) -> None:
         vmin=low,
         vmax=high,
     )
-    bar = place.figure.colorbar(image, ax=place, pad=0.01, fraction=0.04)
+    bar = axes.figure.colorbar(image, ax=axes, pad=0.01, fraction=0.04)
     bar.set_label("u: 1 keeps h")
-    place.set_ylabel("update gate, units\nby their mean")
+    axes.set_ylabel("update gate,\nunits sorted by mean")
 
 
-def _draw_spectrum(place: Any, column: _Column, count: int) -> None:
+def _draw_spectrum(axes: Any, column: _Column, count: int) -> None:
     trace = column.trace
     places = column.places(trace.spectrum_steps, count)
     # Each plane contributes two equal angles.
     for angles in trace.spectrum.T[-1::-2]:
-        place.plot(places, angles, color=_BLUE, linewidth=0.7, alpha=0.75)
-    place.set_ylim(0, 180)
-    place.set_yticks([0, 60, 120, 180])
-    place.set_ylabel("memory R: angles of\nits planes, degrees")
-    _tidy(place)
+        axes.plot(places, angles, color=_BLUE, linewidth=0.7, alpha=0.75)
+    axes.set_ylim(0, 180)
+    axes.set_yticks([0, 60, 120, 180])
+    axes.set_ylabel("memory R: angles of\nits planes, degrees")
+    plots.tidy(axes)
 
 
 def _marks(count: int) -> dict[str, Any]:
-    return {"marker": "o", "markersize": 3.5} if count <= _MOST_LABELS else {"linewidth": 1.0}
+    return {"marker": "o", "markersize": 3.5} if count <= _MAX_LABELS else {"linewidth": 1.0}
 
 
-def _tidy(place: Any) -> None:
-    place.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    place.set_axisbelow(True)
-    place.spines[["top", "right"]].set_visible(False)
-
-
-def _label_steps(place: Any, steps: Sequence[str]) -> None:
+def _label_steps(axes: Any, steps: Sequence[str]) -> None:
     """Label the axis with the input of each step, if there is room."""
-    place.tick_params(labelbottom=True)
+    axes.tick_params(labelbottom=True)
     longest = max(map(len, steps))
-    if len(steps) > _MOST_NARROW:
-        place.set_xlabel("time step")
+    if len(steps) > _MAX_NARROW_LABELS:
+        axes.set_xlabel("time step")
         return
     labels = [_shortened(step) for step in steps]
     style: dict[str, Any]
-    if len(steps) > _MOST_LABELS:
+    if len(steps) > _MAX_LABELS:
         style = {"fontsize": 6, **({"rotation": 90} if longest > 1 else {})}
     elif longest > 2:
         style = {"rotation": 60, "ha": "right", "rotation_mode": "anchor", "fontsize": 7}
     else:
         style = {"fontsize": 8}
-    place.set_xticks(range(1, len(steps) + 1), labels, **style)
-    place.set_xlabel("time step, by what is read")
+    axes.set_xticks(range(1, len(steps) + 1), labels, **style)
+    axes.set_xlabel("time step, labeled by its input")
 
 
 def _shortened(step: str) -> str:
     step = {" ": "␣", "\n": "↵"}.get(step, step)
-    return plots.label(step if len(step) <= _MOST_LETTERS else f"{step[: _MOST_LETTERS - 1]}…")
+    return plots.label(step if len(step) <= _MAX_LETTERS else f"{step[: _MAX_LETTERS - 1]}…")
 
 
 def _top_of(figure: Any, height: float) -> Any:
@@ -254,7 +252,7 @@ def _draw_landscape(figure: Any, landscape: Landscape, inspection: Inspection) -
     )
     axes.legend(loc="upper right", fontsize=8, framealpha=0.9)
     axes.set_aspect("equal")
-    axes.set_xlabel("a, along d₁ (1: as long as the weights)")
+    axes.set_xlabel("a, along d₁ (1: the norm of the weights)")
     axes.set_ylabel("b, along d₂")
     axes.set_title(f"loss of {landscape.samples:,} {inspection.request.split} samples", fontsize=10)
     bar = figure.colorbar(filled, ax=axes, location="bottom", format="%.4g", aspect=30)

@@ -63,12 +63,12 @@ def listener(console: Console, quiet: bool, live: bool, title: Title) -> JobList
 class QuietSetProgress(LineDisplay, JobListener):
     """Listener that shows only warnings."""
 
-    def refused(self, jobs: Sequence[Job], message: str) -> None:
+    def rejected(self, jobs: Sequence[Job], message: str) -> None:
         """Show the reason once for all seeds."""
         others = (
             f" and {formatting.counted(len(jobs) - 1, 'other')} of its point" if jobs[1:] else ""
         )
-        self._warn(f"{jobs[0].name}{others} can't be run: {message}")
+        self._warn(f"{jobs[0].name}{others} cannot run: {message}")
 
     def retried(self, job: Job, message: str) -> None:
         """Show that a process died and its run is retried."""
@@ -102,14 +102,12 @@ class PlainSetProgress(QuietSetProgress):
             "runs until the time is over" if planned is None else formatting.counted(planned, "run")
         )
         before = f", {done} of them done before" if done else ""
-        self._say(
-            f"{self._title.name} of {count}{before}; {slots} at the same time; folder {folder}"
-        )
+        self._say(f"{self._title.name} of {count}{before}; {slots} at a time; directory {folder}")
 
-    def refused(self, jobs: Sequence[Job], message: str) -> None:
+    def rejected(self, jobs: Sequence[Job], message: str) -> None:
         """Show the reason, and count the rejected runs."""
         self._done[FAILED] += len(jobs)
-        super().refused(jobs, message)
+        super().rejected(jobs, message)
         self._changed()
 
     def began(self, job: Job) -> None:
@@ -152,7 +150,7 @@ class PlainSetProgress(QuietSetProgress):
 
     def stopping(self, why: str) -> None:
         """Show that all runs are being saved."""
-        self._say(f"{why}; the runs save and stop")
+        self._say(f"{why}; the runs are saved and stop")
 
     def _announce(self, job: Job) -> None:
         shown = f": {settings(job.settings)}" if job.settings else ""
@@ -209,9 +207,9 @@ class LiveSetProgress(PlainSetProgress):
         """Print nothing: the table shows the event."""
 
     def _changed(self) -> None:
-        self._bottom.change(self._picture())
+        self._bottom.change(self._renderable())
 
-    def _picture(self) -> Group:
+    def _renderable(self) -> Group:
         """Return the table and the status line; settings are dropped before text is truncated."""
         has_settings = any(job.settings for job in self._running)
         forms = [
@@ -237,7 +235,7 @@ class LiveSetProgress(PlainSetProgress):
         rows = [self._cells(job, with_settings) for job in self._running]
         table = Table(*(rows[0] if rows else ["run", "step", "now"]))
         for row in rows[:_MAX_ROWS]:
-            table.add_row(*(Text(cell or "–") for cell in row.values()))
+            table.add_row(*(Text(cell or formatting.NOTHING) for cell in row.values()))
         return Group(table, *_more(rows, _MAX_ROWS))
 
     def _list(self, with_settings: bool) -> Group:
@@ -253,14 +251,7 @@ class LiveSetProgress(PlainSetProgress):
 
 def settings(values: Mapping[str, Any]) -> str:
     """Format the settings of a run as one line."""
-    return ", ".join(f"{key}={setting(value)}" for key, value in values.items())
-
-
-def setting(value: Any) -> str:
-    """Format one value as in a YAML file."""
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return ", ".join(f"{key}={formatting.setting(value)}" for key, value in values.items())
 
 
 def _value(progress: RunProgress) -> str:

@@ -23,7 +23,7 @@ def bench_case(point: dict[str, Any]) -> Table:
         point: An entry of the document's `cases`.
     """
     table = Table(title=_title(point), title_justify="left", caption_justify="left")
-    table.caption = f"ratio to {point['yardstick']}; ± half the distance of the quartiles"
+    table.caption = f"ratio to {point['yardstick']}; ± half the interquartile range"
     table.add_column("cell", overflow="fold")
     for column in ("weights", "ms per step", "±", "ratio", "memory", "first step"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -40,7 +40,7 @@ def bench_case(point: dict[str, Any]) -> Table:
     return table
 
 
-def bench_engines(point: dict[str, Any]) -> Table:
+def bench_backends(point: dict[str, Any]) -> Table:
     """Show one size on several backends, grouped by cell, with two columns of ratios.
 
     Args:
@@ -51,18 +51,18 @@ def bench_engines(point: dict[str, Any]) -> Table:
     with_memory = any(result["peak_memory_bytes"] for result in results)
     table = Table(title=_title(point), title_justify="left", caption_justify="left")
     table.caption = (
-        f"ratio to the faster {point['case']['yardstick']} of the same engine, and to "
-        f"{point['yardstick']} on {first}; ± half the distance of the quartiles"
+        f"ratio to the faster {point['case']['yardstick']} on the same backend, and to "
+        f"{point['yardstick']} on {first}; ± half the interquartile range"
     )
     table.add_column("cell", overflow="fold")
-    table.add_column("engine", no_wrap=True)
+    table.add_column("backend", no_wrap=True)
     for column in ("ms per step", "±", "ratio", f"to {first}"):
         table.add_column(column, justify="right")
     if with_memory:
         table.add_column("memory", justify="right", no_wrap=True)
     # Sorting is stable: cells keep the order in which they were first measured.
     order = {subject: n for n, subject in enumerate(dict.fromkeys(r["subject"] for r in results))}
-    for result in sorted(results, key=lambda one: order[one["subject"]]):
+    for result in sorted(results, key=lambda result: order[result["subject"]]):
         table.add_row(
             result["subject"],
             result["backend"],
@@ -76,7 +76,7 @@ def bench_engines(point: dict[str, Any]) -> Table:
 
 
 def bench_series(points: Sequence[dict[str, Any]]) -> Table:
-    """Show how the cost grows along one axis.
+    """Show the duration of a step as a function of one size.
 
     Args:
         points: Entries of the document's `bench_series` that have the same axis.
@@ -86,7 +86,7 @@ def bench_series(points: Sequence[dict[str, Any]]) -> Table:
     fixed = f"H = {size['units']}" if axis == "steps" else f"T = {size['steps']}"
     title = f"ms per step over {_AXES[axis]}, at {fixed}, B = {size['batch']}"
     table = Table(title=title, title_justify="left", caption_justify="left")
-    table.caption = "in brackets: µs per time step and sample"
+    table.caption = "in parentheses: µs per time step and sample"
     table.add_column(_AXES[axis], justify="right")
     subjects = [result["subject"] for result in points[0]["results"]]
     for subject in subjects:
@@ -119,7 +119,7 @@ def bench_training(paces: Sequence[dict[str, Any]]) -> Table:
     Args:
         paces: The document's `bench_training` section.
     """
-    table = Table(title="rum train beside the bare step", title_justify="left")
+    table = Table(title="rum train compared with the bare step", title_justify="left")
     for column in ("task", "cell"):
         table.add_column(column)
     for column in ("bare, ms per step", "rum train", "ratio"):
@@ -151,64 +151,64 @@ def _memory_table(size: int | None) -> str:
     return "" if size is None else f"{size / 1e9:.2f} GB"
 
 
-def examination(found: dict[str, Any]) -> Table:
+def examination(diagnosis: dict[str, Any]) -> Table:
     """Show the installed components and their problems.
 
     Args:
-        found: Document of `rum doctor --json`.
+        diagnosis: Document of `rum doctor --json`.
     """
-    caption = _caption(found)
+    caption = _caption(diagnosis)
     table = Table(title="rum doctor", title_justify="left", show_header=False, caption=caption)
     table.caption_justify = "left"
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for section in _sections(found):
+    for section in _sections(diagnosis):
         for row in section:
             table.add_row(*row)
         table.add_section()
     return table
 
 
-def to_markdown(found: dict[str, Any]) -> str:
+def to_markdown(diagnosis: dict[str, Any]) -> str:
     """Return the same rows as a Markdown table, for an issue on GitHub.
 
     Args:
-        found: Document of `rum doctor --json`.
+        diagnosis: Document of `rum doctor --json`.
     """
-    rows = [row for section in _sections(found) for row in section]
+    rows = [row for section in _sections(diagnosis) for row in section]
     cells = [(name, value.plain.replace("|", "\\|").replace("\n", " ")) for name, value in rows]
     lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in cells)]
-    caption = _caption(found)
+    caption = _caption(diagnosis)
     return "\n".join([*lines, *([] if caption is None else ["", caption])])
 
 
-def _sections(found: dict[str, Any]) -> Iterator[list[Row]]:
+def _sections(diagnosis: dict[str, Any]) -> Iterator[list[Row]]:
     """Yield the rows of each section."""
     yield [
-        *((name, _version(version)) for name, version in found["versions"].items()),
-        *((extra["package"], _extra(extra)) for extra in found["extras"]),
+        *((name, _version(version)) for name, version in diagnosis["versions"].items()),
+        *((extra["package"], _extra(extra)) for extra in diagnosis["extras"]),
     ]
     yield [
-        ("cores", Text(_cores(found["cores"]))),
-        ("memory", Text(_memory(found["memory"]))),
-        ("freed memory", Text(_allocator(found["allocator"]))),
+        ("cores", Text(_cores(diagnosis["cores"]))),
+        ("memory", Text(_memory(diagnosis["memory"]))),
+        ("freed memory", Text(_allocator(diagnosis["allocator"]))),
     ]
-    if found["problem"] is not None:
-        yield [("backend", Text(f"FAILED: {found['problem']}", style="red"))]
+    if diagnosis["problem"] is not None:
+        yield [("backend", Text(f"FAILED: {diagnosis['problem']}", style="red"))]
         return
-    yield [*_backend(found["backend"]), *map(_loop, found["fused"])]
-    if found["speed"] is not None:
-        results = found["speed"]["results"]
+    yield [*_backend(diagnosis["backend"]), *map(_loop, diagnosis["fused"])]
+    if diagnosis["speed"] is not None:
+        results = diagnosis["speed"]["results"]
         yield [(f"speed, {result['cell']}", Text(_pace(result))) for result in results]
 
 
-def _caption(found: dict[str, Any]) -> str | None:
-    if found["speed"] is None or found["problem"] is not None:
+def _caption(diagnosis: dict[str, Any]) -> str | None:
+    if diagnosis["speed"] is None or diagnosis["problem"] is not None:
         return None
-    case = found["speed"]["case"]
+    case = diagnosis["speed"]["case"]
     return (
         f"training steps of T = {case['steps']}, B = {case['batch']}, H = {case['units']}; GRU is "
-        "Keras's; rum bench measures more"
+        "that of Keras; rum bench measures more"
     )
 
 
@@ -220,9 +220,9 @@ def _extra(extra: dict[str, Any]) -> Text:
     return Text(extra["version"] or f"not installed; optional: {extra['install']}")
 
 
-def _loop(one: dict[str, Any]) -> Row:
-    verdict = Text("fused", "green") if one["fused"] else Text(f"plain; fused: {one['reason']}")
-    return f"loop, {one['cell']}", verdict
+def _loop(loop: dict[str, Any]) -> Row:
+    verdict = Text("fused", "green") if loop["fused"] else Text(f"plain; fused: {loop['reason']}")
+    return f"loop, {loop['cell']}", verdict
 
 
 def _backend(backend: dict[str, Any]) -> Iterator[Row]:
@@ -232,18 +232,18 @@ def _backend(backend: dict[str, Any]) -> Iterator[Row]:
         yield "accelerators", Text(", ".join(formatting.each_once(backend["accelerators"])))
     if (threads := backend["threads"]) is not None:
         intra, inter = (count or "automatic" for count in threads.values())
-        yield "threads", Text(f"{intra} in an operation, {inter} between them")
+        yield "threads", Text(f"{intra} intra-op, {inter} inter-op")
 
 
 def _cores(cores: dict[str, Any]) -> str:
     shown = f"{cores['usable']} of {cores['machine']}"
-    return shown if cores["quota"] is None else f"{shown}, time of {cores['quota']:g}"
+    return shown if cores["quota"] is None else f"{shown}, CPU quota {cores['quota']:g}"
 
 
 def _memory(memory: dict[str, int | None]) -> str:
     parts = [
-        f"{_gigabytes(memory[key])} {what}"
-        for key, what in (("total", "in all"), ("limit", "allowed"), ("available", "available"))
+        f"{_gigabytes(memory[key])} {noun}"
+        for key, noun in (("total", "total"), ("limit", "allowed"), ("available", "available"))
         if memory[key] is not None
     ]
     return ", ".join(parts) or "unknown"
@@ -256,7 +256,7 @@ def _gigabytes(size: int | None) -> str:
 def _allocator(state: dict[str, Any]) -> str:
     if state["keeps_freed"]:
         return "kept for the next step"
-    return f"as the system does it: {state['reason']}"
+    return f"not kept: {state['reason']}"
 
 
 def _pace(result: dict[str, Any]) -> str:

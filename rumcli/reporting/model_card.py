@@ -1,12 +1,12 @@
 """Model card of an exported model: a README in the form of the Hugging Face Hub.
 
 The front matter is YAML (https://huggingface.co/docs/hub/model-cards). The text below describes
-architecture, data, metrics beside their baseline, and the command that repeats the run.
+architecture, data, metrics with their baseline, and the command that repeats the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,48 +56,48 @@ _CITATION = r"""@article{dangovski2017rotational,
 }"""
 
 
-def files(folder: RunDir, found: Export) -> dict[str, str]:
+def files(run_dir: RunDir, export: Export) -> dict[str, str]:
     """Return the files that describe an exported model, by name.
 
-    Paths of this machine, and loggers, are left out.
+    Paths of this machine and loggers are omitted.
 
     Args:
-        folder: Run directory.
-        found: Exported model.
+        run_dir: Run directory.
+        export: Exported model.
 
     Returns:
         The card; `config.yaml`, which repeats the run; and the vocabulary, if the task has one.
     """
-    run = _portable(folder.config)
-    described = {FILE: card(folder, found), CONFIG: config.to_yaml(run)}
-    vocabulary = folder.read_json("vocabulary.json")
+    run = _portable(run_dir.config)
+    contents = {FILE: card(run_dir, export), CONFIG: config.to_yaml(run)}
+    vocabulary = run_dir.read_json("vocabulary.json")
     if isinstance(vocabulary, dict):
         if isinstance(source := vocabulary.get("source"), str):
             vocabulary["source"] = Path(source).name
-        described["vocabulary.json"] = atomic_io.to_json(vocabulary, indent=2) + "\n"
-    return described
+        contents["vocabulary.json"] = atomic_io.to_json(vocabulary, indent=2) + "\n"
+    return contents
 
 
-def card(folder: RunDir, found: Export) -> str:
+def card(run_dir: RunDir, export: Export) -> str:
     """Return the model card of an exported model.
 
     Args:
-        folder: Run directory.
-        found: Exported model.
+        run_dir: Run directory.
+        export: Exported model.
     """
-    run = folder.config
-    name = " ".join(atomic_io.readable(folder.path.resolve().name).split())
-    results = _results(folder, found.weights_of_step)
-    needs, code = _USE[found.format]
+    run = run_dir.config
+    name = " ".join(atomic_io.readable(run_dir.path.resolve().name).split())
+    results = _results(run_dir, export.weights_of_step)
+    needs, code = _USE[export.format]
     parts = [
         f"---\n{_front_matter(run, name, results)}---",
         f"# {formatting.markdown(name)}",
-        formatting.markdown(f"The cell {found.cell}, trained on the task {found.task} with rum."),
-        *_architecture(run, found),
+        formatting.markdown(f"The cell {export.cell}, trained on the task {export.task} with rum."),
+        *_architecture(run, export),
         *_data(run),
         *_metrics(results),
         f"## Use\n\n{needs} The outputs are logits.\n\n```python\n{code}\n```",
-        *_training(folder, run),
+        *_training(run_dir, run),
         f"## Citation\n\n```bibtex\n{_CITATION}\n```",
     ]
     return "\n\n".join(parts) + "\n"
@@ -111,18 +111,18 @@ def _portable(run: RunConfig) -> RunConfig:
     return run.model_copy(update=changes)
 
 
-def _results(folder: RunDir, step: int) -> dict[str, Any]:
+def _results(run_dir: RunDir, step: int) -> dict[str, Any]:
     """Return the results of the weights of a step: those of the test, or of the validation.
 
     Returns:
         The `split`, the `metrics` by name, and the `baseline` with the `monitor` that it refers to;
         an empty dictionary if there are none.
     """
-    summary = folder.summary()
+    summary = run_dir.summary()
     if summary and summary["weights_of_step"] == step:
         split, values = "test", summary
     else:
-        records = [record for record in folder.records() if record["step"] == step]
+        records = [record for record in run_dir.records() if record["step"] == step]
         if not records:
             return {}
         prefix = "val_"
@@ -137,7 +137,7 @@ def _results(folder: RunDir, step: int) -> dict[str, Any]:
         for key, value in values.items()
         if isinstance(value, float) and key not in _NO_METRIC
     }
-    return {"split": split, "metrics": metrics, "baseline": folder.baseline or {}}
+    return {"split": split, "metrics": metrics, "baseline": run_dir.baseline or {}}
 
 
 def _front_matter(run: RunConfig, name: str, results: Mapping[str, Any]) -> str:
@@ -159,27 +159,31 @@ def _front_matter(run: RunConfig, name: str, results: Mapping[str, Any]) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
-def _architecture(run: RunConfig, found: Export) -> Iterator[str]:
-    yield f"## Architecture\n\n{_described('cell', found.cell)}"
+def _architecture(run: RunConfig, export: Export) -> Iterator[str]:
+    yield f"## Architecture\n\n{_described('cell', export.cell)}"
     values = loading.flattened(run)
     rows = [
-        (key, _shown(value))
+        (key, formatting.setting(value))
         for key, value in values.items()
         if key.partition(".")[0] in ("cell", "model", "precision")
     ]
-    for kind, tensors in (("input", found.inputs), ("output", found.outputs)):
+    for kind, tensors in (("input", export.inputs), ("output", export.outputs)):
         for tensor in tensors:
             sizes = ", ".join("any" if size is None else str(size) for size in tensor.shape)
             rows.append((f"{kind} {tensor.name}", f"[{sizes}] {tensor.dtype}"))
-    yield _table(("setting", "value"), rows)
+    yield formatting.markdown_table(("setting", "value"), rows)
 
 
 def _data(run: RunConfig) -> Iterator[str]:
     yield f"## Data\n\n{_described('task', run.task.name)}"
     values = loading.flattened(_portable(run))
-    yield _table(
+    yield formatting.markdown_table(
         ("setting", "value"),
-        [(key, _shown(value)) for key, value in values.items() if key.startswith("task.")],
+        [
+            (key, formatting.setting(value))
+            for key, value in values.items()
+            if key.startswith("task.")
+        ],
     )
 
 
@@ -190,32 +194,37 @@ def _metrics(results: Mapping[str, Any]) -> Iterator[str]:
     baseline = results["baseline"]
     rows = []
     for name, value in results["metrics"].items():
-        beside = "–"
+        level = formatting.NOTHING
         if baseline.get("metric") == name:
-            level = formatting.value(name, baseline["value"])
-            beside = f"{level} ({baseline['label']})"
-        rows.append((formatting.metric_name(name), formatting.value(name, value), beside))
+            level = f"{formatting.value(name, baseline['value'])} ({baseline['label']})"
+        rows.append((formatting.metric_name(name), formatting.value(name, value), level))
     yield f"## Metrics\n\nOn the {results['split']} split:"
-    yield _table(("metric", "value", "baseline"), rows)
+    yield formatting.markdown_table(("metric", "value", "baseline"), rows)
 
 
-def _training(folder: RunDir, run: RunConfig) -> Iterator[str]:
+def _training(run_dir: RunDir, run: RunConfig) -> Iterator[str]:
     trust = " --trust-code" if run.code(training=True) else ""
     data = " --data PATH" if getattr(run.task, "data", None) else ""
     yield (
         f"## Training\n\nThe command that repeats the run with the `{CONFIG}` of this directory:"
         f"\n\n```sh\nrum train --preset {CONFIG}{data}{trust}\n```"
     )
-    environment = folder.read_json("environment.json")
-    found = environment if isinstance(environment, dict) else {}
+    environment = run_dir.read_json("environment.json")
+    recorded = environment if isinstance(environment, dict) else {}
     rows = [
-        (key, _shown(value)) for key, value in loading.flattened(run).items() if _is_of_fit(key)
+        (key, formatting.setting(value))
+        for key, value in loading.flattened(run).items()
+        if _is_training_key(key)
     ]
-    rows += [(key, _shown(found[key])) for key in _VERSIONS if found.get(key) is not None]
-    yield _table(("setting", "value"), rows)
+    rows += [
+        (key, formatting.setting(recorded[key]))
+        for key in _VERSIONS
+        if recorded.get(key) is not None
+    ]
+    yield formatting.markdown_table(("setting", "value"), rows)
 
 
-def _is_of_fit(key: str) -> bool:
+def _is_training_key(key: str) -> bool:
     part = key.partition(".")[0]
     return part in ("optimizer", "seed") or key in ("train.steps", "train.batch_size")
 
@@ -226,16 +235,4 @@ def _described(section: str, name: str) -> str:
         if entry.name == name:
             source = f" Source: {entry.source}." if entry.source else ""
             return formatting.markdown(f"{entry.description}{source}")
-    return f"A {section} of its author, outside of `rumcli`."
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns)]
-    lines += [[formatting.markdown(cell) for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
-
-
-def _shown(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
-    return str(value)
+    return f"A custom {section}, not part of `rumcli`."

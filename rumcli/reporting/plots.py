@@ -42,6 +42,13 @@ def label(text: str) -> str:
     return f" {text}" if text.startswith("_") else text
 
 
+def tidy(axes: Any) -> None:
+    """Draw a light horizontal grid behind the data, and no frame at the top and right."""
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def draw_benchmark(document: dict[str, Any], file: IO[bytes], kind: str) -> None:
     """Draw a benchmark: ratios as bars for each size, and one line plot for each series.
 
@@ -58,53 +65,53 @@ def draw_benchmark(document: dict[str, Any], file: IO[bytes], kind: str) -> None
     ]
     count = len(cases) + len(axes)
     figure = Figure(figsize=(4.6 * min(count, 3), 3.6 * -(-count // 3)), layout="constrained")
-    places = figure.subplots(-(-count // 3), min(count, 3), squeeze=False).ravel()
-    for place, point in zip(places, cases, strict=False):
+    all_axes = figure.subplots(-(-count // 3), min(count, 3), squeeze=False).ravel()
+    for place, point in zip(all_axes, cases, strict=False):
         _bars(place, point)
-    for place, axis in zip(places[len(cases) :], axes, strict=False):
+    for place, axis in zip(all_axes[len(cases) :], axes, strict=False):
         _curves(place, axis, [point for point in document["series"] if point["axis"] == axis])
-    for place in places[count:]:
+    for place in all_axes[count:]:
         place.set_visible(False)
     figure.savefig(file, format=kind, dpi=150)
 
 
-def _bars(place: Any, point: dict[str, Any]) -> None:
+def _bars(axes: Any, point: dict[str, Any]) -> None:
     results = point["results"][::-1]
     ratios = [result["reference_ratio"] for result in results]
     colors = [_BENCH_COLORS.get(result["cell"]) for result in results]
-    has_several = len(point["yardsticks"]) > 1
+    has_several = len(point["references"]) > 1
     labels = [f"{r['subject']} ({r['backend']})" if has_several else r["subject"] for r in results]
-    bars = place.barh(labels, ratios, color=colors)
-    place.bar_label(bars, fmt="%.2f", padding=3)
-    place.axvline(1.0, color="black", linewidth=0.8, linestyle=":")
-    place.margins(x=0.18)
+    bars = axes.barh(labels, ratios, color=colors)
+    axes.bar_label(bars, fmt="%.2f", padding=3)
+    axes.axvline(1.0, color="black", linewidth=0.8, linestyle=":")
+    axes.margins(x=0.18)
     size = point["case"]
-    place.set_title(f"{size['name']}: T = {size['steps']}, H = {size['units']}")
+    axes.set_title(f"{size['name']}: T = {size['steps']}, H = {size['units']}")
     of = f" on {next(iter(point['yardsticks']))}" if has_several else ""
-    place.set_xlabel(f"time of a training step, GRU{of} = 1")
-    place.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(f"time of a training step, GRU{of} = 1")
+    axes.spines[["top", "right"]].set_visible(False)
 
 
-def _curves(place: Any, axis: str, points: list[dict[str, Any]]) -> None:
+def _curves(axes: Any, axis: str, points: list[dict[str, Any]]) -> None:
     values = [point["case"][axis] for point in points]
     for number, result in enumerate(points[0]["results"]):
         times = [1e3 * point["results"][number]["median_seconds"] for point in points]
-        place.plot(
+        axes.plot(
             values,
             times,
             marker="o",
             label=result["subject"],
             color=_BENCH_COLORS.get(result["cell"]),
         )
-    place.set_xscale("log")
-    place.set_yscale("log")
-    place.set_xticks(values, [str(value) for value in values])
-    place.minorticks_off()
-    place.set_xlabel(_BENCH_AXES[axis])
-    place.set_ylabel("ms per training step")
-    place.set_title(f"cost over {axis}, B = {points[0]['case']['batch']}")
-    place.legend(frameon=False)
-    place.spines[["top", "right"]].set_visible(False)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(values, [str(value) for value in values])
+    axes.minorticks_off()
+    axes.set_xlabel(_BENCH_AXES[axis])
+    axes.set_ylabel("ms per training step")
+    axes.set_title(f"cost over {axis}, B = {points[0]['case']['batch']}")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 @dataclass(frozen=True)
@@ -186,9 +193,9 @@ def curves_figure(
         "savefig.facecolor": "auto",  # that of the figure
     }
     with matplotlib.rc_context(colors):
-        made = _figure(curves, levels, metric, over)
-        made.draw_without_rendering()  # creates the ticks, with the colors above
-    return made
+        figure = _figure(curves, levels, metric, over)
+        figure.draw_without_rendering()  # creates the ticks, with the colors above
+    return figure
 
 
 @functools.cache

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rumcli.json_schemas.analysis import Export, ImportedCell
     from rumcli.json_schemas.inputs import Estimate, LayerSummary, ModelSummary, PresetRow
 
-_WRONG_SHOWN = 3  # wrong predictions listed per answer
+_MAX_WRONG = 3  # wrong predictions listed per answer
 
 
 def result(summary: dict[str, Any], validations: Sequence[float] = ()) -> Table:
@@ -94,19 +94,19 @@ def lengths(rows: Sequence[dict[str, Any]], metric: str) -> Table:
     return table
 
 
-def estimate(found: Estimate) -> str:
+def estimate(size: Estimate) -> str:
     """Return the size of a run as YAML comments, which may follow its configuration."""
     epochs = ""
-    if found.steps_per_epoch is not None:
-        epochs = f", {found.steps / found.steps_per_epoch:.3g} epochs"
-    source = "" if found.data is None else f" of {atomic_io.readable(found.data)}"
+    if size.steps_per_epoch is not None:
+        epochs = f", {size.steps / size.steps_per_epoch:.3g} epochs"
+    source = "" if size.data is None else f" of {atomic_io.readable(size.data)}"
     lines = [
-        f"{found.parameters:,} trainable weights",
-        f"a training step takes at least {found.memory / 1e6:,.1f} MB of memory, besides the "
+        f"{size.parameters:,} trainable weights",
+        f"a training step requires at least {size.memory / 1e6:,.1f} MB of memory, besides the "
         "backend and the intermediate values of the time steps",
-        f"{found.steps:,} training steps with a batch size of {found.batch_size:,}{epochs}",
-        f"{found.validation:,} {found.unit} for validation, {found.test:,} for the test{source}",
-        "the time is not estimated; 'rum train' shows it from the first steps on",
+        f"{size.steps:,} training steps with a batch size of {size.batch_size:,}{epochs}",
+        f"{size.validation:,} {size.unit} for validation, {size.test:,} for the test{source}",
+        "the time is not estimated; 'rum train' shows it after the first steps",
     ]
     return "\n".join(f"# {line}" for line in lines)
 
@@ -129,13 +129,13 @@ def checks(results: Sequence[Any]) -> Table:
     for result in results:
         groups.setdefault((result.check, result.dtype), []).append(result)
     for group in groups.values():
-        nearest = max(group, key=lambda check: check.error / check.tolerance)
-        for check in [check for check in group if not check.passed] or [nearest]:
+        closest = max(group, key=lambda check: check.error / check.tolerance)
+        for check in [check for check in group if not check.passed] or [closest]:
             verdict = "[green]ok[/]" if check.passed else "[red]FAILED[/]"
             error, tolerance = f"{check.error:.1e}", f"{check.tolerance:.1e}"
             table.add_row(check.check, check.dtype, str(check.dim), error, tolerance, verdict)
     sizes = ", ".join(str(size) for size in sorted({result.dim for result in results}))
-    table.caption = f"checked for H = {sizes}; a row is for the size nearest to its tolerance"
+    table.caption = f"checked for H = {sizes}; each row shows the size closest to its tolerance"
     table.caption_justify = "left"
     return table
 
@@ -155,7 +155,7 @@ def model(summary: ModelSummary) -> Table:
             _add_layer(table, part, "  ")
     if summary.symbols is not None:
         table.caption = (
-            f"for {summary.symbols} symbols, as Penn Treebank has them; another text may have more"
+            f"for the {summary.symbols} symbols of Penn Treebank; another text may have more"
         )
         table.caption_justify = "left"
     return table
@@ -166,34 +166,34 @@ def _add_layer(table: Table, layer: LayerSummary, indent: str) -> None:
     table.add_row(indent + layer.name, layer.kind, Text(shape), f"{layer.weights:,}")
 
 
-def exported(found: Export) -> Table:
+def exported(export: Export) -> Table:
     """Show the exported model."""
-    title = f"{found.task} with {found.cell} as {found.format}"
+    title = f"{export.task} with {export.cell} as {export.format}"
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column()
     table.add_column(overflow="fold")
-    table.add_row("written", Text(atomic_io.readable(found.path)))
-    table.add_row("size", f"{found.bytes / 1e6:.2f} MB")
-    table.add_row("weights of step", str(found.weights_of_step))
-    for name, tensors in (("input", found.inputs), ("output", found.outputs)):
+    table.add_row("written", Text(atomic_io.readable(export.path)))
+    table.add_row("size", f"{export.bytes / 1e6:.2f} MB")
+    table.add_row("weights of step", str(export.weights_of_step))
+    for name, tensors in (("input", export.inputs), ("output", export.outputs)):
         for tensor in tensors:
             sizes = ", ".join("any" if size is None else str(size) for size in tensor.shape)
             table.add_row(name, Text(f"{tensor.name} [{sizes}] {tensor.dtype}"))
-    difference = f"{found.largest_difference:.1e} at most, on {found.examples_compared}"
-    table.add_row("read again, differs by", f"{difference} examples")
+    difference = f"{export.largest_difference:.1e} at most, on {export.examples_compared}"
+    table.add_row("difference after loading", f"{difference} examples")
     return table
 
 
-def imported(found: ImportedCell) -> Table:
+def imported(imported_cell: ImportedCell) -> Table:
     """Show the imported weights, with their names in the checkpoint."""
-    title = f"{found.cell} of {found.scope or found.checkpoint}"
+    title = f"{imported_cell.cell} of {imported_cell.scope or imported_cell.checkpoint}"
     table = Table(title=Text(atomic_io.readable(title)), show_header=False, title_justify="left")
     table.add_column()
     table.add_column(overflow="fold")
-    table.add_row("written", Text(atomic_io.readable(found.path)))
-    table.add_row("sizes", f"{found.features} features, {found.units} units")
-    for name, theirs in found.variables.items():
-        table.add_row(name, Text(", ".join(theirs)))
+    table.add_row("written", Text(atomic_io.readable(imported_cell.path)))
+    table.add_row("sizes", f"{imported_cell.features} features, {imported_cell.units} units")
+    for name, checkpoint_names in imported_cell.variables.items():
+        table.add_row(name, Text(", ".join(checkpoint_names)))
     return table
 
 
@@ -216,14 +216,14 @@ def babi_confusion(rows: Sequence[dict[str, Any]], most: int = 15) -> Table:
         most: Maximum number of answers to show; the caption counts the others.
     """
     table = Table(title="answers", title_justify="left")
-    table.add_column("right answer", overflow="fold")
+    table.add_column("answer", overflow="fold")
     table.add_column("questions", justify="right", no_wrap=True)
-    table.add_column("right", justify="right", no_wrap=True)
-    table.add_column("given instead", overflow="fold")
+    table.add_column("accuracy", justify="right", no_wrap=True)
+    table.add_column("wrong predictions", overflow="fold")
     for row in rows[:most]:
         wrong = [(name, count) for name, count in row["given"].items() if name != row["answer"]]
-        shown = ", ".join(f"{name} {count}" for name, count in wrong[:_WRONG_SHOWN])
-        rest = sum(count for _, count in wrong[_WRONG_SHOWN:])
+        shown = ", ".join(f"{name} {count}" for name, count in wrong[:_MAX_WRONG])
+        rest = sum(count for _, count in wrong[_MAX_WRONG:])
         table.add_row(
             Text(row["answer"]),
             f"{row['questions']:,}",
@@ -237,10 +237,7 @@ def babi_confusion(rows: Sequence[dict[str, Any]], most: int = 15) -> Table:
     return table
 
 
-BABI_LEGEND = (
-    "* the answer follows from this sentence; the numbers: how much of its attention the model "
-    "gives to a sentence, look by look\n"
-)
+BABI_LEGEND = "* supporting fact; numbers: attention weights of the sentence, one for each hop\n"
 
 
 def babi_example(content: dict[str, Any]) -> Group:
@@ -252,8 +249,8 @@ def babi_example(content: dict[str, Any]) -> Group:
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
-    looks = len(content["story"][0]["attention"] or []) if content["story"] else 0
-    for _ in range(looks):
+    num_hops = len(content["story"][0]["attention"] or []) if content["story"] else 0
+    for _ in range(num_hops):
         table.add_column(justify="right", no_wrap=True)
     for line in content["story"]:
         mark = "*" if line["supporting"] else ""
@@ -308,11 +305,9 @@ def babi_subtasks(summary: dict[str, Any]) -> Table:
             "[green]passed[/]" if is_passed else "",
             formatting.duration(row["seconds"]),
         )
-    means = ", ".join(f"{name} {mean:.4g}%" for name, mean in _in_per_cent(summary))
+    means = ", ".join(
+        f"{name} {100 * mean:.4g}%" for name, mean in summary["published_means"].items()
+    )
     table.caption = f"published means (from memory, unverified): {means}"
     table.caption_justify = "left"
     return table
-
-
-def _in_per_cent(summary: dict[str, Any]) -> list[tuple[str, float]]:
-    return [(name, 100 * mean) for name, mean in summary["published_means"].items()]

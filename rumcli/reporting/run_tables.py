@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
@@ -12,12 +12,10 @@ from rich.text import Text
 from rumcli import atomic_io
 from rumcli.json_schemas.analysis import ComparedRun, ComparedRuns, ListedRun
 from rumcli.reporting import formatting
-from rumcli.reporting.formatting import FirstThatFits, responsive_table
-
-_NOTHING = "–"
+from rumcli.reporting.formatting import NOTHING, FirstThatFits, responsive_table
 
 _STYLES = {"running": "green", "finished": "", "stopped": "yellow", "failed": "red"}
-_ROWS_AROUND, _LINES_AROUND = 5, 1  # lines of the terminal without a run
+_WIDE_OVERHEAD, _LONG_OVERHEAD = 5, 1  # lines of the terminal without a run
 
 
 class ComparisonTable:
@@ -52,7 +50,7 @@ class ComparisonTable:
 
     def _names(self) -> dict[str, str]:
         """Return the column titles by key."""
-        names = {"run": "run", "value": self._metric, "split": "of"}
+        names = {"run": "run", "value": self._metric, "split": "split"}
         if any(run.baseline for run in self._group.runs):
             names["gap_to_baseline"] = "gap to baseline"
         names |= {"steps": "steps", "seconds": "time", "weights": "weights"}
@@ -62,37 +60,29 @@ class ComparisonTable:
         for label, run in zip(self._labels, self._group.runs, strict=True):
             yield {
                 "run": Text(label, style="bold"),
-                **{key: Text(text) for key, text in self._figures(run).items()},
-                **{key: Text(_shown(value)) for key, value in run.settings.items()},
+                **{key: Text(text) for key, text in self._metrics(run).items()},
+                **{key: Text(formatting.table_cell(value)) for key, value in run.settings.items()},
             }
 
-    def _figures(self, run: ComparedRun) -> dict[str, str]:
+    def _metrics(self, run: ComparedRun) -> dict[str, str]:
         # `train.until` may finish a run early.
         is_whole = run.finished or run.steps == run.of_steps
         done = f"{run.steps:,}" if is_whole else f"{run.steps:,} of {run.of_steps:,}"
         return {
-            "value": _NOTHING if run.value is None else self._value(run.value),
+            "value": NOTHING if run.value is None else self._value(run.value),
             "split": {"test": "test", "validation": "best validation"}.get(
                 run.split or "", "no evaluation yet"
             ),
-            "gap_to_baseline": _NOTHING
+            "gap_to_baseline": NOTHING
             if run.baseline is None or run.value is None
             else formatting.distance(run.baseline, run.value),
             "steps": done,
-            "seconds": _NOTHING if run.seconds is None else formatting.duration(run.seconds),
-            "weights": _NOTHING if run.parameters is None else f"{run.parameters:,}",
+            "seconds": NOTHING if run.seconds is None else formatting.duration(run.seconds),
+            "weights": NOTHING if run.parameters is None else f"{run.parameters:,}",
         }
 
     def _value(self, value: float) -> str:
         return formatting.value(self._group.metric, value)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return _NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
 
 
 class RunsTable:
@@ -128,13 +118,13 @@ class RunsTable:
             table.add_column(name)
         for name in ("step", self._metric, "baseline", "age"):
             table.add_column(name, justify="right")
-        shown = self._shown(1, _ROWS_AROUND)
+        shown = self._shown(1, _WIDE_OVERHEAD)
         for run in shown:
             table.add_row(
                 Text(atomic_io.readable(run.folder)),
                 _state(run),
-                Text(run.task or _NOTHING),
-                Text(run.cell or _NOTHING),
+                Text(run.task or NOTHING),
+                Text(run.cell or NOTHING),
                 _step(run),
                 Text(_value(run, with_name=self._metric == "metric")),
                 Text(_baseline(run)),
@@ -143,20 +133,20 @@ class RunsTable:
         return Group(*self._earlier(shown), table)
 
     def _long(self) -> Group:
-        shown = self._shown(2, _LINES_AROUND)
+        shown = self._shown(2, _LONG_OVERHEAD)
         lines = []
         for run in shown:
             first = Text(atomic_io.readable(run.folder), style="bold", overflow="fold")
             parts = [run.task, run.cell, _step(run), _value(run)]
             parts.append(_baseline(run))
-            known = [part for part in parts if part not in (None, _NOTHING)]
+            known = [part for part in parts if part not in (None, NOTHING)]
             lines += [first, Text("  ").append_text(_state(run)).append(f", {', '.join(known)}")]
             lines[-1].append(f", {formatting.duration(run.age)} ago")
         return Group(*self._earlier(shown), *lines)
 
     def _earlier(self, shown: Sequence[ListedRun]) -> list[Text]:
         hidden = len(self._runs) - len(shown)
-        return [Text(f"{hidden} earlier, and:")] if hidden else []
+        return [Text(f"{hidden} earlier runs are not shown")] if hidden else []
 
 
 def _state(run: ListedRun) -> Text:
@@ -165,7 +155,7 @@ def _state(run: ListedRun) -> Text:
 
 def _step(run: ListedRun) -> str:
     if run.of_steps is None:
-        return _NOTHING
+        return NOTHING
     # `train.until` may finish a run early.
     is_whole = run.state == "finished" or run.steps == run.of_steps
     return f"{run.steps:,}" if is_whole else f"{run.steps:,}/{run.of_steps:,}"
@@ -173,7 +163,7 @@ def _step(run: ListedRun) -> str:
 
 def _value(run: ListedRun, with_name: bool = True) -> str:
     if run.metric is None or run.value is None:
-        return _NOTHING
+        return NOTHING
     name = f"{formatting.metric_name(run.metric)} " if with_name else ""
     split = " val." if run.split == "validation" else ""
     return f"{name}{formatting.value(run.metric, run.value)}{split}"
@@ -181,5 +171,5 @@ def _value(run: ListedRun, with_name: bool = True) -> str:
 
 def _baseline(run: ListedRun) -> str:
     if run.metric is None or run.baseline is None:
-        return _NOTHING
+        return NOTHING
     return f"{run.baseline.label} {formatting.value(run.metric, run.baseline.value)}"

@@ -144,9 +144,9 @@ class LiveProgress(PlainProgress):
         self._bottom.remove()
 
     def _draw(self, activity: str, figures: str = "") -> None:
-        self._bottom.change(self._picture(activity, figures))
+        self._bottom.change(self._renderable(activity, figures))
 
-    def _picture(self, activity: str, figures: str) -> Group:
+    def _renderable(self, activity: str, figures: str) -> Group:
         bar = Table.grid(padding=(0, 1), expand=True)
         bar.add_column(no_wrap=True)
         bar.add_column(ratio=1)

@@ -63,7 +63,7 @@ class TableOptions(Section):
     condition: list[str] = Field(default_factory=list)
     data: str | None = None
 
-    def kept_for(self, table: Table) -> TableOptions:
+    def stored_for(self, table: Table) -> TableOptions:
         """Return the options as they are stored, independent of the working directory."""
         data = None if self.data is None else str(Path(self.data).absolute())
         return self.model_copy(update={"table": table.name, "data": data})
@@ -120,21 +120,21 @@ class TableFolder(JobFolder):
         self.write(_OPTIONS, options.model_dump_json(indent=2) + "\n")
         self.write(TABLE, table.text)
 
-    def with_other_data(self, jobs: Iterable[Job]) -> list[tuple[RunConfig, list[Job]]]:
+    def with_changed_data(self, jobs: Iterable[Job]) -> list[tuple[RunConfig, list[Job]]]:
         """Return the unfinished runs that started with other data, grouped by their current data.
 
         Returns:
             The configuration of the first run of each group, with the runs of the group.
         """
-        found: dict[Any, tuple[RunConfig, list[Job]]] = {}
+        grouped: dict[Any, tuple[RunConfig, list[Job]]] = {}
         for job in jobs:
-            place, run = self.run_folder(job), job.config
-            if run is None or not (place.path / CONFIG).exists() or place.finished(run):
+            run_dir, run = self.run_dir(job), job.config
+            if run is None or not (run_dir.path / CONFIG).exists() or run_dir.finished(run):
                 continue
-            if getattr(place.config.task, "data", None) != getattr(run.task, "data", None):
+            if getattr(run_dir.config.task, "data", None) != getattr(run.task, "data", None):
                 # Generated stories, which also replace a missing file, depend on the seed.
-                found.setdefault((repr(run.task), run.seed), (run, []))[1].append(job)
-        return list(found.values())
+                grouped.setdefault((repr(run.task), run.seed), (run, []))[1].append(job)
+        return list(grouped.values())
 
     @classmethod
     def _check_usable(cls, path: Path, table: Table) -> None:
@@ -143,10 +143,10 @@ class TableFolder(JobFolder):
             return
         if not (path / TABLE).is_file():
             raise ConfigError(
-                f"--out {path}: it exists, and is no folder that 'rum reproduce' made; choose "
-                "another place"
+                f"--out {path}: it exists and is not a directory of 'rum reproduce'; choose "
+                "another directory"
             )
-        cls.refuse_earlier(path)
+        cls.reject_earlier(path)
         try:
             before = tables.read_table(str(path / TABLE))
         except ConfigError:  # of another version, or damaged: runs are checked individually
@@ -155,8 +155,8 @@ class TableFolder(JobFolder):
         slugs = [{entry.slug for entry in one.entries} for one in (before, table)]
         if metrics[0] != metrics[1] or not slugs[0] & slugs[1]:
             raise ConfigError(
-                f"--out {path}: it is of another table, '{before.spec.description}'; choose "
-                "another place"
+                f"--out {path}: it belongs to another table, '{before.spec.description}'; choose "
+                "another directory"
             )
 
 
@@ -195,8 +195,8 @@ def provenance_of(folder: JobFolder, jobs: Iterable[Job]) -> Provenance:
 
     A resumed run has several. Invalid records are omitted.
     """
-    noted = [_parts(folder.run_folder(job).read_json("environment.json")) for job in jobs]
-    rounds = [part for at_once in itertools.zip_longest(*noted) for part in at_once if part]
+    environments = [_parts(folder.run_dir(job).read_json("environment.json")) for job in jobs]
+    rounds = [part for at_once in itertools.zip_longest(*environments) for part in at_once if part]
     return Provenance(
         commands=_distinct(part.line for part in rounds),
         machines=_distinct(part.machine for part in rounds),
@@ -205,13 +205,13 @@ def provenance_of(folder: JobFolder, jobs: Iterable[Job]) -> Provenance:
 
 def _parts(environment: Any) -> list[_Environment]:
     resumed = environment.get("resumed") if isinstance(environment, dict) else None
-    found = []
+    environments = []
     for part in [environment, *(resumed if isinstance(resumed, list) else [])]:
         try:
-            found.append(_Environment.model_validate(part))
+            environments.append(_Environment.model_validate(part))
         except ValidationError:
             continue
-    return found
+    return environments
 
 
 def _clean(text: str) -> str:
@@ -219,12 +219,12 @@ def _clean(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable())[:_MAX_LENGTH]
 
 
-def _distinct(found: Iterable[Any]) -> list[Any]:
-    kept: list[Any] = []
-    for one in found:
-        if one is not None and one not in kept:
-            kept.append(one)
-    return kept
+def _distinct(items: Iterable[Any]) -> list[Any]:
+    distinct: list[Any] = []
+    for item in items:
+        if item is not None and item not in distinct:
+            distinct.append(item)
+    return distinct
 
 
 @dataclass(frozen=True)
@@ -275,60 +275,60 @@ def read_results(
         groups: Runs of the entries.
         seeds: Number of seeds.
     """
-    found = job_results.read_results(folder, groups, measure(table))
-    planned = sum(one.job.is_due for group in found for one in group.runs)
-    return TableResults(folder, found, planned, table, seeds)
+    results = job_results.read_results(folder, groups, measure(table))
+    planned = sum(run.job.is_due for group in results for run in group.runs)
+    return TableResults(folder, results, planned, table, seeds)
 
 
 def measure(table: Table) -> Measure:
     """Return a function that adds the value of a run to its result, in the unit of the table."""
     name, factor = table.spec.metric, 100.0 if table.spec.unit == "percent" else 1.0
 
-    def measured(found: JobResult) -> JobResult:
-        if not found.metrics:
-            return found
-        value = finite(found.metrics.get(name))
+    def measured(result: JobResult) -> JobResult:
+        if not result.metrics:
+            return result
+        value = finite(result.metrics.get(name))
         if value is None:
-            problem = "its test has no finite" if name in found.metrics else "its test has no"
-            return replace(found, state=FAILED, message=f"{problem} '{name}'")
-        return replace(found, value=factor * value)
+            problem = "its test has no finite" if name in result.metrics else "its test has no"
+            return replace(result, state=FAILED, message=f"{problem} '{name}'")
+        return replace(result, value=factor * value)
 
     return measured
 
 
-def reached_threshold(found: JobResult) -> bool:
+def met_threshold(result: JobResult) -> bool:
     """Return whether a run stopped because a validation met its threshold."""
-    return found.state == FINISHED and bool((found.metrics or {}).get("reached"))
+    return result.state == FINISHED and bool((result.metrics or {}).get("reached"))
 
 
-def data_of(found: JobResult) -> str:
+def data_of(result: JobResult) -> str:
     """Return the origin of a run's text or stories; empty if it has none."""
-    return str((found.metrics or {}).get("data") or "")
+    return str((result.metrics or {}).get("data") or "")
 
 
-def planned_steps(found: JobResult) -> int:
+def planned_steps(result: JobResult) -> int:
     """Return the number of training steps of the whole run."""
-    assert found.job.config is not None
-    return found.job.config.train.steps
+    assert result.job.config is not None
+    return result.job.config.train.steps
 
 
-def _entry(found: GroupResult) -> EntryResult:
+def _entry(group: GroupResult) -> EntryResult:
     return EntryResult(
-        row=found.key.row,
-        condition=found.key.condition or None,
-        published=found.key.published,
-        skip_reason=found.key.skip_reason,
-        ours=statistics_of(found.values),
-        whole=found.has_all_parts,
+        row=group.key.row,
+        condition=group.key.condition or None,
+        published=group.key.published,
+        skip_reason=group.key.skip_reason,
+        ours=statistics_of(group.values),
+        whole=group.has_all_parts,
         runs=[
             EntryRun(
-                **one.fields,
-                part=one.job.part + 1,
-                of_steps=planned_steps(one),
-                reached=reached_threshold(one),
-                value=one.value,
-                data=data_of(one) or None,
+                **run.fields,
+                part=run.job.part + 1,
+                of_steps=planned_steps(run),
+                until_met=met_threshold(run),
+                value=run.value,
+                data=data_of(run) or None,
             )
-            for one in found.runs
+            for run in group.runs
         ],
     )

@@ -127,7 +127,7 @@ def read_table(name_or_file: str, data: str | None = None) -> Table:
     """Read and validate a table.
 
     Args:
-        name_or_file: Name from `names()`, or path of a YAML file.
+        name_or_file: Name from `table_names()`, or path of a YAML file.
         data: Path of the text or stories, which overrides that in the file.
 
     Raises:
@@ -162,7 +162,9 @@ def _check_names(document: Document, place: KeyPath, labels: Mapping[str, Any]) 
         if not name or len(name) > 100:
             raise ConfigError(f"{where}: {errors.clipped(label)}: expected letters or digits")
         if known.setdefault(name, label) != label:
-            raise ConfigError(f"{where}: '{label}' and '{known[name]}' would have the same folder")
+            raise ConfigError(
+                f"{where}: '{label}' and '{known[name]}' would have the same directory"
+            )
 
 
 def _entry(
@@ -184,7 +186,7 @@ def _entry(
     if data is not None:
         if not hasattr(base.task, "data"):
             name = base.task.label
-            raise ConfigError(f"--data {data}: the task of this table, '{name}', has none")
+            raise ConfigError(f"--data {data}: the task of this table, '{name}', reads no data")
         sections.append(((), {"task.data": str(Path(data).absolute())}))
     layers = [[*sections, (("average",), part)] for part in parts]
     published, skip_reason, weight = (
@@ -205,21 +207,21 @@ def _entry(
 
 def _under(document: Document, spec: TableSpec, label: str, key: str, condition: str) -> Any:
     """Return the value of a row's key, which may be a mapping by condition."""
-    found, known = getattr(spec.rows[label], key), list(spec.conditions) or [""]
-    if not isinstance(found, dict):
-        return found
-    for name in found:
-        if name not in known:
+    value, conditions = getattr(spec.rows[label], key), list(spec.conditions) or [""]
+    if not isinstance(value, dict):
+        return value
+    for name in value:
+        if name not in conditions:
             where = document.locate(("rows", label, key, name))
-            raise ConfigError(f"{where}: {errors.unknown('condition', name, known)}")
-    return found.get(condition)
+            raise ConfigError(f"{where}: {errors.unknown('condition', name, conditions)}")
+    return value.get(condition)
 
 
 def _check_entries(document: Document, spec: TableSpec, entries: Sequence[TableEntry]) -> None:
     tasks = {run.task.label for entry in entries for run in entry.runs}
     if len(tasks) > 1:
         raise ConfigError(
-            f"{document.source}: the runs are of several tasks, {', '.join(sorted(tasks))}; "
+            f"{document.source}: the runs have several tasks, {', '.join(sorted(tasks))}; "
             "expected one"
         )
     runs = sum(len(entry.runs) for entry in entries) * spec.seeds
@@ -231,7 +233,7 @@ def _check_entries(document: Document, spec: TableSpec, entries: Sequence[TableE
         if other is not entry:  # as RUM under 'tall wide', and RUM tall under 'wide'
             raise ConfigError(
                 f"{document.locate(('rows', entry.row))}: '{entry.row}' under '{entry.condition}' "
-                f"and '{other.row}' under '{other.condition}' would have the same folder"
+                f"and '{other.row}' under '{other.condition}' would have the same directory"
             )
         for run in entry.runs:
             if run.task.figures and spec.metric not in run.task.figures:
@@ -240,8 +242,8 @@ def _check_entries(document: Document, spec: TableSpec, entries: Sequence[TableE
             until = run.train.until and parsing.parse_threshold(run.train.until).name
             if until and until != spec.metric:
                 raise ConfigError(
-                    f"{document.source}: {entry.row}: train.until is on '{until}'; expected the "
-                    f"table's metric, '{spec.metric}'"
+                    f"{document.source}: {entry.row}: train.until uses the metric '{until}'; "
+                    f"expected the table's metric, '{spec.metric}'"
                 )
 
 
@@ -260,9 +262,10 @@ def job_groups(
     Raises:
         ConfigError: If a row or condition is unknown, or no run is selected.
     """
-    rows = {_labelled("--only", "row", label, table.rows) for label in only}
+    rows = {_find_label("--only", "row", label, table.rows) for label in only}
     under = {
-        _labelled("--condition", "condition", label, table.spec.conditions) for label in conditions
+        _find_label("--condition", "condition", label, table.spec.conditions)
+        for label in conditions
     }
     selected = [
         entry
@@ -271,7 +274,9 @@ def job_groups(
         and (not under or entry.condition in under)
     ]
     if not selected:
-        raise ConfigError(f"table '{table.name}': no row is run by itself; choose some by --only")
+        raise ConfigError(
+            f"table '{table.name}': all rows have a skip_reason; select some with --only"
+        )
     count = seeds * sum(len(entry.runs) for entry in selected)
     if count > MAX_RUNS:
         raise ConfigError(f"--seeds {seeds}: {count:,} runs are more than {MAX_RUNS:,}")
@@ -281,9 +286,9 @@ def job_groups(
     ]
 
 
-def due_groups(found: Iterable[JobGroup]) -> list[tuple[TableEntry, Job]]:
+def due_groups(groups: Iterable[JobGroup]) -> list[tuple[TableEntry, Job]]:
     """Return the due runs, ordered so that seed 1 completes the whole table first."""
-    runs = [(group.key, job) for group in found for job in group.jobs if job.is_due]
+    runs = [(group.key, job) for group in groups for job in group.jobs if job.is_due]
     return sorted(runs, key=lambda one: one[1].seed)
 
 
@@ -323,11 +328,11 @@ def _jobs(table: Table, entry: TableEntry, seeds: int, is_due: bool) -> Iterable
             )
 
 
-def _labelled(option: str, kind: str, label: str, known: Collection[str]) -> str:
+def _find_label(option: str, kind: str, label: str, known: Collection[str]) -> str:
     """Return the known label that matches a label or directory name."""
-    for one in known:
-        if label == one or slug(label) == slug(one):
-            return one
+    for candidate in known:
+        if label == candidate or slug(label) == slug(candidate):
+            return candidate
     if not known:
         raise ConfigError(
             f"{option} {errors.clipped(label)}: the table has no {errors.plural(kind)}"

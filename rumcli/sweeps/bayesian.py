@@ -11,7 +11,7 @@ from rumcli.jobs.job_spec import Settings
 from rumcli.sweeps import sweep_spec
 from rumcli.sweeps.sweep_spec import Parameter, PointSource, Range, SweepPlan
 
-_PATIENCE = 50  # maximum number of successive duplicates
+_MAX_DUPLICATES = 50  # maximum number of successive duplicates
 
 
 class Bayesian(PointSource):
@@ -41,10 +41,10 @@ class Bayesian(PointSource):
 
     def next(self, number: int) -> Settings | None:
         """Propose a new point."""
-        whole = sweep_spec.num_points(self._parameters)
-        if whole is not None and len(self._scores) >= whole:
+        total = sweep_spec.num_points(self._parameters)
+        if total is not None and len(self._scores) >= total:
             return None
-        for _ in range(_PATIENCE):
+        for _ in range(_MAX_DUPLICATES):
             trial = self._study.ask(self._space)
             settings = {
                 key: _value(value, trial.params[key]) for key, value in self._parameters.items()

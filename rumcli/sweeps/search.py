@@ -38,14 +38,13 @@ from rumcli.jobs.job_folder import (
 from rumcli.jobs.job_spec import Job, JobGroup, Settings
 from rumcli.json_schemas.results import PointResult, PointRun, SweepReport
 from rumcli.sweeps import sweep_spec
-from rumcli.sweeps import sweep_spec as plans
 from rumcli.sweeps.sweep_spec import PointSource, SweepPlan
 from rumcli.training import lock, run_files
 from rumcli.training.run_dir import RunDir
 
 SWEEPS = Path("sweeps")
 
-_MAX_REFUSED = 100  # maximum number of successive invalid points
+_MAX_INVALID = 100  # maximum number of successive invalid points
 
 
 class SweepFolder(JobFolder):
@@ -75,9 +74,9 @@ class SweepFolder(JobFolder):
         stem = re.sub(r"[^\w.-]", "-", stem) or "sweep"
         with contextlib.ExitStack() as stack:
             try:
-                place = stack.enter_context(lock.claimed(path, SWEEPS, stem, cls.described_by))
-                folder = cls(place)
-                atomic_io.write_text(place / "base.yaml", config.to_yaml(plan.base))
+                directory = stack.enter_context(lock.claimed(path, SWEEPS, stem, cls.described_by))
+                folder = cls(directory)
+                atomic_io.write_text(directory / "base.yaml", config.to_yaml(plan.base))
                 folder.write_spec(plan)
             except OSError as error:
                 raise ConfigError(atomic_io.cannot_write(path or SWEEPS, error)) from error
@@ -90,11 +89,11 @@ class SweepFolder(JobFolder):
 
     def plan(self, max_runs: int | None = None, seeds: int | None = None) -> SweepPlan:
         """Return the plan in the directory, with an optional new limit or number of seeds."""
-        return plans.read(self.path / "sweep.yaml", max_runs, self.base, seeds)
+        return sweep_spec.read(self.path / "sweep.yaml", max_runs, self.base, seeds)
 
     def write_spec(self, plan: SweepPlan) -> None:
         """Write `sweep.yaml`."""
-        atomic_io.write_text(self.path / "sweep.yaml", plans.to_yaml(plan.spec))
+        atomic_io.write_text(self.path / "sweep.yaml", sweep_spec.to_yaml(plan.spec))
 
     def points(self) -> list[Settings]:
         """Return the points drawn so far, up to a truncated line.
@@ -109,7 +108,7 @@ class SweepFolder(JobFolder):
             return []
         except OSError as error:
             raise RunError(f"can't read {path}: {error.strerror or error}") from error
-        found = []
+        points = []
         for line in lines:
             try:
                 point = parsing.parse_json(line, allow_nan=True)
@@ -117,8 +116,8 @@ class SweepFolder(JobFolder):
                 break
             if not isinstance(point, dict):
                 break
-            found.append(point)
-        return found
+            points.append(point)
+        return points
 
     def write_points(self, points: list[Settings]) -> None:
         """Write `points.jsonl`."""
@@ -192,9 +191,9 @@ def read_results(folder: SweepFolder, plan: SweepPlan | None = None) -> SweepRes
     """
     plan = plan or folder.plan()
     groups = [plan.group(number, point) for number, point in enumerate(folder.points(), 1)]
-    metric, higher = _metric(folder.run_folder(job) for group in groups for job in group.jobs)
-    found = job_results.read_results(folder, groups, _measure(metric, higher))
-    return SweepResults(folder, found, plan.most_runs, plan, metric, higher)
+    metric, higher = _metric(folder.run_dir(job) for group in groups for job in group.jobs)
+    results = job_results.read_results(folder, groups, _measure(metric, higher))
+    return SweepResults(folder, results, plan.max_num_runs, plan, metric, higher)
 
 
 def settings_of(point: GroupResult) -> dict[str, Any]:
@@ -204,7 +203,7 @@ def settings_of(point: GroupResult) -> dict[str, Any]:
 
 def curve(folder: SweepFolder, job: Job) -> list[tuple[int, float]]:
     """Return step and score of each evaluation of a run; lower is better."""
-    metric, higher = _metric([folder.run_folder(job)])
+    metric, higher = _metric([folder.run_dir(job)])
     values = [(r["step"], finite(r.get(f"val_{metric}"))) for r in folder.records(job)]
     return [(step, -v if higher else v) for step, v in values if v is not None]
 
@@ -212,20 +211,20 @@ def curve(folder: SweepFolder, job: Job) -> list[tuple[int, float]]:
 def _measure(metric: str | None, higher: bool) -> Measure:
     best = max if higher else min
 
-    def measured(found: JobResult) -> JobResult:
-        values = [v for r in found.records if (v := finite(r.get(f"val_{metric}"))) is not None]
-        test = None if metric is None else finite((found.metrics or {}).get(metric))
-        return replace(found, value=best(values, default=None), test=test)
+    def measured(result: JobResult) -> JobResult:
+        values = [v for r in result.records if (v := finite(r.get(f"val_{metric}"))) is not None]
+        test = None if metric is None else finite((result.metrics or {}).get(metric))
+        return replace(result, value=best(values, default=None), test=test)
 
     return measured
 
 
 def _metric(folders: Iterable[RunDir]) -> tuple[str | None, bool]:
-    for place in folders:
-        found = place.baseline or {}
-        level, solved = finite(found.get("value")), finite(found.get("target"))
-        if level is not None and solved is not None and isinstance(found.get("metric"), str):
-            return found["metric"], solved > level
+    for run_dir in folders:
+        baseline = run_dir.baseline or {}
+        level, solved = finite(baseline.get("value")), finite(baseline.get("target"))
+        if level is not None and solved is not None and isinstance(baseline.get("metric"), str):
+            return baseline["metric"], solved > level
     return None, False
 
 
@@ -260,11 +259,11 @@ class Search(JobSource):
         self._folder = folder
         self._source = source or point_source(plan)
         self._points = folder.points()
-        self._refused: list[str] = []  # reasons of the latest successive invalid points
+        self._invalid: list[str] = []  # reasons of the latest successive invalid points
         for number, settings in enumerate(self._points, 1):
-            if not sweep_spec.is_one(plan.parameters, settings):
+            if not sweep_spec.is_point(plan.parameters, settings):
                 raise RunError(
-                    f"{folder.path}/points.jsonl: line {number} is no point of the sweep"
+                    f"{folder.path}/points.jsonl: line {number} is not a point of the sweep"
                 )
             self._source.known(number, settings)
         super().__init__([plan.group(*one) for one in enumerate(self._points, 1)])
@@ -272,28 +271,28 @@ class Search(JobSource):
     @property
     def planned(self) -> int | None:
         """Number of runs that are due; None if only time limits them."""
-        return self._plan.most_runs
+        return self._plan.max_num_runs
 
     @property
     def left(self) -> int:
         """Number of runs that may still be drawn, as far as known."""
-        most = self._plan.most_points
+        most = self._plan.max_points
         more = 0 if most is None or self.gave_up else max(0, most - len(self._points))
         return more * len(self._plan.spec.seeds)
 
     @property
     def gave_up(self) -> str | None:
         """Reason for drawing no more points after too many invalid ones in a row, else None."""
-        if len(self._refused) < _MAX_REFUSED:
+        if len(self._invalid) < _MAX_INVALID:
             return None
         return (
-            f"the last {_MAX_REFUSED} points that were drawn can't be run; "
-            f"point-{len(self._points)}: {self._refused[-1]}"
+            f"the last {_MAX_INVALID} points drawn are invalid; "
+            f"point-{len(self._points)}: {self._invalid[-1]}"
         )
 
     def draw(self) -> JobGroup | None:
         """Return the runs of a new point; None if there is none."""
-        number, most = len(self._points) + 1, self._plan.most_points
+        number, most = len(self._points) + 1, self._plan.max_points
         if (most is not None and number > most) or self.gave_up is not None:
             return None
         if (settings := self._source.next(number)) is None:
@@ -302,7 +301,7 @@ class Search(JobSource):
         self._folder.write_points(self._points)
         group = self._plan.group(number, settings)
         error = group.jobs[0].error
-        self._refused = [*self._refused, error] if error else []
+        self._invalid = [*self._invalid, error] if error else []
         return group
 
     def ended(self, group: JobGroup) -> None:
@@ -317,9 +316,11 @@ def halving(plan: SweepPlan, folder: SweepFolder) -> Halving | None:
     settings = plan.spec.early_stopping
     if settings is None:
         return None
-    found = Halving(settings.grace_period, settings.reduction_factor, plan.base.train.steps)
+    early_stopping = Halving(
+        settings.grace_period, settings.reduction_factor, plan.base.train.steps
+    )
     for number, point in enumerate(folder.points(), 1):
         for job in plan.group(number, point).jobs:
             for step, score in curve(folder, job):
-                found.allows(job.name, step, score)
-    return found
+                early_stopping.allows(job.name, step, score)
+    return early_stopping

@@ -25,8 +25,8 @@ from rumcli.jobs import job_spec
 from rumcli.jobs.job_spec import MAX_RUNS, Job, JobGroup, JobSetSpec, Settings
 
 _DIGITS = 6  # significant digits of a drawn number, for readability
-_PATIENCE = 10_000  # maximum number of successive duplicates
-_MOST_WHOLE = 200  # maximum number of integers of a range that are checked individually
+_MAX_DUPLICATES = 10_000  # maximum number of successive duplicates
+_MAX_INTEGERS = 200  # maximum number of integers of a range that are checked individually
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 _MAX_CORNERS = 200  # maximum number of combinations checked before the start
@@ -65,15 +65,15 @@ class Range(Section):
             return int(min(max(round(value), self.low), self.high))
         return min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high)
 
-    def at(self, share: float) -> float | int:
+    def at(self, fraction: float) -> float | int:
         """Return the number at a fraction in [0, 1] of the range."""
         low, high = self.low, self.high
         if self.integer:  # each integer has equal probability, including both ends
             low, high = low - 0.5, high + 0.5
         if self.log:
             low, high = math.log(low), math.log(high)
-            return self.number(math.exp(low + share * (high - low)))
-        return self.number(low + share * (high - low))
+            return self.number(math.exp(low + fraction * (high - low)))
+        return self.number(low + fraction * (high - low))
 
 
 Parameter = list[Any] | Range
@@ -116,8 +116,8 @@ def random_points(parameters: Mapping[str, Parameter], seed: int) -> Iterator[Se
     # Python derives the same seed from a string on every machine, but not from a tuple.
     generator = random.Random(f"rum sweep {seed}")
     seen: set[str] = set()
-    whole, since = num_points(parameters), 0
-    while (whole is None or len(seen) < whole) and since < _PATIENCE:
+    total, since = num_points(parameters), 0
+    while (total is None or len(seen) < total) and since < _MAX_DUPLICATES:
         point = {key: _drawn(value, generator) for key, value in parameters.items()}
         since += 1
         if (key := identity(point)) not in seen:
@@ -128,9 +128,9 @@ def random_points(parameters: Mapping[str, Parameter], seed: int) -> Iterator[Se
 
 def corners(parameters: Mapping[str, Parameter]) -> Iterator[Settings]:
     """Yield every combination of listed values and of the low and high ends of all ranges."""
-    for share in (0.0, 1.0):
+    for fraction in (0.0, 1.0):
         ends = {
-            key: [value.at(share)] if isinstance(value, Range) else value
+            key: [value.at(fraction)] if isinstance(value, Range) else value
             for key, value in parameters.items()
         }
         yield from grid(ends)
@@ -161,7 +161,7 @@ def _others(value: Parameter) -> list[Any]:
     if not value.integer:
         return [high]
     low = int(value.low)
-    return [*range(low + 1, min(int(high), low + _MOST_WHOLE)), high]
+    return [*range(low + 1, min(int(high), low + _MAX_INTEGERS)), high]
 
 
 def num_points(parameters: Mapping[str, Parameter]) -> int | None:
@@ -177,7 +177,7 @@ def num_points(parameters: Mapping[str, Parameter]) -> int | None:
     return total
 
 
-def is_one(parameters: Mapping[str, Parameter], point: Mapping[str, Any]) -> bool:
+def is_point(parameters: Mapping[str, Parameter], point: Mapping[str, Any]) -> bool:
     """Return whether a point is in the search space."""
     return set(point) == set(parameters) and all(
         _is_value(value, point[key]) for key, value in parameters.items()
@@ -198,10 +198,10 @@ def identity(point: Mapping[str, Any]) -> str:
 
 
 def _drawn(value: Parameter, generator: random.Random) -> Any:
-    share = generator.random()
+    fraction = generator.random()
     if isinstance(value, Range):
-        return value.at(share)
-    return value[int(share * len(value))]
+        return value.at(fraction)
+    return value[int(fraction * len(value))]
 
 
 class EarlyStopping(Section):
@@ -265,13 +265,13 @@ class SweepPlan:
         """
         seeds, run, error = self.spec.seeds, None, ""
         try:
-            if not is_one(self.parameters, settings):
-                raise ConfigError("it is no point of the sweep")
+            if not is_point(self.parameters, settings):
+                raise ConfigError("it is not a point of the sweep")
             run = self.run(settings, seeds[0])
-        except ConfigError as found:
-            error = str(found)
+        except ConfigError as invalid:
+            error = str(invalid)
         configs = [run and run.model_copy(update={"seed": seed}) for seed in seeds]
-        most = self.most_points
+        most = self.max_points
         is_due = most is None or number <= most
         jobs = (
             Job(f"point-{number}-seed-{seed}", seed, config, error, settings, is_due=is_due)
@@ -288,21 +288,21 @@ class SweepPlan:
         return None
 
     @property
-    def most_points(self) -> int | None:
+    def max_points(self) -> int | None:
         """Maximum number of points; None if only time limits them."""
         size, max_runs = num_points(self.parameters), self.spec.max_runs
         limits = [] if max_runs is None else [max_runs // len(self.spec.seeds)]
         return min([*limits, *([] if size is None else [size])], default=None)
 
     @property
-    def most_runs(self) -> int | None:
+    def max_num_runs(self) -> int | None:
         """Maximum number of runs; None if only time limits them."""
-        most = self.most_points
+        most = self.max_points
         return None if most is None else most * len(self.spec.seeds)
 
     def listed(self) -> list[Settings] | None:
         """Return all points; None if they depend on results, or if only time limits them."""
-        source, most = self.points(), self.most_points
+        source, most = self.points(), self.max_points
         return None if source is None or most is None else list(itertools.islice(source, most))
 
 
@@ -324,47 +324,47 @@ def read(
         ConfigError: If a key, a value, or a point is invalid.
     """
     document = yaml_io.read(path)
-    found = validation.validated(document, SweepSpec)
+    spec = validation.validated(document, SweepSpec)
     if max_runs is not None:
-        found = found.model_copy(update={"max_runs": max_runs})
+        spec = spec.model_copy(update={"max_runs": max_runs})
     if seeds is not None:
         if seeds > MAX_RUNS:
             raise ConfigError(f"{errors.option('--seeds', seeds)}: expected at most {MAX_RUNS:,}")
-        found = found.model_copy(update={"seeds": list(range(1, seeds + 1))})
+        spec = spec.model_copy(update={"seeds": list(range(1, seeds + 1))})
     place = ("parameters",)
-    if not found.parameters:
-        raise ConfigError(f"{document.locate(place)}: parameters: there are none to vary")
-    job_spec.check_settings(document, place, found.parameters)
-    parameters = {key: _parameter(document, key, found) for key in found.parameters}
-    plan = SweepPlan(found, document, base or _base(document, found), parameters)
+    if not spec.parameters:
+        raise ConfigError(f"{document.locate(place)}: parameters: expected at least one")
+    job_spec.check_settings(document, place, spec.parameters)
+    parameters = {key: _parameter(document, key, spec) for key in spec.parameters}
+    plan = SweepPlan(spec, document, base or _base(document, spec), parameters)
     _check_limits(plan)
     # An existing sweep can be shown and resumed even if some of its future points are invalid.
     _check_points(plan, one_by_one=base is None)
     return plan
 
 
-def to_yaml(found: SweepSpec) -> str:
+def to_yaml(spec: SweepSpec) -> str:
     """Return the complete specification as YAML."""
-    return yaml_io.dump(found.model_dump())
+    return yaml_io.dump(spec.model_dump())
 
 
 def differences(one: SweepSpec, other: SweepSpec) -> list[str]:
     """Return the keys whose values differ between two specifications, except for `CHANGEABLE`."""
     left, right = one.model_dump(exclude=set(CHANGEABLE)), other.model_dump()
-    found = []
+    changed = []
     for key, value in left.items():
         if isinstance(value, dict) and isinstance(right[key], dict):
             inner = dict.fromkeys([*value, *right[key]])
-            found += [f"{key}: {k}" for k in inner if value.get(k) != right[key].get(k)]
+            changed += [f"{key}: {k}" for k in inner if value.get(k) != right[key].get(k)]
         elif value != right[key]:
-            found.append(key)
-    return found
+            changed.append(key)
+    return changed
 
 
-def _base(document: Document, found: SweepSpec) -> RunConfig:
-    base = job_spec.base_config(document, found.task, found.preset)
-    job_spec.check_settings(document, ("set",), found.set)
-    base = config.changed(base, validation.layer(document, (("set",), found.set)))
+def _base(document: Document, spec: SweepSpec) -> RunConfig:
+    base = job_spec.base_config(document, spec.task, spec.preset)
+    job_spec.check_settings(document, ("set",), spec.set)
+    base = config.changed(base, validation.layer(document, (("set",), spec.set)))
     data = getattr(base.task, "data", None)
     if data is not None:  # the directories may differ, also between machines
         task = base.task.model_copy(update={"data": str(Path(data).resolve())})
@@ -372,53 +372,54 @@ def _base(document: Document, found: SweepSpec) -> RunConfig:
     return base
 
 
-def _parameter(document: Document, key: str, found: SweepSpec) -> Parameter:
-    value, place = found.parameters[key], ("parameters", key)
+def _parameter(document: Document, key: str, spec: SweepSpec) -> Parameter:
+    value, place = spec.parameters[key], ("parameters", key)
     where = f"{document.locate(place)}: {key}: "
     if isinstance(value, list) and value:
         if any(value.count(one) > 1 for one in value):
-            raise ConfigError(f"{where}a value is there twice")
+            raise ConfigError(f"{where}a value is listed twice")
         return value
     if not isinstance(value, dict):
         raise ConfigError(
             f"{where}expected a list of values, or a range such as "
             f"{{low: 0.001, high: 0.1, log: true}}, got {errors.shown(value)}"
         )
-    if found.search == "grid":
+    if spec.search == "grid":
         raise ConfigError(
-            f"{where}a grid takes lists of values; for a range: 'search: random' or "
+            f"{where}a grid search requires lists of values; for a range, set 'search: random' or "
             "'search: bayesian'"
         )
     return validation.validated(document, Range, place)
 
 
 def _check_limits(plan: SweepPlan) -> None:
-    found, where = plan.spec, plan.document.source
-    seeds, most, steps = len(found.seeds), plan.most_points, plan.base.train.steps
-    early = found.early_stopping
+    spec, where = plan.spec, plan.document.source
+    seeds, most, steps = len(spec.seeds), plan.max_points, plan.base.train.steps
+    early = spec.early_stopping
     problems = [
-        (len(set(found.seeds)) < seeds, "seeds: a seed is there twice"),
+        (len(set(spec.seeds)) < seeds, "seeds: a seed is listed twice"),
         (
-            found.max_runs is not None and found.max_runs < seeds,
-            f"max_runs: {found.max_runs} are too few for one point with {seeds} seeds",
+            spec.max_runs is not None and spec.max_runs < seeds,
+            f"max_runs: {spec.max_runs} runs are too few for one point with {seeds} seeds",
         ),
         (
-            found.gpus_per_run > 1 and not found.gpus_per_run.is_integer(),
-            f"gpus_per_run: {found.gpus_per_run:g}; above 1 expected a whole number",
+            spec.gpus_per_run > 1 and not spec.gpus_per_run.is_integer(),
+            f"gpus_per_run: expected a whole number above 1, got {spec.gpus_per_run:g}",
         ),
         (
-            most is None and found.max_hours is None,
-            f"a {found.search} search needs a limit: 'max_runs', such as {10 * seeds}, or "
+            most is None and spec.max_hours is None,
+            f"a {spec.search} search needs a limit: 'max_runs', such as {10 * seeds}, or "
             "'max_hours'",
         ),
         (
             most is not None and most * seeds > MAX_RUNS,
-            f"{most or 0:,} points with {seeds} seeds each are more than {MAX_RUNS:,} runs; "
+            f"{most or 0:,} points with {seeds} seeds each exceed {MAX_RUNS:,} runs; "
             "expected fewer values, or a limit: 'max_runs'",
         ),
         (
             early is not None and "train.steps" in plan.parameters,
-            "early_stopping compares runs at the same step; it can't go with a varied train.steps",
+            "early_stopping compares runs at the same step; it is incompatible with a varied "
+            "train.steps",
         ),
         (
             early is not None and early.grace_period >= steps,
@@ -439,8 +440,8 @@ def _check_points(plan: SweepPlan, one_by_one: bool) -> None:
         one_by_one: Whether to check each single value too. For a large search, the first
             combinations do not include all values.
     """
-    found = [*itertools.islice(corners(plan.parameters), _MAX_CORNERS)]
+    settings_to_check = [*itertools.islice(corners(plan.parameters), _MAX_CORNERS)]
     if one_by_one:
-        found += one_at_a_time(plan.parameters, plan.parameters)
-    for settings in [*found, *(plan.listed() or [])]:
+        settings_to_check += one_at_a_time(plan.parameters, plan.parameters)
+    for settings in [*settings_to_check, *(plan.listed() or [])]:
         plan.run(settings, plan.spec.seeds[0])

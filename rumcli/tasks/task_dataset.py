@@ -41,7 +41,6 @@ class DatasetLoader(Protocol):
 
     Attributes:
         noun: Name of the data in messages.
-        is_or_are: Verb that agrees with `noun`.
         dataset: Class of the dataset.
         num_stand_in_symbols: Number of input symbols of `stand_in` if it depends on the data; else
             None.
@@ -49,7 +48,6 @@ class DatasetLoader(Protocol):
     """
 
     noun: ClassVar[str]
-    is_or_are: ClassVar[str]
     dataset: ClassVar[type]
     num_stand_in_symbols: ClassVar[int | None]
     given: str | None

@@ -38,8 +38,8 @@ class TrainState:
         seconds: Training time, including the time before a resume.
         best: Step and value of the best evaluation so far.
         skipped: Number of steps skipped because the loss or gradient was not finite.
-        skipped_in_a_row: Number of consecutive skipped steps up to now.
-        reached: Whether the last evaluation met `train.until`, which stops the run.
+        consecutive_skips: Number of consecutive skipped steps up to now.
+        until_met: Whether the last evaluation met `train.until`, which stops the run.
         stopped_by: Path of the user-defined callback that stopped the run; None if none did.
         running_metrics: Running metrics of the span in which the run was stopped, by name.
     """
@@ -48,8 +48,8 @@ class TrainState:
     seconds: float = 0.0
     best: dict[str, Any] | None = None
     skipped: int = 0
-    skipped_in_a_row: int = 0
-    reached: bool = False
+    consecutive_skips: int = 0
+    until_met: bool = False
     stopped_by: str | None = None
     running_metrics: Mapping[str, np.ndarray] = field(default_factory=dict)
     _last: float = field(default_factory=time.monotonic)
@@ -57,7 +57,7 @@ class TrainState:
     @property
     def is_over(self) -> bool:
         """Whether the run was stopped before its last step."""
-        return self.reached or self.stopped_by is not None
+        return self.until_met or self.stopped_by is not None
 
     def advance(self, now: float) -> None:
         """Count a step that ended at `now`, in seconds of a monotonic clock."""
@@ -91,27 +91,29 @@ def is_bad(loss: float, norms: np.ndarray) -> bool:
         return not np.isfinite(loss) or not np.isfinite(np.sum(np.square(norms)))
 
 
-def record(step: int, seed: int, loss: float, norms: np.ndarray, model: keras.Model) -> Any:
+def bad_step_record(
+    step: int, seed: int, loss: float, norms: np.ndarray, model: keras.Model
+) -> Any:
     """Return the record of a bad step, with non-finite numbers as `"nan"` and `"inf"`."""
     paths = [weight.path for weight in model.trainable_variables]
     return {
         "step": step,
         "seed": seed,
-        "loss": _spoken(loss),
+        "loss": _json_number(loss),
         "gradient_norms": {
-            path: _spoken(norm) for path, norm in zip(paths, norms.tolist(), strict=True)
+            path: _json_number(norm) for path, norm in zip(paths, norms.tolist(), strict=True)
         },
     }
 
 
-def leave_out(
-    run: RunConfig, folder: RunDir, progress: TrainState, loss: float, model: keras.Model
+def record_skip(
+    run: RunConfig, run_dir: RunDir, progress: TrainState, loss: float, model: keras.Model
 ) -> str:
     """Record a bad step, and count it as skipped.
 
     Args:
         run: Configuration of the run.
-        folder: Run directory, where `not_finite.jsonl` receives a record.
+        run_dir: Run directory, where `not_finite.jsonl` receives a record.
         progress: Progress of the run, to be updated.
         loss: Mean loss since the last evaluation, including the bad step.
         model: Model with the gradient norms of the step.
@@ -125,34 +127,35 @@ def leave_out(
     """
     norms = gradient_norms(model)
     step = progress.step
-    with folder.writing():
-        folder.append_record(record(step, run.seed, loss, norms, model), NOT_FINITE)
+    with run_dir.writing():
+        run_dir.append_record(bad_step_record(step, run.seed, loss, norms, model), NOT_FINITE)
     progress.skipped += 1
-    progress.skipped_in_a_row += 1
-    what = "loss" if not np.isfinite(loss) else "gradient"
-    where = f"the {what} of step {step} (seed {run.seed}) is not finite"
-    details = f"the norm of each weight's gradient is in {folder.path / NOT_FINITE}"
+    progress.consecutive_skips += 1
+    name = "loss" if not np.isfinite(loss) else "gradient"
+    problem = f"the {name} of step {step} (seed {run.seed}) is not finite"
+    details = f"the gradient norm of each weight is in {run_dir.path / NOT_FINITE}"
     if run.train.on_non_finite == "stop":
         raise RunError(
-            f"{where}; {details}; {_last_good(folder)}; try a smaller "
+            f"{problem}; {details}; {_last_good(run_dir)}; try a smaller "
             "optimizer.learning_rate, optimizer.clip_norm=1, or train.on_non_finite=skip"
         )
-    if progress.skipped_in_a_row > run.train.max_consecutive_skips:
+    if progress.consecutive_skips > run.train.max_consecutive_skips:
         raise RunError(
-            f"{where}, like {progress.skipped_in_a_row - 1} before it, more than "
-            f"train.max_consecutive_skips; {details}; {_last_good(folder)}"
+            f"{problem}, after {progress.consecutive_skips - 1} consecutive skipped steps; "
+            f"expected at most train.max_consecutive_skips={run.train.max_consecutive_skips}; "
+            f"{details}; {_last_good(run_dir)}"
         )
-    return f"{where}; skipped; {details}"
+    return f"{problem}; the step was skipped; {details}"
 
 
-def _last_good(folder: RunDir) -> str:
-    newest = folder.checkpoints.numbered()
+def _last_good(run_dir: RunDir) -> str:
+    newest = run_dir.checkpoints.numbered()
     if not newest:
-        return "nothing was saved yet"
-    return f"the last checkpoint is of step {int(newest[0].stem.removeprefix('step-'))}"
+        return "no checkpoint was saved"
+    return f"the last checkpoint is from step {int(newest[0].stem.removeprefix('step-'))}"
 
 
-def _spoken(value: float) -> float | str:
+def _json_number(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)
 
 
@@ -175,7 +178,7 @@ class RunCallback(keras.callbacks.Callback):
 
     Args:
         task: Task of the run.
-        folder: Run directory.
+        run_dir: Run directory.
         progress: Progress of the run, updated in place.
         listener: Listener for the events of the run.
         request: Stop request, checked after each step.
@@ -185,7 +188,7 @@ class RunCallback(keras.callbacks.Callback):
     def __init__(
         self,
         task: Task,
-        folder: RunDir,
+        run_dir: RunDir,
         progress: TrainState,
         listener: Listener,
         request: StopRequest,
@@ -193,7 +196,7 @@ class RunCallback(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._task = task
-        self._folder = folder
+        self._run_dir = run_dir
         self._progress = progress
         self._listener = listener
         self._request = request
@@ -228,9 +231,9 @@ class RunCallback(keras.callbacks.Callback):
         self._progress.advance(time.monotonic())
         step = self._progress.step
         if is_bad(means["loss"], gradient_norms(self.model)):
-            self._leave_out(means["loss"])
+            self._skip_step(means["loss"])
         else:
-            self._progress.skipped_in_a_row = 0
+            self._progress.consecutive_skips = 0
             if self._settings.on_non_finite == "skip":
                 self._good_metrics = model_state.capture_metrics(self.model)
             self._listener.stepped(step, self._task.derive_metrics(self._running.latest(means)))
@@ -244,9 +247,9 @@ class RunCallback(keras.callbacks.Callback):
         if signal is not None:
             raise RunStopped(step, signal)
 
-    def _leave_out(self, loss: float) -> None:
+    def _skip_step(self, loss: float) -> None:
         """Record a bad step, which changed no weight, and remove it from the running metrics."""
-        warning = leave_out(self._task.config, self._folder, self._progress, loss, self.model)
+        warning = record_skip(self._task.config, self._run_dir, self._progress, loss, self.model)
         self._listener.warned(warning)
         if self._good_metrics:
             model_state.restore_metrics(self.model, self._good_metrics)
@@ -256,14 +259,14 @@ class RunCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the evaluation, save the best weights, and save or stop the run if due."""
         arrays = model_state.capture(self.model)
-        # Other kinds of processors round differently, and the differences grow over time.
-        advice = "; expected the same kind of processor on every host"
+        # Other types of processors round differently, and the differences grow over time.
+        advice = "; expected the same type of processor on every host"
         self._group.check_equal(list(arrays.values()), "the model", advice, RunError)
         # A user-defined callback may add entries, such as the learning rate.
         numbers = {k: v for k, v in (logs or {}).items() if isinstance(v, (int, float, np.number))}
         values = {name: float(value) for name, value in numbers.items()}
         self._evaluated(self._task.derive_metrics(values), arrays)
-        if self._progress.reached:
+        if self._progress.until_met:
             self.model.stop_training = True
         signal = self._group.agree(self._request.signal)
         step = self._progress.step
@@ -279,30 +282,30 @@ class RunCallback(keras.callbacks.Callback):
     def _evaluated(self, values: dict[str, float], arrays: dict[str, Any]) -> None:
         step = self._progress.step
         record = {"step": step, **values, "seconds": round(self._progress.seconds, 3)}
-        with self._folder.writing():
-            self._folder.append_record(record)
+        with self._run_dir.writing():
+            self._run_dir.append_record(record)
         # Before the best checkpoint, from which the run may have to continue.
         if self._until is not None and self._until.is_met(values[f"val_{self._until.name}"]):
-            self._progress.reached = True
+            self._progress.until_met = True
         value = values[f"val_{self._task.monitor}"]
         if self._progress.improves(value, self._task.higher_is_better):
             self._progress.best = {"step": step, "value": value}
-            with self._folder.writing():
-                self._folder.checkpoints.save_best(self._checkpoint(arrays))
+            with self._run_dir.writing():
+                self._run_dir.checkpoints.save_best(self._checkpoint(arrays))
         self._listener.evaluated(record)
 
     def _is_time_to_save(self, step: int) -> bool:
         # Weights with which every step is bad must not replace the last good checkpoints.
-        is_good = not self._progress.skipped_in_a_row
-        return is_good and step % self._settings.checkpoint_every == 0
+        is_finite = not self._progress.consecutive_skips
+        return is_finite and step % self._settings.checkpoint_every == 0
 
     def _save(self, arrays: dict[str, Any]) -> None:
-        with self._folder.writing():
-            self._folder.save(self._checkpoint(arrays), self._settings.keep_checkpoints)
+        with self._run_dir.writing():
+            self._run_dir.save(self._checkpoint(arrays), self._settings.keep_checkpoints)
 
     def _checkpoint(self, arrays: dict[str, Any]) -> Checkpoint:
         step, progress = self._progress.step, self._progress.to_json()
-        return Checkpoint(step, arrays, progress, self._folder.back_up_records())
+        return Checkpoint(step, arrays, progress, self._run_dir.back_up_records())
 
 
 class RunningMeans:

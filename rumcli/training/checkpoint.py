@@ -75,10 +75,9 @@ class CheckpointDir:
         path = self.path / f"step-{checkpoint.step:08d}.npz"
         _write(path, checkpoint)
         # Later ones are damaged: the run resumed from an earlier checkpoint.
+        later = [other for other in self.numbered() if _step(other) > checkpoint.step]
         earlier = [other for other in self.numbered() if _step(other) < checkpoint.step]
-        for other in [other for other in self.numbered() if _step(other) > checkpoint.step]:
-            other.unlink(missing_ok=True)
-        for other in earlier[keep - 1 :]:
+        for other in [*later, *earlier[keep - 1 :]]:
             other.unlink(missing_ok=True)
         return path
 
@@ -124,10 +123,10 @@ class CheckpointDir:
             try:
                 return load(path), warnings
             except DamagedError as error:
-                warnings.append(f"{error}; going back to the one before it")
+                warnings.append(f"{error}; resuming from the previous one")
         if warnings:
             raise RunError(
-                f"every checkpoint in {self.path} is damaged; to begin anew: "
+                f"all checkpoints in {self.path} are damaged; to start a new run: "
                 f"{errors.call('train', preset=self.path.parent / 'config.yaml')}"
             )
         return None, warnings
@@ -160,21 +159,21 @@ def load(path: Path) -> Checkpoint:
         raise RunError(f"can't read checkpoint {path}: {error.strerror or error}") from error
     try:
         with file, warnings.catch_warnings():
-            warnings.simplefilter("error")  # obsolete array formats, which we never write
+            warnings.simplefilter("error")  # obsolete array formats, which are never written here
             _check_sizes(file)
             manifest, arrays = _read(file)
         digest, version = manifest.pop("sha256"), manifest["format"]
-        is_whole = digest == _digest(arrays, manifest)
+        is_intact = digest == _digest(arrays, manifest)
     except Exception as error:  # zip, array and JSON readers raise many types
         raise DamagedError(f"checkpoint {path} is damaged ({type(error).__name__})") from error
     if version != _FORMAT:
-        raise RunError(f"checkpoint {path} has format {str(version)[:20]}, not {_FORMAT}")
-    if not is_whole:
+        raise RunError(f"checkpoint {path} has format {str(version)[:20]}; expected {_FORMAT}")
+    if not is_intact:
         raise DamagedError(f"checkpoint {path} is damaged (its digest does not match)")
     if not run_files.is_manifest(manifest):
-        raise DamagedError(f"checkpoint {path} is damaged (its step or progress is none)")
-    records_ = manifest.get("records", {})
-    return Checkpoint(manifest["step"], arrays, manifest["progress"], records_)
+        raise DamagedError(f"checkpoint {path} is damaged (invalid step or progress)")
+    records = manifest.get("records", {})
+    return Checkpoint(manifest["step"], arrays, manifest["progress"], records)
 
 
 def _check_sizes(file: IO[bytes]) -> None:
@@ -187,7 +186,7 @@ def _check_sizes(file: IO[bytes]) -> None:
         members = archive.infolist()
         is_packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
         if is_packed or sum(member.file_size for member in members) > file.seek(0, os.SEEK_END):
-            raise zipfile.BadZipFile("packed, as no checkpoint is")
+            raise zipfile.BadZipFile("compressed or overlapping members")
     file.seek(0)
 
 
@@ -195,7 +194,7 @@ def _read(file: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     with np.load(file, allow_pickle=False) as archive:
         members = {name: archive[name] for name in archive.files}
     if not all(isinstance(array, np.ndarray) for array in members.values()):
-        raise ValueError("a member is no array")
+        raise ValueError("a member is not an array")
     # The first evaluation, and so the best value, may be NaN.
     return parsing.parse_json(members.pop(_MANIFEST).tobytes(), allow_nan=True), members
 

@@ -15,7 +15,7 @@ from rumcli.training.process_group import ALONE, ProcessGroup
 
 # Batches per block that Python passes to TensorFlow. Passed one by one, they take 10 % of a step
 # of 10 ms.
-_AT_ONCE = 16
+_BLOCK_SIZE = 16
 
 
 def training_batches(task: Task, first_step: int, group: ProcessGroup = ALONE) -> Any:
@@ -41,7 +41,7 @@ def evaluation_batches(task: Task, split: Split, group: ProcessGroup = ALONE) ->
     """
     if keras.backend.backend() == "tensorflow":
         return _evaluation_dataset(task, split)
-    return _Evaluation(task, split, group)
+    return _EvaluationSequence(task, split, group)
 
 
 # A `tf.data.Dataset` generates batches in parallel with the training. Its shapes are static, so
@@ -54,11 +54,11 @@ def _training_dataset(task: Task, first_step: int) -> Any:
     def blocks() -> Iterator[Batch]:
         batches = _batches(task, first_step, ALONE)
         while True:
-            block = [next(batches) for _ in range(_AT_ONCE)]
+            block = [next(batches) for _ in range(_BLOCK_SIZE)]
             yield tree.map_structure(lambda *parts: np.stack(parts), *block)
 
     signature = tree.map_structure(
-        lambda part: tf.TensorSpec((_AT_ONCE, *part.shape), part.dtype),
+        lambda part: tf.TensorSpec((_BLOCK_SIZE, *part.shape), part.dtype),
         task.training_batch(0),
     )
     dataset = tf.data.Dataset.from_generator(blocks, output_signature=signature)
@@ -88,7 +88,7 @@ def _batches(task: Task, step: int, group: ProcessGroup) -> Iterator[Batch]:
         step += 1
 
 
-class _Evaluation(keras.utils.PyDataset):
+class _EvaluationSequence(keras.utils.PyDataset):
     def __init__(self, task: Task, split: Split, group: ProcessGroup) -> None:
         super().__init__()
         self._task = task

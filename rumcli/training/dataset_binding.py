@@ -21,12 +21,12 @@ from rumcli.training.run_dir import RunDir
 NAME = "vocabulary.json"
 
 
-def for_training(run: RunConfig, folder: RunDir | None) -> TaskDataset | None:
+def for_training(run: RunConfig, run_dir: RunDir | None) -> TaskDataset | None:
     """Load the training dataset of a run.
 
     Args:
         run: Configuration of the run.
-        folder: Run directory; None if the run is new.
+        run_dir: Run directory; None if the run is new.
 
     Returns:
         The dataset; None if the task generates its own data.
@@ -38,51 +38,49 @@ def for_training(run: RunConfig, folder: RunDir | None) -> TaskDataset | None:
     source = registry.loader_for(run)
     if source is None:
         return None
-    remembered = _remembered(source, folder) if folder and _has_begun(folder) else None
-    found = _read(source, source.given, has_moved=remembered is not None)
-    if remembered is None:
+    saved = _load_metadata(source, run_dir) if run_dir and _has_started(run_dir) else None
+    found = _read(source, source.given, has_moved=saved is not None)
+    if saved is None:
         dataset = source.make(found)
     else:
-        _check_going_on(source, remembered, found)
-        dataset = remembered.reading(found, SPLITS)
+        _check_splits(saved, found)
+        dataset = saved.reading(found, SPLITS)
     source.check(dataset)
     return dataset
 
 
-def check_going_on(run: RunConfig, folders: Iterable[RunDir]) -> None:
+def check_same_dataset(run: RunConfig, run_dirs: Iterable[RunDir]) -> None:
     """Check that runs resume with their original dataset, which is read only once.
 
     Args:
         run: Configuration with the path of the data.
-        folders: Run directories with the same task and seed. Those that have not started, or whose
+        run_dirs: Run directories with the same task and seed. Those that have not started, or whose
             metadata is missing or damaged, are skipped.
 
     Raises:
         ConfigError: If the data is missing, unreadable, or not that of one of the runs.
     """
-    source, begun = (
-        registry.loader_for(run),
-        [folder for folder in folders if _has_begun(folder)],
-    )
-    if source is None or not begun:
+    source = registry.loader_for(run)
+    started = [run_dir for run_dir in run_dirs if _has_started(run_dir)]
+    if source is None or not started:
         return
     found = _read(source, source.given, has_moved=True)
-    for folder in begun:
+    for run_dir in started:
         try:
-            remembered = _remembered(source, folder)
+            saved = _load_metadata(source, run_dir)
         except RunError:  # reported when that run is resumed
             continue
         try:
-            _check_going_on(source, remembered, found)
+            _check_splits(saved, found)
         except ConfigError as error:
-            raise ConfigError(f"{folder.path}: {error}") from error
+            raise ConfigError(f"{run_dir.path}: {error}") from error
 
 
-def for_evaluation(folder: RunDir, split: Split, data: Path | None = None) -> TaskDataset | None:
+def for_evaluation(run_dir: RunDir, split: Split, data: Path | None = None) -> TaskDataset | None:
     """Load the split on which a run is evaluated.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         split: `"validation"` or `"test"`.
         data: Path that replaces the one in the configuration; its content may differ from the
             run's dataset.
@@ -94,64 +92,66 @@ def for_evaluation(folder: RunDir, split: Split, data: Path | None = None) -> Ta
         ConfigError: As in `for_training`, or if `data` is set and the task takes none.
         RunError: As in `for_training`.
     """
-    run = folder.config
+    run = run_dir.config
     source = registry.loader_for(run)
     if source is None:
         if data is not None:
             label = run.task.label
             where = errors.option("--data", data)
-            raise ConfigError(f"{where}: {folder.path} is of '{label}', without text")
+            raise ConfigError(f"{where}: {run_dir.path} is a run of '{label}', which takes no data")
         return None
-    remembered = _remembered(source, folder)
+    saved = _load_metadata(source, run_dir)
     found = _read(source, str(data) if data else source.given, data is None, split)
     if data is None:
-        hint = f"{errors.option('--data', found.source)} evaluates it all the same"
-        _check(source, remembered, found, [split], hint)
-    dataset = remembered.reading(found, [split])
+        hint = f"to evaluate on it anyway: {errors.option('--data', found.source)}"
+        _check(saved, found, [split], hint)
+    dataset = saved.reading(found, [split])
     source.check(dataset)
     return dataset
 
 
-def text_of(folder: RunDir) -> Any:
-    """Restore the text metadata of a run without reading the text.
+def text_of(run_dir: RunDir) -> Any:
+    """Restore the metadata of a run's text without reading the text.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
 
     Returns:
         The dataset, without the content of its splits.
 
     Raises:
-        ConfigError: If models of the run's task cannot continue a text.
+        ConfigError: If models of the run's task cannot generate text.
         RunError: If the metadata is missing or damaged.
     """
-    task = folder.config.task
-    source = registry.loader_for(folder.config) if task.writes_text else None
+    task = run_dir.config.task
+    source = registry.loader_for(run_dir.config) if task.writes_text else None
     if source is None:
         able = [f"'{name}'" for name, one in registry.configs().items() if one.writes_text]
         raise ConfigError(
-            f"{folder.path} is a run of '{task.label}'; "
-            f"only runs of {' or '.join(able)} can write a text"
+            f"{run_dir.path} is a run of '{task.label}'; "
+            f"only runs of {' or '.join(able)} can generate text"
         )
-    return _remembered(source, folder)
+    return _load_metadata(source, run_dir)
 
 
-def write_metadata(dataset: TaskDataset | None, folder: RunDir) -> None:
+def write_metadata(dataset: TaskDataset | None, run_dir: RunDir) -> None:
     """Write the metadata of a dataset to the run directory; do nothing for None."""
     if dataset is not None:
-        folder.write_json(NAME, dataset.to_json())
+        run_dir.write_json(NAME, dataset.to_json())
 
 
-def _has_begun(folder: RunDir) -> bool:
-    return (folder.path / NAME).exists() or bool(folder.checkpoints.numbered())
+def _has_started(run_dir: RunDir) -> bool:
+    return (run_dir.path / NAME).exists() or bool(run_dir.checkpoints.numbered())
 
 
-def _remembered(source: DatasetLoader, folder: RunDir) -> Any:
-    path = folder.path / NAME
+def _load_metadata(source: DatasetLoader, run_dir: RunDir) -> Any:
+    path = run_dir.path / NAME
     if not path.exists():
-        raise RunError(f"{path} is missing; without it the weights of the run have no meaning")
+        raise RunError(
+            f"{path} is missing; without it the run can neither be resumed nor evaluated"
+        )
     try:
-        return source.remembered(folder.read_json(NAME))
+        return source.remembered(run_dir.read_json(NAME))
     except ConfigError as error:
         raise RunError(f"{path} is damaged: {error}") from error
 
@@ -167,19 +167,16 @@ def _read(
         raise ConfigError(f"{error}{hint}") from error
 
 
-def _check_going_on(source: DatasetLoader, remembered: Any, found: Any) -> None:
-    hint = f"a run resumes with the {source.noun} that it began with"
-    _check(source, remembered, found, SPLITS, hint)
+def _check_splits(saved: Any, found: Any) -> None:
+    hint = "expected the data with which the run started"
+    _check(saved, found, SPLITS, hint)
 
 
-def _check(
-    source: DatasetLoader, dataset: Any, found: Any, splits: Iterable[str], hint: str
-) -> None:
+def _check(dataset: Any, found: Any, splits: Iterable[str], hint: str) -> None:
     changed = dataset.changed(found, splits)
     if changed:
         *others, last = changed
-        named = f"{', '.join(others)} and {last}" if others else last
-        verb = source.is_or_are
-        raise ConfigError(
-            f"{found.source}: the {named} {source.noun} {verb} not that of the run; {hint}"
+        named = (
+            f"{', '.join(others)} and {last} splits differ" if others else f"{last} split differs"
         )
+        raise ConfigError(f"{found.source}: the {named} from those of the run; {hint}")

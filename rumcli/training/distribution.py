@@ -27,14 +27,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any
 
+from rumcli import errors
 from rumcli.errors import ConfigError, RumError, RunError
 from rumcli.training.process_group import ProcessGroup
 
 _GRACE = 5.0  # seconds for the main thread to end before the process is terminated
 _GONE = re.compile(r"stopped sending heartbeats\):\s*((?:\d+[\s,]+)+)")
 _LOST = "another process of the run ended or cannot be reached"
-_OF_NETWORK = ("Gloo", "NCCL", "UNAVAILABLE", "coordination service")
-_TAKEN_TWICE = ("ALREADY_EXISTS", "different incarnation", "already in error")
+_NETWORK_ERRORS = ("Gloo", "NCCL", "UNAVAILABLE", "coordination service")
+_DUPLICATE_PROCESS = ("ALREADY_EXISTS", "different incarnation", "already in error")
 
 AUTO = "auto"  # JAX detects the coordinator from the cluster's environment
 ALL = "all"
@@ -65,7 +66,7 @@ class PeerMonitor:
         """Capture the output of native code, and handle its aborts."""
         if self._held is not None:
             for number, name in ((1, "stdout"), (2, "stderr")):
-                _hold_back(number, name, self._held)
+                _redirect(number, name, self._held)
         if hasattr(signal, "SIGABRT") and os.name == "posix":
             self._handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(self._on_abort)
             # Not `signal.signal`: Python runs its handlers later, and `abort` does not wait.
@@ -89,12 +90,12 @@ class PeerMonitor:
             The message; None if the exception has another cause.
         """
         # JAX raises a ValueError or a JaxRuntimeError, depending on the call.
-        is_of_network = any(word in str(error) for word in _OF_NETWORK)
-        for _ in range(20 if is_of_network else 1):  # the report may be delayed
+        is_network_error = any(word in str(error) for word in _NETWORK_ERRORS)
+        for _ in range(20 if is_network_error else 1):  # the report may be delayed
             if self._error is not None:
                 return str(self._error)
             time.sleep(0.05)
-        return f"{_LOST}{self._hint}" if is_of_network else None
+        return f"{_LOST}{self._hint}" if is_network_error else None
 
     def _on_abort(self, number: int) -> None:
         if self.is_over:
@@ -125,9 +126,9 @@ def explain_peer_failure(report: str, hint: str = "") -> RumError:
     Returns:
         Error with a message of one line.
     """
-    if any(words in report for words in _TAKEN_TWICE):
+    if any(words in report for words in _DUPLICATE_PROCESS):
         return ConfigError(
-            "two processes have the same number; give each its own: --process 0, --process 1 …"
+            "two processes have the same number; expected --process 0, --process 1 and so on"
         )
     if gone := _GONE.search(report):
         numbers = ", ".join(re.findall(r"\d+", gone.group(1)))
@@ -140,7 +141,7 @@ def explain_peer_failure(report: str, hint: str = "") -> RumError:
     return RunError(f"the backend aborted: {line[:300]}; run again with --debug for its messages")
 
 
-def _hold_back(number: int, name: str, held: IO[bytes]) -> None:
+def _redirect(number: int, name: str, held: IO[bytes]) -> None:
     """Redirect the native output of a file descriptor; Python's stream is unaffected."""
     stream = getattr(sys, name)
     if stream is None:  # closed, as in a daemon
@@ -182,7 +183,7 @@ class Runtime:
     Args:
         placement: Devices and processes.
         report: Callback that prints an error when the main thread cannot raise it.
-        go_on: Callback polled while waiting for other processes; may raise to stop waiting.
+        poll: Callback called repeatedly while waiting for other processes; may raise to stop.
         hint: Text appended to the message about a lost process.
         debug: Whether native messages stay visible.
     """
@@ -191,12 +192,12 @@ class Runtime:
         self,
         placement: Placement,
         report: Callable[[str], None],
-        go_on: Callable[[], None] = lambda: None,
+        poll: Callable[[], None] = lambda: None,
         hint: str = "",
         debug: bool = False,
     ) -> None:
         self._placement = placement
-        self._go_on = go_on
+        self._poll = poll
         self._peers = PeerMonitor(report, hint, debug)
         self.group = ProcessGroup()
 
@@ -267,15 +268,15 @@ class Runtime:
         thread.start()
         deadline = time.monotonic() + placement.timeout
         while thread.is_alive():
-            self._go_on()
+            self._poll()
             if self._peers.error is not None:
                 raise self._peers.error
             if time.monotonic() > deadline:
-                raise ConfigError(_late(placement))
+                raise ConfigError(_join_timeout(placement))
             thread.join(0.05)
         if failures:
-            line = " ".join(str(failures[0]).split())[:300]
-            raise ConfigError(f"--coordinator {placement.coordinator}: {line}") from failures[0]
+            message = errors.one_line(failures[0])
+            raise ConfigError(f"--coordinator {placement.coordinator}: {message}") from failures[0]
         _listen_at(_own_address(_coordinator_of(jax, placement)))
 
     def _distribute(self) -> None:
@@ -293,7 +294,7 @@ class Runtime:
             count=jax.process_count(),
             devices=len(devices),
             loss=self._peers.reason,
-            lay_out=functools.partial(setattr, rows, "is_replicated"),
+            set_replicated=functools.partial(setattr, rows, "is_replicated"),
         )
 
     def _chosen(self, jax: Any) -> list[Any]:
@@ -307,13 +308,13 @@ class Runtime:
         if number > fewest:
             kind = jax.devices()[0].platform.upper()
             raise ConfigError(
-                f"--devices {number}: a process has {fewest} of them ({kind}); expected at most "
-                "that, or --devices all"
+                f"--devices {number}: a process has {fewest} devices ({kind}); expected at most "
+                f"{fewest}, or --devices all"
             )
         if any(len(local) != fewest for local in found):
             numbers = ", ".join(str(len(local)) for local in found)
             raise ConfigError(
-                f"the processes have {numbers} devices; expected as many in each: set "
+                f"the processes have {numbers} devices; expected the same number in each: set "
                 "CUDA_VISIBLE_DEVICES, or run one process on each device"
             )
         return [device for local in found for device in local[:number]]
@@ -369,7 +370,7 @@ def split(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _late(placement: Placement) -> str:
+def _join_timeout(placement: Placement) -> str:
     where = f"--coordinator {placement.coordinator}"
     number = "all" if placement.count is None else f"all {placement.count}"
     advice = "start the same command for every process, or raise --timeout"

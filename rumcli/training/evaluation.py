@@ -18,8 +18,7 @@ from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.baseline import standard_error
 from rumcli.tasks.task_dataset import TaskDataset
-from rumcli.training import dataset_binding as materials
-from rumcli.training import model_state, requirements, resume, run_environment
+from rumcli.training import dataset_binding, model_state, requirements, resume, run_environment
 from rumcli.training.checkpoint import BEST, Checkpoint, DamagedError
 from rumcli.training.data_pipeline import evaluation_batches
 from rumcli.training.process_group import ALONE, ProcessGroup
@@ -37,12 +36,12 @@ def evaluate(
 
 
 def evaluate_run(
-    folder: RunDir,
+    run_dir: RunDir,
     split: Split,
     which: str,
     dataset: TaskDataset | None = None,
     examples: int = 0,
-    required: Sequence[Threshold] = (),
+    thresholds: Sequence[Threshold] = (),
     lengths: Sequence[int] = (),
     report: Callable[[str], None] = lambda text: None,
     use: Callable[[Task, keras.Model], None] = lambda task, model: None,
@@ -50,12 +49,12 @@ def evaluate_run(
     """Evaluate the weights of a run.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         split: `"validation"` or `"test"`.
         which: `"best"` (by validation) or `"last"`.
         dataset: Dataset from `dataset_binding.for_evaluation`; None: it is loaded if needed.
         examples: Number of single predictions to include, if the task shows them.
-        required: Thresholds on the result. Their metric names are checked before the evaluation.
+        thresholds: Thresholds on the result. Their metric names are checked before the evaluation.
         lengths: Lengths of sequences at which to evaluate as well.
         report: Callback for a description of each slow step.
         use: Callback for the task and its model after the evaluation.
@@ -67,21 +66,21 @@ def evaluate_run(
         RunError: If the checkpoint is missing or damaged.
         ConfigError: If the dataset is missing or invalid, or a metric is unknown.
     """
-    task, model, step = restore_run(folder, split, which, dataset)
-    check_outcome(task, folder, split)
-    requirements.check_names(required, requirements.figures(task))
+    task, model, step = restore_run(run_dir, split, which, dataset)
+    check_outcome(task, run_dir, split)
+    requirements.check_names(thresholds, requirements.result_metrics(task))
     report(f"evaluating the {split} split")
     values = evaluate(task, model, split)
-    found = outcome(task, folder, split, step, values)
+    found = outcome(task, run_dir, split, step, values)
     found |= task.prediction_report(model, split, examples)
     use(task, model)
     if lengths:
-        found["lengths"] = evaluate_lengths(folder, split, which, lengths, report)
+        found["lengths"] = evaluate_lengths(run_dir, split, which, lengths, report)
     return found
 
 
 def evaluate_lengths(
-    folder: RunDir,
+    run_dir: RunDir,
     split: Split,
     which: str,
     lengths: Sequence[int],
@@ -90,7 +89,7 @@ def evaluate_lengths(
     """Evaluate the weights of a run on sequences of other lengths than that of its training.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         split: `"validation"` or `"test"`.
         which: `"best"` (by validation) or `"last"`.
         lengths: Lengths of the sequences.
@@ -104,20 +103,20 @@ def evaluate_lengths(
         RunError: If the checkpoint is missing or damaged.
         ConfigError: If the task works at one length only, or a length is out of range.
     """
-    arrays = load_checkpoint(folder, which).arrays
-    run_environment.prepare_keras(folder.config)
+    arrays = load_checkpoint(run_dir, which).arrays
+    run_environment.prepare_keras(run_dir.config)
     found = []
     for length in lengths:
         report(f"evaluating at length {length}")
-        task = registry.make(at_length(folder.config, length))
+        task = registry.make(at_length(run_dir.config, length))
         model = task.model()
         model_state.restore_weights(model, arrays)
-        one: dict[str, Any] = {"length": length, **evaluate(task, model, split)}
+        entry: dict[str, Any] = {"length": length, **evaluate(task, model, split)}
         if accuracies := accuracy_by_position(task, model, split):
-            one["accuracy_by_position"] = accuracies
+            entry["accuracy_by_position"] = accuracies
             if accuracies[-1] is not None:
-                one["final_accuracy"] = accuracies[-1]
-        found.append(one)
+                entry["final_accuracy"] = accuracies[-1]
+        found.append(entry)
     return found
 
 
@@ -131,22 +130,22 @@ def accuracy_by_position(task: Task, model: keras.Model, split: Split) -> list[f
     number: Any = 0
     for batch in range(task.num_batches(split)):
         inputs, targets, *_ = task.evaluation_batch(split, batch)
-        answers = np.asarray(model.predict_on_batch(inputs)).argmax(axis=-1)
-        if answers.shape != targets.shape or answers.ndim != 2:
+        predictions = np.asarray(model.predict_on_batch(inputs)).argmax(axis=-1)
+        if predictions.shape != targets.shape or predictions.ndim != 2:
             return []
-        there = targets >= 0
-        correct = correct + ((answers == targets) & there).sum(axis=0)
-        number = number + there.sum(axis=0)
+        mask = targets >= 0
+        correct = correct + ((predictions == targets) & mask).sum(axis=0)
+        number = number + mask.sum(axis=0)
     return [float(c / n) if n else None for c, n in zip(correct, number, strict=True)]
 
 
 def restore_run(
-    folder: RunDir, split: Split, which: str, dataset: TaskDataset | None = None
+    run_dir: RunDir, split: Split, which: str, dataset: TaskDataset | None = None
 ) -> tuple[Task, keras.Model, int]:
     """Restore the task and model of a run from a checkpoint.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         split: Split of the dataset to load.
         which: `"best"` (by validation) or `"last"`.
         dataset: Dataset from `dataset_binding.for_evaluation`; None: it is loaded if needed.
@@ -158,9 +157,9 @@ def restore_run(
         RunError: If the checkpoint is missing or damaged.
         ConfigError: If the dataset is missing or invalid.
     """
-    run = folder.config
-    checkpoint = load_checkpoint(folder, which)
-    dataset = dataset or materials.for_evaluation(folder, split)
+    run = run_dir.config
+    checkpoint = load_checkpoint(run_dir, which)
+    dataset = dataset or dataset_binding.for_evaluation(run_dir, split)
     run_environment.prepare_keras(run)
     task = registry.make(run, dataset)
     model = task.model()
@@ -168,11 +167,11 @@ def restore_run(
     return task, model, checkpoint.step
 
 
-def load_checkpoint(folder: RunDir, which: str) -> Checkpoint:
+def load_checkpoint(run_dir: RunDir, which: str) -> Checkpoint:
     """Load a checkpoint of a run.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         which: `"best"` (by validation) or `"last"`.
 
     Returns:
@@ -181,17 +180,17 @@ def load_checkpoint(folder: RunDir, which: str) -> Checkpoint:
     Raises:
         RunError: If the checkpoint is missing or damaged.
     """
-    checkpoints = folder.checkpoints
+    checkpoints = run_dir.checkpoints
     try:
         checkpoint = checkpoints.load_best() if which == BEST else checkpoints.load_newest()[0]
     except DamagedError as error:
         raise RunError(f"{error}; try {errors.option('--checkpoint', 'last')}") from error
     if checkpoint is None:
-        raise RunError(resume.missing_checkpoint_message(folder, which))
+        raise RunError(resume.missing_checkpoint_message(run_dir, which))
     return checkpoint
 
 
-def levels(task: Task) -> dict[str, Any]:
+def baseline_fields(task: Task) -> dict[str, Any]:
     """Return the baseline of a task's monitored metric in the format of `summary.json`."""
     baseline = task.baseline
     return {
@@ -203,12 +202,12 @@ def levels(task: Task) -> dict[str, Any]:
     }
 
 
-def check_outcome(task: Task, folder: RunDir, split: Split) -> None:
+def check_outcome(task: Task, run_dir: RunDir, split: Split) -> None:
     """Check the result keys of a custom task against the JSON schema before the work begins.
 
     Args:
         task: Task to check.
-        folder: Run directory.
+        run_dir: Run directory.
         split: Split to be evaluated.
 
     Raises:
@@ -216,7 +215,7 @@ def check_outcome(task: Task, folder: RunDir, split: Split) -> None:
     """
     values = task.derive_metrics({"loss": 1.0, task.metric: 1.0})
     try:
-        Evaluation.read(outcome(task, folder, split, 0, values))
+        Evaluation.read(outcome(task, run_dir, split, 0, values))
     except ValidationError as error:
         finding = error.errors()[0]
         key = finding["loc"][0]
@@ -227,13 +226,13 @@ def check_outcome(task: Task, folder: RunDir, split: Split) -> None:
 
 
 def outcome(
-    task: Task, folder: RunDir, split: Split, step: int, values: dict[str, float]
+    task: Task, run_dir: RunDir, split: Split, step: int, values: dict[str, float]
 ) -> dict[str, Any]:
     """Return the common keys of `summary.json` and of the output of `rum eval`.
 
     Args:
         task: Evaluated task.
-        folder: Run directory.
+        run_dir: Run directory.
         split: Evaluated split.
         step: Training step of the weights.
         values: Loss, metric and derived metrics, by name.
@@ -254,9 +253,9 @@ def outcome(
         "weights_of_step": step,
         "metric": task.metric,
         **values,
-        "baseline": levels(task),
+        "baseline": baseline_fields(task),
         "gap_to_baseline": monitored - baseline.value,
         "normalized_score": baseline.fraction(monitored),
         "beats_baseline": baseline.is_beaten(monitored),
-        "folder": str(folder.path),
+        "folder": str(run_dir.path),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,15 @@ class Listener:
         """Handle the end of the run, whether or not it succeeded."""
 
 
+def _forward(event: str) -> Callable[..., None]:
+    def forward(self: CompositeListener, *arguments: Any) -> None:
+        """Forward the event."""
+        for listener in self.listeners:
+            getattr(listener, event)(*arguments)
+
+    return forward
+
+
 class CompositeListener(Listener):
     """Listener that forwards every event to several listeners.
 
@@ -75,39 +85,12 @@ class CompositeListener(Listener):
     """
 
     def __init__(self, *listeners: Listener) -> None:
-        self._listeners = listeners
+        self.listeners = listeners
 
-    def started(self, plan: RunInfo) -> None:
-        """Forward the event."""
-        for listener in self._listeners:
-            listener.started(plan)
-
-    def stepped(self, step: int, logs: dict[str, float]) -> None:
-        """Forward the event."""
-        for listener in self._listeners:
-            listener.stepped(step, logs)
-
-    def evaluated(self, record: dict[str, Any]) -> None:
-        """Forward the event."""
-        for listener in self._listeners:
-            listener.evaluated(record)
-
-    def warned(self, message: str) -> None:
-        """Forward the event."""
-        for listener in self._listeners:
-            listener.warned(message)
-
-    def testing(self) -> None:
-        """Forward the event."""
-        for listener in self._listeners:
-            listener.testing()
-
-    def finished(self, summary: dict[str, Any]) -> None:
-        """Forward the event."""
-        for listener in self._listeners:
-            listener.finished(summary)
-
-    def ended(self) -> None:
-        """Forward the event."""
-        for listener in self._listeners:
-            listener.ended()
+    started = _forward("started")
+    stepped = _forward("stepped")
+    evaluated = _forward("evaluated")
+    warned = _forward("warned")
+    testing = _forward("testing")
+    finished = _forward("finished")
+    ended = _forward("ended")

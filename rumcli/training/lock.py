@@ -1,4 +1,4 @@
-"""Lock that admits one process at a time to a directory of runs.
+"""Lock that gives one process at a time access to a run directory.
 
 The lock file names the owner. On one machine it is a kernel lock, released however the process
 ends. Other machines that share the directory may not see kernel locks. For them the owner updates
@@ -26,11 +26,11 @@ from rumcli.training import run_files
 
 NAME = output_dirs.LOCK
 FREE, HELD, ABANDONED = "free", "held", "abandoned"
-_BEAT = 10.0  # seconds between heartbeats
+_HEARTBEAT = 10.0  # seconds between heartbeats
 _DEAD_AFTER = 60.0  # seconds without a heartbeat
-_LARGEST = 1000  # maximum bytes of a lock file
+_MAX_BYTES = 1000  # maximum bytes of a lock file
 _LOCKED_BYTE = 2**30  # position of the locked byte on Windows
-_MOST_TRIES = 1000  # while other processes keep removing the directory
+_MAX_ATTEMPTS = 1000  # while other processes keep removing the directory
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ def claimed(
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[Owner | None]:
+def held(directory: Path) -> Iterator[Owner | None]:
     """Hold the lock of a directory while the block runs.
 
     Args:
-        folder: Directory to lock.
+        directory: Directory to lock.
 
     Yields:
         The previous owner if it ended without releasing the lock; else None.
@@ -104,18 +104,18 @@ def held(folder: Path) -> Iterator[Owner | None]:
         RunError: If another process holds the lock.
         OSError: If the directory cannot be written, or its lock file is a link.
     """
-    path = folder / NAME
-    file, before = _take(path)
+    path = directory / NAME
+    file, previous = _acquire(path)
     stop = threading.Event()
     beat = threading.Thread(target=_beat, args=(file, path, stop), name="lock", daemon=True)
     beat.start()
     try:
-        yield before
+        yield previous
     finally:
         stop.set()
         beat.join()
         # Removed while locked: `_is_at` fails for processes that opened it in the meantime. Windows
-        # can't remove an open file, and so neither the lock of such a process.
+        # cannot remove a file that such a process has open.
         if sys.platform == "win32":
             file.close()
         with contextlib.suppress(OSError):
@@ -123,29 +123,29 @@ def held(folder: Path) -> Iterator[Owner | None]:
         file.close()
 
 
-def state(folder: Path) -> str:
+def state(directory: Path) -> str:
     """Return the state of a directory's lock without acquiring it.
 
     Acquiring it, even briefly, would fail a process that acquires it at the same moment.
 
     Args:
-        folder: Directory to check.
+        directory: Directory to check.
 
     Returns:
         `FREE`, `HELD`, or `ABANDONED` if the owner ended without releasing the lock, for example
         because it was killed. The heartbeat of an owner on another machine is compared with the
         local clock.
     """
-    path = folder / NAME
+    path = directory / NAME
     try:
         age = time.time() - path.stat().st_mtime
-        found = run_files.parse(atomic_io.read_regular(path, _LARGEST) or b"")
+        owner = run_files.parse(atomic_io.read_regular(path, _MAX_BYTES) or b"")
     except OSError:
         return FREE
     if age >= _DEAD_AFTER:
         return ABANDONED
-    is_here = run_files.is_owner(found) and found["host"] == socket.gethostname()
-    return HELD if not is_here or _exists(found["process"]) else ABANDONED
+    is_local = run_files.is_owner(owner) and owner["host"] == socket.gethostname()
+    return HELD if not is_local or _exists(owner["process"]) else ABANDONED
 
 
 def _exists(process: int) -> bool:
@@ -174,34 +174,34 @@ def _claim(
         atomic_io.make_directory(parent, exist_ok=True)
     for number in itertools.count(1):
         place = path or parent / f"{stem}-{number}"
-        with contextlib.ExitStack() as mine:
+        with contextlib.ExitStack() as attempt:
             try:
                 atomic_io.make_directory(place, exist_ok=path is not None)
-                mine.enter_context(held(place))
+                attempt.enter_context(held(place))
                 output_dirs.check_free(place, described_by)  # stays free while locked
             except (FileNotFoundError, FileExistsError):
                 # Another process has taken this number, or has just removed the directory.
-                is_other = os.path.lexists(place) and not place.is_dir()
-                if path is not None and (is_other or number == _MOST_TRIES):
+                is_file = os.path.lexists(place) and not place.is_dir()
+                if path is not None and (is_file or number == _MAX_ATTEMPTS):
                     raise
             except (RunError, ConfigError):
                 if path is not None:
                     raise
             else:
-                stack.push(mine.pop_all())
+                stack.push(attempt.pop_all())
                 return place
-    raise AssertionError("there is always a next number")
+    raise AssertionError("unreachable: the loop is endless")
 
 
 def _remove_description(place: Path, described_by: Sequence[str]) -> None:
     with contextlib.suppress(OSError):
         others = {path.name for path in place.iterdir()} - {*described_by, NAME}
         if not others:
-            for name in reversed(described_by):  # reversed: never seems begun while incomplete
+            for name in reversed(described_by):  # in reverse, so that it never looks complete
                 (place / name).unlink(missing_ok=True)
 
 
-def _take(path: Path) -> tuple[IO[bytes], Owner | None]:
+def _acquire(path: Path) -> tuple[IO[bytes], Owner | None]:
     while True:
         file = os.fdopen(atomic_io.open_own(path, os.O_RDWR), "r+b", buffering=0)
         try:
@@ -212,7 +212,7 @@ def _take(path: Path) -> tuple[IO[bytes], Owner | None]:
             owner = _read(file)
             here = socket.gethostname()
             if not is_free or (owner and owner.host != here and _is_alive(path)):
-                raise RunError(_refusal(path, owner, here))
+                raise RunError(_in_use(path, owner, here))
             _write(file, Owner(here, os.getpid(), time.strftime("%Y-%m-%d %H:%M:%S")))
         except BaseException:
             file.close()
@@ -253,7 +253,7 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
 def _read(file: IO[bytes]) -> Owner | None:
     """Return the owner named in a lock file; None if it is empty or incomplete."""
     file.seek(0)
-    found = run_files.parse(file.read(_LARGEST) or b"")
+    found = run_files.parse(file.read(_MAX_BYTES) or b"")
     if not run_files.is_owner(found):
         return None
     return Owner(found["host"], found["process"], found["since"])
@@ -268,7 +268,7 @@ def _write(file: IO[bytes], owner: Owner) -> None:
 def _beat(file: IO[bytes], path: Path, stop: threading.Event) -> None:
     # The open file, not a later one of the same name.
     target = file.fileno() if os.utime in os.supports_fd else path
-    while not stop.wait(_BEAT):
+    while not stop.wait(_HEARTBEAT):
         with contextlib.suppress(OSError):
             os.utime(target)
 
@@ -286,12 +286,11 @@ def _is_alive(path: Path) -> bool:
         probe.unlink(missing_ok=True)
 
 
-def _refusal(path: Path, owner: Owner | None, here: str) -> str:
-    who = owner or "another process"
-    what = f"run directory {path.parent} is in use by {who}; "
+def _in_use(path: Path, owner: Owner | None, here: str) -> str:
+    problem = f"run directory {path.parent} is in use by {owner or 'another process'}"
     if owner and owner.host != here:
         return (
-            f"{what}if that is gone, wait until it gave no sign of life for {_DEAD_AFTER:.0f} "
-            "seconds, and try again"
+            f"{problem}; if that process has ended, try again {_DEAD_AFTER:.0f} seconds after its "
+            "last heartbeat"
         )
-    return f"{what}stop that first, or wait until it is done"
+    return f"{problem}; stop that process or wait until it ends"

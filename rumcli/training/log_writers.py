@@ -21,8 +21,8 @@ from rumcli import atomic_io
 from rumcli.config import LoggerName, yaml_io
 
 PROJECT = "rum"  # unless the variable of a library names another one
-_MOST_METRICS, _MOST_PARAMS = 1000, 100  # in a request of MLflow
-_LONGEST_PARAM = 6000  # characters
+_MAX_METRICS, _MAX_PARAMS = 1000, 100  # in a request of MLflow
+_MAX_PARAM_LENGTH = 6000  # characters
 
 
 Point = tuple[int, Mapping[str, float]]  # step, and values by name
@@ -33,7 +33,7 @@ class LoggedRun:
     """Description of a run for its loggers.
 
     Attributes:
-        folder: Path of the run directory.
+        directory: Path of the run directory.
         name: Name of the run: that of its directory, after that of the set it belongs to.
         id: Random ID, equal for all parts of a run that is resumed.
         settings: Configuration on one level, as in `{"task.name": "copying"}`, and the number of
@@ -41,7 +41,7 @@ class LoggedRun:
         first_step: Number of steps done before; 0 unless resumed.
     """
 
-    folder: Path
+    directory: Path
     name: str
     id: str
     settings: dict[str, Any]
@@ -75,16 +75,16 @@ class TensorBoardWriter:
     def __init__(self, run: LoggedRun) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        folder = run.folder / "tensorboard"
-        if folder.is_symlink():
-            raise OSError(f"{folder} is a link")
-        atomic_io.make_directory(folder, exist_ok=True)
-        self._place = contextlib.ExitStack()
+        directory = run.directory / "tensorboard"
+        if directory.is_symlink():
+            raise OSError(f"{directory} is a link")
+        atomic_io.make_directory(directory, exist_ok=True)
+        self._stack = contextlib.ExitStack()
         try:
-            folder = self._place.enter_context(atomic_io.reachable(folder))
-            self._writer: Any = EventFileWriter(str(folder))
+            directory = self._stack.enter_context(atomic_io.reachable(directory))
+            self._writer: Any = EventFileWriter(str(directory))
         except BaseException:
-            self._place.close()
+            self._stack.close()
             raise
         self._begin(run)
 
@@ -108,7 +108,7 @@ class TensorBoardWriter:
     def close(self, finished: bool) -> None:
         """Close the file."""
         self._writer.close()
-        self._place.close()
+        self._stack.close()
 
     def _add(self, step: int, **content: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
@@ -142,9 +142,9 @@ class CsvWriter:
     """
 
     def __init__(self, run: LoggedRun) -> None:
-        self._path = run.folder / "metrics.csv"
-        is_old = run.first_step > 0 and self._path.is_file()
-        self._columns, rows = self._read() if is_old else (["step"], [])
+        self._path = run.directory / "metrics.csv"
+        has_rows = run.first_step > 0 and self._path.is_file()
+        self._columns, rows = self._read() if has_rows else (["step"], [])
         self._write([row for row in rows if _is_step_until(row.get("step"), run.first_step)])
 
     def log(self, points: Sequence[Point]) -> None:
@@ -199,8 +199,8 @@ class MlflowWriter:
             self._id = found[0].info.run_id
             self._client.update_run(self._id, status="RUNNING")
             return
-        made = self._client.create_run(experiment, run_name=run.name, tags={"rum.id": run.id})
-        self._id = made.info.run_id
+        created = self._client.create_run(experiment, run_name=run.name, tags={"rum.id": run.id})
+        self._id = created.info.run_id
         self._log_params(run)
 
     def _experiment(self, name: str) -> str:
@@ -218,9 +218,9 @@ class MlflowWriter:
     def _log_params(self, run: LoggedRun) -> None:
         from mlflow.entities import Param
 
-        params = [Param(key, str(value)[:_LONGEST_PARAM]) for key, value in run.settings.items()]
-        for start in range(0, len(params), _MOST_PARAMS):
-            self._client.log_batch(self._id, params=params[start : start + _MOST_PARAMS])
+        params = [Param(key, str(value)[:_MAX_PARAM_LENGTH]) for key, value in run.settings.items()]
+        for start in range(0, len(params), _MAX_PARAMS):
+            self._client.log_batch(self._id, params=params[start : start + _MAX_PARAMS])
 
     def log(self, points: Sequence[Point]) -> None:
         """Log metrics."""
@@ -232,8 +232,8 @@ class MlflowWriter:
             for step, values in points
             for name, value in values.items()
         ]
-        for start in range(0, len(metrics), _MOST_METRICS):
-            self._client.log_batch(self._id, metrics=metrics[start : start + _MOST_METRICS])
+        for start in range(0, len(metrics), _MAX_METRICS):
+            self._client.log_batch(self._id, metrics=metrics[start : start + _MAX_METRICS])
 
     def close(self, finished: bool) -> None:
         """Set the status of the run."""
@@ -257,7 +257,7 @@ class WandbWriter:
             name=run.name,
             id=run.id,
             resume="allow",
-            dir=os.environ.get("WANDB_DIR") or str(run.folder.absolute()),
+            dir=os.environ.get("WANDB_DIR") or str(run.directory.absolute()),
             config=run.settings,
             reinit="create_new",  # a run of the caller's code stays open
             settings=wandb.Settings(silent=True, console="off", disable_git=True),

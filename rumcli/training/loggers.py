@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
+from rumcli import errors
 from rumcli.config import LoggerName, RunConfig, loading
 from rumcli.errors import ConfigError
 from rumcli.training import log_writers
@@ -32,7 +33,7 @@ PACKAGES: dict[LoggerName, str] = {
     "trackio": "trackio",
 }
 _EVERY = 10  # training steps per logged point
-_PATIENCE = 60.0  # seconds at the end of a run for points that are not written yet
+_CLOSE_TIMEOUT = 60.0  # seconds at the end of a run for points that are not written yet
 _THREAD = "rum-logger-"
 _ID = re.compile("[0-9a-f]{12}")
 # Files that describe a set of runs.
@@ -58,14 +59,14 @@ def require(names: Sequence[LoggerName]) -> None:
 
 
 @contextlib.contextmanager
-def attached(listener: Listener, folder: RunDir, run: RunConfig | None) -> Iterator[Listener]:
+def attached(listener: Listener, run_dir: RunDir, run: RunConfig | None) -> Iterator[Listener]:
     """Add the loggers of a run to its listener while the block trains the run.
 
     At the end of the block, the listener's `ended` is called.
 
     Args:
         listener: Listener of the run, which receives warnings about the loggers.
-        folder: Run directory.
+        run_dir: Run directory.
         run: Configuration of the run; None for a process that does not log.
 
     Yields:
@@ -75,7 +76,7 @@ def attached(listener: Listener, folder: RunDir, run: RunConfig | None) -> Itera
         if run is not None and run.train.loggers:
             # Before the display starts and until it has stopped: it redirects the output, too.
             stack.enter_context(_quiet_threads())
-            listener = CompositeListener(listener, Loggers(folder, run, listener.warned))
+            listener = CompositeListener(listener, Loggers(run_dir, run, listener.warned))
         stack.callback(listener.ended)
         yield listener
 
@@ -84,13 +85,13 @@ class Loggers(Listener):
     """Listener that logs every tenth training step, every evaluation, and the test.
 
     Args:
-        folder: Run directory.
+        run_dir: Run directory.
         run: Configuration of the run.
         warn: Callback for the message about a logger that failed, in the thread of the run.
     """
 
-    def __init__(self, folder: RunDir, run: RunConfig, warn: Callable[[str], None]) -> None:
-        self._folder = folder
+    def __init__(self, run_dir: RunDir, run: RunConfig, warn: Callable[[str], None]) -> None:
+        self._run_dir = run_dir
         self._run = run
         self._warn = warn
         self._threads: list[_LoggerThread] = []
@@ -99,7 +100,7 @@ class Loggers(Listener):
     def started(self, plan: RunInfo) -> None:
         """Start the loggers."""
         try:
-            run = _describe(self._folder, self._run, plan)
+            run = _describe(self._run_dir, self._run, plan)
         except OSError as error:
             self._warn(f"no logger was started: {error.strerror or error}; the run continues")
             return
@@ -136,7 +137,7 @@ class Loggers(Listener):
         """Close the loggers, and wait a limited time for points that are not written yet."""
         for thread in self._threads:
             thread.close(self._finished)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _CLOSE_TIMEOUT
         for thread in self._threads:
             thread.join(deadline)
         self._report()
@@ -149,7 +150,8 @@ class Loggers(Listener):
     def _report(self) -> None:
         for thread in self._threads:
             if (failure := thread.take_failure()) is not None:
-                self._warn(f"logger {thread.name}: {failure}; it is off, and the run continues")
+                problem = f"logger {thread.name}: {failure}"
+                self._warn(f"{problem}; the logger is disabled, and the run continues")
 
 
 class _LoggerThread:
@@ -190,7 +192,7 @@ class _LoggerThread:
         """
         self._thread.join(max(0.0, deadline - time.monotonic()))
         if self._thread.is_alive():
-            self._failures.put(f"not all was written within {_PATIENCE:.0f} seconds")
+            self._failures.put(f"some points were not written within {_CLOSE_TIMEOUT:.0f} seconds")
 
     def take_failure(self) -> str | None:
         """Return the message of the error that ended the thread, once."""
@@ -209,33 +211,32 @@ class _LoggerThread:
                     writer.log(found)
             writer.close(self._finished)
         except BaseException as error:  # a library may raise SystemExit
-            text = " ".join(str(error).split())[:300]
-            self._failures.put(text or type(error).__name__)
+            self._failures.put(errors.one_line(error))
 
 
-def _describe(folder: RunDir, run: RunConfig, plan: RunInfo) -> LoggedRun:
+def _describe(run_dir: RunDir, run: RunConfig, plan: RunInfo) -> LoggedRun:
     """Return the description of a run, with a new ID if it has none yet.
 
     Raises:
         OSError: If the ID can't be written.
     """
-    place = folder.path.resolve()
+    place = run_dir.path.resolve()
     is_in_set = any((place.parent / name).exists() for name in _OF_A_SET)
-    found = folder.read_json(LOGGERS)
+    found = run_dir.read_json(LOGGERS)
     identity = found.get("id") if isinstance(found, dict) else None
     if not isinstance(identity, str) or not _ID.fullmatch(identity):
         identity = secrets.token_hex(6)
-        folder.write_json(LOGGERS, {"id": identity})
+        run_dir.write_json(LOGGERS, {"id": identity})
     name = f"{place.parent.name}/{place.name}" if is_in_set else place.name
     settings = {**loading.flattened(run), "parameters": plan.parameters}
-    return LoggedRun(folder.path, name, identity, settings, plan.first_step)
+    return LoggedRun(run_dir.path, name, identity, settings, plan.first_step)
 
 
 @contextlib.contextmanager
 def _quiet_threads() -> Iterator[None]:
     """Discard the output of the logger threads: stdout is for the result, stderr for the progress.
 
-    Some libraries print and have no option against it.
+    Some libraries print messages and have no option to disable this.
     """
     stdout, stderr = _Muted(sys.stdout), _Muted(sys.stderr)
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):

@@ -1,8 +1,8 @@
 """Conversion between the state of a model in training and named arrays.
 
 The state consists of the weights, the seed generators' state, the optimizer's variables, and the
-running metrics since the last evaluation. With it a resumed run is
-bitwise equal to an uninterrupted one.
+running metrics since the last evaluation. With it a resumed run is bitwise equal to an
+uninterrupted one.
 """
 
 from __future__ import annotations
@@ -93,12 +93,16 @@ def _named(part: str, variables: list[keras.Variable]) -> dict[str, keras.Variab
 
 def _assign(variables: Mapping[str, keras.Variable], arrays: Mapping[str, np.ndarray]) -> None:
     for name, variable in variables.items():
-        if name not in arrays or arrays[name].shape != tuple(variable.shape):
-            raise RunError(f"the checkpoint does not fit the model: '{name}' is missing or differs")
+        array, shape, dtype = arrays.get(name), tuple(variable.shape), _dtype(variable)
+        if array is None:
+            raise RunError(f"the checkpoint does not match the model: '{name}' is missing")
         # Only numeric arrays can be assigned to variables.
-        if not _fits(arrays[name], _dtype(variable)):
-            raise RunError(f"the checkpoint does not fit the model: '{name}' has another type")
-        variable.assign(arrays[name])
+        if array.shape != shape or not _fits(array, dtype):
+            raise RunError(
+                f"the checkpoint does not match the model: '{name}' has shape {array.shape} and "
+                f"type {array.dtype}; expected {shape} and {dtype}"
+            )
+        variable.assign(array)
 
 
 def _fits(array: np.ndarray, dtype: np.dtype) -> bool:

@@ -37,14 +37,14 @@ class ProcessGroup:
         devices: Total number of devices of all processes.
         loss: Function that maps an exception to the message about a lost process that caused it;
             None if there is no such cause.
-        lay_out: Callback that sets whether the next batch is replicated instead of split.
+        set_replicated: Callback that sets whether the next batch is replicated instead of split.
     """
 
     rank: int = 0
     count: int = 1
     devices: int = 1
     loss: Callable[[Exception], str | None] = lambda error: None
-    lay_out: Callable[[bool], None] = lambda replicated: None
+    set_replicated: Callable[[bool], None] = lambda replicated: None
 
     def part(self, batch: Any, replicated: bool = False) -> Any:
         """Return the rows of a batch that this process feeds to its devices.
@@ -58,7 +58,7 @@ class ProcessGroup:
         """
         from keras import tree
 
-        self.lay_out(replicated)
+        self.set_replicated(replicated)
         if self.count == 1 or replicated:
             return batch
         return tree.map_structure(lambda rows: rows[self.share(len(rows))], batch)
@@ -115,13 +115,13 @@ class ProcessGroup:
             return Checkpoint(header["step"], dict(found), header["progress"])
 
     def check_equal(
-        self, content: Sequence[np.ndarray] | bytes, what: str, advice: str, kind: type[Exception]
+        self, content: Sequence[np.ndarray] | bytes, name: str, advice: str, kind: type[Exception]
     ) -> None:
         """Check that all processes have bitwise equal content.
 
         Args:
             content: Arrays or bytes of this process.
-            what: Name of the content in the message.
+            name: Name of the content in the message.
             advice: End of the message, with the expectation.
             kind: Exception class to raise.
 
@@ -138,7 +138,7 @@ class ProcessGroup:
         differing = [str(rank) for rank, one in enumerate(digests) if one != digests[0]]
         if differing:
             numbers = ", ".join(differing)
-            raise kind(f"{what} of process {numbers} differs from that of process 0{advice}")
+            raise kind(f"{name} of process {numbers} differs from that of process 0{advice}")
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:

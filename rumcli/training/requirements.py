@@ -37,9 +37,9 @@ def _parse(text: str) -> Threshold:
 
 
 # Metrics of a training summary besides those of its test evaluation.
-OF_TRAINING = ("parameters", "steps", "seconds", "skipped_steps")
+TRAINING_METRICS = ("parameters", "steps", "seconds", "skipped_steps")
 # Metrics of the bAbI suite summary.
-OF_SUITE = ("mean_accuracy", "passed", "steps", "seconds")
+SUITE_METRICS = ("mean_accuracy", "passed", "steps", "seconds")
 
 
 def check_early(
@@ -61,35 +61,35 @@ def check_early(
         check_names(requirements, [*run.task.figures, *others])
 
 
-def figures(task: Task) -> list[str]:
+def result_metrics(task: Task) -> list[str]:
     """Return the metric names in an evaluation of a task."""
-    return [*validated(task), "gap_to_baseline", "normalized_score"]
+    return [*validation_metrics(task), "gap_to_baseline", "normalized_score"]
 
 
-def validated(task: Task) -> list[str]:
+def validation_metrics(task: Task) -> list[str]:
     """Return the metric names in a validation record of a training run."""
     return [*task.derive_metrics({"loss": 1.0, task.metric: 1.0})]
 
 
-def figures_in(result: Mapping[str, Any]) -> list[str]:
+def metrics_in(result: Mapping[str, Any]) -> list[str]:
     """Return the metric names in a result, where a non-finite value is None."""
     return [name for name, value in result.items() if value is None or type(value) in (int, float)]
 
 
-def check_names(requirements: Iterable[Threshold], known: Sequence[str], key: str = "") -> None:
+def check_names(requirements: Iterable[Threshold], available: Sequence[str], key: str = "") -> None:
     """Check that the result will have every required metric.
 
     Args:
         requirements: Thresholds to check.
-        known: Names of the metrics in the result.
+        available: Names of the metrics in the result.
         key: Key that sets the requirements, for the message; empty for `--require`.
 
     Raises:
         ConfigError: If the result will lack a metric.
     """
     for requirement in requirements:
-        if requirement.name not in known:
-            unknown = errors.unknown("metric", requirement.name, known)
+        if requirement.name not in available:
+            unknown = errors.unknown("metric", requirement.name, available)
             text = str(requirement)
             where = f"{key}={text}" if key else errors.option("--require", text)
             raise ConfigError(f"{where}: {unknown}")
@@ -99,7 +99,7 @@ def with_verdicts(requirements: Sequence[Threshold], result: dict[str, Any]) -> 
     """Return a result with an entry per requirement: its text, the value, and whether it is met."""
     if not requirements:
         return result
-    found = [
+    verdicts = [
         {
             "requirement": str(requirement),
             "value": result.get(requirement.name),
@@ -107,7 +107,7 @@ def with_verdicts(requirements: Sequence[Threshold], result: dict[str, Any]) -> 
         }
         for requirement in requirements
     ]
-    return {**result, "required": found}
+    return {**result, "requirements": verdicts}
 
 
 def enforce(result: Mapping[str, Any]) -> None:
@@ -120,15 +120,15 @@ def enforce(result: Mapping[str, Any]) -> None:
         RunError: If a requirement is not met.
     """
     missed = [
-        f"{found['requirement']}, got {_spoken(found['value'])}"
-        for found in result.get("required", [])
-        if not found["met"]
+        f"{verdict['requirement']} (got {_format_value(verdict['value'])})"
+        for verdict in result.get("requirements", [])
+        if not verdict["met"]
     ]
     if missed:
-        raise RunError(f"required {'; '.join(missed)}")
+        raise RunError(f"the result does not meet {' and '.join(missed)}")
 
 
-def _spoken(value: float | None) -> str:
+def _format_value(value: float | None) -> str:
     if isinstance(value, int):
         return str(value)
     return "none" if value is None else f"{value:.6g}"

@@ -58,8 +58,8 @@ class RunDir:
             ConfigError: If the directory is in use or cannot be written.
             RunError: If another process holds the lock.
         """
-        with cls.claim(path, run) as folder:
-            return folder
+        with cls.claim(path, run) as run_dir:
+            return run_dir
 
     @classmethod
     @contextlib.contextmanager
@@ -83,12 +83,12 @@ class RunDir:
         stem = f"{run.task.label}-{run.cell.name}"
         with contextlib.ExitStack() as stack:
             try:
-                place = stack.enter_context(lock.claimed(path, RUNS, stem, [CONFIG]))
-                folder = cls(place)
-                folder.write_config(run)
+                directory = stack.enter_context(lock.claimed(path, RUNS, stem, [CONFIG]))
+                run_dir = cls(directory)
+                run_dir.write_config(run)
             except OSError as error:
                 raise ConfigError(atomic_io.cannot_write(path or RUNS, error)) from error
-            yield folder
+            yield run_dir
 
     @staticmethod
     def is_not_started(path: Path) -> bool:
@@ -115,23 +115,25 @@ class RunDir:
         if not output_dirs.exists(path):
             raise ConfigError(f"there is no run directory {path}")
         if not path.is_dir():
-            raise ConfigError(f"{path} is not a folder; expected the folder of a run")
+            raise ConfigError(f"{path} is not a directory; expected the directory of a run")
         if cls.is_not_started(path):
             raise ConfigError(
                 f"{path} has no config.yaml: the process that created it ended before the run "
-                f"began; start it there: {errors.call('train', Metavar('TASK'), out=path)}"
+                f"began; to start the run there: {errors.call('train', Metavar('TASK'), out=path)}"
             )
         if not (path / CONFIG).exists():
-            what = "is empty" if not any(path.iterdir()) else "has no config.yaml"
-            raise ConfigError(f"{path} {what}; expected the directory of a run")
-        folder = cls(path)
-        if folder.checkpoints.path.is_symlink():
+            problem = "is empty" if not any(path.iterdir()) else "has no config.yaml"
+            raise ConfigError(f"{path} {problem}; expected the directory of a run")
+        run_dir = cls(path)
+        if run_dir.checkpoints.path.is_symlink():
             raise ConfigError(
-                f"{folder.checkpoints.path} is a link; a run keeps its checkpoints in itself"
+                f"{run_dir.checkpoints.path} is a link; expected a directory in the run directory"
             )
-        if task is not None and folder.config.task.name != task:
-            raise ConfigError(f"{path} is a run of '{folder.config.task.label}', not of '{task}'")
-        return folder
+        if task is not None and run_dir.config.task.name != task:
+            raise ConfigError(
+                f"{path} is a run of '{run_dir.config.task.label}'; expected a run of '{task}'"
+            )
+        return run_dir
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -146,20 +148,16 @@ class RunDir:
             raise RunError(self._cannot_write(error)) from error
 
     def _cannot_write(self, error: OSError) -> str:
-        what = f"can't write to {self.path}: {error.strerror or error}; "
+        problem = f"can't write to {self.path}: {error.strerror or error}; "
         if not self.path.is_dir():
             return (
-                f"{what}it was moved or deleted while the run was under way; if it was moved: "
+                f"{problem}the directory was moved or deleted during the run; if it was moved: "
                 f"{errors.call('train', resume=Metavar('NEW_PATH'))}"
             )
         if self.checkpoints.numbered():
-            what += "earlier checkpoints are intact; "
+            problem += "earlier checkpoints are intact; "
         hint = atomic_io.remedy(error)
-        return (
-            f"{what}{hint}, then run: {self.resume_call()}"
-            if hint
-            else (f"{what}to continue: {self.resume_call()}")
-        )
+        return f"{problem}{f'{hint}, then run' if hint else 'to continue'}: {self.resume_call()}"
 
     @contextlib.contextmanager
     def held(self) -> Iterator[lock.Owner | None]:
@@ -175,10 +173,10 @@ class RunDir:
         """
         with contextlib.ExitStack() as stack:
             with self.writing():
-                before = stack.enter_context(lock.held(self.path))
-                for place in (self.path, self.checkpoints.path):
-                    atomic_io.remove_unfinished(place)
-            yield before
+                previous = stack.enter_context(lock.held(self.path))
+                for directory in (self.path, self.checkpoints.path):
+                    atomic_io.remove_unfinished(directory)
+            yield previous
 
     def resume_call(self, **options: object) -> str:
         """Return the command, or the call in Python, that resumes the run.
@@ -199,7 +197,7 @@ class RunDir:
         for name in ("summary.json", "plan.json"):
             content = self.read_json(name)
             found = content.get("baseline") if isinstance(content, dict) else None
-            if run_files.is_reference(found):
+            if run_files.is_baseline(found):
                 return found
         return None
 
@@ -250,7 +248,7 @@ class RunDir:
         found = self.summary()
         if not found:
             return None
-        is_over = found.get("reached") or found.get("stopped_by")
+        is_over = found.get("until_met") or found.get("stopped_by")
         return found if is_over or found["steps"] == run.train.steps else None
 
     def append_record(self, record: dict[str, Any], name: str = METRICS) -> None:

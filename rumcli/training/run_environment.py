@@ -52,8 +52,8 @@ def device_names() -> list[str]:
         details = map(tf.config.experimental.get_device_details, devices)
         # TensorFlow has a name for a GPU, but no details of a TPU.
         return [
-            known.get("device_name", device.device_type)
-            for device, known in zip(devices, details, strict=True)
+            detail.get("device_name", device.device_type)
+            for device, detail in zip(devices, details, strict=True)
         ]
     return []
 
@@ -85,7 +85,7 @@ def prepare_keras(run: RunConfig) -> None:
     keras.config.set_dtype_policy(run.precision)
     if run.precision == "float64" and not supports_dtype("float64"):
         raise ConfigError(
-            f"precision float64: Keras does not compute in it on {keras.backend.backend()}; "
+            f"precision: float64 is not supported by Keras on {keras.backend.backend()}; "
             f"{float64_remedy()}"
         )
     keras.utils.set_random_seed(run.seed)
@@ -163,13 +163,13 @@ def check_memory(task: Task, model: keras.Model | None, processes: int = 1) -> N
     Raises:
         ConfigError: If a step needs more memory than the machine has.
     """
-    needed = _known(task, model, processes)
-    found = system_info.memory()
-    limits = [limit for limit in (found["total"], found["limit"]) if limit is not None]
+    needed = _step_bytes(task, model, processes)
+    memory = system_info.memory()
+    limits = [limit for limit in (memory["total"], memory["limit"]) if limit is not None]
     if limits and needed > min(limits):
         raise ConfigError(
-            f"a training step takes at least {_spoken(needed)} of memory, and there are "
-            f"{_spoken(min(limits))}; {_advice(task)}"
+            f"a training step takes at least {_gigabytes(needed)} of memory, but this machine has "
+            f"{_gigabytes(min(limits))}; {_remedy(task)}"
         )
 
 
@@ -218,14 +218,14 @@ def translate_oom(task: Task, model: keras.Model | None) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         available = system_info.memory()["available"]
-        left = "" if available is None else f", and {_spoken(available)} are free"
+        left = "" if available is None else f", but {_gigabytes(available)} are free"
         raise RunError(
-            f"out of memory: a training step takes at least {_spoken(_known(task, model))}"
-            f"{left}; {_advice(task)}"
+            f"out of memory: a training step takes at least {_gigabytes(_step_bytes(task, model))}"
+            f"{left}; {_remedy(task)}"
         ) from error
 
 
-def _known(task: Task, model: keras.Model | None, processes: int = 1) -> int:
+def _step_bytes(task: Task, model: keras.Model | None, processes: int = 1) -> int:
     return (
         lower_bound_bytes_of_units(task)
         if model is None
@@ -233,15 +233,15 @@ def _known(task: Task, model: keras.Model | None, processes: int = 1) -> int:
     )
 
 
-def _advice(task: Task) -> str:
+def _remedy(task: Task) -> str:
     run = task.config
     # Keys rather than options: not every command has these options.
-    advice = [f"train.batch_size ({run.train.batch_size:,})"]
+    keys = [f"train.batch_size ({run.train.batch_size:,})"]
     if hasattr(run.task, "delay"):
-        advice.append(f"task.delay ({run.task.delay:,})")
+        keys.append(f"task.delay ({run.task.delay:,})")
     if hasattr(run.task, "bptt_steps"):
-        advice.append(f"task.bptt_steps ({run.task.bptt_steps:,})")
-    return f"lower {', '.join(advice)} or cell.units ({run.cell.units:,})"
+        keys.append(f"task.bptt_steps ({run.task.bptt_steps:,})")
+    return f"lower {', '.join(keys)} or cell.units ({run.cell.units:,})"
 
 
 def _size(variable: Any) -> int:
@@ -255,7 +255,7 @@ def _width(dtype: Any) -> int:
     return int(bits) // 8 if bits else 1
 
 
-def _spoken(size: int) -> str:
+def _gigabytes(size: int) -> str:
     return f"{size / _GIGABYTE:,.1f} GB"
 
 

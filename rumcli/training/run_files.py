@@ -20,25 +20,25 @@ from rumcli.json_schemas.base import Absent
 from rumcli.json_schemas.results import SuiteSummary, Summary, SummaryBaseline
 
 LARGEST = 2**26  # maximum bytes of a file; a million evaluations take half of that
-_LARGEST_STEP = 2**62
-_Step = Annotated[int, Field(ge=0, le=_LARGEST_STEP)]
+_MAX_STEP = 2**62
+_Step = Annotated[int, Field(ge=0, le=_MAX_STEP)]
 _Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 # Names appear in tables: a single line, without brackets, which are markup.
 _Name = Annotated[str, Field(max_length=100, pattern=r"^[^\[\]\x00-\x1f\x7f]+$")]
 _Text = Annotated[str, Field(max_length=5000)]
-_COUNTED = ("examples", "characters", "questions")
+_SAMPLE_UNITS = ("examples", "characters", "questions")
 
 _BACKUP_BYTES = 2**20  # newest records in a checkpoint: about 5000 evaluations
-_MOST_NAMED = 6  # maximum number of steps listed in a message
+_MAX_NAMED = 6  # maximum number of steps listed in a message
 Record = dict[str, Any]
 
 
-class _Ours(BaseModel):
+class _FileContent(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class _AtStep(_Ours):
+class _AtStep(_FileContent):
     step: _Step
 
 
@@ -47,7 +47,7 @@ class _Record(_AtStep):
     seconds: _Seconds = 0.0
 
 
-class _Reference(SummaryBaseline):
+class _Baseline(SummaryBaseline):
     model_config = ConfigDict(allow_inf_nan=False)
 
     metric: _Name
@@ -64,11 +64,11 @@ class _Summary(Summary):
     seconds: _Seconds
     weights_of_step: _Step
     loss: _Number
-    baseline: _Reference
+    baseline: _Baseline
     folder: _Text
     data: _Text | Absent = None
     subtask_name: _Name | Absent = None
-    reached: _Name | None
+    until_met: _Name | None
     stopped_by: _Name | None = None
 
 
@@ -76,12 +76,12 @@ class _SuiteSummary(SuiteSummary):
     model_config = ConfigDict(allow_inf_nan=False)
 
 
-class _Best(_Ours):
+class _Best(_FileContent):
     step: _Step
     value: float  # non-finite if the first evaluation was
 
 
-class SavedProgress(_Ours):
+class SavedProgress(_FileContent):
     """Progress of a run, stored in a checkpoint."""
 
     model_config = ConfigDict(extra="ignore")
@@ -89,17 +89,17 @@ class SavedProgress(_Ours):
     seconds: _Seconds
     best: _Best | None
     skipped: _Step = 0
-    skipped_in_a_row: _Step = 0
-    reached: bool = False
+    consecutive_skips: _Step = 0
+    until_met: bool = False
     stopped_by: _Text | None = None
 
 
-class _Backup(_Ours):
+class _Backup(_FileContent):
     steps: list[_Step]
     newest: list[str]
 
 
-class Manifest(_Ours):
+class Manifest(_FileContent):
     """Contents of a checkpoint besides arrays and digest."""
 
     format: int
@@ -108,7 +108,7 @@ class Manifest(_Ours):
     records: dict[str, _Backup] = {}
 
 
-class _Owner(_Ours):
+class _Owner(_FileContent):
     host: _Name
     process: Annotated[int, Field(ge=0, le=2**63)]
     since: _Name
@@ -139,13 +139,13 @@ def is_summary(content: Any) -> bool:
     baseline = content["baseline"]
     monitored = content.get(baseline["metric"])
     shown = [monitored, content.get(content["metric"])]
-    counts = [content[name] for name in _COUNTED if name in content]
+    counts = [content[name] for name in _SAMPLE_UNITS if name in content]
     # A baseline of zero with a lower target has no relative gap.
-    has_distance = baseline["value"] != 0 or baseline["target"] >= baseline["value"]
+    has_gap = baseline["value"] != 0 or baseline["target"] >= baseline["value"]
     return (
         all(type(number) in (int, float) for number in shown)
         and all(type(count) is int for count in counts)
-        and has_distance
+        and has_gap
     )
 
 
@@ -156,9 +156,9 @@ def is_suite_summary(content: Any) -> bool:
     )
 
 
-def is_reference(content: Any) -> bool:
+def is_baseline(content: Any) -> bool:
     """Return whether content is a baseline: metric, label, value and target."""
-    return _fits(_Reference, content)
+    return _fits(_Baseline, content)
 
 
 def is_manifest(content: Any) -> bool:
@@ -257,13 +257,13 @@ class RecordFile:
             kept, restored, lost = self._merge(kept, backup)
             if restored:
                 warnings.append(
-                    f"{self.path} lacked the records of {_named(restored)}; they are restored "
+                    f"{self.path} lacked the records of {_named(restored)}, which were restored "
                     f"from the checkpoint of step {step}"
                 )
             if lost:
                 warnings.append(
-                    f"{self.path} lacks the records of {_named(lost)}; they are lost, also in the "
-                    f"checkpoint of step {step}, which has the newest ones only"
+                    f"{self.path} lacks the records of {_named(lost)}, which are lost: the "
+                    f"checkpoint of step {step} contains only the newest records"
                 )
         self._lines = [(record["step"], atomic_io.to_json(record)) for record in kept]
         atomic_io.write_text(self.path, "".join(f"{line}\n" for _, line in self._lines))
@@ -289,6 +289,6 @@ class RecordFile:
 def _named(steps: Sequence[int]) -> str:
     if len(steps) == 1:
         return f"step {steps[0]}"
-    if len(steps) <= _MOST_NAMED:
+    if len(steps) <= _MAX_NAMED:
         return f"steps {', '.join(map(str, steps[:-1]))} and {steps[-1]}"
     return f"steps {steps[0]}, {steps[1]}, … {steps[-1]} ({len(steps)} in all)"

@@ -17,12 +17,12 @@ from rumcli.config import RunConfig
 from rumcli.json_schemas.results import SubtaskResult, SuiteSummary
 from rumcli.signals import StopRequest
 from rumcli.tasks.task_config import Subtask
-from rumcli.training import dataset_binding as materials
+from rumcli.training import dataset_binding
 from rumcli.training.listeners import Listener
 from rumcli.training.run_dir import CONFIG, RunDir
 from rumcli.training.trainer import train
 
-_KEPT = (
+_SUBTASK_KEYS = (
     *("accuracy", "standard_error", "loss", "questions", "weights_of_step"),
     *("steps", "seconds", "data"),
 )
@@ -32,13 +32,13 @@ def _run_of(run: RunConfig, subtask: Subtask) -> RunConfig:
     return run.model_copy(update={"task": subtask.task})
 
 
-def _folder_of(folder: RunDir, subtask: Subtask) -> RunDir:
-    return RunDir(folder.path / subtask.folder)
+def _subtask_dir(run_dir: RunDir, subtask: Subtask) -> RunDir:
+    return RunDir(run_dir.path / subtask.folder)
 
 
 def train_all(
     run: RunConfig,
-    folder: RunDir,
+    run_dir: RunDir,
     listener: Callable[[Subtask], Listener],
     request: StopRequest,
 ) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def train_all(
 
     Args:
         run: Configuration with all subtasks.
-        folder: Directory of the suite, which holds the run directories of the subtasks.
+        run_dir: Directory of the suite, which holds the run directories of the subtasks.
         listener: Factory of the listener for a subtask.
         request: Stop request.
 
@@ -59,32 +59,32 @@ def train_all(
         ConfigError: If the data of a subtask is missing or invalid.
     """
     summaries = [
-        _finished(run, folder, subtask) or _train_one(run, folder, subtask, listener, request)
+        _finished(run, run_dir, subtask) or _train_one(run, run_dir, subtask, listener, request)
         for subtask in run.task.subtasks
     ]
-    found = summarize(run, folder, summaries)
-    with folder.writing():
-        folder.write_json("summary.json", found)
-    return found
+    summary = summarize(run, run_dir, summaries)
+    with run_dir.writing():
+        run_dir.write_json("summary.json", summary)
+    return summary
 
 
-def check(run: RunConfig, folder: RunDir | None) -> None:
+def check(run: RunConfig, run_dir: RunDir | None) -> None:
     """Read the data of every unfinished subtask, to report errors before training starts.
 
     Args:
         run: Configuration with all subtasks.
-        folder: Directory of the suite; None if the suite is new.
+        run_dir: Directory of the suite; None if the suite is new.
 
     Raises:
         ConfigError: If the data of a subtask is missing or invalid.
     """
     for subtask in run.task.subtasks:
-        if folder is None or _finished(run, folder, subtask) is None:
-            place = _folder_of(folder, subtask) if folder else None
-            materials.for_training(_run_of(run, subtask), place)
+        if run_dir is None or _finished(run, run_dir, subtask) is None:
+            subtask_dir = _subtask_dir(run_dir, subtask) if run_dir else None
+            dataset_binding.for_training(_run_of(run, subtask), subtask_dir)
 
 
-def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -> dict[str, Any]:
+def summarize(run: RunConfig, run_dir: RunDir, summaries: list[dict[str, Any]]) -> dict[str, Any]:
     """Combine the summaries of all subtasks into the suite summary."""
     accuracies = [summary["accuracy"] for summary in summaries]
     return SuiteSummary(
@@ -102,37 +102,37 @@ def summarize(run: RunConfig, folder: RunDir, summaries: list[dict[str, Any]]) -
                 subtask=subtask.number,
                 name=subtask.name,
                 majority=summary["baseline"]["value"],
-                **{key: summary[key] for key in _KEPT},
+                **{key: summary[key] for key in _SUBTASK_KEYS},
             )
             for subtask, summary in zip(run.task.subtasks, summaries, strict=True)
         ],
-        folder=str(folder.path),
+        folder=str(run_dir.path),
     ).to_dict()
 
 
-def _finished(run: RunConfig, folder: RunDir, subtask: Subtask) -> dict[str, Any] | None:
-    summary = _folder_of(folder, subtask).finished(run)
-    return summary if summary and set(_KEPT) <= set(summary) else None
+def _finished(run: RunConfig, run_dir: RunDir, subtask: Subtask) -> dict[str, Any] | None:
+    summary = _subtask_dir(run_dir, subtask).finished(run)
+    return summary if summary and set(_SUBTASK_KEYS) <= set(summary) else None
 
 
 def _train_one(
     run: RunConfig,
-    folder: RunDir,
+    run_dir: RunDir,
     subtask: Subtask,
     listener: Callable[[Subtask], Listener],
     request: StopRequest,
 ) -> dict[str, Any]:
-    one = _run_of(run, subtask)
-    path = _folder_of(folder, subtask).path
+    subtask_run = _run_of(run, subtask)
+    path = _subtask_dir(run_dir, subtask).path
     output_dirs.check_own(path, "a run keeps its subtasks")
     # Backend state left by earlier models would accumulate over the subtasks.
     keras.backend.clear_session()
     with contextlib.ExitStack() as stack:
         if (path / CONFIG).exists():
-            place = RunDir.open(path)
-            stack.enter_context(place.held())
-            with place.writing():
-                place.write_config(one)
+            subtask_dir = RunDir.open(path)
+            stack.enter_context(subtask_dir.held())
+            with subtask_dir.writing():
+                subtask_dir.write_config(subtask_run)
         else:
-            place = stack.enter_context(RunDir.claim(path, one))
-        return train(one, place, listener(subtask), request)
+            subtask_dir = stack.enter_context(RunDir.claim(path, subtask_run))
+        return train(subtask_run, subtask_dir, listener(subtask), request)

@@ -21,8 +21,8 @@ from rumcli.signals import StopRequest
 from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 from rumcli.tasks.task_dataset import TaskDataset
-from rumcli.training import dataset_binding as materials
 from rumcli.training import (
+    dataset_binding,
     loggers,
     model_state,
     requirements,
@@ -33,7 +33,7 @@ from rumcli.training import (
 from rumcli.training.callback import RunCallback, RunStopped, TrainState
 from rumcli.training.checkpoint import DamagedError
 from rumcli.training.data_pipeline import evaluation_batches, training_batches
-from rumcli.training.evaluation import check_outcome, evaluate, levels, outcome
+from rumcli.training.evaluation import baseline_fields, check_outcome, evaluate, outcome
 from rumcli.training.listeners import Listener, RunInfo
 from rumcli.training.process_group import ALONE, ProcessGroup
 from rumcli.training.requirements import Threshold
@@ -44,11 +44,11 @@ from rumcli.training.user_callbacks import UserCallback
 
 def train(
     run: RunConfig,
-    folder: RunDir,
+    run_dir: RunDir,
     listener: Listener,
     request: StopRequest | None = None,
     dataset: TaskDataset | None = None,
-    required: Sequence[Threshold] = (),
+    thresholds: Sequence[Threshold] = (),
     group: ProcessGroup = ALONE,
 ) -> dict[str, Any]:
     """Train for `run.train.steps` steps, or until a validation meets `run.train.until`.
@@ -57,11 +57,11 @@ def train(
 
     Args:
         run: Configuration of the run.
-        folder: Run directory. In a process group, all but process 0 pass a `NullRunDir`.
+        run_dir: Run directory. In a process group, all but process 0 pass a `NullRunDir`.
         listener: Listener for the events of the run.
         request: Stop request, checked after each step; None if the run cannot be stopped.
         dataset: Dataset from `dataset_binding.for_training`; None: it is loaded if needed.
-        required: Thresholds on the summary. Their metric names are checked before the first step.
+        thresholds: Thresholds on the summary. Their metric names are checked before the first step.
         group: Processes that train the model together.
 
     Returns:
@@ -75,59 +75,73 @@ def train(
             too little memory.
     """
     request = request or StopRequest()
-    dataset = dataset or materials.for_training(run, folder)
+    dataset = dataset or dataset_binding.for_training(run, run_dir)
     run_environment.prepare_keras(run)
     task = registry.make(run, dataset)
-    check_outcome(task, folder, Split.TEST)
-    requirements.check_names(required, [*requirements.figures(task), *requirements.OF_TRAINING])
+    check_outcome(task, run_dir, Split.TEST)
+    requirements.check_names(
+        thresholds, [*requirements.result_metrics(task), *requirements.TRAINING_METRICS]
+    )
     if run.train.until is not None:
-        known = requirements.validated(task)
-        requirements.check_names(
-            [parsing.parse_threshold(run.train.until)], known, key="train.until"
-        )
-    made = user_callbacks.make(run.train.callbacks)
+        until = parsing.parse_threshold(run.train.until)
+        metrics = requirements.validation_metrics(task)
+        requirements.check_names([until], metrics, key="train.until")
+    callbacks = user_callbacks.make(run.train.callbacks)
     run_environment.check_memory(task, None)
     with run_environment.translate_oom(task, None):
         model = task.model()
     run_environment.check_memory(task, model, group.count)
-    with loggers.attached(listener, folder, run if group.rank == 0 else None) as listener:
-        progress = _resume(task, model, folder, listener, group)
-        with folder.writing():
+    with loggers.attached(listener, run_dir, run if group.rank == 0 else None) as listener:
+        progress = _resume(task, model, run_dir, listener, group)
+        with run_dir.writing():
             is_done = progress.is_over or progress.step == run.train.steps
-            made_with = run_environment.describe_environment(run.seed)
-            made_with |= {"devices": group.devices, "processes": group.count}
-            folder.begin(made_with, finished=is_done)
-            folder.write_json("plan.json", _known(task, model))
-            materials.write_metadata(dataset, folder)
-        listener.started(_plan(task, model, progress, folder))
-        callback = RunCallback(task, folder, progress, listener, request, group)
-        # Before `RunCallback`, so that a checkpoint includes their changes.
-        own = [UserCallback(*one, progress, folder) for one in made]
-        validation = evaluation_batches(task, Split.VALIDATION, group)
-        for part in _parts(progress.step, run.train.steps, run.train.eval_every):
-            if progress.is_over:
-                break
-            signal = group.agree(request.signal)
-            if signal is not None:  # before the first step
-                raise RunStopped(progress.step, signal)
-            epoch = part.first_step // run.train.eval_every
-            with run_environment.translate_oom(task, model):
-                model.fit(
-                    training_batches(task, part.first_step, group),
-                    steps_per_epoch=part.span,
-                    initial_epoch=epoch,
-                    epochs=epoch + part.spans,
-                    validation_data=validation,
-                    callbacks=[*own, callback],
-                    shuffle=False,
-                    verbose=0,
-                )
-        for one in own:
+            environment = run_environment.describe_environment(run.seed)
+            environment |= {"devices": group.devices, "processes": group.count}
+            run_dir.begin(environment, finished=is_done)
+            run_dir.write_json("plan.json", _plan_fields(task, model))
+            dataset_binding.write_metadata(dataset, run_dir)
+        listener.started(_run_info(task, model, progress, run_dir))
+        callback = RunCallback(task, run_dir, progress, listener, request, group)
+        user_defined = [UserCallback(*one, progress, run_dir) for one in callbacks]
+        # The user's callbacks come first, so that a checkpoint includes their changes.
+        _fit(task, model, progress, [*user_defined, callback], request, group)
+        for one in user_defined:
             one.finish()
         listener.testing()
-        summary = _finish(task, model, folder, progress, listener, group)
+        summary = _finish(task, model, run_dir, progress, listener, group)
         listener.finished(summary)
         return summary
+
+
+def _fit(
+    task: Task,
+    model: keras.Model,
+    progress: TrainState,
+    callbacks: Sequence[keras.callbacks.Callback],
+    request: StopRequest,
+    group: ProcessGroup,
+) -> None:
+    """Train the remaining steps, or until `progress.is_over`."""
+    config = task.config.train
+    validation = evaluation_batches(task, Split.VALIDATION, group)
+    for part in _parts(progress.step, config.steps, config.eval_every):
+        if progress.is_over:
+            break
+        signal = group.agree(request.signal)
+        if signal is not None:  # before the first step
+            raise RunStopped(progress.step, signal)
+        epoch = part.first_step // config.eval_every
+        with run_environment.translate_oom(task, model):
+            model.fit(
+                training_batches(task, part.first_step, group),
+                steps_per_epoch=part.span,
+                initial_epoch=epoch,
+                epochs=epoch + part.spans,
+                validation_data=validation,
+                callbacks=list(callbacks),
+                shuffle=False,
+                verbose=0,
+            )
 
 
 @dataclass(frozen=True)
@@ -159,9 +173,9 @@ def _parts(step: int, last_step: int, eval_every: int) -> Iterator[Part]:
 
 
 def _resume(
-    task: Task, model: keras.Model, folder: RunDir, listener: Listener, group: ProcessGroup
+    task: Task, model: keras.Model, run_dir: RunDir, listener: Listener, group: ProcessGroup
 ) -> TrainState:
-    checkpoint, warnings = resume.load(folder)
+    checkpoint, warnings = resume.load(run_dir)
     for warning in warnings:
         listener.warned(warning)
     backups = None if checkpoint is None else checkpoint.records
@@ -171,14 +185,14 @@ def _resume(
         advice = "; expected the same files on every host"
         group.check_equal(first, "the training data", advice, ConfigError)
     if checkpoint is None:
-        with folder.writing():
-            folder.rewind_records(0)
+        with run_dir.writing():
+            run_dir.rewind_records(0)
         return TrainState()
     # Keras creates the variables of metrics at the first batch; they must exist to be restored.
     model.evaluate(evaluation_batches(task, Split.VALIDATION, group), steps=1, verbose=0)
     model_state.restore(model, checkpoint.arrays)
-    with folder.writing():
-        for warning in folder.rewind_records(checkpoint.step, backups):
+    with run_dir.writing():
+        for warning in run_dir.rewind_records(checkpoint.step, backups):
             listener.warned(warning)
     return TrainState(
         step=checkpoint.step,
@@ -187,7 +201,7 @@ def _resume(
     )
 
 
-def _plan(task: Task, model: keras.Model, progress: TrainState, folder: RunDir) -> RunInfo:
+def _run_info(task: Task, model: keras.Model, progress: TrainState, run_dir: RunDir) -> RunInfo:
     return RunInfo(
         task=task.config.task.label,
         cell=task.config.cell.name,
@@ -198,25 +212,25 @@ def _plan(task: Task, model: keras.Model, progress: TrainState, folder: RunDir) 
         monitor=task.monitor,
         baseline=task.baseline,
         steps_per_epoch=task.steps_per_epoch,
-        folder=str(folder.path),
+        folder=str(run_dir.path),
     )
 
 
-def _known(task: Task, model: keras.Model) -> dict[str, Any]:
+def _plan_fields(task: Task, model: keras.Model) -> dict[str, Any]:
     """Return the content of `plan.json`: the facts known before the first step."""
     return {
         "task": task.config.task.label,
         "cell": task.config.cell.name,
         "parameters": count_weights(model),
         "metric": task.metric,
-        "baseline": levels(task),
+        "baseline": baseline_fields(task),
     }
 
 
 def _finish(
     task: Task,
     model: keras.Model,
-    folder: RunDir,
+    run_dir: RunDir,
     progress: TrainState,
     listener: Listener,
     group: ProcessGroup,
@@ -224,14 +238,14 @@ def _finish(
     """Evaluate the best weights on the test split and write the summary."""
     weights_of = progress.step
     try:
-        best = folder.checkpoints.load_best()
+        best = run_dir.checkpoints.load_best()
         if best is None and progress.best is not None:
             listener.warned(
-                f"{folder.checkpoints.path} has no best.npz any more; the test is done with the "
-                "last weights instead"
+                f"{run_dir.checkpoints.path}/best.npz is missing; "
+                "the last weights are tested instead"
             )
     except DamagedError as error:
-        listener.warned(f"{error}; the test is done with the last weights instead")
+        listener.warned(f"{error}; the last weights are tested instead")
         best = None
     best = group.broadcast_checkpoint(best)
     if best is not None:
@@ -240,15 +254,15 @@ def _finish(
     values = evaluate(task, model, Split.TEST, group)
     summary = Summary.read(
         {
-            **outcome(task, folder, Split.TEST, weights_of, values),
+            **outcome(task, run_dir, Split.TEST, weights_of, values),
             "parameters": count_weights(model),
             "steps": progress.step,
             "seconds": round(progress.seconds, 3),
-            "reached": task.config.train.until if progress.reached else None,
+            "until_met": task.config.train.until if progress.until_met else None,
             "stopped_by": progress.stopped_by,
             "skipped_steps": progress.skipped,
         }
     ).to_dict()
-    with folder.writing():
-        folder.write_json("summary.json", summary)
+    with run_dir.writing():
+        run_dir.write_json("summary.json", summary)
     return summary

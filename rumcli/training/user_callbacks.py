@@ -30,17 +30,17 @@ class UserCallback(keras.callbacks.Callback):
         callback: Callback to wrap.
         progress: Progress of the run. `stopped_by` is set to `path` if the callback sets
             `model.stop_training`.
-        folder: Run directory.
+        run_dir: Run directory.
     """
 
     def __init__(
-        self, path: str, callback: keras.callbacks.Callback, progress: TrainState, folder: RunDir
+        self, path: str, callback: keras.callbacks.Callback, progress: TrainState, run_dir: RunDir
     ) -> None:
         super().__init__()
         self._path = path
         self._callback = callback
         self._progress = progress
-        self._folder = folder
+        self._run_dir = run_dir
         self._has_begun = False
         for name in _FORWARDED:
             setattr(self, name, self._forwarding(name))
@@ -74,7 +74,7 @@ class UserCallback(keras.callbacks.Callback):
         except Exception as error:
             raise RunError(
                 f"callback {self._path} failed in {name}: {plugins.shown(error)}; to continue: "
-                f"{self._folder.resume_call(trust_code=True)}"
+                f"{self._run_dir.resume_call(trust_code=True)}"
             ) from error
         # Not `self.model`, which copies all variables on JAX.
         if self._model.stop_training and self._progress.stopped_by is None:

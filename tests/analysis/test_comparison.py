@@ -1,4 +1,4 @@
-"""Runs are put side by side from what their folders hold, without Keras."""
+"""Comparison of runs from the files in their directories, without Keras."""
 
 import json
 from pathlib import Path
@@ -70,11 +70,11 @@ def suite(mean):
 def test_the_best_run_comes_first(tmp_path, task, name, expected):
     run = small.run_config(task)
     figures = {"middle": 0.3, "low": 0.2, "high": 0.4}
-    folders = [
+    run_dirs = [
         write_run(tmp_path / place, run, summary=finished(name, value))
         for place, value in figures.items()
     ]
-    (group,) = compare(folders)
+    (group,) = compare(run_dirs)
     found = [RunDir(tmp_path / row.folder).path.name for row in group.runs]
     assert found == (expected or ["high", "middle", "low"])
     assert group.metric == name
@@ -84,12 +84,12 @@ def test_the_best_run_comes_first(tmp_path, task, name, expected):
 def test_finished_run_has_its_test_and_unfinished_run_its_best_validation(tmp_path):
     run = small.run_config()
     plan = {"parameters": 55, "baseline": LEVELS["loss"]}
-    folders = [
+    run_dirs = [
         write_run(tmp_path / "none", run, plan=plan),
         write_run(tmp_path / "under way", run, validations("loss", 0.4, 0.2, 0.3), plan=plan),
         write_run(tmp_path / "done", run, validations("loss", 0.1), finished("loss", 0.25), plan),
     ]
-    (group,) = compare(folders)
+    (group,) = compare(run_dirs)
     keys = ("split", "value", "weights_of_step", "steps", "seconds", "parameters", "finished")
     assert [tuple(getattr(row, key) for key in keys) for row in group.runs] == [
         ("validation", 0.2, 20, 30, 6.0, 55, False),
@@ -103,27 +103,27 @@ def test_finished_run_has_its_test_and_unfinished_run_its_best_validation(tmp_pa
 
 def test_each_task_is_a_separate_group(tmp_path):
     every = small.run_config("babi", task__subtask="all")
-    folders = [
+    run_dirs = [
         write_run(tmp_path / "a", small.run_config("recall")),
         write_run(tmp_path / "b", small.run_config("copying", steps=30)),
         write_run(tmp_path / "c", every, summary=suite(0.4)),
         write_run(tmp_path / "d", small.run_config("copying")),
         write_run(tmp_path / "e", every, summary=suite(0.6)),
     ]
-    groups = compare(folders)
+    groups = compare(run_dirs)
     assert [group.task for group in groups] == ["recall", "copying", "babi, all subtasks"]
     assert [group.differences for group in groups] == [[], ["train.steps"], []]
     assert [row.value for row in groups[2].runs] == [0.6, 0.4]
 
 
 def test_settings_stay_with_their_run_when_the_order_changes(tmp_path):
-    folders = [
+    run_dirs = [
         write_run(
             tmp_path / str(seed), small.run_config(seed=seed), summary=finished("loss", value)
         )
         for seed, value in ((1, 0.3), (2, 0.2))
     ]
-    (group,) = compare(folders)
+    (group,) = compare(run_dirs)
     assert [(run.folder, run.settings) for run in group.runs] == [
         (str(tmp_path / "2"), {"seed": 2}),
         (str(tmp_path / "1"), {"seed": 1}),
@@ -157,7 +157,7 @@ def test_runs_without_a_plan_are_compared_by_their_records(tmp_path, task, name)
     ],
 )
 def test_foreign_summary_is_ignored(tmp_path, content):
-    folder = write_run(tmp_path / "a", small.run_config(), validations("loss", 0.4), content)
+    run_dir = write_run(tmp_path / "a", small.run_config(), validations("loss", 0.4), content)
     (tmp_path / "a" / "metrics.jsonl").open("a").write('[1]\n{"step": null}\n{"val_')
-    (group,) = compare([folder])
+    (group,) = compare([run_dir])
     assert group.runs[0].value == 0.4

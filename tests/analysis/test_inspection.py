@@ -1,4 +1,4 @@
-"""The loss around a solution: directions whose length means the same for each filter."""
+"""Model summaries, and the loss landscape along filter-normalized directions."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def test_each_filter_of_a_direction_has_the_norm_of_the_weights_filter(weight, s
     drawn = np.random.default_rng(seed).standard_normal(weight.shape)
     found = filter_normalized(drawn, weight)
     np.testing.assert_allclose(filter_norms(found), filter_norms(weight), rtol=1e-12)
-    # Within a filter only the length is changed.
+    # Only the length of a filter changes.
     lengths = filter_norms(found) / filter_norms(drawn)
     np.testing.assert_allclose(found, drawn * lengths, rtol=1e-12)
 
@@ -107,7 +107,7 @@ def test_directions_depend_on_the_seed_only():
         np.testing.assert_array_equal(first[0], first_again[0])
         np.testing.assert_array_equal(second[1], second_again[1])
     assert np.abs(one[0][0] - other[0][0]).max() > 0.1
-    # Two directions of 600 entries are nearly at right angles.
+    # Two directions with 600 entries are nearly orthogonal.
     cosine = np.vdot(one[0][0], one[1][0]) / np.vdot(one[0][0], one[0][0])
     assert abs(cosine) < 0.2
 

@@ -66,9 +66,9 @@ def test_window_continues_the_state_of_the_previous_one(tmp_path):
     for number in range(3):
         inputs, _, _ = task.evaluation_batch(Split.VALIDATION, number)
         expected = feed.predict_on_batch(inputs)
-    # when the last one's second stream is looked at,
+    # when the second stream of the last one is traced,
     seen = trace_example(task, model, Split.VALIDATION, 2 * 3 + 1)
-    # then it is the same.
+    # then the traced norms are equal.
     for found, output in zip(layer_norms(seen), expected, strict=True):
         np.testing.assert_allclose(found, np.linalg.norm(output[1], axis=1), rtol=1e-4)
     classes = task.text.vocabulary.decode(inputs["symbols"][1]).decode()
@@ -116,7 +116,7 @@ def test_keys_and_values_of_recall_have_different_labels(tmp_path):
     ("task", "example", "expected"),
     [
         ("copying", 20, "there is no example 20 in the test split; the last one is 19"),
-        ("ptb", 90, "example 90 lies behind the end of the test text"),
+        ("ptb", 90, "example 90 is past the end of the test text"),
     ],
 )
 def test_missing_example_is_reported(tmp_path, task, example, expected):
@@ -127,8 +127,8 @@ def test_missing_example_is_reported(tmp_path, task, example, expected):
         trace_example(task, model, Split.TEST, example)
 
 
-def by_the_book(weights, inputs, hidden, options):
-    """Return the angle and update gate of each step, from outputs that are known."""
+def numpy_reference(weights, inputs, hidden, options):
+    """Return the angle and update gate of each step, from given outputs."""
     angles, updates = [], []
     for x, h in zip(inputs, hidden, strict=True):
         gates = np.concatenate([x, h]) @ weights["gate_kernel"] + weights["gate_bias"]
@@ -152,7 +152,7 @@ def by_the_book(weights, inputs, hidden, options):
 
 @both_layers
 @all_options
-def test_angles_gates_and_norms_are_those_of_numpy_by_the_book(layer_class, options):
+def test_angles_gates_and_norms_match_numpy(layer_class, options):
     layer = layer_class(UNITS, return_sequences=True, dtype="float32", **options)
     inputs = random_inputs(STEPS, batch=1)
     weights = randomized(layer, inputs)
@@ -161,7 +161,7 @@ def test_angles_gates_and_norms_are_those_of_numpy_by_the_book(layer_class, opti
 
     outputs, _ = reference.run(layer_class.__name__, weights, inputs, **options)
     before = np.concatenate([np.zeros((1, UNITS)), outputs[0, :-1]])
-    angles, updates = by_the_book(weights, inputs[0], before, options)
+    angles, updates = numpy_reference(weights, inputs[0], before, options)
     # Six float32 steps; degrees are larger than radians.
     np.testing.assert_allclose(seen.norms, np.linalg.norm(outputs[0], axis=1), atol=1e-4)
     np.testing.assert_allclose(seen.angles, angles, atol=1e-2)
@@ -182,14 +182,14 @@ def test_the_spectrum_is_that_of_the_associative_memory():
     eigenvalues = np.linalg.eigvals(final[1].reshape(UNITS, UNITS))
     expected = np.sort(np.abs(np.degrees(np.angle(eigenvalues))))
     assert seen.spectrum.shape == (STEPS, UNITS)
-    # The arc cosine near 1 makes 0.1 degrees of what float32 leaves of orthogonality.
+    # The arc cosine near 1 turns float32 rounding into errors of 0.1 degrees.
     np.testing.assert_allclose(seen.spectrum[-1], expected, atol=0.2)
-    # One rotation turns one plane.
+    # One rotation acts in one plane.
     np.testing.assert_allclose(seen.spectrum[0, :-2], 0, atol=0.2)
     np.testing.assert_allclose(seen.spectrum[0, -2:], seen.angles[0], atol=0.2)
 
 
-def test_a_trace_goes_on_from_states_that_are_given():
+def test_trace_starts_from_given_states():
     layer = ARUM(UNITS, return_sequences=True, dtype="float32")
     inputs = random_inputs(STEPS, batch=1)
     randomized(layer, inputs)
@@ -202,7 +202,7 @@ def test_a_trace_goes_on_from_states_that_are_given():
 
 
 @pytest.mark.parametrize("name", ["eunn", "goru", "deltaproduct", "slstm", "lru", "lstm", "fsrnn"])
-def test_of_a_cell_that_does_not_rotate_there_is_the_norm(name):
+def test_trace_of_a_cell_without_rotations_has_only_norms(name):
     layer = make(name, UNITS + 1, return_sequences=True, **_slow_lstm(name))
     inputs = random_inputs(STEPS, batch=1)
     outputs = to_numpy(layer(inputs))
@@ -219,7 +219,7 @@ def _slow_lstm(name):
     return {"slow": {"name": "lstm", "units": 3}} if name == "fsrnn" else {}
 
 
-def test_the_rum_within_a_fast_slow_rnn_is_seen_too():
+def test_rum_cells_within_a_fast_slow_rnn_are_traced():
     keras.utils.set_random_seed(3)
     cell = make("fsrnn", UNITS, fast={"name": "rum"}, slow={"name": "arum", "units": 3}).cell
     inputs = random_inputs(STEPS, batch=1)
@@ -236,7 +236,7 @@ def test_the_rum_within_a_fast_slow_rnn_is_seen_too():
     assert seen[1].spectrum is None
 
 
-def test_of_a_long_sequence_there_are_two_hundred_spectra():
+def test_long_sequence_has_at_most_200_spectra():
     layer = ARUM(3)
     layer.build((1, None, 3))
 
@@ -265,5 +265,5 @@ def test_the_angles_of_a_rotation_are_found_in_any_basis(degrees, is_odd, seed):
         blocks[2 * place : 2 * place + 2, 2 * place : 2 * place + 2] = turn
     basis, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal(blocks.shape))
     expected = sorted([*degrees, *degrees, *[0.0] * is_odd])
-    # The arc cosine near 1 has half of the digits.
+    # The arc cosine loses half of the digits near 1.
     np.testing.assert_allclose(rotation_angles(basis @ blocks @ basis.T), expected, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The self-test behind `rum rotation-check`: it passes here, and notices what is broken."""
+"""The self-test of `rum rotation-check` passes, and fails for broken rotations."""
 
 import math
 from dataclasses import FrozenInstanceError
@@ -11,7 +11,7 @@ from rumcli.analysis.rotation_properties import CheckResult, check_rotation
 from rumcli.cells.ops import rotation
 from tests.cells.gradients import BACKEND, FLOAT_DTYPES, float64_is_available
 
-# JAX compiles each operation for each shape: seconds per size, and one has to do there.
+# JAX compiles each operation for each shape, which takes seconds per size; one size suffices.
 DIMS_AND_SEEDS = [(4, 0)] if BACKEND == "jax" else [(2, 0), (3, 1), (5, 2), (16, 3), (64, 4)]
 
 ROTATE, OPERATOR = rotation.rotate, rotation.rotation_operator
@@ -46,13 +46,13 @@ def test_the_same_seed_gives_the_same_errors():
 
 
 @pytest.mark.parametrize("dim", [1, 0, -3])
-def test_a_size_below_two_is_refused(dim):
+def test_size_below_two_is_rejected(dim):
     with pytest.raises(ValueError, match="at least 2"):
         list(check_rotation([4, dim], 4, "float32"))
 
 
 @pytest.mark.skipif(float64_is_available(), reason="float64 is available here")
-def test_float64_is_refused_where_the_backend_has_none():
+def test_float64_is_rejected_on_backends_without_it():
     with pytest.raises(ValueError, match="JAX_ENABLE_X64"):
         list(check_rotation([4], 4, "float64"))
 

@@ -1,4 +1,4 @@
-""""""
+"""Sampling of symbols from logits."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_class_frequencies_match_the_softmax_at_the_temperature(temperature):
     generator, count = np.random.default_rng(1), 20_000
     drawn = [text_generation.sample(LOGITS, temperature, generator) for _ in range(count)]
     found = np.bincount(drawn, minlength=4) / count
-    # Four standard deviations of the commonest class.
+    # Four standard deviations of the most frequent class.
     np.testing.assert_allclose(found, softmax_shares(temperature), atol=4 * np.sqrt(0.25 / count))
 
 
@@ -49,6 +49,6 @@ def test_any_logits_give_a_class_of_positive_probability(logits, temperature, se
         assert logits[drawn] > logits.min()
 
 
-def test_the_surprise_is_the_negative_logarithm_of_the_share():
-    found = [text_generation.surprise(LOGITS, number) for number in range(4)]
+def test_the_surprisal_is_the_negative_logarithm_of_the_probability():
+    found = [text_generation.surprisal(LOGITS, number) for number in range(4)]
     np.testing.assert_allclose(found, -np.log2(softmax_shares(1.0)), rtol=1e-6)

@@ -112,7 +112,7 @@ def test_model_has_the_weights_that_the_summary_is_of(run):
     assert rumcli.evaluate(run.path, "validation", quiet=True)["split"] == "validation"
     assert run.model is run.model
     assert run.model.count_params() == run.summary["parameters"]
-    with pytest.raises(RunError, match=r"^required accuracy>=2, got "):
+    with pytest.raises(RunError, match=r"^the result does not meet accuracy>=2 \(got "):
         rumcli.evaluate(run, require="accuracy>=2", quiet=True)
 
 
@@ -203,20 +203,23 @@ def test_help_describes_each_option():
         (lambda: rumcli.train("recall", hidden="x"), "hidden='x': expected an integer"),
         (lambda: rumcli.train("babi", subtask=0), "subtask='0': expected a number from 1 to 20"),
         (lambda: rumcli.train("recall", set={"train.evl": 1}), "set='train.evl=1': unknown key"),
-        (lambda: rumcli.train("recall", set={"seed": object()}), "expected values that YAML has"),
+        (
+            lambda: rumcli.train("recall", set={"seed": object()}),
+            "expected values that YAML can represent",
+        ),
         (lambda: rumcli.train("recall", require="x>1"), "require='x>1': unknown metric 'x'"),
         (lambda: rumcli.train("recall", cell=lambda: 1), "at the top level of a module"),
         (lambda: rumcli.load("missing"), "there is no run directory missing"),
         (lambda: rumcli.evaluate("missing"), "there is no run directory missing"),
         (lambda: rumcli.compare(), "which runs?"),
         (lambda: rumcli.train(resume=True), "resume: there is no unfinished run in 'runs'"),
-        (lambda: rumcli.train("recall", from_scratch=True), "from_scratch=True goes with resume:"),
-        (lambda: rumcli.train(resume="x", out="y"), "resume and out exclude each other"),
+        (lambda: rumcli.train("recall", from_scratch=True), "from_scratch=True requires resume,"),
+        (lambda: rumcli.train(resume="x", out="y"), "resume and out are mutually exclusive"),
         (lambda: rumcli.train("recall", preset="no.yaml"), "can't read no.yaml"),
-        (lambda: rumcli.sweep(), "which sweep? Give a FILE, or resume=DIRECTORY"),
+        (lambda: rumcli.sweep(), "which sweep? Expected a FILE, or resume=DIRECTORY"),
         (lambda: rumcli.sweep("x.yaml", jobs=0), "jobs=0: expected at least 1"),
         (lambda: rumcli.sweep("x.yaml", budget="long"), "budget='long': expected a time"),
-        (lambda: rumcli.sweep("x.yaml", results="y"), "results and file exclude each other"),
+        (lambda: rumcli.sweep("x.yaml", results="y"), "results and file are mutually exclusive"),
     ],
 )
 def test_errors_are_those_of_the_command(call, message, tmp_path, monkeypatch):
@@ -282,7 +285,7 @@ def test_all_subtasks_are_interrupted_and_resumed(tmp_path, interrupted, monkeyp
     monkeypatch.setattr(config, "SUBTASKS", (1,))
     babi.write_subtasks(tmp_path / "en", numbers=(1,), train=20, test=6)
     small = {**SMALL, "delay": None, "set": {"train.eval_every": 2, "task.embedding": 4}}
-    expected = r"^stopped; all is saved; to resume: rumcli\.train\(resume="
+    expected = r"^stopped; all runs are saved; to resume: rumcli\.train\(resume="
     with pytest.raises(KeyboardInterrupt, match=expected):
         rumcli.train(
             "babi",

@@ -12,7 +12,7 @@ from rumcli.benchmark.cases import (
     Subject,
     Timing,
     benchmark_document,
-    yardstick,
+    reference_timing,
 )
 from rumcli.benchmark.workers import peak_memory
 from rumcli.errors import RunError
@@ -39,7 +39,7 @@ def timing(label, cell, samples, backend="tensorflow"):
 
 
 @pytest.mark.e2e
-def test_every_round_measures_every_subject_and_the_yardstick():
+def test_every_round_measures_every_subject_and_the_reference():
     chosen = cases.subjects(TINY, ["rum"], "tensorflow")
     assert [subject.label for subject in chosen] == ["rum", "rum, plain", "gru", "gru, jit"]
     on_jax = cases.subjects(TINY, ["rum"], "jax")
@@ -67,18 +67,18 @@ def test_a_run_trains_for_consecutive_steps_and_its_losses_fall():
     assert all(sample.seconds > 0 for sample in samples)
 
 
-def test_the_yardstick_is_the_faster_gru():
+def test_the_reference_is_the_faster_gru():
     slow, fast = timing("gru", "gru", [2.0, 2.0]), timing("gru, jit", "gru", [1.0, 1.0])
     ours = timing("rum", "rum", [0.5, 0.5])
-    assert yardstick(TINY, [ours, slow, fast], "tensorflow") is fast
+    assert reference_timing(TINY, [ours, slow, fast], "tensorflow") is fast
     results = benchmark_document([BenchPoint(TINY, [ours, slow, fast])], [TENSORFLOW]).to_dict()[
         "cases"
     ][0]
-    assert results["yardstick"] == "gru, jit"
+    assert results["reference"] == "gru, jit"
     assert [r["ratio"] for r in results["results"]] == [0.5, 2.0, 1.0]
 
 
-def test_ratios_are_to_the_gru_of_the_same_engine_and_of_the_first_engine():
+def test_ratios_are_to_the_gru_on_the_same_backend_and_on_the_first():
     timings = [
         timing("rum", "rum", [1.0]),
         timing("gru", "gru", [3.0]),
@@ -88,29 +88,29 @@ def test_ratios_are_to_the_gru_of_the_same_engine_and_of_the_first_engine():
     ]
     content = benchmark_document([BenchPoint(TINY, timings)], [TENSORFLOW, JAX]).to_dict()
     (case,) = content["cases"]
-    assert [engine["version"] for engine in content["engines"]] == ["2.21", "0.10"]
-    assert case["yardsticks"] == {"tensorflow": "gru, jit", "jax": "gru"}
+    assert [one["version"] for one in content["backends"]] == ["2.21", "0.10"]
+    assert case["references"] == {"tensorflow": "gru, jit", "jax": "gru"}
     assert [r["ratio"] for r in case["results"]] == [0.5, 1.5, 1.0, 0.75, 1.0]
     assert [r["reference_ratio"] for r in case["results"]] == [0.5, 1.5, 1.0, 1.5, 2.0]
 
 
-def test_pytorchs_own_modules_are_measured_on_torch_only():
+def test_pytorch_modules_are_measured_on_torch_only():
     case = CASES["copying"]
     on_torch = cases.subjects(case, cases.default_cells(case, "torch"), "torch")
     assert [s.label for s in on_torch] == ["rum", "gru", "lstm", "torch nn.GRU", "torch nn.LSTM"]
     assert not any("torch" in s.label for s in cases.subjects(case, ["rum"], "jax"))
-    # A Fast-Slow RNN has no counterpart among them.
+    # PyTorch has no counterpart of a Fast-Slow RNN.
     stacked = cases.subjects(CASES["fast-slow"], ["fsrnn"], "torch")
     assert {s.cell for s in stacked} == {"fsrnn"}
 
 
-def test_the_cells_of_state_tracking_include_every_rival():
+def test_state_tracking_compares_all_cells():
     case = CASES["state_tracking"]
     chosen = cases.subjects(case, cases.default_cells(case, "jax"), "jax")
     labels = {subject.label for subject in chosen}
     assert {"rum", "arum", "goru", "eunn", "gru", "lstm", "slstm"} <= labels
-    assert {"deltaproduct", "deltaproduct, plain", "lru"} <= labels
-    assert "slstm, plain" not in labels  # it has one loop only
+    assert {"deltaproduct", "lru", "rum, plain"} <= labels
+    assert "slstm, plain" not in labels  # it has only one loop
 
 
 def test_slow_steps_that_are_not_compiled_get_fewer_samples(monkeypatch):
@@ -140,7 +140,7 @@ def test_a_fast_slow_rnn_is_compared_with_its_own_plain_loop():
     chosen = cases.subjects(case, ["fsrnn"], "tensorflow")
     assert [subject.label for subject in chosen] == ["fsrnn", "fsrnn, plain"]
     ours, plain = timing("fsrnn", "fsrnn", [1.0]), timing("fsrnn, plain", "fsrnn", [2.0])
-    assert yardstick(case, [ours, plain], "tensorflow") is plain
+    assert reference_timing(case, [ours, plain], "tensorflow") is plain
 
 
 def test_spread_is_the_interquartile_range():

@@ -67,7 +67,7 @@ def test_run_and_bare_steps_are_both_measured(monkeypatch):
 
     assert len(pace.runs) == len(pace.bare) == 2
     assert min(pace.runs + pace.bare) > 0
-    # Whole runs, to their ends.
+    # The runs are complete.
     assert all(heard.steps == list(range(1, 15)) and heard.has_ended for heard in listeners)
 
 

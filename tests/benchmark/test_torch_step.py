@@ -1,4 +1,4 @@
-"""PyTorch's own modules, where PyTorch is installed."""
+"""Training steps of PyTorch modules, if PyTorch is installed."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_step_trains_the_module(name, gates, return_sequences):
     assert losses[-1] < losses[0]
 
 
-def test_update_is_that_of_kerass_rmsprop(monkeypatch):
+def test_update_matches_rmsprop_of_keras(monkeypatch):
     made = []
 
     class Recorded(torch.optim.RMSprop):

@@ -1,4 +1,4 @@
-"""Engines in processes of their own, with a small script in place of the worker."""
+"""Worker processes of the backends, with a small script as the worker."""
 
 import sys
 
@@ -13,7 +13,7 @@ TINY = Case(name="copying", steps=5, batch=4, features=10, units=6, classes=9)
 
 
 class InOrder:
-    """An engine whose samples count the rounds of all engines."""
+    """A worker whose samples count the rounds of all workers."""
 
     def __init__(self, backend, log):
         self.backend = backend
@@ -28,7 +28,7 @@ class InOrder:
         return [float(len(self.log)), None if len(self.log) > 4 else 9.0]
 
 
-def test_every_round_visits_all_engines_after_all_are_prepared():
+def test_every_round_visits_all_backends_after_all_are_prepared():
     log = []
     subjects = [Subject("rum", "rum"), Subject("gru", "gru")]
     reported = []
@@ -44,14 +44,14 @@ def test_every_round_visits_all_engines_after_all_are_prepared():
     assert [(t.backend, t.subject.label) for t in found] == [
         *(("jax", "rum"), ("jax", "gru"), ("torch", "rum"), ("torch", "gru"))
     ]
-    # A subject out of time keeps the samples that it has.
+    # A subject past its time limit keeps its samples.
     assert [t.samples for t in found] == [[3.0, 5.0], [9.0], [4.0, 6.0], [9.0]]
     assert reported[-1] == "copying: round 2 of 2 on torch"
 
 
 @pytest.fixture
 def start(monkeypatch):
-    """Start an engine whose process runs a script; it is closed after the test."""
+    """Start a worker whose process runs a script; it is closed after the test."""
     started = []
 
     def start(script, report=lambda text: None):
@@ -60,12 +60,12 @@ def start(monkeypatch):
         return started[-1]
 
     yield start
-    for engine in started:
-        engine.close()
-        assert engine._process.returncode is not None
+    for worker in started:
+        worker.close()
+        assert worker._process.returncode is not None
 
 
-def test_engine_sends_requests_and_passes_on_the_status(start):
+def test_worker_sends_requests_and_forwards_the_status(start):
     script = """
 import json, os, sys
 for line in sys.stdin:
@@ -75,10 +75,10 @@ for line in sys.stdin:
     print(json.dumps({"result": result}), flush=True)
 """
     reported = []
-    engine = start(script, reported.append)
-    assert engine.machine() == [{"request": "machine"}, "jax", "true"]
+    worker = start(script, reported.append)
+    assert worker.machine() == [{"request": "machine"}, "jax", "true"]
     pace = {"request": "pace", "task": "recall", "cell": "rum", "rounds": 3}
-    assert engine.pace("recall", "rum", 3)[0] == pace
+    assert worker.pace("recall", "rum", 3)[0] == pace
     assert reported == ["under way on jax", "under way on jax"]
 
 
@@ -96,7 +96,7 @@ FAILED = "measuring on the backend 'jax' failed: "
         ("import os; os.kill(os.getpid(), 9)", RunError, f"{FAILED}its process was killed, as by"),
     ],
 )
-def test_engine_that_fails_is_reported_with_the_cause(start, script, error, expected):
+def test_failed_worker_is_reported_with_the_cause(start, script, error, expected):
     with pytest.raises(error) as caught:
         start(script).machine()
     assert str(caught.value).startswith(expected)

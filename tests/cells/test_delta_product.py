@@ -1,4 +1,4 @@
-"""DeltaProduct against its formulas in NumPy, step by step and in blocks."""
+"""DeltaProduct against its formulas in NumPy, and its reflections."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,6 @@ def by_the_book(cell, inputs, state):
 
 
 @needs_float64
-@pytest.mark.parametrize("implementation", ["plain", "fused"])
 @pytest.mark.parametrize(
     "options",
     [
@@ -58,48 +57,23 @@ def by_the_book(cell, inputs, state):
     ],
     ids=["DeltaNet", "gated, three reflections"],
 )
-def test_it_computes_its_formulas(options, implementation):
+def test_it_computes_its_formulas(options):
     layer = DeltaProduct(
         4,
-        implementation=implementation,
         return_sequences=True,
         return_state=True,
         dtype="float64",
         **options,
     )
-    inputs = random_inputs(35, "float64")  # in two blocks, or four; none of them full
+    inputs = random_inputs(7, "float64")
     (state,) = random_states(layer, "float64")
 
     outputs, final = to_numpy(layer(inputs, initial_state=[ops.convert_to_tensor(state)]))
 
     expected, expected_final = by_the_book(layer.cell, inputs, state)
-    # Some hundred sums in float64, in two orders.
+    # Two orders of the same sums in float64; the norm of the output enlarges a small one.
     np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-11)
     np.testing.assert_allclose(final, expected_final, rtol=0, atol=1e-11)
-
-
-@pytest.mark.parametrize("gated", [False, True])
-def test_blocks_respect_masks_as_the_plain_loop_does(gated):
-    inputs = random_inputs(40)
-    mask = np.random.default_rng(3).random((3, 40)) > 0.4
-    mask[0, :3] = False
-    found = []
-    for implementation in ("plain", "fused"):
-        layer = DeltaProduct(
-            6,
-            num_heads=2,
-            gated=gated,
-            implementation=implementation,
-            return_sequences=True,
-            return_state=True,
-        )
-        layer.build(inputs.shape)
-        rng = np.random.default_rng(4)
-        for variable in layer.trainable_variables:
-            variable.assign(rng.standard_normal(variable.shape))
-        found.append(to_numpy(layer(inputs, mask=ops.convert_to_tensor(mask))))
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=2e-5)  # sixty reflections in float32
 
 
 def test_two_reflections_rotate_the_state():

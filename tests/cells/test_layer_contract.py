@@ -53,7 +53,7 @@ class TestDeltaProduct(LayerContract):
 
 
 @pytest.mark.slow  # of a class that stands here already
-class TestGatedDeltaNetInAPlainLoop(LayerContract):
+class TestGatedDeltaNet(LayerContract):
     layer_class = DeltaProduct
     arguments: ClassVar = {
         "num_reflections": 1,
@@ -61,7 +61,6 @@ class TestGatedDeltaNetInAPlainLoop(LayerContract):
         "gated": True,
         "negative_eigenvalues": False,
         "output_norm": False,
-        "implementation": "plain",
     }
     first_state_is_output = False
 

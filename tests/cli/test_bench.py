@@ -56,7 +56,7 @@ def test_usage_error_is_reported_before_measuring(tmp_path, arguments, expected)
     ("arguments", "expected"),
     [
         ("--backend jax", "backend 'jax' needs the package jax, which is not installed: pip "),
-        ("--backend torch --backend tensorflow --series", "--series measures one engine; "),
+        ("--backend torch --backend tensorflow --series", "--series measures one backend; "),
         ("--backend torch --training", "--training measures TensorFlow only; expected --backend "),
     ],
 )
@@ -68,7 +68,7 @@ def test_engines_are_checked_before_any_is_started(tmp_path, monkeypatch, argume
 
 
 class Measured:
-    """An engine without a process: JAX takes twice the time of TensorFlow."""
+    """A backend without a process: JAX takes twice the time of TensorFlow."""
 
     closed: ClassVar = []
 
@@ -105,9 +105,9 @@ def test_engines_are_compared_in_one_document(tmp_path, fake_engines):
     result = rum("bench", *BOTH, "--rounds=2", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     content = validated(result.stdout, "bench")
-    assert [engine["backend"] for engine in content["engines"]] == ["tensorflow", "jax"]
+    assert [one["backend"] for one in content["backends"]] == ["tensorflow", "jax"]
     (case,) = content["cases"]
-    assert case["yardsticks"] == {"tensorflow": "gru", "jax": "gru"}
+    assert case["references"] == {"tensorflow": "gru", "jax": "gru"}
     of_jax = [r for r in case["results"] if r["backend"] == "jax"]
     assert [r["subject"] for r in of_jax] == ["rum", "rum, plain", "gru"]
     assert of_jax[0]["ratio"] == pytest.approx(1 / 3)

@@ -127,7 +127,9 @@ def test_resume_rejects_another_text(place):
     small.write_text(place / "text", seed=5)
     before = (place / "run/config.yaml").read_bytes()
     result = rum("train", "--resume=run", "--data=text", "--steps=30", cwd=place)
-    expected = "the train, validation and test text is not that of the run; a run resumes with the"
+    expected = (
+        "the train, validation and test splits differ from those of the run; expected the data"
+    )
     assert_one_line(result, 2, expected)
     assert (place / "run/config.yaml").read_bytes() == before
 
@@ -137,7 +139,7 @@ def test_changed_test_text_is_detected(place):
     config.write_text(config.read_text().replace(configured_data(place / "run"), "text"))
     (place / "text/test.txt").write_bytes(b"abcd" * 9)
     result = rum("eval", "run", cwd=place)
-    assert_one_line(result, 2, "the test text is not that of the run; --data ")
+    assert_one_line(result, 2, "the test split differs from those of the run; to evaluate")
     assert rum("eval", "run", "--split=validation", cwd=place).returncode == 0
 
 
@@ -248,7 +250,7 @@ def test_text_that_cannot_be_generated_is_rejected(trained, arguments, expected)
 
 
 def test_run_of_another_task_generates_no_text(finished_run):
-    expected = "is a run of 'copying'; only runs of 'ptb' can write a text"
+    expected = "is a run of 'copying'; only runs of 'ptb' can generate text"
     assert_one_line(rum("generate", finished_run, cwd="/"), 2, expected)
     assert_one_line(rum("eval", finished_run, "--data=x", cwd="/"), 2, "is of 'copying', without")
 

@@ -45,11 +45,12 @@ def test_script_leaves_the_documented_files_and_resumes_an_existing_run(tmp_path
     assert validated(left["rotation-check"], "rotation-check")["passed"]
     trained, evaluated = validated(left["train"], "train"), validated(left["eval"], "eval")
     assert trained["loss"] == evaluated["loss"]
-    assert evaluated["required"][0]["met"]
+    assert evaluated["requirements"][0]["met"]
     # The run exists and is finished: the requirement is checked against its summary.
     again = script(REQUIRE="loss<0.001")
     assert again.returncode == 1
-    assert again.stderr.splitlines()[-1].startswith("rum: error: required loss<0.001, got ")
+    message = "rum: error: the result does not meet loss<0.001 (got "
+    assert again.stderr.splitlines()[-1].startswith(message)
 
 
 def test_unknown_metric_is_reported_before_the_first_step(tmp_path):

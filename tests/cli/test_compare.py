@@ -32,7 +32,7 @@ def test_compare_lists_runs_with_their_differences(runs):
 
 def test_json_is_one_document(runs):
     result = rum("compare", "begun", "./done", "done/../done", "--json", cwd=runs)
-    assert result.stderr == "done/../done was named before; it is taken once\n"
+    assert result.stderr == "done/../done is named more than once; it is used once\n"
     (group,) = validated(result.stdout, "compare")["groups"]
     assert group["differences"] == ["train.steps"]
     done, begun = group["runs"]

@@ -78,7 +78,7 @@ AT = "--coordinator=127.0.0.1:9"
         ),
         (
             ["--coordinator=0.0.0.0:9", "--processes=2", "--process=0"],
-            "expected the address at which the others reach process 0",
+            "expected the address of process 0, to which the others connect",
         ),
         (
             ["--coordinator=no-such-host.invalid:9", "--processes=2", "--process=1"],
@@ -88,7 +88,10 @@ AT = "--coordinator=127.0.0.1:9"
         (["--workers=2"], "--workers 2: expected --ray too; on one host without Ray: --devices 2"),
         (["--ray=local"], "--ray local: expected --workers N"),
         (["--ray=local", "--workers=0"], "--ray local --workers 0: expected --workers N"),
-        (["--ray=local", "--workers=2", "--devices=2"], "excludes --devices and --coordinator"),
+        (
+            ["--ray=local", "--workers=2", "--devices=2"],
+            "incompatible with --devices and --coordinator",
+        ),
     ],
 )
 def test_impossible_options_are_rejected_at_once(tmp_path, on_jax, options, expected):
@@ -109,14 +112,14 @@ def test_other_engines_are_rejected_with_the_command_that_works(
 ):
     monkeypatch.setattr(backends, "name", lambda: "tensorflow")
     result = rum(*COPYING, *options, cwd=tmp_path)
-    assert_one_line(result, 2, "several devices need the JAX backend, not 'tensorflow'")
+    assert_one_line(result, 2, "several devices require the JAX backend, not 'tensorflow'")
     assert result.stderr.endswith(f"{again}\n")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_suite_of_subtasks_has_one_device(tmp_path, on_jax):
     result = rum("train", "babi", "--subtask=all", "--devices=2", cwd=tmp_path)
-    assert_one_line(result, 2, "--devices and --subtask all exclude each other")
+    assert_one_line(result, 2, "--devices and --subtask all are mutually exclusive")
 
 
 @pytest.mark.parametrize(
@@ -130,25 +133,25 @@ def test_suite_of_subtasks_has_one_device(tmp_path, on_jax):
 def test_launcher_gives_number_and_count(on_jax, monkeypatch, variables, expected):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    found = _distributed.asked(None, "auto", None, None, None)
+    found = _distributed.parse_placement(None, "auto", None, None, None)
     assert (found.rank, found.count, found.coordinator) == (*expected, "auto")
 
 
 def test_launcher_with_a_number_that_is_none_is_rejected(on_jax, monkeypatch):
     monkeypatch.setenv("SLURM_PROCID", "first")
     with pytest.raises(ConfigError, match="environment variable SLURM_PROCID=first: expected a"):
-        _distributed.asked(None, "auto", None, None, None)
+        _distributed.parse_placement(None, "auto", None, None, None)
 
 
 def test_first_of_the_addresses_that_keras_lists_is_the_coordinator(on_jax):
-    found = _distributed.asked("all", "127.0.0.1:9,127.0.0.2:9", 2, 1, 5.0)
+    found = _distributed.parse_placement("all", "127.0.0.1:9,127.0.0.2:9", 2, 1, 5.0)
     assert found == Placement("all", "127.0.0.1:9", 2, 1, 5.0)
 
 
 def test_one_process_is_no_group(on_jax):
-    assert _distributed.asked(None, "127.0.0.1:9", 1, 0, None) is None
-    assert _distributed.asked("2", "127.0.0.1:9", 1, 0, None) == Placement(2)
-    assert _distributed.asked(None, None, None, None, None) is None
+    assert _distributed.parse_placement(None, "127.0.0.1:9", 1, 0, None) is None
+    assert _distributed.parse_placement("2", "127.0.0.1:9", 1, 0, None) == Placement(2)
+    assert _distributed.parse_placement(None, None, None, None, None) is None
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,7 @@ def test_engine_without_its_device_is_one_line(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")  # which it sets, for the processes that it starts
     monkeypatch.setattr(keras.ops, "zeros", fail)
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
-    message = "on the backend 'jax': it finds no device; JAX_PLATFORMS=cuda"
+    message = "on the backend 'jax': no device was found; JAX_PLATFORMS=cuda"
     with pytest.raises(ConfigError, match=message):
         _keras_startup.start(debug=True, quiet=True)
 
@@ -478,7 +481,7 @@ def test_half_precision_trains_on_two_devices(tmp_path):
 def test_more_devices_than_a_cpu_has_cores_are_rejected(tmp_path):
     many = "--devices=100000", "--batch-size=100000"
     result = rum_process(*COPYING, *many, "--quiet", cwd=tmp_path, env=JAX)
-    assert_one_line(result, 2, "of them (CPU); expected at most")
+    assert_one_line(result, 2, "devices (CPU); expected at most")
 
 
 @pytest.mark.slow

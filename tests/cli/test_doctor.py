@@ -82,7 +82,7 @@ def test_backend_that_kills_its_process_is_reported(tmp_path):
     result = rum_process("doctor", "--json", cwd=tmp_path, env={"PYTHONPATH": path})
     assert result.returncode == 1
     found = validated(result.stdout, "doctor")
-    assert found["problem"] == "starting the backend ended with the signal SIGILL"
+    assert found["problem"] == "the backend crashed with the signal SIGILL"
     assert (found["works"], found["speed"]) == (False, None)
 
 
@@ -114,9 +114,9 @@ def test_last_line_of_the_output_is_the_report(end_with, capsys):
         ({"code": 1, "err": "noise\nrum: error: no backend\n"}, "^no backend$"),
         ({"code": 0, "out": "not JSON\n"}, "not JSON"),
         ({"code": 3}, "exit code 3"),
-        ({"code": -4}, "starting the backend ended with the signal SIGILL"),
-        ({"code": -77}, "starting the backend ended with the signal 77"),
-        ({"code": 0, "times_out": True}, "the backend did not answer within 300 s"),
+        ({"code": -4}, "the backend crashed with the signal SIGILL"),
+        ({"code": -77}, "the backend crashed with the signal 77"),
+        ({"code": 0, "times_out": True}, "the backend did not respond within 300 s"),
     ],
 )
 def test_probe_that_fails_is_reported_with_the_cause(end_with, ending, expected):

@@ -84,7 +84,7 @@ def test_onnx_export_succeeds_or_names_the_missing_package(tmp_path, finished_ru
 def test_export_with_different_outputs_is_deleted(tmp_path, finished_run):
     result = python(WRONG.replace("sys.argv[1]", repr(str(finished_run))), tmp_path)
     assert result.returncode == 1, result.stderr
-    assert "computes something else than the run's model" in result.stderr.splitlines()[-1]
+    assert "differ from those of the run's model" in result.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -164,13 +164,13 @@ def test_the_missing_package_of_a_format_is_named(tmp_path, finished_run, monkey
         (["{run}", "--out=no/x.keras"], "can't write no/x.keras: No such file or directory"),
         (
             ["{run}", "--format=savedmodel", "--out=mine", "--force"],
-            "mine exists and is no savedmodel export; choose another name",
+            "mine exists and is not a savedmodel export; choose another name",
         ),
         (
             ["{run}", "--format=savedmodel", "--out=x.keras"],
             "--out x.keras: expected a directory",
         ),
-        (["{run}", "--out=mine"], "mine exists and is no keras export; choose another name"),
+        (["{run}", "--out=mine"], "mine exists and is not a keras export; choose another name"),
         (["{run}", "--data=x"], "--data x: {run} is of 'copying', without text"),
         (["{run}", "--checkpoint=first"], "--checkpoint first: unknown checkpoint 'first'"),
     ],

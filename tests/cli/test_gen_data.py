@@ -161,7 +161,7 @@ def test_existing_files_are_kept_without_reading_a_source(workplace, capsys):
     before = {path: path.stat().st_mtime_ns for path in (workplace / "o").iterdir()}
     code, out, err = gen_ptb(capsys, "--source=nowhere", "--out=o", "--json")
     assert code == 0
-    assert err == "o has the three files already; they are the right ones\n"
+    assert err == "o already has the three files, and they are intact\n"
     assert [file["written"] for file in validated(out, "gen-data-ptb")["files"]] == [False] * 3
     assert {path: path.stat().st_mtime_ns for path in (workplace / "o").iterdir()} == before
 
@@ -237,8 +237,8 @@ def test_directory_in_place_of_a_file_is_reported(workplace, capsys):
 @pytest.mark.parametrize(
     ("out", "expected"),
     [
-        ("source.zip", "--out source.zip is a file; expected a folder"),
-        ("source.zip/x", "can't make source.zip/x: Not a directory"),
+        ("source.zip", "--out source.zip is a file; expected a directory"),
+        ("source.zip/x", "can't create source.zip/x: Not a directory"),
         ("x" * 300, "File name too long"),
     ],
 )
@@ -328,8 +328,8 @@ def test_existing_file_prevents_all_writing(tmp_path):
         (["--subtask=4", "--count=0"], "--count 0: expected at least 1"),
         (["--subtask=4", "--seed=-1"], "--seed -1: expected at least 0"),
         (["--subtask=4", "--split=tests"], "did you mean 'test'?"),
-        (["--subtask=4", "--out=file"], "--out file is a file; expected a folder"),
-        (["--subtask=4", "--out=file/x"], f"can't make {Path('file', 'x')}: "),
+        (["--subtask=4", "--out=file"], "--out file is a file; expected a directory"),
+        (["--subtask=4", "--out=file/x"], f"can't create {Path('file', 'x')}: "),
     ],
 )
 def test_usage_errors_are_reported_in_one_line(tmp_path, arguments, expected):

@@ -50,7 +50,7 @@ def test_missing_checkpoint_is_reported_before_importing_tensorflow(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(_keras_startup, "start", None)
     assert main(["import-checkpoint", "nope/model.ckpt"]) == 2
-    expected = "nope/model.ckpt: there is no checkpoint; expected model.ckpt.index beside it"
+    expected = "nope/model.ckpt: there is no checkpoint; expected the file model.ckpt.index"
     assert expected in capsys.readouterr().err
 
 

@@ -17,7 +17,7 @@ def test_inspect_writes_a_plot_and_its_data(tmp_path, finished_run):
     )
     assert result.returncode == 0, result.stderr
     told = result.stderr.splitlines()
-    assert told[0] == f"{finished_run} is of 'rum', which has no associative memory"
+    assert told[0] == f"{finished_run} uses the cell 'rum', which has no associative memory"
     assert told[-1].startswith("wrote x.svg; 9 points of 20 samples in ")
     assert "<svg" in (tmp_path / "x.svg").read_text()
 
@@ -35,7 +35,7 @@ def test_inspect_writes_a_plot_and_its_data(tmp_path, finished_run):
 
 
 def test_json_alone_writes_no_plot(tmp_path, finished_run):
-    arguments = ["--what=angles", "--split=test", "--example=2", "--checkpoint=last", "--json"]
+    arguments = ["--views=angles", "--split=test", "--example=2", "--checkpoint=last", "--json"]
     result = rum("inspect", finished_run, *arguments, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "reading example 2\n")
     found = validated(result.stdout, "inspect")
@@ -53,7 +53,7 @@ def test_inspect_shows_norm_and_landscape_of_other_cells(tmp_path):
         "x is of 'gru', which has no rotation, no update gate of RUM and no associative memory"
     )
     assert (tmp_path / "inspect.png").read_bytes().startswith(b"\x89PNG")
-    result = rum("inspect", "x", "--what=norm,gate", "--out=y.png", cwd=tmp_path)
+    result = rum("inspect", "x", "--views=norm,gate", "--out=y.png", cwd=tmp_path)
     assert_one_line(result, 2, "x is of 'gru', which has no update gate of RUM; there are: norm,")
 
 
@@ -61,9 +61,15 @@ def test_inspect_shows_norm_and_landscape_of_other_cells(tmp_path):
     ("arguments", "expected"),
     [
         (["nowhere"], "there is no run directory nowhere"),
-        (["{run}", "--what=angels"], "--what angels: unknown view 'angels'; did you mean 'angles'"),
-        (["{run}", "--what=norm,"], "--what norm,: unknown view ''"),
-        (["{run}", "--what=spectrum"], "is of 'rum', which has no associative memory; there are"),
+        (
+            ["{run}", "--views=angels"],
+            "--views angels: unknown view 'angels'; did you mean 'angles'",
+        ),
+        (["{run}", "--views=norm,"], "--views norm,: unknown view ''"),
+        (
+            ["{run}", "--views=spectrum"],
+            "uses the cell 'rum', which has no associative memory; expected",
+        ),
         (["{run}", "--grid=20"], "--grid 20: expected an odd number"),
         (["{run}", "--grid=1"], "--grid 1: expected at least 3"),
         (["{run}", "--radius=0"], "--radius 0: expected a number greater than 0"),
@@ -73,7 +79,7 @@ def test_inspect_shows_norm_and_landscape_of_other_cells(tmp_path):
         (["{run}", "--split=train"], "--split train: unknown split 'train'"),
         (["{run}", "--out=x.gif"], "--out x.gif: expected a name that ends in .png, .svg, .pdf"),
         (["{run}", "--out=there.png"], "there.png exists; choose another name, or --force"),
-        (["{run}", "--data=x"], "--data x: {run} is of 'copying', without text"),
+        (["{run}", "--data=x"], "--data x: {run} is a run of 'copying', which takes no data"),
         (["{run}", "--example=20"], "there is no example 20 in the validation split; the last"),
     ],
 )

@@ -102,7 +102,7 @@ def test_plot_shows_the_test_metric_over_the_length(trained):
         (["eval", "run", "--length=2"], "--length 2: expected at least 3, got 2"),
         (["eval", "run", "--length=x"], "expected an integer, got 'x'"),
         (["plot", "run", "--over=length", "--length=1"], "--length 1: expected at least 3"),
-        (["plot", "run", "--length=9"], "--length 9 needs --over length"),
+        (["plot", "run", "--length=9"], "--length 9 requires --over length"),
         (["plot", "run", "--over=length", "--metric=x"], "unknown metric 'x'"),
         (["train", "state_tracking", "--group=S7"], "--group S7: expected a group with 2 to 1,000"),
         (["train", "state_tracking", "--group=Q8"], "--group Q8: expected parity, cycle, "),

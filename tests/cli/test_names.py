@@ -35,7 +35,7 @@ def place(tmp_path_factory, finished_run):
         ("eval", ["eval", NAME]),
         ("compare", ["compare", NAME]),
         ("plot", ["plot", NAME]),
-        ("inspect", ["inspect", NAME, "--what=angles"]),
+        ("inspect", ["inspect", NAME, "--views=angles"]),
         ("export", ["export", NAME]),
         pytest.param(
             "export",
@@ -68,9 +68,9 @@ def test_plot_label_shows_the_name(place):
     shutil.copytree(place / NAME, place / f"_{NAME}", dirs_exist_ok=True)
     result = rum("plot", NAME, f"_{NAME}", f"--out={NAME}.svg", cwd=place)
     assert (result.returncode, result.stderr) == (0, f"wrote {SHOWN}.svg\n")
-    picture = (place / f"{NAME}.svg").read_text("utf-8")
-    assert f"<!-- {SHOWN} -->" in picture
-    assert f"<!--  _{SHOWN} -->" in picture
+    svg = (place / f"{NAME}.svg").read_text("utf-8")
+    assert f"<!-- {SHOWN} -->" in svg
+    assert f"<!--  _{SHOWN} -->" in svg
 
 
 def test_training_shows_the_name_and_records_the_command(place):

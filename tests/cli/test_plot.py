@@ -18,7 +18,7 @@ def test_plot_draws_learning_curves(tmp_path, finished_run):
 
 def test_finished_run_has_a_picture_of_its_learning_curve(tmp_path, finished_run, capsys):
     assert "memoryless" in (finished_run / "curves.svg").read_text()
-    # A picture that can't be written does not make a finished run a failed one.
+    # A plot that cannot be written does not fail a finished run.
     place = tmp_path / "run"
     shutil.copytree(finished_run, place)
     (place / "curves.svg").unlink()
@@ -31,7 +31,7 @@ def test_json_has_the_curves_and_writes_no_plot(tmp_path, finished_run):
     result = rum("plot", finished_run, "--metric=symbol_accuracy", "--json", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     found = validated(result.stdout, "plot")
-    assert (found["metric"], found["levels"], found["picture"]) == ("symbol_accuracy", [], None)
+    assert (found["metric"], found["levels"], found["plot"]) == ("symbol_accuracy", [], None)
     (run,) = found["runs"]
     records = [json.loads(line) for line in (finished_run / "metrics.jsonl").open()]
     assert [point["step"] for point in run["points"]] == [10, 20]
@@ -40,7 +40,7 @@ def test_json_has_the_curves_and_writes_no_plot(tmp_path, finished_run):
     # With a plot, and the baseline of the metric that has one.
     result = rum("plot", finished_run, "--out=x.svg", "--json", cwd=tmp_path)
     found = validated(result.stdout, "plot")
-    assert (result.stderr, found["picture"]) == ("wrote x.svg\n", "x.svg")
+    assert (result.stderr, found["plot"]) == ("wrote x.svg\n", "x.svg")
     assert [level["label"] for level in found["levels"]] == ["memoryless"]
     assert "<svg" in (tmp_path / "x.svg").read_text()
 

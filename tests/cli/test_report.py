@@ -121,7 +121,7 @@ def test_run_without_evaluation_is_listed_without_curves(tmp_path):
 def test_runs_of_different_tasks_are_rejected(runs):
     make_run(runs / "runs" / "third", task="copying")
     result = rum("report", "runs", cwd=runs)
-    assert_one_line(result, 2, "the runs are of different tasks: ")
+    assert_one_line(result, 2, "the runs belong to different tasks: ")
     assert not (runs / "report.html").exists()
 
 
@@ -132,8 +132,8 @@ def test_runs_of_different_tasks_are_rejected(runs):
         (["runs", "--out", "page.pdf"], "--out page.pdf: expected a name that ends in .html"),
         (["runs", "--out", "no/page.html"], "can't write no/page.html"),
         (["runs", "--out", "there.html"], "there.html exists; choose another name, or --force"),
-        (["runs", "--markdown", "--json"], "--markdown and --json exclude each other"),
-        (["runs", "--markdown", "--out", "a.html"], "--markdown and --out exclude each other"),
+        (["runs", "--markdown", "--json"], "--markdown and --json are mutually exclusive"),
+        (["runs", "--markdown", "--out", "a.html"], "--markdown and --out are mutually exclusive"),
     ],
 )
 def test_wrong_usage_is_one_line(runs, arguments, expected):

@@ -49,9 +49,9 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "which table? Give a TABLE, or --resume with the folder of one"),
-        (["--resume=nowhere"], "there is no folder nowhere; expected one that 'rum repro"),
-        (["small.yaml", "--resume=a", "--out=b"], "--resume and --out exclude each other"),
+        ([], "which table? Expected a TABLE, or --resume with the directory of a"),
+        (["--resume=nowhere"], "there is no directory nowhere; expected one that 'rum repro"),
+        (["small.yaml", "--resume=a", "--out=b"], "--resume and --out are mutually exclusive"),
         (["small.yaml", "--address=here"], "--address here"),
         (["recal"], "unknown table 'recal'; did you mean 'recall'"),
         (["nowhere.yaml"], "can't read nowhere.yaml: No such file"),
@@ -68,7 +68,7 @@ def test_a_dry_run_lists_the_runs_with_their_commands(here, capsys):
             "did you mean 'gru'? rows: gru, lstm",
         ),
         (["small.yaml", "--data=here"], "--data here: the task of this table, 'copying', has none"),
-        (["small.yaml", "--out=."], "is no folder that 'rum reproduce' made"),
+        (["small.yaml", "--out=."], "is not a directory of 'rum reproduce'"),
         (["ptb"], "--data: which text? A folder with train, valid and test files"),
         (["own.yaml"], "the configuration names code, mine:Cell"),
         (["wrong.yaml"], "column 5: unknown key 'sett'; did you mean 'set'"),
@@ -154,7 +154,7 @@ def test_different_data_are_reported_before_any_change(here, capsys):
         out, err = capsys.readouterr()
         assert (code, out, err.count("\n")) == (2, "", 1), err
         assert "gru-seed-1: " in err
-        assert "stories are not that of the run; a run resumes with the stories that it " in err
+        assert "splits differ from those of the run; expected the data with which " in err
         assert before == {f: f.read_bytes() for f in folder.path.rglob("*") if f.is_file()}
 
 
@@ -197,8 +197,8 @@ def test_table_continues_after_a_failed_run(tmp_path):
     assert "large-t-4-seed-1" not in result.stderr
     found = validated(result.stdout, "reproduce")
     gru, easy, broken, large = (one["runs"][0] for one in found["entries"])
-    assert (gru["state"], gru["step"], gru["reached"]) == ("finished", 20, False)
-    assert (easy["state"], easy["step"], easy["reached"]) == ("finished", 10, True)
+    assert (gru["state"], gru["step"], gru["until_met"]) == ("finished", 20, False)
+    assert (easy["state"], easy["step"], easy["until_met"]) == ("finished", 10, True)
     assert (broken["state"], broken["value"]) == ("failed", None)
     assert "not finite" in broken["message"]
     assert large["state"] == "not started"

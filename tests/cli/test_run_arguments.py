@@ -130,7 +130,7 @@ def test_plot_draws_each_run_of_a_directory_once(places_of_runs, capsys):
     found = validated(printed.out, "plot")
     assert [run["folder"] for run in found["runs"]] == ["runs/run-2", "runs/run-10"]
     assert printed.err.splitlines() == [
-        "runs/run-2 was named before; it is taken once",
+        "runs/run-2 is named more than once; it is used once",
         "left out: runs/young has no evaluation yet; nothing to draw",
     ]
 
@@ -157,7 +157,7 @@ def test_compare_lists_the_runs_of_a_folder(places_of_runs, capsys):
 
 
 def test_inspect_writes_one_plot_per_run_of_a_directory(places_of_runs, capsys):
-    assert main(["inspect", "runs", "--what=norm", "--out=x.svg"]) == 0
+    assert main(["inspect", "runs", "--views=norm", "--out=x.svg"]) == 0
     assert sorted(path.name for path in places_of_runs.glob("*.svg")) == [
         "x-run-10.svg",
         "x-run-2.svg",

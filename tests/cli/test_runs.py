@@ -126,7 +126,7 @@ def test_without_runs_the_list_is_empty(tmp_path):
         (["gone"], "there is no directory gone; expected a directory of runs"),
         (["file"], "file is not a directory; expected a directory of runs"),
         (["--watch"], "--watch: stdout is not a terminal"),
-        (["--watch", "--json"], "--watch and --json exclude each other"),
+        (["--watch", "--json"], "--watch and --json are mutually exclusive"),
     ],
 )
 def test_wrong_usage_is_one_line(tmp_path, arguments, expected):

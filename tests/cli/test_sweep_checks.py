@@ -180,7 +180,7 @@ def test_resume_command_has_the_options_not_stored_in_the_directory(left, capsys
 
 
 def test_exhausted_search_shows_its_results_and_fails(here, monkeypatch, capsys):
-    why = "the last 100 points that were drawn can't be run; point-101: cell.units: expected 1"
+    why = "the last 100 points drawn are invalid; point-101: cell.units: expected 1"
     monkeypatch.setattr(execution, "run", lambda *arguments: Ending())
     monkeypatch.setattr(Search, "gave_up", why)
     write_sweep(here)
@@ -239,7 +239,7 @@ def test_run_folder_of_another_configuration_is_rejected_before_any_change(here,
     # given: a sweep whose first run has the configuration of the second point
     folder, plan = sweep(here, [A, B], seeds=[1])
     write_run(folder, run_of(plan, 1, 1, A), [0.5])
-    folder.run_folder(run_of(plan, 1, 1, A)).write_config(run_of(plan, 2, 1, B).config)
+    folder.run_dir(run_of(plan, 1, 1, A)).write_config(run_of(plan, 2, 1, B).config)
     before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
 
     # when
@@ -266,7 +266,7 @@ def test_sweep_killed_during_creation_restarts_from_its_file(here, monkeypatch):
     (here / "new").mkdir()
     for name in ("lock", "base.yaml"):
         (here / "new" / name).write_text("half")
-    with pytest.raises(ConfigError, match="start it there: rum sweep FILE --out"):
+    with pytest.raises(ConfigError, match="to start it: rum sweep FILE --out"):
         command.sweep(resume=here / "new", quiet=True)
     command.sweep(here / "sweep.yaml", resume=here / "new", quiet=True)
     assert SweepFolder.open(here / "new").plan().spec.search == "grid"

@@ -263,6 +263,6 @@ def test_run_stops_at_its_threshold_and_is_then_finished(tmp_path):
 
     # then
     found = validated(result.stdout, "train")
-    assert (found["steps"], found["reached"]) == (10, "loss<1000")
+    assert (found["steps"], found["until_met"]) == (10, "loss<1000")
     assert again.returncode == 0
-    assert again.stderr == "run is finished at step 10, where it reached loss<1000\n"
+    assert again.stderr == "run is finished at step 10, where it met loss<1000\n"

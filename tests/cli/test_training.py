@@ -41,7 +41,7 @@ def test_eval_shows_predictions_and_attention(trained):
     place, _ = trained
     result = rum("eval", "run", "--examples=2", cwd=place)
     assert result.returncode == 0, result.stderr
-    for part in ("given instead", "garden", "kitchen", "went to the", "where is"):
+    for part in ("wrong predictions", "garden", "kitchen", "went to the", "where is"):
         assert part in result.stdout
 
 
@@ -136,4 +136,4 @@ def test_usage_errors_are_reported_without_leaving_files(trained, tmp_path, argu
 
 def test_examples_are_of_babi_only(finished_run):
     result = rum("eval", finished_run, "--examples=1", cwd=finished_run)
-    assert_one_line(result, 2, "is not a run of 'babi'")
+    assert_one_line(result, 2, "expected a run of 'babi'")

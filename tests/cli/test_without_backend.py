@@ -19,7 +19,7 @@ COMMANDS = [
     ["reproduce", "table.yaml", "--out=new"],
     ["eval", "run"],
     ["export", "run"],
-    ["inspect", "run", "--what=norm"],
+    ["inspect", "run", "--views=norm"],
     ["presets", "show", "recall", "--summary"],
     ["rotation-check"],
     ["bench", "--task=copying"],
@@ -66,6 +66,6 @@ def test_commands_that_compute_nothing_need_no_backend(place, arguments):
 
 def test_backend_of_this_machine_is_not_needed_for_a_cluster(place):
     spec = importlib.util.find_spec("ray")
-    expected = "nothing answers there" if spec else "needs ray"
+    expected = "no server listens there" if spec else "requires ray"
     result = rum("sweep", "sweep.yaml", "--address=127.0.0.1:9", "--out=new", cwd=place)
     assert_one_line(result, 2, expected)

@@ -1,4 +1,4 @@
-"""A checkpoint of the original, written by TensorFlow 1, becomes a model that computes the same."""
+"""Import of checkpoints that the original wrote with TensorFlow 1."""
 
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from rumcli.errors import ConfigError, RunError
 from rumcli.export import tf1
 from tests.cells import reference
 from tests.original_checkpoint import FIRST, LAST, under, variables, write_checkpoint
+
+# The test of the command compiles a fused loop.
+pytestmark = pytest.mark.usefixtures("_fused_loops_as_graphs")
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "public.npz"
 TOLD = {"time_norm": None, "activation": "relu", "zoneout": 0.0}
@@ -88,7 +91,7 @@ def test_imported_model_matches_the_original(case, cell, told, tmp_path):
     # when
     _, model = imported(tmp_path / "model.index", cell, tmp_path / "cell.keras", **told)
 
-    # then: the original's arrays begin with a state of their own
+    # then: the arrays of the original begin with another initial state
     layer = model.layers[-1]
     state = arrays["initial_state_0"]
     states = [state[:, -layer.cell.units :]]
@@ -103,9 +106,9 @@ def test_scopes_select_one_of_several_cells(tmp_path):
     other, _ = variables(4, 5)
     write_checkpoint(tmp_path / "model", {**under("a/cell_0", theirs), **under("a/cell_1", other)})
     checkpoint = tf1.TF1Checkpoint(tmp_path)
-    with pytest.raises(ConfigError, match="say which by --scope: a/cell_0, a/cell_1"):
+    with pytest.raises(ConfigError, match="select one with --scope: a/cell_0, a/cell_1"):
         tf1.scope_of(checkpoint, None)
-    with pytest.raises(ConfigError, match="no RUM there; there are: a/cell_0"):
+    with pytest.raises(ConfigError, match="no RUM in this scope; expected one of: a/cell_0"):
         tf1.scope_of(checkpoint, "b")
     scope = tf1.scope_of(checkpoint, "a/cell_1")
     found = tf1.import_cell(checkpoint, scope, "rum", tmp_path / "cell.keras", **TOLD)
@@ -119,12 +122,14 @@ def test_checkpoint_without_a_rum_lists_its_variables(tmp_path):
 
 
 def test_invalid_checkpoint_is_rejected_without_leaving_files(tmp_path):
-    with pytest.raises(ConfigError, match=r"expected model\.ckpt\.index beside it"):
+    with pytest.raises(ConfigError, match=r"expected the file model\.ckpt\.index"):
         tf1.TF1Checkpoint(tmp_path / "model.ckpt")
-    with pytest.raises(ConfigError, match="is a folder; expected a checkpoint; in it are: none"):
+    with pytest.raises(
+        ConfigError, match="is a directory; expected one checkpoint in it, got: none"
+    ):
         tf1.TF1Checkpoint(tmp_path)
     (tmp_path / "torn.index").write_bytes(b"no index" * 20)
-    with pytest.raises(ConfigError, match="can't be read as a checkpoint"):
+    with pytest.raises(ConfigError, match="can't read the TensorFlow checkpoint"):
         tf1.TF1Checkpoint(tmp_path / "torn")
 
 

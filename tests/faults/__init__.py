@@ -1,4 +1,1 @@
-"""Faults of a run of days, caused deliberately in the real command.
-
-docs/reliability.md has the table of it.
-"""
+"""Faults during long runs, provoked in the real command; listed in docs/reliability.md."""

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def run(half, tmp_path):
-    """A copy of a run of 20 steps; its folder."""
+    """Directory of a copy of a run of 20 steps."""
     return shutil.copytree(half, tmp_path / "run")
 
 
@@ -32,7 +32,7 @@ def empty(path):
 
 
 def exchange(path):
-    """Give it the arrays of another step under this one's digest."""
+    """Replace the arrays by those of another step, with an unchanged digest."""
     other = min(path.parent.glob("step-*.npz"))
     content = bytearray(other.read_bytes())
     content[content.index(b'"step": ') + 8] ^= 1
@@ -44,7 +44,7 @@ def test_damaged_checkpoint_is_reported_and_skipped(run, unbroken, damage):
     damage(newest_checkpoint(run))
     result = assert_resumes(run, unbroken, "--steps=40")
     assert "checkpoint run/checkpoints/step-00000020.npz is damaged" in result.stderr
-    assert "going back to the one before it" in result.stderr
+    assert "resuming from the previous one" in result.stderr
 
 
 def test_missing_checkpoint_is_replaced_by_the_previous_one(run, unbroken):
@@ -59,7 +59,7 @@ def test_run_without_a_valid_checkpoint_is_rejected_and_unchanged(run):
     result = rum("train", "--resume=run", "--steps=40", "--quiet", cwd=run.parent)
     assert result.returncode == 1
     complaint = result.stderr.splitlines()[-1]
-    assert complaint.startswith("rum: error: every checkpoint in run/checkpoints is damaged")
+    assert complaint.startswith("rum: error: all checkpoints in run/checkpoints are damaged")
     assert "rum train --preset run/config.yaml" in complaint
     assert {path: path.read_bytes() for path in run.glob("checkpoints/*")} == before
 
@@ -77,7 +77,7 @@ def test_lost_and_truncated_lines_of_the_record_are_repaired(run, unbroken, torn
     first, *others = metrics.read_text().splitlines(keepends=True)
     metrics.write_text("".join(others) + torn)
     result = assert_resumes(run, unbroken, "--steps=40")
-    assert "run/metrics.jsonl lacked the records of step 10; they are restored" in result.stderr
+    assert "run/metrics.jsonl lacked the records of step 10, which were restored" in result.stderr
     assert metrics.read_text().startswith(first)
     assert [record["step"] for record in read_records(run)] == [10, 20, 30, 40]
 

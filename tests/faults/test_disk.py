@@ -16,7 +16,7 @@ from tests.runs import newest_checkpoint, read_records
 pytestmark = needs_posix
 
 _OWN_MOUNTS = ["unshare", "--user", "--map-root-user", "--mount"]
-# A run in a file system of its own, whose content is copied out before that vanishes.
+# A run in a separate file system, whose content is copied before it is unmounted.
 _IN_A_SMALL_DISK = """
 mount -t tmpfs -o size={size} none disk || exit 99
 cd disk
@@ -45,7 +45,7 @@ def test_a_file_that_cannot_grow_ends_the_run_in_one_line(tmp_path):
 @pytest.mark.e2e
 def test_full_disk_leaves_the_last_checkpoint_intact_and_the_record_readable(tmp_path, unbroken):
     if sys.platform != "linux" or not _can_mount(tmp_path):
-        pytest.skip("needs unshare(1) and leave to mount a tmpfs in a namespace of its own")
+        pytest.skip("needs unshare(1) and permission to mount a tmpfs in a namespace")
     # Given a disk that has room for the first checkpoints but not for a third beside two,
     size = 4 * newest_checkpoint(unbroken).stat().st_size
     (tmp_path / "disk").mkdir()

@@ -1,4 +1,4 @@
-"""`kill -9`, at random moments and inside a save."""
+"""`kill -9` at random moments and during a save."""
 
 import random
 import signal
@@ -15,9 +15,8 @@ from tests.runs import newest_checkpoint, read_records, step_of
 
 pytestmark = needs_posix
 
-# Kills the process when it flushes a file for the nth time: after it is written, before it has its
-# name.
-_KILLED_WHILE_IT_SAVES = """
+# Kills the process when it flushes a file for the nth time: after writing, before renaming.
+_KILLED_DURING_A_SAVE = """
 import os, signal, stat
 from rumcli.cli.app import main
 
@@ -35,15 +34,15 @@ main({arguments})
 """
 
 
-def unfinished(folder):
-    return list(folder.rglob(".*.part"))
+def unfinished(run_dir):
+    return list(run_dir.rglob(".*.part"))
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("number", [9, pytest.param(11, marks=pytest.mark.slow)])
 def test_run_killed_during_a_save_resumes_bit_exactly(tmp_path, unbroken, number):
     arguments = [*ARGUMENTS, "--steps=40", "--out=run", "--quiet"]
-    code = _KILLED_WHILE_IT_SAVES.format(number=number, arguments=arguments)
+    code = _KILLED_DURING_A_SAVE.format(number=number, arguments=arguments)
     assert python(code, cwd=tmp_path).returncode == -signal.SIGKILL
     run = tmp_path / "run"
     assert unfinished(run)
@@ -69,7 +68,7 @@ def test_run_killed_fifty_times_matches_an_uninterrupted_run(tmp_path):
     process = start(*_ENDLESS, "--out=run", "--quiet", cwd=tmp_path)
     inside = 0
     for number in range(KILLS):
-        # when it is killed at any moment, also as it starts; every other time while it saves,
+        # when it is killed at any moment, including startup, and every other time during a save,
         if number % 2:
             time.sleep(generator.uniform(0, 4))
         else:
@@ -87,7 +86,7 @@ def test_run_killed_fifty_times_matches_an_uninterrupted_run(tmp_path):
             ["--resume=run"] if (run / "config.yaml").exists() else [*_ENDLESS[1:], "--out=run"]
         )
         process = start("train", *options, "--quiet", cwd=tmp_path)
-    # then, resumed every time, it is at last where one is that was not killed.
+    # then, resumed every time, it finally equals an uninterrupted run.
     code, err = stop_after(process, run, newest_checkpoint(run))
     assert code == 143, err
     steps = step_of(newest_checkpoint(run))

@@ -63,16 +63,16 @@ def test_simulated_disk_drops_unflushed_writes(disk, tmp_path):
     assert (tmp_path / "left" / "a").read_text() == "whole"
 
 
-def keeping(folder):
-    """Return what keeps a run directory up to date, for a model that is not there."""
+def keeping(run_dir):
+    """Return the callback of a run directory, with a stand-in for the model."""
     run = small.run_config(steps=100)
     task = SimpleNamespace(config=run, monitor="loss", higher_is_better=False)
     progress = TrainState()
-    return RunCallback(task, folder, progress, Listener(), StopRequest(), ALONE), progress
+    return RunCallback(task, run_dir, progress, Listener(), StopRequest(), ALONE), progress
 
 
 def test_power_cut_loses_nothing_before_the_newest_checkpoint(disk, tmp_path):
-    # Given a run whose best evaluations, checkpoints and bad steps come and go,
+    # Given a run with best evaluations, checkpoints and bad steps,
     promised, cuts = [0], []
 
     def cut():
@@ -81,12 +81,12 @@ def test_power_cut_loses_nothing_before_the_newest_checkpoint(disk, tmp_path):
 
     disk._on_flush = cut
     arrays = {"model/a": np.zeros(2)}
-    folder = RunDir.create(disk.root / "run", small.run_config())
-    callback, progress = keeping(folder)
+    run_dir = RunDir.create(disk.root / "run", small.run_config())
+    callback, progress = keeping(run_dir)
     for step in range(1, 36):
         progress.step = step
         if step in (12, 23):
-            folder.append_record({"step": step, "loss": "nan"}, NOT_FINITE)
+            run_dir.append_record({"step": step, "loss": "nan"}, NOT_FINITE)
         if step % 10 == 0:
             callback._evaluated({"loss": 1.0, "val_loss": (step - 20.0) ** 2}, arrays)
         if step % 5 == 0:
@@ -104,10 +104,10 @@ def test_power_cut_loses_nothing_before_the_newest_checkpoint(disk, tmp_path):
         left = RunDir.open(run)
         checkpoint, warnings = resume.load(left)
         step = 0 if checkpoint is None else checkpoint.step
-        # then the checkpoints that were saved are there,
+        # then the saved checkpoints exist,
         assert step >= at_least
         assert all("interrupted before its first" in warning for warning in warnings)
-        # and all that was recorded before, without any repair.
+        # and all earlier records, without any repair.
         done = [record["step"] for record in left.records() if record["step"] <= step]
         assert done == list(range(10, step + 1, 10))
         assert [one["step"] for one in left.records(NOT_FINITE) if one["step"] <= step] == [
@@ -169,7 +169,7 @@ def test_a_run_on_a_real_file_system_keeps_its_record_through_a_power_cut(tmp_pa
         subprocess.run(["umount", disk], check=True)
     left = tmp_path / "left"
     step = step_of(newest_checkpoint(left))
-    # (the newest one may have had its name for a moment only)
+    # (the newest one may have been renamed only a moment before)
     assert step >= at_least - 5
     recorded = [record["step"] for record in read_records(left) if record["step"] <= step]
     assert recorded == list(range(10, step + 1, 10))
@@ -182,7 +182,7 @@ def test_a_run_on_a_real_file_system_keeps_its_record_through_a_power_cut(tmp_pa
 
 
 def mount(image, place, is_new=True):
-    """Mount a file system that is in a file, or skip the test."""
+    """Mount the file system of an image file, or skip the test."""
     place.mkdir(exist_ok=True)
     commands = [["mount", "-o", "loop,commit=300,noauto_da_alloc", image, place]]
     if is_new:

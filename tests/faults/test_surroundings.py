@@ -1,4 +1,4 @@
-"""Terminals, locales and homes that are not as they are on a desk; memory that does not suffice."""
+"""Unusual terminals, locales and home directories, and too little memory."""
 
 import re
 import signal
@@ -38,9 +38,9 @@ def test_lines_in_a_narrow_dumb_terminal_are_wrapped_between_words(tmp_path):
 
 @pytest.mark.e2e
 @needs_posix
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that nobody can write to")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a directory without write permission")
 def test_training_needs_neither_utf_8_nor_a_writable_home(tmp_path):
-    home = "/proc"  # to which not even root can write
+    home = "/proc"  # not even root can write there
     plain = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
     env = {**plain, "PYTHONCOERCECLOCALE": "0", "HOME": home, "TERM": ""}
     result = rum_process(*_SHORT, "--out=x", cwd=tmp_path, env=env)
@@ -52,7 +52,7 @@ def test_training_needs_neither_utf_8_nor_a_writable_home(tmp_path):
 @pytest.mark.e2e
 @needs_posix
 def test_second_interrupt_ends_a_run_at_once_without_loss(tmp_path):
-    # A step that takes long, so that the first one is not obeyed before the second.
+    # A slow step, so that the second interrupt arrives before the first is handled.
     slow = ["--delay=3000", "--batch-size=64", "--hidden=64"]
     arguments = [*ARGUMENTS, *slow, "--steps=100", "--out=run", "--quiet"]
     process = start(*arguments, cwd=tmp_path, fresh=True)
@@ -100,13 +100,13 @@ def test_step_that_exceeds_memory_is_rejected_with_its_size(tmp_path):
     arguments = ["train", "copying", "--cell=rum", "--hidden=1000000"]
     result = rum(*arguments, "--quiet", "--out=x", cwd=tmp_path)
     assert_one_line(
-        result, 2, "a training step takes at least 8,000.0 GB of memory, and there are "
+        result, 2, "a training step takes at least 8,000.0 GB of memory, but this machine has "
     )
     assert not (tmp_path / "x").exists()
 
 
 @needs_posix
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of addresses are Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="address space limits require Linux")
 @pytest.mark.slow
 def test_out_of_memory_error_names_the_options_to_lower(tmp_path):
     import resource

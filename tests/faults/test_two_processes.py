@@ -1,4 +1,4 @@
-"""Two processes that want the same run directory."""
+"""Two processes with the same run directory."""
 
 import contextlib
 import json
@@ -48,10 +48,9 @@ def test_stale_lock_is_taken_over_with_a_warning(half, unbroken, tmp_path):
     run = shutil.copytree(half, tmp_path / "run")
     owner = {"host": "elsewhere", "process": 4711, "since": "2026-01-01 00:00:00"}
     (run / "lock").write_text(json.dumps(owner))
-    # As another machine's, it holds for a minute from its last sign of life;
+    # The lock of another machine is valid for a minute after its last heartbeat.
     result = rum("train", "--resume=run", "--steps=40", cwd=tmp_path)
     assert_one_line(result, 1, "in use by process 4711 on elsewhere")
-    # after that it does not.
     os.utime(run / "lock", (1, 1))
     assert_resumes(run, unbroken, "--steps=40")
 
@@ -60,7 +59,7 @@ PROCESSES, ROUNDS = 4, 50
 
 
 def create(place, me, barrier, won):
-    """Create the same directories as others do, at the same moment, each with another seed."""
+    """Create the same directories as the other processes, with a different seed."""
     run = config.build("copying", [], {("seed",): me})
     for number in range(ROUNDS):
         barrier.wait(60)
@@ -71,7 +70,7 @@ def create(place, me, barrier, won):
 
 
 @pytest.mark.e2e
-def test_of_several_processes_that_create_one_run_folder_the_winner_has_its_own_settings(tmp_path):
+def test_one_of_several_processes_creates_a_run_directory(tmp_path):
     spawning = multiprocessing.get_context("spawn")
     barrier, won = spawning.Barrier(PROCESSES), spawning.Queue()
     processes = [
@@ -85,7 +84,7 @@ def test_of_several_processes_that_create_one_run_folder_the_winner_has_its_own_
         found = won.get(timeout=120)
         ended += found is None
         if found is not None:
-            assert found[0] not in winners, "two processes created one folder"
+            assert found[0] not in winners, "two processes created one directory"
             winners[found[0]] = found[1]
     for process in processes:
         process.join(60)

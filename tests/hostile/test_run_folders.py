@@ -28,7 +28,7 @@ SUMMARY = {
     "parameters": 528,
     "steps": 20,
     "seconds": 1.5,
-    "reached": None,
+    "until_met": None,
     "skipped_steps": 0,
     "split": "test",
     "examples": 20,

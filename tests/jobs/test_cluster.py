@@ -86,7 +86,7 @@ def test_a_current_folder_that_ray_cannot_take_is_named(before, monkeypatch):
 
     stand_in(monkeypatch, fail)
     with (
-        pytest.raises(ConfigError, match="is not valid Unicode; start from another folder"),
+        pytest.raises(ConfigError, match="is not valid Unicode; start from another directory"),
         cluster.connected("auto", debug=False),
     ):
         pass
@@ -107,13 +107,13 @@ OSError: [Errno 28] No space left on device
     ("raised", "expected"),
     [
         (TheirError(TRACEBACK), "Ray Tune stopped: OSError: [Errno 28] No space left on"),
-        (TheirError(), "Ray Tune stopped: it does not say why"),
+        (TheirError(), "Ray Tune stopped: no reason given"),
         (OSError(errno.ENOSPC, "No space left on device"), "can't write to out: No space left"),
         (RunError("can't write to out/point-1-seed-2: No space"), "can't write to out/point-1-s"),
     ],
 )
 def test_aborted_set_reports_its_cause_in_one_line(raised, expected):
-    with pytest.raises(RunError) as error, cluster.breaking_off(Path("out"), TheirError):
+    with pytest.raises(RunError) as error, cluster.converted_errors(Path("out"), TheirError):
         raise raised
     assert str(error.value).startswith(expected)
     assert "\n" not in str(error.value)
@@ -122,7 +122,10 @@ def test_aborted_set_reports_its_cause_in_one_line(raised, expected):
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("127.0.0.1:1", "nothing answers there: Connection refused; to start a cluster: ray start"),
+        (
+            "127.0.0.1:1",
+            "no server listens there: Connection refused; to start a cluster: ray start",
+        ),
         ("ray://here:1", "expected HOST:PORT, as 'ray start' shows, or auto"),
         ("here", "expected HOST:PORT"),
     ],

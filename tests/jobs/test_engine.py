@@ -68,7 +68,7 @@ class Pretender:
     def _spent(self):
         return time.monotonic() - self._began
 
-    def news(self):
+    def reports(self):
         self.steps += 1
         if self.asked == SAVE_AND_TEST:
             return [RunResult(UNFINISHED, "", {"loss": 0.5}, self.steps, self._spent)]
@@ -108,10 +108,10 @@ class Recorder(JobListener):
 
 @pytest.fixture
 def small_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "LOOK", 0.005)
-    monkeypatch.setattr(budgets, "LEAST", 0.01)
-    monkeypatch.setattr(budgets, "LEAST_AGAIN", 0.05)
-    monkeypatch.setattr(budgets, "LEAST_LEFT", 0.01)
+    monkeypatch.setattr(local, "POLL_SECONDS", 0.005)
+    monkeypatch.setattr(budgets, "MIN_SHARE", 0.01)
+    monkeypatch.setattr(budgets, "MIN_CONTINUE", 0.05)
+    monkeypatch.setattr(budgets, "MIN_START", 0.01)
     return table(tmp_path, conditions={"A": {"task.delay": 4}}, rows=PLAIN)
 
 
@@ -315,7 +315,7 @@ def test_invalid_time_counts_as_zero(small_table, noted):
     read, folder = small_table
     run = next(iter(runs(read).values()))
     folder.begin(run)
-    folder.run_folder(run).write_json("result.json", {"state": STOPPED, "seconds": noted})
+    folder.run_dir(run).write_json("result.json", {"state": STOPPED, "seconds": noted})
     assert folder.share(run).had == 0.0
 
 

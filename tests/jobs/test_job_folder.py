@@ -33,7 +33,7 @@ def assert_earlier_is_rejected(tmp_path, monkeypatch, capsys, name, arguments):
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert f"out/run-1/{name} is of an earlier version of 'rum {arguments[0]}'; continue" in err
+    assert f"out/run-1/{name} is from an earlier version of 'rum {arguments[0]}'; continue" in err
     assert before == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
 
 
@@ -47,7 +47,7 @@ def test_runs_of_several_machines_are_one_table(tmp_path, monkeypatch, capsys):
         for name, run in runs(read).items():
             if name.endswith("seed-1") == (machine == "left"):
                 finish_run(folder, run, 0.5)
-                place = folder.run_folder(run)
+                place = folder.run_dir(run)
                 place.write_json(
                     "environment.json", {"processor": machine, "command": ["rum", "a"]}
                 )

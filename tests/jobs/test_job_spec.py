@@ -36,8 +36,8 @@ def test_runs_need_cores_and_gpus_of_one_machine(machines, cores, gpus, expected
 @pytest.mark.parametrize(
     ("cores", "gpus", "expected"),
     [
-        (9, 0, "cores_per_run: 9, but no machine has as many; the largest has 8"),
-        (1, 3, "gpus_per_run: 3, but no machine has as many; the one with the most has 2"),
+        (9, 0, "cores_per_run: 9 exceeds the 8 cores of the largest machine"),
+        (1, 3, "gpus_per_run: 3 exceeds the 2 GPUs of the largest machine"),
         (8, 0.5, "cores_per_run: 8 and gpus_per_run: 0.5, but no machine has both"),
     ],
 )
@@ -48,7 +48,7 @@ def test_unavailable_resources_are_reported(cores, gpus, expected):
 
 
 def test_no_run_fits_without_machines():
-    with pytest.raises(ConfigError, match="the largest has 0"):
+    with pytest.raises(ConfigError, match="exceeds the 0 cores"):
         job_spec.slots([], 1)
 
 
@@ -117,7 +117,7 @@ def test_runs_that_use_their_full_shares_get_equal_times(seconds, slots, runs):
 
     # then
     fair = min(whole.last, slots * whole.last / runs)
-    if fair > job_spec.LEAST and runs % slots == 0:
+    if fair > job_spec.MIN_SHARE and runs % slots == 0:
         assert times == pytest.approx([fair] * runs, rel=1e-6)
     assert sum(times) <= slots * whole.last * (1 + 1e-9)
 

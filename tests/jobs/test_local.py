@@ -23,10 +23,10 @@ def wait_for_end(process):
     while True:
         assert time.monotonic() < deadline
         wait([process.connection], 0.5)
-        for news in process.news():
-            if isinstance(news, (RunResult, str)):
+        for report in process.reports():
+            if isinstance(report, (RunResult, str)):
                 process.join()
-                return news
+                return report
 
 
 @pytest.mark.parametrize("how", [SAVE, SAVE_AND_TEST])

@@ -41,7 +41,7 @@ def mailbox(monkeypatch):
     resources = {"CPU": 4.0, "GPU": 2.0}
     ray = SimpleNamespace(get=lambda value: value, cluster_resources=lambda: resources)
     monkeypatch.setitem(sys.modules, "ray", ray)
-    monkeypatch.setattr(ray_train, "_BETWEEN", 0.01)
+    monkeypatch.setattr(ray_train, "_EXCHANGE_SECONDS", 0.01)
     return Mailbox()
 
 
@@ -79,7 +79,7 @@ def test_latest_step_and_every_evaluation_are_sent(mailbox):
     for step in (1, 2, 3):
         sender.stepped(step, {})
     sender.evaluated({"step": 3})
-    mailbox.exchange([*sender._news, ("finished", {"loss": 1.0})])
+    mailbox.exchange([*sender._messages, ("finished", {"loss": 1.0})])
     outcome, heard = follow(mailbox, StopRequest())
     assert outcome == ("finished", {"loss": 1.0})
     assert heard == [3, {"step": 3}, "ended"]
@@ -96,7 +96,7 @@ def test_failure_of_the_run_is_that_of_the_command(mailbox, code, kind):
 
 def test_failure_of_the_cluster_is_one_line(mailbox):
     error = RuntimeError("Traceback\n  File x\nActorDiedError: The actor died\n")
-    with pytest.raises(RunError, match="after 3 restarts at most: ActorDiedError: The actor died"):
+    with pytest.raises(RunError, match="after at most 3 restarts: ActorDiedError: The actor died"):
         follow(mailbox, StopRequest(), error)
 
 

@@ -91,7 +91,7 @@ def test_set_that_the_cluster_cannot_run_is_rejected(tmp_path, cluster):
     write_sweep(tmp_path, gpus_per_run=2)
     words = ["sweep", "sweep.yaml", at(cluster)]
     result = rum_process(*words, cwd=tmp_path, fresh=True)
-    expected = "gpus_per_run: 2, but no machine has as many; the one with the most has 1"
+    expected = "gpus_per_run: 2 exceeds the 1 GPUs of the largest machine"
     assert_one_line(result, 2, expected)
 
 

@@ -83,7 +83,7 @@ def test_failed_run_reports_its_cause_and_releases_its_folder(folder, error, exp
 
 
 def test_run_waits_for_an_ending_process(folder, monkeypatch):
-    monkeypatch.setattr(worker, "_BETWEEN_TRIES", 0.05)
+    monkeypatch.setattr(worker, "_RETRY_SECONDS", 0.05)
     holds, release = threading.Event(), threading.Event()
 
     def hold():
@@ -101,7 +101,7 @@ def test_run_waits_for_an_ending_process(folder, monkeypatch):
 
 def test_a_run_does_not_wait_forever(folder, monkeypatch):
     monkeypatch.setattr(worker, "_PATIENCE", 0.2)
-    monkeypatch.setattr(worker, "_BETWEEN_TRIES", 0.05)
+    monkeypatch.setattr(worker, "_RETRY_SECONDS", 0.05)
     with lock.held(folder.path):
         found = train(folder)
     assert found.state == FAILED

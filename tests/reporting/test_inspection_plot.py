@@ -74,7 +74,7 @@ def test_backward_layer_is_drawn_in_the_order_of_the_example(figures):
         figures, [LayerTrace("cell_2", True, [rotating()])], ["norm", "spectrum"]
     )
     axes = panels(figure, "|h|")[0]
-    assert axes.get_title() == "cell 2, reads backwards"
+    assert axes.get_title() == "cell 2, backward"
     assert list(axes.lines[0].get_ydata()) == [6, 5, 4, 3, 2, 1]
     assert list(panels(figure, "memory R")[0].lines[0].get_xdata()) == [6, 5, 4, 3, 2, 1]
 

@@ -1,4 +1,4 @@
-"""A sweep on the screen and as a picture."""
+"""A sweep on the screen and as a plot."""
 
 import io
 import json
@@ -70,7 +70,7 @@ def test_mean_over_some_seeds_is_marked(tmp_path):
     assert [cell.strip() for cell in part.split("│")[4:6]] == ["1.500 ± 0.100", "1.500 (1 of 3)"]
     caption = " ".join(found.split())
     assert (
-        "test of each finished or stopped run; mean ± standard deviation over 3 seeds, or as"
+        "test of each finished or stopped run; mean ± standard deviation over 3 seeds, or over"
         in caption
     )
 
@@ -105,7 +105,7 @@ def test_progress_lines_report_each_event():
     listener.ended(one, FINISHED, "")
     listener.ended(job(1, 2, A), FAILED, "the loss is not finite")
     assert console.file.getvalue().splitlines() == [
-        "sweep of 4 runs, 1 of them done before; 2 at the same time; folder out",
+        "sweep of 4 runs, 1 of them done before; 2 at a time; directory out",
         "point-1-seed-1 starts: optimizer.learning_rate=0.01, cell.name=gru",
         "warning: point-1-seed-1: its process or machine died; resuming from its last checkpoint",
         "point-1-seed-1 starts: optimizer.learning_rate=0.01, cell.name=gru",
@@ -122,10 +122,10 @@ def test_terminal_shows_running_runs_with_their_machines():
         listener.began(job(1, seed, A))
         standing = RunProgress(10, 20, "accuracy", seed / 10, True)
         listener.progressed(job(1, seed, A), standing, machine)
-    picture = render(listener._picture(), 100)
+    text = render(listener._renderable(), 100)
     listener.finished()
     for part in ("point-1-seed-2", "10/20", "left", "right", "2 running", "best accuracy 20.0%"):
-        assert part in picture
+        assert part in text
 
 
 def test_run_stopped_before_training_is_reported_as_not_started(tmp_path):
@@ -136,15 +136,15 @@ def test_run_stopped_before_training_is_reported_as_not_started(tmp_path):
     listener.started(str(tmp_path), 2, 0, 2)
     for seed in (1, 2):
         listener.ended(job(1, seed, A), UNFINISHED, "")
-    said = console.file.getvalue().splitlines()
-    assert said[-2:] == ["point-1-seed-1 saved", "point-1-seed-2 not started"]
+    lines = console.file.getvalue().splitlines()
+    assert lines[-2:] == ["point-1-seed-1 saved", "point-1-seed-2 not started"]
     for live, shown in ((False, ["resumes", "starts"]), (True, ["resumes", "starts"])):
         console = Console(file=io.StringIO(), width=100)
         listener = job_progress.listener(console, quiet=False, live=live, title=SWEEP)
         listener.started(str(tmp_path), 2, 0, 2)
         for seed in (1, 2):
             listener.began(job(1, seed, {}))
-        text = render(listener._picture(), 100) if live else console.file.getvalue()
+        text = render(listener._renderable(), 100) if live else console.file.getvalue()
         listener.finished()
         assert re.findall("resumes|starts", text) == shown
 
@@ -165,9 +165,9 @@ def test_narrow_terminal_truncates_no_run(width, settings, height):
         listener.began(job(point, 1, given))
     standing = RunProgress(1200, 5000, "symbol_accuracy", 0.123, True)
     listener.progressed(job(1, 1, given), standing, "")
-    picture = render(listener._picture(), width)
+    text = render(listener._renderable(), width)
     listener.finished()
-    lines = picture.splitlines()
+    lines = text.splitlines()
     assert max(map(len, lines)) <= width
     assert len(lines) <= height
     for part in ("point-1-seed-1", "point-2-seed-1", "1200/5000", "accuracy 12.3%", "starts"):
@@ -184,7 +184,7 @@ def test_terminal_shows_as_many_runs_as_fit():
     listener.started("out", 40, 0, 20)
     for point in range(1, 21):
         listener.began(job(point, 1, A))
-    wide, narrow = (render(listener._picture(), width).splitlines() for width in (100, 60))
+    wide, narrow = (render(listener._renderable(), width).splitlines() for width in (100, 60))
     listener.finished()
     assert "and 8 more" in wide
     assert len(wide) == 18
@@ -201,28 +201,28 @@ def test_table_runs_have_no_best_run_and_an_optional_time_limit():
         listener.began(job(1, seed, {}))
         listener.progressed(job(1, seed, {}), RunProgress(10, 20, "accuracy", 0.5, True), "")
     listener.ended(job(1, 1, {}), "stopped", "at step 12")
-    picture = render(listener._picture(), 100)
+    text = render(listener._renderable(), 100)
     listener.finished()
-    said = console.file.getvalue()
-    assert "table recall of 4 runs, 1 of them done before; 2 at the same time" in said
-    assert "point-1-seed-1 stopped at step 12, validation accuracy 50.0%" in said
-    assert "1 of 4 runs done, 1 running, 0 s of 30 min 0 s" in picture
-    assert "best" not in picture
-    assert "settings" not in picture
+    lines = console.file.getvalue()
+    assert "table recall of 4 runs, 1 of them done before; 2 at a time" in lines
+    assert "point-1-seed-1 stopped at step 12, validation accuracy 50.0%" in lines
+    assert "1 of 4 runs done, 1 running, 0 s of 30 min 0 s" in text
+    assert "best" not in text
+    assert "settings" not in text
 
 
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
-        (1, ["1 point, 1 seed each: 1 run", "sweep of 1 run; 1 at the same", "0 of 1 run done"]),
-        (2, ["2 points, 2 seeds each: 4 runs", "sweep of 2 runs; 2 at the", "0 of 2 runs done"]),
+        (1, ["1 point, 1 seed each: 1 run", "sweep of 1 run; 1 at a time", "0 of 1 run done"]),
+        (2, ["2 points, 2 seeds each: 4 runs", "sweep of 2 runs; 2 at a time", "0 of 2 runs done"]),
     ],
 )
 def test_one_run_is_singular(number, expected):
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     listener = job_progress.listener(console, quiet=False, live=True, title=SWEEP)
     listener.started("out", number, 0, number)
-    picture = render(listener._picture(), 100)
+    picture = render(listener._renderable(), 100)
     listener.finished()
     points = render(reporting.points_table([A] * number, list(A), number), 100)
     for part, text in zip(expected, (points, console.file.getvalue(), picture), strict=True):
@@ -247,21 +247,21 @@ def test_plot_has_a_panel_for_each_parameter(made):
     folder, _ = made
     file = io.BytesIO()
     job_set_tables.draw_sweep(search.read_results(folder), file, "svg")
-    picture = file.getvalue().decode()
-    assert "optimizer.learning_rate" in picture
-    assert "cell.name" in picture
-    assert "bars: mean ± deviation over 2 seeds, or over those that have a value" in picture
+    text = file.getvalue().decode()
+    assert "optimizer.learning_rate" in text
+    assert "cell.name" in text
+    assert "bars: mean ± deviation over 2 seeds, or over those with a value" in text
 
 
 def test_invalid_point_is_reported_once_for_all_seeds_and_counted():
     console = Console(file=io.StringIO(), width=300)
     listener = job_progress.listener(console, quiet=False, live=False, title=SWEEP)
     listener.started("out", 4, 0, 2)
-    listener.refused([job(1, seed, A) for seed in (1, 2)], "expected an even integer, got 21")
-    listener.stopping("asked to stop")
+    listener.rejected([job(1, seed, A) for seed in (1, 2)], "expected an even integer, got 21")
+    listener.stopping("stop requested")
     (line,) = (line for line in console.file.getvalue().splitlines() if "21" in line)
     assert line == (
-        "warning: point-1-seed-1 and 1 other of its point can't be run: expected an even integer, "
+        "warning: point-1-seed-1 and 1 other of its point cannot run: expected an even integer, "
         "got 21"
     )
     assert listener._headline.startswith("2 of 4 runs done, 0 running, 2 failed")
@@ -278,7 +278,7 @@ def filled(tmp_path):
     read, folder = table(tmp_path)
     by_name = runs(read)
     finish_run(folder, by_name["gru-t-4-seed-1"], 0.2, seconds=60)
-    folder.run_folder(by_name["gru-t-4-seed-1"]).write_json("environment.json", NOTED)
+    folder.run_dir(by_name["gru-t-4-seed-1"]).write_json("environment.json", NOTED)
     finish_run(folder, by_name["gru-t-4-seed-2"], 0.4, steps=10, reached="loss<0.5", seconds=120)
     folder.begin(by_name["gru-t-6-seed-1"])
     folder.mark(by_name["gru-t-6-seed-1"], RunResult(STOPPED, "", {"loss": 0.1}, 12, 30.0))
@@ -305,7 +305,7 @@ def test_each_result_is_beside_the_published_one(filled):
 def test_a_name_that_is_not_valid_unicode_is_escaped(filled):
     read, folder = filled
     noted = {**NOTED, "command": ["rum", "--out", "a\udcff"]}
-    place = folder.run_folder(runs(read)["gru-t-4-seed-1"]).path / "environment.json"
+    place = folder.run_dir(runs(read)["gru-t-4-seed-1"]).path / "environment.json"
     place.write_text(json.dumps(noted))
     text, page = render_table(read, folder, width=200)
     assert r"command: rum --out 'a\xff'" in text
@@ -336,15 +336,15 @@ def test_a_mean_over_a_part_is_marked(tmp_path):
     finish_run(folder, runs(read)["gru-delay-1-seed-1"], 0.2)
     text, page = render_table(read, folder, 200, seeds=1)
     assert "0.200*" in text
-    assert "* mean over a part of the 2 runs only" in text
+    assert "* mean over only some of the 2 runs" in text
     assert "| 0.200\\* |" in page
-    assert "- \\* mean over a part" in page  # a star alone would begin a list
+    assert "- \\* mean over only some" in page  # a star alone would begin a list
 
 
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        ("generated", "all runs have generated stories, not the official ones"),
+        ("generated", "all runs have generated stories instead of the official ones"),
         ("here, en; training generated, for want of qa3", "all runs have generated training"),
         ("here, en", None),
     ],
@@ -356,7 +356,7 @@ def test_unofficial_stories_are_marked(tmp_path, data, expected):
     )
     run = runs(read)["gru-seed-1"]
     finish_run(folder, run, 0.2, "accuracy")
-    place = folder.run_folder(run)
+    place = folder.run_dir(run)
     place.write_json("summary.json", {**place.summary(), "data": data})
 
     # when

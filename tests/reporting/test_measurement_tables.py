@@ -36,12 +36,12 @@ CASE = {
     "batch": 128,
     "features": 10,
     "units": 100,
-    "yardstick": "gru",
+    "reference": "gru",
 }
 POINT = {
     "case": CASE,
-    "yardstick": "gru",
-    "yardsticks": {"tensorflow": "gru"},
+    "reference": "gru",
+    "references": {"tensorflow": "gru"},
     "results": RESULTS,
 }
 ON_JAX = [
@@ -49,7 +49,7 @@ ON_JAX = [
 ]
 ENGINES = {
     **POINT,
-    "yardsticks": {"tensorflow": "gru", "jax": "gru"},
+    "references": {"tensorflow": "gru", "jax": "gru"},
     "results": [*RESULTS, *ON_JAX],
 }
 SERIES = [{"axis": "steps", **POINT, "case": {**CASE, "steps": steps}} for steps in (100, 200, 500)]
@@ -104,7 +104,7 @@ def test_a_narrow_terminal_breaks_names_but_not_numbers():
 
 def test_engines_are_shown_in_one_table_that_fits_a_narrow_terminal():
     without_memory = [{**result, "peak_memory_bytes": None} for result in ENGINES["results"]]
-    text = render(measurement_tables.bench_engines({**ENGINES, "results": without_memory}), 60)
+    text = render(measurement_tables.bench_backends({**ENGINES, "results": without_memory}), 60)
     assert max(map(len, text.splitlines())) <= 60
     rows = [[p.strip() for p in line.split("│")[1:-1]] for line in text.splitlines()]
     named = [row for row in rows if len(row) == 6 and row[1]]
@@ -115,7 +115,7 @@ def test_engines_are_shown_in_one_table_that_fits_a_narrow_terminal():
     ]
     assert named[2][2:] == ["1,500", "2%", "15.00", "15.00"]
     assert "GB" not in text
-    assert "1.07 GB" in render(measurement_tables.bench_engines(ENGINES), 100)
+    assert "1.07 GB" in render(measurement_tables.bench_backends(ENGINES), 100)
 
 
 def test_a_series_is_shown_over_its_axis():
@@ -148,12 +148,12 @@ def test_plot_writes_an_image(kind, begin):
     [
         "keras        │ not installed",
         "not installed; optional: X 'rumcli[sweep]'",
-        "8 of 64, time of 1.5",
-        "64.0 GB in all, 4.0 GB allowed",
-        "as the system does it: the environment sets MALLOC_ARENA_MAX",
+        "8 of 64, CPU quota 1.5",
+        "64.0 GB total, 4.0 GB allowed",
+        "not kept: the environment sets MALLOC_ARENA_MAX",
         "CPU:0, GPU:0",
         "NVIDIA H200",
-        "automatic in an operation, 2 between them",
+        "automatic intra-op, 2 inter-op",
         "loop, rum    │ fused ",
         "loop, eunn   │ plain; fused: there is none for EUNNCell",
         "37 steps/s ± 10%, the first one after 2.4 s",
@@ -167,7 +167,7 @@ def test_table_fits_60_columns_without_truncation():
     lines = render(measurement_tables.examination(FOUND), 60).splitlines()
     assert max(map(len, lines)) <= 60
     text = "".join(line.split("│")[2].strip() for line in lines if line.count("│") == 3)
-    expected = "as the system does it: the environment sets MALLOC_ARENA_MAX"
+    expected = "not kept: the environment sets MALLOC_ARENA_MAX"
     assert expected.replace(" ", "") in text.replace(" ", "")
 
 

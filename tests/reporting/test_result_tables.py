@@ -103,8 +103,8 @@ def test_wrong_predictions_are_shown_beside_the_right_answer():
         ),
         80,
     )
-    assert "│ garden       │         4 │ 75.0% │ kitchen 1     │" in text
-    assert "│ office       │         1 │  0.0% │               │" in text
+    assert "│ garden │         4 │    75.0% │ kitchen 1         │" in text
+    assert "│ office │         1 │     0.0% │                   │" in text
 
 
 def test_rare_answers_are_aggregated():

@@ -58,7 +58,7 @@ def test_terminal_output_fits_its_width(width):
     listener.stepped(1, {"loss": 1.0, "symbol_accuracy": 0.5})
     listener.ended()  # or the bar would be drawn in between
     with console.capture() as captured:
-        console.print(listener._picture("1.5 steps/s", "loss 1, symbol accuracy 50.0%"))
+        console.print(listener._renderable("1.5 steps/s", "loss 1, symbol accuracy 50.0%"))
     lines = captured.get().splitlines()
     assert max(map(len, lines)) <= width
     assert lines[0].startswith("step 1/40")

@@ -7,7 +7,7 @@ from rumcli.jobs.job_folder import statistics_of
 from rumcli.jobs.job_spec import FAILED, STOPPED, RunResult
 from rumcli.reproduction import table_results
 from rumcli.reproduction import table_spec as tables
-from rumcli.reproduction.table_results import TABLE, TableFolder, TableOptions, reached_threshold
+from rumcli.reproduction.table_results import TABLE, TableFolder, TableOptions, met_threshold
 from tests.reproduction.files import (
     PLAIN,
     finish_run,
@@ -54,7 +54,7 @@ def test_directory_taken_by_another_table_is_unchanged(tmp_path):
     late = TableFolder(place.path)
 
     # when
-    with pytest.raises(ConfigError, match="it is of another table, 'A small table'"):
+    with pytest.raises(ConfigError, match="it belongs to another table, 'A small table'"):
         late.describe(other, TableOptions())
 
     # then
@@ -183,10 +183,10 @@ def test_a_stopped_run_has_its_test_and_its_step(tmp_path):
 def test_run_that_reached_its_threshold_is_finished(tmp_path):
     read, folder = table(tmp_path)
     run = runs(read)["gru-t-4-seed-1"]
-    finish_run(folder, run, 0.1, steps=10, reached="loss<0.2")
+    finish_run(folder, run, 0.1, steps=10, until_met="loss<0.2")
     found = result_of(read, folder, run)
     assert (found.state, found.step) == ("finished", 10)
-    assert reached_threshold(found)
+    assert met_threshold(found)
 
 
 def test_failed_run_has_its_reason_until_it_restarts(tmp_path):
@@ -232,7 +232,7 @@ def test_directory_of_another_kind_is_unchanged(tmp_path):
     read, _ = table(tmp_path)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="is no folder that 'rum reproduce' made"):
+    with pytest.raises(ConfigError, match="is not a directory of 'rum reproduce'"):
         TableFolder.prepare(tmp_path / "other", read)
 
 
@@ -252,7 +252,7 @@ def test_runs_of_another_table_are_rejected(tmp_path):
 def test_file_in_place_of_a_run_is_reported(tmp_path):
     read, folder = table(tmp_path)
     (folder.path / "gru-t-4-seed-1").write_text("mine")
-    with pytest.raises(ConfigError, match=r"gru-t-4-seed-1 is not a folder"):
+    with pytest.raises(ConfigError, match=r"gru-t-4-seed-1 is not a directory"):
         folder.check(runs(read).values())
 
 
@@ -288,14 +288,14 @@ def test_directory_of_another_run_is_skipped_with_a_warning(tmp_path, content):
     finish_run(folder, run, 0.1)
     if content is None:
         other = run.config.model_copy(update={"seed": 7})
-        folder.run_folder(run).write_config(other)
+        folder.run_dir(run).write_config(other)
     else:
-        (folder.run_folder(run).path / "config.yaml").write_text(content)
+        (folder.run_dir(run).path / "config.yaml").write_text(content)
 
     # when
     found = result_of(read, folder, run)
 
     # then
     assert (found.state, found.value) == ("not started", None)
-    assert found.message == "its folder has another seed" or content is not None
+    assert found.message == "its directory has a different seed" or content is not None
     assert found.message

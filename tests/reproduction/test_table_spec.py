@@ -132,14 +132,14 @@ def test_a_table_may_have_no_conditions(tmp_path):
         ),
         (
             {"conditions": {"A b": {}, "a-B": {}}, "rows": PLAIN},
-            "'a-B' and 'A b' would have the same folder",
+            "'a-B' and 'A b' would have the same directory",
         ),
         (
             {
                 "conditions": {"wide": {}, "tall wide": {}},
                 "rows": {"A": PLAIN["GRU"], "A tall": PLAIN["GRU"]},
             },
-            r"line \d+, .*'A tall' under 'wide' and 'A' under 'tall wide' would have the same fold",
+            r"line \d+, .*'A tall' under 'wide' and 'A' under 'tall wide' would have the same dir",
         ),
         ({"rows": {"·": {}}}, "expected letters or digits"),
         (
@@ -152,7 +152,7 @@ def test_a_table_may_have_no_conditions(tmp_path):
         ),
         (
             {"rows": {"A": {"preset": "recall"}, "B": {"preset": "copying"}}, "task": None},
-            "the runs are of several tasks, copying, recall; expected one",
+            "the runs have several tasks, copying, recall; expected one",
         ),
     ],
 )
@@ -204,7 +204,7 @@ def test_unknown_table_lists_the_known_ones():
 
 
 def test_data_option_is_rejected_for_a_task_without_data():
-    with pytest.raises(ConfigError, match="--data here: the task of this table, 'recall', has"):
+    with pytest.raises(ConfigError, match="--data here: the task of this table, 'recall', reads"):
         tables.read_table("recall", "here")
 
 
@@ -278,7 +278,9 @@ def test_a_folder_of_another_table_is_rejected_and_an_older_file_replaced(tmp_pa
     newer = tables.read_table(str(write_table(tmp_path, "small.yaml", seeds=7)))
 
     # then
-    with pytest.raises(ConfigError, match=r"out: it is of another table, 'A small table'; choose"):
+    with pytest.raises(
+        ConfigError, match=r"out: it belongs to another table, 'A small table'; choose"
+    ):
         TableFolder.prepare(folder.path, other)
     assert (folder.path / "table.yaml").read_text("utf-8") == read.text
     again = TableFolder.prepare(folder.path, newer)
@@ -293,7 +295,7 @@ def test_unrelated_tables_cannot_share_a_directory(tmp_path):
     other = tables.read_table(
         str(write_table(tmp_path, "other.yaml", conditions=conditions, rows=PLAIN))
     )
-    with pytest.raises(ConfigError, match="it is of another table"):
+    with pytest.raises(ConfigError, match="it belongs to another table"):
         TableFolder.prepare(folder.path, other)
 
 

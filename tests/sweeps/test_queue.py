@@ -103,14 +103,14 @@ def test_the_search_learns_the_mean_of_all_seeds(tmp_path):
 
 def test_a_point_of_another_sweep_is_rejected(tmp_path):
     made, plan = sweep(tmp_path, [{"optimizer.learning_rate": 5.0}])
-    with pytest.raises(RunError, match=r"points.jsonl: line 1 is no point of the sweep"):
+    with pytest.raises(RunError, match=r"points.jsonl: line 1 is not a point of the sweep"):
         queue_of(plan, made)
 
 
 def test_a_run_folder_of_another_configuration_is_rejected(tmp_path):
     made, plan = sweep(tmp_path, [A])
     write_run(made, run_of(plan, 1, 1, B), [0.5])
-    with pytest.raises(ConfigError, match=r"to be run in optimizer.learning_rate"):
+    with pytest.raises(ConfigError, match=r"new run in optimizer.learning_rate"):
         made.begin(run_of(plan, 1, 1, A))
 
 
@@ -134,7 +134,7 @@ class Refusals(JobListener):
     def __init__(self):
         self.received = []
 
-    def refused(self, jobs, message):
+    def rejected(self, jobs, message):
         self.received.append(([one.name for one in jobs], message))
 
 
@@ -162,8 +162,8 @@ def test_invalid_point_is_skipped_with_a_warning(tmp_path):
     refusals = Refusals()
     queue = queue_of(plan, made, source, refusals)
     assert names(queue) == ["point-2-seed-1", "point-2-seed-2"]
-    ((refused, message),) = refusals.received
-    assert refused == ["point-1-seed-1", "point-1-seed-2"]
+    ((rejected, message),) = refusals.received
+    assert rejected == ["point-1-seed-1", "point-1-seed-2"]
     assert "task.delay: expected an even integer, got 21" in message
     assert source.heard == [(1, None)]
 
@@ -189,9 +189,7 @@ def test_search_that_draws_only_invalid_points_ends(tmp_path):
     queue = JobQueue(made, search, JobListener())
     assert names(queue) == ["point-1-seed-1", "point-1-seed-2"]
     assert len(made.points()) == 101
-    assert search.gave_up.startswith(
-        "the last 100 points that were drawn can't be run; point-101: "
-    )
+    assert search.gave_up.startswith("the last 100 points drawn are invalid; point-101: ")
     assert search.gave_up.endswith("task.delay: expected an even integer, got 219")
 
 

@@ -45,7 +45,7 @@ def test_a_sweep_killed_while_it_was_created_can_be_started_in_the_same_folder(t
     out.mkdir()
     for name in left:
         (out / name).write_text("half")
-    with pytest.raises(ConfigError, match=r"start it there: rum sweep FILE --out .*out"):
+    with pytest.raises(ConfigError, match=r"to start it: rum sweep FILE --out .*out"):
         SweepFolder.open(out)
 
     # when

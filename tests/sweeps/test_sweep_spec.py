@@ -46,7 +46,7 @@ def test_a_grid_has_every_combination_once(parameters):
     found = list(sweep_spec.grid(parameters))
     assert len(found) == sweep_spec.num_points(parameters)
     assert len({sweep_spec.identity(point) for point in found}) == len(found)
-    assert all(sweep_spec.is_one(parameters, point) for point in found)
+    assert all(sweep_spec.is_point(parameters, point) for point in found)
 
 
 @given(PARAMETERS, st.integers(0, 2**32 - 1))
@@ -55,7 +55,7 @@ def test_random_points_are_in_range_different_and_the_same_again(parameters, see
     again = list(itertools.islice(sweep_spec.random_points(parameters, seed), 20))
     assert found == again
     assert found
-    assert all(sweep_spec.is_one(parameters, point) for point in found)
+    assert all(sweep_spec.is_point(parameters, point) for point in found)
     assert len({sweep_spec.identity(point) for point in found}) == len(found)
 
 
@@ -128,7 +128,7 @@ def test_invalid_range_is_rejected(wrong):
     "point", [{}, {"a": 3}, {"a": 0.5, "b": 1}, {"a": True}, {"a": "1"}, {"a": 1.5}]
 )
 def test_invalid_points_are_detected(point):
-    assert not sweep_spec.is_one({"a": Range(low=1, high=2, integer=True)}, point)
+    assert not sweep_spec.is_point({"a": Range(low=1, high=2, integer=True)}, point)
 
 
 def test_integer_range_is_listed_unless_it_is_too_large():
@@ -209,8 +209,8 @@ def test_a_whole_section_can_be_varied(tmp_path):
 
 def test_a_limit_of_runs_counts_the_seeds(tmp_path):
     path = write_sweep(tmp_path, search="random", parameters=RATE, max_runs=7, seeds=[1, 2, 3])
-    assert plans.read(path).most_points == 2
-    assert plans.read(path, max_runs=12).most_points == 4
+    assert plans.read(path).max_points == 2
+    assert plans.read(path, max_runs=12).max_points == 4
 
 
 def test_a_path_of_a_text_is_made_absolute(tmp_path, monkeypatch):
@@ -239,8 +239,8 @@ def test_every_key_is_in_the_manual():
         ({"seeds": None}, "'seeds' is missing"),
         ({"seeds": None, "sedes": [1]}, "unknown key 'sedes'; did you mean 'seeds'"),
         ({"seeds": []}, "seeds: expected 1 or more items, got []"),
-        ({"seeds": [1, 1]}, "a seed is there twice"),
-        ({"gpus_per_run": 1.5}, "gpus_per_run: 1.5; above 1 expected a whole number"),
+        ({"seeds": [1, 1]}, "a seed is listed twice"),
+        ({"gpus_per_run": 1.5}, "gpus_per_run: expected a whole number above 1, got 1.5"),
         ({"gpus_per_run": -1}, "gpus_per_run: expected at least 0, got -1"),
         ({"seeds": [-1]}, "expected at least 0, got -1"),
         ({"search": "bayes"}, "search: expected 'grid', 'random' or 'bayesian', got 'bayes'"),
@@ -249,26 +249,29 @@ def test_every_key_is_in_the_manual():
         ({"preset": "copying_shrt"}, "did you mean 'copying_short'"),
         ({"set": {"train.stesp": 3}}, "train.stesp: unknown key 'stesp'; did you mean 'steps'"),
         ({"set": {"train.steps": 0}}, "train.steps: expected at least 1, got 0"),
-        ({"parameters": {}}, "there are none to vary"),
+        ({"parameters": {}}, "parameters: expected at least one"),
         ({"parameters": {"cell.unit": [1]}}, "cell.unit: "),
         ({"parameters": {"cell.units": [8, 0]}}, "cell.units: expected at least 1, got 0"),
         ({"parameters": {"cell.units": 8}}, "expected a list of values, or a range"),
         ({"parameters": {"cell.units": []}}, "expected a list of values, or a range"),
-        ({"parameters": {"cell.units": [8, 8]}}, "a value is there twice"),
+        ({"parameters": {"cell.units": [8, 8]}}, "a value is listed twice"),
         (
             {"parameters": {"cell.units": [8], "cell": [{"name": "rum"}]}},
             "cell.units: it is part of 'cell', which is also set",
         ),
         ({"parameters": {"seed": [1, 2]}}, "expected the seeds under 'seeds'"),
         ({"parameters": {"task.name": ["recall"]}}, "the task is the same for all"),
-        ({"parameters": RATE}, "a grid takes lists of values; for a range: 'search: random'"),
+        (
+            {"parameters": RATE},
+            "a grid search requires lists of values; for a range, set 'search: random'",
+        ),
         ({"search": "random", "parameters": RATE}, "needs a limit: 'max_runs'"),
-        ({"max_runs": 1}, "max_runs: 1 are too few for one point with 2 seeds"),
+        ({"max_runs": 1}, "max_runs: 1 runs are too few for one point with 2 seeds"),
         ({"early_stopping": {"grace_period": 20}}, "expected less than train.steps, 20, got 20"),
         ({"early_stopping": {"grace_perod": 2}}, "did you mean 'grace_period'"),
         (
             {"early_stopping": {"grace_period": 5}, "parameters": {"train.steps": [20, 30]}},
-            "can't go with a varied train.steps",
+            "incompatible with a varied train.steps",
         ),
         (
             {"parameters": {"cell.name": ["gru", "rum"], "cell.time_norm": [1.0]}},
@@ -285,7 +288,7 @@ def test_every_key_is_in_the_manual():
                     "train.batch_size": list(range(1, 102)),
                 }
             },
-            "are more than 10,000 runs",
+            "exceed 10,000 runs",
         ),
     ],
 )
@@ -370,7 +373,7 @@ def test_sweep_begun_with_an_invalid_value_can_still_be_read(tmp_path):
     changes = {"search": "bayesian", "max_runs": 20, "set": {}, "task": "recall"}
     right = plans.read(write_sweep(tmp_path, **changes, parameters={"task.delay": [20, 50]}))
     stored = write_sweep(tmp_path, **changes, parameters={"task.delay": DELAYS})
-    assert plans.read(stored, base=right.base).most_points == 10
+    assert plans.read(stored, base=right.base).max_points == 10
 
 
 def test_the_difference_of_two_specifications_is_named(tmp_path):

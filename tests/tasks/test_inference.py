@@ -26,6 +26,7 @@ def test_exported_model_matches_the_run_after_saving_and_loading(tmp_path, name,
     run_environment.prepare_keras(run)
     task = small.task(run)
     model = task.model()
+    model.run_eagerly = True  # tracing takes longer; the exported model is traced
     written = task.for_inference(model)
     written.save(tmp_path / "model.keras")
     read = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)

@@ -214,5 +214,5 @@ def test_metric_names_are_known_without_keras(task, text):
     data = {"task__data": str(text)} if task == "ptb" else {}
     run = small.run_config(task, **data)
     made = small.task(run)
-    assert set(run.task.figures) == set(requirements.figures(made))
-    assert set(run.task.validated_figures()) == set(requirements.validated(made))
+    assert set(run.task.figures) == set(requirements.result_metrics(made))
+    assert set(run.task.validated_figures()) == set(requirements.validation_metrics(made))

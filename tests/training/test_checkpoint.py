@@ -38,10 +38,10 @@ def test_saved_checkpoint_is_loaded_unchanged(tmp_path):
 
 
 def test_only_the_newest_checkpoints_are_kept(tmp_path):
-    folder = CheckpointDir(tmp_path)
+    run_dir = CheckpointDir(tmp_path)
     for step in (5, 10, 15):
-        folder.save(checkpoint(step), keep=2)
-    assert [path.name for path in folder.numbered()] == ["step-00000015.npz", "step-00000010.npz"]
+        run_dir.save(checkpoint(step), keep=2)
+    assert [path.name for path in run_dir.numbered()] == ["step-00000015.npz", "step-00000010.npz"]
 
 
 def test_load_returns_none_without_checkpoints(tmp_path):
@@ -51,15 +51,15 @@ def test_load_returns_none_without_checkpoints(tmp_path):
 
 @pytest.mark.parametrize("with_best", [False, True])
 def test_all_checkpoints_are_deleted_at_once(tmp_path, with_best):
-    folder = CheckpointDir(tmp_path / "checkpoints")
-    folder.clear()  # of which there is none yet
-    folder.save(checkpoint(5), keep=2)
-    folder.save(checkpoint(10), keep=2)
+    run_dir = CheckpointDir(tmp_path / "checkpoints")
+    run_dir.clear()  # the directory does not exist yet
+    run_dir.save(checkpoint(5), keep=2)
+    run_dir.save(checkpoint(10), keep=2)
     if with_best:
-        folder.save_best(checkpoint(5))
-    assert folder.has_best == with_best
-    folder.clear()
-    assert list(folder.path.iterdir()) == []
+        run_dir.save_best(checkpoint(5))
+    assert run_dir.has_best == with_best
+    run_dir.clear()
+    assert list(run_dir.path.iterdir()) == []
 
 
 def test_a_checkpoint_that_cannot_be_read_is_reported_with_the_cause(tmp_path):
@@ -70,29 +70,29 @@ def test_a_checkpoint_that_cannot_be_read_is_reported_with_the_cause(tmp_path):
 
 
 def test_previous_checkpoint_replaces_a_damaged_one_with_a_warning(tmp_path):
-    folder = CheckpointDir(tmp_path)
-    folder.save(checkpoint(5), keep=2)
-    folder.save(checkpoint(10), keep=2).write_bytes(b"rubbish")
-    found, warnings = folder.load_newest()
+    run_dir = CheckpointDir(tmp_path)
+    run_dir.save(checkpoint(5), keep=2)
+    run_dir.save(checkpoint(10), keep=2).write_bytes(b"rubbish")
+    found, warnings = run_dir.load_newest()
     assert found.step == 5
     assert len(warnings) == 1
     assert "step-00000010.npz is damaged" in warnings[0]
 
 
 def test_damaged_checkpoint_does_not_count_as_kept(tmp_path):
-    folder = CheckpointDir(tmp_path)
+    run_dir = CheckpointDir(tmp_path)
     for step in (5, 10):
-        folder.save(checkpoint(step), keep=2)
-    folder.save(checkpoint(20), keep=2).write_bytes(b"rubbish")
-    folder.save(checkpoint(15), keep=2)
-    assert [path.name for path in folder.numbered()] == ["step-00000015.npz", "step-00000010.npz"]
+        run_dir.save(checkpoint(step), keep=2)
+    run_dir.save(checkpoint(20), keep=2).write_bytes(b"rubbish")
+    run_dir.save(checkpoint(15), keep=2)
+    assert [path.name for path in run_dir.numbered()] == ["step-00000015.npz", "step-00000010.npz"]
 
 
 def test_load_fails_if_all_checkpoints_are_damaged(tmp_path):
-    folder = CheckpointDir(tmp_path)
-    folder.save(checkpoint(5), keep=2).write_bytes(b"")
-    with pytest.raises(RunError, match="every checkpoint"):
-        folder.load_newest()
+    run_dir = CheckpointDir(tmp_path)
+    run_dir.save(checkpoint(5), keep=2).write_bytes(b"")
+    with pytest.raises(RunError, match="all checkpoints"):
+        run_dir.load_newest()
 
 
 @given(data=st.data())
@@ -140,7 +140,7 @@ def test_valid_file_without_a_resumable_state_is_damaged(tmp_path, step, progres
     manifest = {"format": 1, "step": step, "progress": progress}
     manifest["sha256"] = module._digest({}, manifest)
     np.savez(path, manifest=np.frombuffer(json.dumps(manifest).encode(), np.uint8))
-    with pytest.raises(DamagedError, match="its step or progress"):
+    with pytest.raises(DamagedError, match="invalid step or progress"):
         load(path)
 
 
@@ -152,7 +152,7 @@ def test_a_compressed_file_is_rejected(tmp_path):
         load(path)
 
 
-def test_members_that_share_their_bytes_are_refused(tmp_path):
+def test_overlapping_members_are_rejected(tmp_path):
     path = CheckpointDir(tmp_path).save(checkpoint(), keep=2)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("c.npy", archive.read("b.npy"))  # or it would not write its directory

@@ -29,7 +29,7 @@ def assert_same(found, expected):
 @pytest.mark.parametrize("first_step", [0, 13])
 def test_training_batches_are_those_of_the_steps_in_their_order(tmp_path, task, first_step):
     made = make_task(task, tmp_path)
-    # More than are made at once.
+    # More than one block.
     found = first_batches(data_pipeline.training_batches(made, first_step).as_numpy_iterator(), 20)
     for step, batch in enumerate(found, first_step):
         assert_same(batch, made.training_batch(step))
@@ -75,7 +75,7 @@ def test_other_backends_get_a_plain_generator(monkeypatch):
 @pytest.mark.parametrize(
     ("examples", "size", "expected"),
     [
-        (20, 8, [5] * 4),  # no even size divides it
+        (20, 8, [5] * 4),  # not divisible by an even size
         (2048, 128, [128] * 16),
         (10_000, 128, [100] * 100),
         (7, 8, [7]),
@@ -95,7 +95,7 @@ def test_evaluation_batches_have_one_size_if_possible(examples, size, expected):
 def test_evaluation_is_split_over_devices_if_all_its_batches_divide(examples, rows):
     run = small.run_config(settings=[f"task.validation_examples={examples}"])
     replicated = []
-    group = ProcessGroup(1, 2, 2, lay_out=replicated.append)
-    batches = data_pipeline._Evaluation(small.task(run), Split.VALIDATION, group)
+    group = ProcessGroup(1, 2, 2, set_replicated=replicated.append)
+    batches = data_pipeline._EvaluationSequence(small.task(run), Split.VALIDATION, group)
     assert [len(batches[number][0]) for number in range(len(batches))] == rows
     assert set(replicated) == {examples == 11}

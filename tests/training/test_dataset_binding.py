@@ -23,9 +23,9 @@ def of_babi(data, **flags):
 
 
 def begin_run(run, place):
-    folder = RunDir.create(place, run)
-    dataset_binding.write_metadata(dataset_binding.for_training(run, None), folder)
-    return folder
+    run_dir = RunDir.create(place, run)
+    dataset_binding.write_metadata(dataset_binding.for_training(run, None), run_dir)
+    return run_dir
 
 
 def test_the_last_tenth_of_the_training_stories_is_validation(data):
@@ -37,12 +37,12 @@ def test_the_last_tenth_of_the_training_stories_is_validation(data):
 
 def test_questions_that_exceed_memory_are_rejected(data, tmp_path, monkeypatch):
     run = of_babi(data)
-    folder = begin_run(run, tmp_path / "run")
+    run_dir = begin_run(run, tmp_path / "run")
     monkeypatch.setattr(dataset, "_LARGEST", 100)
     with pytest.raises(ConfigError, match=r"the train questions, .* too many to keep"):
         dataset_binding.for_training(run, None)
     with pytest.raises(ConfigError, match=r"the test questions, .* too many to keep"):
-        dataset_binding.for_evaluation(folder, Split.TEST)
+        dataset_binding.for_evaluation(run_dir, Split.TEST)
 
 
 def test_stories_generated_without_data_depend_on_the_seed_only():
@@ -55,43 +55,47 @@ def test_stories_generated_without_data_depend_on_the_seed_only():
 
 
 def test_run_evaluates_on_its_own_data(data, tmp_path):
-    folder = begin_run(of_babi(data), tmp_path / "run")
-    found = dataset_binding.for_evaluation(folder, Split.TEST)
+    run_dir = begin_run(of_babi(data), tmp_path / "run")
+    found = dataset_binding.for_evaluation(run_dir, Split.TEST)
     assert list(found.questions) == ["test"]
     babi.write_subtasks(data, test=13)
-    with pytest.raises(ConfigError, match="the test stories are not that of the run; --data "):
-        dataset_binding.for_evaluation(folder, Split.TEST)
-    assert len(dataset_binding.for_evaluation(folder, Split.TEST, data).questions["test"]) == 26
+    with pytest.raises(
+        ConfigError, match="the test split differs from those of the run; to evaluate"
+    ):
+        dataset_binding.for_evaluation(run_dir, Split.TEST)
+    assert len(dataset_binding.for_evaluation(run_dir, Split.TEST, data).questions["test"]) == 26
 
 
 def test_resume_rejects_other_stories(data, tmp_path):
-    folder = begin_run(of_babi(data), tmp_path / "run")
+    run_dir = begin_run(of_babi(data), tmp_path / "run")
     babi.write_subtasks(data, train=41)
-    with pytest.raises(ConfigError, match="the train and validation stories are not that of the"):
-        dataset_binding.for_training(folder.config, folder)
+    with pytest.raises(
+        ConfigError, match="the train and validation splits differ from those of the"
+    ):
+        dataset_binding.for_training(run_dir.config, run_dir)
 
 
 def test_runs_with_other_stories_are_named(data, tmp_path):
     # given
-    folders = [begin_run(of_babi(data), tmp_path / f"run-{number}") for number in (1, 2)]
+    run_dirs = [begin_run(of_babi(data), tmp_path / f"run-{number}") for number in (1, 2)]
     new = RunDir.create(tmp_path / "new", of_babi(data))
     other = of_babi(babi.write_subtasks(tmp_path / "moved", numbers=(1, 5)))
 
     # then
-    dataset_binding.check_going_on(other, [*folders, new])
+    dataset_binding.check_same_dataset(other, [*run_dirs, new])
     babi.write_subtasks(tmp_path / "moved", train=41)
-    with pytest.raises(ConfigError, match=r"run-1: .* the train and validation stories are not "):
-        dataset_binding.check_going_on(other, [new, *folders])
-    (folders[0].path / dataset_binding.NAME).write_text("[]")
+    with pytest.raises(ConfigError, match=r"run-1: .* the train and validation splits differ "):
+        dataset_binding.check_same_dataset(other, [new, *run_dirs])
+    (run_dirs[0].path / dataset_binding.NAME).write_text("[]")
     with pytest.raises(ConfigError, match=r"run-2: "):
-        dataset_binding.check_going_on(other, folders)
-    dataset_binding.check_going_on(other, [new])
+        dataset_binding.check_same_dataset(other, run_dirs)
+    dataset_binding.check_same_dataset(other, [new])
 
 
 def test_single_file_can_be_evaluated_but_not_trained_on(data, tmp_path):
-    folder = begin_run(of_babi(data), tmp_path / "run")
+    run_dir = begin_run(of_babi(data), tmp_path / "run")
     file = data / "qa1_single-supporting-fact_train.txt"
-    assert len(dataset_binding.for_evaluation(folder, Split.TEST, file).questions["test"]) == 80
+    assert len(dataset_binding.for_evaluation(run_dir, Split.TEST, file).questions["test"]) == 80
     with pytest.raises(ConfigError, match="has no test stories; to train takes a folder or an"):
         dataset_binding.for_training(of_babi(file), None)
 
@@ -109,14 +113,14 @@ def test_missing_training_file_is_generated_only_on_request(data):
 
 
 def test_stories_of_all_subtasks_cannot_be_loaded_together(tmp_path):
-    folder = RunDir.create(tmp_path / "run", of_babi(None, subtask="all"))
-    (folder.path / dataset_binding.NAME).write_text("{}")
+    run_dir = RunDir.create(tmp_path / "run", of_babi(None, subtask="all"))
+    (run_dir.path / dataset_binding.NAME).write_text("{}")
     with pytest.raises((ConfigError, RunError)):
-        dataset_binding.for_evaluation(folder, Split.TEST)
+        dataset_binding.for_evaluation(run_dir, Split.TEST)
 
 
 def test_missing_metadata_are_reported(data, tmp_path):
-    folder = begin_run(of_babi(data), tmp_path / "run")
-    Path(folder.path / dataset_binding.NAME).write_text("[]")
+    run_dir = begin_run(of_babi(data), tmp_path / "run")
+    Path(run_dir.path / dataset_binding.NAME).write_text("[]")
     with pytest.raises(RunError, match="is damaged"):
-        dataset_binding.for_evaluation(folder, Split.TEST)
+        dataset_binding.for_evaluation(run_dir, Split.TEST)

@@ -1,4 +1,4 @@
-"""Devices and processes of a run, without JAX: which are chosen, and what is refused.
+"""Selection of the devices and processes of a run, without JAX.
 
 Loss of another process: what JAX reports of it, and its abort as one line.
 """
@@ -51,14 +51,16 @@ def test_devices_are_chosen_in_the_order_of_the_rows(devices, per_process, expec
     assert chosen(Placement(devices), fake_jax(*per_process)) == expected
 
 
-def test_more_devices_than_there_are_raises_an_error():
-    message = r"--devices 4: a process has 2 of them \(CUDA\); expected at most that"
+def test_more_devices_than_available_raises_an_error():
+    message = r"--devices 4: a process has 2 devices \(CUDA\); expected at most 2"
     with pytest.raises(ConfigError, match=message):
         chosen(Placement(4), fake_jax(2, platform="cuda"))
 
 
 def test_processes_with_different_numbers_of_devices_raise_an_error():
-    with pytest.raises(ConfigError, match="the processes have 1, 2 devices; expected as many"):
+    with pytest.raises(
+        ConfigError, match="the processes have 1, 2 devices; expected the same number"
+    ):
         chosen(Placement(), fake_jax(1, 2))
 
 
@@ -90,7 +92,7 @@ def test_coordinator_needs_a_free_port_of_this_machine():
         (1, "--coordinator h:1: process 0 cannot be reached there, or not all 3 processes"),
     ],
 )
-def test_process_that_never_comes_ends_the_wait(monkeypatch, rank, expected):
+def test_wait_for_a_missing_process_times_out(monkeypatch, rank, expected):
     monkeypatch.setattr(distribution, "check_free", lambda address: None)
     waiting = SimpleNamespace(initialize=lambda **options: time.sleep(1))
     jax = SimpleNamespace(distributed=waiting, config=SimpleNamespace(update=lambda *_: None))
@@ -107,7 +109,7 @@ def test_stop_request_ends_the_wait(monkeypatch):
     waiting = SimpleNamespace(initialize=lambda **options: time.sleep(1))
     jax = SimpleNamespace(distributed=waiting, config=SimpleNamespace(update=lambda *_: None))
     monkeypatch.setitem(sys.modules, "jax", jax)
-    runtime = Runtime(Placement(None, "h:1", 2, 1), pytest.fail, go_on=stop)
+    runtime = Runtime(Placement(None, "h:1", 2, 1), pytest.fail, poll=stop)
     with pytest.raises(SystemExit):
         runtime._join()
 
@@ -119,7 +121,7 @@ def test_address_is_a_host_and_a_port(address, expected):
     assert distribution.split(address) == expected
 
 
-def test_own_address_is_that_which_reaches_the_coordinator():
+def test_local_address_is_the_one_that_routes_to_the_coordinator():
     assert distribution._own_address("127.0.0.1:29500") == "127.0.0.1"
     assert distribution._own_address("no such host:1") is None
     assert distribution._own_address(None) is None
@@ -136,7 +138,7 @@ def test_own_address_is_that_which_reaches_the_coordinator():
         (
             "ABORTED: 1 unexpectedly tried to connect with a different incarnation.",
             ConfigError,
-            "two processes have the same number; give each its own",
+            "two processes have the same number; expected --process 0",
         ),
         ("ALREADY_EXISTS: Aborted connect attempt", ConfigError, "two processes have the same"),
         ("free(): invalid pointer\n\n", RunError, "the backend aborted: free(): invalid pointer;"),
@@ -155,7 +157,7 @@ def test_report_of_an_abort_becomes_one_line(report, kind, expected):
         (ValueError("a bug"), None),
     ],
 )
-def test_exception_of_the_network_is_a_loss_and_others_are_not(monkeypatch, error, expected):
+def test_only_network_exceptions_count_as_a_lost_process(monkeypatch, error, expected):
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     found = PeerMonitor(pytest.fail, "; to resume").reason(error)
     assert found == expected or found.startswith(expected)

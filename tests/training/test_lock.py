@@ -15,27 +15,27 @@ from rumcli.training import lock
 from tests.marks import needs_posix
 
 
-def owner_of(folder):
-    return json.loads((folder / "lock").read_text())
+def owner_of(run_dir):
+    return json.loads((run_dir / "lock").read_text())
 
 
-def leave_behind(folder, age=0.0, **changes):
-    """Write the lock of a process that does not hold it any more."""
+def leave_behind(run_dir, age=0.0, **changes):
+    """Write the lock of a process that no longer holds it."""
     owner = {"host": socket.gethostname(), "process": 4711, "since": "2026-01-01 00:00:00"}
-    path = folder / "lock"
+    path = run_dir / "lock"
     path.write_text(json.dumps({**owner, **changes}))
     os.utime(path, (time.time() - age, time.time() - age))
 
 
-def hold(folder, ready):
-    with lock.held(folder):
+def hold(run_dir, ready):
+    with lock.held(run_dir):
         ready.set()
         time.sleep(60)
 
 
 @pytest.fixture
 def holder(tmp_path):
-    """Return another process that holds the folder."""
+    """Return another process that holds the lock."""
     spawning = multiprocessing.get_context("spawn")
     ready = spawning.Event()
     process = spawning.Process(target=hold, args=(tmp_path, ready))
@@ -74,7 +74,7 @@ def test_the_lock_of_a_killed_process_is_stale(tmp_path, holder):
 
 def test_lock_of_another_machine_holds_while_its_heartbeat_continues(tmp_path):
     leave_behind(tmp_path, host="elsewhere")
-    message = r"process 4711 on elsewhere .* no sign of life for 60 s"
+    message = r"process 4711 on elsewhere .* try again 60 seconds after its last heartbeat"
     with pytest.raises(RunError, match=message), lock.held(tmp_path):
         pass
     assert owner_of(tmp_path)["host"] == "elsewhere"
@@ -88,7 +88,7 @@ def test_lock_of_another_machine_is_stale_without_heartbeat(tmp_path):
 
 
 def test_owner_refreshes_its_heartbeat(tmp_path, monkeypatch):
-    monkeypatch.setattr(lock, "_BEAT", 0.01)
+    monkeypatch.setattr(lock, "_HEARTBEAT", 0.01)
     with lock.held(tmp_path):
         path = tmp_path / "lock"
         os.utime(path, (1000, 1000))
@@ -217,6 +217,6 @@ def test_abandoned_directory_can_be_created_by_another_process(tmp_path):
     assert taken == 20
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_of_the_disk(tmp_path):
+def test_unwritable_directory_raises_os_error(tmp_path):
     with pytest.raises(OSError, match="No such file"), lock.held(tmp_path / "missing"):
         pass

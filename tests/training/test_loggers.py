@@ -21,7 +21,7 @@ SUMMARY = {
     "seconds": 2.5,
     "examples": 20,
     "loss": 0.25,
-    "reached": None,
+    "until_met": None,
     "beats_baseline": True,
     "baseline": {"value": 0.5},
 }
@@ -36,7 +36,7 @@ class Warned(Listener):
 
 
 class Log:
-    """In place of the log of a library; may fail at some call."""
+    """Stand-in for the writer of a library; may fail at some call."""
 
     def __init__(self, fails_at=None, error=None):
         self.calls, self.points = [], []
@@ -69,9 +69,9 @@ def plan(first_step=0):
     return RunInfo("copying", "gru", 561, first_step, 40, "loss", "loss", None, None, "run")
 
 
-def log(folder, until, first_step=0, listener=None):
-    """Log the steps of a run; those until 40 finish it."""
-    with loggers.attached(listener or Listener(), folder, folder.config) as each:
+def log(run_dir, until, first_step=0, listener=None):
+    """Log the steps of a run, which finishes at step 40."""
+    with loggers.attached(listener or Listener(), run_dir, run_dir.config) as each:
         each.started(plan(first_step))
         for step in range(first_step + 1, until + 1):
             each.stepped(step, {"loss": 1 / step})
@@ -83,7 +83,7 @@ def log(folder, until, first_step=0, listener=None):
 
 @pytest.fixture
 def put(monkeypatch):
-    """Put stand-ins in place of the logs of libraries."""
+    """Replace the writers of libraries by stand-ins."""
 
     def put(**logs):
         for name, made in logs.items():
@@ -116,18 +116,18 @@ def test_parts_of_a_run_have_one_id_unless_it_starts_over(tmp_path, put):
 
     log_of = Log()
     put(wandb=log_of)
-    folder = new_run(tmp_path / "run", "wandb")
-    log(folder, 30)
+    run_dir = new_run(tmp_path / "run", "wandb")
+    log(run_dir, 30)
     first = log_of.run.id
     assert not log_of.finished
-    log(folder, 40, first_step=25)
+    log(run_dir, 40, first_step=25)
     assert (log_of.run.id, log_of.run.first_step) == (first, 25)
-    resume.start_over(folder)
-    log(folder, 40)
+    resume.start_over(run_dir)
+    log(run_dir, 40)
     again = log_of.run.id
     assert again != first
-    (folder.path / "loggers.json").write_text('{"id": "../../elsewhere"}')
-    log(folder, 40)
+    (run_dir.path / "loggers.json").write_text('{"id": "../../elsewhere"}')
+    log(run_dir, 40)
     assert log_of.run.id not in (first, again, "../../elsewhere")
 
 
@@ -146,7 +146,7 @@ def test_an_error_is_reported_once_and_disables_only_its_logger(tmp_path, put, m
     failing, other, listener = Log(moment, error), Log(), Warned()
     put(wandb=failing, mlflow=other)
     log(new_run(tmp_path / "run", "wandb", "mlflow"), 40, listener=listener)
-    expected = "logger wandb: no space left; it is off, and the run continues"
+    expected = "logger wandb: no space left; the logger is disabled, and the run continues"
     assert listener.warnings == [expected]
     assert failing.calls.count(moment) == 1
     assert len(other.points) == 7
@@ -160,19 +160,21 @@ def test_a_server_that_does_not_answer_delays_only_the_end(tmp_path, put, monkey
 
     answer, listener = threading.Event(), Warned()
     put(wandb=Hanging())
-    monkeypatch.setattr(loggers, "_PATIENCE", 0.1)
+    monkeypatch.setattr(loggers, "_CLOSE_TIMEOUT", 0.1)
     log(new_run(tmp_path / "run", "wandb"), 40, listener=listener)
     answer.set()
     (warning,) = listener.warnings
-    assert warning.startswith("logger wandb: not all was written within 0 seconds; it is off")
+    assert warning.startswith(
+        "logger wandb: some points were not written within 0 seconds; the logger is disabled"
+    )
 
 
 def test_an_id_that_cannot_be_written_disables_the_loggers(tmp_path, put):
     listener, log_of = Warned(), Log()
     put(wandb=log_of)
-    folder = new_run(tmp_path / "run", "wandb")
-    (folder.path / "loggers.json").mkdir()
-    log(folder, 40, listener=listener)
+    run_dir = new_run(tmp_path / "run", "wandb")
+    (run_dir.path / "loggers.json").mkdir()
+    log(run_dir, 40, listener=listener)
     assert listener.warnings == ["no logger was started: Is a directory; the run continues"]
     assert log_of.calls == []
 
@@ -214,39 +216,39 @@ def test_an_unknown_logger_is_reported_with_the_known_ones(tmp_path):
     assert_one_line(result, 2, "--logger wnadb: expected 'tensorboard', 'csv', 'mlflow', 'wandb' ")
 
 
-def rows_of(folder):
-    with (folder.path / "metrics.csv").open(newline="") as file:
+def rows_of(run_dir):
+    with (run_dir.path / "metrics.csv").open(newline="") as file:
         return [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
 
 
 def test_csv_has_no_step_twice_after_a_resume(tmp_path):
-    folder = new_run(tmp_path / "run", "csv")
-    log(folder, 32)
-    assert rows_of(folder) == [
+    run_dir = new_run(tmp_path / "run", "csv")
+    log(run_dir, 32)
+    assert rows_of(run_dir) == [
         {"step": "10", "training/loss": "0.1"},
         {"step": "20", "training/loss": "0.05"},
         {"step": "20", "validation/loss": "0.1"},
         {"step": "30", "training/loss": str(1 / 30)},
     ]
-    with (folder.path / "metrics.csv").open("a") as file:
-        file.write("3")  # of a process that was killed
-    log(folder, 40, first_step=25)
-    assert [row["step"] for row in rows_of(folder)] == ["10", "20", "20", "30", "40", "40", "40"]
-    assert rows_of(folder)[-1] == {"step": "40", "test/loss": "0.25", "test/baseline": "0.5"}
+    with (run_dir.path / "metrics.csv").open("a") as file:
+        file.write("3")  # as left by a killed process
+    log(run_dir, 40, first_step=25)
+    assert [row["step"] for row in rows_of(run_dir)] == ["10", "20", "20", "30", "40", "40", "40"]
+    assert rows_of(run_dir)[-1] == {"step": "40", "test/loss": "0.25", "test/baseline": "0.5"}
 
 
-def test_a_real_run_logs_what_it_records(tmp_path):
-    folder = new_run(tmp_path / "run", "csv", steps=20)
-    summary = train(folder.config, folder, Listener())
-    rows = rows_of(folder)
+def test_real_run_logs_its_records(tmp_path):
+    run_dir = new_run(tmp_path / "run", "csv", steps=20)
+    summary = train(run_dir.config, run_dir, Listener())
+    rows = rows_of(run_dir)
     validated = [float(row["validation/loss"]) for row in rows if "validation/loss" in row]
-    assert validated == [record["val_loss"] for record in folder.records()]
+    assert validated == [record["val_loss"] for record in run_dir.records()]
     assert float(rows[-1]["test/loss"]) == summary["loss"]
     assert float(rows[-1]["test/baseline"]) == summary["baseline"]["value"]
 
 
-def scalars(reading, folder, name):
-    found = reading.EventAccumulator(str(folder)).Reload()
+def scalars(reading, run_dir, name):
+    found = reading.EventAccumulator(str(run_dir)).Reload()
     return [(each.step, pytest.approx(each.value)) for each in found.Scalars(name)]
 
 
@@ -255,11 +257,11 @@ def test_tensorboard_shows_no_step_twice_after_a_resume(tmp_path):
         "tensorboard.backend.event_processing.event_accumulator",
         reason="the extra tensorboard is not installed",
     )
-    folder = new_run(tmp_path / "run", "tensorboard")
-    curves = folder.path / "tensorboard"
-    log(folder, 32)
+    run_dir = new_run(tmp_path / "run", "tensorboard")
+    curves = run_dir.path / "tensorboard"
+    log(run_dir, 32)
     assert [step for step, _ in scalars(reading, curves, "training/loss")] == [10, 20, 30]
-    log(folder, 40, first_step=25)
+    log(run_dir, 40, first_step=25)
     assert len(list(curves.iterdir())) == 2
     expected = [(10, 1 / 10), (20, 1 / 20), (30, 1 / 30), (40, 1 / 40)]
     assert scalars(reading, curves, "training/loss") == expected
@@ -276,15 +278,15 @@ def test_nothing_is_written_through_a_link(tmp_path, name):
     elsewhere.mkdir()
     logger = "csv" if name == "metrics.csv" else name
     pytest.importorskip(logger, reason="the extra tensorboard is not installed")
-    folder = new_run(tmp_path / "run", logger)
-    (folder.path / name).symlink_to(elsewhere)
-    log(folder, 40, listener=listener)
+    run_dir = new_run(tmp_path / "run", logger)
+    (run_dir.path / name).symlink_to(elsewhere)
+    log(run_dir, 40, listener=listener)
     assert list(elsewhere.iterdir()) == []
     if logger == "tensorboard":
-        assert "tensorboard is a link; it is off" in listener.warnings[0]
+        assert "tensorboard is a link; the logger is disabled" in listener.warnings[0]
 
 
-# Two parts of a run, of which the first broke off behind its last checkpoint, at step 25.
+# A run that is interrupted at step 25, after its last checkpoint, and resumed.
 TWO_PARTS = """
 import sys
 from pathlib import Path
@@ -298,8 +300,8 @@ class Prints(Listener):
 
 summary = {"steps": 40, "loss": 0.25, "baseline": {"value": 0.5}}
 def log(first_step, until):
-    folder = RunDir.open(Path("run"))
-    with loggers.attached(Prints(), folder, folder.config) as each:
+    run_dir = RunDir.open(Path("run"))
+    with loggers.attached(Prints(), run_dir, run_dir.config) as each:
         each.started(RunInfo("copying", "gru", 561, first_step, 40, "loss", "loss", None, None, ""))
         for step in range(first_step + 1, until + 1):
             each.stepped(step, {"loss": 1 / step})
@@ -352,7 +354,7 @@ assert [each["test/loss"] for each in logged if "test/loss" in each] == [0.25]
 @pytest.mark.parametrize(
     ("name", "read", "variables"),
     [
-        # The file store is a directory; MLflow asks for this consent since version 3.
+        # The file store is a directory; MLflow 3 requires this consent.
         (
             "mlflow",
             READ_MLFLOW,
@@ -362,13 +364,13 @@ assert [each["test/loss"] for each in logged if "test/loss" in each] == [0.25]
         ("trackio", READ_TRACKIO, {"TRACKIO_DIR": "trackio"}),
     ],
 )
-def test_the_library_has_one_run_for_both_parts(tmp_path, name, read, variables):
+def test_resumed_run_continues_in_the_same_logged_run(tmp_path, name, read, variables):
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"the extra {name} is not installed")
     new_run(tmp_path / "run", name)
     result = python(TWO_PARTS, cwd=tmp_path, env=variables)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
-    # In another process, since some libraries write until theirs ends.
+    # In a separate process, because some libraries write until the process ends.
     result = python(read, cwd=tmp_path, env=variables)
     assert result.returncode == 0, result.stderr
 
@@ -380,7 +382,7 @@ def test_the_library_has_one_run_for_both_parts(tmp_path, name, read, variables)
         ("wandb", {"WANDB_MODE": "online", "NETRC": "/nonexistent"}, "logger wandb: "),
     ],
 )
-def test_a_logger_that_is_not_set_up_is_off(tmp_path, name, variables, expected):
+def test_unconfigured_logger_is_disabled(tmp_path, name, variables, expected):
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"the extra {name} is not installed")
     new_run(tmp_path / "run", name)
@@ -390,4 +392,4 @@ def test_a_logger_that_is_not_set_up_is_off(tmp_path, name, variables, expected)
     assert len(lines) == 2
     for line in lines:
         assert line.startswith(expected)
-        assert line.endswith("; it is off, and the run continues")
+        assert line.endswith("; the logger is disabled, and the run continues")

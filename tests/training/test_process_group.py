@@ -15,7 +15,7 @@ from tests import small
 
 @dataclass(frozen=True)
 class Among(ProcessGroup):
-    """A process among others that exist only as the numbers that they send."""
+    """A process of a group in which the other processes only send numbers."""
 
     sent: tuple = (0, 0)
 
@@ -35,7 +35,7 @@ def test_shares_are_equal_and_cover_the_batch(count, rows):
 
 def test_replicated_batch_stays_whole_and_its_layout_is_announced():
     layouts = []
-    one = ProcessGroup(1, 2, 2, lay_out=layouts.append)
+    one = ProcessGroup(1, 2, 2, set_replicated=layouts.append)
     assert len(one.part(np.arange(3), replicated=True)) == 3
     assert len(one.part(np.arange(4))) == 2
     assert layouts == [True, False]
@@ -117,13 +117,15 @@ def test_loss_of_a_process_replaces_the_exception_that_follows_from_it():
 @pytest.mark.parametrize(("count", "near"), [(3, "6 or 9"), (16, "16")])
 def test_indivisible_batch_raises_an_error_with_valid_sizes(count, near):
     run = small.run_config()
-    message = f"--devices {count}: a batch of 8 cannot be split .* batch_size={near}, or another"
+    message = (
+        f"--devices {count}: a batch of 8 cannot be split .* train.batch_size={near}, or another"
+    )
     with pytest.raises(ConfigError, match=message):
         process_group.check_batch(run, count, f"--devices {count}")
     process_group.check_batch(run, 4, "--devices 4")
 
 
-def test_place_of_the_data_is_no_shared_setting():
+def test_data_path_is_not_a_shared_setting():
     run = small.run_config()
     assert process_group.settings(run) == process_group.settings(small.run_config())
     assert process_group.settings(run) != process_group.settings(

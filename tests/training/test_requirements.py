@@ -76,15 +76,15 @@ def test_metrics_of_a_result_are_its_numbers():
         "gap_to_baseline": None,
         "beats_baseline": True,
     }
-    assert requirements.figures_in(result) == ["loss", "steps", "gap_to_baseline"]
+    assert requirements.metrics_in(result) == ["loss", "steps", "gap_to_baseline"]
 
 
 def test_unmet_requirements_are_all_named():
     result = {"loss": 0.5, "accuracy": 0.9}
     asked = requirements.parse(["accuracy>=0.95", "loss<1", "perplexity<3"])
     found = requirements.with_verdicts(asked, result)
-    assert [one["met"] for one in found["required"]] == [False, True, False]
-    message = r"required accuracy>=0.95, got 0.9; perplexity<3, got none"
+    assert [one["met"] for one in found["requirements"]] == [False, True, False]
+    message = r"does not meet accuracy>=0.95 \(got 0.9\) and perplexity<3 \(got none\)"
     with pytest.raises(RunError, match=message):
         requirements.enforce(found)
 
@@ -92,7 +92,7 @@ def test_unmet_requirements_are_all_named():
 def test_met_requirements_raise_nothing():
     found = requirements.with_verdicts(requirements.parse(["loss<1"]), {"loss": 0.5})
     requirements.enforce(found)
-    assert found["required"] == [{"requirement": "loss<1", "value": 0.5, "met": True}]
+    assert found["requirements"] == [{"requirement": "loss<1", "value": 0.5, "met": True}]
 
 
 def test_result_is_unchanged_without_requirements():

@@ -14,39 +14,39 @@ from tests import small
 from tests.cli.commands import assert_one_line, rum
 
 
-def checkpoint(folder, step):
+def checkpoint(run_dir, step):
     progress = {"seconds": 1.0, "best": {"step": step, "value": 0.5}}
-    return Checkpoint(step, {"model/a": np.zeros(3)}, progress, folder.back_up_records())
+    return Checkpoint(step, {"model/a": np.zeros(3)}, progress, run_dir.back_up_records())
 
 
 @pytest.fixture
 def make_run(tmp_path):
-    """Return a function that makes a run with evaluations and checkpoints at some steps."""
+    """Return a factory of runs with evaluations and checkpoints at given steps."""
 
     def make(recorded=(), best=None, saved=()):
-        folder = RunDir.create(tmp_path / "run", small.run_config(steps=100))
+        run_dir = RunDir.create(tmp_path / "run", small.run_config(steps=100))
         for step in recorded:
-            folder.append_record({"step": step, "val_loss": 1.0})
+            run_dir.append_record({"step": step, "val_loss": 1.0})
         if best is not None:
-            folder.checkpoints.save_best(checkpoint(folder, best))
+            run_dir.checkpoints.save_best(checkpoint(run_dir, best))
         for step in saved:
-            folder.save(checkpoint(folder, step), keep=2)
-        return RunDir.open(folder.path)
+            run_dir.save(checkpoint(run_dir, step), keep=2)
+        return RunDir.open(run_dir.path)
 
     return make
 
 
-def delete_all(folder):
-    shutil.rmtree(folder.checkpoints.path)
+def delete_all(run_dir):
+    shutil.rmtree(run_dir.checkpoints.path)
 
 
-def delete_numbered(folder):
-    for path in folder.checkpoints.numbered():
+def delete_numbered(run_dir):
+    for path in run_dir.checkpoints.numbered():
         path.unlink()
 
 
-def content(folder):
-    return {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+def content(run_dir):
+    return {path: path.read_bytes() for path in run_dir.path.rglob("*") if path.is_file()}
 
 
 GONE = {
@@ -61,75 +61,78 @@ GONE = {
 @pytest.mark.parametrize(("had", "delete", "latest"), GONE.values(), ids=GONE)
 def test_run_without_checkpoints_is_rejected_and_unchanged(make_run, had, delete, latest):
     # given
-    folder = make_run(**had)
-    delete(folder)
-    before = content(folder)
+    run_dir = make_run(**had)
+    delete(run_dir)
+    before = content(run_dir)
 
     # when
     with pytest.raises(RunError) as caught:
-        resume.load(folder)
+        resume.load(run_dir)
 
     # then
     message = str(caught.value)
-    assert f"the run had reached step {latest}: {folder.checkpoints.path}/step-*.npz" in message
-    assert f"rum train --resume {folder.path} --from-scratch" in message
-    assert f"rum train --preset {folder.path}/config.yaml" in message
-    assert ("only best.npz is there" in message) == folder.checkpoints.has_best
+    assert f"{run_dir.checkpoints.path}/step-*.npz are missing" in message
+    assert f"the run had reached step {latest}" in message
+    assert f"rum train --resume {run_dir.path} --from-scratch" in message
+    assert f"rum train --preset {run_dir.path}/config.yaml" in message
+    assert ("only best.npz exists" in message) == run_dir.checkpoints.has_best
     with pytest.raises(RunError, match=r"step-\*\.npz is missing; restore it"):
-        load_checkpoint(folder, "last")
-    assert content(folder) == before
+        load_checkpoint(run_dir, "last")
+    assert content(run_dir) == before
 
 
 @pytest.mark.parametrize("recorded", [(), (10,)], ids=["at once", "as it saved for the first time"])
 def test_run_interrupted_before_any_checkpoint_restarts(make_run, recorded):
-    folder = make_run(recorded)
-    found, warnings = resume.load(folder)
+    run_dir = make_run(recorded)
+    found, warnings = resume.load(run_dir)
     assert found is None
     assert len(warnings) == len(recorded)
 
 
 def test_run_interrupted_before_a_numbered_checkpoint_continues_from_its_best(make_run):
-    folder = make_run((10, 20, 30), best=20)
-    found, warnings = resume.load(folder)
+    run_dir = make_run((10, 20, 30), best=20)
+    found, warnings = resume.load(run_dir)
     assert found.step == 20
-    assert "it continues from best.npz, of step 20" in warnings[0]
+    assert "it resumes from best.npz (step 20)" in warnings[0]
 
 
 def test_damaged_best_checkpoint_cannot_be_resumed(make_run):
-    folder = make_run((10,), best=10)
-    (folder.checkpoints.path / "best.npz").write_bytes(b"")
-    with pytest.raises(RunError, match=r"best.npz is damaged .*there is no other one; restore"):
-        resume.load(folder)
+    run_dir = make_run((10,), best=10)
+    (run_dir.checkpoints.path / "best.npz").write_bytes(b"")
+    with pytest.raises(
+        RunError, match=r"best.npz is damaged .*the run has no other checkpoint; restore"
+    ):
+        resume.load(run_dir)
 
 
 def test_missing_best_checkpoint_is_reported_as_lost(make_run):
-    folder = make_run((10,), best=10, saved=(10,))
-    (folder.checkpoints.path / "best.npz").unlink()
-    with pytest.raises(RunError, match=r"has no best\.npz any more; try --checkpoint last"):
-        load_checkpoint(folder, "best")
-    assert load_checkpoint(folder, "last").step == 10
+    run_dir = make_run((10,), best=10, saved=(10,))
+    (run_dir.checkpoints.path / "best.npz").unlink()
+    with pytest.raises(RunError, match=r"has lost its best\.npz; try --checkpoint last"):
+        load_checkpoint(run_dir, "best")
+    assert load_checkpoint(run_dir, "last").step == 10
 
 
 @pytest.mark.usefixtures("_keras_is_not_started")
 def test_missing_checkpoints_are_reported_before_keras_is_imported(make_run):
-    folder = make_run((10, 20), best=10, saved=(20,))
-    delete_all(folder)
-    result = rum("train", "--resume=run", cwd=folder.path.parent)
+    run_dir = make_run((10, 20), best=10, saved=(20,))
+    delete_all(run_dir)
+    result = rum("train", "--resume=run", cwd=run_dir.path.parent)
     assert_one_line(result, 1, "run/checkpoints/step-*.npz are missing")
 
 
 @pytest.mark.usefixtures("_keras_is_not_started")
 def test_from_scratch_deletes_results_and_keeps_the_configuration(make_run):
-    folder = make_run((10, 20), best=10, saved=(15, 20))
-    result = rum("train", "--resume=run", "--from-scratch", cwd=folder.path.parent)
+    run_dir = make_run((10, 20), best=10, saved=(15, 20))
+    result = rum("train", "--resume=run", "--from-scratch", cwd=run_dir.path.parent)
     assert result.returncode == 2  # where Keras would be started
-    assert {path.name for path in content(folder)} == {"config.yaml"}
+    assert {path.name for path in content(run_dir)} == {"config.yaml"}
 
 
 @pytest.mark.usefixtures("_keras_is_not_started")
 def test_from_scratch_needs_resume(tmp_path):
     result = rum("train", "copying", "--from-scratch", cwd=tmp_path)
-    assert_one_line(result, 2, "--from-scratch goes with --resume")
+    assert_one_line(result, 2, "--from-scratch requires --resume")
 
 
 @pytest.mark.usefixtures("_keras_is_not_started")
@@ -142,4 +145,4 @@ def test_run_killed_during_creation_can_be_started_with_its_task(tmp_path, optio
     (tmp_path / "run").mkdir(exist_ok=True)
     (tmp_path / "run" / ".config.yaml.17.part").write_text("task: {na")
     result = rum("train", "--resume=run", cwd=tmp_path)
-    assert_one_line(result, 2, "start it there: rum train TASK --out run")
+    assert_one_line(result, 2, "to start the run there: rum train TASK --out run")

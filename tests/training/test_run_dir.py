@@ -9,13 +9,13 @@ from rumcli.training.run_dir import RunDir
 from tests import small
 
 
-def test_folders_are_numbered_and_never_reused(tmp_path, monkeypatch):
+def test_directories_are_numbered_and_never_reused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = [RunDir.create(None, small.run_config()).path.as_posix() for _ in range(3)]
     assert made == ["runs/copying-gru-1", "runs/copying-gru-2", "runs/copying-gru-3"]
 
 
-def test_an_empty_folder_may_be_used(tmp_path):
+def test_empty_directory_is_accepted(tmp_path):
     assert RunDir.create(tmp_path, small.run_config()).config == small.run_config()
 
 
@@ -31,9 +31,9 @@ def test_only_an_empty_run_directory_is_removed(tmp_path, monkeypatch):
     # when
     for name in ("begun", "new"):
         place = RunDir.claim(tmp_path / name, small.run_config())
-        with contextlib.suppress(ConfigError), place as folder:
+        with contextlib.suppress(ConfigError), place as run_dir:
             if name == "begun":
-                folder.write_json("environment.json", {})
+                run_dir.write_json("environment.json", {})
             raise ConfigError("found late")
     monkeypatch.setattr(RunDir, "write_config", lambda *_: os.write(-1, b""))
     with pytest.raises(ConfigError, match="can't write to"):
@@ -54,7 +54,7 @@ def test_run_killed_during_creation_can_be_started_in_the_same_directory(tmp_pat
     run.mkdir()
     for name in left:
         (run / name).write_text("half")
-    with pytest.raises(ConfigError, match=r"start it there: rum train TASK --out .*run$"):
+    with pytest.raises(ConfigError, match=r"to start the run there: rum train TASK --out .*run$"):
         RunDir.open(run)
 
     # when
@@ -87,21 +87,21 @@ REMEDIES = {
 
 @pytest.mark.parametrize("number", REMEDIES, ids=errno.errorcode.get)
 def test_disk_error_has_the_advice_for_its_cause(tmp_path, number):
-    folder = RunDir.create(tmp_path / "run", small.run_config())
-    with pytest.raises(RunError) as caught, folder.writing():
+    run_dir = RunDir.create(tmp_path / "run", small.run_config())
+    with pytest.raises(RunError) as caught, run_dir.writing():
         raise OSError(number, os.strerror(number))
     message = str(caught.value)
-    assert message.startswith(f"can't write to {folder.path}: {os.strerror(number)}; ")
+    assert message.startswith(f"can't write to {run_dir.path}: {os.strerror(number)}; ")
     assert REMEDIES[number] in message
     assert ("space" in message.rpartition(";")[2]) == (number == errno.ENOSPC)
 
 
 def test_deleted_run_directory_is_not_reported_as_intact(tmp_path):
-    folder = RunDir.create(tmp_path / "run", small.run_config())
-    folder.path.rename(tmp_path / "elsewhere")
+    run_dir = RunDir.create(tmp_path / "run", small.run_config())
+    run_dir.path.rename(tmp_path / "elsewhere")
     expected = r"moved or deleted .*--resume NEW_PATH"
-    with pytest.raises(RunError, match=expected), folder.writing():
-        folder.write_json("plan.json", {})
+    with pytest.raises(RunError, match=expected), run_dir.writing():
+        run_dir.write_json("plan.json", {})
 
 
 def test_file_in_place_of_a_directory_is_reported(tmp_path):
@@ -112,7 +112,7 @@ def test_file_in_place_of_a_directory_is_reported(tmp_path):
         RunDir.create(tmp_path / "a" / "b", small.run_config())
 
 
-def test_directory_that_is_no_run_is_reported(tmp_path):
+def test_directory_without_a_run_is_reported(tmp_path):
     with pytest.raises(ConfigError, match="there is no run directory"):
         RunDir.open(tmp_path / "absent")
     with pytest.raises(ConfigError, match="is empty; expected the directory of a run"):
@@ -120,24 +120,24 @@ def test_directory_that_is_no_run_is_reported(tmp_path):
     (tmp_path / "a").write_text("")
     with pytest.raises(ConfigError, match=r"has no config\.yaml"):
         RunDir.open(tmp_path)
-    with pytest.raises(ConfigError, match="is not a folder"):
+    with pytest.raises(ConfigError, match="is not a directory"):
         RunDir.open(tmp_path / "a")
 
 
 def test_run_of_another_task_is_rejected(tmp_path):
     RunDir.create(tmp_path, small.run_config("recall"))
-    with pytest.raises(ConfigError, match="is a run of 'recall', not of 'copying'"):
+    with pytest.raises(ConfigError, match="is a run of 'recall'; expected a run of 'copying'"):
         RunDir.open(tmp_path, "copying")
 
 
 def test_records_after_a_step_and_a_truncated_line_are_dropped(tmp_path):
-    folder = RunDir.create(tmp_path, small.run_config())
+    run_dir = RunDir.create(tmp_path, small.run_config())
     for step in (10, 20, 30):
-        folder.append_record({"step": step, "loss": step / 7})
+        run_dir.append_record({"step": step, "loss": step / 7})
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 40, "lo')
-    assert folder.rewind_records(20) == []
-    assert folder.records() == [{"step": 10, "loss": 10 / 7}, {"step": 20, "loss": 20 / 7}]
+    assert run_dir.rewind_records(20) == []
+    assert run_dir.records() == [{"step": 10, "loss": 10 / 7}, {"step": 20, "loss": 20 / 7}]
 
 
 @pytest.mark.parametrize(
@@ -150,25 +150,25 @@ def test_records_after_a_step_and_a_truncated_line_are_dropped(tmp_path):
     ids=lambda line: ascii(line[:30]),
 )
 def test_invalid_record_is_skipped(tmp_path, line):
-    folder = RunDir.create(tmp_path, small.run_config())
+    run_dir = RunDir.create(tmp_path, small.run_config())
     content = f'{line}\n{{"step": 10, "val_loss": null}}\n'
     (tmp_path / "metrics.jsonl").write_bytes(content.encode(errors="surrogateescape"))
-    folder.rewind_records(10)
-    assert folder.records() == [{"step": 10, "val_loss": None}]
+    run_dir.rewind_records(10)
+    assert run_dir.records() == [{"step": 10, "val_loss": None}]
 
 
 def test_pipe_in_place_of_the_metrics_is_rejected_without_waiting(tmp_path):
-    folder = RunDir.create(tmp_path, small.run_config())
+    run_dir = RunDir.create(tmp_path, small.run_config())
     os.mkfifo(tmp_path / "metrics.jsonl")
     with pytest.raises(RunError, match=r"can't read .*metrics\.jsonl: Not a regular file"):
-        folder.records()
+        run_dir.records()
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"steps": 20}', '{"baseline": []}', "nonsense"])
 def test_invalid_summary_is_none(tmp_path, content):
-    folder = RunDir.create(tmp_path, small.run_config())
+    run_dir = RunDir.create(tmp_path, small.run_config())
     (tmp_path / "summary.json").write_text(content)
-    assert folder.summary() is None
+    assert run_dir.summary() is None
 
 
 LEVELS = {"metric": "loss", "label": "memoryless", "value": 0.75, "target": 0.0, "published": None}
@@ -178,18 +178,18 @@ LEVELS = {"metric": "loss", "label": "memoryless", "value": 0.75, "target": 0.0,
     "changed", [{"metric": None}, {"metric": 3}, {"value": "0.75"}, {"label": ["a"]}]
 )
 def test_invalid_baseline_is_replaced_by_that_of_the_plan(tmp_path, changed):
-    folder = RunDir(tmp_path)
-    folder.write_json("summary.json", {"baseline": LEVELS | changed})
-    assert folder.baseline is None
+    run_dir = RunDir(tmp_path)
+    run_dir.write_json("summary.json", {"baseline": LEVELS | changed})
+    assert run_dir.baseline is None
     missing = {name: value for name, value in LEVELS.items() if name != "metric"}
-    folder.write_json("summary.json", {"baseline": missing})
-    assert folder.baseline is None
-    folder.write_json("plan.json", {"baseline": LEVELS})
-    assert folder.baseline == LEVELS
+    run_dir.write_json("summary.json", {"baseline": missing})
+    assert run_dir.baseline is None
+    run_dir.write_json("plan.json", {"baseline": LEVELS})
+    assert run_dir.baseline == LEVELS
 
 
 def test_run_resumes_with_an_empty_environment_list(tmp_path):
-    folder = RunDir.create(tmp_path, small.run_config())
-    folder.write_json("environment.json", {"seed": 1, "resumed": 5})
-    folder.begin({"seed": 2}, finished=False)
-    assert folder.read_json("environment.json") == {"seed": 1, "resumed": [{"seed": 2}]}
+    run_dir = RunDir.create(tmp_path, small.run_config())
+    run_dir.write_json("environment.json", {"seed": 1, "resumed": 5})
+    run_dir.begin({"seed": 2}, finished=False)
+    assert run_dir.read_json("environment.json") == {"seed": 1, "resumed": [{"seed": 2}]}

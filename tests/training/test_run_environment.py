@@ -1,4 +1,4 @@
-"""The advice of an out-of-memory error."""
+"""Names of accelerators, and the remedy in an out-of-memory error."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from rumcli.errors import RunError
 from rumcli.training import run_environment
 
 
-def test_cpu_is_no_accelerator():
+def test_cpu_is_not_an_accelerator():
     if keras.backend.backend() == "torch" or keras.distribution.list_devices("gpu"):
         pytest.skip("this machine may have a GPU")
     assert run_environment.device_names() == []
@@ -60,7 +60,7 @@ def test_torch_accelerators_are_the_gpus(monkeypatch):
 @pytest.mark.parametrize(
     ("preset", "options"),
     [
-        ("copying", "train.batch_size (128), task.delay (200) or cell.units (100)"),
+        ("copying", "train.batch_size (16), task.delay (200) or cell.units (100)"),
         ("ptb", "train.batch_size (64), task.bptt_steps (50) or cell.units (512)"),
         ("babi", "train.batch_size (32) or cell.units (64)"),
     ],

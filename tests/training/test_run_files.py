@@ -1,4 +1,4 @@
-""""""
+"""Records of a run: repair from a checkpoint, backups and unreadable files."""
 
 import json
 
@@ -32,7 +32,7 @@ def file(tmp_path):
 
 
 def anew(file):
-    """Return the file as another process sees it."""
+    """Return the file as opened by another process."""
     return RecordFile(file.path, run_files.is_record)
 
 
@@ -81,7 +81,7 @@ def test_records_missing_in_the_checkpoint_are_reported_with_their_steps(file, m
     assert file.path.read_text() == line(20) + line(30) + line(33)
     assert ["restored" in warning for warning in warnings] == [True, False]
     assert "lacked the records of steps 30 and 33" in warnings[0]
-    assert "lacks the records of step 10; they are lost" in warnings[1]
+    assert "lacks the records of step 10, which are lost" in warnings[1]
 
 
 def test_records_that_follow_a_repair_are_backed_up_too(file):
@@ -100,7 +100,7 @@ def test_checkpoint_without_a_backup_keeps_the_record(file):
     assert file.path.read_text() == line(10)
 
 
-def test_many_steps_are_named_by_their_ends():
+def test_many_steps_are_abbreviated():
     assert run_files._named([10]) == "step 10"
     assert run_files._named([10, 20, 30]) == "steps 10, 20 and 30"
     assert run_files._named(range(10, 200, 10)) == "steps 10, 20, … 190 (19 in all)"

@@ -23,11 +23,11 @@ def test_a_subtask_whose_summary_is_damaged_is_not_finished(tmp_path, content):
 def test_linked_subtask_directory_is_rejected(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    folder = RunDir(tmp_path / "run")
-    folder.path.mkdir()
-    (folder.path / "qa1").symlink_to(elsewhere)
+    run_dir = RunDir(tmp_path / "run")
+    run_dir.path.mkdir()
+    (run_dir.path / "qa1").symlink_to(elsewhere)
     with pytest.raises(ConfigError, match="qa1 is a link"):
-        suite.train_all(RUN, folder, lambda subtask: Listener(), StopRequest())
+        suite.train_all(RUN, run_dir, lambda subtask: Listener(), StopRequest())
     assert list(elsewhere.iterdir()) == []
 
 

@@ -21,7 +21,7 @@ ZONEOUT = ["cell.zoneout=0.2"]
 
 
 class Recorder(Listener):
-    """Keeps the loss of every step, and may do something at one."""
+    """Records the loss of every step, and calls a function at one of them."""
 
     def __init__(self, action=None):
         self.losses = {}
@@ -37,14 +37,14 @@ class Recorder(Listener):
 
 
 def of_task(task, place, **settings):
-    """Make a small configuration; a task that reads a text gets one."""
+    """Return a small configuration, with a text for tasks that read one."""
     if task == "ptb":
         settings["task__data"] = str(small.write_text(place / "text"))
     return small.run_config(task, **settings)
 
 
-def last_arrays(folder):
-    return load(folder.checkpoints.numbered()[0]).arrays
+def last_arrays(run_dir):
+    return load(run_dir.checkpoints.numbered()[0]).arrays
 
 
 @pytest.fixture(scope="module")
@@ -93,16 +93,16 @@ def test_steps_are_split_at_the_evaluations(step, last, every, expected):
 
 @pytest.mark.parametrize(("task", "settings"), LEARNING.items(), ids=LEARNING)
 def test_run_writes_its_record(finished, task, settings):
-    folder, recorder, summary = finished(task, **settings)
+    run_dir, recorder, summary = finished(task, **settings)
     steps = settings["steps"]
     assert sorted(recorder.losses) == list(range(1, steps + 1))
-    assert [record["step"] for record in folder.records()] == [*range(10, steps, 10), steps]
-    assert json.loads((folder.path / "summary.json").read_text()) == summary
-    assert json.loads((folder.path / "environment.json").read_text())["keras"]
-    assert folder.config == of_task(task, folder.path.parent, **settings)
+    assert [record["step"] for record in run_dir.records()] == [*range(10, steps, 10), steps]
+    assert json.loads((run_dir.path / "summary.json").read_text()) == summary
+    assert json.loads((run_dir.path / "environment.json").read_text())["keras"]
+    assert run_dir.config == of_task(task, run_dir.path.parent, **settings)
     # The mean over a span is that of its steps.
     first = np.mean([recorder.losses[step] for step in range(1, 11)])
-    assert folder.records()[0]["loss"] == pytest.approx(first, rel=1e-4)
+    assert run_dir.records()[0]["loss"] == pytest.approx(first, rel=1e-4)
 
 
 def test_the_loss_falls(finished):
@@ -112,12 +112,12 @@ def test_the_loss_falls(finished):
 
 @pytest.mark.parametrize("task", [pytest.param("copying", marks=pytest.mark.slow), "ptb"])
 def test_summary_uses_the_best_weights(finished, task):
-    folder, _, summary = finished(task, **LEARNING[task])
-    losses = {record["step"]: record["val_loss"] for record in folder.records()}
+    run_dir, _, summary = finished(task, **LEARNING[task])
+    losses = {record["step"]: record["val_loss"] for record in run_dir.records()}
     assert summary["weights_of_step"] == min(losses, key=losses.get)
-    again = evaluate_run(folder, "validation", "best")
+    again = evaluate_run(run_dir, "validation", "best")
     assert again["loss"] == pytest.approx(min(losses.values()), rel=1e-6)
-    assert evaluate_run(folder, "test", "best")["loss"] == pytest.approx(summary["loss"], rel=1e-6)
+    assert evaluate_run(run_dir, "test", "best")["loss"] == pytest.approx(summary["loss"], rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_summary_uses_the_best_weights(finished, task):
         ("copying", "gru", 13, 10),
         pytest.param("copying", "rum", 15, 10, marks=pytest.mark.slow),
         pytest.param("copying", "arum", 16, 15, marks=pytest.mark.slow),
-        # A pass over the text has 14 steps: in the middle of the second one.
+        # An epoch of the text has 14 steps: this is in the middle of the second one.
         pytest.param("ptb", "gru", 23, 20, marks=pytest.mark.slow),
         pytest.param("ptb", "rum", 26, 25, marks=pytest.mark.slow),
     ],
@@ -143,15 +143,15 @@ def test_aborted_run_resumes_bit_exactly(finished, tmp_path, task, cell, stop_at
         if step == stop_at:
             raise BrokenOffError
 
-    folder = RunDir.create(tmp_path / "broken", run)
+    run_dir = RunDir.create(tmp_path / "broken", run)
     with pytest.raises(BrokenOffError):
-        train(run, folder, Recorder(break_off))
+        train(run, run_dir, Recorder(break_off))
     resumed = Recorder()
-    train(run, folder, resumed)
+    train(run, run_dir, resumed)
     assert sorted(resumed.losses) == list(range(saved_at + 1, 31))
-    assert read_records(folder.path) == read_records(whole.path)
+    assert read_records(run_dir.path) == read_records(whole.path)
     assert [
-        k for k, v in last_arrays(whole).items() if not np.array_equal(v, last_arrays(folder)[k])
+        k for k, v in last_arrays(whole).items() if not np.array_equal(v, last_arrays(run_dir)[k])
     ] == []
 
 
@@ -159,23 +159,23 @@ def test_aborted_run_resumes_bit_exactly(finished, tmp_path, task, cell, stop_at
 def test_run_with_a_damaged_checkpoint_resumes_from_the_previous_one(finished, tmp_path):
     whole, _, _ = finished("copying", **WITH_DROPOUT)
     run = whole.config
-    folder = RunDir.create(tmp_path / "damaged", run)
-    train(run, folder, Listener())
-    folder.checkpoints.numbered()[0].write_bytes(b"rubbish")
+    run_dir = RunDir.create(tmp_path / "damaged", run)
+    train(run, run_dir, Listener())
+    run_dir.checkpoints.numbered()[0].write_bytes(b"rubbish")
     recorder = Recorder()
-    train(run, folder, recorder)
+    train(run, run_dir, recorder)
     assert "is damaged" in recorder.warnings[0]
     assert min(recorder.losses) == 26
-    assert read_records(folder.path) == read_records(whole.path)
+    assert read_records(run_dir.path) == read_records(whole.path)
 
 
 def test_extended_run_matches_an_initially_long_run(finished, tmp_path):
     whole, _, _ = finished("copying", **WITH_DROPOUT)
     short = of_task("copying", tmp_path, **{**WITH_DROPOUT, "steps": 20})
-    folder = RunDir.create(tmp_path / "extended", short)
-    train(short, folder, Listener())
-    train(whole.config, folder, Listener())
-    assert read_records(folder.path) == read_records(whole.path)
+    run_dir = RunDir.create(tmp_path / "extended", short)
+    train(short, run_dir, Listener())
+    train(whole.config, run_dir, Listener())
+    assert read_records(run_dir.path) == read_records(whole.path)
 
 
 @pytest.mark.e2e
@@ -183,18 +183,18 @@ def test_extended_run_has_the_same_weights_for_any_earlier_end(tmp_path):
     short, long = (small.run_config("recall", "gru", steps=steps) for steps in (13, 20))
     whole = RunDir.create(tmp_path / "whole", long)
     train(long, whole, Listener())
-    folder = RunDir.create(tmp_path / "extended", short)
-    train(short, folder, Listener())
-    train(long, folder, Listener())
-    expected, found = last_arrays(whole), last_arrays(folder)
+    run_dir = RunDir.create(tmp_path / "extended", short)
+    train(short, run_dir, Listener())
+    train(long, run_dir, Listener())
+    expected, found = last_arrays(whole), last_arrays(run_dir)
     assert [name for name in expected if not np.array_equal(expected[name], found[name])] == []
-    assert [record["step"] for record in folder.records()] == [10, 13, 20]
+    assert [record["step"] for record in run_dir.records()] == [10, 13, 20]
 
 
 @pytest.mark.parametrize("moment", ["stepped", "evaluated"])
 def test_stop_request_saves_at_any_step(tmp_path, moment):
     run = small.run_config(steps=30, settings=["train.eval_every=7", "train.checkpoint_every=100"])
-    folder, request = RunDir.create(tmp_path, run), StopRequest()
+    run_dir, request = RunDir.create(tmp_path, run), StopRequest()
     listener = Listener()
 
     def ask(*_):
@@ -202,9 +202,9 @@ def test_stop_request_saves_at_any_step(tmp_path, moment):
 
     setattr(listener, moment, ask)
     with pytest.raises(RunStopped) as caught:
-        train(run, folder, listener, request)
+        train(run, run_dir, listener, request)
     assert caught.value.step == {"stepped": 1, "evaluated": 7}[moment]
-    assert folder.checkpoints.load_newest()[0].step == caught.value.step
+    assert run_dir.checkpoints.load_newest()[0].step == caught.value.step
 
 
 def test_early_stop_request_is_handled_before_the_first_step(tmp_path):
@@ -217,30 +217,30 @@ def test_early_stop_request_is_handled_before_the_first_step(tmp_path):
 
 @pytest.mark.e2e
 def test_environment_of_every_session_is_kept(tmp_path):
-    folder = RunDir.create(tmp_path, small.run_config(steps=10))
+    run_dir = RunDir.create(tmp_path, small.run_config(steps=10))
     for steps in (10, 20):
-        train(small.run_config(steps=steps), folder, Listener())
-    environment = folder.read_json("environment.json")
+        train(small.run_config(steps=steps), run_dir, Listener())
+    environment = run_dir.read_json("environment.json")
     assert environment["seed"] == 1
     assert [part["keras"] for part in environment["resumed"]] == [environment["keras"]]
 
 
 def test_non_finite_loss_ends_the_run_in_one_line(tmp_path):
     run = small.run_config(steps=40, optimizer__learning_rate=1e38)
-    folder = RunDir.create(tmp_path, run)
+    run_dir = RunDir.create(tmp_path, run)
     with pytest.raises(RunError, match=r"of step \d+ \(seed 1\) is not finite; .*try a smaller"):
-        train(run, folder, Listener())
-    newest, _ = folder.checkpoints.load_newest()
+        train(run, run_dir, Listener())
+    newest, _ = run_dir.checkpoints.load_newest()
     assert newest is None or math.isfinite(newest.progress["best"]["value"])
 
 
 def test_best_checkpoint_is_tested_or_a_warning_is_given(tmp_path):
     run = small.run_config(steps=10)
-    folder = RunDir.create(tmp_path, run)
-    train(run, folder, Listener())
+    run_dir = RunDir.create(tmp_path, run)
+    train(run, run_dir, Listener())
     (tmp_path / "checkpoints" / "best.npz").write_bytes(b"rubbish")
     recorder = Recorder()
-    summary = train(run, folder, recorder)
+    summary = train(run, run_dir, recorder)
     assert "the test is done with the last weights" in recorder.warnings[0]
     assert summary["weights_of_step"] == 10
 
@@ -262,10 +262,10 @@ def test_text_windows_use_the_fused_loop_compiled_once(tmp_path):
 @pytest.mark.e2e
 def test_runs_of_one_seed_are_identical(tmp_path):
     run = small.run_config("recall", "lstm", settings=["cell.dropout=0.2"])
-    folders = [RunDir.create(tmp_path / name, run) for name in "ab"]
-    for folder in folders:
-        train(run, folder, Listener())
-    assert read_records(folders[0].path) == read_records(folders[1].path)
+    run_dirs = [RunDir.create(tmp_path / name, run) for name in "ab"]
+    for run_dir in run_dirs:
+        train(run, run_dir, Listener())
+    assert read_records(run_dirs[0].path) == read_records(run_dirs[1].path)
 
 
 @pytest.mark.parametrize(
@@ -280,11 +280,11 @@ def test_run_has_the_requested_precision(tmp_path, precision):
     if precision == "float64" and not supports_dtype("float64"):
         pytest.skip("this backend does not compute in float64")
     run = small.run_config(steps=10, settings=[f"precision={precision}"])
-    folder = RunDir.create(tmp_path, run)
-    summary = train(run, folder, Listener())
+    run_dir = RunDir.create(tmp_path, run)
+    summary = train(run, run_dir, Listener())
     dtype = "float64" if precision == "float64" else "float32"
-    kernel = next(v for k, v in last_arrays(folder).items() if k.endswith("recurrent_kernel"))
+    kernel = next(v for k, v in last_arrays(run_dir).items() if k.endswith("recurrent_kernel"))
     assert kernel.dtype == dtype
     assert math.isfinite(summary["loss"])
-    # The process must not stay in that precision.
+    # The precision of the process must be restored.
     train(small.run_config(steps=1), RunDir.create(tmp_path / "after", run), Listener())

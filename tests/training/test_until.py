@@ -46,9 +46,9 @@ def create_run(place, until):
 @pytest.fixture(scope="module")
 def below(tmp_path_factory):
     """The directory of a run that never meets its threshold."""
-    run, folder = create_run(tmp_path_factory.mktemp("below") / "run", "loss<-1")
-    train(run, folder, Listener())
-    return folder
+    run, run_dir = create_run(tmp_path_factory.mktemp("below") / "run", "loss<-1")
+    train(run, run_dir, Listener())
+    return run_dir
 
 
 @pytest.fixture(scope="module")
@@ -57,22 +57,22 @@ def whole(tmp_path_factory, below):
     first, second, *_ = [record["val_loss"] for record in below.records()]
     assert second < first
     threshold = f"loss<{(first + second) / 2!r}"
-    run, folder = create_run(tmp_path_factory.mktemp("whole") / "run", threshold)
-    train(run, folder, Listener())
-    return folder
+    run, run_dir = create_run(tmp_path_factory.mktemp("whole") / "run", threshold)
+    train(run, run_dir, Listener())
+    return run_dir
 
 
 def test_run_stops_at_the_first_validation_that_meets_the_threshold(whole):
     summary, run = whole.summary(), whole.config
     assert [record["step"] for record in whole.records()] == [10, 20]
-    assert (summary["steps"], summary["reached"]) == (20, run.train.until)
+    assert (summary["steps"], summary["until_met"]) == (20, run.train.until)
     assert whole.finished(run) == summary
     assert whole.checkpoints.numbered()[0].name == "step-00000020.npz"
 
 
 def test_run_below_its_threshold_takes_all_steps(below):
     summary = below.summary()
-    assert (summary["steps"], summary["reached"]) == (40, None)
+    assert (summary["steps"], summary["until_met"]) == (40, None)
 
 
 @pytest.mark.parametrize(
@@ -82,35 +82,35 @@ def test_run_below_its_threshold_takes_all_steps(below):
 def test_stop_near_the_threshold_changes_nothing(tmp_path, whole, end):
     # given
     expected = without_times(whole.summary())
-    run, folder = create_run(tmp_path / "run", whole.config.train.until)
+    run, run_dir = create_run(tmp_path / "run", whole.config.train.until)
 
     # when
     if end == "kill":
         with pytest.raises(Killed):
-            train(run, folder, DieBeforeTheTest())
+            train(run, run_dir, DieBeforeTheTest())
     else:
         listener = StopAtEvaluation(20 if end == "stop" else 10)
         if end == "stop before":
             with pytest.raises(RunStopped):
-                train(run, folder, listener, listener.request)
-        else:  # it is the last one, after which only the test is left
-            train(run, folder, listener, listener.request)
+                train(run, run_dir, listener, listener.request)
+        else:  # at the last validation, only the test remains
+            train(run, run_dir, listener, listener.request)
 
     # then
-    assert without_times(train(run, folder, Listener())) == expected
-    assert [r["val_loss"] for r in folder.records()] == [r["val_loss"] for r in whole.records()]
+    assert without_times(train(run, run_dir, Listener())) == expected
+    assert [r["val_loss"] for r in run_dir.records()] == [r["val_loss"] for r in whole.records()]
 
 
 def test_metric_of_another_task_is_reported_before_the_first_step(tmp_path):
     with pytest.raises(ConfigError, match=r"train.until: unknown metric"):
         small.run_config(train__until="symbol_acuracy>=1")
     # The metrics of a custom task are known only in the trainer.
-    run, folder = create_run(tmp_path / "run", "symbol_accuracy>=1")
+    run, run_dir = create_run(tmp_path / "run", "symbol_accuracy>=1")
     train_config = run.train.model_copy(update={"until": "symbol_acuracy>=1"})
     run = run.model_copy(update={"train": train_config})
     with pytest.raises(ConfigError, match=r"train.until=symbol_acuracy>=1: unknown metric"):
-        train(run, folder, Listener())
-    assert folder.records() == []
+        train(run, run_dir, Listener())
+    assert run_dir.records() == []
 
 
 def test_wrong_form_is_a_configuration_error():

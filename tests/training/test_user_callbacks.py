@@ -1,4 +1,4 @@
-"""Keras callbacks of the user's own take part in a run."""
+"""User-defined Keras callbacks in a run."""
 
 import json
 from typing import ClassVar
@@ -60,7 +60,7 @@ def calls(monkeypatch):
     plugins.load_trusted(PATH)
     plugins.load_trusted(f"{__name__}:not_a_callback")
     monkeypatch.setattr(Recorder, "calls", [])
-    # Imported by its name, which may be another module than this one.
+    # Imported by name, which may create a second module.
     monkeypatch.setattr(plugins.find(PATH), "calls", Recorder.calls)
     return Recorder.calls
 
@@ -76,31 +76,31 @@ def create_run(place, **options):
 
 
 def test_a_run_is_one_training_of_numbered_epochs_for_a_callback(tmp_path, calls):
-    run, folder = create_run(tmp_path / "run")
-    summary = train(run, folder, Listener())
+    run, run_dir = create_run(tmp_path / "run")
+    summary = train(run, run_dir, Listener())
     assert calls == ["begin", 0, 1, 2, "end"]
     assert (summary["steps"], summary["stopped_by"]) == (25, None)
-    # Numbers that it adds to the logs are recorded.
-    assert all(record["learning_rate"] > 0 for record in folder.records())
-    assert "note" not in folder.records()[0]
+    # Numbers that the callback adds to the logs are recorded.
+    assert all(record["learning_rate"] > 0 for record in run_dir.records())
+    assert "note" not in run_dir.records()[0]
 
 
 def test_stop_training_ends_the_run_with_a_summary(tmp_path, calls):
-    run, folder = create_run(tmp_path / "run", stop_at=13)
-    summary = train(run, folder, Listener())
-    assert [record["step"] for record in folder.records()] == [10, 13]
+    run, run_dir = create_run(tmp_path / "run", stop_at=13)
+    summary = train(run, run_dir, Listener())
+    assert [record["step"] for record in run_dir.records()] == [10, 13]
     assert (summary["steps"], summary["stopped_by"]) == (13, PATH)
     assert calls == ["begin", 0, 1, "end"]
-    assert folder.finished(run) == folder.summary()
+    assert run_dir.finished(run) == run_dir.summary()
     # Without its summary, the run is tested again and not trained further.
-    (folder.path / "summary.json").unlink()
+    (run_dir.path / "summary.json").unlink()
     calls.clear()
-    assert train(run, folder, Listener()) == summary
+    assert train(run, run_dir, Listener()) == summary
     assert calls == []
 
 
 def test_a_resumed_run_continues_the_epochs(tmp_path, calls):
-    run, folder = create_run(tmp_path / "run")
+    run, run_dir = create_run(tmp_path / "run")
     request = StopRequest()
 
     class StopAfterTenSteps(Listener):
@@ -108,21 +108,21 @@ def test_a_resumed_run_continues_the_epochs(tmp_path, calls):
             request.signal = 15
 
     with pytest.raises(RunStopped):
-        train(run, folder, StopAfterTenSteps(), request)
+        train(run, run_dir, StopAfterTenSteps(), request)
     assert calls == ["begin", 0]
-    train(run, folder, Listener())
+    train(run, run_dir, Listener())
     assert calls == ["begin", 0, "begin", 1, 2, "end"]
 
 
 def test_an_error_names_the_callback_and_keeps_the_checkpoints(tmp_path):
-    run, folder = create_run(tmp_path / "run", fail_at=13)
+    run, run_dir = create_run(tmp_path / "run", fail_at=13)
     with pytest.raises(RunError) as caught:
-        train(run, folder, Listener())
+        train(run, run_dir, Listener())
     assert str(caught.value) == (
         f"callback {PATH} failed in on_train_batch_end: ValueError: no more batches; to continue: "
-        f"rum train --resume {folder.path} --trust-code"
+        f"rum train --resume {run_dir.path} --trust-code"
     )
-    assert folder.checkpoints.numbered()[0].name == "step-00000010.npz"
+    assert run_dir.checkpoints.numbered()[0].name == "step-00000010.npz"
 
 
 @pytest.mark.parametrize(
@@ -133,11 +133,9 @@ def test_an_error_names_the_callback_and_keeps_the_checkpoints(tmp_path):
         ("Unknown", {}, "which can do anything that you can; if you trust it: --trust-code"),
     ],
 )
-def test_what_is_no_callback_is_rejected_before_anything_is_written(
-    tmp_path, path, options, expected
-):
+def test_invalid_callback_is_rejected_before_anything_is_written(tmp_path, path, options, expected):
     run = small.run_config(train__callbacks=[{"factory": f"{__name__}:{path}", "options": options}])
     place = tmp_path / "run"
-    with pytest.raises(ConfigError, match=expected), RunDir.claim(place, run) as folder:
-        train(run, folder, Listener())
+    with pytest.raises(ConfigError, match=expected), RunDir.claim(place, run) as run_dir:
+        train(run, run_dir, Listener())
     assert not place.exists()

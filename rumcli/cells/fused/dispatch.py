@@ -1,7 +1,7 @@
 """Choice between the fused and the plain loop, and the call of the fused one.
 
-Each cell registers its kernel here. A kernel is imported on first use, and only on the backends
-that it supports.
+Each cell registers its kernel here. The kernels are imported on first use, and only on the
+TensorFlow and JAX backends.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import keras
 from keras import ops, tree
@@ -17,7 +17,7 @@ from keras import ops, tree
 from rumcli.cells.tensor import Tensor
 
 IMPLEMENTATIONS = ("auto", "fused", "plain")
-COMPILED = ("tensorflow", "jax")  # backends with a compiled loop and a hand-written gradient
+BACKENDS = ("tensorflow", "jax")
 
 # Outputs `[B, T, H]`, or None without `return_sequences`; the last output; the final states.
 LoopResults = tuple[Tensor | None, Tensor, list[Tensor]]
@@ -51,28 +51,20 @@ class Kernel(abc.ABC):
         """
 
 
-class _Registered(NamedTuple):
-    path: str
-    backends: tuple[str, ...] | None
+_KERNELS: dict[type, str] = {}
 
 
-_KERNELS: dict[type, _Registered] = {}
-
-
-def register(path: str, backends: tuple[str, ...] | None = None) -> Callable[[Class], Class]:
+def register(path: str) -> Callable[[Class], Class]:
     """Return a class decorator that registers the kernel of a cell.
 
     The kernel applies to the exact class only: a subclass may compute something else.
 
     Args:
         path: Path of the kernel, `package.module:name`.
-        backends: Backends that the kernel supports, such as `COMPILED`; None for all. A kernel
-            for all backends consists of `keras.ops`, so it needs no compiler and pays in eager
-            execution too.
     """
 
     def decorate(cell_class: Class) -> Class:
-        _KERNELS[cell_class] = _Registered(path, backends)
+        _KERNELS[cell_class] = path
         return cell_class
 
     return decorate
@@ -80,30 +72,25 @@ def register(path: str, backends: tuple[str, ...] | None = None) -> Callable[[Cl
 
 def kernel_of(cell: Any) -> Any:
     """Return the kernel of a cell, an instance of `Kernel`; None if it has none."""
-    found = _KERNELS.get(type(cell))
-    if found is None:
+    path = _KERNELS.get(type(cell))
+    if path is None:
         return None
-    module, name = found.path.split(":")
+    module, name = path.split(":")
     return getattr(importlib.import_module(module), name)
-
-
-def _is_compiled(cell: Any) -> bool:
-    return _KERNELS[type(cell)].backends is not None
 
 
 def why_not_fusable(layer: Any) -> str | None:
     """Return the reason why a layer can't use the fused loop; None if it can."""
-    found = _KERNELS.get(type(layer.cell))
-    if found is None:
+    if type(layer.cell) not in _KERNELS:
         return f"there is none for {type(layer.cell).__name__}"
     backend = keras.config.backend()
-    if found.backends and backend not in found.backends:
-        return f"it needs the backend {' or '.join(found.backends)}, not {backend}"
+    if backend not in BACKENDS:
+        return f"it needs the backend {' or '.join(BACKENDS)}, not {backend}"
     if layer.unroll:
         return "unroll=True asks for no loop"
     if reason := kernel_of(layer.cell).why_not_fusable(layer.cell):
         return str(reason)
-    if found.backends and backend == "tensorflow":
+    if backend == "tensorflow":
         from rumcli.cells.fused import tensorflow_custom_gradient
 
         if not tensorflow_custom_gradient.xla_is_there():
@@ -118,7 +105,7 @@ def why_not_auto(layer: Any) -> str | None:
     """
     if found := why_not_fusable(layer):
         return found
-    if keras.config.backend() == "jax" or not _is_compiled(layer.cell):
+    if keras.config.backend() == "jax":
         return None
     import tensorflow as tf
 
@@ -135,8 +122,6 @@ def should_fuse(layer: Any, sequences: Tensor) -> bool:
         return False
     if keras.config.backend() == "jax":
         return True
-    if not _is_compiled(layer.cell):
-        return sequences.shape[1] is not None
     import tensorflow as tf
 
     # XLA compiles once per length. With dynamic lengths and in eager execution, compilation costs

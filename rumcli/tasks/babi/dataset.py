@@ -213,7 +213,6 @@ class BabiDatasetLoader:
     """Loader of the stories of a bAbI run."""
 
     noun: ClassVar[str] = "stories"
-    is_or_are: ClassVar[str] = "are"
     dataset: ClassVar[type] = BabiDataset
     num_stand_in_symbols: ClassVar[int | None] = None
 

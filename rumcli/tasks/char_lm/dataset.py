@@ -254,7 +254,6 @@ class CharDatasetLoader:
     """Loader of the text of a character-level run."""
 
     noun: ClassVar[str] = "text"
-    is_or_are: ClassVar[str] = "is"
     dataset: ClassVar[type] = CharDataset
     num_stand_in_symbols: ClassVar[int | None] = 50  # different bytes in Penn Treebank
 

@@ -176,6 +176,15 @@ def random_states(layer: Any, batch: int, dtype: str = "float64") -> list[np.nda
     return [(scale * rng.standard_normal((batch, n))).astype(dtype) for n in layer.state_size]
 
 
+def assert_finite_for_inputs_of(layer: Any, magnitudes: Iterable[float]) -> None:
+    """Assert that all outputs and gradients are finite, for inputs of these magnitudes."""
+    inputs = random_inputs(5, "float64", 4)
+    for magnitude in magnitudes:
+        outputs, gradients = results(layer, (magnitude * inputs).astype("float32"))
+        for array in (*outputs, *gradients):
+            assert np.all(np.isfinite(array)), magnitude
+
+
 def traces_of(call: Any) -> int:
     """Return how many fused loops a call builds."""
     before = custom_gradient.traces()

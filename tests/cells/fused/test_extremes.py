@@ -12,7 +12,7 @@ from rumcli.cells.rum import RUM
 from tests.cells.contract import random_inputs, to_numpy
 from tests.cells.gradients import needs_kernels
 
-from .comparison import assert_same, results, rum_pair
+from .comparison import assert_finite_for_inputs_of, assert_same, results, rum_pair
 
 pytestmark = needs_kernels
 
@@ -61,17 +61,11 @@ def test_opposite_directions_turn_as_they_should(layer_class, dtype):
     assert all(np.all(np.isfinite(gradient)) for gradient in gradients)
 
 
-@pytest.mark.parametrize("magnitude", [1e-18, 1e18])
 @pytest.mark.parametrize("layer_class", [RUM, ARUM])
 @pytest.mark.parametrize("options", [{"time_norm": 1.0}, {"layer_norm": True, "time_norm": 1.0}])
-def test_huge_and_tiny_inputs_give_finite_outputs_and_gradients(layer_class, magnitude, options):
+def test_huge_and_tiny_inputs_give_finite_outputs_and_gradients(layer_class, options):
     _, layer = rum_pair(layer_class, 6, dtype="float32", **options)
-    inputs = (magnitude * random_inputs(5, "float64", 4)).astype("float32")
-
-    outputs, gradients = results(layer, inputs)
-
-    for array in (*outputs, *gradients):
-        assert np.all(np.isfinite(array))
+    assert_finite_for_inputs_of(layer, [1e-18, 1e18])
 
 
 @pytest.mark.slow

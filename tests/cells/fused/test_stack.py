@@ -19,6 +19,7 @@ from tests.cells.contract import LayerContract, random_inputs, to_numpy
 from tests.cells.gradients import BACKEND, compiled, needs_kernels, needs_tensorflow, relative_error
 
 from .comparison import (
+    assert_finite_for_inputs_of,
     assert_half_precision_is_rounded_only,
     assert_masked_alike,
     assert_same,
@@ -187,18 +188,12 @@ def test_shards_of_samples_change_nothing(name, batch, monkeypatch):
     assert_same(plain, other, 1e-11)
 
 
-@pytest.mark.parametrize("magnitude", [0.0, 1e-18, 1e18])
 @pytest.mark.parametrize(
     "name", ["ln_lstm", "fs_rum", pytest.param("all_rum", marks=pytest.mark.slow)]
 )
-def test_zero_huge_and_tiny_inputs_give_finite_outputs_and_gradients(name, magnitude):
+def test_zero_huge_and_tiny_inputs_give_finite_outputs_and_gradients(name):
     _, layer = pair(LAYERS[name], 6, dtype="float32")
-    inputs = (magnitude * random_inputs(5, "float64", 4)).astype("float32")
-
-    outputs, gradients = results(layer, inputs)
-
-    for array in (*outputs, *gradients):
-        assert np.all(np.isfinite(array))
+    assert_finite_for_inputs_of(layer, [0.0, 1e-18, 1e18])
 
 
 @pytest.mark.slow
