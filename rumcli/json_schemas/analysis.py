@@ -144,8 +144,8 @@ class ListedRun(Section):
         "recorded an error; not started: the process that created it ended before its first step."
     )
     message: str = Field(description="Reason of a failure or a stop, in one line; may be empty.")
-    task: str | None = Field(description="Task's name; null for a run that has not started.")
-    cell: str | None = Field(description="Cell's name; null for a run that has not started.")
+    task: str | None = Field(description="Name of the task; null for a run that has not started.")
+    cell: str | None = Field(description="Name of the cell; null for a run that has not started.")
     steps: Count = Field(description="Number of training steps that are recorded or saved.")
     of_steps: Positive | None = Field(
         description="Number of training steps in its configuration; null for a run that has not "
@@ -221,7 +221,7 @@ class LearningCurves(Document):
 class LayerTrace(Section):
     """A recurrent cell at the steps of an example."""
 
-    name: str = Field(description="Layer's name.")
+    name: str = Field(description="Name of the layer.")
     part: str | None = Field(
         description="Cell within the layer, if the layer has several; otherwise null."
     )
@@ -339,8 +339,8 @@ class Export(Document):
         "README.md."
     )
     bytes: Positive = Field(description="Size in bytes; of a directory, that of all its files.")
-    inputs: list[TensorSpec] = Field(min_length=1, description="Model's inputs.")
-    outputs: list[TensorSpec] = Field(min_length=1, description="Model's outputs.")
+    inputs: list[TensorSpec] = Field(min_length=1, description="Inputs of the model.")
+    outputs: list[TensorSpec] = Field(min_length=1, description="Outputs of the model.")
     examples_compared: Positive = Field(
         description="Number of validation samples on which the outputs were compared with those of "
         "the run's model."

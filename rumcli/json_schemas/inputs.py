@@ -19,7 +19,7 @@ class PresetRow(Section):
     """One preset of a list."""
 
     name: str = Field(description="Name of the preset, the value of --preset.")
-    task: str = Field(description="Task's name.")
+    task: str = Field(description="Name of the task.")
     description: str = Field(description="A description in one sentence.")
 
 
@@ -226,7 +226,7 @@ class ExampleFile(Document):
 
     path: str = Field(description="File that was written.")
     format: Literal["npz", "jsonl", "txt"] = Field(description="Format of the file.")
-    task: str = Field(description="Task's name.")
+    task: str = Field(description="Name of the task.")
     options: dict[str, Any] = Field(description="Options of the task, by key.")
     split: _Split = Field(description="Split of the examples.")
     seed: Seed = Field(description="Seed of the data.")

@@ -104,7 +104,7 @@ class Backend(Section):
 class FusedLoop(Section):
     """Availability of the fused loop of a cell."""
 
-    cell: str = Field(description="Cell's name.")
+    cell: str = Field(description="Name of the cell.")
     fused: bool = Field(description="Whether fit uses the fused loop.")
     reason: str | None = Field(description="Reason why it does not; null if it does.")
 
@@ -112,7 +112,7 @@ class FusedLoop(Section):
 class SpeedResult(Section):
     """The speed of one cell."""
 
-    cell: str = Field(description="Cell's name.")
+    cell: str = Field(description="Name of the cell.")
     steps_per_second: _Above = Field(
         description="Training steps per second, the median of a few samples."
     )
@@ -209,9 +209,9 @@ class BackendInfo(Section):
 class SubjectResult(Section):
     """The training step of one subject at one size."""
 
-    subject: str = Field(description="The cell and its implementation.")
+    subject: str = Field(description="Cell and its implementation.")
     backend: str = Field(description="Keras backend.")
-    cell: str = Field(description="The cell's name, or that of PyTorch's module, such as nn.GRU.")
+    cell: str = Field(description="Name of the cell, or of the PyTorch module, such as nn.GRU.")
     options: dict[str, Any] = Field(description="Options of the cell.")
     jit: bool | None = Field(
         description="Whether XLA compiles the whole training step; null: Keras decides."
@@ -227,9 +227,9 @@ class SubjectResult(Section):
     )
     median_seconds: _Above = Field(description="Their median, in seconds.")
     spread: _AtLeastZero = Field(description="Their interquartile range, relative to the median.")
-    ratio: _Above = Field(description="The median relative to the reference of the same backend.")
+    ratio: _Above = Field(description="Median relative to the reference of the same backend.")
     reference_ratio: _Above = Field(
-        description="The median relative to the reference of the first backend."
+        description="Median relative to the reference of the first backend."
     )
     peak_memory_bytes: Positive | None = Field(
         description="Largest resident size of a separate process, in bytes; null if not measured."
@@ -239,10 +239,10 @@ class SubjectResult(Section):
 class CaseResults(Section):
     """The subjects at one size."""
 
-    case: Case = Field(description="The measured size.")
-    reference: str = Field(description="The reference of the ratios on the first backend.")
+    case: Case = Field(description="Measured size.")
+    reference: str = Field(description="Reference of the ratios on the first backend.")
     references: dict[str, str] = Field(
-        description="The reference of the ratios on each backend, by its name."
+        description="Reference of the ratios on each backend, by its name."
     )
     results: list[SubjectResult] = Field(
         min_length=1, description="Subjects grouped by backend, including the references."
@@ -261,8 +261,8 @@ class SeriesPoint(CaseResults):
 class TrainingPace(Section):
     """The time of a step of `rum train` and of a bare step."""
 
-    task: str = Field(description="Task's name.")
-    cell: str = Field(description="Cell's name.")
+    task: str = Field(description="Name of the task.")
+    cell: str = Field(description="Name of the cell.")
     runs: _Samples = Field(
         description="Time of a step of rum train, in seconds: one for each round."
     )
@@ -280,12 +280,10 @@ class Benchmark(Document):
 
     kind: ClassVar[str] = "bench"
 
-    machine: Machine = Field(
-        description="The machine, and the package versions of the first backend."
-    )
+    machine: Machine = Field(description="Machine, and the package versions of the first backend.")
     backends: list[BackendInfo] = Field(
         min_length=1,
-        description="The measured backends, each in its own process. The first is the reference.",
+        description="Measured backends, each in its own process. The first is the reference.",
     )
     cases: list[CaseResults] = Field(description="Sizes of the tasks.")
     series: list[SeriesPoint] = Field(description="Growing sizes.")
