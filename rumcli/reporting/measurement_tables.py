@@ -23,7 +23,7 @@ def bench_case(point: dict[str, Any]) -> Table:
         point: An entry of the document's `cases`.
     """
     table = Table(title=_title(point), title_justify="left", caption_justify="left")
-    table.caption = f"ratio to {point['yardstick']}; ± half the interquartile range"
+    table.caption = f"ratio to {point['reference']}; ± half the interquartile range"
     table.add_column("cell", overflow="fold")
     for column in ("weights", "ms per step", "±", "ratio", "memory", "first step"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -51,8 +51,8 @@ def bench_backends(point: dict[str, Any]) -> Table:
     with_memory = any(result["peak_memory_bytes"] for result in results)
     table = Table(title=_title(point), title_justify="left", caption_justify="left")
     table.caption = (
-        f"ratio to the faster {point['case']['yardstick']} on the same backend, and to "
-        f"{point['yardstick']} on {first}; ± half the interquartile range"
+        f"ratio to the faster {point['case']['reference']} on the same backend, and to "
+        f"{point['reference']} on {first}; ± half the interquartile range"
     )
     table.add_column("cell", overflow="fold")
     table.add_column("backend", no_wrap=True)

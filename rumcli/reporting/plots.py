@@ -87,7 +87,7 @@ def _bars(axes: Any, point: dict[str, Any]) -> None:
     axes.margins(x=0.18)
     size = point["case"]
     axes.set_title(f"{size['name']}: T = {size['steps']}, H = {size['units']}")
-    of = f" on {next(iter(point['yardsticks']))}" if has_several else ""
+    of = f" on {next(iter(point['references']))}" if has_several else ""
     axes.set_xlabel(f"time of a training step, GRU{of} = 1")
     axes.spines[["top", "right"]].set_visible(False)
 

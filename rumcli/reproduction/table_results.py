@@ -298,7 +298,7 @@ def measure(table: Table) -> Measure:
 
 def met_threshold(result: JobResult) -> bool:
     """Return whether a run stopped because a validation met its threshold."""
-    return result.state == FINISHED and bool((result.metrics or {}).get("reached"))
+    return result.state == FINISHED and bool((result.metrics or {}).get("until_met"))
 
 
 def data_of(result: JobResult) -> str:

@@ -279,7 +279,7 @@ def filled(tmp_path):
     by_name = runs(read)
     finish_run(folder, by_name["gru-t-4-seed-1"], 0.2, seconds=60)
     folder.run_dir(by_name["gru-t-4-seed-1"]).write_json("environment.json", NOTED)
-    finish_run(folder, by_name["gru-t-4-seed-2"], 0.4, steps=10, reached="loss<0.5", seconds=120)
+    finish_run(folder, by_name["gru-t-4-seed-2"], 0.4, steps=10, until_met="loss<0.5", seconds=120)
     folder.begin(by_name["gru-t-6-seed-1"])
     folder.mark(by_name["gru-t-6-seed-1"], RunResult(STOPPED, "", {"loss": 0.1}, 12, 30.0))
     write_record(folder, by_name["lstm-t-4-seed-1"], 10, 0.9)
