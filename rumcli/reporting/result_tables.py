@@ -212,7 +212,7 @@ def babi_confusion(rows: Sequence[dict[str, Any]], most: int = 15) -> Table:
     """Show the accuracy for each answer and its most frequent wrong predictions.
 
     Args:
-        rows: Rows of `predictions.confusion`.
+        rows: Rows of `rumcli.tasks.babi.task.confusion`.
         most: Maximum number of answers to show; the caption counts the others.
     """
     table = Table(title="answers", title_justify="left")
@@ -244,7 +244,7 @@ def babi_example(content: dict[str, Any]) -> Group:
     """Show a story with its question, answer, prediction and attention weights.
 
     Args:
-        content: An entry of `predictions.prediction_examples`.
+        content: An entry of `rumcli.tasks.babi.task.prediction_examples`.
     """
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", no_wrap=True)
