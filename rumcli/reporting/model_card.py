@@ -22,7 +22,7 @@ FILE = "README.md"
 # Task identifiers of the Hub; "other" for all tasks without one.
 _HUB_TASKS = {"ptb": "text-generation", "babi": "question-answering"}
 # Numbers of a summary that are not metrics of the model.
-_NO_METRIC = ("seconds", "gap_to_baseline", "normalized_score")
+_NO_METRIC = ("seconds", "gap_to_baseline", "normalized_score", "standard_error")
 _VERSIONS = ("rum", "python", "backend", "keras", "tensorflow", "jax", "torch", "numpy")
 _INSTALL = "With Keras 3 and this package, `rumcli`"
 _USE = {

@@ -85,7 +85,10 @@ AT = "--coordinator=127.0.0.1:9"
             "--coordinator no-such-host.invalid:9: unknown host",
         ),
         (["--coordinator=auto"], "--coordinator auto: no launcher found: Slurm (SLURM_PROCID)"),
-        (["--workers=2"], "--workers 2: expected --ray too; on one host without Ray: --devices 2"),
+        (
+            ["--workers=2"],
+            "--workers 2: expected --ray too; on one host without Ray, use --devices",
+        ),
         (["--ray=local"], "--ray local: expected --workers N"),
         (["--ray=local", "--workers=0"], "--ray local --workers 0: expected --workers N"),
         (

@@ -50,11 +50,14 @@ def test_inspect_shows_norm_and_landscape_of_other_cells(tmp_path):
     assert rum("train", "recall", "--steps=10", *SMALL, "--out=x", cwd=tmp_path).returncode == 0
     result = rum("inspect", "x", *FEW, cwd=tmp_path)
     assert result.stderr.splitlines()[0] == (
-        "x is of 'gru', which has no rotation, no update gate of RUM and no associative memory"
+        "x uses the cell 'gru', which has no rotation, no update gate of RUM and no associative "
+        "memory"
     )
     assert (tmp_path / "inspect.png").read_bytes().startswith(b"\x89PNG")
     result = rum("inspect", "x", "--views=norm,gate", "--out=y.png", cwd=tmp_path)
-    assert_one_line(result, 2, "x is of 'gru', which has no update gate of RUM; there are: norm,")
+    assert_one_line(
+        result, 2, "x uses the cell 'gru', which has no update gate of RUM; expected some of: norm,"
+    )
 
 
 @pytest.mark.parametrize(
