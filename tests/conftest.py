@@ -63,7 +63,7 @@ def _free_models():
         from rumcli.cells.fused import tensorflow_custom_gradient
 
         tensorflow_custom_gradient._compiled.cache_clear()
-        tensorflow_custom_gradient._made.clear()
+        tensorflow_custom_gradient._compiled_functions.clear()
         _graph.cache_clear()
     if "keras" in sys.modules:
         import keras

@@ -17,7 +17,9 @@ from rumcli.tasks.babi.generator import story_generator
 from rumcli.tasks.babi.stories import Question
 from rumcli.tasks.char_lm.dataset import BPTTWindows
 from rumcli.tasks.copying import data as copying_data
+from rumcli.tasks.copying.config import CopyingConfig
 from rumcli.tasks.recall import data as recall_data
+from rumcli.tasks.recall.config import RecallConfig
 
 INK, FAINT, EMPTY, ASKED = "#222222", "#7a7a7a", "#f1f3f5", "#ffd8a8"
 COLORS = ["#a6cee3", "#b2df8a", "#fdbf6f", "#fb9a99", "#cab2d6", "#ffff99", "#8dd3c7", "#d9b38c"]
@@ -49,18 +51,18 @@ def blank(width: float, height: float, left: float = 4.5, inches: float = 0.23) 
 
 def copying_example(delay: int = 20) -> plt.Figure:
     """Draw inputs and targets of an example of copying."""
-    batch = copying_data.examples(1, "train", 0, 1, delay)
+    inputs, targets = copying_data.examples(CopyingConfig(delay=delay), 1, "train", 0, 1)
 
     def cell(symbol: int) -> tuple[str, str]:
         if symbol == copying_data.MARKER:
             return "▸", ASKED
         return ("", EMPTY) if symbol == copying_data.BLANK else (str(symbol), COLORS[symbol - 1])
 
-    steps = batch.inputs.shape[1]
+    steps = inputs.shape[1]
     drawn = blank(steps + 0.3, 4.6)
     axes = drawn.axes[0]
-    row(axes, 2.4, "input", [cell(symbol) for symbol in batch.inputs[0]])
-    row(axes, 1.2, "target", [cell(symbol) for symbol in batch.targets[0]])
+    row(axes, 2.4, "input", [cell(symbol) for symbol in inputs[0]])
+    row(axes, 1.2, "target", [cell(symbol) for symbol in targets[0]])
     note(axes, 5, 4.0, "ten symbols", ha="center")
     note(axes, 10 + (delay - 1) / 2, 4.0, f"T − 1 blanks (here T = {delay})", ha="center")
     note(axes, delay + 9.5, 4.0, "marker", ha="center")
@@ -70,9 +72,9 @@ def copying_example(delay: int = 20) -> plt.Figure:
 
 def recall_example(delay: int = 20) -> plt.Figure:
     """Draw the input and the answer of an example of recall."""
-    batch = recall_data.examples(1, "train", 3, 1, delay)
+    inputs, targets = recall_data.examples(RecallConfig(delay=delay), 1, "train", 3, 1)
     pairs = delay // 2
-    symbols = batch.inputs[0]
+    symbols = inputs[0]
     query = symbols[-1]
 
     def cell(symbol: int, before: int) -> tuple[str, str]:
@@ -94,9 +96,7 @@ def recall_example(delay: int = 20) -> plt.Figure:
         ha="center",
     )
     note(axes, len(symbols) - 0.5, 2.8, "query", ha="center")
-    axes.text(
-        len(symbols) + 0.5, 1.7, f"→  {batch.answers[0]}", fontsize=11, va="center", color=INK
-    )
+    axes.text(len(symbols) + 0.5, 1.7, f"→  {targets[0]}", fontsize=11, va="center", color=INK)
     note(axes, len(symbols) + 2, 0.6, "answer", ha="center")
     return drawn
 

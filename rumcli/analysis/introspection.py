@@ -301,7 +301,7 @@ def _carries(layers: list[Any]) -> bool:
 
 def _states(layer: Any, batch: Batch, row: int) -> list[np.ndarray] | None:
     """Return the states of a layer before a batch; None for its initial states."""
-    if not isinstance(layer, StatefulRNN) or batch[0]["begins"][row]:
+    if not isinstance(layer, StatefulRNN) or batch[0]["reset"][row]:
         return None
     return [ops.convert_to_numpy(state)[row : row + 1] for state in layer.evaluation_states]
 

@@ -95,7 +95,7 @@ class Run(JupyterMixin):
         if subtasks := run.task.subtasks:
             raise RunError(
                 f"{self.path} has a run for each subtask; load one of them, as in "
-                f"rumcli.load('{self.path}/{subtasks[0].folder}').model"
+                f"rumcli.load('{self.path}/{subtasks[0].directory}').model"
             )
         _run_arguments.check_trust(run, self.trusts_code)
         data = dataset_binding.for_evaluation(self._run_dir, Split.VALIDATION)

@@ -143,7 +143,9 @@ def make_cell(name: str, units: int, /, **options: Any) -> keras.layers.Layer:
         [8, 8]
     """
     if name == "fsrnn":
-        raise ValueError("a Fast-Slow RNN is not made of Fast-Slow RNNs")
+        raise ValueError(
+            "a Fast-Slow RNN cannot be a cell of another one; expected a name other than 'fsrnn'"
+        )
     cell_class = _class_of(name, "Cell")
     _check_options(name, cell_class, options)
     units = argument_validation.positive_integer("units", units)
@@ -163,9 +165,9 @@ def _make_fast_slow(
     dtype = {"dtype": options["dtype"]} if "dtype" in options else {}
     fast = {"name": "lnlstm", **(fast or {}), **dtype}
     slow = {"name": "rum", "units": units, **(slow or {}), **dtype}
-    name, own_units, slow_name = fast.pop("name"), slow.pop("units"), slow.pop("name")
+    name, slow_units, slow_name = fast.pop("name"), slow.pop("units"), slow.pop("name")
     cells = [make_cell(name, units, **fast) for _ in range(num_fast_cells)]
-    return layer_class(cells, make_cell(slow_name, own_units, **slow), **options)
+    return layer_class(cells, make_cell(slow_name, slow_units, **slow), **options)
 
 
 def _class_of(name: str, suffix: str = "") -> Any:
@@ -176,8 +178,8 @@ def _class_of(name: str, suffix: str = "") -> Any:
     return getattr(importlib.import_module(module), class_name + suffix)
 
 
-def _check_options(name: str, made: type, options: Mapping[str, Any]) -> None:
-    accepted = _option_names(made)
+def _check_options(name: str, layer_or_cell: type, options: Mapping[str, Any]) -> None:
+    accepted = _option_names(layer_or_cell)
     for option in options:
         if option not in accepted:
             raise ValueError(
@@ -185,14 +187,14 @@ def _check_options(name: str, made: type, options: Mapping[str, Any]) -> None:
             )
 
 
-def _option_names(made: type) -> list[str]:
+def _option_names(layer_or_cell: type) -> list[str]:
     import keras
 
-    found: dict[str, None] = {}
-    for parent in made.__mro__:
+    parameters: dict[str, None] = {}
+    for parent in layer_or_cell.__mro__:
         if "__init__" in vars(parent):
-            found.update(dict.fromkeys(inspect.signature(vars(parent)["__init__"]).parameters))
+            parameters.update(dict.fromkeys(inspect.signature(vars(parent)["__init__"]).parameters))
         if parent is keras.layers.Layer:
             break
     others = ("self", "units", "cell", "slow_cell", "args", "kwargs")
-    return [name for name in found if name not in others]
+    return [name for name in parameters if name not in others]

@@ -26,10 +26,10 @@ def positive_integer(name: str, value: Any) -> int:
     Raises:
         ValueError: If the value is not a positive integer.
     """
-    found = _integer(value)
-    if found is None or found < 1:
+    number = _integer(value)
+    if number is None or number < 1:
         raise ValueError(f"{name} must be a positive integer, got {value!r}")
-    return found
+    return number
 
 
 def positive_integer_or_none(name: str, value: Any) -> int | None:
@@ -38,10 +38,10 @@ def positive_integer_or_none(name: str, value: Any) -> int | None:
     Raises:
         ValueError: If the value is neither.
     """
-    found = _integer(value)
-    if value is not None and (found is None or found < 1):
+    number = _integer(value)
+    if value is not None and (number is None or number < 1):
         raise ValueError(f"{name} must be a positive integer or None, got {value!r}")
-    return found
+    return number
 
 
 def divisor(name: str, value: Any, units: int) -> int:
@@ -50,10 +50,10 @@ def divisor(name: str, value: Any, units: int) -> int:
     Raises:
         ValueError: If it is not a positive integer, or does not divide `units`.
     """
-    found = positive_integer(name, value)
-    if units % found:
-        raise ValueError(f"{name} must divide units={units}, got {found}")
-    return found
+    number = positive_integer(name, value)
+    if units % number:
+        raise ValueError(f"{name} must divide units={units}, got {number}")
+    return number
 
 
 def choice(name: str, value: Any, expected: Sequence[str]) -> str:
@@ -73,10 +73,10 @@ def integer_or_none(name: str, value: Any) -> int | None:
     Raises:
         ValueError: If the value is neither.
     """
-    found = _integer(value)
-    if found is None and value is not None:
+    number = _integer(value)
+    if number is None and value is not None:
         raise ValueError(f"{name} must be an integer or None, got {value!r}")
-    return found
+    return number
 
 
 def finite_number(name: str, value: Any) -> float:
@@ -85,10 +85,10 @@ def finite_number(name: str, value: Any) -> float:
     Raises:
         ValueError: If the value is not a finite real number.
     """
-    found = _number(value)
-    if not math.isfinite(found):
+    number = _number(value)
+    if not math.isfinite(number):
         raise ValueError(f"{name} must be a finite number, got {value!r}")
-    return found
+    return number
 
 
 def positive_number_or_none(name: str, value: Any) -> float | None:
@@ -99,10 +99,10 @@ def positive_number_or_none(name: str, value: Any) -> float | None:
     """
     if value is None:
         return None
-    found = _number(value)
-    if not 0 < found < math.inf:
+    number = _number(value)
+    if not 0 < number < math.inf:
         raise ValueError(f"{name} must be a positive number or None, got {value!r}")
-    return found
+    return number
 
 
 def rate(name: str, value: Any) -> float:
@@ -111,10 +111,10 @@ def rate(name: str, value: Any) -> float:
     Raises:
         ValueError: If the value is not a number in [0, 1).
     """
-    found = _number(value)
-    if not 0 <= found < 1:
+    number = _number(value)
+    if not 0 <= number < 1:
         raise ValueError(f"{name} must be in [0, 1), got {value!r}")
-    return found
+    return number
 
 
 def boolean(name: str, value: Any) -> bool:

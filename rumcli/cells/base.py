@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
-from keras import ops
+from keras import activations, initializers, ops
 
 from rumcli.cells import argument_validation, time_loop
 from rumcli.cells.fused import dispatch
@@ -32,6 +32,10 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
     A subclass implements `precompute_inputs` and `step`, and overrides `state_size` and
     `output_size` where they differ from `units`. Its first state is its output.
 
+    Attributes:
+        config_names: Constructor arguments besides `units` that `get_config` returns. The cell has
+            an attribute of each name.
+
     Args:
         units: Size of the output, H.
         seed: Seed of the masks drawn in training.
@@ -41,6 +45,8 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         ValueError: If `units` is not a positive integer, `seed` is not an integer, or the dtype is
             not a floating-point type.
     """
+
+    config_names: ClassVar[tuple[str, ...]] = ("seed",)
 
     def __init__(self, units: int, seed: int | None = None, **kwargs: Any) -> None:
         units = argument_validation.positive_integer("units", units)
@@ -60,12 +66,12 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         return super().add_weight(*args, initializer=draw_at_full_precision(initializer), **kwargs)
 
     @abc.abstractmethod
-    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Any, ...]:
+    def precompute_inputs(self, inputs: Tensor, masks: Masks = ()) -> tuple[Any, ...]:
         """Compute the terms that do not depend on the state.
 
         Args:
             inputs: Inputs `[..., D]` of one step or of all steps.
-            draws: Result of `draw` for the same steps; empty in inference.
+            masks: Result of `draw` for the same steps; empty in inference.
 
         Returns:
             Tensors `[..., ·]`, the first argument of `step`.
@@ -73,14 +79,14 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the states by one step.
 
         Args:
             projected: Result of `precompute_inputs` for one step.
             states: State tensors, `[B, ...]` each.
-            draws: Result of `draw` for one step; empty in inference.
+            masks: Result of `draw` for one step; empty in inference.
 
         Returns:
             The output `[B, H]` and the new states.
@@ -118,12 +124,12 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         """
         return tuple(self.mask((batch, steps, self.units), rate) for rate in self.zoneouts)
 
-    def zone_out(self, new: list[Tensor], old: list[Tensor], draws: Masks) -> list[Tensor]:
+    def zone_out(self, new: list[Tensor], old: list[Tensor], masks: Masks) -> list[Tensor]:
         """Mix new and old states: by the drawn masks, or in inference by the expected value."""
         mixed = list(new)
         for number, rate in enumerate(self.zoneouts):
             if rate:
-                share = ops.cast(draws[number], self.state_dtype) if draws else 1.0 - rate
+                share = ops.cast(masks[number], self.state_dtype) if masks else 1.0 - rate
                 mixed[number] = old[number] + share * (new[number] - old[number])
         return mixed
 
@@ -151,17 +157,17 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         """
         nested = isinstance(states, (list, tuple))
         states = [self.to_state_dtype(s) for s in (states if nested else [states])]
-        draws: Masks = ()
+        masks: Masks = ()
         if training and self.is_random:
             if keras.config.backend() == "jax":
                 raise ValueError(
                     f"a bare {type(self).__name__} cannot draw masks in a loop of JAX; "
                     f"use the layer {type(self).__name__.removesuffix('Cell')} instead"
                 )
-            draws = keras.tree.map_structure(
+            masks = keras.tree.map_structure(
                 lambda mask: mask[:, 0], self.draw(ops.shape(inputs)[0], 1)
             )
-        output, new_states = self.step(self.precompute_inputs(inputs, draws), states, draws)
+        output, new_states = self.step(self.precompute_inputs(inputs, masks), states, masks)
         new_states = [ops.cast(s, self.compute_dtype) for s in new_states]
         output = ops.cast(output, self.compute_dtype)
         return output, (new_states if nested else new_states[0])
@@ -173,7 +179,8 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
 
     def get_config(self) -> dict[str, Any]:
         """Return the cell's configuration for `from_config`."""
-        return {**super().get_config(), "units": self.units, "seed": self.seed}
+        arguments = {name: _serialize(name, getattr(self, name)) for name in self.config_names}
+        return {**super().get_config(), "units": self.units, **arguments}
 
     def input_dim(self, input_shape: tuple[int | None, ...]) -> int:
         """Return D, the last dimension of the inputs.
@@ -194,6 +201,14 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         if not rate:
             return ()
         return keras.random.uniform(shape, dtype="float32", seed=self.seed_generator) >= rate
+
+
+def _serialize(name: str, value: Any) -> Any:
+    if name == "activation":
+        return activations.serialize(value)
+    if name.endswith("_initializer"):
+        return value and initializers.serialize(value)
+    return value
 
 
 class RecurrentLayer(keras.layers.RNN):
@@ -261,10 +276,10 @@ class RecurrentLayer(keras.layers.RNN):
         """Loop over time; terms that do not depend on the state are computed before the loop."""
         if dispatch.should_fuse(self, sequences):
             return dispatch.run(self, sequences, initial_state, mask, training)
-        draws: Masks = ()
+        masks: Masks = ()
         if training and self.cell.is_random:
-            draws = self.cell.draw(*ops.shape(sequences)[:2])
-        inputs = (self.cell.precompute_inputs(sequences, draws), draws)
+            masks = self.cell.draw(*ops.shape(sequences)[:2])
+        inputs = (self.cell.precompute_inputs(sequences, masks), masks)
         states = [self.cell.to_state_dtype(state) for state in initial_state]
         step = self.cell.make_step()
         return time_loop.run(

@@ -69,6 +69,15 @@ class DeltaProductCell(RecurrentCell):
         256
     """
 
+    config_names = (
+        "num_reflections",
+        "num_heads",
+        "gated",
+        "negative_eigenvalues",
+        "output_norm",
+        "kernel_initializer",
+    )
+
     def __init__(
         self,
         units: int,
@@ -130,12 +139,12 @@ class DeltaProductCell(RecurrentCell):
             )
         self.built = True
 
-    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor, ...]:
+    def precompute_inputs(self, inputs: Tensor, masks: Masks = ()) -> tuple[Tensor, ...]:
         """Compute the terms that do not depend on the state.
 
         Args:
             inputs: Inputs `[..., D]`.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             q `[..., heads, d]`; k and v `[..., n, heads, d]`; β `[..., n, heads, 1]`; and, with
@@ -160,14 +169,14 @@ class DeltaProductCell(RecurrentCell):
         return query, key, value, beta, ops.expand_dims(decay, -1)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the state by one step.
 
         Args:
             projected: Result of `precompute_inputs` for one step.
             states: List of one state, S of all heads flattened by rows, `[B, H·d]`.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             The output y `[B, H]` and the list of the new state.
@@ -199,23 +208,6 @@ class DeltaProductCell(RecurrentCell):
             outputs = outputs * ops.rsqrt(squares + _RMS_EPSILON)
         outputs = ops.reshape(outputs, (*ops.shape(outputs)[:-2], self.units))
         return outputs * self.to_state_dtype(self.output_gain) if self.output_norm else outputs
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the cell's configuration for `from_config`."""
-        config = super().get_config()
-        del config["seed"]  # the cell is deterministic
-        for name in (
-            "num_reflections",
-            "num_heads",
-            "gated",
-            "negative_eigenvalues",
-            "output_norm",
-        ):
-            config[name] = getattr(self, name)
-        return {
-            **config,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-        }
 
 
 def _silu(x: Tensor) -> Tensor:

@@ -62,6 +62,12 @@ class EUNNCell(RecurrentCell):
         [16, 16]
     """
 
+    config_names = (
+        "complex_valued",
+        "kernel_initializer",
+        "bias_initializer",
+    )
+
     def __init__(
         self,
         units: int,
@@ -101,12 +107,12 @@ class EUNNCell(RecurrentCell):
             self.omega = add_angles(self, "omega", self.units)
         self.built = True
 
-    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor]:
+    def precompute_inputs(self, inputs: Tensor, masks: Masks = ()) -> tuple[Tensor]:
         """Compute the terms that do not depend on the state.
 
         Args:
             inputs: Inputs `[..., D]`.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             `x W`, `[..., H]`. With `complex_valued`, `[..., 2H]`: real part, then imaginary part.
@@ -114,19 +120,19 @@ class EUNNCell(RecurrentCell):
         return (self.to_state_dtype(ops.matmul(inputs, self.kernel)),)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the state by one step.
 
         Args:
             projected: Result of `precompute_inputs` for one step.
             states: List of one state `[B, H]`; with `complex_valued`, its real and imaginary part.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             The output `[B, H]` and the new states.
         """
-        return self.make_step()(projected, states, draws)
+        return self.make_step()(projected, states, masks)
 
     def make_step(self) -> Step:
         """Compute the coefficients of U.
@@ -135,36 +141,27 @@ class EUNNCell(RecurrentCell):
             A `step` function that reuses the coefficients.
         """
         if self.complex_valued:
-            turn = self.rotations.unitary(self.theta, self.phi, self.omega)
-            return functools.partial(self._complex_step, turn)
+            rotate = self.rotations.unitary(self.theta, self.phi, self.omega)
+            return functools.partial(self._complex_step, rotate)
         return functools.partial(self._real_step, self.rotations.orthogonal(self.theta))
 
     def get_config(self) -> dict[str, Any]:
         """Return the cell's configuration for `from_config`."""
-        config = super().get_config()
-        del config["seed"]  # the cell is deterministic
-        return {
-            **config,
-            "capacity": self.rotations.capacity,
-            "pairing": self.rotations.pairing,
-            "complex_valued": self.complex_valued,
-            "kernel_initializer": self.kernel_initializer
-            and initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-        }
+        rotations = {"capacity": self.rotations.capacity, "pairing": self.rotations.pairing}
+        return {**super().get_config(), **rotations}
 
     def _real_step(
-        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks
+        self, rotate: Map, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks
     ) -> tuple[Tensor, list[Tensor]]:
-        new = modrelu(turn(states[0]) + projected[0], self.to_state_dtype(self.bias))
+        new = modrelu(rotate(states[0]) + projected[0], self.to_state_dtype(self.bias))
         return new, [new]
 
     def _complex_step(
-        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks
+        self, rotate: Map, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks
     ) -> tuple[Tensor, list[Tensor]]:
-        of_inputs = ops.reshape(projected[0], (-1, 2, self.units))
+        input_term = ops.reshape(projected[0], (-1, 2, self.units))
         new = complex_modrelu(
-            turn(ops.stack(states, axis=1)) + of_inputs, self.to_state_dtype(self.bias)
+            rotate(ops.stack(states, axis=1)) + input_term, self.to_state_dtype(self.bias)
         )
         real, imaginary = ops.unstack(new, axis=1)
         return real, [real, imaginary]

@@ -106,31 +106,31 @@ class FSRNNCell(RecurrentCell):
                 cell.built = True
         self.built = True
 
-    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Any, ...]:
+    def precompute_inputs(self, inputs: Tensor, masks: Masks = ()) -> tuple[Any, ...]:
         """Compute the terms of the first fast cell that do not depend on the state.
 
         Args:
             inputs: Inputs `[..., D]`.
-            draws: Result of `draw` for the same steps; empty in inference.
+            masks: Result of `draw` for the same steps; empty in inference.
         """
         first = self.fast_cells[0]
-        value = self._drop(inputs, draws, 0)
+        value = self._drop(inputs, masks, 0)
         return first.precompute_inputs(value) if isinstance(first, RecurrentCell) else (value,)
 
     def step(
-        self, projected: tuple[Any, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Any, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the states by one step.
 
         Args:
             projected: Result of `precompute_inputs` for one step.
             states: States of the fast cells, then those of the slow cell.
-            draws: Result of `draw` for one step; empty in inference.
+            masks: Result of `draw` for one step; empty in inference.
 
         Returns:
             The output `[B, H]` and the new states.
         """
-        return self.make_step()(projected, states, draws)
+        return self.make_step()(projected, states, masks)
 
     def make_step(self) -> Step:
         """Compute the terms of each cell that all steps share.
@@ -148,7 +148,7 @@ class FSRNNCell(RecurrentCell):
         steps: Sequence[Step | None],
         projected: tuple[Any, ...],
         states: list[Tensor],
-        draws: Masks = (),
+        masks: Masks = (),
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the states by one step, using the given step functions of the cells.
 
@@ -156,7 +156,7 @@ class FSRNNCell(RecurrentCell):
             steps: Step function of each of `cells`; None for a cell that is not a `RecurrentCell`.
             projected: Result of `precompute_inputs` for one step.
             states: States of the fast cells, then those of the slow cell.
-            draws: Result of `draw` for one step; empty in inference.
+            masks: Result of `draw` for one step; empty in inference.
 
         Returns:
             The output `[B, H]` and the new states.
@@ -166,16 +166,16 @@ class FSRNNCell(RecurrentCell):
         value: Any = None
         for number, cell in enumerate(self.cells):
             is_slow = number == 1
-            given = projected if number == 0 else self._given(value, draws, number)
-            own = draws[1][number] if draws else ()
+            cell_inputs = projected if number == 0 else self._precompute(value, masks, number)
+            cell_masks = masks[1][number] if masks else ()
             before = slow if is_slow else fast
             step = steps[number]
             if step is not None:
-                value, after = step(given, before, own)
+                value, after = step(cell_inputs, before, cell_masks)
             else:
-                value, after = self._call(cell, given[0], before)
+                value, after = self._call(cell, cell_inputs[0], before)
             fast, slow = (fast, after) if is_slow else (after, slow)
-        return self._drop(value, draws, len(self.cells)), [*fast, *slow]
+        return self._drop(value, masks, len(self.cells)), [*fast, *slow]
 
     @property
     def is_random(self) -> bool:
@@ -197,20 +197,21 @@ class FSRNNCell(RecurrentCell):
         """
         widths = [*self._widths, self.units]
         is_zero = [2 < number < len(self.cells) for number in range(len(widths))]
-        masks = tuple(
+        dropout_masks = tuple(
             () if zero else self.mask((batch, steps, width), self.dropout)
             for width, zero in zip(widths, is_zero, strict=True)
         )
-        own = tuple(
+        cell_masks = tuple(
             cell.draw(batch, steps) if isinstance(cell, RecurrentCell) else ()
             for cell in self.cells
         )
-        return (masks, own)
+        return (dropout_masks, cell_masks)
 
     def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
         """Return the initial states: those of a fast cell, then those of the slow cell."""
-        found = (_initial_state(cell, batch_size) for cell in (self.fast_cells[0], self.slow_cell))
-        return [ops.cast(state, self.compute_dtype) for states in found for state in states]
+        cells = (self.fast_cells[0], self.slow_cell)
+        states = (state for cell in cells for state in _initial_state(cell, batch_size))
+        return [ops.cast(state, self.compute_dtype) for state in states]
 
     def get_config(self) -> dict[str, Any]:
         """Return the cell's configuration for `from_config`."""
@@ -224,12 +225,12 @@ class FSRNNCell(RecurrentCell):
             "dropout": self.dropout,
         }
 
-    def _given(self, value: Tensor, draws: Masks, number: int) -> tuple[Any, ...]:
+    def _precompute(self, value: Tensor, masks: Masks, number: int) -> tuple[Any, ...]:
         """Precompute the inputs of a cell from the output of the cell before it."""
         cell = self.cells[number]
         if number > 2:
             value = ops.zeros_like(value[..., :1])
-        value = self._drop(value, draws if number <= 2 else (), number)
+        value = self._drop(value, masks if number <= 2 else (), number)
         if not isinstance(cell, RecurrentCell):
             return (value,)
         return cell.precompute_inputs(ops.cast(value, cell.compute_dtype))
@@ -242,11 +243,11 @@ class FSRNNCell(RecurrentCell):
         after = list(after) if isinstance(after, (list, tuple)) else [after]
         return self.to_state_dtype(value), [self.to_state_dtype(state) for state in after]
 
-    def _drop(self, value: Tensor, draws: Masks, number: int) -> Tensor:
-        if not draws or not self.dropout:
+    def _drop(self, value: Tensor, masks: Masks, number: int) -> Tensor:
+        if not masks or not self.dropout:
             return value
-        stays = ops.cast(draws[0][number], value.dtype)
-        return value * stays * (1.0 / (1.0 - self.dropout))
+        keeps = ops.cast(masks[0][number], value.dtype)
+        return value * keeps * (1.0 / (1.0 - self.dropout))
 
 
 @keras.saving.register_keras_serializable(package="rumcli")

@@ -60,6 +60,12 @@ class GORUCell(RecurrentCell):
         16
     """
 
+    config_names = (
+        "kernel_initializer",
+        "recurrent_initializer",
+        "bias_initializer",
+    )
+
     def __init__(
         self,
         units: int,
@@ -106,12 +112,12 @@ class GORUCell(RecurrentCell):
         self.theta = add_angles(self, "theta", self.rotations.pairs)
         self.built = True
 
-    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor, Tensor]:
+    def precompute_inputs(self, inputs: Tensor, masks: Masks = ()) -> tuple[Tensor, Tensor]:
         """Compute the terms that do not depend on the state.
 
         Args:
             inputs: Inputs `[..., D]`.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             `x W_xc`, `[..., H]`, and the input and bias terms of the gates r and g, `[..., 2H]`.
@@ -122,19 +128,19 @@ class GORUCell(RecurrentCell):
         return self.to_state_dtype(candidate), self.to_state_dtype(gates)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the state by one step.
 
         Args:
             projected: Result of `precompute_inputs` for one step.
             states: List of one state `[B, H]`.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             The output h' `[B, H]` and the list of the new state.
         """
-        return self.make_step()(projected, states, draws)
+        return self.make_step()(projected, states, masks)
 
     def make_step(self) -> Step:
         """Compute the coefficients of U.
@@ -146,24 +152,19 @@ class GORUCell(RecurrentCell):
 
     def get_config(self) -> dict[str, Any]:
         """Return the cell's configuration for `from_config`."""
-        config = super().get_config()
-        del config["seed"]  # the cell is deterministic
-        config |= {"capacity": self.rotations.capacity, "pairing": self.rotations.pairing}
-        for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
-            chosen = getattr(self, name)
-            config[name] = chosen and initializers.serialize(chosen)
-        return config
+        rotations = {"capacity": self.rotations.capacity, "pairing": self.rotations.pairing}
+        return {**super().get_config(), **rotations}
 
     def _step(
-        self, turn: Map, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks
+        self, rotate: Map, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks
     ) -> tuple[Tensor, list[Tensor]]:
-        of_inputs, gates = projected
+        input_term, gates = projected
         (hidden_state,) = states
-        of_state = ops.matmul(ops.cast(hidden_state, self.compute_dtype), self.recurrent_kernel)
-        gates = ops.sigmoid(gates + self.to_state_dtype(of_state))
+        state_term = ops.matmul(ops.cast(hidden_state, self.compute_dtype), self.recurrent_kernel)
+        gates = ops.sigmoid(gates + self.to_state_dtype(state_term))
         reset, update = ops.split(gates, 2, axis=-1)
         candidate = modrelu(
-            reset * turn(hidden_state) + of_inputs, self.to_state_dtype(self.candidate_bias)
+            reset * rotate(hidden_state) + input_term, self.to_state_dtype(self.candidate_bias)
         )
         new = update * hidden_state + (1.0 - update) * candidate
         return new, [new]

@@ -54,6 +54,16 @@ class LNLSTMCell(RecurrentCell):
         [16, 16]
     """
 
+    config_names = (
+        "forget_bias",
+        "zoneout",
+        "cell_zoneout",
+        "kernel_initializer",
+        "recurrent_initializer",
+        "bias_initializer",
+        "seed",
+    )
+
     def __init__(
         self,
         units: int,
@@ -101,12 +111,12 @@ class LNLSTMCell(RecurrentCell):
         self.cell_offset = self.add_weight(name="cell_offset", shape=(size,), initializer="zeros")
         self.built = True
 
-    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor]:
+    def precompute_inputs(self, inputs: Tensor, masks: Masks = ()) -> tuple[Tensor]:
         """Compute the terms that do not depend on the state.
 
         Args:
             inputs: Inputs `[..., D]`.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             `x W_x + b`, `[..., 4H]`.
@@ -114,50 +124,40 @@ class LNLSTMCell(RecurrentCell):
         return (self.to_state_dtype(ops.matmul(inputs, self.kernel) + self.bias),)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the states by one step.
 
         Args:
             projected: Result of `precompute_inputs` for one step.
             states: States h and c, `[B, H]` each.
-            draws: Result of `draw` for one step; empty in inference.
+            masks: Result of `draw` for one step; empty in inference.
 
         Returns:
             The output h' after zoneout, `[B, H]`, and the new states.
         """
         hidden_state, cell_state = states
-        of_state = ops.matmul(ops.cast(hidden_state, self.compute_dtype), self.recurrent_kernel)
-        products = projected[0] + self.to_state_dtype(of_state)
+        state_term = ops.matmul(ops.cast(hidden_state, self.compute_dtype), self.recurrent_kernel)
+        products = projected[0] + self.to_state_dtype(state_term)
         gains = ops.split(self.to_state_dtype(self.gate_gain), _GATES)
         offsets = ops.split(self.to_state_dtype(self.gate_offset), _GATES)
         parts = zip(ops.split(products, _GATES, axis=-1), gains, offsets, strict=True)
         i, j, f, o = (layer_norm(*part) for part in parts)
         new_cell = ops.sigmoid(f + self.forget_bias) * cell_state + ops.sigmoid(i) * tanh(j)
-        shown = layer_norm(
+        normalized_cell = layer_norm(
             new_cell,
             self.to_state_dtype(self.cell_gain),
             self.to_state_dtype(self.cell_offset),
         )
-        new_states = self.zone_out([ops.sigmoid(o) * tanh(shown), new_cell], states, draws)
+        new_states = self.zone_out(
+            [ops.sigmoid(o) * tanh(normalized_cell), new_cell], states, masks
+        )
         return new_states[0], new_states
 
     @property
     def zoneouts(self) -> tuple[float, ...]:
         """Zoneout rates of h and c."""
         return (self.zoneout, self.cell_zoneout)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the cell's configuration for `from_config`."""
-        config = {
-            "forget_bias": self.forget_bias,
-            "zoneout": self.zoneout,
-            "cell_zoneout": self.cell_zoneout,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "recurrent_initializer": initializers.serialize(self.recurrent_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-        }
-        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable(package="rumcli")

@@ -20,7 +20,7 @@ from rumcli.cells.ops.normalization import per_block
 from rumcli.cells.tensor import Tensor
 
 _EIGENVALUES = ("complex", "real")
-_SMALLEST = 1e-6  # of uniform draws and of 1 − |λ|², whose logarithms are weights
+_SMALLEST = 1e-6  # of uniform samples and of 1 − |λ|², whose logarithms are weights
 
 
 @keras.saving.register_keras_serializable(package="rumcli")
@@ -63,6 +63,15 @@ class LRUCell(RecurrentCell):
         [16, 16]
     """
 
+    config_names = (
+        "activation",
+        "eigenvalues",
+        "min_radius",
+        "max_radius",
+        "max_phase",
+        "kernel_initializer",
+    )
+
     def __init__(
         self,
         units: int,
@@ -98,7 +107,7 @@ class LRUCell(RecurrentCell):
             ValueError: If D is None.
         """
         features, parts = self.input_dim(input_shape), len(self.state_size)
-        # Draws the same on every call, so that ν and γ start from the same radii.
+        # An initializer draws the same values on every call, so ν and γ start from the same radii.
         uniform = initializers.RandomUniform(_SMALLEST, 1.0)
         signs = initializers.RandomUniform(-1.0, 1.0)
         phases = initializers.RandomUniform(_SMALLEST * self.max_phase, self.max_phase)
@@ -108,10 +117,10 @@ class LRUCell(RecurrentCell):
             return ops.sqrt(low + (high - low) * uniform(shape, dtype=dtype))
 
         def nu(shape: Any, dtype: Any = None) -> Tensor:
-            found = radius(shape, dtype)
+            radii = radius(shape, dtype)
             if self.is_complex:
-                return ops.log(-ops.log(found))
-            return ops.sign(signs(shape, dtype=dtype)) * ops.arctanh(found)
+                return ops.log(-ops.log(radii))
+            return ops.sign(signs(shape, dtype=dtype)) * ops.arctanh(radii)
 
         self._add_vector("nu", nu)
         if self.is_complex:
@@ -133,12 +142,12 @@ class LRUCell(RecurrentCell):
             setattr(self, name, kernel)
         self.built = True
 
-    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor, Tensor]:
+    def precompute_inputs(self, inputs: Tensor, masks: Masks = ()) -> tuple[Tensor, Tensor]:
         """Compute the terms that do not depend on the state.
 
         Args:
             inputs: Inputs `[..., D]`.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             `exp(γ) ⊙ (x W_B)`, `[..., H]`, or `[..., 2H]` with complex eigenvalues (real part, then
@@ -184,19 +193,19 @@ class LRUCell(RecurrentCell):
         return activate(self.activation, real + skipped)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the state by one step.
 
         Args:
             projected: Result of `precompute_inputs` for one step.
             states: State `[B, H]`; with complex eigenvalues, its real and its imaginary part.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             The output y `[B, H]` and the new states.
         """
-        return self.make_step()(projected, states, draws)
+        return self.make_step()(projected, states, masks)
 
     def make_step(self) -> Step:
         """Compute the eigenvalues.
@@ -206,24 +215,12 @@ class LRUCell(RecurrentCell):
         """
         return functools.partial(self._step, self.eigenvalue_parts())
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the cell's configuration for `from_config`."""
-        config = super().get_config()
-        del config["seed"]  # the cell is deterministic
-        for name in ("eigenvalues", "min_radius", "max_radius", "max_phase"):
-            config[name] = getattr(self, name)
-        return {
-            **config,
-            "activation": activations.serialize(self.activation),
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-        }
-
     def _step(
         self,
         eigenvalue: list[Tensor],
         projected: tuple[Tensor, ...],
         states: list[Tensor],
-        draws: Masks,
+        masks: Masks,
     ) -> tuple[Tensor, list[Tensor]]:
         driven, skipped = projected
         parts = ops.split(driven, len(states), axis=-1)

@@ -76,6 +76,20 @@ class RUMCell(RecurrentCell):
         16
     """
 
+    config_names = (
+        "activation",
+        "time_norm",
+        "layer_norm",
+        "layer_norm_order",
+        "zoneout",
+        "update_gate",
+        "kernel_initializer",
+        "bias_initializer",
+        "initial_rotation",
+        "trainable_rotation",
+        "seed",
+    )
+
     def __init__(
         self,
         units: int,
@@ -166,12 +180,12 @@ class RUMCell(RecurrentCell):
                     )
         self.built = True
 
-    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor, Tensor, Tensor]:
+    def precompute_inputs(self, inputs: Tensor, masks: Masks = ()) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the terms that do not depend on the state.
 
         Args:
             inputs: Inputs `[..., D]`.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             The embedded input x̃ and its direction, both `[..., H]`, and the input and bias terms
@@ -186,14 +200,14 @@ class RUMCell(RecurrentCell):
         return embedded, unit(embedded), self.to_state_dtype(gates)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the state by one step.
 
         Args:
             projected: Result of `precompute_inputs` for one step.
             states: Hidden state `[B, H]`, followed by the memory that `recall` uses.
-            draws: Result of `draw` for one step; empty in inference.
+            masks: Result of `draw` for one step; empty in inference.
 
         Returns:
             The output `[B, H]` and the new states.
@@ -210,7 +224,7 @@ class RUMCell(RecurrentCell):
             new_state = update * hidden_state + (1.0 - update) * new_state
         if self.time_norm is not None:
             new_state = scale_to_norm(new_state, self.time_norm)
-        (new_state,) = self.zone_out([new_state], [hidden_state], draws)
+        (new_state,) = self.zone_out([new_state], [hidden_state], masks)
         return new_state, [new_state, *memory]
 
     def gates(self, inputs_share: Tensor, hidden_state: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -266,21 +280,7 @@ class RUMCell(RecurrentCell):
 
     def get_config(self) -> dict[str, Any]:
         """Return the cell's configuration for `from_config`."""
-        config = {
-            "activation": activations.serialize(self.activation),
-            "time_norm": self.time_norm,
-            "layer_norm": self.layer_norm,
-            "layer_norm_order": self.layer_norm_order,
-            "zoneout": self.zoneout,
-            "update_gate": self.update_gate,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": self.bias_initializer
-            and initializers.serialize(self.bias_initializer),
-            "candidate_bias": self.has_candidate_bias,
-            "initial_rotation": self.initial_rotation,
-            "trainable_rotation": self.trainable_rotation,
-        }
-        return {**super().get_config(), **config}
+        return {**super().get_config(), "candidate_bias": self.has_candidate_bias}
 
     def _along_the_input(self, kernel: Any, features: int) -> Any:
         """Return an initializer by which the target depends on the input only, as x̃ does."""
@@ -288,9 +288,9 @@ class RUMCell(RecurrentCell):
         def initialize(shape: tuple[int, int], dtype: str | None = None) -> Tensor:
             # A Keras initializer draws the same values on every call, so this is proportional to
             # `W_c`.
-            of_input = self.kernel_initializer((features, self.units), dtype=dtype)
-            of_state = ops.zeros((self.units, self.units), dtype=dtype)
-            target = ops.concatenate([of_input, of_state])
+            input_term = self.kernel_initializer((features, self.units), dtype=dtype)
+            state_term = ops.zeros((self.units, self.units), dtype=dtype)
+            target = ops.concatenate([input_term, state_term])
             return ops.concatenate([target, kernel(shape, dtype=dtype)[:, self.units :]], axis=-1)
 
         return initialize

@@ -65,6 +65,15 @@ class SLSTMCell(RecurrentCell):
         [16, 16, 16]
     """
 
+    config_names = (
+        "num_heads",
+        "forget_gate",
+        "forget_bias",
+        "kernel_initializer",
+        "recurrent_initializer",
+        "bias_initializer",
+    )
+
     def __init__(
         self,
         units: int,
@@ -108,12 +117,12 @@ class SLSTMCell(RecurrentCell):
         )
         self.built = True
 
-    def precompute_inputs(self, inputs: Tensor, draws: Masks = ()) -> tuple[Tensor]:
+    def precompute_inputs(self, inputs: Tensor, masks: Masks = ()) -> tuple[Tensor]:
         """Compute the terms that do not depend on the state.
 
         Args:
             inputs: Inputs `[..., D]`.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             `x W + b`, `[..., 4H]`.
@@ -121,20 +130,20 @@ class SLSTMCell(RecurrentCell):
         return (self.to_state_dtype(ops.matmul(inputs, self.kernel) + self.bias),)
 
     def step(
-        self, projected: tuple[Tensor, ...], states: list[Tensor], draws: Masks = ()
+        self, projected: tuple[Tensor, ...], states: list[Tensor], masks: Masks = ()
     ) -> tuple[Tensor, list[Tensor]]:
         """Advance the states by one step.
 
         Args:
             projected: Result of `precompute_inputs` for one step.
             states: States h, c̄ and l, `[B, H]` each.
-            draws: Unused.
+            masks: Unused.
 
         Returns:
             The output h' `[B, H]` and the new states.
         """
         hidden_state, memory, normalizer = states
-        products = projected[0] + self.to_state_dtype(self._of_state(hidden_state))
+        products = projected[0] + self.to_state_dtype(self._recurrent_product(hidden_state))
         z, i, f, o = ops.split(products, _GATES, axis=-1)
         f = f + self.forget_bias
         # log σ(f) = −softplus(−f)
@@ -151,17 +160,7 @@ class SLSTMCell(RecurrentCell):
         hidden_state, memory, normalizer = super().get_initial_state(batch_size)
         return [hidden_state, memory, normalizer + _EMPTY]
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the cell's configuration for `from_config`."""
-        config = super().get_config()
-        del config["seed"]  # the cell is deterministic
-        for name in ("num_heads", "forget_gate", "forget_bias"):
-            config[name] = getattr(self, name)
-        for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
-            config[name] = initializers.serialize(getattr(self, name))
-        return config
-
-    def _of_state(self, hidden_state: Tensor) -> Tensor:
+    def _recurrent_product(self, hidden_state: Tensor) -> Tensor:
         """Return `h R`, `[B, 4H]`."""
         hidden_state = ops.cast(hidden_state, self.compute_dtype)
         if self.num_heads == 1:

@@ -83,13 +83,13 @@ def _with_output_first(
     On other backends Keras returns the output of the last unmasked step, or zero.
     """
 
-    def carrying(parts: Any, states: Any) -> tuple[Tensor, list[Tensor]]:
+    def step_with_output(parts: Any, states: Any) -> tuple[Tensor, list[Tensor]]:
         output, states = step(parts, list(states[1:]))
         return output, [output, *states]
 
     first = tree.map_structure(lambda part: part[:, 0], inputs)
     output, _ = step(first, states)
-    return carrying, [ops.zeros_like(output), *states]
+    return step_with_output, [ops.zeros_like(output), *states]
 
 
 def _of_any_batch_size(tensor: Tensor) -> Tensor:

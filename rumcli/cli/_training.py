@@ -116,7 +116,7 @@ def execute(
         raise ConfigError(
             f"{errors.option('--from-scratch', True)}: {resume} has a run for each subtask; "
             "expected the directory of one of them, as in "
-            f"{errors.option('--resume', f'{resume}/{planned.config.task.subtasks[0].folder}')}"
+            f"{errors.option('--resume', f'{resume}/{planned.config.task.subtasks[0].directory}')}"
         )
 
     return execute_suite(planned, thresholds, output)

@@ -101,7 +101,7 @@ def ptb(
     from rumcli.tasks.char_lm import penn_treebank
 
     if source is None:
-        raise ConfigError(penn_treebank.WHERE)
+        raise ConfigError(penn_treebank.MISSING_SOURCE)
     files = penn_treebank.FILES
     missing = [file for file in files if not _is_ptb_file_present(file, out, force)]
     if missing:

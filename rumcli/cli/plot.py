@@ -193,8 +193,8 @@ def _collect_lengths(
     for run_dir in run_dirs:
         task = run_dir.config.task
         _run_arguments.check_trust(run_dir.config, trusted, training=False)
-        if task.figures and name not in (*task.validated_figures(),):
-            unknown = errors.unknown("metric", name, task.validated_figures())
+        if task.metrics and name not in (*task.validated_metrics(),):
+            unknown = errors.unknown("metric", name, task.validated_metrics())
             raise ConfigError(f"--metric {name}: {run_dir.path}: {unknown}")
         training_length = getattr(task, task.length_key or "", 1)
         plans.append(sorted(set(lengths or [factor * training_length for factor in _LENGTHS])))

@@ -180,7 +180,7 @@ def _entry(name: str, model: type[BaseModel], shipped: list[str]) -> Entry:
             for key, content in whole["properties"].items()
             if key != "name"
         ],
-        metrics=list(model.validated_figures()) if issubclass(model, TaskSection) else [],
+        metrics=list(model.validated_metrics()) if issubclass(model, TaskSection) else [],
         presets=shipped,
     )
 

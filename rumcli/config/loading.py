@@ -372,7 +372,7 @@ def _validate(values: dict[str, Any], documents: Sequence[Document]) -> schema.R
         run = schema.RunConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError(explain(error.errors()[0], values, documents)) from error
-    known = run.task.validated_figures()
+    known = run.task.validated_metrics()
     if run.train.until is not None and known:
         name = parsing.parse_threshold(run.train.until).name
         if name not in known:

@@ -23,7 +23,7 @@ from typing import IO, Any, cast
 
 from rumcli.errors import ConfigError
 
-_LEVELS = 4  # subdirectory levels below the given directory
+_LEVELS = 4  # subdirectory levels below the directory
 _LARGEST_UNPACKED = 2**29
 _LARGEST_HEADER = 2**20  # bytes of a tar member's extended header
 _MOST_FILES = 100_000  # per archive; the bAbI archive has four hundred
@@ -51,7 +51,7 @@ _DAMAGE = (
 )
 
 _SCHEMES = ("http", "https")
-_SECONDS_OF_SILENCE = 30
+_TIMEOUT = 30
 _LARGEST = 200 * 10**6
 _CHUNK = 2**16
 
@@ -62,16 +62,16 @@ class Entry:
 
     Args:
         name: Base name of the file.
-        place: Location of the file, for messages.
+        location: Location of the file, for messages.
         open: Function that opens the file; only valid until the next entry is requested.
-        folder: Name of the directory that directly contains the file. Empty if the archive names
+        directory: Name of the directory that directly contains the file. Empty if the archive names
             none.
     """
 
     name: str
-    place: str
+    location: str
     open: Callable[[], IO[bytes]]
-    folder: str = ""
+    directory: str = ""
 
     def read(self, most: int) -> bytes:
         """Return the first `most` bytes; for a `.gz` file, of its decompressed content.
@@ -82,20 +82,20 @@ class Entry:
         Raises:
             ConfigError: If the file is unreadable or damaged.
         """
-        with _explained(self.place), self.open() as file:
+        with _readable_errors(self.location), self.open() as file:
             if not self.name.endswith(".gz"):
                 return file.read(most)
             with gzip.open(file) as unpacked:
                 return unpacked.read(most)
 
 
-def entries(path: Path, called: str | None = None) -> Generator[Entry, None, None]:
+def entries(path: Path, label: str | None = None) -> Generator[Entry, None, None]:
     """Iterate over the regular files of a directory, four levels deep, or of an archive.
 
     Args:
         path: Directory or archive. An archive is a zip, or a tar that is plain or compressed with
             gzip, bzip2 or xz; the file name does not matter.
-        called: Name to use in messages. Defaults to the path.
+        label: Name to use in messages. Defaults to the path.
 
     Yields:
         An `Entry` for each file.
@@ -104,15 +104,17 @@ def entries(path: Path, called: str | None = None) -> Generator[Entry, None, Non
         ConfigError: If `path` is neither, is unreadable or damaged, or is a tar of more than
             512 MiB.
     """
-    called = called or str(path)
-    with _explained(called):
+    label = label or str(path)
+    with _readable_errors(label):
         if path.is_dir():
-            yield from _in_folder(path, _LEVELS)
+            yield from _entries_of_directory(path, _LEVELS)
         elif path.is_file():
-            yield from _in_archive(path, called)
+            yield from _entries_of_archive(path, label)
         else:
-            wrong = f"{called} is neither" if path.exists() else f"there is no {called}; expected"
-            raise ConfigError(f"{wrong} a folder {'nor' if path.exists() else 'or'} an archive")
+            problem = "is neither" if path.exists() else "does not exist; expected"
+            raise ConfigError(
+                f"{label} {problem} a directory {'nor' if path.exists() else 'or'} an archive"
+            )
 
 
 def open_file(path: Path) -> IO[bytes]:
@@ -121,79 +123,81 @@ def open_file(path: Path) -> IO[bytes]:
 
 
 @contextlib.contextmanager
-def _explained(place: str) -> Iterator[None]:
+def _readable_errors(location: str) -> Iterator[None]:
     """Convert exceptions of the readers into a one-line `ConfigError`."""
     try:
         yield
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.strerror:
-            raise ConfigError(f"can't read {error.filename or place}: {error.strerror}") from error
-        raise ConfigError(f"{place} is damaged or not whole: {str(error)[:200]}") from error
+            raise ConfigError(
+                f"can't read {error.filename or location}: {error.strerror}"
+            ) from error
+        raise ConfigError(f"{location} is damaged or truncated: {str(error)[:200]}") from error
     except MemoryError as error:
-        raise ConfigError(f"{place} takes more memory to unpack than there is") from error
+        raise ConfigError(f"{location} requires more memory to unpack than is available") from error
 
 
-def _in_folder(folder: Path, levels: int) -> Iterator[Entry]:
-    inside = folder.resolve().name  # a name also for "."
-    for path in sorted(folder.iterdir()):
+def _entries_of_directory(directory: Path, levels: int) -> Iterator[Entry]:
+    name = directory.resolve().name  # a name also for "."
+    for path in sorted(directory.iterdir()):
         if path.is_file():
-            yield Entry(path.name, str(path), functools.partial(open_file, path), inside)
+            yield Entry(path.name, str(path), functools.partial(open_file, path), name)
         elif levels > 0 and path.is_dir() and not path.is_symlink():
-            yield from _in_folder(path, levels - 1)
+            yield from _entries_of_directory(path, levels - 1)
 
 
-def _in_archive(path: Path, called: str) -> Iterator[Entry]:
+def _entries_of_archive(path: Path, label: str) -> Iterator[Entry]:
     with path.open("rb") as file:
         magic = file.read(6)
     if magic.startswith(b"PK"):
-        yield from _in_zip(path, called)
+        yield from _entries_of_zip(path, label)
         return
     unpack = next(open_ for start, open_ in _COMPRESSIONS.items() if magic.startswith(start))
     with contextlib.ExitStack() as stack:
         packed = stack.enter_context(unpack(path))
         # Read as a stream, so that every unpacked byte counts, headers included, exactly once.
-        stream: Any = _Bounded(packed, called)
+        stream: Any = _Bounded(packed, label)
         try:
             archive = stack.enter_context(
-                tarfile.open(fileobj=stream, mode="r|", tarinfo=_bounded_headers(called))
+                tarfile.open(fileobj=stream, mode="r|", tarinfo=_bounded_headers(label))
             )
         except tarfile.ReadError as error:
             raise ConfigError(
-                f"{called} is no archive, or damaged ({error}); expected a folder, or .zip, .tar, "
-                ".tar.gz, .tar.bz2, .tar.xz"
+                f"{label} is not an archive, or is damaged ({error}); expected a directory, "
+                "or .zip, .tar, .tar.gz, .tar.bz2, .tar.xz"
             ) from error
-        yield from _in_tar(archive, called)
+        yield from _entries_of_tar(archive, label)
 
 
-def _in_zip(path: Path, called: str) -> Iterator[Entry]:
+def _entries_of_zip(path: Path, label: str) -> Iterator[Entry]:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        _check_count(len(members), called)
+        _check_count(len(members), label)
         for info in members:
-            folder, name = _last_parts(info.filename)  # name is empty for a directory
+            directory, name = _last_parts(info.filename)  # name is empty for a directory
             kind = stat.S_IFMT(info.external_attr >> 16)
             if not name or kind not in (0, stat.S_IFREG):  # 0: not created on POSIX
                 continue
             if info.flag_bits & _ENCRYPTED:
-                raise ConfigError(f"{called} is encrypted; unpack it, and give the folder")
-            place = f"{called}: {info.filename}"
-            yield Entry(name, place, functools.partial(archive.open, info), folder)
+                raise ConfigError(f"{label} is encrypted; unpack it and give the directory")
+            location = f"{label}: {info.filename}"
+            yield Entry(name, location, functools.partial(archive.open, info), directory)
 
 
-def _in_tar(archive: tarfile.TarFile, called: str) -> Iterator[Entry]:
+def _entries_of_tar(archive: tarfile.TarFile, label: str) -> Iterator[Entry]:
     count = 0
     while (member := archive.next()) is not None:
         # tarfile would otherwise accumulate all members.
         archive.members.clear()  # type: ignore[attr-defined]
         count += 1
-        _check_count(count, called)
+        _check_count(count, label)
         if member.isreg():
-            folder, name = _last_parts(member.name)
+            directory, name = _last_parts(member.name)
             yield Entry(
                 name,
-                f"{called}: {member.name}",
+                f"{label}: {member.name}",
                 functools.partial(_open_member, archive, member),
-                folder,
+                directory,
             )
 
 
@@ -201,9 +205,12 @@ def _open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]
     return cast(IO[bytes], archive.extractfile(member))
 
 
-def _check_count(count: int, called: str) -> None:
+def _check_count(count: int, label: str) -> None:
     if count > _MOST_FILES:
-        raise ConfigError(f"{called} has more than {_MOST_FILES:,} files; give the folder you need")
+        raise ConfigError(
+            f"{label} has more than {_MOST_FILES:,} files; unpack the ones you "
+            "need and give their directory"
+        )
 
 
 _LONG = (
@@ -215,7 +222,7 @@ _LONG = (
 )
 
 
-def _bounded_headers(called: str) -> type[tarfile.TarInfo]:
+def _bounded_headers(label: str) -> type[tarfile.TarInfo]:
     """Return a `TarInfo` class that rejects oversized headers and members."""
 
     class Header(tarfile.TarInfo):
@@ -226,7 +233,7 @@ def _bounded_headers(called: str) -> type[tarfile.TarInfo]:
             found = super()._proc_member(archive)  # type: ignore[misc]
             # tarfile would seek there in small steps, even past the end of the file: for years.
             if archive.offset > _LARGEST_UNPACKED:
-                raise _too_much(called)
+                raise _too_large(label)
             return found
 
     return Header
@@ -235,33 +242,33 @@ def _bounded_headers(called: str) -> type[tarfile.TarInfo]:
 class _Bounded:
     """A readable file that raises an error once it exceeds the size limit."""
 
-    def __init__(self, file: IO[bytes], called: str) -> None:
+    def __init__(self, file: IO[bytes], label: str) -> None:
         self._file = file
-        self._called = called
+        self._label = label
         self._left = _LARGEST_UNPACKED
 
     def read(self, size: int) -> bytes:
         data = self._file.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise _too_much(self._called)
+            raise _too_large(self._label)
         return data
 
 
-def _too_much(called: str) -> ConfigError:
+def _too_large(label: str) -> ConfigError:
     return ConfigError(
-        f"{called} unpacks to more than {_LARGEST_UNPACKED // 2**20} MiB; unpack what you need of "
-        "it, and give the folder"
+        f"{label} unpacks to more than {_LARGEST_UNPACKED // 2**20} MiB; unpack the files you "
+        "need and give their directory"
     )
 
 
 def _last_parts(name: str) -> tuple[str, str]:
     """Return the parent directory's name, empty if there is none, and the base name of a path."""
-    *folders, last = f"/{name}".replace("\\", "/").split("/")
-    return folders[-1] if folders[-1] != "." else "", last
+    *parents, last = f"/{name}".replace("\\", "/").split("/")
+    return parents[-1] if parents[-1] != "." else "", last
 
 
-class NotThereError(ConfigError):
+class NotFoundError(ConfigError):
     """The server has no file at this URL (HTTP 404 or 410)."""
 
 
@@ -281,7 +288,7 @@ def check_scheme(url: str) -> None:
         ConfigError: If it has another scheme, or none.
     """
     if url.partition("://")[0].lower() not in _SCHEMES:
-        raise ConfigError(f"{url}: expected an address that begins with http:// or https://")
+        raise ConfigError(f"{url}: expected a URL that begins with http:// or https://")
 
 
 def download(url: str, path: Path) -> None:
@@ -292,7 +299,7 @@ def download(url: str, path: Path) -> None:
         path: File to write.
 
     Raises:
-        NotThereError: If the server has no such file.
+        NotFoundError: If the server has no such file.
         ConfigError: If the download fails, is truncated, or exceeds 200 MB.
     """
     check_scheme(url)
@@ -300,15 +307,15 @@ def download(url: str, path: Path) -> None:
     try:
         # Some servers reject urllib's default User-Agent.
         request = urllib.request.Request(url, headers={"User-Agent": "rumcli"})
-        with opener.open(request, timeout=_SECONDS_OF_SILENCE) as response:
+        with opener.open(request, timeout=_TIMEOUT) as response:
             _save(response, url, path)
     except urllib.error.HTTPError as error:
-        kind = NotThereError if error.code in (404, 410) else ConfigError
-        raise kind(f"can't download {url}: the server says {_one_line(error)}") from error
+        kind = NotFoundError if error.code in (404, 410) else ConfigError
+        raise kind(f"can't download {url}: the server responded {_one_line(error)}") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)  # URLError wraps it
-        said = getattr(reason, "strerror", None) or reason
-        raise ConfigError(f"can't download {url}: {_one_line(said)}") from error
+        message = getattr(reason, "strerror", None) or reason
+        raise ConfigError(f"can't download {url}: {_one_line(message)}") from error
 
 
 def _save(response: http.client.HTTPResponse, url: str, path: Path) -> None:
@@ -318,12 +325,12 @@ def _save(response: http.client.HTTPResponse, url: str, path: Path) -> None:
             size += len(chunk)
             if size > _LARGEST:
                 raise ConfigError(
-                    f"{url} has more than {_LARGEST // 10**6} MB, too much to be what is expected"
+                    f"{url} has more than {_LARGEST // 10**6} MB; expected a smaller file"
                 )
             file.write(chunk)
     if response.length:  # bytes missing according to Content-Length; None without that header
-        raise ConfigError(f"can't download {url}: it ended {response.length:,} bytes too early")
+        raise ConfigError(f"can't download {url}: {response.length:,} bytes are missing at its end")
 
 
-def _one_line(said: object) -> str:
-    return " ".join(str(said).split())[:200]  # most of the text comes from the server
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())[:200]  # most of the text comes from the server

@@ -26,12 +26,12 @@ PASSAGE = 64  # bytes; a power of two
 _OVERLAP_CHUNK = 2**20
 
 
-def random_words(seed: int, stream: int, start: int, count: int, length: int) -> np.ndarray:
-    """Return random 64-bit words for consecutive examples.
+def random_words(seed: int, split: str, start: int, count: int, length: int) -> np.ndarray:
+    """Return random 64-bit words for consecutive examples of a split.
 
     Args:
         seed: Seed in [0, 2⁶⁴).
-        stream: Index of an independent stream, in [0, 2⁶⁴).
+        split: `"train"`, `"validation"` or `"test"`; each has an independent stream.
         start: Index of the first example, at least 0.
         count: Number of examples, n.
         length: Number of words per example, m.
@@ -42,7 +42,7 @@ def random_words(seed: int, stream: int, start: int, count: int, length: int) ->
     Source of the generator: Salmon et al. 2011, Philox.
     """
     ticks = -(-length // _WORDS_PER_TICK)
-    generator = Philox(key=[seed, stream], counter=start * ticks)
+    generator = Philox(key=[seed, stream_of(split)], counter=start * ticks)
     raw = generator.random_raw(count * ticks * _WORDS_PER_TICK)
     return raw.reshape(count, ticks * _WORDS_PER_TICK)[:, :length]
 
@@ -66,20 +66,20 @@ def stream_of(split: str) -> int:
     return SPLITS.index(split)
 
 
-def places_for(base: int) -> int:
+def checksum_digits(base: int) -> int:
     """Return the number of last symbols that together have at least eight values.
 
     Training then owns at least three quarters of the classes.
     """
-    return next(places for places in range(1, 4) if base**places >= 8)
+    return next(digits for digits in range(1, 4) if base**digits >= 8)
 
 
-def complete(
-    symbols: np.ndarray, spare: np.ndarray, base: int, split: str, places: int = 1
+def assign_to_split(
+    symbols: np.ndarray, spare: np.ndarray, base: int, split: str, digits: int = 1
 ) -> np.ndarray:
     """Replace the last symbols of each row so that the row belongs to `split`.
 
-    The last symbols, read as one number, have `base**places` values. Validation and test own one of
+    The last symbols, read as one number, have `base**digits` values. Validation and test own one of
     as many classes each, and training owns the others. Symbol frequencies are therefore the same
     in all splits.
 
@@ -88,29 +88,29 @@ def complete(
         spare: `[n]` random words that select among the split's classes.
         base: Number of different symbols, at least 2.
         split: `"train"`, `"validation"` or `"test"`.
-        places: Number of last symbols to replace; `base**places` is at least 3.
+        digits: Number of last symbols to replace; `base**digits` is at least 3.
 
     Returns:
         `[n, m]`, with the last columns replaced.
     """
-    values = base**places
+    values = base**digits
     if split == "train":
         classes = random_below(spare, values - 2) + 2
     else:
         classes = np.full(len(symbols), stream_of(split) - 1, dtype=symbols.dtype)
-    completed = symbols.copy()
-    last = (classes + _checksum(symbols[:, :-places], values)) % values
-    for place in range(1, places + 1):
-        completed[:, -place] = last % base
+    assigned = symbols.copy()
+    last = (classes + _checksum(symbols[:, :-digits], values)) % values
+    for digit in range(1, digits + 1):
+        assigned[:, -digit] = last % base
         last = last // base
-    return completed
+    return assigned
 
 
-def split_of(symbols: np.ndarray, base: int, places: int = 1) -> list[str]:
+def split_of(symbols: np.ndarray, base: int, digits: int = 1) -> list[str]:
     """Return the split of each row of symbols `[n, m]`: a list of n names."""
-    values = base**places
-    last = symbols[:, -places:].astype(np.int64) @ base ** np.arange(places - 1, -1, -1)
-    classes = (last - _checksum(symbols[:, :-places], values)) % values
+    values = base**digits
+    last = symbols[:, -digits:].astype(np.int64) @ base ** np.arange(digits - 1, -1, -1)
+    classes = (last - _checksum(symbols[:, :-digits], values)) % values
     owners = ("validation", "test", "train")
     return [owners[min(int(number), 2)] for number in classes]
 
@@ -144,13 +144,13 @@ def shared_passages(text: np.ndarray, other: np.ndarray) -> float | None:
     if count == 0:
         return None
     hashes = np.concatenate([part[::PASSAGE] for part in _hashes(text[: count * PASSAGE])])
-    wanted, inverse = np.unique(hashes, return_inverse=True)
-    found = np.zeros(len(wanted), dtype=bool)
+    distinct, inverse = np.unique(hashes, return_inverse=True)
+    is_shared = np.zeros(len(distinct), dtype=bool)
     for part in _hashes(other):
-        places = np.searchsorted(wanted, part)
-        places[places == len(wanted)] = 0
-        found[places[wanted[places] == part]] = True
-    return float(found[inverse].mean())
+        indices = np.searchsorted(distinct, part)
+        indices[indices == len(distinct)] = 0
+        is_shared[indices[distinct[indices] == part]] = True
+    return float(is_shared[inverse].mean())
 
 
 def _hashes(text: np.ndarray) -> Iterator[np.ndarray]:

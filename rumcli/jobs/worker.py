@@ -28,7 +28,7 @@ _POLL_SECONDS = 0.25  # seconds between two calls of the control
 _REPORT_SECONDS = 1.0  # seconds between two reports of the progress
 # Variables that affect the computation and are not part of the configuration.
 _INHERITED = ("KERAS_BACKEND", "JAX_ENABLE_X64")
-_CUDA_DEVICES = "CUDA_CUDA_DEVICES_DEVICES"
+_CUDA_DEVICES = "CUDA_VISIBLE_DEVICES"
 # Allocate GPU memory on demand; values set by the user take precedence.
 _ON_DEMAND_MEMORY = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 

@@ -74,8 +74,8 @@ class SentenceEncoder(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Create the word vectors and the position weights for inputs `[..., J]`."""
         self.embedding.build(input_shape)
-        self.places = self.add_weight(
-            name="places",
+        self.position_weights = self.add_weight(
+            name="position_weights",
             shape=(input_shape[-1], self.units),
             initializer=keras.initializers.RandomNormal(1.0, 1.0),
         )
@@ -84,8 +84,8 @@ class SentenceEncoder(keras.layers.Layer):
     def call(self, inputs: Tensor) -> Tensor:
         """Encode sentences `[..., J]` of word indices, 0 for padding, as vectors `[..., E]`."""
         vectors = self.embedding(inputs)
-        there = ops.expand_dims(ops.cast(inputs != 0, vectors.dtype), -1)
-        return ops.sum(vectors * there * ops.cast(self.places, vectors.dtype), axis=-2)
+        mask = ops.expand_dims(ops.cast(inputs != 0, vectors.dtype), -1)
+        return ops.sum(vectors * mask * ops.cast(self.position_weights, vectors.dtype), axis=-2)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output shape `[..., E]`."""
@@ -96,7 +96,7 @@ class SentenceEncoder(keras.layers.Layer):
         return {**super().get_config(), "words": self.embedding.symbols, "units": self.units}
 
 
-@keras.saving.register_keras_serializable(package="rumcli", name="Question")
+@keras.saving.register_keras_serializable(package="rumcli")
 class QuestionEncoder(keras.layers.Layer):
     """Concatenation of each sentence e, its product with the question q, and q: `[e, e ⊙ q, q]`.
 
@@ -132,51 +132,55 @@ class Attention(keras.layers.Layer):
         a = softmax(m_t · W u / √M),   u ← tanh(V [u, Σ_t a_t m_t] + b)
 
     Args:
-        looks: Number of hops.
+        num_hops: Number of hops.
         units: Size of the question, H.
         memory_units: Size of each memory, M.
         **kwargs: Arguments of `keras.layers.Layer`.
     """
 
-    def __init__(self, looks: int, units: int, memory_units: int, **kwargs: Any) -> None:
+    def __init__(self, num_hops: int, units: int, memory_units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.looks = looks
+        self.num_hops = num_hops
         self.units = units
         self.memory_units = memory_units
-        self.supports_masking = True  # the mask is an input, `there`
+        self.supports_masking = True  # the mask is an input
         self.keys = [
-            keras.layers.Dense(memory_units, use_bias=False, name=f"key_{n}") for n in range(looks)
+            keras.layers.Dense(memory_units, use_bias=False, name=f"key_{n}")
+            for n in range(num_hops)
         ]
         self.updates = [
-            keras.layers.Dense(units, activation="tanh", name=f"update_{n}") for n in range(looks)
+            keras.layers.Dense(units, activation="tanh", name=f"update_{n}")
+            for n in range(num_hops)
         ]
 
-    def build(self, memories_shape: Any, question_shape: Any, there_shape: Any) -> None:
+    def build(self, memories_shape: Any, question_shape: Any, padding_mask_shape: Any) -> None:
         """Create the weights of all hops."""
         for key, update in zip(self.keys, self.updates, strict=True):
             key.build((None, self.units))
             update.build((None, self.units + self.memory_units))
         self.built = True
 
-    def call(self, memories: Tensor, question: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+    def call(
+        self, memories: Tensor, question: Tensor, padding_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Apply all hops.
 
         Args:
             memories: Memories `[B, S, M]`.
             question: Question `[B, H]`.
-            there: Boolean mask `[B, S]`, true for memories that are not padding, with at least one
-                true entry in each sample.
+            padding_mask: Boolean mask `[B, S]`, true for memories that are not padding, with at
+                least one true entry in each sample.
 
         Returns:
-            The updated question `[B, H]` and the attention weights a, `[B, looks, S]`.
+            The updated question `[B, H]` and the attention weights a, `[B, num_hops, S]`.
         """
         weights = []
         for key, update in zip(self.keys, self.updates, strict=True):
             scores = ops.sum(memories * ops.expand_dims(key(question), 1), axis=-1)
-            scores = ops.where(there, scores / math.sqrt(self.memory_units), -1e9)
+            scores = ops.where(padding_mask, scores / math.sqrt(self.memory_units), -1e9)
             weight = ops.softmax(scores, axis=-1)
-            seen = ops.sum(memories * ops.expand_dims(weight, -1), axis=1)
-            question = update(ops.concatenate([question, seen], axis=-1))
+            context = ops.sum(memories * ops.expand_dims(weight, -1), axis=1)
+            question = update(ops.concatenate([question, context], axis=-1))
             weights.append(weight)
         return question, ops.stack(weights, axis=1)
 
@@ -184,13 +188,13 @@ class Attention(keras.layers.Layer):
         """Return None: the following layers get the mask as an input."""
 
     def compute_output_shape(
-        self, memories_shape: Any, question_shape: Any, there_shape: Any
+        self, memories_shape: Any, question_shape: Any, padding_mask_shape: Any
     ) -> tuple[Any, Any]:
-        """Return the output shapes `[B, H]` and `[B, looks, S]`."""
+        """Return the output shapes `[B, H]` and `[B, num_hops, S]`."""
         batch, memories = memories_shape[0], memories_shape[1]
-        return (batch, self.units), (batch, self.looks, memories)
+        return (batch, self.units), (batch, self.num_hops, memories)
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's configuration for `from_config`."""
-        own = {"looks": self.looks, "units": self.units, "memory_units": self.memory_units}
-        return {**super().get_config(), **own}
+        config = {"num_hops": self.num_hops, "units": self.units, "memory_units": self.memory_units}
+        return {**super().get_config(), **config}

@@ -41,14 +41,14 @@ class StatefulRNN(keras.layers.Layer):
         self.training_streams = training_streams
         self.evaluation_streams = evaluation_streams
 
-    def build(self, inputs_shape: Any, begins_shape: Any) -> None:
+    def build(self, inputs_shape: Any, reset_shape: Any) -> None:
         """Build the wrapped layer for inputs `[S, T, D]` and create both sets of states."""
         self.layer.build(inputs_shape)
         self.training_states = self._add_states(self.training_streams, "training_state")
         self.evaluation_states = self._add_states(self.evaluation_streams, "evaluation_state")
         self.built = True
 
-    def call(self, inputs: Tensor, begins: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, reset: Tensor, training: bool = False) -> Tensor:
         """Run the layer over the next window of every stream.
 
         A stream whose state becomes non-finite is reset to the initial state. A batch of a
@@ -57,7 +57,7 @@ class StatefulRNN(keras.layers.Layer):
 
         Args:
             inputs: Inputs `[S, T, D]`.
-            begins: Flags `[S]`, nonzero where a stream begins with this window and starts from the
+            reset: Flags `[S]`, nonzero where a stream begins with this window and starts from the
                 initial state.
             training: Whether the batch is a window of the training streams.
 
@@ -69,7 +69,7 @@ class StatefulRNN(keras.layers.Layer):
         # On JAX, Keras infers shapes from a training batch with `training=False`.
         if inputs.shape[0] not in (None, streams):
             return self.layer(inputs, training=training)[0]
-        is_new = ops.expand_dims(begins != 0, -1)
+        is_new = ops.expand_dims(reset != 0, -1)
         initial = self.layer.get_initial_state(streams)
         states = [
             ops.where(is_new, ops.cast(first, state.dtype), ops.convert_to_tensor(state))
@@ -82,7 +82,7 @@ class StatefulRNN(keras.layers.Layer):
             state.assign(ops.cast(ops.where(is_finite, value, first), state.dtype))
         return outputs
 
-    def compute_output_shape(self, inputs_shape: Any, begins_shape: Any) -> Any:
+    def compute_output_shape(self, inputs_shape: Any, reset_shape: Any) -> Any:
         """Return the output shape `[S, T, H]`."""
         return self.layer.compute_output_shape(inputs_shape)[0]
 
@@ -98,7 +98,7 @@ class StatefulRNN(keras.layers.Layer):
         ]
 
 
-@keras.saving.register_keras_serializable(package="rumcli", name="Continued")
+@keras.saving.register_keras_serializable(package="rumcli")
 class ExplicitStateRNN(keras.layers.Layer):
     """Wrapper that passes the states of a recurrent layer as explicit inputs and outputs.
 
@@ -116,20 +116,20 @@ class ExplicitStateRNN(keras.layers.Layer):
         super().__init__(**kwargs)
         self.layer = layer
 
-    def build(self, inputs_shape: Any, begins_shape: Any, states_shape: Any) -> None:
+    def build(self, inputs_shape: Any, reset_shape: Any, states_shape: Any) -> None:
         """Build the wrapped layer for inputs `[B, T, D]`."""
         if not self.layer.built:
             self.layer.build(inputs_shape)
         self.built = True
 
     def call(
-        self, inputs: Tensor, begins: Tensor, states: list[Tensor], training: bool = False
+        self, inputs: Tensor, reset: Tensor, states: list[Tensor], training: bool = False
     ) -> list[Tensor]:
         """Run the layer over the next steps of every sample.
 
         Args:
             inputs: Inputs `[B, T, D]`.
-            begins: Flags `[B]`, nonzero where a new text begins. There the initial states of the
+            reset: Flags `[B]`, nonzero where a new text begins. There the initial states of the
                 layer replace `states`.
             states: State tensors, `[B, ...]` each.
             training: Whether the layer runs in training mode.
@@ -137,7 +137,7 @@ class ExplicitStateRNN(keras.layers.Layer):
         Returns:
             The outputs `[B, T, H]` and the states after the last step.
         """
-        is_new = ops.expand_dims(begins != 0, -1)
+        is_new = ops.expand_dims(reset != 0, -1)
         initial = self.layer.get_initial_state(ops.shape(inputs)[0])
         states = [
             ops.where(is_new, ops.cast(first, state.dtype), state)
@@ -146,7 +146,7 @@ class ExplicitStateRNN(keras.layers.Layer):
         outputs, *after = self.layer(inputs, initial_state=states, training=training)
         return [outputs, *(ops.cast(a, s.dtype) for a, s in zip(after, states, strict=True))]
 
-    def compute_output_shape(self, inputs_shape: Any, begins_shape: Any, states_shape: Any) -> Any:
+    def compute_output_shape(self, inputs_shape: Any, reset_shape: Any, states_shape: Any) -> Any:
         """Return the output shape `[B, T, H]` and the shapes of the states."""
         return [self.layer.compute_output_shape(inputs_shape)[0], *states_shape]
 
@@ -162,7 +162,7 @@ class ExplicitStateRNN(keras.layers.Layer):
         return cls(layer, **config)
 
 
-@keras.saving.register_keras_serializable(package="rumcli", name="Trimmed")
+@keras.saving.register_keras_serializable(package="rumcli")
 class BucketedRNN(keras.layers.Layer):
     """Wrapper that runs a layer over the last steps of left-padded sequences.
 
@@ -187,62 +187,62 @@ class BucketedRNN(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.layer = layer
-        self.supports_masking = True  # the mask is an input, `there`
+        self.supports_masking = True  # the mask is an input
         self.lengths = sorted(set(lengths))
         self.backwards = backwards
 
-    def build(self, inputs_shape: Any, there_shape: Any) -> None:
+    def build(self, inputs_shape: Any, padding_mask_shape: Any) -> None:
         """Build the wrapped layer for inputs `[B, T, D]`."""
         self.layer.build(inputs_shape)
         self.built = True
 
-    def call(self, inputs: Tensor, there: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, padding_mask: Tensor, training: bool = False) -> Tensor:
         """Run the layer over the last steps of the batch.
 
         Args:
             inputs: Inputs `[B, T, D]`.
-            there: Boolean mask `[B, T]`, true from the first step of a sequence to the last step T.
+            padding_mask: Boolean mask `[B, T]`, true from the first step of a sequence to step T.
             training: Whether the layer runs in training mode.
 
         Returns:
             Outputs of the layer, `[B, H]`, or `[B, T, H]` with `return_sequences`.
         """
         if keras.backend.backend() != "tensorflow" or len(self.lengths) == 1:
-            return self._run(inputs, there, training)
-        longest = ops.max(ops.sum(ops.cast(there, "int32"), axis=1), initial=0)
+            return self._run(inputs, padding_mask, training)
+        longest = ops.max(ops.sum(ops.cast(padding_mask, "int32"), axis=1), initial=0)
         branch = ops.sum(ops.cast(longest > ops.array(self.lengths[:-1]), "int32"))
         branches = [self._run_over(length, training) for length in self.lengths]
-        return ops.switch(branch, branches, inputs, there)
+        return ops.switch(branch, branches, inputs, padding_mask)
 
     def _run_over(self, length: int, training: bool) -> Any:
-        def run(inputs: Tensor, there: Tensor) -> Tensor:
-            spared = inputs.shape[1] - length
-            outputs = self._run(inputs[:, spared:], there[:, spared:], training)
+        def run(inputs: Tensor, padding_mask: Tensor) -> Tensor:
+            skipped = inputs.shape[1] - length
+            outputs = self._run(inputs[:, skipped:], padding_mask[:, skipped:], training)
             if self.layer.return_sequences:
-                outputs = ops.pad(outputs, [[0, 0], [spared, 0], [0, 0]])
+                outputs = ops.pad(outputs, [[0, 0], [skipped, 0], [0, 0]])
             return outputs
 
         return run
 
-    def _run(self, inputs: Tensor, there: Tensor, training: bool) -> Tensor:
+    def _run(self, inputs: Tensor, padding_mask: Tensor, training: bool) -> Tensor:
         if not self.backwards:
-            return self.layer(inputs, mask=there, training=training)
-        turned, mask = ops.flip(inputs, axis=1), ops.flip(there, axis=1)
-        outputs = self.layer(turned, mask=mask, training=training)
+            return self.layer(inputs, mask=padding_mask, training=training)
+        inputs, padding_mask = ops.flip(inputs, axis=1), ops.flip(padding_mask, axis=1)
+        outputs = self.layer(inputs, mask=padding_mask, training=training)
         return ops.flip(outputs, axis=1) if self.layer.return_sequences else outputs
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         """Return None: the following layers get the mask as an input."""
 
-    def compute_output_shape(self, inputs_shape: Any, there_shape: Any) -> Any:
+    def compute_output_shape(self, inputs_shape: Any, padding_mask_shape: Any) -> Any:
         """Return the output shape of the wrapped layer."""
         return self.layer.compute_output_shape(inputs_shape)
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's configuration for `from_config`."""
         layer = keras.saving.serialize_keras_object(self.layer)
-        own = {"layer": layer, "lengths": self.lengths, "backwards": self.backwards}
-        return {**super().get_config(), **own}
+        config = {"layer": layer, "lengths": self.lengths, "backwards": self.backwards}
+        return {**super().get_config(), **config}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> BucketedRNN:

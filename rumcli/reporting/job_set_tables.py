@@ -288,7 +288,7 @@ def _data_notes(done: Sequence[JobResult]) -> Iterator[str]:
     if generated := [one for one in done if data_of(one) == "generated"]:
         stories = "generated stories instead of the official ones, which --data selects"
         yield f"{have(generated)} {stories}"
-    if filled := [one for one in done if "training generated" in data_of(one)]:
+    if filled := [one for one in done if "training stories generated" in data_of(one)]:
         yield f"{have(filled)} generated training stories, because the official file is missing"
 
 

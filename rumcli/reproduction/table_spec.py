@@ -236,8 +236,8 @@ def _check_entries(document: Document, spec: TableSpec, entries: Sequence[TableE
                 f"and '{other.row}' under '{other.condition}' would have the same directory"
             )
         for run in entry.runs:
-            if run.task.figures and spec.metric not in run.task.figures:
-                unknown = errors.unknown("metric", spec.metric, run.task.figures)
+            if run.task.metrics and spec.metric not in run.task.metrics:
+                unknown = errors.unknown("metric", spec.metric, run.task.metrics)
                 raise ConfigError(f"{document.locate(('metric',))}: {unknown}")
             until = run.train.until and parsing.parse_threshold(run.train.until).name
             if until and until != spec.metric:

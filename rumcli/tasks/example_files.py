@@ -1,7 +1,7 @@
 """Export of generated examples to files, in chunks.
 
-Formats: npz has two arrays; jsonl has one object per line; txt has one example per line, with a
-tab between inputs and targets.
+Formats: npz has the arrays `inputs` and `targets`; jsonl has one object per line; txt has one
+example per line, with a tab between inputs and targets.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from rumcli.tasks.task_config import TaskSection
 
 Format = Literal["npz", "jsonl", "txt"]
 FORMATS: tuple[Format, ...] = ("npz", "jsonl", "txt")
+_NAMES = ("inputs", "targets")
 _CHUNK = 1024
 
 
 @dataclass(frozen=True)
 class Examples:
-    """The first `count` examples of a split; the task's `data` module documents the shapes."""
+    """The first `count` examples of a split."""
 
     task: TaskSection
     seed: int
@@ -34,10 +35,10 @@ class Examples:
 
     def chunks(self) -> Iterator[dict[str, np.ndarray]]:
         """Yield the examples as arrays by name, in chunks of constant size."""
-        generate = registry.examples_of(self.task.name)
         for start in range(0, self.count, _CHUNK):
             size = min(_CHUNK, self.count - start)
-            yield generate(self.task, self.seed, self.split, start, size)
+            arrays = registry.generate(self.task, self.seed, self.split, start, size)
+            yield dict(zip(_NAMES, arrays, strict=True))
 
 
 def write(examples: Examples, name: str, file: IO[bytes]) -> None:
@@ -51,16 +52,15 @@ def write(examples: Examples, name: str, file: IO[bytes]) -> None:
     if name == "npz":
         _write_npz(examples, file)
         return
-    line = _json_line if name == "jsonl" else _text_line
+    format_line = _json_line if name == "jsonl" else _text_line
     for chunk in examples.chunks():
         rows = zip(*(array.tolist() for array in chunk.values()), strict=True)
-        file.write("".join(line(list(chunk), row) for row in rows).encode())
+        file.write("".join(map(format_line, rows)).encode())
 
 
 def _write_npz(examples: Examples, file: IO[bytes]) -> None:
-    names = list(next(examples.chunks()))
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in names:  # entries are sequential, so each one regenerates the examples
+        for name in _NAMES:  # entries are sequential, so each one regenerates the examples
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 for number, chunk in enumerate(examples.chunks()):
                     array = np.ascontiguousarray(chunk[name])
@@ -75,11 +75,11 @@ def _write_header(entry: IO[bytes], array: np.ndarray, count: int) -> None:
     np.lib.format.write_array_header_1_0(entry, header)
 
 
-def _json_line(names: list[str], row: tuple) -> str:
-    return json.dumps(dict(zip(names, row, strict=True))) + "\n"
+def _json_line(row: tuple) -> str:
+    return json.dumps(dict(zip(_NAMES, row, strict=True))) + "\n"
 
 
-def _text_line(names: list[str], row: tuple) -> str:
+def _text_line(row: tuple) -> str:
     # Vectors are written one after the other.
-    texts = [" ".join(map(str, np.ravel(np.array(part, dtype=object)))) for part in row]
-    return "\t".join(texts) + "\n"
+    columns = [" ".join(map(str, np.ravel(np.array(part, dtype=object)))) for part in row]
+    return "\t".join(columns) + "\n"

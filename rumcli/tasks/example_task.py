@@ -1,4 +1,4 @@
-"""Tasks with independent examples, the batching of these examples, and targets at every step."""
+"""Base classes of tasks with independent, numbered examples."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from keras import ops
 
 from rumcli.config import Split
 from rumcli.models.builders import classifier, compile_model
+from rumcli.tasks import registry
 from rumcli.tasks.base import Task
 
 Examples = tuple[np.ndarray, np.ndarray]
@@ -80,10 +81,22 @@ class ExampleTask(Task):
         return np.concatenate(inputs), np.concatenate(targets)
 
 
-class StepTask(ExampleTask):
+class GeneratedTask(ExampleTask):
+    """A built-in task that generates its examples; options of the task set their numbers."""
+
+    def examples(self, split: Split, start: int, count: int) -> Examples:
+        """Return inputs and targets, as documented by the task's `data` module."""
+        return registry.generate(self.config.task, self.config.seed, split, start, count)
+
+    def examples_in(self, split: Split) -> int | None:
+        """Return the number of examples; None for training that generates new ones each step."""
+        return getattr(self.config.task, f"{split}_examples", None)
+
+
+class StepTask(GeneratedTask):
     """A task of symbol sequences with a target class at all or some steps; −1 is no target.
 
-    Every sequence has equally many targets. Training generates new examples for every step.
+    Every sequence has equally many targets.
 
     Attributes:
         input_classes: Number of input symbols.
@@ -101,15 +114,6 @@ class StepTask(ExampleTask):
     @abc.abstractmethod
     def length(self) -> int:
         """Number of time steps, T."""
-
-    def examples_in(self, split: Split) -> int | None:
-        """Return the number of examples; None for training, which generates new ones each step."""
-        return None if split == Split.TRAIN else self.num_samples(split)
-
-    def num_samples(self, split: Split) -> int:
-        """Return the number of examples of an evaluation split."""
-        task: Any = self.config.task
-        return int(task.validation_examples if split == Split.VALIDATION else task.test_examples)
 
     def model(self) -> keras.Model:
         """Build the compiled model, from `[B, T]` to logits `[B, T, K]`."""

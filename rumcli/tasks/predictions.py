@@ -1,6 +1,6 @@
 """Predictions of a model for each sample of a split, as JSON types.
 
-A sample is what an evaluation counts: an example, a question or a character.
+A sample is the unit of an evaluation: an example, a question or a character.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ def predict(task: Task, model: keras.Model, split: Split) -> Iterator[dict[str, 
         outputs = tree.flatten(model.predict_on_batch(inputs))[0]
         targets = np.asarray(targets)
         if weights:  # each time step is a sample of its own
-            places = task.sample_indices(split, number)
-            for place in zip(*np.nonzero(weights[0]), strict=True):
-                found = record(outputs[place], targets[place], names)
-                yield {"index": index if places is None else int(places[place]), **found}
+            indices = task.sample_indices(split, number)
+            for position in zip(*np.nonzero(weights[0]), strict=True):
+                prediction = record(outputs[position], targets[position], names)
+                sample = index if indices is None else int(indices[position])
+                yield {"index": sample, **prediction}
                 index += 1
             continue
         for row, (output, target) in enumerate(zip(outputs, targets, strict=True)):
-            found = record(output, target, names, task.scored)
-            yield {"index": index, "inputs": task.input_labels(inputs, row), **found}
+            prediction = record(output, target, names, task.scored)
+            yield {"index": index, "inputs": task.input_labels(inputs, row), **prediction}
             index += 1
 
 
@@ -72,16 +73,16 @@ def record(
         target, log_probabilities = target[scored], log_probabilities[scored]
     predicted = log_probabilities.argmax(axis=-1)
     return {
-        "target": _named(target, names),
-        "prediction": _named(predicted, names),
+        "target": _labels(target, names),
+        "prediction": _labels(predicted, names),
         "probability": np.exp(log_probabilities.max(axis=-1)).round(6).tolist(),
         "correct": (predicted == target).tolist(),
         "loss": float(losses.mean()),
     }
 
 
-def _named(classes: np.ndarray, names: Sequence[str] | None) -> Any:
+def _labels(classes: np.ndarray, names: Sequence[str] | None) -> Any:
     if names is None:
         return classes.tolist()
-    found = [names[number] for number in classes.reshape(-1)]
-    return found if classes.ndim else found[0]
+    labels = [names[number] for number in classes.reshape(-1)]
+    return labels if classes.ndim else labels[0]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import numpy as np
+
     from rumcli.config import RunConfig
     from rumcli.tasks.base import Task
     from rumcli.tasks.task_config import TaskSection
@@ -29,8 +31,7 @@ class TaskEntry:
         config: Path of its configuration class, a `TaskSection`.
         task: Path of its `Task`.
         loader: Path of its `DatasetLoader`; None if the task generates its data step by step.
-        examples: Path of the function that returns its examples as arrays by name, for
-            `rum gen-data`; None if they are not numbered.
+        examples: Path of the function that generates its examples; None if they are not numbered.
         summary: Path of the function that summarizes data for `rum data`, or returns None for data
             of another task; None if the task reads no data. The first match counts.
     """
@@ -48,37 +49,37 @@ TASKS = (
         "copying",
         config="rumcli.tasks.copying.config:CopyingConfig",
         task="rumcli.tasks.copying.task:Copying",
-        examples="rumcli.tasks.copying.data:arrays",
+        examples="rumcli.tasks.copying.data:examples",
     ),
     TaskEntry(
         "recall",
         config="rumcli.tasks.recall.config:RecallConfig",
         task="rumcli.tasks.recall.task:Recall",
-        examples="rumcli.tasks.recall.data:arrays",
+        examples="rumcli.tasks.recall.data:examples",
     ),
     TaskEntry(
         "state_tracking",
         config="rumcli.tasks.state_tracking.config:StateTrackingConfig",
         task="rumcli.tasks.state_tracking.task:StateTracking",
-        examples="rumcli.tasks.state_tracking.data:arrays",
+        examples="rumcli.tasks.state_tracking.data:examples",
     ),
     TaskEntry(
         "mqar",
         config="rumcli.tasks.mqar.config:MQARConfig",
         task="rumcli.tasks.mqar.task:MQAR",
-        examples="rumcli.tasks.mqar.data:arrays",
+        examples="rumcli.tasks.mqar.data:examples",
     ),
     TaskEntry(
         "adding",
         config="rumcli.tasks.adding.config:AddingConfig",
         task="rumcli.tasks.adding.task:Adding",
-        examples="rumcli.tasks.adding.data:arrays",
+        examples="rumcli.tasks.adding.data:examples",
     ),
     TaskEntry(
         "selective_copying",
         config="rumcli.tasks.selective_copying.config:SelectiveCopyingConfig",
         task="rumcli.tasks.selective_copying.task:SelectiveCopying",
-        examples="rumcli.tasks.selective_copying.data:arrays",
+        examples="rumcli.tasks.selective_copying.data:examples",
     ),
     TaskEntry(
         "babi",
@@ -113,16 +114,26 @@ def configs() -> dict[str, type[TaskSection]]:
     return {entry.name: _load(entry.config) for entry in TASKS} | {"custom": _load(_CUSTOM)}
 
 
-def examples_of(name: str) -> Callable[..., dict[str, Any]]:
-    """Return the function that generates examples: `(task, seed, split, start, count)`.
+def generate(
+    task: TaskSection, seed: int, split: str, start: int, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Generate consecutive examples of a task.
 
     Args:
-        name: Name of the task, one of `with_examples()`.
+        task: Options of the task; its name is one of `with_examples()`.
+        seed: Seed, at least 0.
+        split: `"train"`, `"validation"` or `"test"`.
+        start: Index of the first example.
+        count: Number of examples, n.
+
+    Returns:
+        Inputs `[n, ...]` and targets `[n, ...]`. The task's `data` module documents the shapes.
     """
-    (path,) = [entry.examples for entry in TASKS if entry.name == name]
-    assert path is not None
-    found: Callable[..., dict[str, Any]] = _load(path)
-    return found
+    entry = _entry(task.name)
+    assert entry is not None
+    assert entry.examples is not None
+    examples: tuple[np.ndarray, np.ndarray] = _load(entry.examples)(task, seed, split, start, count)
+    return examples
 
 
 def summarize_data(
@@ -145,16 +156,16 @@ def summarize_data(
 
     report(f"reading {path}")
     for entry in TASKS:
-        found = None if entry.summary is None else _load(entry.summary)(path, preset, report)
-        if found is not None:
-            return found
-    raise ConfigError(f"{path}: no task reads such data")
+        summary = None if entry.summary is None else _load(entry.summary)(path, preset, report)
+        if summary is not None:
+            return summary
+    raise ConfigError(f"{path} is not the data of any task")
 
 
 def loader_for(run: RunConfig) -> DatasetLoader | None:
     """Return the dataset loader of a run; None if its task generates its own data."""
-    found = _entry(run.task.name)
-    return None if found is None or found.loader is None else _load(found.loader)(run)
+    entry = _entry(run.task.name)
+    return None if entry is None or entry.loader is None else _load(entry.loader)(run)
 
 
 def make(config: RunConfig, dataset: TaskDataset | None = None) -> Task:
@@ -171,30 +182,34 @@ def make(config: RunConfig, dataset: TaskDataset | None = None) -> Task:
         ValueError: If the dataset does not have the type that the task requires.
         ConfigError: If a custom task is not trusted, or its factory fails.
     """
-    found, loader = _entry(config.task.name), loader_for(config)
-    if not isinstance(dataset, type(None) if loader is None else loader.dataset):
-        raise ValueError(f"task {config.task.name!r}, and dataset {dataset!r}")
-    if found is None:
-        return _of_user(config)
+    entry, loader = _entry(config.task.name), loader_for(config)
+    expected = type(None) if loader is None else loader.dataset
+    if not isinstance(dataset, expected):
+        raise ValueError(
+            f"the dataset of task {config.task.name!r} must be of type {expected.__name__}, "
+            f"got {dataset!r}"
+        )
+    if entry is None:
+        return _custom_task(config)
     arguments = () if dataset is None else (dataset,)
-    made: Task = _load(found.task)(config, *arguments)
-    return made
+    task: Task = _load(entry.task)(config, *arguments)
+    return task
 
 
-def _of_user(config: RunConfig) -> Task:
+def _custom_task(config: RunConfig) -> Task:
     from rumcli import plugins
     from rumcli.errors import ConfigError
     from rumcli.tasks.base import Task
     from rumcli.tasks.task_config import CustomTaskConfig
 
-    task = config.task
-    assert isinstance(task, CustomTaskConfig)
-    made = plugins.make(task.factory, "task", config, **task.options)
-    if not isinstance(made, Task):
+    options = config.task
+    assert isinstance(options, CustomTaskConfig)
+    task = plugins.make(options.factory, "task", config, **options.options)
+    if not isinstance(task, Task):
         raise ConfigError(
-            f"task {task.factory}: expected a rumcli.tasks.base.Task, got {type(made).__name__}"
+            f"task {options.factory}: expected a rumcli.tasks.base.Task, got {type(task).__name__}"
         )
-    return made
+    return task
 
 
 def _entry(name: str) -> TaskEntry | None:

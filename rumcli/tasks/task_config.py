@@ -19,7 +19,7 @@ from rumcli.tasks import registry
 
 # Metrics of every test, besides the task's own.
 _OF_TESTS = ("gap_to_baseline", "normalized_score")
-COMMON_FIGURES = ("loss", *_OF_TESTS)
+COMMON_METRICS = ("loss", *_OF_TESTS)
 
 
 def _absolute(path: str | None) -> str | None:
@@ -39,6 +39,13 @@ def _absolute(path: str | None) -> str | None:
         raise ValueError("a path in a home that exists") from error
 
 
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("an even integer")
+    return value
+
+
+EVEN = AfterValidator(_even)
 DataPath = Annotated[str | None, AfterValidator(_absolute)]
 
 
@@ -49,13 +56,13 @@ class Subtask:
     Attributes:
         number: Number of the subtask.
         name: Name of the subtask.
-        folder: Name of the directory of its run.
+        directory: Name of the directory of its run.
         task: Configuration of the subtask alone.
     """
 
     number: int
     name: str
-    folder: str
+    directory: str
     task: TaskSection
 
 
@@ -65,7 +72,7 @@ class TaskSection(Section):
     The first line of a subclass's docstring describes the task; its last one is `Source: …`.
 
     Attributes:
-        figures: Metrics of an evaluation; empty if only the code of a custom task defines them.
+        metrics: Metrics of an evaluation; empty if only the code of a custom task defines them.
         loss_unit: Unit of the loss; None if it has none, or it is unknown.
         writes_text: Whether the models of the task can continue a text.
         shows_examples: Whether an evaluation can show single predictions.
@@ -73,7 +80,7 @@ class TaskSection(Section):
             one length only.
     """
 
-    figures: ClassVar[tuple[str, ...]] = ()
+    metrics: ClassVar[tuple[str, ...]] = ()
     loss_unit: ClassVar[str | None] = "nats"
     writes_text: ClassVar[bool] = False
     shows_examples: ClassVar[bool] = False
@@ -81,9 +88,9 @@ class TaskSection(Section):
     name: str
 
     @classmethod
-    def validated_figures(cls) -> tuple[str, ...]:
+    def validated_metrics(cls) -> tuple[str, ...]:
         """Return the metrics of a validation; empty for a custom task."""
-        return tuple(name for name in cls.figures if name not in _OF_TESTS)
+        return tuple(name for name in cls.metrics if name not in _OF_TESTS)
 
     @property
     def label(self) -> str:

@@ -13,19 +13,19 @@ class TaskDataset(Protocol):
     def source(self) -> str:
         """Human-readable source of the data."""
 
-    def changed(self, found: Any, splits: Iterable[str]) -> list[str]:
+    def changed_splits(self, data: Any, splits: Iterable[str]) -> list[str]:
         """Return the splits whose content differs from that recorded by the run.
 
         Args:
-            found: Data returned by the loader's `read`.
+            data: Data returned by the loader's `read`.
             splits: Splits to compare.
         """
 
-    def reading(self, found: Any, splits: Iterable[str]) -> Any:
-        """Return a copy with other data, encoded as this dataset is.
+    def with_splits(self, data: Any, splits: Iterable[str]) -> Any:
+        """Return a copy with other data in the same encoding.
 
         Args:
-            found: Data returned by the loader's `read`.
+            data: Data returned by the loader's `read`.
             splits: Splits to load.
 
         Raises:
@@ -44,13 +44,13 @@ class DatasetLoader(Protocol):
         dataset: Class of the dataset.
         num_stand_in_symbols: Number of input symbols of `stand_in` if it depends on the data; else
             None.
-        given: Path in the configuration; None if not set.
+        path: Path in the configuration; None if not set.
     """
 
     noun: ClassVar[str]
     dataset: ClassVar[type]
     num_stand_in_symbols: ClassVar[int | None]
-    given: str | None
+    path: str | None
 
     def read(self, data: str | None, split: str | None) -> Any:
         """Read the files at a path.
@@ -63,17 +63,17 @@ class DatasetLoader(Protocol):
             ConfigError: If the data is missing or invalid.
         """
 
-    def make(self, found: Any) -> Any:
+    def make(self, data: Any) -> Any:
         """Create the dataset of a new run.
 
         Args:
-            found: Data returned by `read`.
+            data: Data returned by `read`.
 
         Raises:
-            ConfigError: If the data has nothing to train on.
+            ConfigError: If the data is insufficient for training.
         """
 
-    def remembered(self, content: Any) -> Any:
+    def restore(self, content: Any) -> Any:
         """Restore the dataset of an earlier run, without data, from its metadata.
 
         Args:

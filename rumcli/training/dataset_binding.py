@@ -39,12 +39,12 @@ def for_training(run: RunConfig, run_dir: RunDir | None) -> TaskDataset | None:
     if source is None:
         return None
     saved = _load_metadata(source, run_dir) if run_dir and _has_started(run_dir) else None
-    found = _read(source, source.given, has_moved=saved is not None)
+    found = _read(source, source.path, has_moved=saved is not None)
     if saved is None:
         dataset = source.make(found)
     else:
         _check_splits(saved, found)
-        dataset = saved.reading(found, SPLITS)
+        dataset = saved.with_splits(found, SPLITS)
     source.check(dataset)
     return dataset
 
@@ -64,7 +64,7 @@ def check_same_dataset(run: RunConfig, run_dirs: Iterable[RunDir]) -> None:
     started = [run_dir for run_dir in run_dirs if _has_started(run_dir)]
     if source is None or not started:
         return
-    found = _read(source, source.given, has_moved=True)
+    found = _read(source, source.path, has_moved=True)
     for run_dir in started:
         try:
             saved = _load_metadata(source, run_dir)
@@ -101,11 +101,11 @@ def for_evaluation(run_dir: RunDir, split: Split, data: Path | None = None) -> T
             raise ConfigError(f"{where}: {run_dir.path} is a run of '{label}', which takes no data")
         return None
     saved = _load_metadata(source, run_dir)
-    found = _read(source, str(data) if data else source.given, data is None, split)
+    found = _read(source, str(data) if data else source.path, data is None, split)
     if data is None:
         hint = f"to evaluate on it anyway: {errors.option('--data', found.source)}"
         _check(saved, found, [split], hint)
-    dataset = saved.reading(found, [split])
+    dataset = saved.with_splits(found, [split])
     source.check(dataset)
     return dataset
 
@@ -151,7 +151,7 @@ def _load_metadata(source: DatasetLoader, run_dir: RunDir) -> Any:
             f"{path} is missing; without it the run can neither be resumed nor evaluated"
         )
     try:
-        return source.remembered(run_dir.read_json(NAME))
+        return source.restore(run_dir.read_json(NAME))
     except ConfigError as error:
         raise RunError(f"{path} is damaged: {error}") from error
 
@@ -173,7 +173,7 @@ def _check_splits(saved: Any, found: Any) -> None:
 
 
 def _check(dataset: Any, found: Any, splits: Iterable[str], hint: str) -> None:
-    changed = dataset.changed(found, splits)
+    changed = dataset.changed_splits(found, splits)
     if changed:
         *others, last = changed
         named = (

@@ -57,8 +57,8 @@ def check_early(
     Raises:
         ConfigError: If the result will lack a metric.
     """
-    if run.task.figures:
-        check_names(requirements, [*run.task.figures, *others])
+    if run.task.metrics:
+        check_names(requirements, [*run.task.metrics, *others])
 
 
 def result_metrics(task: Task) -> list[str]:

@@ -33,7 +33,7 @@ def _run_of(run: RunConfig, subtask: Subtask) -> RunConfig:
 
 
 def _subtask_dir(run_dir: RunDir, subtask: Subtask) -> RunDir:
-    return RunDir(run_dir.path / subtask.folder)
+    return RunDir(run_dir.path / subtask.directory)
 
 
 def train_all(

@@ -51,7 +51,7 @@ def test_a_fast_slow_rnn_is_made_of_cells_by_name():
     [
         ({"slow": {"name": "rim"}}, "unknown cell 'rim'; cells: rum"),
         ({"fast": {"zoneouts": 0.1}}, "cell 'lnlstm' has no option 'zoneouts'"),
-        ({"slow": {"name": "fsrnn"}}, "not made of Fast-Slow RNNs"),
+        ({"slow": {"name": "fsrnn"}}, "cannot be a cell of another one"),
         ({"num_fast_cells": 1}, "fast_cells must be two or more cells, got 1"),
         ({"activation": "relu"}, "cell 'fsrnn' has no option 'activation'"),
     ],

@@ -90,7 +90,7 @@ def test_each_head_has_its_own_recurrent_matrix():
     [
         ({"num_heads": 2}, "num_heads must divide units=3, got 2"),
         ({"forget_gate": "relu"}, "forget_gate must be 'sigmoid' or 'exponential', got 'relu'"),
-        ({"implementation": "fused"}, "there is none for SLSTMCell"),
+        ({"implementation": "fused"}, "SLSTMCell has no fused loop"),
     ],
 )
 def test_wrong_arguments_are_rejected(options, message):

@@ -60,7 +60,7 @@ def test_usage_error_is_reported_before_measuring(tmp_path, arguments, expected)
         ("--backend torch --training", "--training measures TensorFlow only; expected --backend "),
     ],
 )
-def test_engines_are_checked_before_any_is_started(tmp_path, monkeypatch, arguments, expected):
+def test_backends_are_checked_before_any_is_started(tmp_path, monkeypatch, arguments, expected):
     found = {"jax": None}  # the others are installed
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found.get(name, name))
     monkeypatch.setattr(workers, "BackendWorker", None)
@@ -92,7 +92,7 @@ class Measured:
 
 
 @pytest.fixture
-def fake_engines(monkeypatch):
+def fake_backends(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     monkeypatch.setattr(workers, "BackendWorker", Measured)
     monkeypatch.setattr(Measured, "closed", [])
@@ -101,7 +101,7 @@ def fake_engines(monkeypatch):
 BOTH = ["--backend=tensorflow", "--backend=jax", "--backend=jax", "--task=recall", "--cell=rum"]
 
 
-def test_engines_are_compared_in_one_document(tmp_path, fake_engines):
+def test_backends_are_compared_in_one_document(tmp_path, fake_backends):
     result = rum("bench", *BOTH, "--rounds=2", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     content = validated(result.stdout, "bench")
@@ -117,15 +117,15 @@ def test_engines_are_compared_in_one_document(tmp_path, fake_engines):
     assert sorted(Measured.closed) == ["jax", "tensorflow"]
 
 
-def test_engines_are_compared_in_one_table(tmp_path, fake_engines):
+def test_backends_are_compared_in_one_table(tmp_path, fake_backends):
     result = rum("bench", *BOTH, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     rows = [line for line in result.stdout.splitlines() if line.startswith("│ rum  ")]
     assert [row.split("│")[2].strip() for row in rows] == ["tensorflow", "jax"]
 
 
-def test_engine_that_fails_ends_the_command_and_the_other_engines(
-    tmp_path, fake_engines, monkeypatch
+def test_failed_backend_ends_the_command_and_the_other_backends(
+    tmp_path, fake_backends, monkeypatch
 ):
     def fail(self):
         raise RunError("measuring on the backend 'jax' failed: its process was killed")
@@ -138,7 +138,7 @@ def test_engine_that_fails_ends_the_command_and_the_other_engines(
 
 
 @pytest.mark.e2e
-def test_processes_of_two_engines_are_compared(tmp_path):
+def test_processes_of_two_backends_are_compared(tmp_path):
     pytest.importorskip("tensorflow")
     pytest.importorskip("jax")
     two = ["--backend=jax", "--backend=tensorflow", "--task=recall", "--cell=gru", "--rounds=1"]

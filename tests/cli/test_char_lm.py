@@ -158,7 +158,7 @@ def test_missing_vocabulary_is_reported(place, content, expected):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ("", "--data: which text? A folder with train, valid and test files, or one file; Penn"),
+        ("", "--data is missing; expected a directory with train, valid"),
         ("--data nowhere", "nowhere; expected a text file or a directory with"),
         ("--data empty", "empty has no train or validation or test text; expected train.txt and"),
         ("--data short.txt", "short.txt has 3 bytes; a single file is split 90/5/5"),

@@ -29,7 +29,7 @@ def test_doctor_describes_a_working_installation(tmp_path):
     assert list(taken) == [
         name for name in config.names("cell") if name not in ("lstm", "gru", "rnn")
     ]
-    assert taken["goru"] == "there is none for GORUCell"
+    assert taken["goru"] == "GORUCell has no fused loop"
     for result in found["speed"]["results"]:
         assert result["steps_per_second"] > 0
 

@@ -13,6 +13,7 @@ from rumcli.tasks.babi import stories as babi_stories
 from rumcli.tasks.babi.generator import story_generator
 from rumcli.tasks.char_lm import corpus, penn_treebank
 from rumcli.tasks.copying import data as copying_data
+from rumcli.tasks.copying.config import CopyingConfig
 from tests.cli.commands import (
     COMMAND,
     assert_one_line,
@@ -44,7 +45,8 @@ def test_file_name_selects_the_format(tmp_path):
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr == "wrote 7 examples to a.npz\n"
     with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
-        assert np.array_equal(archive["inputs"], copying_data.examples(1, "train", 0, 7, 5).inputs)
+        inputs, _ = copying_data.examples(CopyingConfig(delay=5), 1, "train", 0, 7)
+        assert np.array_equal(archive["inputs"], inputs)
 
 
 def test_examples_are_printed_as_jsonl_without_a_file(tmp_path):
@@ -259,11 +261,11 @@ def test_missing_source_names_addresses_and_license_terms(tmp_path):
 def test_wrong_files_and_truncated_archives_are_reported_in_one_line(tmp_path):
     write_zip(tmp_path / "wrong.zip", archive_members("../"))
     result = rum("gen-data", "ptb", "--source=wrong.zip", cwd=tmp_path)
-    assert_one_line(result, 2, "wrong.zip: ../ptb.train.txt is not the ptb.train.txt that is meant")
+    assert_one_line(result, 2, "wrong.zip: ../ptb.train.txt is not the expected ptb.train.txt")
     content = write_tar(tmp_path / "a.tgz", archive_members()).read_bytes()
     (tmp_path / "a.tgz").write_bytes(content[: len(content) // 2])
     result = rum("gen-data", "ptb", "--source=a.tgz", cwd=tmp_path)
-    assert_one_line(result, 2, "a.tgz is damaged or not whole")
+    assert_one_line(result, 2, "a.tgz is damaged or truncated")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tgz", "wrong.zip"]
 
 

@@ -79,7 +79,7 @@ def test_results_are_read_from_the_run_directories_alone(tmp_path):
     ("missing", "arguments", "expected"),
     [
         ("ray", ["--address=auto"], "--address auto requires ray: pip install 'rumcli[cluster]'"),
-        ("optuna", [], "search: bayesian needs optuna: pip install 'rumcli[sweep]'"),
+        ("optuna", [], "search: bayesian requires optuna: pip install 'rumcli[sweep]'"),
     ],
 )
 def test_missing_package_is_reported_with_the_install_command(

@@ -129,7 +129,7 @@ def test_resume_without_a_path_takes_the_newest_unfinished_run(tmp_path, finishe
     result = rum("train", "--quiet", "--resume", "--", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert (tmp_path / "runs/old/summary.json").exists()
-    expected = "--resume: there is no unfinished run in 'runs' that no process trains; expected"
+    expected = "--resume: there is no unfinished run in 'runs' that no process is training"
     assert_one_line(rum("train", "--resume", cwd=tmp_path), 2, expected)
 
 

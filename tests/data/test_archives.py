@@ -32,7 +32,7 @@ def pack_as(kind, path, members):
 
 @pytest.mark.parametrize("place", [".", "data", "a/b/c/d"])
 @both_forms
-def test_a_folder_gives_its_files_and_those_below(tmp_path, place, texts):
+def test_directory_yields_files_of_all_levels(tmp_path, place, texts):
     (tmp_path / place).mkdir(parents=True, exist_ok=True)
     for name, content in texts.items():
         (tmp_path / place / name).write_bytes(content)
@@ -43,7 +43,7 @@ def test_circular_links_are_ignored(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "circle").symlink_to(tmp_path)
     (tmp_path / "file").write_bytes(b"x")
-    assert [entry.place for entry in archives.entries(tmp_path)] == [str(tmp_path / "file")]
+    assert [entry.location for entry in archives.entries(tmp_path)] == [str(tmp_path / "file")]
 
 
 @pytest.mark.parametrize("kind", [*MODES, "zip"])
@@ -56,8 +56,8 @@ def test_archive_is_read_under_any_name(tmp_path, kind, texts):
 def test_entry_has_its_directory(tmp_path, kind):
     names = ["top", "./here", "a/one", "a/b/two", "..\\a\\c\\three"]
     path = pack_as(kind, tmp_path / "x", [(name, b"") for name in names])
-    folders = [entry.folder for entry in archives.entries(path)]
-    assert folders == ["", "", "a", "b", "c"]
+    directories = [entry.directory for entry in archives.entries(path)]
+    assert directories == ["", "", "a", "b", "c"]
 
 
 @pytest.mark.parametrize("kind", ["w:gz", "zip"])
@@ -98,11 +98,11 @@ def test_links_and_directories_in_a_zip_are_ignored(tmp_path):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_tar_that_unpacks_to_too_much_is_rejected(tmp_path, monkeypatch, mode):
+def test_tar_that_exceeds_the_unpacked_limit_is_rejected(tmp_path, monkeypatch, mode):
     monkeypatch.setattr(archives, "_LARGEST_UNPACKED", 2**20)
     path = write_tar(tmp_path / "x", [("zeros", bytes(2**21)), ("file", b"1")], mode)
     assert_error(
-        lambda: read_entries(path), f"{path} unpacks to more than 1 MiB; unpack what you need of it"
+        lambda: read_entries(path), f"{path} unpacks to more than 1 MiB; unpack the files you need"
     )
 
 
@@ -150,14 +150,14 @@ def test_plain_tar_truncated_within_a_file_is_rejected(tmp_path):
     path = write_tar(tmp_path / "x", [("noise", os.urandom(3000))], "w")
     path.write_bytes(path.read_bytes()[:2000])
     assert_error(
-        lambda: read_entries(path), f"{path}: noise is damaged or not whole: unexpected end of data"
+        lambda: read_entries(path), f"{path}: noise is damaged or truncated: unexpected end of data"
     )
 
 
 def test_changed_bytes_in_a_zip_are_detected(tmp_path):
     path = write_zip(tmp_path / "x", [("noise", noise := os.urandom(3000))])
     path.write_bytes(path.read_bytes().replace(noise[1000:1500], bytes(500)))
-    assert_error(lambda: read_entries(path), f"{path}: noise is damaged or not whole: ")
+    assert_error(lambda: read_entries(path), f"{path}: noise is damaged or truncated: ")
 
 
 @settings(max_examples=300)
@@ -181,8 +181,8 @@ def test_changed_byte_raises_only_config_error(tmp_path_factory, kind, gz, place
     ("offset", "value", "expected"),
     [
         (8, 1, "is encrypted; unpack it"),
-        (10, 99, ": café is damaged or not whole: That compression method is not supported"),
-        (46, 0xFF, "is damaged or not whole: 'utf-8' codec can't decode"),
+        (10, 99, ": café is damaged or truncated: That compression method is not supported"),
+        (46, 0xFF, "is damaged or truncated: 'utf-8' codec can't decode"),
     ],
     ids=["a password", "an unknown compression", "a name that is no UTF-8"],
 )
@@ -204,15 +204,15 @@ def test_file_that_is_no_archive_is_rejected(tmp_path, content):
     (tmp_path / "page").write_bytes(content)
     assert_error(
         lambda: read_entries(tmp_path / "page"),
-        "page is no archive, or damaged",
-        "expected a folder, or .zip,",
+        "page is not an archive, or is damaged",
+        "expected a directory, or .zip,",
     )
 
 
 def test_missing_path_is_reported(tmp_path):
     assert_error(
         lambda: read_entries(tmp_path / "nowhere"),
-        f"there is no {tmp_path / 'nowhere'}; expected a folder or",
+        f"{tmp_path / 'nowhere'} does not exist; expected a directory or",
     )
     assert_error(lambda: read_entries(tmp_path / ("x" * 300)), "File name too long")
 
@@ -222,13 +222,13 @@ def test_pipe_is_rejected(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert_error(
         lambda: read_entries(tmp_path / "pipe"),
-        f"{tmp_path / 'pipe'} is neither a folder nor an archive",
+        f"{tmp_path / 'pipe'} is neither a directory nor an archive",
     )
 
 
 def test_messages_use_the_given_name_of_an_archive(tmp_path):
     path = write_tar(tmp_path / "x", [("noise", b"1")])
-    assert [entry.place for entry in archives.entries(path, "the web")] == ["the web: noise"]
+    assert [entry.location for entry in archives.entries(path, "the web")] == ["the web: noise"]
     path.write_bytes(path.read_bytes()[:30])
     with pytest.raises(ConfigError, match=r"^the web is damaged"):
         list(archives.entries(path, "the web"))
@@ -271,7 +271,7 @@ def test_redirections_are_followed_within_the_web_only(tmp_path):
             "not allowed",
         )
         assert_error(
-            lambda: fetch(f"{address}/ftp", tmp_path), "ftp://127.0.0.1/x: expected an address that"
+            lambda: fetch(f"{address}/ftp", tmp_path), "ftp://127.0.0.1/x: expected a URL that"
         )
         assert_error(
             lambda: fetch(f"{address}/circle", tmp_path),
@@ -307,11 +307,11 @@ def forbidding(handler):
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (ending_early, "it ended 100 bytes too early"),
+        (ending_early, "100 bytes are missing at its end"),
         (ending_early_in_chunks, "IncompleteRead"),
         (talking_nonsense, "what?"),
-        (forbidding, "the server says HTTP Error 403: Forbidden"),
-        (None, "the server says HTTP Error 404: Not Found"),
+        (forbidding, "the server responded HTTP Error 403: Forbidden"),
+        (None, "the server responded HTTP Error 404: Not Found"),
     ],
 )
 def test_failed_download_is_reported(tmp_path, answer, expected):
@@ -321,17 +321,17 @@ def test_failed_download_is_reported(tmp_path, answer, expected):
         )
 
 
-def test_not_found_raises_its_own_error(tmp_path):
+def test_missing_url_raises_not_found(tmp_path):
     with serve({"/a": forbidding}) as address:
-        with pytest.raises(archives.NotThereError):
+        with pytest.raises(archives.NotFoundError):
             fetch(f"{address}/b", tmp_path)
         with pytest.raises(ConfigError) as error:
             fetch(f"{address}/a", tmp_path)
-    assert not isinstance(error.value, archives.NotThereError)
+    assert not isinstance(error.value, archives.NotFoundError)
 
 
 def test_silent_server_times_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "_SECONDS_OF_SILENCE", 0.1)
+    monkeypatch.setattr(archives, "_TIMEOUT", 0.1)
     with serve({"/a": lambda handler: handler.rfile.read(1)}) as address:
         assert_error(
             lambda: fetch(f"{address}/a", tmp_path), f"can't download {address}/a: timed out"
@@ -366,8 +366,8 @@ def test_disk_error_is_reported(tmp_path):
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("ftp://127.0.0.1/a.tgz", "expected an address that begins with http:// or https://"),
-        ("file:///etc/passwd", "expected an address that begins with http:// or https://"),
+        ("ftp://127.0.0.1/a.tgz", "expected a URL that begins with http:// or https://"),
+        ("file:///etc/passwd", "expected a URL that begins with http:// or https://"),
         ("http://[bad/a.tgz", "can't download http://[bad/a.tgz: Invalid IPv6 URL"),
         ("http://127.0.0.1:x/a", "can't download http://127.0.0.1:x/a: nonnumeric port: 'x'"),
         ("http:///a", "can't download http:///a: no host given"),

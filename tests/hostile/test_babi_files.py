@@ -131,7 +131,7 @@ def test_files_that_grow_in_memory_are_rejected(tmp_path):
         tmp_path,
         most_mib=700,
     )
-    assert "too much to keep" in said["one story of many questions"]
+    assert "exceed the memory limit" in said["one story of many questions"]
     assert all(line.startswith("ConfigError: ") for line in said.values()), said
 
 

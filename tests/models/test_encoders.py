@@ -15,7 +15,7 @@ def test_a_sentence_is_the_sum_of_its_words_weighted_by_place():
     encoder = SentenceEncoder(9, 4)
     sentences = np.array([[3, 5, 0]])
     found = numpy(encoder(sentences))
-    vectors, weights = numpy(encoder.embedding.kernel), numpy(encoder.places)
+    vectors, weights = numpy(encoder.embedding.kernel), numpy(encoder.position_weights)
     assert weights.shape == (3, 4)
     expected = vectors[3] * weights[0] + vectors[5] * weights[1]
     np.testing.assert_allclose(found[0], expected, atol=1e-6)

@@ -10,7 +10,7 @@ STEPS = 100
 
 def configured(*settings, name="adam"):
     assignments = [f"optimizer.{s}" for s in (f"name={name}", "learning_rate=0.5", *settings)]
-    return config.build(None, assignments, {("task", "name"): "copying"}).optimizer
+    return config.build(None, assignments, {("task", "name"): "recall"}).optimizer
 
 
 def rates(*settings):

@@ -178,7 +178,7 @@ def test_stepwise_logits_match_the_whole_window(tmp_path, cell, layers):
     )
     model = small.task(run).model()
     symbols = np.array([[0, 3, 1, 1, 2]], dtype="int32")
-    expected = model({"symbols": symbols, "begins": np.ones(1, "float32")})
+    expected = model({"symbols": symbols, "reset": np.ones(1, "float32")})
 
     step = Stepper(model)
     states, found = step.first_states(), []

@@ -345,7 +345,10 @@ def test_a_mean_over_a_part_is_marked(tmp_path):
     ("data", "expected"),
     [
         ("generated", "all runs have generated stories instead of the official ones"),
-        ("here, en; training generated, for want of qa3", "all runs have generated training"),
+        (
+            "here, en; training stories generated because qa3 is missing",
+            "all runs have generated training",
+        ),
         ("here, en", None),
     ],
 )

@@ -73,7 +73,7 @@ FOUND = {
     },
     "fused": [
         {"cell": "rum", "fused": True, "reason": None},
-        {"cell": "eunn", "fused": False, "reason": "there is none for EUNNCell"},
+        {"cell": "eunn", "fused": False, "reason": "EUNNCell has no fused loop"},
     ],
     "speed": {
         "case": {"steps": 50, "batch": 32, "units": 64},
@@ -102,7 +102,7 @@ def test_a_narrow_terminal_breaks_names_but_not_numbers():
     assert "1.07 GB" in text
 
 
-def test_engines_are_shown_in_one_table_that_fits_a_narrow_terminal():
+def test_backends_are_shown_in_one_table_that_fits_a_narrow_terminal():
     without_memory = [{**result, "peak_memory_bytes": None} for result in ENGINES["results"]]
     text = render(measurement_tables.bench_backends({**ENGINES, "results": without_memory}), 60)
     assert max(map(len, text.splitlines())) <= 60
@@ -155,7 +155,7 @@ def test_plot_writes_an_image(kind, begin):
         "NVIDIA H200",
         "automatic intra-op, 2 inter-op",
         "loop, rum    │ fused ",
-        "loop, eunn   │ plain; fused: there is none for EUNNCell",
+        "loop, eunn   │ plain; fused: EUNNCell has no fused loop",
         "37 steps/s ± 10%, the first one after 2.4 s",
     ],
 )

@@ -9,35 +9,37 @@ import pytest
 from rumcli.cli.app import main
 from rumcli.tasks import example_files, registry
 from rumcli.tasks.babi import stories as babi_stories
-from rumcli.tasks.copying import data as copying_data
-from rumcli.tasks.recall import data as recall_data
 
 COUNT = 2500  # more than two chunks
 PAGE = (Path(__file__).parents[2] / "docs/tasks.md").read_text("utf-8")
 
 
-def exported(task, name, examples=None):
+def exported(task, name):
     file = io.BytesIO()
     section = registry.configs()[task](delay=6)
-    example_files.write(examples or example_files.Examples(section, 3, "test", COUNT), name, file)
+    example_files.write(example_files.Examples(section, 3, "test", COUNT), name, file)
     return file.getvalue()
+
+
+def examples(task):
+    return registry.generate(registry.configs()[task](delay=6), 3, "test", 0, COUNT)
 
 
 def test_npz_has_the_training_examples():
     with np.load(io.BytesIO(exported("copying", "npz")), allow_pickle=False) as archive:
-        expected = copying_data.examples(3, "test", 0, COUNT, 6)
+        inputs, targets = examples("copying")
         assert sorted(archive.files) == ["inputs", "targets"]
-        assert np.array_equal(archive["inputs"], expected.inputs)
-        assert np.array_equal(archive["targets"], expected.targets)
+        assert np.array_equal(archive["inputs"], inputs)
+        assert np.array_equal(archive["targets"], targets)
 
 
 def test_jsonl_has_one_example_a_line():
     lines = exported("recall", "jsonl").decode().splitlines()
-    expected = recall_data.examples(3, "test", 0, COUNT, 6)
+    inputs, targets = examples("recall")
     assert len(lines) == COUNT
     assert json.loads(lines[-1]) == {
-        "inputs": expected.inputs[-1].tolist(),
-        "answers": int(expected.answers[-1]),
+        "inputs": inputs[-1].tolist(),
+        "targets": int(targets[-1]),
     }
 
 
@@ -58,7 +60,7 @@ def test_txt_has_inputs_a_tab_and_targets(task):
         ("copying --count 1 --delay 3", 1),
     ],
 )
-def test_the_documented_examples_are_what_the_command_writes(command, count, capfdbinary):
+def test_documented_examples_match_the_command(command, count, capfdbinary):
     assert main(["gen-data", *command.split()]) == 0
     lines = capfdbinary.readouterr().out.decode().splitlines()
     assert len(lines) == count
@@ -72,7 +74,7 @@ def test_every_format_is_documented(name):
 
 
 @pytest.mark.parametrize("task", ["copying", "recall"])
-def test_the_documented_arrays_are_those_of_an_npz(task):
+def test_documented_arrays_match_an_npz(task):
     rows = PAGE.partition(f"| {task} | `")[2].splitlines()[:2]
     with np.load(io.BytesIO(exported(task, "npz"))) as archive:
         for row, name in zip(rows, archive.files, strict=True):

@@ -49,10 +49,10 @@ def test_a_text_may_be_given_in_pieces_of_any_length(tmp_path):
     written = task.for_inference(task.model())
     symbols = np.arange(14, dtype="int32").reshape(2, 7) % 5
     wrong = np.full((2, 8), 9.0, dtype="float32")  # does not count where a text begins
-    begins = {"begins": np.ones(2, dtype="float32"), "cell_state_1": wrong}
+    begins = {"reset": np.ones(2, dtype="float32"), "cell_state_1": wrong}
     whole = written.predict_on_batch({"symbols": symbols, **begins})["logits"]
     first = written.predict_on_batch({"symbols": symbols[:, :3], **begins})
-    state = {"begins": np.zeros(2, dtype="float32"), "cell_state_1": first["cell_state_1_after"]}
+    state = {"reset": np.zeros(2, dtype="float32"), "cell_state_1": first["cell_state_1_after"]}
     rest = written.predict_on_batch({"symbols": symbols[:, 3:], **state})["logits"]
     np.testing.assert_allclose(np.concatenate([first["logits"], rest], axis=1), whole, atol=1e-6)
 

@@ -101,7 +101,11 @@ def test_the_monitored_metric_has_a_direction(task, higher, text):
 
 @pytest.mark.parametrize("optimizer", config.names("optimizer"))
 def test_the_optimizer_is_the_configured_one(optimizer):
-    settings = [f"optimizer.name={optimizer}", "optimizer.clip_norm=0.5"]
+    settings = [
+        f"optimizer.name={optimizer}",
+        "optimizer.clip_norm=0.5",
+        "optimizer.schedule.name=constant",
+    ]
     made = registry.make(small.run_config(settings=settings, optimizer__learning_rate=0.25))
     found = made.model().optimizer
     assert type(found).__name__.lower() == optimizer
@@ -150,13 +154,13 @@ def test_named_scale_compensates_for_the_time_norm(scale, cell, time_norm, expec
     assert found == ([] if expected is None else [expected])
 
 
-def test_every_task_of_the_configuration_can_be_made(text):
+def test_every_task_can_be_created(text):
     data = {"ptb": {"task__data": str(text)}}
     made = [small.task(small.run_config(task, **data.get(task, {}))) for task in TASKS]
     assert [task.config.task.name for task in made] == TASKS
 
 
-def test_a_task_of_the_user_has_its_own_name():
+def test_custom_task_is_named_after_its_class():
     labels = [
         CustomTaskConfig(factory=f"mine.own:{name}").label
         for name in ("FlipFlop", "parity2", "Copying")
@@ -180,7 +184,7 @@ def test_no_name_of_a_task_is_compared_outside_the_tasks():
 
 
 def test_tasks_require_a_text_only_if_they_read_one():
-    with pytest.raises(ValueError, match="task 'ptb', and dataset None"):
+    with pytest.raises(ValueError, match="must be of type CharDataset, got None"):
         registry.make(small.run_config("ptb"))
 
 
@@ -214,5 +218,5 @@ def test_metric_names_are_known_without_keras(task, text):
     data = {"task__data": str(text)} if task == "ptb" else {}
     run = small.run_config(task, **data)
     made = small.task(run)
-    assert set(run.task.figures) == set(requirements.result_metrics(made))
-    assert set(run.task.validated_figures()) == set(requirements.validation_metrics(made))
+    assert set(run.task.metrics) == set(requirements.result_metrics(made))
+    assert set(run.task.validated_metrics()) == set(requirements.validation_metrics(made))

@@ -241,7 +241,7 @@ def test_best_checkpoint_is_tested_or_a_warning_is_given(tmp_path):
     (tmp_path / "checkpoints" / "best.npz").write_bytes(b"rubbish")
     recorder = Recorder()
     summary = train(run, run_dir, recorder)
-    assert "the test is done with the last weights" in recorder.warnings[0]
+    assert "the last weights are tested instead" in recorder.warnings[0]
     assert summary["weights_of_step"] == 10
 
 

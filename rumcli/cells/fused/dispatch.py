@@ -38,7 +38,7 @@ class Kernel(abc.ABC):
         sequences: Tensor,
         initial_state: Sequence[Tensor],
         mask: Tensor | None,
-        draws: Any,
+        masks: Any,
     ) -> LoopResults:
         """Compute all time steps of a layer, in the order of the sequences.
 
@@ -47,7 +47,7 @@ class Kernel(abc.ABC):
             sequences: Inputs `[B, T, D]`.
             initial_state: Initial states, as in `keras.layers.RNN`.
             mask: Boolean mask `[B, T]`, or None.
-            draws: Masks from `cell.draw` for all steps; None in inference.
+            masks: Masks from `cell.draw` for all steps; None in inference.
         """
 
 
@@ -80,37 +80,37 @@ def kernel_of(cell: Any) -> Any:
 
 
 def why_not_fusable(layer: Any) -> str | None:
-    """Return the reason why a layer can't use the fused loop; None if it can."""
+    """Return the reason why a layer cannot use the fused loop; None if it can."""
     if type(layer.cell) not in _KERNELS:
-        return f"there is none for {type(layer.cell).__name__}"
+        return f"{type(layer.cell).__name__} has no fused loop"
     backend = keras.config.backend()
     if backend not in BACKENDS:
-        return f"it needs the backend {' or '.join(BACKENDS)}, not {backend}"
+        return f"it requires the backend {' or '.join(BACKENDS)}, got {backend}"
     if layer.unroll:
-        return "unroll=True asks for no loop"
+        return "it is incompatible with unroll=True"
     if reason := kernel_of(layer.cell).why_not_fusable(layer.cell):
         return str(reason)
     if backend == "tensorflow":
         from rumcli.cells.fused import tensorflow_custom_gradient
 
-        if not tensorflow_custom_gradient.xla_is_there():
+        if not tensorflow_custom_gradient.has_xla():
             return "this TensorFlow has no XLA compiler for this machine"
     return None
 
 
 def why_not_auto(layer: Any) -> str | None:
-    """Return the reason why `"auto"` selects the plain loop in `fit`; None if it doesn't.
+    """Return the reason why `"auto"` selects the plain loop in `fit`; None if it does not.
 
     Assumes sequences of a static length.
     """
-    if found := why_not_fusable(layer):
-        return found
+    if reason := why_not_fusable(layer):
+        return reason
     if keras.config.backend() == "jax":
         return None
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
-        return "there is a GPU, on which it was not measured"
+        return "it has not been measured on a GPU"
     return None
 
 
@@ -152,12 +152,12 @@ def run(
     batch, steps = ops.shape(sequences)[:2]
     if mask is not None:
         mask = ops.reshape(ops.cast(mask, "bool"), (batch, steps))  # or [B, T, 1]
-    draws = layer.cell.draw(batch, steps) if training else None
+    masks = layer.cell.draw(batch, steps) if training else None
     if layer.go_backwards:
         sequences = ops.flip(sequences, axis=1)
         mask = None if mask is None else ops.flip(mask, axis=1)
-        draws = draws and tree.map_structure(lambda part: ops.flip(part, axis=1), draws)
-    outputs, last, states = kernel_of(layer.cell).run(layer, sequences, initial_state, mask, draws)
+        masks = masks and tree.map_structure(lambda part: ops.flip(part, axis=1), masks)
+    outputs, last, states = kernel_of(layer.cell).run(layer, sequences, initial_state, mask, masks)
     if mask is not None:
         outputs, last = _masked(layer, outputs, last, mask)
     # Keras requires a tensor even with `return_sequences=False`.
@@ -168,10 +168,10 @@ def _masked(
     layer: Any, outputs: Tensor | None, last: Tensor, mask: Tensor
 ) -> tuple[Tensor | None, Tensor]:
     """Zero the outputs of all masked steps, or only of those before the first unmasked step."""
-    shown = mask
+    visible = mask
     if not layer.zero_output_for_mask:
-        shown = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
-    last = ops.where(shown[:, -1:], last, ops.zeros_like(last))
+        visible = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
+    last = ops.where(visible[:, -1:], last, ops.zeros_like(last))
     if outputs is not None:
-        outputs = ops.where(ops.expand_dims(shown, -1), outputs, ops.zeros_like(outputs))
+        outputs = ops.where(ops.expand_dims(visible, -1), outputs, ops.zeros_like(outputs))
     return outputs, last

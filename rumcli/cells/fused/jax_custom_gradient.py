@@ -24,12 +24,12 @@ def layout() -> Layout:
     return COLUMNS if jax.default_backend() == "cpu" and jax.device_count() == 1 else ROWS
 
 
-def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
+def run(loop: CompiledLoop, spec: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
     """Run a loop over a sequence, with a first-order reverse-mode gradient.
 
     Args:
         loop: Loop to run.
-        recipe: Static options of the loop.
+        spec: Static options of the loop.
         weights: Nested tuples of arrays; None for unused weights.
         sequence: Nested tuples of arrays `[B, ...]`, inputs first; None for unused arrays.
 
@@ -40,7 +40,7 @@ def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> li
         NotImplementedError: In forward mode, and if the gradient is differentiated.
     """
     try:
-        return list(_run(loop, recipe, weights, sequence))
+        return list(_run(loop, spec, weights, sequence))
     except TypeError as error:
         if "forward-mode" not in str(error):
             raise
@@ -57,23 +57,23 @@ _traces = itertools.count()
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
+def _run(loop: CompiledLoop, spec: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
     next(_traces)
-    return loop.forward(recipe, weights, sequence)[0]
+    return loop.forward(spec, weights, sequence)[0]
 
 
-def _forward(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> tuple[Any, Any]:
-    results, kept = _once(functools.partial(loop.forward, recipe), weights, sequence)
-    return results, (weights, sequence, kept)
+def _forward(loop: CompiledLoop, spec: Hashable, weights: Any, sequence: Any) -> tuple[Any, Any]:
+    results, residuals = _once(functools.partial(loop.forward, spec), weights, sequence)
+    return results, (weights, sequence, residuals)
 
 
-def _backward(
-    loop: CompiledLoop, recipe: Hashable, residuals: Any, cotangents: Any
-) -> tuple[Any, Any]:
-    weights, sequence, kept = residuals
-    found = _once(functools.partial(loop.backward, recipe), weights, sequence, kept, cotangents)
-    inputs = _once(functools.partial(loop.of_inputs, recipe), weights, sequence, found.rest)
-    return found.weights, found.sequence._replace(inputs=inputs)
+def _backward(loop: CompiledLoop, spec: Hashable, saved: Any, cotangents: Any) -> tuple[Any, Any]:
+    weights, sequence, residuals = saved
+    gradients = _once(
+        functools.partial(loop.backward, spec), weights, sequence, residuals, cotangents
+    )
+    inputs = _once(functools.partial(loop.grad_inputs, spec), weights, sequence, gradients.rest)
+    return gradients.weights, gradients.sequence._replace(inputs=inputs)
 
 
 _run.__wrapped__.defvjp(_forward, _backward)

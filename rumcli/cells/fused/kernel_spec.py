@@ -17,7 +17,7 @@ class InputGradients(NamedTuple):
         weights: Cotangents of the weights, in the same structure.
         sequence: Cotangents of the sequence, in the same structure. None for the inputs and for
             tensors without a cotangent.
-        rest: Arguments of `CompiledLoop.of_inputs`.
+        rest: Arguments of `CompiledLoop.grad_inputs`.
     """
 
     weights: Any
@@ -27,20 +27,20 @@ class InputGradients(NamedTuple):
 
 @dataclass(frozen=True)
 class CompiledLoop:
-    """Functions compiled by XLA. The `recipe` is a static, hashable argument.
+    """Functions compiled by XLA. The `spec` is a static, hashable argument.
 
     Attributes:
-        forward: `(recipe, weights, sequence) → (results, residuals)`; each result is `[B, ...]`.
-        backward: `(recipe, weights, sequence, residuals, cotangents) → InputGradients`, with the
+        forward: `(spec, weights, sequence) → (results, residuals)`; each result is `[B, ...]`.
+        backward: `(spec, weights, sequence, residuals, cotangents) → InputGradients`, with the
             cotangents of the results.
-        of_inputs: `(recipe, weights, sequence, rest) →` cotangent of the inputs, with `rest` from
+        grad_inputs: `(spec, weights, sequence, rest) →` cotangent of the inputs, with `rest` from
             `InputGradients`. Separate from `backward`, because a first layer's inputs need none.
-        carried: `(recipe) →` number of values per sample carried between steps, except vectors.
+        carried: `(spec) →` number of values per sample carried between steps, except vectors.
     """
 
     forward: Callable[..., tuple[list[Tensor], Any]]
     backward: Callable[..., InputGradients]
-    of_inputs: Callable[..., Tensor]
+    grad_inputs: Callable[..., Tensor]
     carried: Callable[..., int]
 
 
@@ -114,7 +114,7 @@ class LoopInputs(NamedTuple):
         hidden_state: Initial hidden state `[B, H]`.
         memory: Initial associative memory `[B, H, H]`, or None for the identity.
         mask: Boolean mask `[B, T]`, or None.
-        draws: Boolean zoneout mask `[B, T, H]`, true where a unit takes its new value; None without
+        zoneout_mask: Boolean mask `[B, T, H]`, true where a unit takes its new value; None without
             random zoneout.
     """
 
@@ -122,7 +122,7 @@ class LoopInputs(NamedTuple):
     hidden_state: Tensor
     memory: Tensor | None
     mask: Tensor | None
-    draws: Tensor | None
+    zoneout_mask: Tensor | None
 
 
 class Residuals(NamedTuple):

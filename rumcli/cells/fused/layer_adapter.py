@@ -5,7 +5,7 @@ A kernel reads the options and weights of a cell by name; it imports no cell.
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -31,11 +31,11 @@ else:
 _RUM_LOOP = CompiledLoop(
     rum_loop.forward,
     rum_loop.backward,
-    rum_loop.of_inputs,
-    carried=lambda recipe: recipe.units**2 if recipe.associative else 0,
+    rum_loop.grad_inputs,
+    carried=lambda spec: spec.units**2 if spec.associative else 0,
 )
 _STACK_LOOP = CompiledLoop(
-    stack_loop.forward, stack_loop.backward, stack_loop.of_inputs, carried=lambda recipe: 0
+    stack_loop.forward, stack_loop.backward, stack_loop.grad_inputs, carried=lambda spec: 0
 )
 
 
@@ -72,14 +72,14 @@ class _RUM(CompiledKernel):
         self,
         layer: Any,
         sequences: Tensor,
-        initial_state: Many[Tensor],
+        initial_state: Sequence[Tensor],
         mask: Tensor | None,
-        draws: Any,
+        masks: Any,
     ) -> LoopResults:
-        return _run_rum(layer, sequences, initial_state, mask, draws)
+        return _run_rum(layer, sequences, initial_state, mask, masks)
 
     def node(self, cell: Any) -> stack_step.CellStep:
-        return stack_step.RUMStep(_rum_recipe(cell, False, False, False))
+        return stack_step.RUMStep(_rum_spec(cell, False, False, False))
 
     def weights(self, cell: Any) -> CellWeights:
         return _rum_weights(cell)
@@ -93,11 +93,11 @@ class _LNLSTM(CompiledKernel):
         self,
         layer: Any,
         sequences: Tensor,
-        initial_state: Many[Tensor],
+        initial_state: Sequence[Tensor],
         mask: Tensor | None,
-        draws: Any,
+        masks: Any,
     ) -> LoopResults:
-        stacked = _Stacked([layer.cell], 1.0, (0,), [(), ()], [draws or ()])
+        stacked = _Stacked([layer.cell], 1.0, (0,), [(), ()], [masks or ()])
         return _run_stack(layer, stacked, sequences, initial_state, mask)
 
     def node(self, cell: Any) -> stack_step.CellStep:
@@ -118,7 +118,7 @@ class _FSRNN(dispatch.Kernel):
         for part in cell.cells:
             kernel = dispatch.kernel_of(part)
             if kernel is None:
-                return f"there is none for {type(part).__name__}"
+                return f"{type(part).__name__} has no fused loop"
             if not getattr(kernel, "stacks", False):
                 return f"{type(part).__name__} in a Fast-Slow RNN has no fused loop"
             if reason := kernel.why_not_fusable(part):
@@ -129,14 +129,14 @@ class _FSRNN(dispatch.Kernel):
         self,
         layer: Any,
         sequences: Tensor,
-        initial_state: Many[Tensor],
+        initial_state: Sequence[Tensor],
         mask: Tensor | None,
-        draws: Any,
+        masks: Any,
     ) -> LoopResults:
         cell = layer.cell
         count = len(cell.cells)
         slots = (0, 1, *[0] * (count - 2))
-        dropped, drawn = draws or ([()] * (count + 1), [()] * count)
+        dropped, drawn = masks or ([()] * (count + 1), [()] * count)
         stacked = _Stacked(cell.cells, 1.0 - cell.dropout, slots, dropped, drawn)
         return _run_stack(layer, stacked, sequences, initial_state, mask)
 
@@ -149,9 +149,9 @@ fs_rnn = _FSRNN()
 def _run_rum(
     layer: Any,
     sequences: Tensor,
-    initial_state: Many[Tensor],
+    initial_state: Sequence[Tensor],
     mask: Tensor | None,
-    draws: tuple[Tensor, ...] | None,
+    masks: tuple[Tensor, ...] | None,
 ) -> LoopResults:
     cell, units = layer.cell, layer.cell.units
     hidden_state, *memory = initial_state
@@ -159,17 +159,17 @@ def _run_rum(
     if memory and not layer.memory_is_empty:
         start = ops.reshape(memory[0], (-1, units, units))
     used = bool(memory) and (layer.return_state or layer.stateful)
-    recipe = _rum_recipe(cell, bool(memory), layer.return_sequences, used)
+    spec = _rum_spec(cell, bool(memory), layer.return_sequences, used)
     weights = KernelWeights(*(_value(cell, name) for name in KernelWeights._fields))
-    zoneout = _or_none(draws[0]) if draws else None
+    zoneout = _or_none(masks[0]) if masks else None
     sequence = LoopInputs(sequences, hidden_state, start, mask, zoneout)
-    results = custom_gradient.run(_RUM_LOOP, recipe, weights, sequence)
+    results = custom_gradient.run(_RUM_LOOP, spec, weights, sequence)
     outputs = results.pop(0) if layer.return_sequences else None
     last, *product = results
     return outputs, last, [last, *_final_memory(start, product, memory)]
 
 
-def _rum_recipe(cell: Any, associative: bool, return_sequences: bool, used: bool) -> KernelSpec:
+def _rum_spec(cell: Any, associative: bool, return_sequences: bool, used: bool) -> KernelSpec:
     return KernelSpec(
         layout=custom_gradient.layout(),
         units=cell.units,
@@ -204,18 +204,18 @@ class _Stacked(NamedTuple):
         drawn: Zoneout masks of each cell; `()` for none.
     """
 
-    cells: Many[Any]
+    cells: Sequence[Any]
     keep: float
     slots: tuple[int, ...]
-    dropped: Many[Any]
-    drawn: Many[Any]
+    dropped: Sequence[Any]
+    drawn: Sequence[Any]
 
 
 def _run_stack(
     layer: Any,
     stacked: _Stacked,
     sequences: Tensor,
-    initial_state: Many[Tensor],
+    initial_state: Sequence[Tensor],
     mask: Tensor | None,
 ) -> LoopResults:
     kernels = [dispatch.kernel_of(cell) for cell in stacked.cells]
@@ -224,7 +224,7 @@ def _run_stack(
     has_input = tuple(number < 3 for number in range(len(pairs)))
     nodes = tuple(kernel.node(cell) for kernel, cell in pairs)
     slots = stacked.slots
-    recipe = StackSpec(
+    spec = StackSpec(
         custom_gradient.layout(), nodes, slots, has_input, stacked.keep, layer.return_sequences
     )
     rest = iter(initial_state)
@@ -233,23 +233,24 @@ def _run_stack(
         for slot in range(max(slots) + 1)
     )
     zoneout = [
-        own or [()] * len(node.new_shares) for own, node in zip(stacked.drawn, nodes, strict=True)
+        masks or [()] * len(node.new_shares)
+        for masks, node in zip(stacked.drawn, nodes, strict=True)
     ]
     sequence = StackInputs(
         sequences,
         states,
         mask,
-        tuple(tuple(map(_or_none, own)) for own in zoneout),
+        tuple(tuple(map(_or_none, masks)) for masks in zoneout),
         tuple(map(_or_none, stacked.dropped)),
     )
     weights = tuple(kernel.weights(cell) for kernel, cell in pairs)
-    results = custom_gradient.run(_STACK_LOOP, recipe, weights, sequence)
+    results = custom_gradient.run(_STACK_LOOP, spec, weights, sequence)
     outputs = results.pop(0) if layer.return_sequences else None
     return outputs, results[0], results[1:]
 
 
-def _or_none(draws: Any) -> Tensor | None:
-    return None if isinstance(draws, tuple) else draws
+def _or_none(mask: Any) -> Tensor | None:
+    return None if isinstance(mask, tuple) else mask
 
 
 def _new_shares(cell: Any) -> tuple[float, ...]:
@@ -257,16 +258,21 @@ def _new_shares(cell: Any) -> tuple[float, ...]:
 
 
 def _rum_weights(cell: Any) -> CellWeights:
-    own = KernelWeights(*(_value(cell, name) for name in KernelWeights._fields))
-    candidate_bias = own.candidate_bias
+    weights = KernelWeights(*(_value(cell, name) for name in KernelWeights._fields))
+    candidate_bias = weights.candidate_bias
     if candidate_bias is None:
         candidate_bias = ops.zeros((cell.units,), cell.state_dtype)
-    kernel = ops.concatenate([own.gate_kernel[: -cell.units], own.candidate_kernel], axis=1)
-    bias = ops.concatenate([own.gate_bias, candidate_bias], axis=0)
-    vectors = (own.gate_gain, own.gate_offset, own.candidate_gain, own.candidate_offset)
+    kernel = ops.concatenate([weights.gate_kernel[: -cell.units], weights.candidate_kernel], axis=1)
+    bias = ops.concatenate([weights.gate_bias, candidate_bias], axis=0)
+    vectors = (
+        weights.gate_gain,
+        weights.gate_offset,
+        weights.candidate_gain,
+        weights.candidate_offset,
+    )
     return CellWeights(
         kernel,
-        own.gate_kernel[-cell.units :],
+        weights.gate_kernel[-cell.units :],
         bias,
         vectors if cell.layer_norm else (),
     )

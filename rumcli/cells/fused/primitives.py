@@ -36,27 +36,27 @@ class RecomputeCache:
     returns the stored result in the backward pass. Both passes thus share one formula.
     """
 
-    def __init__(self, layout: Layout, names: Sequence[str], noted: Tensor | None = None) -> None:
+    def __init__(self, layout: Layout, names: Sequence[str], cached: Tensor | None = None) -> None:
         """Create the cache of a step.
 
         Args:
             layout: Layout of the vectors.
-            names: Names of all statistics, in the order of the units of `noted`.
-            noted: Statistics of the forward pass, vectors of `len(names)` units; None in the
+            names: Names of all statistics, in the order of the units of `cached`.
+            cached: Statistics of the forward pass, vectors of `len(names)` units; None in the
                 forward pass itself.
         """
         self._layout = layout
         self._names = names
         self._values: dict[str, Tensor] = {}
-        self._is_noted = noted is not None
-        if noted is not None:
+        self._is_cached = cached is not None
+        if cached is not None:
             self._values = {
-                name: layout.part(noted, row, row + 1) for row, name in enumerate(names)
+                name: layout.part(cached, row, row + 1) for row, name in enumerate(names)
             }
 
     def __call__(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
         """Return the statistic `name`."""
-        if not self._is_noted:
+        if not self._is_cached:
             self._values[name] = compute()
         return self._values[name]
 
@@ -76,7 +76,7 @@ def inverse_length(layout: Layout, x: Tensor) -> Tensor:
 
 
 def sum_of_directions(
-    layout: Layout, a: Tensor, b: Tensor, a_is_there: Tensor, known: RecomputeCache
+    layout: Layout, a: Tensor, b: Tensor, a_is_there: Tensor, cache: RecomputeCache
 ) -> tuple[Tensor, Tensor]:
     """Return `a + b`, corrected to be perpendicular to `a − b`, and `1/|a + b|`.
 
@@ -85,7 +85,7 @@ def sum_of_directions(
         a: Vectors of length 1 or 0.
         b: Vectors of length 1 or 0.
         a_is_there: Boolean scalar per sample, whether `|a| = 1`.
-        known: Cache of the step's statistics.
+        cache: Cache of the step's statistics.
 
     Returns:
         The sums, and their reciprocal lengths. The latter are zero where no bisector exists; see
@@ -93,7 +93,7 @@ def sum_of_directions(
     """
     difference = a - b
     summed = a + b
-    correction = known("correction", lambda: 0.25 * layout.total(summed * difference))
+    correction = cache("correction", lambda: 0.25 * layout.total(summed * difference))
     summed = summed - ops.stop_gradient(correction) * difference
 
     def inverse() -> Tensor:
@@ -103,14 +103,14 @@ def sum_of_directions(
         length = ops.rsqrt(ops.where(exists, squared, ops.ones_like(squared)))
         return ops.where(exists, length, ops.zeros_like(length))
 
-    return summed, known("bisector_inverse", inverse)
+    return summed, cache("bisector_inverse", inverse)
 
 
-def normalize(layout: Layout, x: Tensor, name: str, known: RecomputeCache) -> tuple[Tensor, Tensor]:
+def normalize(layout: Layout, x: Tensor, name: str, cache: RecomputeCache) -> tuple[Tensor, Tensor]:
     """Return vectors normalized to mean 0 and variance 1, and the reciprocal standard deviation."""
     share = 1.0 / layout.units(x)
-    centered = x - known(f"{name}_mean", lambda: share * layout.total(x))
-    inverse = known(
+    centered = x - cache(f"{name}_mean", lambda: share * layout.total(x))
+    inverse = cache(
         f"{name}_inverse",
         lambda: ops.rsqrt(share * layout.total(centered * centered) + LAYER_NORM_EPSILON),
     )
@@ -166,8 +166,8 @@ def activate(layout: Layout, name: str, x: Tensor) -> Tensor:
 
 def activate_backward(layout: Layout, name: str, x: Tensor, cotangent: Tensor) -> Tensor:
     """Return the cotangent of the argument `x` of `activate`."""
-    _, (of_x,) = ops.vjp(lambda x: activate(layout, name, x), [x], cotangent)
-    return of_x
+    _, (grad_x,) = ops.vjp(lambda x: activate(layout, name, x), [x], cotangent)
+    return grad_x
 
 
 def _mean_size(layout: Layout, x: Tensor) -> Tensor:
@@ -207,7 +207,7 @@ def make_rotation(
     direction: Tensor,
     has_axis: Tensor,
     hidden_state: Tensor,
-    known: RecomputeCache,
+    cache: RecomputeCache,
 ) -> Rotation:
     """Return the rotation from `axis` to `direction`.
 
@@ -217,14 +217,14 @@ def make_rotation(
         direction: Vector b, of length 1 or 0.
         has_axis: Boolean scalar per sample, whether `|a| = 1`.
         hidden_state: Hidden state h.
-        known: Cache of the step's statistics.
+        cache: Cache of the step's statistics.
     """
     total = layout.total
-    summed, inverse = sum_of_directions(layout, axis, direction, has_axis, known)
+    summed, inverse = sum_of_directions(layout, axis, direction, has_axis, cache)
     mirror = summed * inverse
-    axis_state = known("axis_state", lambda: total(axis * hidden_state))
-    mirror_axis = known("mirror_axis", lambda: total(mirror * axis))
-    mirror_moved = known(
+    axis_state = cache("axis_state", lambda: total(axis * hidden_state))
+    mirror_axis = cache("mirror_axis", lambda: total(mirror * axis))
+    mirror_moved = cache(
         "mirror_moved",
         lambda: 2.0 * axis_state * mirror_axis - total(mirror * hidden_state),
     )
@@ -248,25 +248,25 @@ class RotationCotangents(NamedTuple):
 
 
 def rotate_backward(
-    layout: Layout, turn: Rotation, hidden_state: Tensor, cotangent: Tensor
+    layout: Layout, rotation: Rotation, hidden_state: Tensor, cotangent: Tensor
 ) -> RotationCotangents:
-    """Return the cotangents of the arguments of `turn.apply(hidden_state)`."""
-    a, w = turn.axis, turn.mirror
+    """Return the cotangents of the arguments of `rotation.apply(hidden_state)`."""
+    a, w = rotation.axis, rotation.mirror
     along_mirror = layout.total(w * cotangent)
     along_axis = layout.total(a * cotangent)
     # Cotangents of p and w. Their products with a and w follow from those above.
     moved = 2.0 * along_mirror * w - cotangent
-    axis_moved = 2.0 * along_mirror * turn.mirror_axis - along_axis
-    p = 2.0 * turn.axis_state * a - hidden_state
-    of_mirror = 2.0 * turn.mirror_moved * cotangent + 2.0 * along_mirror * p
-    axis_of_mirror = 2.0 * (turn.mirror_moved * along_axis + along_mirror * turn.axis_state)
-    mirror_of_mirror = 4.0 * turn.mirror_moved * along_mirror
-    of_axis = 2.0 * (turn.axis_state * moved + axis_moved * hidden_state)
+    axis_moved = 2.0 * along_mirror * rotation.mirror_axis - along_axis
+    p = 2.0 * rotation.axis_state * a - hidden_state
+    grad_mirror = 2.0 * rotation.mirror_moved * cotangent + 2.0 * along_mirror * p
+    axis_of_mirror = 2.0 * (rotation.mirror_moved * along_axis + along_mirror * rotation.axis_state)
+    mirror_of_mirror = 4.0 * rotation.mirror_moved * along_mirror
+    grad_axis = 2.0 * (rotation.axis_state * moved + axis_moved * hidden_state)
     return RotationCotangents(
         hidden_state=2.0 * axis_moved * a - moved,
-        axis=of_axis - 4.0 * turn.axis_state * axis_moved * a,
-        summed=turn.inverse * (of_mirror - mirror_of_mirror * w),
-        axis_summed=turn.inverse * (axis_of_mirror - mirror_of_mirror * turn.mirror_axis),
+        axis=grad_axis - 4.0 * rotation.axis_state * axis_moved * a,
+        summed=rotation.inverse * (grad_mirror - mirror_of_mirror * w),
+        axis_summed=rotation.inverse * (axis_of_mirror - mirror_of_mirror * rotation.mirror_axis),
     )
 
 
@@ -279,13 +279,13 @@ class Recalled(NamedTuple):
 
 
 def associate(
-    layout: Layout, turn: Rotation, rotated: Tensor, memory: Tensor
+    layout: Layout, rotation: Rotation, rotated: Tensor, memory: Tensor
 ) -> tuple[Recalled, Tensor]:
     """Apply the associative memory to the rotated state, and update the memory.
 
     Args:
         layout: Layout of the vectors.
-        turn: Rotation Q of this step.
+        rotation: Rotation Q of this step.
         rotated: Rotated state `Q h`.
         memory: Transposed memory `P_{t−1}ᵀ`, `[B, H, H]`. XLA multiplies rows by matrices twice as
             fast as matrices by columns.
@@ -293,15 +293,15 @@ def associate(
     Returns:
         `P_t h = P_{t−1} Q h` with `P_{t−1} a` and `P_{t−1} w`, and the new memory `P_tᵀ`.
     """
-    rows = layout.rows_of(rotated, turn.axis, turn.mirror)
+    rows = layout.rows_of(rotated, rotation.axis, rotation.mirror)
     products = ops.matmul(rows, memory)
-    update = _outer(_right_factors(layout, rows[:, 1:], turn), products[:, 1:])
+    update = _outer(_right_factors(layout, rows[:, 1:], rotation), products[:, 1:])
     return Recalled(*layout.from_rows(products)), memory + update
 
 
 def associate_backward(
     layout: Layout,
-    turn: Rotation,
+    rotation: Rotation,
     recalled: Recalled,
     cotangent: Tensor,
     memory: Tensor,
@@ -311,7 +311,7 @@ def associate_backward(
 
     Args:
         layout: Layout of the vectors.
-        turn: Rotation Q of this step.
+        rotation: Rotation Q of this step.
         recalled: First result of `associate` for this step.
         cotangent: Cotangent g of `P_t h`.
         memory: Associative memory `P_t`, `[B, H, H]`.
@@ -327,22 +327,24 @@ def associate_backward(
     momentum = momentum + _outer(pair, ops.stack([pair[:, 1], -pair[:, 0]], axis=1))
     rows = layout.rows_of(recalled.axis, recalled.mirror)
     # The momentum M is antisymmetric: xᵀ M = −(M x)ᵀ.
-    of_axis, of_mirror = layout.from_rows(-ops.matmul(rows, momentum))
-    of_axis = 2.0 * turn.mirror_axis * of_mirror - of_axis  # P_t a = 2(w·a) P_{t−1}w − P_{t−1}a
-    products = ops.matmul(layout.rows_of(g, of_axis, of_mirror), memory)
-    state, of_axis, of_mirror = layout.from_rows(products)
-    a = turn.axis
-    axis_mirror = layout.total(a * of_mirror)
+    grad_axis, grad_mirror = layout.from_rows(-ops.matmul(rows, momentum))
+    grad_axis = (
+        2.0 * rotation.mirror_axis * grad_mirror - grad_axis
+    )  # P_t a = 2(w·a) P_{t−1}w − P_{t−1}a
+    products = ops.matmul(layout.rows_of(g, grad_axis, grad_mirror), memory)
+    state, grad_axis, grad_mirror = layout.from_rows(products)
+    a = rotation.axis
+    axis_mirror = layout.total(a * grad_mirror)
     # The zero makes the update depend on the products. Otherwise XLA schedules it first, and copies
     # the memory in every step to keep `P_t` for them.
-    turn = turn._replace(mirror_axis=turn.mirror_axis + 0.0 * axis_mirror)
-    factors = _right_factors(layout, layout.rows_of(a, turn.mirror), turn)
+    rotation = rotation._replace(mirror_axis=rotation.mirror_axis + 0.0 * axis_mirror)
+    factors = _right_factors(layout, layout.rows_of(a, rotation.mirror), rotation)
     update = _outer(rows, factors)
     cotangents = RotationCotangents(
         hidden_state=state,
-        axis=-2.0 * (of_axis - layout.total(a * of_axis) * a),
-        summed=-2.0 * turn.inverse * (2.0 * axis_mirror * a - of_mirror),
-        axis_summed=-2.0 * turn.inverse * axis_mirror,
+        axis=-2.0 * (grad_axis - layout.total(a * grad_axis) * a),
+        summed=-2.0 * rotation.inverse * (2.0 * axis_mirror * a - grad_mirror),
+        axis_summed=-2.0 * rotation.inverse * axis_mirror,
     )
     return cotangents, memory - update, momentum
 
@@ -355,14 +357,14 @@ def final_momentum(memory: Tensor, cotangent: Tensor | None) -> Tensor:
     return moment - ops.transpose(moment, (0, 2, 1))
 
 
-def _right_factors(layout: Layout, rows: Tensor, turn: Rotation) -> Tensor:
+def _right_factors(layout: Layout, rows: Tensor, rotation: Rotation) -> Tensor:
     """Return the right factors `[B, 2, H]` of a and w in `Q − I`; see `rank_two_factors`.
 
     The update `P_t − P_{t−1} = P_{t−1} (Q − I)` is the sum of the outer products of `P_{t−1} a` and
     `P_{t−1} w` with these factors.
     """
     a, w = rows[:, 0], rows[:, 1]
-    mirror_axis = layout.vectors_of(turn.mirror_axis)
+    mirror_axis = layout.vectors_of(rotation.mirror_axis)
     return ops.stack([-2.0 * a, 4.0 * mirror_axis * a - 2.0 * w], axis=1)
 
 

@@ -23,23 +23,23 @@ class RUMContext:
         initial_state: Initial hidden state, vectors `[H]`.
     """
 
-    def __init__(self, recipe: KernelSpec, sequence: LoopInputs) -> None:
-        self._layout = layout = recipe.layout
-        self._units = recipe.units
-        self._new_share = recipe.new_share
+    def __init__(self, spec: KernelSpec, sequence: LoopInputs) -> None:
+        self._layout = layout = spec.layout
+        self._units = spec.units
+        self._new_share = spec.new_share
         self._memory = sequence.memory
-        self._mask = self._draws = None
+        self._mask = self._zoneout_mask = None
         self.inputs = layout.series_of(sequence.inputs)
         self.initial_state = layout.vectors_of(sequence.hidden_state)
         if sequence.mask is not None:
             self._mask = layout.pages_of(sequence.mask[:, :, None])
-        if sequence.draws is not None:
-            self._draws = layout.pages_of(sequence.draws)
+        if sequence.zoneout_mask is not None:
+            self._zoneout_mask = layout.pages_of(sequence.zoneout_mask)
 
     def blend(self, new: Tensor, state: Tensor, time: Tensor) -> Tensor:
         """Apply zoneout and the mask to the new and the previous state."""
-        if self._draws is not None:
-            new = ops.where(self._layout.read_page(self._draws, time), new, state)
+        if self._zoneout_mask is not None:
+            new = ops.where(self._layout.read_page(self._zoneout_mask, time), new, state)
         elif self._new_share != 1.0:
             new = state + self._new_share * (new - state)
         if self._mask is not None:
@@ -49,18 +49,21 @@ class RUMContext:
     def blend_backward(self, cotangent: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cotangents of the new and the previous state."""
         zero = ops.zeros_like(cotangent)
-        of_new, of_state = cotangent, zero
+        grad_new, grad_state = cotangent, zero
         if self._mask is not None:
-            is_real = self._layout.read_page(self._mask, time)
-            of_new, of_state = ops.where(is_real, of_new, zero), ops.where(is_real, zero, of_new)
-        if self._draws is not None:
-            is_new = self._layout.read_page(self._draws, time)
-            of_state += ops.where(is_new, zero, of_new)
-            of_new = ops.where(is_new, of_new, zero)
+            is_unmasked = self._layout.read_page(self._mask, time)
+            grad_new, grad_state = (
+                ops.where(is_unmasked, grad_new, zero),
+                ops.where(is_unmasked, zero, grad_new),
+            )
+        if self._zoneout_mask is not None:
+            is_new = self._layout.read_page(self._zoneout_mask, time)
+            grad_state += ops.where(is_new, zero, grad_new)
+            grad_new = ops.where(is_new, grad_new, zero)
         elif self._new_share != 1.0:
-            of_state += (1.0 - self._new_share) * of_new
-            of_new = self._new_share * of_new
-        return of_new, of_state
+            grad_state += (1.0 - self._new_share) * grad_new
+            grad_new = self._new_share * grad_new
+        return grad_new, grad_state
 
     def zero_where_masked(self, axis: Tensor) -> Tensor:
         """Zero the axes, pages of `[H]`, of masked steps, so that these do not rotate."""
@@ -86,21 +89,21 @@ class RUMContext:
         return () if self._memory is None else (ops.zeros_like(self._memory),)
 
     def from_start_backward(
-        self, cotangent: Tensor, state: Tensor, of_memory: tuple[Tensor, ...]
+        self, cotangent: Tensor, state: Tensor, grad_memory: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return `R_0ᵀ g` and the accumulated cotangent of `R_0`, plus `g vᵀ`.
 
         Args:
             cotangent: Cotangent g of `R_0 v`.
             state: Vectors v.
-            of_memory: Cotangent of `R_0` from later steps; empty without `R_0`.
+            grad_memory: Cotangent of `R_0` from later steps; empty without `R_0`.
         """
         if self._memory is None:
             return cotangent, ()
         rows = self._layout.vectors_of(cotangent)
         outer = rows[:, :, None] * self._layout.vectors_of(state)[:, None]
         product = ops.matmul(rows[:, None], self._memory)[:, 0]
-        return self._layout.vectors_of(product), (of_memory[0] + outer,)
+        return self._layout.vectors_of(product), (grad_memory[0] + outer,)
 
 
 class Gate(NamedTuple):
@@ -153,15 +156,15 @@ class Mix(NamedTuple):
     value: Tensor
 
 
-def statistics(recipe: KernelSpec) -> list[str]:
+def statistics(spec: KernelSpec) -> list[str]:
     """Return the names of the cached statistics of a step."""
     names = ["inverse_length", "correction", "bisector_inverse"]
     names += ["axis_state", "mirror_axis", "mirror_moved"]
-    if recipe.time_norm is not None:
+    if spec.time_norm is not None:
         names.append("time_norm")
-    if recipe.layer_norm:
-        parts = ["target", "candidate"] + (["update"] if recipe.update_gate else [])
-        names += [f"{part}_{what}" for part in parts for what in ("mean", "inverse")]
+    if spec.layer_norm:
+        parts = ["target", "candidate"] + (["update"] if spec.update_gate else [])
+        names += [f"{part}_{name}" for part in parts for name in ("mean", "inverse")]
     return names
 
 
@@ -184,63 +187,63 @@ def norm_weights(layout: Layout, weights: KernelWeights) -> NormWeights | None:
 class StepFormulas:
     """Formulas of one step, for a `KernelSpec` and the layer norm weights of a layer."""
 
-    def __init__(self, recipe: KernelSpec, norms: NormWeights | None) -> None:
-        self._recipe = recipe
-        self._layout = recipe.layout
+    def __init__(self, spec: KernelSpec, norms: NormWeights | None) -> None:
+        self._spec = spec
+        self._layout = spec.layout
         if norms is not None:
             self._gate_gain, self._gate_offset, self._gain, self._offset = norms
 
-    def gates(self, before: Tensor, known: RecomputeCache) -> Gates:
+    def gates(self, before: Tensor, cache: RecomputeCache) -> Gates:
         """Return the gates for the pre-activations `before`, vectors `[2H]`."""
-        recipe, layout, units = self._recipe, self._layout, self._recipe.units
+        spec, layout, units = self._spec, self._layout, self._spec.units
         target = Gate(layout.part(before, None, units))
-        if recipe.layer_norm:
-            normalized, inverse = primitives.normalize(layout, target.value, "target", known)
+        if spec.layer_norm:
+            normalized, inverse = primitives.normalize(layout, target.value, "target", cache)
             value = normalized * layout.part(self._gate_gain, None, units)
             value = value + layout.part(self._gate_offset, None, units)
             target = Gate(value, None, normalized, inverse)
-        inverse = known("inverse_length", lambda: primitives.inverse_length(layout, target.value))
+        inverse = cache("inverse_length", lambda: primitives.inverse_length(layout, target.value))
         update = None
-        if recipe.update_gate:
-            update = self._update(layout.part(before, units, None), known)
+        if spec.update_gate:
+            update = self._update(layout.part(before, units, None), cache)
         return Gates(target, inverse, update)
 
-    def _update(self, before: Tensor, known: RecomputeCache) -> Gate:
-        recipe, layout, units = self._recipe, self._layout, self._recipe.units
-        if not recipe.layer_norm:
+    def _update(self, before: Tensor, cache: RecomputeCache) -> Gate:
+        spec, layout, units = self._spec, self._layout, self._spec.units
+        if not spec.layer_norm:
             value = ops.sigmoid(before)
             return Gate(value, value)
-        if recipe.after_sigmoid:
+        if spec.after_sigmoid:
             before = sigmoid = ops.sigmoid(before)
-        normalized, inverse = primitives.normalize(layout, before, "update", known)
+        normalized, inverse = primitives.normalize(layout, before, "update", cache)
         value = normalized * layout.part(self._gate_gain, units, None)
         value = value + layout.part(self._gate_offset, units, None)
-        if not recipe.after_sigmoid:
+        if not spec.after_sigmoid:
             value = sigmoid = ops.sigmoid(value)
         return Gate(value, sigmoid, normalized, inverse)
 
-    def mix(self, candidate: Tensor, gates: Gates, state: Tensor, known: RecomputeCache) -> Mix:
+    def mix(self, candidate: Tensor, gates: Gates, state: Tensor, cache: RecomputeCache) -> Mix:
         """Return the state update.
 
         Args:
             candidate: Embedded input plus rotated state.
             gates: Gates of the step.
             state: Previous state.
-            known: Cache of the step's statistics.
+            cache: Cache of the step's statistics.
         """
-        recipe, layout = self._recipe, self._layout
+        spec, layout = self._spec, self._layout
         normalized = inverse = None
-        if recipe.layer_norm:
-            normalized, inverse = primitives.normalize(layout, candidate, "candidate", known)
+        if spec.layer_norm:
+            normalized, inverse = primitives.normalize(layout, candidate, "candidate", cache)
             candidate = normalized * self._gain + self._offset
-        activated = value = primitives.activate(layout, recipe.activation, candidate)
+        activated = value = primitives.activate(layout, spec.activation, candidate)
         if gates.update is not None:
             update = gates.update.value
             value = update * state + (1.0 - update) * activated
         factor = None
-        norm = recipe.time_norm
+        norm = spec.time_norm
         if norm is not None:
-            factor = known("time_norm", lambda: primitives.time_norm(layout, value, norm))
+            factor = cache("time_norm", lambda: primitives.time_norm(layout, value, norm))
             value = factor * value
         return Mix(normalized, inverse, candidate, activated, factor, value)
 
@@ -257,28 +260,28 @@ class StepFormulas:
             - the previous state, None without an update gate;
             - gain and offset for each sample, empty without layer norm.
         """
-        recipe, layout = self._recipe, self._layout
-        if recipe.time_norm is not None:
+        spec, layout = self._spec, self._layout
+        if spec.time_norm is not None:
             cotangent = primitives.time_norm_backward(
-                layout, mix.factor, mix.value, recipe.time_norm, cotangent
+                layout, mix.factor, mix.value, spec.time_norm, cotangent
             )
-        of_update = of_state = None
+        grad_update = grad_state = None
         if gates.update is not None:
             update = gates.update.value
-            of_update = cotangent * (state - mix.activated)
-            of_state = cotangent * update
+            grad_update = cotangent * (state - mix.activated)
+            grad_state = cotangent * update
             cotangent = cotangent * (1.0 - update)
-        cotangent = primitives.activate_backward(layout, recipe.activation, mix.argument, cotangent)
-        if not recipe.layer_norm:
-            return cotangent, of_update, of_state, []
-        of_weights = [cotangent * mix.normalized, cotangent]
+        cotangent = primitives.activate_backward(layout, spec.activation, mix.argument, cotangent)
+        if not spec.layer_norm:
+            return cotangent, grad_update, grad_state, []
+        grad_weights = [cotangent * mix.normalized, cotangent]
         cotangent = primitives.normalize_backward(
             layout, mix.normalized, mix.inverse, cotangent * self._gain
         )
-        return cotangent, of_update, of_state, of_weights
+        return cotangent, grad_update, grad_state, grad_weights
 
     def gates_backward(
-        self, gates: Gates, of_target: Tensor, of_update: Tensor | None
+        self, gates: Gates, grad_target: Tensor, grad_update: Tensor | None
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Return the cotangents of the pre-activations, for the cotangents of the gates.
 
@@ -286,23 +289,23 @@ class StepFormulas:
             The cotangents of the pre-activations of r and, with an update gate, of u; and those of
             gain and offset for each sample, of r and then of u.
         """
-        recipe, layout, units = self._recipe, self._layout, self._recipe.units
-        of_weights: list[Tensor] = []
+        spec, layout, units = self._spec, self._layout, self._spec.units
+        grad_weights: list[Tensor] = []
 
         def through_norm(gate: Gate, cotangent: Tensor, *part: int | None) -> Tensor:
-            if not recipe.layer_norm:
+            if not spec.layer_norm:
                 return cotangent
-            of_weights.extend([cotangent * gate.normalized, cotangent])
+            grad_weights.extend([cotangent * gate.normalized, cotangent])
             cotangent = cotangent * layout.part(self._gate_gain, *part)
             return primitives.normalize_backward(layout, gate.normalized, gate.inverse, cotangent)
 
-        parts = [through_norm(gates.target, of_target, None, units)]
+        parts = [through_norm(gates.target, grad_target, None, units)]
         if gates.update is not None:
-            is_first = not (recipe.layer_norm and recipe.after_sigmoid)
+            is_first = not (spec.layer_norm and spec.after_sigmoid)
             if is_first:
-                of_update = primitives.sigmoid_backward(gates.update.sigmoid, of_update)
-            of_update = through_norm(gates.update, of_update, units, None)
+                grad_update = primitives.sigmoid_backward(gates.update.sigmoid, grad_update)
+            grad_update = through_norm(gates.update, grad_update, units, None)
             if not is_first:
-                of_update = primitives.sigmoid_backward(gates.update.sigmoid, of_update)
-            parts.append(of_update)
-        return parts, of_weights
+                grad_update = primitives.sigmoid_backward(gates.update.sigmoid, grad_update)
+            parts.append(grad_update)
+        return parts, grad_weights

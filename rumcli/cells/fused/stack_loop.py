@@ -7,7 +7,7 @@ at once; inside it, every kernel would be read and written T times.
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rumcli.cells.fused.backend_ops import ops
@@ -33,10 +33,10 @@ class CellCotangents(NamedTuple):
 class StackedCell:
     """A cell with its position in the stack and its weights."""
 
-    def __init__(self, recipe: StackSpec, number: int, weights: CellWeights, like: Tensor) -> None:
-        self.node, self.number = recipe.nodes[number], number
-        self.slot, self._has_input = recipe.slots[number], recipe.has_input[number]
-        self._layout = layout = recipe.layout
+    def __init__(self, spec: StackSpec, number: int, weights: CellWeights, like: Tensor) -> None:
+        self.node, self.number = spec.nodes[number], number
+        self.slot, self._has_input = spec.slots[number], spec.has_input[number]
+        self._layout = layout = spec.layout
         self._weights = weights
         self._operators = [layout.operator(kernel) for kernel in weights[:2]]
         self._operators_back = [layout.operator(ops.transpose(kernel)) for kernel in weights[:2]]
@@ -56,18 +56,18 @@ class StackedCell:
     def products(self, value: Tensor | None, hidden: Tensor, time: Tensor) -> Tensor:
         """Return the pre-activations, vectors `[N]`."""
         layout = self._layout
-        of_state = layout.apply(self._operators[1], hidden)
+        state_product = layout.apply(self._operators[1], hidden)
         if not self._has_input:
-            return of_state + self._bias
+            return state_product + self._bias
         if self._share is not None:
-            of_value = layout.read(self._share, time)
+            input_product = layout.read(self._share, time)
         else:
-            of_value = layout.apply(self._operators[0], value) + self._bias
+            input_product = layout.apply(self._operators[0], value) + self._bias
         size = self.node.state_rows
         if size == self.size:
-            return of_value + of_state
-        gates = layout.part(of_value, None, size) + of_state
-        return layout.join([gates, layout.part(of_value, size, None)])
+            return input_product + state_product
+        gates = layout.part(input_product, None, size) + state_product
+        return layout.join([gates, layout.part(input_product, size, None)])
 
     def empty(self, like: Tensor) -> CellResiduals:
         """Return empty buffers for the residuals of all steps."""
@@ -81,68 +81,76 @@ class StackedCell:
             layout.empty_pages(self.size, like),
         )
 
-    def keep(
+    def store(
         self,
-        kept: CellResiduals,
+        residuals: CellResiduals,
         time: Tensor,
         value: Tensor,
-        states: Many[Tensor],
+        states: Sequence[Tensor],
         products: Tensor,
     ) -> CellResiduals:
         """Write the residuals of one step to the buffers."""
         layout = self._layout
-        if ops.is_tensor(kept.value):
-            kept = kept._replace(value=layout.write(kept.value, time, [value]))
-        others = zip(kept.others, states[1:], strict=True)
-        return kept._replace(
-            hidden=layout.write(kept.hidden, time, [states[0]]),
+        if ops.is_tensor(residuals.value):
+            residuals = residuals._replace(value=layout.write(residuals.value, time, [value]))
+        others = zip(residuals.others, states[1:], strict=True)
+        return residuals._replace(
+            hidden=layout.write(residuals.hidden, time, [states[0]]),
             others=tuple(layout.write_page(buffer, time, part) for buffer, part in others),
-            products=layout.write_page(kept.products, time, products),
+            products=layout.write_page(residuals.products, time, products),
         )
 
-    def back(
-        self, kept: CellResiduals, of_after: Many[Tensor], context: StackContext, time: Tensor
+    def backward(
+        self,
+        residuals: CellResiduals,
+        grad_after: Sequence[Tensor],
+        context: StackContext,
+        time: Tensor,
     ) -> CellCotangents:
         """Return the cotangents of a step's arguments, for the cotangents of its new states."""
         layout = self._layout
-        products = layout.read_page(kept.products, time)
-        before = [layout.read(kept.hidden, time)]
-        before += [layout.read_page(other, time) for other in kept.others]
-        of_after, of_before = context.blend_backward(of_after, self.number, time)
-        made_of = [products, before, self.vectors]
-        _, found = ops.vjp(self.node.advance, made_of, of_after)
-        of_products, of_states, of_vectors = found
-        of_states = [part + more for part, more in zip(of_states, of_before, strict=True)]
-        of_gates = layout.part(of_products, None, self.node.state_rows)
-        of_states[0] += layout.apply(self._operators_back[1], of_gates)
-        return CellCotangents(of_products, of_states, of_vectors)
+        products = layout.read_page(residuals.products, time)
+        before = [layout.read(residuals.hidden, time)]
+        before += [layout.read_page(other, time) for other in residuals.others]
+        grad_after, grad_before = context.blend_backward(grad_after, self.number, time)
+        arguments = [products, before, self.vectors]
+        _, gradients = ops.vjp(self.node.advance, arguments, grad_after)
+        grad_products, grad_states, grad_vectors = gradients
+        grad_states = [part + more for part, more in zip(grad_states, grad_before, strict=True)]
+        grad_gates = layout.part(grad_products, None, self.node.state_rows)
+        grad_states[0] += layout.apply(self._operators_back[1], grad_gates)
+        return CellCotangents(grad_products, grad_states, grad_vectors)
 
-    def of_value(self, of_products: Tensor) -> Tensor | None:
+    def grad_value(self, grad_products: Tensor) -> Tensor | None:
         """Return the cotangent of the cell's input; None if the input is zero."""
         if not self._has_input:
             return None
-        return self._layout.apply(self._operators_back[0], of_products)
+        return self._layout.apply(self._operators_back[0], grad_products)
 
-    def of_weights(
-        self, inputs: Tensor, kept: CellResiduals, of_products: Tensor, of_vectors: Many[Tensor]
+    def grad_weights(
+        self,
+        inputs: Tensor,
+        residuals: CellResiduals,
+        grad_products: Tensor,
+        grad_vectors: Sequence[Tensor],
     ) -> CellWeights:
         """Return the cotangents of the weights, summed over all steps and samples."""
         layout = self._layout
-        of_gates = layout.part(of_products, None, self.node.state_rows)
-        of_input_kernel = ops.zeros_like(self._weights.input_kernel)
+        grad_gates = layout.part(grad_products, None, self.node.state_rows)
+        grad_input_kernel = ops.zeros_like(self._weights.input_kernel)
         if self._has_input:
-            value = kept.value if self.number else inputs
-            of_input_kernel = layout.gram(value, of_products)
+            value = residuals.value if self.number else inputs
+            grad_input_kernel = layout.gram(value, grad_products)
         return CellWeights(
-            of_input_kernel,
-            layout.gram(kept.hidden, of_gates),
-            layout.sum_series(of_products),
-            tuple(layout.sum_samples(vector) for vector in of_vectors),
+            grad_input_kernel,
+            layout.gram(residuals.hidden, grad_gates),
+            layout.sum_series(grad_products),
+            tuple(layout.sum_samples(vector) for vector in grad_vectors),
         )
 
 
 def forward(
-    recipe: StackSpec, weights: Many[CellWeights], sequence: StackInputs
+    spec: StackSpec, weights: Sequence[CellWeights], sequence: StackInputs
 ) -> tuple[list[Tensor], tuple[CellResiduals, ...]]:
     """Run the forward loop.
 
@@ -153,125 +161,127 @@ def forward(
         - the last output `[B, H]`;
         - the final states, `[B, H]` each.
     """
-    layout = recipe.layout
-    context = StackContext(recipe, sequence)
-    links = _links(recipe, weights, context)
+    layout = spec.layout
+    context = StackContext(spec, sequence)
+    cells = _stacked_cells(spec, weights, context)
     inputs = context.inputs
 
     def step(
-        time: Tensor, output: Tensor, states: Any, kept: Any, outputs: Tensor
+        time: Tensor, output: Tensor, states: Any, residuals: Any, outputs: Tensor
     ) -> tuple[Any, ...]:
-        states, kept = [list(slot) for slot in states], list(kept)
-        value = links[0].value_at(inputs, time)
-        for link in links:
-            value = context.drop(value, link.number, time) if link.number else value
-            before = states[link.slot]
-            products = link.products(value, before[0], time)
-            kept[link.number] = link.keep(kept[link.number], time, value, before, products)
-            after = link.node.advance(products, before, link.vectors)
-            after = context.blend(after, before, link.number, time)
-            states[link.slot], value = after, after[0]
-        value = context.drop(value, len(links), time)
-        value = context.show(value, output, time)
-        return value, states, kept, layout.write(outputs, time, [value])
+        states, residuals = [list(slot) for slot in states], list(residuals)
+        value = cells[0].value_at(inputs, time)
+        for cell in cells:
+            value = context.drop(value, cell.number, time) if cell.number else value
+            before = states[cell.slot]
+            products = cell.products(value, before[0], time)
+            residuals[cell.number] = cell.store(
+                residuals[cell.number], time, value, before, products
+            )
+            after = cell.node.advance(products, before, cell.vectors)
+            after = context.blend(after, before, cell.number, time)
+            states[cell.slot], value = after, after[0]
+        value = context.drop(value, len(cells), time)
+        value = context.mask_output(value, output, time)
+        return value, states, residuals, layout.write(outputs, time, [value])
 
-    outputs = layout.empty_series(recipe.nodes[-1].units, inputs)
-    kept = [link.empty(inputs) for link in links]
-    start = (ops.zeros_like(layout.read(outputs, 0)), context.states, kept, outputs)
-    last, states, kept, outputs = ops.loop(layout.steps(inputs), step, start)
+    outputs = layout.empty_series(spec.nodes[-1].units, inputs)
+    residuals = [cell.empty(inputs) for cell in cells]
+    start = (ops.zeros_like(layout.read(outputs, 0)), context.states, residuals, outputs)
+    last, states, residuals, outputs = ops.loop(layout.steps(inputs), step, start)
     parts = [last, *(part for slot in states for part in slot)]
     results = [layout.vectors_of(part) for part in parts]
-    if recipe.return_sequences:
+    if spec.return_sequences:
         results.insert(0, layout.sequence_of(outputs))
-    return results, tuple(kept)
+    return results, tuple(residuals)
 
 
 def backward(
-    recipe: StackSpec,
-    weights: Many[CellWeights],
+    spec: StackSpec,
+    weights: Sequence[CellWeights],
     sequence: StackInputs,
-    kept: Many[CellResiduals],
-    cotangents: Many[Tensor],
+    residuals: Sequence[CellResiduals],
+    cotangents: Sequence[Tensor],
 ) -> InputGradients:
     """Run the backward loop.
 
     Args:
-        recipe: Static options of the loop.
+        spec: Static options of the loop.
         weights: Weights of each cell.
         sequence: Arguments of the forward loop.
-        kept: Residuals of the forward loop.
+        residuals: Residuals of the forward loop.
         cotangents: Cotangents of the results of `forward`.
 
     Returns:
         The cotangents of the weights and the sequence, except the inputs.
     """
-    context = StackContext(recipe, sequence)
-    links = _links(recipe, weights, context)
-    layout, count = recipe.layout, recipe.layout.steps(context.inputs)
-    of_outputs, *others = cotangents if recipe.return_sequences else (None, *cotangents)
-    if of_outputs is not None:
-        of_outputs = layout.pages_of(of_outputs)
-    of_last, *of_states = map(layout.vectors_of, others)
+    context = StackContext(spec, sequence)
+    cells = _stacked_cells(spec, weights, context)
+    layout, count = spec.layout, spec.layout.steps(context.inputs)
+    grad_outputs, *others = cotangents if spec.return_sequences else (None, *cotangents)
+    if grad_outputs is not None:
+        grad_outputs = layout.pages_of(grad_outputs)
+    grad_last, *grad_states = map(layout.vectors_of, others)
 
     def step(
-        back: Tensor, of_output: Tensor, of_states: Any, of_products: Any, of_vectors: Any
+        back: Tensor, grad_output: Tensor, grad_states: Any, grad_products: Any, grad_vectors: Any
     ) -> tuple[Any, ...]:
         time = count - 1 - back
-        of_states, of_products = [list(slot) for slot in of_states], list(of_products)
-        of_vectors = list(of_vectors)
-        if of_outputs is not None:
-            of_output += layout.read_page(of_outputs, time)
-        of_value, of_output = context.show_backward(of_output, time)
-        of_value = context.drop(of_value, len(links), time)
-        for link in reversed(links):
-            after = of_states[link.slot]
-            if of_value is not None:
-                after = [after[0] + of_value, *after[1:]]
-            found = link.back(kept[link.number], after, context, time)
-            of_products[link.number] = layout.write(
-                of_products[link.number], time, [found.products]
+        grad_states, grad_products = [list(slot) for slot in grad_states], list(grad_products)
+        grad_vectors = list(grad_vectors)
+        if grad_outputs is not None:
+            grad_output += layout.read_page(grad_outputs, time)
+        grad_value, grad_output = context.mask_output_backward(grad_output, time)
+        grad_value = context.drop(grad_value, len(cells), time)
+        for cell in reversed(cells):
+            after = grad_states[cell.slot]
+            if grad_value is not None:
+                after = [after[0] + grad_value, *after[1:]]
+            gradients = cell.backward(residuals[cell.number], after, context, time)
+            grad_products[cell.number] = layout.write(
+                grad_products[cell.number], time, [gradients.products]
             )
-            of_vectors[link.number] = [
-                sofar + more
-                for sofar, more in zip(of_vectors[link.number], found.vectors, strict=True)
+            grad_vectors[cell.number] = [
+                total + vector
+                for total, vector in zip(grad_vectors[cell.number], gradients.vectors, strict=True)
             ]
-            of_states[link.slot] = found.states
-            if link.number:
-                of_value = context.drop(link.of_value(found.products), link.number, time)
-        return of_output, of_states, of_products, of_vectors
+            grad_states[cell.slot] = gradients.states
+            if cell.number:
+                grad_value = context.drop(cell.grad_value(gradients.products), cell.number, time)
+        return grad_output, grad_states, grad_products, grad_vectors
 
     start = (
-        of_last,
-        context.by_slot(of_states),
-        [layout.empty_series(link.size, context.inputs) for link in links],
-        [[ops.zeros_like(vector) for vector in link.vectors] for link in links],
+        grad_last,
+        context.by_slot(grad_states),
+        [layout.empty_series(cell.size, context.inputs) for cell in cells],
+        [[ops.zeros_like(vector) for vector in cell.vectors] for cell in cells],
     )
-    _, of_slots, of_products, of_vectors = ops.loop(count, step, start)
-    of_slots = tuple(tuple(layout.vectors_of(part) for part in slot) for slot in of_slots)
+    _, grad_slots, grad_products, grad_vectors = ops.loop(count, step, start)
+    grad_slots = tuple(tuple(layout.vectors_of(part) for part in slot) for slot in grad_slots)
     return InputGradients(
         tuple(
-            link.of_weights(context.inputs, kept[link.number], products, vectors)
-            for link, products, vectors in zip(links, of_products, of_vectors, strict=True)
+            cell.grad_weights(context.inputs, residuals[cell.number], products, vectors)
+            for cell, products, vectors in zip(cells, grad_products, grad_vectors, strict=True)
         ),
-        sequence._replace(inputs=None, states=of_slots, mask=None, **_no_cotangents(sequence)),
-        of_products[0],
+        sequence._replace(inputs=None, states=grad_slots, mask=None, **_no_cotangents(sequence)),
+        grad_products[0],
     )
 
 
-def of_inputs(
-    recipe: StackSpec, weights: Many[CellWeights], sequence: StackInputs, of_products: Tensor
+def grad_inputs(
+    spec: StackSpec, weights: Sequence[CellWeights], sequence: StackInputs, grad_products: Tensor
 ) -> Tensor:
     """Return the cotangent of the inputs, `[B, T, D]`.
 
     Args:
-        recipe: Static options of the loop.
+        spec: Static options of the loop.
         weights: Weights of each cell.
         sequence: Arguments of the forward loop.
-        of_products: Cotangent of the first cell's pre-activations, a series of `[N]`.
+        grad_products: Cotangent of the first cell's pre-activations, a series of `[N]`.
     """
     kernel = ops.transpose(weights[0].input_kernel)
-    product = recipe.layout.apply_series(kernel, of_products)
-    return recipe.layout.sequence_of(StackContext(recipe, sequence).drop_all(product))
+    product = spec.layout.apply_series(kernel, grad_products)
+    return spec.layout.sequence_of(StackContext(spec, sequence).drop_all(product))
 
 
 def _no_cotangents(sequence: StackInputs) -> dict[str, Any]:
@@ -281,7 +291,7 @@ def _no_cotangents(sequence: StackInputs) -> dict[str, Any]:
     }
 
 
-def _links(
-    recipe: StackSpec, weights: Many[CellWeights], context: StackContext
+def _stacked_cells(
+    spec: StackSpec, weights: Sequence[CellWeights], context: StackContext
 ) -> list[StackedCell]:
-    return [StackedCell(recipe, number, own, context.inputs) for number, own in enumerate(weights)]
+    return [StackedCell(spec, number, part, context.inputs) for number, part in enumerate(weights)]

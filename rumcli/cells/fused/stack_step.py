@@ -7,7 +7,6 @@ straight-line formulas in a compiled loop, XLA matches hand-written gradients.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -60,14 +59,14 @@ class LNLSTMStep:
             )
             return self._normalized(part) * gain + offset
 
-        kept = ops.sigmoid(gate(2) + self.forget_bias) * states[1]
-        cell = kept + ops.sigmoid(gate(0)) * ops.tanh(gate(1))
-        shown = ops.tanh(self._normalized(cell) * cell_gain + cell_offset)
-        return [ops.sigmoid(gate(3)) * shown, cell]
+        retained = ops.sigmoid(gate(2) + self.forget_bias) * states[1]
+        cell = retained + ops.sigmoid(gate(0)) * ops.tanh(gate(1))
+        output = ops.tanh(self._normalized(cell) * cell_gain + cell_offset)
+        return [ops.sigmoid(gate(3)) * output, cell]
 
     def _normalized(self, x: Tensor) -> Tensor:
-        known = RecomputeCache(self.layout, ())
-        return primitives.normalize(self.layout, x, "", known)[0]
+        cache = RecomputeCache(self.layout, ())
+        return primitives.normalize(self.layout, x, "", cache)[0]
 
 
 @dataclass(frozen=True)
@@ -75,25 +74,25 @@ class RUMStep:
     """RUM with λ = 0; see `rumcli.cells.rum`.
 
     Attributes:
-        recipe: Static options of the cell.
+        spec: Static options of the cell.
     """
 
-    recipe: KernelSpec
+    spec: KernelSpec
 
     @property
     def units(self) -> int:
         """Size H of the state."""
-        return self.recipe.units
+        return self.spec.units
 
     @property
     def new_shares(self) -> tuple[float, ...]:
         """Weight of the new value of h in inference, `1 − zoneout`."""
-        return (self.recipe.new_share,)
+        return (self.spec.new_share,)
 
     @property
     def state_rows(self) -> int:
         """Number of pre-activations that depend on h: those of the gates."""
-        return self.recipe.gates
+        return self.spec.gates
 
     def advance(
         self, products: Tensor, states: Sequence[Tensor], vectors: Sequence[Tensor]
@@ -105,15 +104,17 @@ class RUMStep:
             states: Previous h.
             vectors: Fields of `NormWeights`; empty without layer norm.
         """
-        layout = self.recipe.layout
-        state, known = states[0], RecomputeCache(layout, ())
-        formulas = StepFormulas(self.recipe, NormWeights(*vectors) if vectors else None)
-        embedded = layout.part(products, self.recipe.gates, None)
+        layout = self.spec.layout
+        state, cache = states[0], RecomputeCache(layout, ())
+        formulas = StepFormulas(self.spec, NormWeights(*vectors) if vectors else None)
+        embedded = layout.part(products, self.spec.gates, None)
         inverse = primitives.inverse_length(layout, embedded)
         axis = embedded * inverse
-        gates = formulas.gates(layout.part(products, None, self.recipe.gates), known)
-        turn = primitives.make_rotation(layout, axis, gates.direction, inverse > 0, state, known)
-        return [formulas.mix(embedded + turn.apply(state), gates, state, known).value]
+        gates = formulas.gates(layout.part(products, None, self.spec.gates), cache)
+        rotation = primitives.make_rotation(
+            layout, axis, gates.direction, inverse > 0, state, cache
+        )
+        return [formulas.mix(embedded + rotation.apply(state), gates, state, cache).value]
 
 
 CellStep = LNLSTMStep | RUMStep
@@ -196,29 +197,29 @@ class CellResiduals(NamedTuple):
 class StackContext:
     """Arguments of one call, in the layout of a `StackSpec`."""
 
-    def __init__(self, recipe: StackSpec, sequence: StackInputs) -> None:
-        self._recipe = recipe
-        self._layout = layout = recipe.layout
+    def __init__(self, spec: StackSpec, sequence: StackInputs) -> None:
+        self._spec = spec
+        self._layout = layout = spec.layout
         self._mask = None
         if sequence.mask is not None:
             self._mask = layout.pages_of(sequence.mask[:, :, None])
-        self._zoneout = [tuple(map(self._pages, draws)) for draws in sequence.zoneout]
+        self._zoneout = [tuple(map(self._pages, masks)) for masks in sequence.zoneout]
         first, *others = sequence.dropout
-        self._of_inputs = None if first is None else layout.series_of(first)
+        self._input_mask = None if first is None else layout.series_of(first)
         self._dropout = [None, *map(self._pages, others)]
         self.inputs = self.drop_all(layout.series_of(sequence.inputs))
         self.states = [[layout.vectors_of(part) for part in slot] for slot in sequence.states]
 
-    def by_slot(self, parts: Many[Tensor]) -> list[list[Tensor]]:
+    def by_slot(self, parts: Sequence[Tensor]) -> list[list[Tensor]]:
         """Group a flat list of tensors, one for each state, by slots."""
         rest = iter(parts)
         return [[next(rest) for _ in slot] for slot in self.states]
 
     def drop_all(self, values: Tensor) -> Tensor:
         """Apply dropout to the inputs, a series, or to their cotangent."""
-        if self._of_inputs is None:
+        if self._input_mask is None:
             return values
-        return ops.where(self._of_inputs, values / self._recipe.keep, ops.zeros_like(values))
+        return ops.where(self._input_mask, values / self._spec.keep, ops.zeros_like(values))
 
     def drop(self, value: Tensor | None, number: int, time: Tensor) -> Tensor | None:
         """Apply dropout to the input of cell `number`, or to its cotangent.
@@ -228,31 +229,31 @@ class StackContext:
         if value is None or self._dropout[number] is None:
             return value
         stays = self._layout.read_page(self._dropout[number], time)
-        return ops.where(stays, value * (1.0 / self._recipe.keep), ops.zeros_like(value))
+        return ops.where(stays, value * (1.0 / self._spec.keep), ops.zeros_like(value))
 
-    def show(self, value: Tensor, previous: Tensor, time: Tensor) -> Tensor:
+    def mask_output(self, value: Tensor, previous: Tensor, time: Tensor) -> Tensor:
         """Return the output of a step, or the previous one where the step is masked."""
         if self._mask is None:
             return value
         return ops.where(self._layout.read_page(self._mask, time), value, previous)
 
-    def show_backward(self, cotangent: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+    def mask_output_backward(self, cotangent: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cotangents of the step's own output and of the previous one."""
         zero = ops.zeros_like(cotangent)
         if self._mask is None:
             return cotangent, zero
-        is_real = self._layout.read_page(self._mask, time)
-        return ops.where(is_real, cotangent, zero), ops.where(is_real, zero, cotangent)
+        is_unmasked = self._layout.read_page(self._mask, time)
+        return ops.where(is_unmasked, cotangent, zero), ops.where(is_unmasked, zero, cotangent)
 
     def blend(
-        self, after: Many[Tensor], before: Many[Tensor], number: int, time: Tensor
+        self, after: Sequence[Tensor], before: Sequence[Tensor], number: int, time: Tensor
     ) -> list[Tensor]:
         """Apply zoneout and the mask to the new and previous states of cell `number`."""
         blended = []
         for part, (new, old) in enumerate(zip(after, before, strict=True)):
-            draws, share = self._zoneout[number][part], self._recipe.nodes[number].new_shares[part]
-            if draws is not None:
-                new = ops.where(self._layout.read_page(draws, time), new, old)
+            mask, share = self._zoneout[number][part], self._spec.nodes[number].new_shares[part]
+            if mask is not None:
+                new = ops.where(self._layout.read_page(mask, time), new, old)
             elif share != 1.0:
                 new = old + share * (new - old)
             if self._mask is not None:
@@ -261,26 +262,29 @@ class StackContext:
         return blended
 
     def blend_backward(
-        self, cotangents: Many[Tensor], number: int, time: Tensor
+        self, cotangents: Sequence[Tensor], number: int, time: Tensor
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Return the cotangents of the new and the previous states of cell `number`."""
-        of_after, of_before = [], []
-        for part, of_new in enumerate(cotangents):
-            draws, share = self._zoneout[number][part], self._recipe.nodes[number].new_shares[part]
-            zero = of_old = ops.zeros_like(of_new)
+        grad_after, grad_before = [], []
+        for part, grad_new in enumerate(cotangents):
+            mask, share = self._zoneout[number][part], self._spec.nodes[number].new_shares[part]
+            zero = grad_old = ops.zeros_like(grad_new)
             if self._mask is not None:
-                is_real = self._layout.read_page(self._mask, time)
-                of_new, of_old = ops.where(is_real, of_new, zero), ops.where(is_real, zero, of_new)
-            if draws is not None:
-                is_new = self._layout.read_page(draws, time)
-                of_old += ops.where(is_new, zero, of_new)
-                of_new = ops.where(is_new, of_new, zero)
+                is_unmasked = self._layout.read_page(self._mask, time)
+                grad_new, grad_old = (
+                    ops.where(is_unmasked, grad_new, zero),
+                    ops.where(is_unmasked, zero, grad_new),
+                )
+            if mask is not None:
+                is_new = self._layout.read_page(mask, time)
+                grad_old += ops.where(is_new, zero, grad_new)
+                grad_new = ops.where(is_new, grad_new, zero)
             elif share != 1.0:
-                of_old += (1.0 - share) * of_new
-                of_new = share * of_new
-            of_after.append(of_new)
-            of_before.append(of_old)
-        return of_after, of_before
+                grad_old += (1.0 - share) * grad_new
+                grad_new = share * grad_new
+            grad_after.append(grad_new)
+            grad_before.append(grad_old)
+        return grad_after, grad_before
 
-    def _pages(self, draws: Tensor | None) -> Tensor | None:
-        return None if draws is None else self._layout.pages_of(draws)
+    def _pages(self, mask: Tensor | None) -> Tensor | None:
+        return None if mask is None else self._layout.pages_of(mask)

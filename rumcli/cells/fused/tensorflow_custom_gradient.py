@@ -33,12 +33,12 @@ def layout() -> Layout:
 
 
 @tf.autograph.experimental.do_not_convert
-def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
+def run(loop: CompiledLoop, spec: Hashable, weights: Any, sequence: Any) -> list[Tensor]:
     """Run a loop over a sequence, with a first-order reverse-mode gradient.
 
     Args:
         loop: Loop to run.
-        recipe: Static options of the loop.
+        spec: Static options of the loop.
         weights: Nested tuples of tensors; None for unused weights.
         sequence: Nested tuples of tensors `[B, ...]`, inputs first; None for unused tensors.
 
@@ -48,47 +48,51 @@ def run(loop: CompiledLoop, recipe: Hashable, weights: Any, sequence: Any) -> li
     Raises:
         NotImplementedError: If the gradient is differentiated, including in forward mode.
     """
-    every = tf.nest.flatten((weights, sequence))
+    optional_tensors = tf.nest.flatten((weights, sequence))
     # Keras passes variables, but a custom gradient must depend on tensors only.
-    given = [tf.convert_to_tensor(tensor) for tensor in every if tensor is not None]
+    tensors = [tf.convert_to_tensor(tensor) for tensor in optional_tensors if tensor is not None]
 
     def unpack(arguments: tuple[Tensor, ...]) -> tuple[Any, Any]:
         rest = iter(arguments)
-        leaves = [None if tensor is None else next(rest) for tensor in every]
+        leaves = [None if tensor is None else next(rest) for tensor in optional_tensors]
         return tf.nest.pack_sequence_as((weights, sequence), leaves)
 
     @tf.custom_gradient
     def differentiable(*arguments: Tensor) -> tuple[list[Tensor], Callable[..., Any]]:
-        own, whole = unpack(_constant(arguments))
-        shards = _split(whole, loop.carried(recipe))
-        parts = [_compiled(loop.forward, recipe)(own, shard) for shard in shards]
-        kept = [part for _, part in parts]
+        shared, whole = unpack(_constant(arguments))
+        shards = _split(whole, loop.carried(spec))
+        parts = [_compiled(loop.forward, spec)(shared, shard) for shard in shards]
+        residuals = [part for _, part in parts]
 
         def gradient(*cotangents: Tensor) -> list[Tensor | None]:
             # In the gradient of `tf.cond` and other control flow, TensorFlow captures the residuals
             # only for ops outside the compiled function.
-            here: tuple[Any, Any, Any] = tf.nest.map_structure(_identity, (own, shards, kept))
+            captured: tuple[Any, Any, Any] = tf.nest.map_structure(
+                _identity, (shared, shards, residuals)
+            )
 
             @tf.custom_gradient
-            def differentiable_no_more(
-                *given: Tensor,
+            def differentiable_once(
+                *arguments_and_cotangents: Tensor,
             ) -> tuple[list[Tensor], Callable[..., Any]]:
-                found = _backward(loop, recipe, *here, _constant(given[len(arguments) :]))
-                return [g for g in found if g is not None], _refuse
+                gradients = _backward(
+                    loop, spec, *captured, _constant(arguments_and_cotangents[len(arguments) :])
+                )
+                return [g for g in gradients if g is not None], _refuse
 
-            found = iter(differentiable_no_more(*arguments, *cotangents))
+            gradients = iter(differentiable_once(*arguments, *cotangents))
             # Boolean masks have no cotangents.
-            return [next(found) if tensor.dtype.is_floating else None for tensor in arguments]
+            return [next(gradients) if tensor.dtype.is_floating else None for tensor in arguments]
 
         return [
             tf.concat(each, axis=0) for each in zip(*(r for r, _ in parts), strict=True)
         ], gradient
 
-    return list(differentiable(*given))
+    return list(differentiable(*tensors))
 
 
 @functools.cache
-def xla_is_there() -> bool:
+def has_xla() -> bool:
     """Return whether this TensorFlow build includes an XLA compiler for this machine."""
     with tf.init_scope():
         try:
@@ -100,44 +104,48 @@ def xla_is_there() -> bool:
 
 def traces() -> int:
     """Return the number of traces, and so of XLA compilations, in this process."""
-    return sum(f.experimental_get_tracing_count() for f in _made)
+    return sum(f.experimental_get_tracing_count() for f in _compiled_functions)
 
 
-_made: list[Any] = []
+_compiled_functions: list[Any] = []
 
 
 @functools.cache
-def _compiled(function: Callable[..., Any], recipe: Hashable) -> Any:
-    made = tf.function(functools.partial(function, recipe), jit_compile=True, autograph=False)
-    _made.append(made)
-    return made
+def _compiled(function: Callable[..., Any], spec: Hashable) -> Any:
+    compiled = tf.function(functools.partial(function, spec), jit_compile=True, autograph=False)
+    _compiled_functions.append(compiled)
+    return compiled
 
 
 def _backward(
     loop: CompiledLoop,
-    recipe: Hashable,
+    spec: Hashable,
     weights: Any,
     shards: list[Any],
-    kept: list[Any],
+    residuals: list[Any],
     cotangents: tuple[Tensor, ...],
 ) -> list[Tensor | None]:
     """Return the cotangents of the weights, then of the sequence; None for missing ones."""
     sizes = [tf.shape(_inputs(shard))[0] for shard in shards]
     split = [tf.split(cotangent, sizes, num=len(sizes)) for cotangent in cotangents]
-    found = [
-        _compiled(loop.backward, recipe)(weights, shard, part, list(own))
-        for shard, part, own in zip(shards, kept, zip(*split, strict=True), strict=True)
+    gradients = [
+        _compiled(loop.backward, spec)(weights, shard, part, list(shard_cotangents))
+        for shard, part, shard_cotangents in zip(
+            shards, residuals, zip(*split, strict=True), strict=True
+        )
     ]
     inputs = [
-        _compiled(loop.of_inputs, recipe)(weights, shard, part.rest)
-        for shard, part in zip(shards, found, strict=True)
+        _compiled(loop.grad_inputs, spec)(weights, shard, part.rest)
+        for shard, part in zip(shards, gradients, strict=True)
     ]
-    of_weights = _together(tf.add_n, [part.weights for part in found])
-    of_sequence = _together(functools.partial(tf.concat, axis=0), [part.sequence for part in found])
-    return [*of_weights, tf.concat(inputs, axis=0), *of_sequence[1:]]
+    grad_weights = _merge(tf.add_n, [part.weights for part in gradients])
+    grad_sequence = _merge(
+        functools.partial(tf.concat, axis=0), [part.sequence for part in gradients]
+    )
+    return [*grad_weights, tf.concat(inputs, axis=0), *grad_sequence[1:]]
 
 
-def _together(join: Callable[[Any], Tensor], parts: list[Any]) -> list[Tensor | None]:
+def _merge(join: Callable[[Any], Tensor], parts: list[Any]) -> list[Tensor | None]:
     columns = zip(*(tf.nest.flatten(part) for part in parts), strict=True)
     return [None if column[0] is None else join(list(column)) for column in columns]
 
@@ -182,8 +190,8 @@ def _split(sequence: Any, carried: int) -> list[Any]:
 
 def _count(batch: int, carried: int) -> int:
     """Return the number of shards for `batch` samples with `carried` bytes each."""
-    much = batch * carried > _MOST_CARRIED
-    smallest = _SMALLEST_CARRYING_SHARD if much else _SMALLEST_SHARD
+    is_large = batch * carried > _MOST_CARRIED
+    smallest = _SMALLEST_CARRYING_SHARD if is_large else _SMALLEST_SHARD
     most = min(_cores(), batch // smallest)
     count = next((n for n in range(most, 1, -1) if batch % n == 0), 1)
     # A multiple of the count keeps all cores equally busy.
@@ -192,7 +200,7 @@ def _count(batch: int, carried: int) -> int:
 
 
 def _cores() -> int:
-    asked = tf.config.threading.get_intra_op_parallelism_threads()
+    configured = tf.config.threading.get_intra_op_parallelism_threads()
     # CPU affinity of the process, where the system reports it.
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
-    return asked or len(usable) or os.cpu_count() or 1
+    return configured or len(usable) or os.cpu_count() or 1

@@ -129,8 +129,8 @@ class PairedRotations:
         Returns:
             A map of tensors `[..., H]`, in float64 if `theta` is float64, else in float32.
         """
-        turns = [self._turn(layer, angles) for layer, angles in self._by_layer(theta)]
-        return lambda h: functools.reduce(_turned, turns, h)
+        rotations = [self._layer_rotation(layer, angles) for layer, angles in self._by_layer(theta)]
+        return lambda h: functools.reduce(_rotate_pairs, rotations, h)
 
     def unitary(self, theta: Tensor | None, phi: Tensor | None, omega: Tensor) -> Map:
         """Return the unitary map `h → U h` defined by the given angles.
@@ -146,16 +146,16 @@ class PairedRotations:
         Returns:
             A map of tensors `[..., 2, H]` (real and imaginary parts).
         """
-        turns = [self._turn(layer, angles) for layer, angles in self._by_layer(theta)]
+        rotations = [self._layer_rotation(layer, angles) for layer, angles in self._by_layer(theta)]
         phases = [
             _phase(self._spread(angles, layer.second)) for layer, angles in self._by_layer(phi)
         ]
         last = _phase(_at_full_precision(omega))
 
         def apply(h: Tensor) -> Tensor:
-            for phase, turn in zip(phases, turns, strict=True):
-                h = _turned(_phased(h, phase), turn)
-            return _phased(h, last)
+            for phase, rotation in zip(phases, rotations, strict=True):
+                h = _rotate_pairs(_apply_phase(h, phase), rotation)
+            return _apply_phase(h, last)
 
         return apply
 
@@ -168,7 +168,7 @@ class PairedRotations:
             start = stop
         return found
 
-    def _turn(self, layer: Pairs, theta: Tensor) -> GivensLayer:
+    def _layer_rotation(self, layer: Pairs, theta: Tensor) -> GivensLayer:
         cosine, sine = elementwise.cos(theta), elementwise.sin(theta)
         return GivensLayer(
             layer.distance,
@@ -209,13 +209,13 @@ def _at_full_precision(angles: Tensor) -> Tensor:
     return ops.cast(angles, computation_dtype(keras.backend.standardize_dtype(angles.dtype)))
 
 
-def _turned(h: Tensor, turn: GivensLayer) -> Tensor:
-    right = _rolled(h, turn.distance)
-    left = _rolled(h, h.shape[-1] - turn.distance)
-    return h * turn.own + right * turn.right + left * turn.left
+def _rotate_pairs(h: Tensor, rotation: GivensLayer) -> Tensor:
+    right = _roll(h, rotation.distance)
+    left = _roll(h, h.shape[-1] - rotation.distance)
+    return h * rotation.own + right * rotation.right + left * rotation.left
 
 
-def _rolled(h: Tensor, count: int) -> Tensor:
+def _roll(h: Tensor, count: int) -> Tensor:
     # Swapping two blocks is, with its gradient, about twice as fast on a CPU as gathering units by
     # index or flipping pairs.
     start, rest = ops.split(h, [count], axis=-1)
@@ -228,6 +228,6 @@ def _phase(angles: Tensor) -> tuple[Tensor, Tensor]:
     return cosine, ops.stack([-sine, sine])
 
 
-def _phased(h: Tensor, phase: tuple[Tensor, Tensor]) -> Tensor:
+def _apply_phase(h: Tensor, phase: tuple[Tensor, Tensor]) -> Tensor:
     real, imaginary = ops.split(h, 2, axis=-2)
     return h * phase[0] + ops.concatenate([imaginary, real], axis=-2) * phase[1]

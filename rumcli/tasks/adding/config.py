@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from rumcli.field_types import Positive
-from rumcli.tasks.task_config import COMMON_FIGURES, TaskSection
+from rumcli.tasks.task_config import COMMON_METRICS, TaskSection
 
 
 class AddingConfig(TaskSection):
@@ -16,7 +16,7 @@ class AddingConfig(TaskSection):
     Source: Hochreiter and Schmidhuber 1997; arXiv:1511.06464, section 5.2
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_FIGURES)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_METRICS)
     loss_unit: ClassVar[str | None] = "mean squared error"
     length_key: ClassVar[str | None] = "length"
     name: Literal["adding"] = "adding"

@@ -1,4 +1,4 @@
-"""Adding examples: numbers with a marker beside two of them, whose sum is the target.
+"""Adding examples: numbers, two of which are marked; their sum is the target.
 
 Source: Hochreiter and Schmidhuber 1997, in the form of Arjovsky et al., arXiv:1511.06464, section
 5.2: one number is marked in the first half of the sequence and one in the second. The numbers are
@@ -20,21 +20,16 @@ def examples(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Generate consecutive examples.
 
-    Args:
-        task: Options of the task.
-        seed: Seed, at least 0.
-        split: `"train"`, `"validation"` or `"test"`.
-        start: Index of the first example.
-        count: Number of examples, n.
+    For the arguments see `rumcli.tasks.registry.generate`.
 
     Returns:
         Inputs `[n, T, 2]`, each a number in [0, 1) and a marker 0 or 1, and sums `[n, 1]` in
         [0, 2), float32 each.
     """
     length, rows = task.length, np.arange(count)
-    words = splits.random_words(seed, splits.stream_of(split), start, count, length + 3)
+    words = splits.random_words(seed, split, start, count, length + 3)
     numbers = splits.random_below(words[:, :length], RESOLUTION)
-    numbers = splits.complete(numbers, words[:, length], RESOLUTION, split) / RESOLUTION
+    numbers = splits.assign_to_split(numbers, words[:, length], RESOLUTION, split) / RESOLUTION
     half = length // 2
     first = splits.random_below(words[:, length + 1], half)
     second = half + splits.random_below(words[:, length + 2], length - half)
@@ -43,11 +38,3 @@ def examples(
     inputs[rows, first, 1] = inputs[rows, second, 1] = 1.0
     sums = inputs[rows, first, :1] + inputs[rows, second, :1]
     return inputs, sums
-
-
-def arrays(
-    task: AddingConfig, seed: int, split: str, start: int, count: int
-) -> dict[str, np.ndarray]:
-    """Return consecutive examples as arrays by name, for `rum gen-data`."""
-    inputs, sums = examples(task, seed, split, start, count)
-    return {"inputs": inputs, "targets": sums}

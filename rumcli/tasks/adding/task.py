@@ -7,17 +7,15 @@ from typing import Any, cast
 import keras
 from keras import ops
 
-from rumcli.config import Split
 from rumcli.models.builders import compile_model, regressor
-from rumcli.tasks.adding import data
 from rumcli.tasks.adding.config import AddingConfig
 from rumcli.tasks.baseline import Baseline
-from rumcli.tasks.example_task import Examples, ExampleTask
+from rumcli.tasks.example_task import GeneratedTask
 
 TOLERANCE = 0.04  # error of a correct sum: Hochreiter and Schmidhuber 1997
 
 
-class Adding(ExampleTask):
+class Adding(GeneratedTask):
     """Adding. The loss is the mean squared error; a sum counts as correct within 0.04."""
 
     metric = "accuracy"
@@ -27,18 +25,6 @@ class Adding(ExampleTask):
     def baseline(self) -> Baseline:
         """Loss of always predicting the mean, 1: the variance of the sum, 1/6."""
         return Baseline("constant", value=1 / 6, target=0.0)
-
-    def examples(self, split: Split, start: int, count: int) -> Examples:
-        """Return inputs `[n, T, 2]` and sums `[n, 1]`."""
-        return data.examples(self._task, self.config.seed, split, start, count)
-
-    def examples_in(self, split: Split) -> int | None:
-        """Return the number of examples; None for training, which generates new ones each step."""
-        sizes = {
-            Split.VALIDATION: self._task.validation_examples,
-            Split.TEST: self._task.test_examples,
-        }
-        return sizes.get(split)
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Return the numbers, with an arrow before the marked ones."""

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from rumcli import parsing
 from rumcli.field_types import Few, Positive
-from rumcli.tasks.task_config import COMMON_FIGURES, DataPath, Subtask, TaskSection
+from rumcli.tasks.task_config import COMMON_METRICS, DataPath, Subtask, TaskSection
 
 ALL = "all"  # all subtasks in sequence
 PASSED = 0.95  # accuracy at which a subtask counts as passed: arXiv:1502.05698
@@ -61,17 +61,17 @@ class BabiConfig(TaskSection):
     Source: arXiv:1502.05698
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_FIGURES)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_METRICS)
     shows_examples: ClassVar[bool] = True
     name: Literal["babi"] = "babi"
     subtask: Annotated[
         int | str, Field(description="number of the subtask, or all"), AfterValidator(_subtask)
     ] = 1
     data: Annotated[
-        DataPath, Field(description="official archive, folder or file; null: generated")
+        DataPath, Field(description="official archive, directory or file; null: generated")
     ] = None
     language: Annotated[
-        str | None, Field(description="folder of the official data, as in en-10k")
+        str | None, Field(description="directory of the official data, as in en-10k")
     ] = None
     generate_missing_train: Annotated[
         bool, Field(description="generate training stories whose file is missing in the data")
@@ -80,7 +80,7 @@ class BabiConfig(TaskSection):
     validation_examples: Positive = 1000
     test_examples: Positive = 1000
     input_level: Annotated[
-        Literal["words", "sentences"], Field(description="what a time step is")
+        Literal["words", "sentences"], Field(description="content of a time step")
     ] = "sentences"
     embedding: Annotated[Positive, Field(description="size of a word's vector")] = 64
     num_hops: Annotated[Few, Field(description="number of attention hops over the sentences")] = 3

@@ -122,8 +122,8 @@ class BabiDataset:
         """Create the dataset of a new run from a collection with all splits."""
         stories = collection.stories
         questions = {split: list(question_examples(stories[split])) for split in SPLITS}
-        everything = [asked for split in SPLITS for asked in questions[split]]
-        frequent = Counter(asked.answer for asked in questions["train"]).most_common(1)[0][1]
+        everything = [example for split in SPLITS for example in questions[split]]
+        frequent = Counter(example.answer for example in questions["train"]).most_common(1)[0][1]
         return cls(
             collection.source,
             WordVocabulary.of(everything),
@@ -133,12 +133,12 @@ class BabiDataset:
             questions,
         )
 
-    def changed(self, collection: StoryCollection, splits: Iterable[str]) -> list[str]:
+    def changed_splits(self, collection: StoryCollection, splits: Iterable[str]) -> list[str]:
         """Return the splits whose content differs from that recorded by the run."""
         found = {split: StoriesContent.of(collection.stories[split]) for split in splits}
         return [split for split, content in found.items() if content != self.contents[split]]
 
-    def reading(self, collection: StoryCollection, splits: Iterable[str]) -> BabiDataset:
+    def with_splits(self, collection: StoryCollection, splits: Iterable[str]) -> BabiDataset:
         """Return a copy with the questions of a collection, in the vocabulary of this dataset.
 
         Stories may be longer than those of the run: no weight depends on the position in a story.
@@ -154,14 +154,14 @@ class BabiDataset:
         stories, source = collection.stories, collection.source
         questions = {split: list(question_examples(stories[split])) for split in splits}
         sizes = self.sizes
-        for split, asked in questions.items():
+        for split, example in questions.items():
             place = f"{source}, {split} stories"
-            _check_known(asked, self.words, place)
-            sizes = sizes.or_larger(Sizes.of(asked))
+            _check_vocabulary(example, self.words, place)
+            sizes = sizes.or_larger(Sizes.of(example))
             if sizes.sentence > self.sizes.sentence:
                 raise ConfigError(
-                    f"{place}: a sentence has {sizes.sentence} words; the run was made for at "
-                    f"most {self.sizes.sentence}"
+                    f"{place}: a sentence has {sizes.sentence} words; the model accepts at most "
+                    f"{self.sizes.sentence}"
                 )
         contents = {split: StoriesContent.of(stories[split]) for split in questions}
         return dataclasses.replace(
@@ -194,17 +194,17 @@ class BabiDataset:
             ConfigError: If the content is invalid.
         """
         try:
-            found = BabiMetadata.model_validate(content)
+            metadata = BabiMetadata.model_validate(content)
         except (ValidationError, RecursionError) as error:
-            raise ConfigError("this is not what a run remembers of its stories") from error
+            raise ConfigError("the metadata of the stories is invalid") from error
         return cls(
-            source=found.source,
-            words=WordVocabulary(tuple(found.words), tuple(found.answers)),
-            sizes=Sizes(**found.sizes.model_dump()),
-            majority=found.majority,
+            source=metadata.source,
+            words=WordVocabulary(tuple(metadata.words), tuple(metadata.answers)),
+            sizes=Sizes(**metadata.sizes.model_dump()),
+            majority=metadata.majority,
             contents={
                 split: StoriesContent(**content)
-                for split, content in found.splits.model_dump().items()
+                for split, content in metadata.splits.model_dump().items()
             },
         )
 
@@ -219,51 +219,52 @@ class BabiDatasetLoader:
     def __init__(self, run: RunConfig) -> None:
         self._run = run
         self._task = cast(BabiConfig, run.task)
-        self.given = self._task.data
+        self.path = self._task.data
 
     def read(self, data: str | None, split: str | None) -> StoryCollection:
         """Read stories, or generate them if `data` is None."""
-        wanted = SPLITS if split is None else (split,)
+        requested = SPLITS if split is None else (split,)
         if data is None:
-            return StoryCollection("generated", self._generated(wanted))
-        needed: tuple[str, ...] = babi_stories.REQUIRED
+            return StoryCollection("generated", self._generated(requested))
+        required: tuple[str, ...] = babi_stories.REQUIRED_SPLITS
         if self._task.generate_missing_train or split == Split.TEST:
-            needed = ("test",)
-        found = babi_stories.read_subtask(Path(data), self._number, self._task.language, needed)
+            required = ("test",)
+        found = babi_stories.read_subtask(Path(data), self._number, self._task.language, required)
         source = f"{data}, {found.language}" if found.language else data
         stories: dict[str, Sequence[Story]] = dict(found.stories)
         if len(stories) == 1 and split is not None:  # a single file serves as any split
             return StoryCollection(source, {split: next(iter(stories.values()))})
         if "test" not in stories:
             raise ConfigError(
-                f"{data} has no test stories; to train takes a folder or an archive that has "
-                f"{babi_stories.subtask_file_name(self._number, 'train')} and the like of 'test'"
+                f"{data} has no test stories; training requires a directory or an archive with "
+                f"{babi_stories.subtask_file_name(self._number, 'train')} and "
+                f"{babi_stories.subtask_file_name(self._number, 'test')}"
             )
         if "train" not in stories:
             name = babi_stories.subtask_file_name(self._number, "train")
-            source = f"{source}; training generated, for want of {name}"
+            source = f"{source}; training stories generated because {name} is missing"
             return StoryCollection(source, {**self._generated(("train", "validation")), **stories})
         return StoryCollection(source, _with_validation(stories))
 
-    def make(self, found: StoryCollection) -> BabiDataset:
+    def make(self, data: StoryCollection) -> BabiDataset:
         """Create the dataset of a new run."""
-        return BabiDataset.of(found)
+        return BabiDataset.of(data)
 
-    def remembered(self, content: Any) -> BabiDataset:
+    def restore(self, content: Any) -> BabiDataset:
         """Restore the dataset of an earlier run."""
         return BabiDataset.from_json(content)
 
     def check(self, dataset: BabiDataset) -> None:
         """Check that the questions fit into memory once padded to the longest."""
         sizes = dataset.sizes
-        of_one = sizes.words
+        size = sizes.words
         if self._task.input_level == "sentences":
-            of_one = sizes.sentences * sizes.sentence
+            size = sizes.sentences * sizes.sentence
         for split, questions in dataset.questions.items():
-            if len(questions) * of_one > _LARGEST:
+            if len(questions) * size > _LARGEST:
                 raise ConfigError(
-                    f"{dataset.source}: the {split} questions, each with room for the "
-                    f"longest story, {of_one} words, are too many to keep; expected shorter stories"
+                    f"{dataset.source}: the {split} questions, each padded to {size} words, "
+                    "exceed the memory limit; expected shorter stories"
                 )
 
     def stand_in(self) -> BabiDataset:
@@ -278,7 +279,7 @@ class BabiDatasetLoader:
     @property
     def _number(self) -> int:
         if not isinstance(self._task.subtask, int):
-            raise ConfigError("a run of all subtasks has a folder for each: qa1, qa2 and so on")
+            raise ConfigError("a run of all subtasks has a directory for each: qa1, qa2 and so on")
         return self._task.subtask
 
     def _generated(self, splits: Iterable[str]) -> dict[str, Sequence[Story]]:
@@ -298,16 +299,18 @@ def _with_validation(stories: Mapping[str, Sequence[Story]]) -> dict[str, Sequen
     if "validation" in stories:
         return dict(stories)
     train = stories["train"]
-    kept = len(train) - max(1, round(_VALIDATION_SHARE * len(train)))
-    if kept < 1:
-        raise ConfigError("one training story is not enough; expected two at least")
-    return {**stories, "train": train[:kept], "validation": train[kept:]}
+    count = len(train) - max(1, round(_VALIDATION_SHARE * len(train)))
+    if count < 1:
+        raise ConfigError("there is only one training story; expected at least two")
+    return {**stories, "train": train[:count], "validation": train[count:]}
 
 
-def _check_known(questions: Iterable[QuestionExample], words: WordVocabulary, place: str) -> None:
+def _check_vocabulary(
+    questions: Iterable[QuestionExample], words: WordVocabulary, place: str
+) -> None:
     seen: set[str] = set()
-    for asked in questions:
-        words.answer_number(asked.answer, place)
-        seen.update(asked.question, *asked.statements)
+    for example in questions:
+        words.answer_number(example.answer, place)
+        seen.update(example.question, *example.statements)
     for word in sorted(seen):
         words.number(word, place)

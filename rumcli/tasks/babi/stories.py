@@ -34,7 +34,7 @@ _FIELDS = 3  # tab-separated fields of a question: text, answer, supporting fact
 _QUESTION = "expected: question, TAB, answer, TAB, numbers of supporting facts"
 
 _PREFERRED = ("en-10k", "en")
-REQUIRED = ("train", "test")
+REQUIRED_SPLITS = ("train", "test")
 _LARGEST = 2**26  # bytes per file; more than ten times the largest published file
 
 
@@ -83,8 +83,10 @@ class Story:
 
     def until(self, question: int) -> Story:
         """Return the story up to and including a question, numbered from 1."""
-        asked = [number for number, line in enumerate(self.lines, 1) if isinstance(line, Question)]
-        return Story(self.lines[: asked[question - 1]])
+        numbers = [
+            number for number, line in enumerate(self.lines, 1) if isinstance(line, Question)
+        ]
+        return Story(self.lines[: numbers[question - 1]])
 
     def text(self, subtask: int) -> str:
         """Return the story in the official file format of a subtask, 1 to 20."""
@@ -103,7 +105,7 @@ def _text(line: Line, tab: str) -> str:
     return f"{line.text}{tab}{line.answer}\t{' '.join(map(str, line.supporting))}"
 
 
-class _WrongLineError(Exception):
+class _FormatError(Exception):
     """A line that violates the format; the caller adds its number."""
 
 
@@ -126,102 +128,103 @@ def parse_stories(content: bytes, place: str) -> list[Story]:
     """
     stories: list[list[Line]] = []
     starts: list[int] = []
-    read = blank = 0
+    num_read = blank = 0
     for number, raw in enumerate(io.BytesIO(content.removeprefix(codecs.BOM_UTF8)), 1):
         if not raw.strip() and number <= _MOST_LINES:
             blank = number
             continue
         try:
-            position, text = _numbered(raw)
+            position, text = _split_number(raw)
             if position == 1:
                 stories.append([])
                 starts.append(number)
             earlier = stories[-1] if stories else []
             if position != len(earlier) + 1:
-                raise _WrongLineError(_jump(position, len(earlier)))
+                raise _FormatError(_number_error(position, len(earlier)))
             if earlier and blank == number - 1:
-                raise _WrongLineError("a blank line is before it; expected those between stories")
+                raise _FormatError(
+                    "a blank line precedes it; expected blank lines only between stories"
+                )
             line = _line(text, earlier)
             # Each question keeps its own list of all statements before it: quadratic memory.
-            read += len(earlier) if isinstance(line, Question) else 0
-            if number > _MOST_LINES or read > _MOST_READ:
-                raise _WrongLineError("too much to keep; expected shorter stories, or fewer")
+            num_read += len(earlier) if isinstance(line, Question) else 0
+            if number > _MOST_LINES or num_read > _MOST_READ:
+                raise _FormatError(
+                    "the stories exceed the memory limit; expected shorter or fewer ones"
+                )
             earlier.append(line)
-        except _WrongLineError as error:
+        except _FormatError as error:
             raise ConfigError(f"{place}, line {number}: {error}") from None
     if not stories:
         raise ConfigError(f"{place} is empty; expected stories in the format of bAbI")
     for start, lines in zip(starts, stories, strict=True):
         if not any(isinstance(line, Question) for line in lines):
-            raise ConfigError(f"{place}, line {start}: the story that begins here has no question")
+            raise ConfigError(f"{place}, line {start}: the story that starts here has no question")
     return [Story(tuple(lines)) for lines in stories]
 
 
-def _numbered(raw: bytes) -> tuple[int, str]:
+def _split_number(raw: bytes) -> tuple[int, str]:
     """Split a line into its leading number and its text."""
     if len(raw) > _LONGEST:
-        raise _WrongLineError(f"it has {len(raw):,} bytes; expected at most {_LONGEST:,}")
+        raise _FormatError(f"the line has {len(raw):,} bytes; expected at most {_LONGEST:,}")
     try:
         line = raw.decode().removesuffix("\n").removesuffix("\r").rstrip(" ")
     except UnicodeDecodeError as error:
-        wrong = f"byte {error.start + 1} of it, 0x{raw[error.start]:02X}"
-        raise _WrongLineError(f"{wrong}, is no UTF-8") from None
+        byte = f"byte {error.start + 1}, 0x{raw[error.start]:02X},"
+        raise _FormatError(f"{byte} is not valid UTF-8") from None
     if control := _CONTROL.search(line):
-        raise _WrongLineError(f"it has the control character {control[0]!r}")
+        raise _FormatError(f"the line has the control character {control[0]!r}")
     number, blank, text = line.partition(" ")
     if not blank or not _NUMBER.fullmatch(number):
-        raise _WrongLineError(
-            f"expected a number from 1 on and a blank at its start, found {_short(line)}"
+        raise _FormatError(
+            f"expected a positive number and a space at the start, found {_short(line)}"
         )
     return int(number), text
 
 
-def _jump(position: int, earlier: int) -> str:
+def _number_error(position: int, earlier: int) -> str:
     if earlier == 0:
-        return f"expected the number 1, since the first story begins here, found {position}"
-    return (
-        f"expected the number {earlier + 1}, or 1 for a new story, found {position}; each line's "
-        "is one more than that before"
-    )
+        return f"expected the number 1 at the start of the first story, found {position}"
+    return f"expected the number {earlier + 1}, or 1 for a new story, found {position}"
 
 
 def _line(text: str, earlier: Sequence[Line]) -> Line:
     fields = [field.strip(" ") for field in text.split("\t")]
     if len(fields) == 1:
         if fields[0].endswith("?"):
-            raise _WrongLineError(f"there is no tab after the question; {_QUESTION}")
+            raise _FormatError(f"the tab after the question is missing; {_QUESTION}")
         return Statement(_sentence(fields[0]))
     if len(fields) != _FIELDS:
-        raise _WrongLineError(f"a question has 2 tabs, this has {len(fields) - 1}; {_QUESTION}")
+        raise _FormatError(f"a question has 2 tabs, this one has {len(fields) - 1}; {_QUESTION}")
     question, answer, numbers = fields
     if not question.endswith("?"):
-        raise _WrongLineError(f"a question ends with a question mark, {_short(question)} does not")
+        raise _FormatError(f"a question ends with a question mark, {_short(question)} does not")
     if not answer:
-        raise _WrongLineError(f"the answer is empty; {_QUESTION}")
+        raise _FormatError(f"the answer is empty; {_QUESTION}")
     supporting = tuple(_supporting(number, earlier) for number in numbers.split(" ") if number)
     if not supporting:
-        raise _WrongLineError(f"there are no supporting facts; {_QUESTION}")
+        raise _FormatError(f"the supporting facts are missing; {_QUESTION}")
     return Question(_sentence(question), answer, supporting)
 
 
 def _sentence(text: str) -> str:
     # Any final punctuation is accepted, as Hindi has its own full stop; a truncated line has none.
     if len(text) < 2 or text[-1].isalnum() or text[-1].isspace():
-        raise _WrongLineError(f"a sentence ends with a full stop, {_short(text)} does not")
+        raise _FormatError(f"a sentence ends with a full stop, {_short(text)} does not")
     return text
 
 
 def _supporting(text: str, earlier: Sequence[Line]) -> int:
     if not _NUMBER.fullmatch(text):
-        raise _WrongLineError(f"{_short(text)} is no number of a supporting fact; {_QUESTION}")
+        raise _FormatError(f"{_short(text)} is not the number of a supporting fact; {_QUESTION}")
     number = int(text)
     if number > len(earlier):
-        raise _WrongLineError(
+        raise _FormatError(
             f"there is no line {number} before line {len(earlier) + 1} of the story; a supporting "
             "fact is an earlier statement"
         )
     if not isinstance(earlier[number - 1], Statement):
-        raise _WrongLineError(
+        raise _FormatError(
             f"line {number} of the story is a question; a supporting fact is a statement"
         )
     return number
@@ -254,7 +257,7 @@ class SubtaskFiles:
 
 
 def read_subtask(
-    path: Path, subtask: int, language: str | None = None, required: Sequence[str] = REQUIRED
+    path: Path, subtask: int, language: str | None = None, required: Sequence[str] = REQUIRED_SPLITS
 ) -> SubtaskFiles:
     """Read the stories of a subtask.
 
@@ -315,7 +318,7 @@ def subtasks_in(path: Path) -> list[int]:
 
 
 @dataclass
-class _Found:
+class _LanguageFiles:
     """The files of one language: all locations of each split, and the content of the first."""
 
     places: dict[str, list[str]] = field(default_factory=dict)
@@ -324,65 +327,75 @@ class _Found:
 
 def _read_file(path: Path, subtask: int, language: str | None) -> SubtaskFiles:
     if language is not None:
-        raise ConfigError(f"{path} is a single file; a language is for folders and archives")
+        raise ConfigError(
+            f"{path} is a single file; task.language requires a directory or an archive"
+        )
     split = _split_of(path.name, subtask)
     if split is None:
         raise ConfigError(
-            f"the name of {path} does not say that it is of subtask {subtask}, nor which split; "
-            f"expected a name as {subtask_file_name(subtask, 'test')}"
+            f"the name of {path} must contain the subtask {subtask} and the split, as in "
+            f"{subtask_file_name(subtask, 'test')}"
         )
     place = str(path)
     content = _content(archives.Entry(path.name, place, lambda: path.open("rb")))
-    folder = path.resolve().parent.name
-    return SubtaskFiles(folder, {split: place}, {split: parse_stories(content, place)})
+    directory = path.resolve().parent.name
+    return SubtaskFiles(directory, {split: place}, {split: parse_stories(content, place)})
 
 
-def _find(path: Path, subtask: int, language: str | None) -> dict[str, _Found]:
+def _find(path: Path, subtask: int, language: str | None) -> dict[str, _LanguageFiles]:
     """Find the subtask's files by language; only the preferred language's contents are retained."""
-    found: dict[str, _Found] = {}
+    found: dict[str, _LanguageFiles] = {}
     best = None
     with contextlib.closing(archives.entries(path)) as entries:
         for entry in entries:
             split = _split_of(entry.name, subtask)
             if split is None:
                 continue
-            here = found.setdefault(entry.folder, _Found())
-            here.places.setdefault(split, []).append(entry.place)
-            if best is None or _rank(entry.folder, language) < _rank(best, language):
+            files = found.setdefault(entry.directory, _LanguageFiles())
+            files.places.setdefault(split, []).append(entry.location)
+            if best is None or _rank(entry.directory, language) < _rank(best, language):
                 if best is not None:
                     found[best].contents.clear()
-                best = entry.folder
-            if entry.folder == best and split not in here.contents:
-                here.contents[split] = _content(entry)
+                best = entry.directory
+            if entry.directory == best and split not in files.contents:
+                files.contents[split] = _content(entry)
     return found
 
 
-def _rank(folder: str, language: str | None) -> int:
+def _rank(directory: str, language: str | None) -> int:
     order = _PREFERRED if language is None else (language,)
-    return order.index(folder) if folder in order else len(order)
+    return order.index(directory) if directory in order else len(order)
 
 
-def _choose(found: dict[str, _Found], path: Path, subtask: int, language: str | None) -> str:
+def _choose(
+    found: dict[str, _LanguageFiles], path: Path, subtask: int, language: str | None
+) -> str:
     name = subtask_file_name(subtask, "train")
     if not found:
-        raise ConfigError(f"{path} has no {name}, whether in itself or in a folder as en-10k")
-    there = ", ".join(sorted(found))
+        raise ConfigError(
+            f"{path} has no {name}, neither directly nor in a directory such as en-10k"
+        )
+    available = ", ".join(sorted(found))
     if language is not None and language not in found:
-        raise ConfigError(f"{path} has no {name} in a folder {language}; there are: {there}")
-    best = min(found, key=lambda folder: _rank(folder, language))
+        raise ConfigError(f"{path} has no {name} in a directory {language}, only in: {available}")
+    best = min(found, key=lambda directory: _rank(directory, language))
     if len(found) > 1 and language is None and best not in _PREFERRED:
-        raise ConfigError(f"{path} has several languages: {there}; choose one of them")
+        raise ConfigError(
+            f"{path} has several languages: {available}; set task.language to one of them"
+        )
     return best
 
 
-def _check_files(found: _Found, where: str, subtask: int, required: Sequence[str]) -> None:
+def _check_files(found: _LanguageFiles, where: str, subtask: int, required: Sequence[str]) -> None:
     for split, places in found.places.items():
         if len(places) > 1:
-            raise ConfigError(f"{where}: {' and '.join(places)} are both for {split}; keep one")
+            raise ConfigError(
+                f"{where}: {' and '.join(places)} are both for the {split} split; keep only one"
+            )
     missing = [subtask_file_name(subtask, split) for split in required if split not in found.places]
     if missing:
-        there = ", ".join(places[0] for places in found.places.values())
-        raise ConfigError(f"{where}: there is no {' and no '.join(missing)}, only {there}")
+        available = ", ".join(places[0] for places in found.places.values())
+        raise ConfigError(f"{where} has no {' and no '.join(missing)}, only {available}")
 
 
 def _split_of(name: str, subtask: int) -> str | None:
@@ -393,5 +406,7 @@ def _split_of(name: str, subtask: int) -> str | None:
 def _content(entry: archives.Entry) -> bytes:
     content = entry.read(_LARGEST + 1)
     if len(content) > _LARGEST:
-        raise ConfigError(f"{entry.place} has more than {_LARGEST // 2**20} MiB; is it of bAbI?")
+        raise ConfigError(
+            f"{entry.location} has more than {_LARGEST // 2**20} MiB; expected a bAbI file"
+        )
     return content

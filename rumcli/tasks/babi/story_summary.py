@@ -86,14 +86,14 @@ def _subtask(run: RunConfig, path: Path, number: int, report: Callable[[str], No
 
 
 def _story_split(stories: BabiDataset, name: str, earlier: Sequence[str]) -> StorySplit:
-    questions = [_identity(asked) for asked in stories.questions[name]]
+    questions = [_identity(example) for example in stories.questions[name]]
     shares: dict[str, float | None] = {}
     for other in earlier:
-        known = {_identity(asked) for asked in stories.questions[other]}
-        shares[other] = sum(one in known for one in questions) / len(questions)
+        others = {_identity(example) for example in stories.questions[other]}
+        shares[other] = sum(one in others for one in questions) / len(questions)
     return StorySplit(questions=len(questions), overlap=shares)
 
 
-def _identity(asked: QuestionExample) -> int:
-    statements = tuple(map(tuple, asked.statements))
-    return hash((statements, tuple(asked.question), asked.answer))
+def _identity(example: QuestionExample) -> int:
+    statements = tuple(map(tuple, example.statements))
+    return hash((statements, tuple(example.question), example.answer))

@@ -51,12 +51,12 @@ class Babi(Task):
         self.stories = stories
         self._inputs = {split: self._arrays(split) for split in stories.questions}
         self._answers = {
-            split: vocabulary.answers(asked, stories.words, stories.source)
-            for split, asked in stories.questions.items()
+            split: vocabulary.answers(examples, stories.words, stories.source)
+            for split, examples in stories.questions.items()
         }
         if Split.TRAIN in self._inputs:
             sizes = self._sizes(Split.TRAIN)
-            self._passes = BucketSampler(sizes, config.train.batch_size, config.seed)
+            self._sampler = BucketSampler(sizes, config.train.batch_size, config.seed)
 
     @property
     def baseline(self) -> Baseline:
@@ -86,11 +86,11 @@ class Babi(Task):
     @property
     def steps_per_epoch(self) -> int:
         """Number of training batches per epoch."""
-        return self._passes.batches
+        return self._sampler.batches
 
     def training_batch(self, step: int) -> Batch:
         """Return the batch of a training step."""
-        return self._batch(Split.TRAIN, self._passes.batch(step))
+        return self._batch(Split.TRAIN, self._sampler.batch(step))
 
     def num_batches(self, split: Split) -> int:
         """Return the number of batches of an evaluation split."""
@@ -130,12 +130,12 @@ class Babi(Task):
         return [" ".join(words[number] for number in one if number) for one in sentences]
 
     def prediction_report(self, model: keras.Model, split: Split, examples: int) -> dict[str, Any]:
-        """Return the confusion matrix and, if asked for, questions with their predictions."""
+        """Return the confusion matrix and, if requested, questions with their predictions."""
         answered = answer(self, model, split)
-        found: dict[str, Any] = {"confusion": confusion(answered)}
+        report: dict[str, Any] = {"confusion": confusion(answered)}
         if examples:
-            found["stories"] = prediction_examples(answered, examples)
-        return found
+            report["stories"] = prediction_examples(answered, examples)
+        return report
 
     def input_labels(self, inputs: Any, row: int) -> list[str]:
         """Return the words, or the sentences and the question."""
@@ -161,60 +161,64 @@ class Babi(Task):
     def _by_words(self) -> tuple[Any, Any]:
         length = self.stories.sizes.words
         symbols = keras.Input((length,), dtype="int32", name="words")
-        value = OneHotEmbedding(self._word_count, self._task.embedding, name="embedding")(symbols)
+        value = OneHotEmbedding(self._vocabulary_size, self._task.embedding, name="embedding")(
+            symbols
+        )
         for number, cell in enumerate(recurrent(self.config, every_step=False), 1):
-            value = self._over(cell)(value, symbols != 0)
+            value = self._bucketed(cell)(value, symbols != 0)
             value = dropout(self.config, number)(value)
         return {"words": symbols}, value
 
     def _by_sentences(self) -> tuple[Any, Any]:
         sizes = self.stories.sizes
         sentences = keras.Input((sizes.sentences, sizes.sentence), dtype="int32", name="sentences")
-        asked = keras.Input((sizes.sentence,), dtype="int32", name="question")
-        encode = SentenceEncoder(self._word_count, self._task.embedding, name="sentence")
-        there = ops.any(sentences != 0, axis=-1)
-        vectors, question = encode(sentences), encode(asked)
-        value, asked_here = vectors, ops.expand_dims(question, 1)
+        question_words = keras.Input((sizes.sentence,), dtype="int32", name="question")
+        encode = SentenceEncoder(self._vocabulary_size, self._task.embedding, name="sentence")
+        is_sentence = ops.any(sentences != 0, axis=-1)
+        vectors, question = encode(sentences), encode(question_words)
+        value, step_questions = vectors, ops.expand_dims(question, 1)
         for number, cell in enumerate(recurrent(self.config, every_step=True), 1):
             if number > 1:
-                asked_here = keras.layers.Dense(
-                    self._task.embedding, name=numbered("asked", number)
+                step_questions = keras.layers.Dense(
+                    self._task.embedding, name=numbered("question_projection", number)
                 )(value)
-            value = QuestionEncoder(name=numbered("question_beside", number))(vectors, asked_here)
-            value = self._over(cell, backwards=number % 2 == 0)(value, there)
+            value = QuestionEncoder(name=numbered("question_encoder", number))(
+                vectors, step_questions
+            )
+            value = self._bucketed(cell, backwards=number % 2 == 0)(value, is_sentence)
             value = dropout(self.config, number)(value)
         units = self.config.cell.units
-        question = keras.layers.Dense(units, activation="tanh", name="asked")(question)
+        question = keras.layers.Dense(units, activation="tanh", name="question_state")(question)
         memories = ops.concatenate([value, vectors], axis=-1)
-        look = Attention(self._task.num_hops, units, memories.shape[-1], name=_ATTENTION)
-        value, _ = look(memories, question, there)
-        return {"sentences": sentences, "question": asked}, value
+        attend = Attention(self._task.num_hops, units, memories.shape[-1], name=_ATTENTION)
+        value, _ = attend(memories, question, is_sentence)
+        return {"sentences": sentences, "question": question_words}, value
 
-    def _over(self, cell: keras.layers.RNN, backwards: bool = False) -> BucketedRNN:
-        known = [split for split in self.stories.questions if split == Split.TRAIN]
-        sizes = [int(size) for split in known for size in self._sizes(split)]
+    def _bucketed(self, cell: keras.layers.RNN, backwards: bool = False) -> BucketedRNN:
+        splits = [split for split in self.stories.questions if split == Split.TRAIN]
+        sizes = [int(size) for split in splits for size in self._sizes(split)]
         longest = self.stories.sizes
         most = longest.words if self._task.input_level == "words" else longest.sentences
         return BucketedRNN(cell, bucket_lengths([*sizes, most]), backwards, name=cell.name)
 
     @property
-    def _word_count(self) -> int:
+    def _vocabulary_size(self) -> int:
         return len(self.stories.words.words) + 1  # including padding
 
     def _arrays(self, split: str) -> dict[str, np.ndarray]:
-        asked, words = self.stories.questions[split], self.stories.words
+        examples, words = self.stories.questions[split], self.stories.words
         sizes, source = self.stories.sizes, self.stories.source
         if self._task.input_level == "words":
-            return {"words": vocabulary.word_rows(asked, words, sizes.words, source)}
-        sentences, question = vocabulary.sentence_tables(asked, words, sizes, source)
+            return {"words": vocabulary.word_rows(examples, words, sizes.words, source)}
+        sentences, question = vocabulary.sentence_tables(examples, words, sizes, source)
         return {"sentences": sentences, "question": question}
 
     def _sizes(self, split: str) -> np.ndarray:
         """Return the number of time steps of each question."""
-        asked = self.stories.questions[split]
+        examples = self.stories.questions[split]
         if self._task.input_level == "words":
-            return np.array([vocabulary.word_count(one) for one in asked])
-        return np.array([len(one.statements) for one in asked])
+            return np.array([vocabulary.word_count(one) for one in examples])
+        return np.array([len(one.statements) for one in examples])
 
     def _batch(self, split: str, numbers: np.ndarray) -> Batch:
         inputs = {
@@ -232,14 +236,14 @@ class Prediction:
     """A question with the model's prediction.
 
     Attributes:
-        asked: Question with its story and the correct answer.
+        example: Question with its story and the correct answer.
         answer: Predicted answer.
         probability: Predicted probability of that answer.
         attention: Attention weights `[hops, S]` over the S statements of the story; None without
             attention.
     """
 
-    asked: QuestionExample
+    example: QuestionExample
     answer: str
     probability: float
     attention: np.ndarray | None
@@ -247,31 +251,31 @@ class Prediction:
 
 def answer(task: Babi, model: keras.Model, split: Split) -> list[Prediction]:
     """Predict the answers to all questions of a split, in dataset order."""
-    found: list[Prediction] = []
+    predictions: list[Prediction] = []
     questions = iter(task.stories.questions[split])
     answers = task.stories.words.answers
     predict = task.with_attention(model)
     for number in range(task.num_batches(split)):
         inputs, _ = task.evaluation_batch(split, number)
         # The output is the logits, or the logits and the attention weights.
-        scores, *looked = tree.flatten(predict.predict_on_batch(inputs))
-        attention = looked[0] if looked else None
+        scores, *attentions = tree.flatten(predict.predict_on_batch(inputs))
+        attention = attentions[0] if attentions else None
         for row, row_logits in enumerate(scores):
-            asked = next(questions)
+            example = next(questions)
             chances = np.exp(row_logits - row_logits.max())
             best = int(row_logits.argmax())
-            found.append(
+            predictions.append(
                 Prediction(
-                    asked,
+                    example,
                     answers[best],
                     float(chances[best] / chances.sum()),
-                    None if attention is None else attention[row][:, -len(asked.statements) :],
+                    None if attention is None else attention[row][:, -len(example.statements) :],
                 )
             )
-    return found
+    return predictions
 
 
-def confusion(answered: list[Prediction]) -> list[dict[str, Any]]:
+def confusion(predictions: list[Prediction]) -> list[dict[str, Any]]:
     """Compute the confusion matrix of the answers, in sparse form.
 
     Returns:
@@ -279,8 +283,8 @@ def confusion(answered: list[Prediction]) -> list[dict[str, Any]]:
         are sorted in the same way.
     """
     counts: dict[str, dict[str, int]] = {}
-    for one in answered:
-        row = counts.setdefault(one.asked.answer, {})
+    for one in predictions:
+        row = counts.setdefault(one.example.answer, {})
         row[one.answer] = row.get(one.answer, 0) + 1
     rows = sorted(counts.items(), key=lambda item: (-sum(item[1].values()), item[0]))
     return [
@@ -294,29 +298,31 @@ def confusion(answered: list[Prediction]) -> list[dict[str, Any]]:
     ]
 
 
-def prediction_examples(answered: list[Prediction], count: int) -> list[dict[str, Any]]:
+def prediction_examples(predictions: list[Prediction], count: int) -> list[dict[str, Any]]:
     """Describe up to `count` predictions: incorrect ones first, each group in dataset order."""
-    wrong = [one for one in answered if one.answer != one.asked.answer]
-    right = [one for one in answered if one.answer == one.asked.answer]
+    wrong = [one for one in predictions if one.answer != one.example.answer]
+    right = [one for one in predictions if one.answer == one.example.answer]
     return [_describe(one) for one in [*wrong, *right][:count]]
 
 
 def _describe(one: Prediction) -> dict[str, Any]:
-    asked = one.asked
+    example = one.example
     return {
         "story": [
             {
                 "line": line,
                 "text": " ".join(words),
-                "supporting": line in asked.supporting,
+                "supporting": line in example.supporting,
                 "attention": None
                 if one.attention is None
                 else [round(float(weight), 4) for weight in one.attention[:, place]],
             }
-            for place, (line, words) in enumerate(zip(asked.lines, asked.statements, strict=True))
+            for place, (line, words) in enumerate(
+                zip(example.lines, example.statements, strict=True)
+            )
         ],
-        "question": " ".join(asked.question),
-        "answer": asked.answer,
+        "question": " ".join(example.question),
+        "answer": example.answer,
         "given": one.answer,
         "probability": round(one.probability, 4),
     }

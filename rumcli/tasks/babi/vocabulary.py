@@ -62,10 +62,10 @@ def question_examples(stories: Iterable[Story]) -> Iterator[QuestionExample]:
                 statements.append(tokenize(line.text))
                 lines.append(place)
             else:
-                yield _asked(line, statements, lines, number)
+                yield _example(line, statements, lines, number)
 
 
-def _asked(
+def _example(
     line: Question, statements: list[list[str]], lines: list[int], number: int
 ) -> QuestionExample:
     return QuestionExample(
@@ -97,9 +97,9 @@ class WordVocabulary:
         """
         words: set[str] = set()
         answers: set[str] = set()
-        for asked in questions:
-            words.update(asked.question, *asked.statements)
-            answers.add(asked.answer)
+        for example in questions:
+            words.update(example.question, *example.statements)
+            answers.add(example.answer)
         if len(words) > MOST:
             raise ConfigError(
                 f"the stories have {len(words):,} different words; expected at most {MOST:,}"
@@ -116,10 +116,7 @@ class WordVocabulary:
         Raises:
             ConfigError: If the word is not in the vocabulary.
         """
-        try:
-            return self._numbers[word]
-        except KeyError:
-            raise ConfigError(f"{place}: the word '{word}' is not one that the run knows") from None
+        return _look_up(self._numbers, word, f"{place}: the word")
 
     def answer_number(self, answer: str, place: str) -> int:
         """Return the class index of an answer, from 0.
@@ -131,12 +128,7 @@ class WordVocabulary:
         Raises:
             ConfigError: If the answer is not in the vocabulary.
         """
-        try:
-            return self._answer_numbers[answer]
-        except KeyError:
-            raise ConfigError(
-                f"{place}: the answer '{answer}' is not one that the run knows"
-            ) from None
+        return _look_up(self._answer_numbers, answer, f"{place}: the answer")
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -145,6 +137,13 @@ class WordVocabulary:
     @cached_property
     def _answer_numbers(self) -> dict[str, int]:
         return {answer: number for number, answer in enumerate(self.answers)}
+
+
+def _look_up(numbers: dict[str, int], key: str, label: str) -> int:
+    try:
+        return numbers[key]
+    except KeyError:
+        raise ConfigError(f"{label} '{key}' is not in the vocabulary") from None
 
 
 @dataclass(frozen=True)
@@ -165,9 +164,11 @@ class Sizes:
     def of(cls, questions: Sequence[QuestionExample]) -> Sizes:
         """Compute the maximum sizes over questions and the statements before them."""
         return cls(
-            words=max(word_count(asked) for asked in questions),
-            sentences=max(len(asked.statements) for asked in questions),
-            sentence=max(max(map(len, [*asked.statements, asked.question])) for asked in questions),
+            words=max(word_count(example) for example in questions),
+            sentences=max(len(example.statements) for example in questions),
+            sentence=max(
+                max(map(len, [*example.statements, example.question])) for example in questions
+            ),
         )
 
     def or_larger(self, other: Sizes) -> Sizes:
@@ -176,9 +177,9 @@ class Sizes:
         return Sizes(*map(max, pairs))
 
 
-def word_count(asked: QuestionExample) -> int:
+def word_count(example: QuestionExample) -> int:
     """Return the number of words in a question and the statements before it."""
-    return sum(map(len, asked.statements)) + len(asked.question)
+    return sum(map(len, example.statements)) + len(example.question)
 
 
 def answers(questions: Sequence[QuestionExample], words: WordVocabulary, place: str) -> np.ndarray:
@@ -192,7 +193,7 @@ def answers(questions: Sequence[QuestionExample], words: WordVocabulary, place: 
     Raises:
         ConfigError: If an answer is not in the vocabulary.
     """
-    return np.array([words.answer_number(asked.answer, place) for asked in questions], np.int32)
+    return np.array([words.answer_number(example.answer, place) for example in questions], np.int32)
 
 
 def word_rows(
@@ -213,8 +214,8 @@ def word_rows(
         ConfigError: If a word is not in the vocabulary.
     """
     rows = np.full((len(questions), length), PADDING, _DTYPE)
-    for row, asked in zip(rows, questions, strict=True):
-        tokens = [word for sentence in asked.statements for word in sentence] + asked.question
+    for row, example in zip(rows, questions, strict=True):
+        tokens = [word for sentence in example.statements for word in sentence] + example.question
         row[length - len(tokens) :] = [words.number(word, place) for word in tokens]
     return rows
 
@@ -238,10 +239,10 @@ def sentence_tables(
         ConfigError: If a word is not in the vocabulary.
     """
     tables = np.full((len(questions), sizes.sentences, sizes.sentence), PADDING, _DTYPE)
-    asked_for = np.full((len(questions), sizes.sentence), PADDING, _DTYPE)
-    for table, row, asked in zip(tables, asked_for, questions, strict=True):
-        first = sizes.sentences - len(asked.statements)
-        for number, sentence in enumerate(asked.statements, first):
+    question_rows = np.full((len(questions), sizes.sentence), PADDING, _DTYPE)
+    for table, row, example in zip(tables, question_rows, questions, strict=True):
+        first = sizes.sentences - len(example.statements)
+        for number, sentence in enumerate(example.statements, first):
             table[number, : len(sentence)] = [words.number(word, place) for word in sentence]
-        row[: len(asked.question)] = [words.number(word, place) for word in asked.question]
-    return tables, asked_for
+        row[: len(example.question)] = [words.number(word, place) for word in example.question]
+    return tables, question_rows

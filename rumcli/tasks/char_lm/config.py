@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from rumcli import parsing
 from rumcli.field_types import LARGEST, Positive
-from rumcli.tasks.task_config import COMMON_FIGURES, DataPath, TaskSection
+from rumcli.tasks.task_config import COMMON_METRICS, DataPath, TaskSection
 
 AUTO = "auto"  # an unknown symbol for every text but Penn Treebank
 
@@ -18,7 +18,7 @@ def _min_count(value: int | str | None) -> int | str | None:
         value = parsing.name(value, (AUTO,))
     if value in (None, AUTO) or (isinstance(value, int) and 1 <= value <= LARGEST):
         return value
-    raise ValueError(f"a whole number from 1 on, {AUTO} or null")
+    raise ValueError(f"a positive integer, {AUTO} or null")
 
 
 class CharactersConfig(TaskSection):
@@ -27,11 +27,11 @@ class CharactersConfig(TaskSection):
     Source: arXiv:1705.08639
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("bits_per_character", "perplexity", *COMMON_FIGURES)
+    metrics: ClassVar[tuple[str, ...]] = ("bits_per_character", "perplexity", *COMMON_METRICS)
     writes_text: ClassVar[bool] = True
     name: Literal["ptb"] = "ptb"
     data: Annotated[
-        DataPath, Field(description="folder with train, valid and test files, or one file")
+        DataPath, Field(description="directory with train, valid and test files, or one file")
     ] = None
     bptt_steps: Annotated[Positive, Field(description="steps of truncated back-propagation")] = 150
     eval_batch_size: Positive = 20

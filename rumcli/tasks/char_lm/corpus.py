@@ -30,13 +30,13 @@ _PER_CENT = {"train": 90, "validation": 5}  # the remainder is the test split
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 
-def find_splits(folder: Path) -> dict[str, Path]:
+def find_splits(directory: Path) -> dict[str, Path]:
     """Find the three files of a text in a directory, by the words in their names.
 
     Args:
-        folder: Directory with one file per split. A word of `splits.WORDS` in the name identifies
-            the split, as in `ptb.train.txt`, `wiki.valid.tokens` or `dev.raw.gz`. Other files,
-            hidden files and subdirectories are ignored.
+        directory: Directory with one file per split. A word of `splits.WORDS` in the name
+            identifies the split, as in `ptb.train.txt`, `wiki.valid.tokens` or `dev.raw.gz`. Other
+            files, hidden files and subdirectories are ignored.
 
     Returns:
         The file of each of `"train"`, `"validation"`, `"test"`.
@@ -46,14 +46,16 @@ def find_splits(folder: Path) -> dict[str, Path]:
         OSError: If the directory is unreadable.
     """
     names = sorted(
-        path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
+        path.name
+        for path in directory.iterdir()
+        if path.is_file() and not path.name.startswith(".")
     )
     candidates = {
         split: [name for name in names if _words_of(name) & set(words)]
         for split, words in WORDS.items()
     }
-    _check_one_each(folder, candidates)
-    return {split: folder / found[0] for split, found in candidates.items()}
+    _check_one_each(directory, candidates)
+    return {split: directory / matches[0] for split, matches in candidates.items()}
 
 
 def read_text_file(path: Path) -> np.ndarray:
@@ -71,7 +73,10 @@ def read_text_file(path: Path) -> np.ndarray:
     """
     name = path.name.lower()
     if name.endswith(_PACKED):
-        raise ConfigError(f"{path} is packed; unpack it first (only plain files and .gz are read)")
+        raise ConfigError(
+            f"{path} is an archive or compressed; unpack it first (only plain files and .gz files "
+            "are read)"
+        )
     text = _gunzip(path) if name.endswith(".gz") else np.fromfile(path, dtype=np.uint8)
     text.flags.writeable = False
     return text
@@ -81,25 +86,27 @@ def _words_of(name: str) -> set[str]:
     return set(re.split(r"[^a-z]+", name.lower()))
 
 
-def _check_one_each(folder: Path, candidates: dict[str, list[str]]) -> None:
-    missing = [split for split, found in candidates.items() if not found]
+def _check_one_each(directory: Path, candidates: dict[str, list[str]]) -> None:
+    missing = [split for split, matches in candidates.items() if not matches]
     if missing:
         words = "; ".join(f"{split}: {', '.join(WORDS[split])}" for split in missing)
         example = " and ".join(f"{WORDS[split][0]}.txt" for split in missing)
         raise ConfigError(
-            f"{folder} has no {' or '.join(missing)} text; expected {example}, or any name that "
+            f"{directory} has no {' or '.join(missing)} text; expected {example}, or any name that "
             f"has one of these as a word ({words}), as in wiki.{WORDS[missing[0]][0]}.tokens"
         )
-    for split, found in candidates.items():
-        if len(found) > 1:
+    for split, matches in candidates.items():
+        if len(matches) > 1:
             raise ConfigError(
-                f"{folder} has {len(found)} files for the {split} text: {', '.join(found)}; "
-                "keep one of them there"
+                f"{directory} has {len(matches)} files for the {split} text: {', '.join(matches)}; "
+                "keep only one of them"
             )
-    chosen = [found[0] for found in candidates.values()]
+    chosen = [matches[0] for matches in candidates.values()]
     for name in chosen:
         if chosen.count(name) > 1:
-            raise ConfigError(f"{folder}: the name {name} has the words of two splits; rename it")
+            raise ConfigError(
+                f"{directory}: the name {name} contains the words of two splits; rename the file"
+            )
 
 
 def _gunzip(path: Path) -> np.ndarray:
@@ -111,10 +118,10 @@ def _gunzip(path: Path) -> np.ndarray:
                 if len(unpacked) > _LARGEST_UNPACKED:
                     raise ConfigError(
                         f"{path} unpacks to more than {_LARGEST_UNPACKED / 2**30:.3g} GiB; unpack "
-                        "it yourself if it is meant to be that large"
+                        "the file yourself if this size is correct"
                     )
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ConfigError(f"can't unpack {path}: {error}; is it a whole gzip file?") from error
+        raise ConfigError(f"can't unpack {path}: {error}; expected a complete gzip file") from error
     return np.frombuffer(unpacked, dtype=np.uint8)
 
 
@@ -168,7 +175,7 @@ def read(path: Path) -> Corpus:
     """
     try:
         if path.is_dir():
-            return _read_folder(path)
+            return _read_directory(path)
         if path.is_file():
             return _read_file(path)
         exists = path.exists()
@@ -183,14 +190,14 @@ def read(path: Path) -> Corpus:
     )
 
 
-def _read_folder(folder: Path) -> Corpus:
-    paths = find_splits(folder)
+def _read_directory(directory: Path) -> Corpus:
+    paths = find_splits(directory)
     texts = {split: read_text_file(path) for split, path in paths.items()}
     for split, text in texts.items():
         if len(text) < _SHORTEST:
             size = "is empty" if len(text) == 0 else "has 1 byte"
             raise ConfigError(f"{paths[split]} {size}; expected at least {_SHORTEST} bytes")
-    return Corpus(str(folder), **texts)
+    return Corpus(str(directory), **texts)
 
 
 def _read_file(path: Path) -> Corpus:
@@ -242,8 +249,8 @@ class CharVocabulary:
         symbols = np.flatnonzero(counts >= (min_count or 1))
         if len(symbols) == 0:
             raise ConfigError(
-                f"no byte of the training text occurs {min_count} times, so that all would be "
-                f"unknown; choose at most {counts.max()}"
+                f"no byte of the training text occurs {min_count} times, so all bytes would be "
+                f"unknown; expected at most {counts.max()}"
             )
         return cls(tuple(symbols.tolist()), min_count is not None)
 
@@ -301,8 +308,8 @@ class CharVocabulary:
             and isinstance(content["has_unknown"], bool)
         ):
             raise ConfigError(
-                "this is no vocabulary; expected 'symbols', an ascending list of numbers from 0 to "
-                "255, and 'has_unknown', true or false"
+                "the vocabulary is invalid; expected 'symbols', an ascending list of numbers from "
+                "0 to 255, and 'has_unknown', true or false"
             )
         return cls(tuple(symbols), content["has_unknown"])
 

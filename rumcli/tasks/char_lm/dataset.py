@@ -91,7 +91,7 @@ class BPTTWindows:
             ConfigError: If the text has fewer than two characters.
         """
         if len(self.text) < 2:
-            raise ConfigError("a text of fewer than two characters has nothing to predict")
+            raise ConfigError(f"the text has {len(self.text)} characters; expected at least 2")
         return -(-self._evaluation_targets // self.length)
 
     def evaluation_window(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -112,17 +112,17 @@ class BPTTWindows:
         if not 0 <= number < self.evaluation_windows:
             raise IndexError(f"window {number} of {self.evaluation_windows}")
         steps = number * self.length + np.arange(self.length)
-        places = self.evaluation_places(number)
-        there = (steps < self._evaluation_targets) & (places < len(self.text) - 1)
-        places = np.where(there, places, 0)
+        positions = self.evaluation_positions(number)
+        is_target = (steps < self._evaluation_targets) & (positions < len(self.text) - 1)
+        positions = np.where(is_target, positions, 0)
         inputs, targets = (
-            np.where(there, self.text[places + ahead], 0).astype(np.int32, copy=False)
+            np.where(is_target, self.text[positions + ahead], 0).astype(np.int32, copy=False)
             for ahead in (0, 1)
         )
-        return inputs, targets, there.astype(np.float32)
+        return inputs, targets, is_target.astype(np.float32)
 
-    def evaluation_places(self, number: int) -> np.ndarray:
-        """Return the place in the text of each input of an evaluation window, `[S, L]`."""
+    def evaluation_positions(self, number: int) -> np.ndarray:
+        """Return the position in the text of each input of an evaluation window, `[S, L]`."""
         steps = number * self.length + np.arange(self.length)
         return np.arange(self.streams)[:, None] * self._evaluation_targets + steps
 
@@ -189,7 +189,7 @@ class CharDataset:
         entropy = corpora.unigram_entropy(classes["train"], vocabulary.size)
         if entropy == 0:
             raise ConfigError(
-                f"{corpus.source}: the training text has one symbol only; there is nothing to learn"
+                f"{corpus.source}: the training text has a single symbol; expected at least two"
             )
         return cls(corpus.source, vocabulary, entropy, contents, classes)
 
@@ -198,11 +198,11 @@ class CharDataset:
         """Whether all three splits are those of Penn Treebank."""
         return is_penn_treebank(self.contents)
 
-    def changed(self, corpus: Corpus, splits: Iterable[str]) -> list[str]:
+    def changed_splits(self, corpus: Corpus, splits: Iterable[str]) -> list[str]:
         """Return the splits whose content differs from that recorded by the run."""
         return [split for split in splits if Content.of(corpus, split) != self.contents[split]]
 
-    def reading(self, corpus: Corpus, splits: Iterable[str]) -> CharDataset:
+    def with_splits(self, corpus: Corpus, splits: Iterable[str]) -> CharDataset:
         """Return a copy with splits of `corpus`, encoded with this vocabulary.
 
         Args:
@@ -236,16 +236,16 @@ class CharDataset:
             ConfigError: If the content is invalid.
         """
         try:
-            found = CharMetadata.model_validate(content)
+            metadata = CharMetadata.model_validate(content)
         except (ValidationError, RecursionError) as error:
-            raise ConfigError("this is not what a run remembers of its text") from error
+            raise ConfigError("the metadata of the text is invalid") from error
         names = {"symbols", "has_unknown"}
         return cls(
-            source=found.source,
-            vocabulary=CharVocabulary.from_json(found.model_dump(include=names)),
-            unigram_entropy=found.unigram_entropy,
+            source=metadata.source,
+            vocabulary=CharVocabulary.from_json(metadata.model_dump(include=names)),
+            unigram_entropy=metadata.unigram_entropy,
             contents={
-                split: Content(**content) for split, content in found.splits.model_dump().items()
+                split: Content(**content) for split, content in metadata.splits.model_dump().items()
             },
         )
 
@@ -260,22 +260,22 @@ class CharDatasetLoader:
     def __init__(self, run: RunConfig) -> None:
         self._run = run
         self._task = cast(CharactersConfig, run.task)
-        self.given = self._task.data
+        self.path = self._task.data
 
     def read(self, data: str | None, split: str | None) -> Corpus:
         """Read all splits of a text."""
         if data is None:
             raise ConfigError(
-                f"{errors.option('--data')}: which text? A folder with train, valid and test "
-                "files, or one file; Penn Treebank: rum gen-data ptb"
+                f"{errors.option('--data')} is missing; expected a directory with train, valid "
+                "and test files, or one file; for Penn Treebank: rum gen-data ptb"
             )
         return corpora.read(Path(data))
 
-    def make(self, found: Corpus) -> CharDataset:
+    def make(self, data: Corpus) -> CharDataset:
         """Create the dataset of a new run."""
-        return CharDataset.of(found, self._task.min_count)
+        return CharDataset.of(data, self._task.min_count)
 
-    def remembered(self, content: Any) -> CharDataset:
+    def restore(self, content: Any) -> CharDataset:
         """Restore the dataset of an earlier run."""
         return CharDataset.from_json(content)
 
@@ -295,8 +295,8 @@ class CharDatasetLoader:
 
 def is_penn_treebank(contents: Mapping[str, Content]) -> bool:
     """Return whether the splits, given by their fingerprints, are those of Penn Treebank."""
-    known = [Content(file.size, file.sha256) for file in penn_treebank.FILES]
-    return [contents[split] for split in SPLITS] == known
+    expected = [Content(file.size, file.sha256) for file in penn_treebank.FILES]
+    return [contents[split] for split in SPLITS] == expected
 
 
 def _encode(

@@ -16,11 +16,11 @@ from pathlib import Path
 from rumcli.data import archives
 from rumcli.errors import ConfigError
 
-WHERE = (
-    "--source is missing: the folder, archive or address that has the Penn Treebank text. It does "
-    "not come with this package: it derives from Treebank-3, which is under copyright and which "
-    "the Linguistic Data Consortium licenses (https://catalog.ldc.upenn.edu/LDC99T42); see to it "
-    "that you may use it. Tomas Mikolov published his preprocessing of it as "
+MISSING_SOURCE = (
+    "--source is missing: the directory, archive or URL of the Penn Treebank text. The text is not "
+    "part of this package: it derives from Treebank-3, which is under copyright and licensed by "
+    "the Linguistic Data Consortium (https://catalog.ldc.upenn.edu/LDC99T42); make sure that you "
+    "are allowed to use it. Tomas Mikolov published his preprocessed version as "
     "http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz. "
     "With that file: rum gen-data ptb --source simple-examples.tgz"
 )
@@ -98,23 +98,23 @@ def read(source: str, files: Sequence[TextFile]) -> dict[str, bytes]:
     """
     if "://" not in source:
         return _search(source, archives.entries(Path(source)), files)
-    with tempfile.TemporaryDirectory(prefix="rum-") as place:
+    with tempfile.TemporaryDirectory(prefix="rum-") as directory:
         if source.endswith("/"):
-            return _search(source, _in_web_folder(source, Path(place), files), files)
-        archive = Path(place) / "archive"
+            return _search(source, _entries_at_url(source, Path(directory), files), files)
+        archive = Path(directory) / "archive"
         archives.download(source, archive)
         return _search(source, archives.entries(archive, source), files)
 
 
-def _in_web_folder(
-    base: str, place: Path, files: Sequence[TextFile]
+def _entries_at_url(
+    base: str, directory: Path, files: Sequence[TextFile]
 ) -> Generator[archives.Entry, None, None]:
     for file in files:
         for name in (file.name, f"{file.name}.gz"):
-            path = place / name
+            path = directory / name
             try:
                 archives.download(base + name, path)
-            except archives.NotThereError:
+            except archives.NotFoundError:
                 continue
             yield archives.Entry(name, base + name, functools.partial(archives.open_file, path))
             break
@@ -125,26 +125,26 @@ def _search(
 ) -> dict[str, bytes]:
     """Return, for each file, the first entry with its name and content."""
     wanted = {file.name: file for file in files}
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     faults: dict[str, str] = {}
     other_text = False
     with contextlib.closing(entries):
         for entry in entries:
             name = entry.name.removesuffix(".gz")
             other_text |= name.startswith(_OTHER_TEXT)
-            if name not in wanted or name in found:
+            if name not in wanted or name in contents:
                 continue
             content = entry.read(wanted[name].size + 1)
             fault = wanted[name].fault(content)
             if fault:
-                faults.setdefault(name, f"{entry.place} is not the {name} that is meant: {fault}")
+                faults.setdefault(name, f"{entry.location} is not the expected {name}: {fault}")
                 continue
-            found[name] = content
-            if len(found) == len(wanted):
-                return {file.name: found[file.name] for file in files}
-    missing = [name for name in wanted if name not in found]
+            contents[name] = content
+            if len(contents) == len(wanted):
+                return {file.name: contents[file.name] for file in files}
+    missing = [name for name in wanted if name not in contents]
     named = [faults[name] for name in missing if name in faults]
     message = named[0] if named else f"{source} has no {', '.join(missing)}"
     if other_text:
-        message += f"; {_OTHER_TEXT}* is another form: a space after each character, _ for a space"
+        message += f"; {_OTHER_TEXT}* has a space after each character and _ for a space"
     raise ConfigError(message)

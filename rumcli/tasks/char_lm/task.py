@@ -85,9 +85,9 @@ class CharLM(Task):
         Padding past the end of a stream has weight 0. The other weights are scaled such that the
         mean over all positions, as computed by Keras, equals the mean over the characters.
         """
-        symbols, targets, there = self._windows[split].evaluation_window(number)
-        places = self.num_batches(split) * there.size
-        weights = there * np.float32(places / self.num_samples(split))
+        symbols, targets, is_target = self._windows[split].evaluation_window(number)
+        num_positions = self.num_batches(split) * is_target.size
+        weights = is_target * np.float32(num_positions / self.num_samples(split))
         return self._inputs(symbols, number == 0), targets, weights
 
     def num_samples(self, split: Split) -> int:
@@ -104,8 +104,8 @@ class CharLM(Task):
         ]
 
     def sample_indices(self, split: Split, number: int) -> np.ndarray:
-        """Return the place in the text of each target of a window, from 1."""
-        return self._windows[split].evaluation_places(number) + 1
+        """Return the position in the text of each target of a window, from 1."""
+        return self._windows[split].evaluation_positions(number) + 1
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Return the characters; a byte that is not valid UTF-8 by itself becomes U+FFFD."""
@@ -114,12 +114,12 @@ class CharLM(Task):
 
     def derive_metrics(self, measured: Mapping[str, float]) -> dict[str, float]:
         """Add bits per character and perplexity to the measured metrics."""
-        found = dict(measured)
+        metrics = dict(measured)
         for prefix in ("", "val_"):
             if (loss := measured.get(f"{prefix}loss")) is not None:
-                found[f"{prefix}{self.metric}"] = loss / math.log(2)
-                found[f"{prefix}perplexity"] = math.exp(min(loss, _LARGEST_EXPONENT))
-        return found
+                metrics[f"{prefix}{self.metric}"] = loss / math.log(2)
+                metrics[f"{prefix}perplexity"] = math.exp(min(loss, _LARGEST_EXPONENT))
+        return metrics
 
     def model(self) -> keras.Model:
         """Build the compiled model, from windows `[S, L]` to logits `[S, L, V]`.
@@ -128,19 +128,19 @@ class CharLM(Task):
         """
         task = self._task
         symbols = keras.Input((task.bptt_steps,), dtype="int32", name="symbols")
-        begins = keras.Input((), name="begins")
+        reset = keras.Input((), name="reset")
         size = self.text.vocabulary.size
         value = OneHotEmbedding(size, task.embedding, name="embedding")(symbols)
         value = dropout(self.config, 1)(value)
         for number, cell in enumerate(recurrent(self.config, True, return_state=True), 1):
             streams = (self.config.train.batch_size, task.eval_batch_size)
-            value = StatefulRNN(cell, *streams, name=cell.name)(value, begins)
+            value = StatefulRNN(cell, *streams, name=cell.name)(value, reset)
             value = dropout(self.config, number + 1)(value)
         value = apply_layers(
             logits(self.config, size, task.embedding, kernel_initializer="orthogonal"), value
         )
         model = keras.Model(
-            {"symbols": symbols, "begins": begins}, value, name=self.config.task.label
+            {"symbols": symbols, "reset": reset}, value, name=self.config.task.label
         )
         compile_model(model, self.config, metrics=[], summed_over=task.bptt_steps)
         return model
@@ -149,16 +149,16 @@ class CharLM(Task):
         """Return a model on windows `[B, L]`, for any B and L, with explicit states.
 
         The states are inputs and outputs. The outputs are the logits and the new states, by name.
-        Where `begins` is nonzero, a text begins and the input states are ignored.
+        Where `reset` is nonzero, a text begins and the input states are ignored.
         """
         symbols = keras.Input((None,), dtype="int32", name="symbols")
-        begins = keras.Input((), name="begins")
-        inputs, outputs, value = {"symbols": symbols, "begins": begins}, {}, symbols
+        reset = keras.Input((), name="reset")
+        inputs, outputs, value = {"symbols": symbols, "reset": reset}, {}, symbols
         for layer in model.layers:
             if isinstance(layer, StatefulRNN):
                 states = _state_inputs(layer)
                 value, *after = ExplicitStateRNN(layer.layer, name=layer.name)(
-                    value, begins, list(states.values())
+                    value, reset, list(states.values())
                 )
                 inputs.update(states)
                 outputs.update({name + _AFTER: s for name, s in zip(states, after, strict=True)})
@@ -173,18 +173,18 @@ class CharLM(Task):
         states = {name: spec for name, spec in model.input.items() if name not in inputs}
         if before is None:
             streams = len(inputs["symbols"])
-            found = {
+            arrays = {
                 name: np.zeros((streams, *spec.shape[1:]), spec.dtype)
                 for name, spec in states.items()
             }
         else:
-            found = {name: before[name + _AFTER] for name in states}
-        return {**inputs, **found}
+            arrays = {name: before[name + _AFTER] for name in states}
+        return {**inputs, **arrays}
 
-    def _inputs(self, symbols: np.ndarray, begins: bool) -> dict[str, np.ndarray]:
+    def _inputs(self, symbols: np.ndarray, reset: bool) -> dict[str, np.ndarray]:
         return {
             "symbols": symbols,
-            "begins": np.full(len(symbols), begins, dtype=np.float32),
+            "reset": np.full(len(symbols), reset, dtype=np.float32),
         }
 
     @property

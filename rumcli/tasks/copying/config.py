@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from rumcli.field_types import Positive
-from rumcli.tasks.task_config import COMMON_FIGURES, TaskSection
+from rumcli.tasks.task_config import COMMON_METRICS, TaskSection
 
 
 class CopyingConfig(TaskSection):
@@ -18,7 +18,7 @@ class CopyingConfig(TaskSection):
     Source: arXiv:1511.06464, section 5.1
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("symbol_accuracy", *COMMON_FIGURES)
+    metrics: ClassVar[tuple[str, ...]] = ("symbol_accuracy", *COMMON_METRICS)
     name: Literal["copying"] = "copying"
     delay: Annotated[Positive, Field(description="T, time steps between symbols and recall")] = 200
     validation_examples: Positive = 512

@@ -8,15 +8,14 @@ from typing import Any, cast
 import keras
 from keras import ops
 
-from rumcli.config import Split
 from rumcli.models.builders import classifier, compile_model
 from rumcli.tasks.baseline import Baseline
 from rumcli.tasks.copying import data as copying_data
 from rumcli.tasks.copying.config import CopyingConfig
-from rumcli.tasks.example_task import Examples, ExampleTask
+from rumcli.tasks.example_task import GeneratedTask
 
 
-class Copying(ExampleTask):
+class Copying(GeneratedTask):
     """Copying memory. The loss is the mean cross-entropy over all T + 20 steps, in nats."""
 
     metric = "symbol_accuracy"
@@ -28,19 +27,6 @@ class Copying(ExampleTask):
         """Loss of a memoryless model, which guesses the ten symbols: 10 ln 8/(T + 20)."""
         memoryless = copying_data.SYMBOLS * math.log(copying_data.ALPHABET) / self._length
         return Baseline("memoryless", value=memoryless, target=0.0)
-
-    def examples(self, split: Split, start: int, count: int) -> Examples:
-        """Return inputs and targets, both `[n, T + 20]`."""
-        batch = copying_data.examples(self.config.seed, split, start, count, self._task.delay)
-        return batch.inputs, batch.targets
-
-    def examples_in(self, split: Split) -> int | None:
-        """Return the number of examples; None for training, which generates new ones each step."""
-        sizes = {
-            Split.VALIDATION: self._task.validation_examples,
-            Split.TEST: self._task.test_examples,
-        }
-        return sizes.get(split)
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Return digits for symbols, a dot for a blank, and an arrow for the marker."""

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from rumcli.field_types import LARGEST, Positive
-from rumcli.tasks.task_config import COMMON_FIGURES, TaskSection
-
-
-def _even(value: int) -> int:
-    if value % 2:
-        raise ValueError("an even integer")
-    return value
+from rumcli.tasks.task_config import COMMON_METRICS, EVEN, TaskSection
 
 
 class MQARConfig(TaskSection):
@@ -24,13 +18,13 @@ class MQARConfig(TaskSection):
     Source: arXiv:2312.04927, section 3
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_FIGURES)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_METRICS)
     length_key: ClassVar[str | None] = "length"
     name: Literal["mqar"] = "mqar"
     vocabulary: Annotated[
         int,
         Field(ge=6, le=1_000_000, description="number of symbols: keys and values"),
-        AfterValidator(_even),
+        EVEN,
     ] = 256
     pairs: Annotated[int, Field(ge=2, le=100_000, description="keys with values")] = 4
     length: Annotated[

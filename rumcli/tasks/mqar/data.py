@@ -24,12 +24,7 @@ def examples(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Generate consecutive examples.
 
-    Args:
-        task: Options of the task.
-        seed: Seed, at least 0.
-        split: `"train"`, `"validation"` or `"test"`.
-        start: Index of the first example.
-        count: Number of examples, n.
+    For the arguments see `rumcli.tasks.registry.generate`.
 
     Returns:
         Symbols `[n, T]` and targets `[n, T]`, int32 each. A target is the number of a value, or −1
@@ -38,11 +33,11 @@ def examples(
     half, pairs, length = task.vocabulary // 2, task.pairs, task.length
     slots = (length - 2 * pairs) // 2
     number = length + slots + half + pairs + 1
-    words = splits.random_words(seed, splits.stream_of(split), start, count, number)
+    words = splits.random_words(seed, split, start, count, number)
     fill, places, chosen, spare = np.split(words, [length, length + slots, -1], axis=1)
     keys = np.argsort(chosen[:, :half], axis=1, kind="stable")[:, :pairs]
     values = splits.random_below(chosen[:, half : half + pairs], half)
-    values = splits.complete(values, spare[:, 0], half, split)
+    values = splits.assign_to_split(values, spare[:, 0], half, split)
     inputs = splits.random_below(fill, task.vocabulary)
     inputs[:, 0 : 2 * pairs : 2] = keys
     inputs[:, 1 : 2 * pairs : 2] = values + half
@@ -62,11 +57,3 @@ def _weighted_choice(words: np.ndarray, count: int) -> np.ndarray:
     weights = np.arange(1, words.shape[1] + 1) ** (_POWER - 1)
     uniform = (words.astype(np.float64) + 1) / 2**64
     return np.argsort(-np.log(uniform) / weights, axis=1, kind="stable")[:, :count]
-
-
-def arrays(
-    task: MQARConfig, seed: int, split: str, start: int, count: int
-) -> dict[str, np.ndarray]:
-    """Return consecutive examples as arrays by name, for `rum gen-data`."""
-    inputs, targets = examples(task, seed, split, start, count)
-    return {"inputs": inputs, "targets": targets}

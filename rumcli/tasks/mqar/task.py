@@ -1,13 +1,12 @@
-"""Multi-query associative recall: cross-entropy and accuracy of the values that are asked for."""
+"""Multi-query associative recall: cross-entropy and accuracy of the queried values."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from rumcli.config import RunConfig, Split
+from rumcli.config import RunConfig
 from rumcli.tasks.baseline import Baseline
-from rumcli.tasks.example_task import Examples, StepTask
-from rumcli.tasks.mqar import data
+from rumcli.tasks.example_task import StepTask
 from rumcli.tasks.mqar.config import MQARConfig
 
 
@@ -29,16 +28,6 @@ class MQAR(StepTask):
     def length(self) -> int:
         """Number of symbols, T."""
         return self._task.length
-
-    def examples(self, split: Split, start: int, count: int) -> Examples:
-        """Return symbols and targets, both `[n, T]`."""
-        return data.examples(self._task, self.config.seed, split, start, count)
-
-    def examples_in(self, split: Split) -> int:
-        """Return the number of examples; training iterates over a fixed set, as the source does."""
-        if split == Split.TRAIN:
-            return self._task.train_examples
-        return self.num_samples(split)
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Return keys as k0, k1 and so on, and values as v0, v1 and so on."""

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from rumcli.field_types import LARGEST, Positive
-from rumcli.tasks.task_config import COMMON_FIGURES, TaskSection
-
-
-def _even(value: int) -> int:
-    if value % 2:
-        raise ValueError("an even integer")
-    return value
+from rumcli.tasks.task_config import COMMON_METRICS, EVEN, TaskSection
 
 
 class RecallConfig(TaskSection):
@@ -24,12 +18,12 @@ class RecallConfig(TaskSection):
     Source: arXiv:1610.06258, section 4.1
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_FIGURES)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_METRICS)
     name: Literal["recall"] = "recall"
     delay: Annotated[
         int,
         Field(ge=4, le=LARGEST, description="T, length of the keys and values"),
-        AfterValidator(_even),
+        EVEN,
     ] = 50
     train_examples: Positive = 100_000
     validation_examples: Positive = 10_000

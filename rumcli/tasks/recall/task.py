@@ -6,15 +6,14 @@ from typing import Any, cast
 
 import keras
 
-from rumcli.config import Split
 from rumcli.models.builders import classifier, compile_model
 from rumcli.tasks.baseline import Baseline
-from rumcli.tasks.example_task import Examples, ExampleTask
+from rumcli.tasks.example_task import GeneratedTask
 from rumcli.tasks.recall import data as recall_data
 from rumcli.tasks.recall.config import RecallConfig
 
 
-class Recall(ExampleTask):
+class Recall(GeneratedTask):
     """Associative recall. The loss is the cross-entropy of the answer, in nats."""
 
     metric = "accuracy"
@@ -24,19 +23,6 @@ class Recall(ExampleTask):
     def baseline(self) -> Baseline:
         """Accuracy at chance, 1/10, with target 1."""
         return Baseline("chance", value=1 / recall_data.VALUES, target=1.0)
-
-    def examples(self, split: Split, start: int, count: int) -> Examples:
-        """Return inputs `[n, T + 3]` and answers `[n]`."""
-        batch = recall_data.examples(self.config.seed, split, start, count, self._task.delay)
-        return batch.inputs, batch.answers
-
-    def examples_in(self, split: Split) -> int:
-        """Return the number of examples; training iterates over a fixed set."""
-        return {
-            Split.TRAIN: self._task.train_examples,
-            Split.VALIDATION: self._task.validation_examples,
-            Split.TEST: self._task.test_examples,
-        }[split]
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Return keys as k1, k2 and so on, values as digits, and a dot for a blank."""

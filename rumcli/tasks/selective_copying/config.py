@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from rumcli.field_types import Positive
-from rumcli.tasks.task_config import COMMON_FIGURES, TaskSection
+from rumcli.tasks.task_config import COMMON_METRICS, TaskSection
 
 
 class SelectiveCopyingConfig(TaskSection):
@@ -16,7 +16,7 @@ class SelectiveCopyingConfig(TaskSection):
     Source: arXiv:2312.00752, section 4.1.1
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_FIGURES)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_METRICS)
     length_key: ClassVar[str | None] = "length"
     name: Literal["selective_copying"] = "selective_copying"
     alphabet: Annotated[int, Field(ge=3, le=10_000, description="different symbols to copy")] = 14

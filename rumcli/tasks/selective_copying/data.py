@@ -21,33 +21,20 @@ def examples(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Generate consecutive examples of K symbols from an alphabet of A.
 
-    Args:
-        task: Options of the task.
-        seed: Seed, at least 0.
-        split: `"train"`, `"validation"` or `"test"`.
-        start: Index of the first example.
-        count: Number of examples, n.
+    For the arguments see `rumcli.tasks.registry.generate`.
 
     Returns:
         Inputs `[n, T + K]` in 0–(A + 1): blanks are 0, symbols 1–A and the marker A + 1. Targets
         `[n, T + K]`: 0–(A − 1) at the markers, and −1 before. int32 each.
     """
     length, number = task.length, task.symbols
-    words = splits.random_words(seed, splits.stream_of(split), start, count, length + number + 1)
+    words = splits.random_words(seed, split, start, count, length + number + 1)
     places = np.sort(np.argsort(words[:, :length], axis=1, kind="stable")[:, :number], axis=1)
     symbols = splits.random_below(words[:, length:-1], task.alphabet)
-    symbols = splits.complete(symbols, words[:, -1], task.alphabet, split)
+    symbols = splits.assign_to_split(symbols, words[:, -1], task.alphabet, split)
     inputs = np.full((count, length + number), BLANK, dtype=np.int32)
     np.put_along_axis(inputs, places, symbols + 1, axis=1)
     inputs[:, length:] = task.alphabet + 1
     targets = np.full_like(inputs, NO_TARGET)
     targets[:, length:] = symbols
     return inputs, targets
-
-
-def arrays(
-    task: SelectiveCopyingConfig, seed: int, split: str, start: int, count: int
-) -> dict[str, np.ndarray]:
-    """Return consecutive examples as arrays by name, for `rum gen-data`."""
-    inputs, targets = examples(task, seed, split, start, count)
-    return {"inputs": inputs, "targets": targets}

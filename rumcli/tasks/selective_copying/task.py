@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from rumcli.config import RunConfig, Split
+from rumcli.config import RunConfig
 from rumcli.tasks.baseline import Baseline
-from rumcli.tasks.example_task import Examples, StepTask
+from rumcli.tasks.example_task import StepTask
 from rumcli.tasks.selective_copying import data
 from rumcli.tasks.selective_copying.config import SelectiveCopyingConfig
 
@@ -28,10 +28,6 @@ class SelectiveCopying(StepTask):
     def length(self) -> int:
         """Number of time steps, T + K."""
         return self._task.length + self._task.symbols
-
-    def examples(self, split: Split, start: int, count: int) -> Examples:
-        """Return symbols and targets, both `[n, T + K]`."""
-        return data.examples(self._task, self.config.seed, split, start, count)
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Return numbers for symbols, a dot for a blank, and an arrow for the marker."""

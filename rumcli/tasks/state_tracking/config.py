@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from rumcli import parsing
 from rumcli.field_types import Positive
-from rumcli.tasks.task_config import COMMON_FIGURES, TaskSection
+from rumcli.tasks.task_config import COMMON_METRICS, TaskSection
 
 AUTOMATA = ("parity", "cycle", "even_pairs", "modular", "modular_brackets")
 MAX_ORDER = 1000  # elements of a group, each of which is a class
@@ -58,7 +58,7 @@ class StateTrackingConfig(TaskSection):
     Source: arXiv:2207.02098, table 1 (automata); arXiv:2404.08819, section 3 (groups)
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_FIGURES)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", *COMMON_METRICS)
     length_key: ClassVar[str | None] = "length"
     name: Literal["state_tracking"] = "state_tracking"
     problem: Annotated[
@@ -78,7 +78,7 @@ class StateTrackingConfig(TaskSection):
 
     @field_validator("generators")
     @classmethod
-    def _of_the_group(cls, value: int | None, info: ValidationInfo) -> int | None:
+    def _check_generators(cls, value: int | None, info: ValidationInfo) -> int | None:
         problem = info.data.get("problem")
         if value is None or problem is None:
             return value

@@ -64,29 +64,16 @@ def examples(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Generate consecutive examples.
 
-    Args:
-        task: Options of the task.
-        seed: Seed, at least 0.
-        split: `"train"`, `"validation"` or `"test"`.
-        start: Index of the first example.
-        count: Number of examples, n.
+    For the arguments see `rumcli.tasks.registry.generate`.
 
     Returns:
         Input symbols and targets, `[n, T]` int32 each.
     """
     problem = problem_of(task)
     length = problem.words_per_step * task.length + 1
-    words = splits.random_words(seed, splits.stream_of(split), start, count, length)
+    words = splits.random_words(seed, split, start, count, length)
     inputs, targets = problem.generate(words, task.length, split)
     return inputs.astype(np.int32), targets.astype(np.int32)
-
-
-def arrays(
-    task: StateTrackingConfig, seed: int, split: str, start: int, count: int
-) -> dict[str, np.ndarray]:
-    """Return consecutive examples as arrays by name, for `rum gen-data`."""
-    inputs, targets = examples(task, seed, split, start, count)
-    return {"inputs": inputs, "targets": targets}
 
 
 def _word_problem(
@@ -118,14 +105,14 @@ def _even_pairs(words: np.ndarray, length: int, split: str) -> tuple[np.ndarray,
 
 def _symbols(words: np.ndarray, length: int, base: int, split: str) -> np.ndarray:
     symbols = splits.random_below(words[:, :length], base)
-    return splits.complete(symbols, words[:, -1], base, split, splits.places_for(base))
+    return splits.assign_to_split(symbols, words[:, -1], base, split, splits.checksum_digits(base))
 
 
 def _modular(words: np.ndarray, length: int, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Generate digits joined by +, − and ×, with an equals sign at the end of an even length.
 
-    The target is the value of the expression so far, where × precedes + and −; at an operator, that
-    before it.
+    The target is the value of the expression so far, where × precedes + and −; at an operator, the
+    value before it.
     """
     tokens = np.full((len(words), length), EQUALS)
     operators = splits.random_below(words[:, 1 : length - 1 : 2], 3)
@@ -133,7 +120,7 @@ def _modular(words: np.ndarray, length: int, split: str) -> tuple[np.ndarray, np
     digits = splits.random_below(words[:, 0:length:2], MODULUS)
     if length % 2 == 0:
         digits = digits[:, : length // 2]
-    tokens[:, 0 : length - 1 + length % 2 : 2] = splits.complete(
+    tokens[:, 0 : length - 1 + length % 2 : 2] = splits.assign_to_split(
         digits, words[:, -1], MODULUS, split
     )
     return tokens, _values(tokens)
@@ -143,7 +130,7 @@ def _modular_brackets(words: np.ndarray, length: int, split: str) -> tuple[np.nd
     """Generate expressions with nested brackets.
 
     The target is the value of the innermost expression so far, 0 for an empty one; at the end, the
-    value of the whole.
+    value of the entire expression.
     """
     choices, rows = words[:, :length], np.arange(len(words))
     tokens = _brackets(choices, length)
@@ -151,9 +138,9 @@ def _modular_brackets(words: np.ndarray, length: int, split: str) -> tuple[np.nd
     digits = splits.random_below(words[:, length : 2 * length], MODULUS)
     tokens = np.where(is_digit, digits, tokens)
     last = length - 1 - np.argmax(is_digit[:, ::-1], axis=1)
-    moved = np.concatenate([tokens, tokens[rows, last][:, None]], axis=1)
-    moved[rows, last] = 0
-    tokens[rows, last] = splits.complete(moved, words[:, -1], MODULUS, split)[:, -1]
+    rearranged = np.concatenate([tokens, tokens[rows, last][:, None]], axis=1)
+    rearranged[rows, last] = 0
+    tokens[rows, last] = splits.assign_to_split(rearranged, words[:, -1], MODULUS, split)[:, -1]
     return tokens, _values(tokens)
 
 
@@ -165,16 +152,16 @@ def _brackets(words: np.ndarray, length: int) -> np.ndarray:
     tokens = np.full((len(words), length), EQUALS)
     depth = np.zeros(len(words), dtype=int)
     needs_operand = np.ones(len(words), dtype=bool)
-    whole = length - 1 + length % 2
-    for step in range(whole):
-        left, word = whole - step, words[:, step]
-        may_open = (left >= depth + 3) & (depth < _MAX_DEPTH) & (word % 3 == 0)
-        # After an operand, `left - depth` is even: each further term takes two tokens.
-        must_close = left == depth
+    odd_length = length - 1 + length % 2
+    for step in range(odd_length):
+        remaining, word = odd_length - step, words[:, step]
+        may_open = (remaining >= depth + 3) & (depth < _MAX_DEPTH) & (word % 3 == 0)
+        # After an operand, `remaining - depth` is even: each further term takes two tokens.
+        must_close = remaining == depth
         closes = must_close | ((depth > 0) & (word % 2 == 0))
         operators = PLUS + splits.random_below(word // np.uint64(6), 3)
-        operand, after = np.where(may_open, OPEN, 0), np.where(closes, CLOSE, operators)
-        token = tokens[:, step] = np.where(needs_operand, operand, after)
+        operand, other = np.where(may_open, OPEN, 0), np.where(closes, CLOSE, operators)
+        token = tokens[:, step] = np.where(needs_operand, operand, other)
         depth += (token == OPEN).astype(int) - (token == CLOSE)
         needs_operand = (token == OPEN) | ((token >= PLUS) & (token <= TIMES))
     return tokens
@@ -184,10 +171,10 @@ def _values(tokens: np.ndarray) -> np.ndarray:
     """Return the value of the innermost expression after each token, modulo 5: `[n, T]`."""
     count, length = tokens.shape
     rows, depth = np.arange(count), np.zeros(count, dtype=int)
-    # By level: sum of the finished terms, current term, operator that waits for its operand.
+    # For each depth: sum of the finished terms, current term, operator before the next operand.
     total, term = (np.zeros((count, _MAX_DEPTH + 1), dtype=int) for _ in range(2))
     pending = np.full((count, _MAX_DEPTH + 1), PLUS)
-    found = np.empty((count, length), dtype=int)
+    values = np.empty((count, length), dtype=int)
     for step in range(length):
         token = tokens[:, step]
         opens, closes = token == OPEN, token == CLOSE
@@ -202,5 +189,5 @@ def _values(tokens: np.ndarray) -> np.ndarray:
         total[at] += np.where(is_operand & ~multiplies, term[at], 0)
         new = np.where(multiplies, term[at] * value, signed) % MODULUS
         term[at] = np.where(is_operand, new, term[at])
-        found[:, step] = (total[at] + term[at]) % MODULUS
-    return found
+        values[:, step] = (total[at] + term[at]) % MODULUS
+    return values

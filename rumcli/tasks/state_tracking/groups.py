@@ -41,29 +41,33 @@ class Group:
         """
         if count is None:
             return np.arange(self.order)
-        pair = next(pair for pair in itertools.combinations(self._shifted, 2) if self._mixes(pair))
-        others = [element for element in self._shifted if element not in pair]
+        pair = next(
+            pair
+            for pair in itertools.combinations(self._identity_last, 2)
+            if self._reaches_all(pair)
+        )
+        others = [element for element in self._identity_last if element not in pair]
         return np.array([*pair, *others][:count])
 
     @property
-    def _shifted(self) -> list[int]:
-        """Elements in ascending order, with the identity last: as an input it does nothing."""
+    def _identity_last(self) -> list[int]:
+        """Elements in ascending order, with the identity, which changes no state, last."""
         return [*range(1, self.order), 0]
 
-    def _mixes(self, symbols: tuple[int, ...]) -> bool:
+    def _reaches_all(self, symbols: tuple[int, ...]) -> bool:
         """Return whether every element is a product of N symbols for some N."""
-        reached = np.zeros(self.order, bool)
-        reached[0] = True
-        seen = reached.copy()
+        current = np.zeros(self.order, bool)
+        current[0] = True
+        reached = current.copy()
         for _ in range(2 * self.order):
-            products = self.table[reached][:, symbols]
-            reached = np.zeros(self.order, bool)
-            reached[products] = True
-            if reached.all():
+            products = self.table[current][:, symbols]
+            current = np.zeros(self.order, bool)
+            current[products] = True
+            if current.all():
                 return True
-            before = seen.sum()
-            seen |= reached
-            if seen.sum() == before and not seen.all():
+            before = reached.sum()
+            reached |= current
+            if reached.sum() == before and not reached.all():
                 return False  # they generate a subgroup
         return False
 
@@ -82,17 +86,16 @@ def make(name: str) -> Group:
     if kind == "Z":
         numbers = np.arange(order)
         return Group(tuple(map(str, numbers)), (numbers[:, None] + numbers) % order)
-    every = itertools.permutations(range(degree))
-    permutations = [one for one in every if kind == "S" or _even(one)]
+    permutations = [p for p in itertools.permutations(range(degree)) if kind == "S" or _is_even(p)]
     elements = np.array(permutations)
     # A permutation as a number to base `degree`; the elements are in ascending order.
     weights = degree ** np.arange(degree - 1, -1, -1)
     codes = elements @ weights
-    products = np.array([elements[:, one] @ weights for one in permutations])
+    products = np.array([elements[:, p] @ weights for p in permutations])
     table = np.searchsorted(codes, products)
-    return Group(tuple("".join(map(str, one)) for one in permutations), table)
+    return Group(tuple("".join(map(str, p)) for p in permutations), table)
 
 
-def _even(permutation: tuple[int, ...]) -> bool:
+def _is_even(permutation: tuple[int, ...]) -> bool:
     pairs = itertools.combinations(permutation, 2)
     return sum(one > other for one, other in pairs) % 2 == 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from rumcli.config import RunConfig, Split
+from rumcli.config import RunConfig
 from rumcli.tasks.baseline import Baseline
-from rumcli.tasks.example_task import Examples, StepTask
+from rumcli.tasks.example_task import StepTask
 from rumcli.tasks.state_tracking import data
 from rumcli.tasks.state_tracking.config import StateTrackingConfig
 
@@ -34,10 +34,6 @@ class StateTracking(StepTask):
     def length(self) -> int:
         """Number of symbols, T."""
         return self._task.length
-
-    def examples(self, split: Split, start: int, count: int) -> Examples:
-        """Return symbols and states, both `[n, T]`."""
-        return data.examples(self._task, self.config.seed, split, start, count)
 
     def step_labels(self, inputs: Any, row: int) -> list[str]:
         """Return the symbols: permutations as the images of 0, 1, and so on."""

@@ -141,7 +141,7 @@ def test_second_order_gradients_are_refused_in_words():
 
 
 class Doubled(RUMCell):
-    def precompute_inputs(self, inputs, draws=()):
+    def precompute_inputs(self, inputs, masks=()):
         return super().precompute_inputs(2.0 * inputs)
 
 
@@ -152,9 +152,9 @@ class OfDoubled(RUM):
 @pytest.mark.parametrize(
     ("layer_class", "arguments", "why"),
     [
-        (RUM, {"unroll": True}, "unroll=True asks for no loop"),
+        (RUM, {"unroll": True}, "incompatible with unroll=True"),
         (RUM, {"activation": lambda z: 2.0 * z}, "not one of keras.activations"),
-        (OfDoubled, {}, "there is none for Doubled"),
+        (OfDoubled, {}, "Doubled has no fused loop"),
     ],
 )
 def test_what_cannot_be_fused_says_why_and_is_computed_plainly(layer_class, arguments, why):
@@ -165,7 +165,7 @@ def test_what_cannot_be_fused_says_why_and_is_computed_plainly(layer_class, argu
 
 
 def test_without_a_compiler_the_plain_loop_is_taken(monkeypatch):
-    monkeypatch.setattr(tensorflow_custom_gradient, "xla_is_there", lambda: False)
+    monkeypatch.setattr(tensorflow_custom_gradient, "has_xla", lambda: False)
     layer = RUM(19)
     assert traces_of(lambda: tf.function(layer)(random_inputs(5))) == 0
     with pytest.raises(ValueError, match="no XLA compiler for this machine"):

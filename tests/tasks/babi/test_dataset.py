@@ -51,7 +51,7 @@ def test_metadata_are_restored_without_the_questions(collection):
         stories.majority,
     )
     assert again.questions == {}
-    assert again.changed(collection, SPLITS) == []
+    assert again.changed_splits(collection, SPLITS) == []
 
 
 @pytest.mark.parametrize(
@@ -69,25 +69,25 @@ def test_metadata_are_restored_without_the_questions(collection):
 )
 def test_invalid_sizes_and_words_are_rejected(change):
     collection = StoryCollection("x", {split: babi.make_stories(4) for split in SPLITS})
-    with pytest.raises(ConfigError, match="not what a run remembers"):
+    with pytest.raises(ConfigError, match="metadata of the stories is invalid"):
         BabiDataset.from_json({**BabiDataset.of(collection).to_json(), **change})
 
 
 @pytest.mark.parametrize("content", [None, [], {}, {"words": 3}], ids=str)
 def test_invalid_metadata_are_rejected(content):
-    with pytest.raises(ConfigError, match="not what a run remembers"):
+    with pytest.raises(ConfigError, match="metadata of the stories is invalid"):
         BabiDataset.from_json(content)
 
 
 def test_a_split_that_has_changed_is_named(collection):
     stories = BabiDataset.of(collection)
     other = StoryCollection("there", {**collection.stories, "test": babi.make_stories(5, seed=1)})
-    assert stories.changed(other, SPLITS) == ["test"]
+    assert stories.changed_splits(other, SPLITS) == ["test"]
 
 
 def test_other_stories_are_read_in_the_vocabulary_of_the_run(collection):
     stories = BabiDataset.of(collection)
-    other = stories.reading(
+    other = stories.with_splits(
         StoryCollection("there", {"test": babi.make_stories(3, seed=1)}), ["test"]
     )
     assert other.words == stories.words
@@ -97,20 +97,20 @@ def test_other_stories_are_read_in_the_vocabulary_of_the_run(collection):
 def test_unreadable_stories_are_reported(collection):
     few = BabiDataset.of(StoryCollection("here", dict.fromkeys(SPLITS, babi.make_stories(1))))
     with pytest.raises(ConfigError, match="there, test stories: the word 'sandra'"):
-        few.reading(StoryCollection("there", {"test": babi.make_stories(3)}), ["test"])
+        few.with_splits(StoryCollection("there", {"test": babi.make_stories(3)}), ["test"])
 
 
-def test_a_story_may_be_longer_than_those_of_the_run_but_no_sentence(collection):
+def test_stories_may_exceed_the_training_length_but_sentences_may_not(collection):
     stories = BabiDataset.of(collection)
     story = babi.make_stories(1)[0]
     longer = Story((*story.lines[:1] * 9, *story.lines))
-    found = stories.reading(StoryCollection("there", {"test": [longer]}), ["test"])
+    found = stories.with_splits(StoryCollection("there", {"test": [longer]}), ["test"])
     assert found.sizes.sentences == 11
     assert found.sizes.sentence == stories.sizes.sentence
 
     wordy = Story((Statement("Mary went to the the kitchen."), *story.lines))
-    with pytest.raises(ConfigError, match="there, test stories: a sentence has 7 words; the run"):
-        stories.reading(StoryCollection("there", {"test": [wordy]}), ["test"])
+    with pytest.raises(ConfigError, match="there, test stories: a sentence has 7 words; the model"):
+        stories.with_splits(StoryCollection("there", {"test": [wordy]}), ["test"])
 
 
 @given(lengths, sizes, st.integers(0, 2**32 - 1), st.integers(0, 5))

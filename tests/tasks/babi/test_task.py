@@ -107,8 +107,8 @@ def test_every_question_has_the_evaluated_prediction(level):
     model = task.model()
     model.run_eagerly = True  # tracing takes longer
     answered = babi_task.answer(task, model, Split.TEST)
-    assert [one.asked for one in answered] == list(task.stories.questions[Split.TEST])
-    right = np.mean([one.answer == one.asked.answer for one in answered])
+    assert [one.example for one in answered] == list(task.stories.questions[Split.TEST])
+    right = np.mean([one.answer == one.example.answer for one in answered])
     assert right == pytest.approx(evaluate(task, model, Split.TEST)["accuracy"])
     assert all(0 < one.probability <= 1 for one in answered)
     rows = babi_task.confusion(answered)

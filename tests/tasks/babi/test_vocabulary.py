@@ -51,9 +51,9 @@ def test_words_are_numbered_from_one_in_alphabetical_order():
 
 def test_unknown_words_are_named_with_their_position():
     words = WordVocabulary.of(question_examples([STORY]))
-    with pytest.raises(ConfigError, match="there: the word 'zoo' is not one that the run knows"):
+    with pytest.raises(ConfigError, match="there: the word 'zoo' is not in the vocabulary"):
         words.number("zoo", "there")
-    with pytest.raises(ConfigError, match="there: the answer 'zoo' is not one"):
+    with pytest.raises(ConfigError, match="there: the answer 'zoo' is not in the vocabulary"):
         words.answer_number("zoo", "there")
 
 
@@ -61,7 +61,7 @@ def spelled(numbers):
     return " ".join(WORDS.words[number - 1] if number else "-" for number in numbers)
 
 
-def test_sizes_are_those_of_the_longest_story():
+def test_sizes_are_maxima_over_stories():
     assert vocabulary.Sizes(words=20, sentences=3, sentence=6) == SIZES
 
 

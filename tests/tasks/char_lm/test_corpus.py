@@ -68,7 +68,7 @@ def test_word_in_the_file_name_selects_the_split(tmp_path, name):
     assert corpus.read(tmp_path).validation.tobytes() == b"ef"
 
 
-def test_the_names_of_wikitext_are_known(tmp_path):
+def test_wikitext_file_names_are_recognized(tmp_path):
     write_files(tmp_path, {f"wiki.{word}.tokens": b"ab" for word in ("train", "valid", "test")})
     assert corpus.read(tmp_path).train.tobytes() == b"ab"
 
@@ -123,12 +123,15 @@ def test_an_unknown_split_is_an_error(tmp_path):
         ),
         (
             {"a.train": b"ab", "b.train": b"ab", "valid": b"ab", "test": b"ab"},
-            "D has 2 files for the train text: a.train, b.train; keep one of them there",
+            "D has 2 files for the train text: a.train, b.train; keep only one of them",
         ),
         ({"train": b"ab", "valid-test": b"ab"}, "D: the name valid-test has the words of two"),
         ({"train": b"ab", "valid": b"", "test": b"ab"}, "D/valid is empty; expected at least 2"),
         ({"train": b"ab", "valid": b"a", "test": b"ab"}, "D/valid has 1 byte; expected at least 2"),
-        ({"train.zip": b"PK", "valid": b"ab", "test": b"ab"}, "D/train.zip is packed; unpack it"),
+        (
+            {"train.zip": b"PK", "valid": b"ab", "test": b"ab"},
+            "D/train.zip is an archive or compressed; unpack it",
+        ),
         (
             {"train.gz": b"not packed", "valid": b"ab", "test": b"ab"},
             "can't unpack D/train.gz: Not a gzipped file",
@@ -302,7 +305,7 @@ def test_a_vocabulary_comes_back_from_json(content, below):
     ],
 )
 def test_invalid_json_vocabulary_is_rejected(content):
-    with pytest.raises(ConfigError, match="this is no vocabulary; expected 'symbols'"):
+    with pytest.raises(ConfigError, match="the vocabulary is invalid; expected 'symbols'"):
         CharVocabulary.from_json(content)
 
 

@@ -32,7 +32,7 @@ def test_metadata_are_restored_from_json_without_the_classes(read):
 
 def test_a_split_is_read_in_the_vocabulary_of_the_training_text(read):
     text = CharDataset.of(read, min_count=None)
-    again = CharDataset.from_json(text.to_json()).reading(read, ["test"])
+    again = CharDataset.from_json(text.to_json()).with_splits(read, ["test"])
     assert list(again.classes) == ["test"]
     assert text.vocabulary.decode(again.classes["test"]) == read.test.tobytes()
     np.testing.assert_array_equal(again.classes["test"], text.classes["test"])
@@ -70,15 +70,15 @@ def test_penn_treebank_has_no_unknown_symbol_by_default(read, monkeypatch):
 
 def test_changed_splits_are_named(read, tmp_path):
     text = CharDataset.of(read, min_count=None)
-    assert text.changed(read, ["train", "validation", "test"]) == []
+    assert text.changed_splits(read, ["train", "validation", "test"]) == []
     other = corpus.read(small.write_text(tmp_path / "other", seed=1))
-    assert text.changed(other, ["train", "test"]) == ["train", "test"]
+    assert text.changed_splits(other, ["train", "test"]) == ["train", "test"]
 
 
 def test_a_text_of_one_symbol_is_rejected(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"a" * 100)
-    with pytest.raises(ConfigError, match="has one symbol only"):
+    with pytest.raises(ConfigError, match="has a single symbol"):
         CharDataset.of(corpus.read(path), min_count=None)
 
 
@@ -196,7 +196,7 @@ def test_text_shorter_than_one_window_per_stream_is_rejected(length):
 
 @pytest.mark.parametrize("length", [0, 1])
 def test_text_without_a_target_is_rejected(length):
-    with pytest.raises(ConfigError, match="nothing to predict"):
+    with pytest.raises(ConfigError, match="expected at least 2"):
         _ = numbered(length, 2, 2).evaluation_windows
 
 

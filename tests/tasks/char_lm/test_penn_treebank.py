@@ -26,7 +26,7 @@ def read_texts(source):
 
 
 @pytest.mark.skipif(not PTB.is_dir(), reason="there is no ../shared/data/ptb")
-def test_the_digests_are_those_of_the_real_files():
+def test_digests_match_the_real_files():
     found = penn_treebank.read(str(PTB), penn_treebank.FILES)
     assert list(found) == ["ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"]
 
@@ -63,7 +63,7 @@ def test_file_of_another_size_is_rejected(tmp_path, pack, content, size):
     path = pack(tmp_path / "x", archive_members("y/", {**TEXTS, "ptb.test.txt": content}))
     assert_error(
         lambda: read_texts(path),
-        f"{path}: y/ptb.test.txt is not the ptb.test.txt that is meant: ",
+        f"{path}: y/ptb.test.txt is not the expected ptb.test.txt: ",
         f"it has {size} bytes, expected {SIZE:,}",
     )
 
@@ -74,7 +74,7 @@ def test_file_of_other_content_is_rejected_with_both_digests(tmp_path):
     found = hashlib.sha256(bytes(SIZE)).hexdigest()
     assert_error(
         lambda: read_texts(tmp_path),
-        f"{tmp_path / 'ptb.test.txt'} is not the ptb.test.txt that is meant: "
+        f"{tmp_path / 'ptb.test.txt'} is not the expected ptb.test.txt: "
         f"its SHA-256 is {found}, expected {right}",
     )
 
@@ -84,7 +84,7 @@ def test_text_with_spaces_between_characters_is_recognized(tmp_path):
     path = write_tar(tmp_path / "a", archive_members(texts=characters))
     assert_error(
         lambda: read_texts(path),
-        "has no ptb.train.txt, ptb.valid.txt, ptb.test.txt; ptb.char.* is another",
+        "has no ptb.train.txt, ptb.valid.txt, ptb.test.txt; ptb.char.* has a space",
     )
     # ... and does no harm beside the right one.
     assert (
@@ -103,10 +103,10 @@ def test_downloaded_archive_leaves_no_temporary_files(tmp_path, monkeypatch):
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-def test_a_wrong_download_is_called_by_its_address(tmp_path):
+def test_error_of_a_download_names_the_url(tmp_path):
     some = write_tar(tmp_path / "b", archive_members("", {"ptb.test.txt": b"x"})).read_bytes()
     with serve({"/a": b"<html>", "/b": some}) as address:
-        assert_error(lambda: read_texts(f"{address}/a"), f"{address}/a is no archive, or damaged")
+        assert_error(lambda: read_texts(f"{address}/a"), f"{address}/a is not an archive")
         assert_error(
             lambda: read_texts(f"{address}/b"),
             f"{address}/b: ptb.test.txt is not the ptb.test.txt that is",
@@ -130,11 +130,11 @@ def test_address_without_http_is_rejected():
         assert_error(
             lambda source=source: read_texts(source),
             f"{source}",
-            "expected an address that begins with http:// or https://",
+            "expected a URL that begins with http:// or https://",
         )
 
 
 def test_missing_source_names_addresses_and_license_terms():
     for part in ("simple-examples.tgz", "LDC99T42", "copyright", "rum gen-data ptb --source"):
-        assert part in penn_treebank.WHERE
-    assert "\n" not in penn_treebank.WHERE
+        assert part in penn_treebank.MISSING_SOURCE
+    assert "\n" not in penn_treebank.MISSING_SOURCE

@@ -51,11 +51,11 @@ def test_bits_and_perplexity_follow_from_the_loss(text):
 def test_stream_begins_in_the_first_window_of_an_epoch_and_an_evaluation(text):
     task = characters(text)
     assert task.steps_per_epoch == 14  # 700 characters in 8 streams, in windows of 6
-    begins = [task.training_batch(step)[0]["begins"] for step in range(29)]
-    assert [step for step, flags in enumerate(begins) if flags.any()] == [0, 14, 28]
-    assert begins[0].all()
-    begins = [task.evaluation_batch(Split.TEST, number)[0]["begins"] for number in range(9)]
-    assert [flags.all() for flags in begins] == [True, *[False] * 8]
+    resets = [task.training_batch(step)[0]["reset"] for step in range(29)]
+    assert [step for step, flags in enumerate(resets) if flags.any()] == [0, 14, 28]
+    assert resets[0].all()
+    resets = [task.evaluation_batch(Split.TEST, number)[0]["reset"] for number in range(9)]
+    assert [flags.all() for flags in resets] == [True, *[False] * 8]
 
 
 def test_training_keeps_its_state_after_an_evaluation(text):

@@ -44,32 +44,34 @@ class _Mover(StoryBuilder[str]):
         self._place = {person: pick(rng, PLACES) for person in PEOPLE}
         self._supporting: dict[str, tuple[int, ...]] = {}
 
-    def tell(self) -> None:
+    def add_event(self) -> None:
         if self._refers and self._movers:
-            self._tell_again(self._movers)
+            self._add_reference(self._movers)
             self._movers = ()
         else:
-            self._movers = self._tell_new()
+            self._movers = self._add_move()
 
-    def ask(self) -> Question:
+    def make_question(self) -> Question:
         person = pick(self.rng, self.recent)
         return Question(f"Where is {person}?", self._place[person], self._supporting[person])
 
-    def _tell_new(self) -> tuple[str, ...]:
+    def _add_move(self) -> tuple[str, ...]:
         while True:
             movers = tuple(self.rng.sample(PEOPLE, self._together))
             place = pick(self.rng, PLACES)
             if all(self._place[mover] != place for mover in movers):
                 break
         self._move(movers, place, (self.next_line,))
-        self.say(story_builder.moved(" and ".join(movers), place))
+        self.add_statement(story_builder.moved(" and ".join(movers), place))
         return movers
 
-    def _tell_again(self, movers: tuple[str, ...]) -> None:
+    def _add_reference(self, movers: tuple[str, ...]) -> None:
         place = pick_other(self.rng, PLACES, self._place[movers[0]])
         name = story_builder.pronoun(movers[0]) if len(movers) == 1 else "they"
         self._move(movers, place, (self.next_line - 1, self.next_line))
-        self.say(story_builder.moved(f"{pick(self.rng, story_builder.LATER)} {name}", place))
+        self.add_statement(
+            story_builder.moved(f"{pick(self.rng, story_builder.LATER)} {name}", place)
+        )
 
     def _move(self, movers: tuple[str, ...], place: str, supporting: tuple[int, ...]) -> None:
         for mover in movers:
@@ -118,11 +120,11 @@ class _Diary:
 
     def story(self) -> Story:
         """Build a story with five questions."""
-        self._tell(self._first_visits())
-        self._ask()
+        self._add_statements(self._first_visits())
+        self._add_question()
         for _ in range(QUESTIONS - 1):
-            self._tell(self._more_visits())
-            self._ask()
+            self._add_statements(self._more_visits())
+            self._add_question()
         return Story(tuple(self._lines))
 
     def _first_visits(self) -> list[_Visit]:
@@ -144,7 +146,7 @@ class _Diary:
         self._visits.append(visit)
         return visit
 
-    def _tell(self, visits: list[_Visit]) -> None:
+    def _add_statements(self, visits: list[_Visit]) -> None:
         # As in the published files, no statement keeps its chronological position: a derangement.
         shuffled = visits[:]
         while any(old is new for old, new in zip(visits, shuffled, strict=True)):
@@ -154,7 +156,7 @@ class _Diary:
             self._lines.append(pick(self._rng, wordings))
             self._line_of[person, time] = len(self._lines)
 
-    def _ask(self) -> None:
+    def _add_question(self) -> None:
         # Four people have only four first visits. Thus at least one of the last five visits, or of
         # the initial ones, is a later visit.
         visits = [visit for visit in self._visits[-RECENT:] if visit.time > 0]
@@ -199,7 +201,7 @@ class _Reporter(StoryBuilder[str]):
         self._place = {person: pick(rng, places) for person in people}
         self._reports: dict[str, _Report] = {}
 
-    def tell(self) -> None:
+    def add_event(self) -> None:
         person = pick(self.rng, self._people)
         before = self._place[person]
         now = pick_other(self.rng, self._places, before)
@@ -207,7 +209,7 @@ class _Reporter(StoryBuilder[str]):
         self._reports[person] = self._report(person, before, now)
         self.recent.append(person)
 
-    def ask(self) -> Question:
+    def make_question(self) -> Question:
         person = pick(self.rng, self.recent)
         report = self._reports[person]
         place = report.denied
@@ -223,16 +225,16 @@ class _Reporter(StoryBuilder[str]):
     def _report(self, person: str, before: str, now: str) -> _Report:
         line, kind = self.next_line, self.rng.random()
         if kind < 0.5:
-            self.say(story_builder.moved(person, now))
+            self.add_statement(story_builder.moved(person, now))
         elif kind < 0.75:
-            self.say(story_builder.is_in(person, now))
+            self.add_statement(story_builder.is_in(person, now))
         else:
             return self._report_vaguely(person, before, now)
         return _Report(line, possible=(now,))
 
     def _report_vaguely(self, person: str, before: str, now: str) -> _Report:
         line = self.next_line
-        self.say(story_builder.is_not_in(person, before))
+        self.add_statement(story_builder.is_not_in(person, before))
         return _Report(line, denied=before)
 
 
@@ -245,7 +247,7 @@ class _Guesser(_Reporter):
         places = (now, pick(self.rng, self._places))
         if self.rng.random() < 0.5:
             places = places[::-1]
-        self.say(story_builder.is_in_either(person, *places))
+        self.add_statement(story_builder.is_in_either(person, *places))
         return _Report(line, possible=places)
 
 

@@ -51,25 +51,25 @@ class WorldStoryBuilder(StoryBuilder[ReportedEvent]):
         super().__init__(rng)
         self.world = World(rng, people, giving)
 
-    def tell(self) -> None:
+    def add_event(self) -> None:
         """Simulate an event and add its statement."""
-        told = ReportedEvent(self.next_line, self.world.happen())
-        self.recent.append(told)
-        self.note(told)
-        self.say(self.wordings(told.event))
+        reported = ReportedEvent(self.next_line, self.world.simulate_event())
+        self.recent.append(reported)
+        self.record(reported)
+        self.add_statement(self.wordings(reported.event))
 
-    def note(self, told: ReportedEvent) -> None:
+    def record(self, reported: ReportedEvent) -> None:
         """Record information for later questions."""
 
     def wordings(self, event: Event) -> tuple[Statement, ...]:
         """Return all wordings of the statement of an event."""
-        if event.deed is Action.MOVE:
-            return story_builder.moved(event.person, event.what)
-        if event.deed is Action.GET:
-            return story_builder.got(event.person, event.what)
-        if event.deed is Action.DROP:
-            return story_builder.dropped(event.person, event.what)
-        return story_builder.gave(event.person, event.what, event.receiver)
+        if event.action is Action.MOVE:
+            return story_builder.moved(event.person, event.target)
+        if event.action is Action.GET:
+            return story_builder.got(event.person, event.target)
+        if event.action is Action.DROP:
+            return story_builder.dropped(event.person, event.target)
+        return story_builder.gave(event.person, event.target, event.receiver)
 
 
 class _PlaceAsker(WorldStoryBuilder):
@@ -79,12 +79,12 @@ class _PlaceAsker(WorldStoryBuilder):
         super().__init__(rng)
         self._moved: dict[str, int] = {}
 
-    def note(self, told: ReportedEvent) -> None:
-        if told.event.deed is Action.MOVE:
-            self._moved[told.event.person] = told.line
+    def record(self, reported: ReportedEvent) -> None:
+        if reported.event.action is Action.MOVE:
+            self._moved[reported.event.person] = reported.line
 
-    def ask(self) -> Question | None:
-        moves = [told for told in self.recent if told.event.deed is Action.MOVE]
+    def make_question(self) -> Question | None:
+        moves = [reported for reported in self.recent if reported.event.action is Action.MOVE]
         if not moves:
             return None
         person = pick(self.rng, moves).event.person
@@ -101,15 +101,17 @@ class _Counter(WorldStoryBuilder):
         super().__init__(rng, giving=True)
         self._handlings: dict[str, list[int]] = {person: [] for person in PEOPLE}
 
-    def note(self, told: ReportedEvent) -> None:
-        event = told.event
-        if event.deed is not Action.MOVE:
-            self._handlings[event.person].append(told.line)
-        if event.deed is Action.GIVE:
-            self._handlings[event.receiver].append(told.line)
+    def record(self, reported: ReportedEvent) -> None:
+        event = reported.event
+        if event.action is not Action.MOVE:
+            self._handlings[event.person].append(reported.line)
+        if event.action is Action.GIVE:
+            self._handlings[event.receiver].append(reported.line)
 
-    def ask(self) -> Question | None:
-        handlings = [told for told in self.recent if told.event.deed is not Action.MOVE]
+    def make_question(self) -> Question | None:
+        handlings = [
+            reported for reported in self.recent if reported.event.action is not Action.MOVE
+        ]
         if not handlings:
             return None
         person = pick(self.rng, handlings).event.person
@@ -128,13 +130,15 @@ class _Lister(WorldStoryBuilder):
         # _handlings[person][object] = line numbers; objects in the order of first handling.
         self._handlings: dict[str, dict[str, list[int]]] = {person: {} for person in PEOPLE}
 
-    def note(self, told: ReportedEvent) -> None:
-        event = told.event
-        if event.deed is not Action.MOVE:
-            self._handlings[event.person].setdefault(event.what, []).append(told.line)
+    def record(self, reported: ReportedEvent) -> None:
+        event = reported.event
+        if event.action is not Action.MOVE:
+            self._handlings[event.person].setdefault(event.target, []).append(reported.line)
 
-    def ask(self) -> Question | None:
-        handlings = [told for told in self.recent if told.event.deed is not Action.MOVE]
+    def make_question(self) -> Question | None:
+        handlings = [
+            reported for reported in self.recent if reported.event.action is not Action.MOVE
+        ]
         if not handlings:
             return None
         person = pick(self.rng, handlings).event.person
@@ -154,19 +158,19 @@ class _GiftAsker(WorldStoryBuilder):
         self._latest: dict[str, ReportedEvent] = {}
         self._between: dict[tuple[str, str], ReportedEvent] = {}
 
-    def note(self, told: ReportedEvent) -> None:
-        event = told.event
-        if event.deed is Action.GIVE:
-            self._latest[event.what] = told
-            self._between[event.person, event.receiver] = told
+    def record(self, reported: ReportedEvent) -> None:
+        event = reported.event
+        if event.action is Action.GIVE:
+            self._latest[event.target] = reported
+            self._between[event.person, event.receiver] = reported
 
-    def ask(self) -> Question | None:
+    def make_question(self) -> Question | None:
         # Objects are drawn in proportion to their recent transfers, but only the latest counts.
-        gifts = [told for told in self.recent if told.event.deed is Action.GIVE]
+        gifts = [reported for reported in self.recent if reported.event.action is Action.GIVE]
         if not gifts:
             return None
-        told = self._latest[pick(self.rng, gifts).event.what]
-        _, giver, thing, receiver = told.event
+        reported = self._latest[pick(self.rng, gifts).event.target]
+        _, giver, thing, receiver = reported.event
         questions = [
             (f"Who gave the {thing}?", giver),
             (f"Who gave the {thing} to {receiver}?", giver),
@@ -174,10 +178,10 @@ class _GiftAsker(WorldStoryBuilder):
             (f"Who did {giver} give the {thing} to?", receiver),
         ]
         # Twice as likely as each other question, if this is the latest transfer between the two.
-        if self._between[giver, receiver] is told:
+        if self._between[giver, receiver] is reported:
             questions += 2 * [(f"What did {giver} give to {receiver}?", thing)]
         text, answer = pick(self.rng, questions)
-        return Question(text, answer, (told.line,))
+        return Question(text, answer, (reported.line,))
 
 
 def three_arg_relations(rng: random.Random) -> Story:
@@ -232,27 +236,27 @@ class _Carrier(WorldStoryBuilder):
         self._stay: dict[str, _Stay] = {}
         self._carriages: dict[str, _Carriage] = {}
 
-    def note(self, told: ReportedEvent) -> None:
-        line, (deed, person, what, _) = told
-        if deed is Action.MOVE:
-            self._stay[person] = stay = _Stay(line, what)
+    def record(self, reported: ReportedEvent) -> None:
+        line, (action, person, target, _) = reported
+        if action is Action.MOVE:
+            self._stay[person] = stay = _Stay(line, target)
             for thing in self.world.held[person]:
                 self._carriages[thing].stays.append(stay)
-        elif deed is Action.GET:
-            self._carriages[what] = _Carriage(line, self._stay.get(person))
+        elif action is Action.GET:
+            self._carriages[target] = _Carriage(line, self._stay.get(person))
         else:
-            carriage = self._carriages[what]
+            carriage = self._carriages[target]
             carriage.handled, carriage.held = line, False
 
-    def askable(self) -> list[str]:
+    def question_candidates(self) -> list[str]:
         """Return the recently handled objects with a known answer, once per handling."""
         known = [thing for thing in OBJECTS if thing in self._carriages and self.is_known(thing)]
         if not known:
             return known
-        return [told.event.what for told in self.recent if told.event.what in known]
+        return [reported.event.target for reported in self.recent if reported.event.target in known]
 
-    def ask(self) -> Question | None:
-        things = self.askable()
+    def make_question(self) -> Question | None:
+        things = self.question_candidates()
         if not things:
             return None
         thing = pick(self.rng, things)
@@ -284,8 +288,8 @@ class _Tracer(_Carrier):
     """Builder that asks where an object was before; it was carried to at least two places."""
 
     def wordings(self, event: Event) -> tuple[Statement, ...]:
-        if event.deed is Action.GET:
-            return story_builder.got_maybe_there(event.person, event.what)
+        if event.action is Action.GET:
+            return story_builder.got_maybe_there(event.person, event.target)
         return super().wordings(event)
 
     def is_known(self, thing: str) -> bool:

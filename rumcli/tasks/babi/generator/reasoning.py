@@ -95,8 +95,8 @@ def basic_induction(draw: random.Random) -> Story:
     The question asks for the missing color. The answer is the color of the animal of the same
     kind. If there are several, it is the color of the one whose kind is stated last.
     """
-    order, asked = _introductions(draw)
-    kind_of = _kinds_with_fellows(draw, asked)
+    order, animal = _introductions(draw)
+    kind_of = _kinds_with_fellows(draw, animal)
     statements: list[Statement] = []
     kind_line: dict[str, int] = {}
     colored: dict[str, tuple[str, int]] = {}
@@ -113,10 +113,10 @@ def basic_induction(draw: random.Random) -> Story:
             color = shared.setdefault(kind, draw.choice(_COLORS))
             statements.append(Statement(f"{person} is {color}."))
             colored[person] = color, len(statements)
-    fellow = [p for p in kind_line if p != asked and kind_of[p] == kind_of[asked]][-1]
+    fellow = [p for p in kind_line if p != animal and kind_of[p] == kind_of[animal]][-1]
     color, line = colored[fellow]
-    supporting = (kind_line[asked], kind_line[fellow], line)
-    return Story((*statements, Question(f"What color is {asked}?", color, supporting)))
+    supporting = (kind_line[animal], kind_line[fellow], line)
+    return Story((*statements, Question(f"What color is {animal}?", color, supporting)))
 
 
 def _introductions(draw: random.Random) -> tuple[list[str], str]:
@@ -135,11 +135,11 @@ def _introductions(draw: random.Random) -> tuple[list[str], str]:
     return order, left[0]
 
 
-def _kinds_with_fellows(draw: random.Random, asked: str) -> dict[str, str]:
-    """Draw kinds until the number of animals of the same kind as `asked` is in `_FELLOWS`."""
+def _kinds_with_fellows(draw: random.Random, animal: str) -> dict[str, str]:
+    """Draw kinds until the number of animals of the same kind as `animal` is in `_FELLOWS`."""
     while True:
         kind_of = dict(zip(_COLORED, draw.choices(_KINDS, k=len(_COLORED)), strict=True))
-        if list(kind_of.values()).count(kind_of[asked]) - 1 in _FELLOWS:
+        if list(kind_of.values()).count(kind_of[animal]) - 1 in _FELLOWS:
             return kind_of
 
 
@@ -172,8 +172,8 @@ def size_reasoning(draw: random.Random) -> Story:
     ascending = [*_SMALLEST, *draw.sample(_CONTAINERS, len(_CONTAINERS))]
     lines: list[Line] = []
     comparisons: list[_Comparison] = []
-    asked = 0
-    while asked < _ROUND:
+    num_questions = 0
+    while num_questions < _ROUND:
         for _ in range(_ROUND):
             smaller, bigger = sorted(draw.sample(range(len(ascending)), 2))
             comparison = _Comparison(ascending[bigger], ascending[smaller], len(lines) + 1)
@@ -181,7 +181,7 @@ def size_reasoning(draw: random.Random) -> Story:
             comparisons.append(comparison)
         questions = _questions(draw, _steps(comparisons), 2 * len(comparisons))
         lines += questions
-        asked = len(questions)
+        num_questions = len(questions)
     return Story(tuple(lines))
 
 
@@ -304,27 +304,27 @@ def two_arg_relations(draw: random.Random) -> Story:
     end, middle, other_end = draw.sample(_PLACES, 3)
     row = _Map()
     direction = draw.randrange(4)
-    row.join(middle, direction, end)
-    row.join(middle, _opposite(direction), other_end)
-    told = list(row.told(draw))
-    line = draw.randrange(len(told))
-    place, towards, other = told[line]
+    row.connect(middle, direction, end)
+    row.connect(middle, _opposite(direction), other_end)
+    stated = list(row.pairs(draw))
+    line = draw.randrange(len(stated))
+    place, towards, other = stated[line]
     if draw.random() < 0.5:
         text = f"What is {_COMPASS[_opposite(towards)]} of the {other}?"
     else:
         text = f"What is the {other} {_COMPASS[towards]} of?"
-    return Story((*map(_compass_statement, told), Question(text, place, (line + 1,))))
+    return Story((*map(_compass_statement, stated), Question(text, place, (line + 1,))))
 
 
 def positional_reasoning(draw: random.Random) -> Story:
-    """Generate a story of subtask 17: two shapes beside a third, and their relative position."""
+    """Generate a story of subtask 17: two shapes next to a third, and their relative position."""
     middle, *pair = draw.sample(_SHAPES, 3)
     directions = draw.sample(range(4), 2)
     shapes = _Map()
     for shape, direction in zip(pair, directions, strict=True):
-        shapes.join(middle, direction, shape)
+        shapes.connect(middle, direction, shape)
     statements, line_of = [], {}
-    for shape, towards, other in shapes.told(draw):
+    for shape, towards, other in shapes.pairs(draw):
         statements.append(Statement(f"The {other} is {_SIDES[towards]} the {shape}."))
         line_of[shape if other == middle else other] = len(statements)
     where = dict(zip(pair, (_STEPS[direction] for direction in directions), strict=True))
@@ -344,56 +344,56 @@ def path_finding(draw: random.Random) -> Story:
     first, second = draw.randrange(4), draw.randrange(3)
     second += second >= _opposite(first)  # any direction but the way back
     places = _Map()
-    places.join(start, first, middle)
-    places.join(middle, second, goal)
+    places.connect(start, first, middle)
+    places.connect(middle, second, goal)
     for dead_end, (place, direction) in zip(
         dead_ends, draw.sample(places.free(), _DEAD_ENDS), strict=True
     ):
-        places.join(place, direction, dead_end)
-    told = list(places.told(draw))
-    pairs = [{place, other} for place, _, other in told]
+        places.connect(place, direction, dead_end)
+    stated = list(places.pairs(draw))
+    pairs = [{place, other} for place, _, other in stated]
     question = Question(
         f"How do you go from the {start} to the {goal}?",
         f"{_COMPASS[first][0]},{_COMPASS[second][0]}",
         (pairs.index({start, middle}) + 1, pairs.index({middle, goal}) + 1),
     )
-    return Story((*map(_compass_statement, told), question))
+    return Story((*map(_compass_statement, stated), question))
 
 
 class _Map:
     """Graph of names, with the neighbor of each name by direction."""
 
     def __init__(self) -> None:
-        self._beside: dict[str, dict[int, str]] = {}
+        self._neighbors: dict[str, dict[int, str]] = {}
 
-    def join(self, one: str, direction: int, other: str) -> None:
+    def connect(self, one: str, direction: int, other: str) -> None:
         """Connect `other` to `one`, in the given direction as seen from `one`."""
-        self._beside.setdefault(one, {})[direction] = other
-        self._beside.setdefault(other, {})[_opposite(direction)] = one
+        self._neighbors.setdefault(one, {})[direction] = other
+        self._neighbors.setdefault(other, {})[_opposite(direction)] = one
 
     def free(self) -> list[tuple[str, int]]:
         """Return all pairs of a name and a direction without a neighbor."""
         return [
             (name, direction)
-            for name, beside in self._beside.items()
+            for name, neighbors in self._neighbors.items()
             for direction in range(4)
-            if direction not in beside
+            if direction not in neighbors
         ]
 
-    def told(self, draw: random.Random) -> Iterator[tuple[str, int, str]]:
+    def pairs(self, draw: random.Random) -> Iterator[tuple[str, int, str]]:
         """Yield each pair of neighbors once, as (name, direction of the neighbor, neighbor).
 
         As in the published stories, a name is drawn first, and then one of its neighbors. The
         leaves of a tree are therefore more likely to come first than its inner nodes.
         """
-        beside = [(name, tuple(others.items())) for name, others in self._beside.items()]
-        left = sum(len(others) for _, others in beside) // 2
-        told: set[tuple[str, str]] = set()
+        neighbors = [(name, tuple(others.items())) for name, others in self._neighbors.items()]
+        left = sum(len(others) for _, others in neighbors) // 2
+        stated: set[tuple[str, str]] = set()
         while left:
-            name, others = draw.choice(beside)
+            name, others = draw.choice(neighbors)
             direction, other = draw.choice(others)
-            if (name, other) not in told:
-                told |= {(name, other), (other, name)}
+            if (name, other) not in stated:
+                stated |= {(name, other), (other, name)}
                 left -= 1
                 yield name, direction, other
 
@@ -402,8 +402,8 @@ def _opposite(direction: int) -> int:
     return (direction + 2) % 4
 
 
-def _compass_statement(told: tuple[str, int, str]) -> Statement:
-    place, towards, other = told
+def _compass_statement(stated: tuple[str, int, str]) -> Statement:
+    place, towards, other = stated
     return Statement(f"The {place} is {_COMPASS[_opposite(towards)]} of the {other}.")
 
 

@@ -1,4 +1,4 @@
-"""Stories about people in places: a simulated world, the sentences about it, and when to ask.
+"""Stories about people in places: a simulated world, and the sentences about it.
 
 Four people move around, and get, drop and give three objects. The possible events depend on the
 state of the world alone. A story has two statements and a question, repeated. A question is about a
@@ -22,7 +22,7 @@ from rumcli.tasks.babi.stories import Line, Question, Statement, Story
 
 Item = TypeVar("Item")
 
-# The order of people and objects matters for giving: see `World.happen`.
+# The order of people and objects matters for giving: see `World.simulate_event`.
 PEOPLE = ("John", "Mary", "Sandra", "Daniel")
 GIVERS = ("Mary", "Fred", "Bill", "Jeff")
 TOWNSPEOPLE = ("Bill", "Fred", "Julie", "Mary")
@@ -43,7 +43,7 @@ QUESTIONS = 5
 STATEMENTS = 2
 # In the published files, questions never concern older statements, except in subtask 14.
 RECENT = 5
-Said = TypeVar("Said")
+Reported = TypeVar("Reported")
 
 
 def pick(rng: random.Random, items: Sequence[Item]) -> Item:
@@ -68,11 +68,11 @@ class Action(Enum):
 
 
 class Event(NamedTuple):
-    """An event; `what` is the destination of a move, and otherwise the object."""
+    """An event; `target` is the destination of a move, and otherwise the object."""
 
-    deed: Action
+    action: Action
     person: str
-    what: str
+    target: str
     receiver: str = ""
 
 
@@ -86,19 +86,19 @@ class World:
 
     Attributes:
         place: Location of each person.
-        lying: Location of each object that is not held.
+        object_places: Location of each object that is not held.
         held: Objects held by each person.
     """
 
     def __init__(self, rng: random.Random, people: tuple[str, ...], giving: bool = False) -> None:
         self._rng = rng
         self._people = people
-        self._deeds = 4 if giving else 3
+        self._num_actions = 4 if giving else 3
         self.place = {person: pick(rng, PLACES) for person in people}
-        self.lying = {thing: pick(rng, PLACES) for thing in OBJECTS}
+        self.object_places = {thing: pick(rng, PLACES) for thing in OBJECTS}
         self.held: dict[str, list[str]] = {person: [] for person in people}
 
-    def happen(self) -> Event:
+    def simulate_event(self) -> Event:
         """Simulate one event.
 
         A person and an action are drawn until the action is possible. A person with nothing to
@@ -110,16 +110,16 @@ class World:
         """
         while True:
             person = pick(self._rng, self._people)
-            event = self._try(int(self._rng.random() * self._deeds), person)
+            event = self._try(int(self._rng.random() * self._num_actions), person)
             if event is not None:
                 return event
 
-    def _try(self, deed: int, person: str) -> Event | None:
-        if deed == 0:
+    def _try(self, action: int, person: str) -> Event | None:
+        if action == 0:
             return self._move(person)
-        if deed == 1:
+        if action == 1:
             return self._get(person)
-        if deed == 2:
+        if action == 2:
             return self._drop(person)
         return self._give()
 
@@ -132,11 +132,11 @@ class World:
 
     def _get(self, person: str) -> Event | None:
         here = self.place[person]
-        things = [thing for thing, place in self.lying.items() if place == here]
+        things = [thing for thing, place in self.object_places.items() if place == here]
         if not things:
             return None
         thing = pick(self._rng, things)
-        del self.lying[thing]
+        del self.object_places[thing]
         self.held[person].append(thing)
         return Event(Action.GET, person, thing)
 
@@ -146,12 +146,12 @@ class World:
             return None
         thing = pick(self._rng, things)
         things.remove(thing)
-        self.lying[thing] = self.place[person]
+        self.object_places[thing] = self.place[person]
         return Event(Action.DROP, person, thing)
 
     def _give(self) -> Event | None:
         for thing in OBJECTS:
-            if thing in self.lying:
+            if thing in self.object_places:
                 continue
             giver = next(person for person in self._people if thing in self.held[person])
             for receiver in self._people:
@@ -234,7 +234,7 @@ def _maybe_there(person: str, verbs: tuple[str, ...], thing: str) -> tuple[State
     return tuple(4 * plain + there)
 
 
-class StoryBuilder(ABC, Generic[Said]):
+class StoryBuilder(ABC, Generic[Reported]):
     """Builder of a story with five questions.
 
     Args:
@@ -247,34 +247,34 @@ class StoryBuilder(ABC, Generic[Said]):
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        self.recent: deque[Said] = deque(maxlen=RECENT)
+        self.recent: deque[Reported] = deque(maxlen=RECENT)
         self._lines: list[Line] = []
 
     @abstractmethod
-    def tell(self) -> None:
+    def add_event(self) -> None:
         """Simulate an event and add its statement."""
 
     @abstractmethod
-    def ask(self) -> Question | None:
-        """Return a question about something recent, or None if there is none to ask."""
+    def make_question(self) -> Question | None:
+        """Return a question about a recent item; None if there is none."""
 
     @property
     def next_line(self) -> int:
         """Number of the next line, from 1."""
         return len(self._lines) + 1
 
-    def say(self, wordings: tuple[Statement, ...]) -> None:
+    def add_statement(self, wordings: tuple[Statement, ...]) -> None:
         """Add a statement, in one of the given wordings."""
         self._lines.append(pick(self.rng, wordings))
 
     def story(self) -> Story:
         """Build the story."""
-        asked = 0
-        while asked < QUESTIONS:
+        num_questions = 0
+        while num_questions < QUESTIONS:
             for _ in range(STATEMENTS):
-                self.tell()
-            question = self.ask()
+                self.add_event()
+            question = self.make_question()
             if question is not None:
                 self._lines.append(question)
-                asked += 1
+                num_questions += 1
         return Story(tuple(self._lines))

@@ -64,12 +64,12 @@ def stories(subtask: int, seed: int, split: str, questions: int) -> Iterator[Sto
     if subtask not in FAMILIES:
         raise ValueError(f"unknown subtask {subtask}; subtasks: 1 to 20")
     make, stream = FAMILIES[subtask], stream_of(split)
-    made, number = 0, 0
-    while made < questions:
+    count, number = 0, 0
+    while count < questions:
         story = make(random.Random(f"{seed}/{subtask}/{stream}/{number}"))
         number += 1
         if split_of(story, subtask) == split:
-            made += story.questions
+            count += story.questions
             yield story
 
 
