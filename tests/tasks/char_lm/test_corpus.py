@@ -125,7 +125,7 @@ def test_an_unknown_split_is_an_error(tmp_path):
             {"a.train": b"ab", "b.train": b"ab", "valid": b"ab", "test": b"ab"},
             "D has 2 files for the train text: a.train, b.train; keep only one of them",
         ),
-        ({"train": b"ab", "valid-test": b"ab"}, "D: the name valid-test has the words of two"),
+        ({"train": b"ab", "valid-test": b"ab"}, "D: the name valid-test contains the words of two"),
         ({"train": b"ab", "valid": b"", "test": b"ab"}, "D/valid is empty; expected at least 2"),
         ({"train": b"ab", "valid": b"a", "test": b"ab"}, "D/valid has 1 byte; expected at least 2"),
         (
@@ -177,7 +177,8 @@ def test_compressed_file_that_exceeds_the_limit_is_rejected(tmp_path, monkeypatc
     path = tmp_path / "book.gz"
     path.write_bytes(gzip.compress(bytes(2**21 + 1)))
     assert_error(
-        lambda: corpus.read(path), f"{path} unpacks to more than 0.00195 GiB; unpack it yourself"
+        lambda: corpus.read(path),
+        f"{path} unpacks to more than 0.00195 GiB; unpack the file yourself",
     )
 
 
@@ -258,7 +259,7 @@ def test_rare_bytes_are_read_as_the_unknown_symbol(content, below):
 
 
 def test_a_vocabulary_of_nothing_but_the_unknown_symbol_is_an_error():
-    with pytest.raises(ConfigError, match=r"no byte .* occurs 4 times.*; choose at most 3"):
+    with pytest.raises(ConfigError, match=r"no byte .* occurs 4 times.*; expected at most 3"):
         CharVocabulary.of(as_array(b"aaabb"), 4)
 
 

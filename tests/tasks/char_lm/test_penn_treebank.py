@@ -109,7 +109,7 @@ def test_error_of_a_download_names_the_url(tmp_path):
         assert_error(lambda: read_texts(f"{address}/a"), f"{address}/a is not an archive")
         assert_error(
             lambda: read_texts(f"{address}/b"),
-            f"{address}/b: ptb.test.txt is not the ptb.test.txt that is",
+            f"{address}/b: ptb.test.txt is not the expected ptb.test.txt",
         )
         assert_error(lambda: read_texts(f"{address}/c"), f"can't download {address}/c: ")
 
