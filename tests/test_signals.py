@@ -42,7 +42,7 @@ import os, signal, sys
 from rumcli import __main__
 class Signal:
     def find_spec(self, name, path, target=None):
-        if name == "rumcli.cli.train":
+        if name == "rumcli.cli.app":
             os.kill(os.getpid(), {number})
 sys.meta_path.insert(0, Signal())
 __main__.run()
