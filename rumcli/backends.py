@@ -109,7 +109,11 @@ def _configured() -> str | None:
 # Packages of the extras, as in `pip install 'rumcli[sweep]'`.
 _EXTRAS = {
     "tensorboard": "tensorboard",
+    "mlflow": "mlflow-skinny",
+    "wandb": "wandb",
+    "trackio": "trackio",
     "onnx": "tf2onnx",
+    "safetensors": "safetensors",
     "cluster": "ray",
     "sweep": "optuna",
     **{backend: backend for backend in TITLES},

@@ -68,7 +68,7 @@ def test_options_and_calls_are_written_for_the_caller():
 OF_COMMANDS = {
     *("json_schemas", "benchmark", "reproduction", "export"),
     *("training/distribution.py", "training/peer_failure.py", "jobs/ray_train.py"),
-    *("tasks/char_lm/penn_treebank.py", "analysis/run_report.py", "reporting"),
+    *("tasks/char_lm/penn_treebank.py", "analysis/comparison.py", "reporting"),
 }
 
 

@@ -51,7 +51,7 @@ WINDOWS = """if True:
 BEHAVIOR = """
     from pathlib import Path
     from rumcli import atomic_io, signals, system_info
-    from rumcli.training import lock, stop_signals
+    from rumcli.training import lock
 
     with lock.claimed(Path("run"), Path("."), "run", ["config.yaml"]) as place:
         assert locked == [(2**30, msvcrt.LK_NBLCK, 1)]
@@ -72,7 +72,7 @@ BEHAVIOR = """
 
     assert system_info.memory(Path("nowhere"))["total"] is None
     assert system_info.cores(Path("nowhere"))["usable"] >= 1
-    with stop_signals.listening() as request:
+    with signals.listening() as request:
         signal.raise_signal(signal.SIGINT)
         assert request.signal == signal.SIGINT
 """

@@ -47,7 +47,7 @@ def test_every_supported_python_is_tested():
 def test_a_bug_report_requires_the_output_of_doctor():
     form = ROOT / ".github/ISSUE_TEMPLATE/bug_report.yml"
     fields = {field["id"]: field for field in yaml.safe_load(form.read_text("utf-8"))["body"]}
-    assert "`rum doctor`" in fields["doctor"]["attributes"]["label"]
+    assert "`rum doctor --markdown`" in fields["doctor"]["attributes"]["label"]
     assert fields["doctor"]["validations"]["required"]
 
 

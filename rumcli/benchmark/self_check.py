@@ -164,6 +164,7 @@ def measure_pace(
 
 def _configuration(task: str, cell: str, steps: int) -> RunConfig:
     settings = [
+        "train.batch_size=128",  # as in the cases of `rum bench`
         f"train.eval_every={steps}",
         f"train.checkpoint_every={steps}",
         "task.validation_examples=128",
