@@ -107,7 +107,7 @@ def _digest(run: Path, metric: str) -> Measurements:
 
 
 def _runs(content: Measurements) -> str:
-    """Return the table of a task's runs, best first, with the steps to given losses."""
+    """Return the table of a task's runs, ordered by `_rank`, with the steps to given losses."""
     rows = sorted(content["rows"].items(), key=lambda row: _rank(row[1]["runs"]))
     head = ["model", "loss", content["label"], "seeds", "learning rate", "weights", "steps"]
     head += [f"steps to loss {loss:g}" for loss in _CROSSED]
@@ -150,7 +150,7 @@ def _trials(content: Measurements) -> str:
 
 
 def _summary(found: dict[str, Measurements]) -> str:
-    """Return one row per task and model, best model first."""
+    """Return one row per task and model: solved ones by steps, then the others by score."""
     lines = []
     for content in sorted(found.values(), key=lambda one: one.get("order", 99)):
         if "summary" not in content:

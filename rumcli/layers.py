@@ -1,7 +1,8 @@
 """Registration of all layers of a run's model for `keras.saving.load_model`.
 
 `import rumcli.layers` registers them with Keras, which does not import the modules that a model
-file refers to.
+file refers to. To add a layer, edit `rumcli/cells/` and `rumcli/config/cell_config.py`, not this
+file.
 """
 
 import importlib

@@ -41,7 +41,7 @@ font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asia
 
 
 def main(command: str, file: Path) -> None:
-    """Write the picture of a command with the output that stands on stdin."""
+    """Write the figure of a command with the output read from stdin."""
     console = Console(record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(Text.assemble(("$ ", "bold green"), command))
     console.print(Text.from_ansi(sys.stdin.read().rstrip()))

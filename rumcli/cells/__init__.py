@@ -1,7 +1,8 @@
 """Recurrent cells, recurrent layers and the rotation they are built from: pure math, no I/O.
 
 Import a layer directly, as in `from rumcli.cells import RUM`, or create one by name with `make`.
-Keras is imported on first access to a layer, cell or function.
+Keras is imported on first access to a layer, cell or function. `rumcli/config/cell_config.py` lists
+the cells with their options.
 """
 
 from __future__ import annotations

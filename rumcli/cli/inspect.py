@@ -1,4 +1,8 @@
-"""`rum inspect`: traces of a run's cells for one example, and the loss around its weights."""
+"""`rum inspect`: traces of a run's cells for one example, and the loss around its weights.
+
+`rumcli.analysis.introspection` records the traces, and `rumcli.reporting.inspection_plot` draws
+them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`rum train`: build a configuration, train, and show the result."""
+"""`rum train`: build a configuration, train, and show the result.
+
+Options that set a key of the configuration are fields of `TrainOptions` in `_run_arguments`.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The engine that decides which run of a set starts, continues or stops.
+"""Scheduler of a set: decides which of its runs starts, continues or stops.
 
-A `JobQueue` orders the runs by their budget. `Halving` stops runs early: asynchronous successive
-halving.
+`Engine` is the scheduler. A `JobQueue` orders the runs by their budget. `Halving` stops runs early:
+asynchronous successive halving.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class _Running:
 
 
 class Engine:
-    """Scheduler that takes all runs of a set to their end, or to the time limit.
+    """Scheduler of a set, which takes its runs to their end or to the time limit.
 
     Args:
         folder: Directory of the set.

@@ -28,7 +28,7 @@ class ComparedBaseline(Section):
     """The baseline of a metric."""
 
     label: str = Field(description="Name of the baseline, such as memoryless.")
-    value: float = Field(description="Metric of a model that has learned nothing.")
+    value: float = Field(description="Metric of a simple strategy, usually one without memory.")
     target: float = Field(description="Metric of a perfect model.")
     published: float | None = Field(
         description="Result of arXiv:1710.09537 for this data; null if there is none."

@@ -36,7 +36,7 @@ class SummaryBaseline(Section):
         description="Monitored metric, a key of this document. It selects the best weights."
     )
     label: str = Field(description="Name of the baseline, such as memoryless.")
-    value: float = Field(description="Metric of a model that has learned nothing.")
+    value: float = Field(description="Metric of a simple strategy, usually one without memory.")
     target: float = Field(description="Metric of a perfect model.")
     published: float | None = Field(
         None, description="Result of arXiv:1710.09537 for this data; null if there is none."

@@ -1,4 +1,8 @@
-"""Tables of the results of runs, with the subtasks and predictions of bAbI."""
+"""Tables of the results of one run, with the subtasks and predictions of bAbI.
+
+Tables of several runs are in `run_tables`, those of sweeps and reproduced tables in
+`job_set_tables`.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Task(abc.ABC):
     @property
     @abc.abstractmethod
     def baseline(self) -> Baseline:
-        """Baseline of `monitor`: the chance-level value and the target value."""
+        """Reference values of `monitor`: the score of a simple strategy, and the target."""
 
     @abc.abstractmethod
     def model(self) -> keras.Model:

@@ -1,4 +1,7 @@
-"""Reference values of a metric: baseline, target and standard error."""
+"""Reference values of a metric: baseline, target and standard error.
+
+The baseline of each task is the property `baseline` in the task's `task.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ class Baseline:
 
     Args:
         label: Name of the baseline, such as "memoryless".
-        value: Score of a chance-level model.
+        value: Score of a simple strategy, usually one without memory.
         target: Score of a perfect model.
         published: Score that arXiv:1710.09537 reports for the same data. Defaults to None.
     """

@@ -1,4 +1,4 @@
-"""Table of the tasks. Each is one package; the rest of the code does not depend on their names.
+"""Table of the tasks. Each is one package; commands and configurations find it in this table.
 
 Imports nothing but the standard library: help texts need the names at once, and the classes are
 imported when they are needed.

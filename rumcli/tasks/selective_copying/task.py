@@ -21,7 +21,7 @@ class SelectiveCopying(StepTask):
 
     @property
     def baseline(self) -> Baseline:
-        """Accuracy at chance: one in the size of the alphabet."""
+        """Accuracy at chance: 1 / size of the alphabet."""
         return Baseline("chance", value=1 / self._task.alphabet, target=1.0)
 
     @property

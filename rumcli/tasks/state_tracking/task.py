@@ -22,7 +22,7 @@ class StateTracking(StepTask):
 
     @property
     def baseline(self) -> Baseline:
-        """Accuracy at chance: one in the number of states."""
+        """Accuracy at chance: 1 / number of states."""
         return Baseline("chance", value=1 / self._problem.classes, target=1.0)
 
     @property
