@@ -82,15 +82,20 @@ class ExampleTask(Task):
 
 
 class GeneratedTask(ExampleTask):
-    """A built-in task that generates its examples; options of the task set their numbers."""
+    """A task that generates its examples; options of the task set their numbers."""
+
+    @property
+    def _task(self) -> Any:
+        """Options of the task; a subclass whose configuration is another may build its own."""
+        return self.config.task
 
     def examples(self, split: Split, start: int, count: int) -> Examples:
         """Return inputs and targets, as documented by the task's `data` module."""
-        return registry.generate(self.config.task, self.config.seed, split, start, count)
+        return registry.generate(self._task, self.config.seed, split, start, count)
 
     def examples_in(self, split: Split) -> int | None:
         """Return the number of examples; None for training that generates new ones each step."""
-        return getattr(self.config.task, f"{split}_examples", None)
+        return getattr(self._task, f"{split}_examples", None)
 
 
 class StepTask(GeneratedTask):

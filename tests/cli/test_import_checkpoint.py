@@ -33,7 +33,7 @@ def test_original_rum_checkpoint_becomes_a_keras_file(tmp_path):
         (["--cell", "gru"], "--cell gru: unknown cell 'gru'"),
         (["--activation", "rleu"], "did you mean 'relu'"),
         (["--norm", "0"], "--norm 0.0: expected a number greater than 0"),
-        (["--zoneout", "1"], "--zoneout 1.0: expected at least 0, and less than 1"),
+        (["--zoneout", "1"], "--zoneout 1.0: expected at least 0 and less than 1"),
         (["--out", "cell.h5"], "--out cell.h5: expected a name that ends in .keras"),
         (["--out", "nowhere/cell.keras"], "can't write nowhere/cell.keras"),
     ],

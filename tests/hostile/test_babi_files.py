@@ -102,7 +102,7 @@ def test_stored_story_metadata_are_accepted_or_rejected(place, content):
     found = attempt(BabiDataset.from_json, content, around=place)
     if found is not REFUSED:
         collection = StoryCollection("y", {"test": babi.make_stories(2)})
-        attempt(found.reading, collection, ["test"], around=place)
+        attempt(found.with_splits, collection, ["test"], around=place)
 
 
 def test_files_that_grow_in_memory_are_rejected(tmp_path):
