@@ -55,6 +55,16 @@ def pytest_collection_finish():
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
+@pytest.fixture(autouse=True)
+def _same_environment():
+    """Restore the environment variables that commands and imports set in the test process."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _free_models():
     """Free the models and compiled loops of each module, which a worker would keep to its end."""

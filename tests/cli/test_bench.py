@@ -38,7 +38,7 @@ def test_bench_prints_one_document(tmp_path):
     ("arguments", "expected"),
     [
         ("--task copyin", "--task copyin: unknown task 'copyin'; did you mean 'copying'?"),
-        ("--cell rnn", "--cell rnn: unknown cell 'rnn'; "),
+        ("--cell rumm", "--cell rumm: unknown cell 'rumm'; did you mean 'rum'?"),
         ("--backend jaxx", "--backend jaxx: unknown backend 'jaxx'; did you mean 'jax'?"),
         ("--rounds 0", "--rounds 0: expected at least 1"),
         ("--plot x.gif", "--plot x.gif: expected a name that ends in .png, .svg, .pdf"),

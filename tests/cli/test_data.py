@@ -104,7 +104,7 @@ def test_stories_are_described_subtask_by_subtask(stories, packed):
     assert one["steps_per_epoch"] == max(1, counts["train"] // found["batch_size"])
     assert 0 < one["majority"] < 1
     assert seven["splits"] is None
-    assert "there is no qa7_counting_train.txt" in seven["problem"]
+    assert "has no qa7_counting_train.txt" in seven["problem"]
 
 
 def test_copied_stories_are_an_overlap(stories):

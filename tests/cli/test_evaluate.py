@@ -61,7 +61,8 @@ def test_eval_changes_nothing(finished_run):
 
 def test_run_without_checkpoint_is_reported(finished_run, tmp_path):
     shutil.copy(finished_run / "config.yaml", tmp_path)
-    assert_one_line(rum("eval", tmp_path, cwd="/"), 1, "has no 'best' checkpoint yet; resume it: ")
+    expected = "has no 'best' checkpoint yet; to resume the run: "
+    assert_one_line(rum("eval", tmp_path, cwd="/"), 1, expected)
 
 
 def test_damaged_checkpoint_is_reported(finished_run, tmp_path):

@@ -171,7 +171,7 @@ def test_the_missing_package_of_a_format_is_named(tmp_path, finished_run, monkey
             "--out x.keras: expected a directory",
         ),
         (["{run}", "--out=mine"], "mine exists and is not a keras export; choose another name"),
-        (["{run}", "--data=x"], "--data x: {run} is of 'copying', without text"),
+        (["{run}", "--data=x"], "--data x: {run} is a run of 'copying', which takes no data"),
         (["{run}", "--checkpoint=first"], "--checkpoint first: unknown checkpoint 'first'"),
     ],
 )
