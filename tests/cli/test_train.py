@@ -247,7 +247,7 @@ def test_cell_that_cannot_be_fused_is_rejected_without_leaving_files(tmp_path):
     arguments = ["--set=cell.implementation=fused", "--out=x", "--set=cell.slow.name=arum"]
     result = rum_process("train", "copying", "--cell=fsrnn", *arguments, cwd=tmp_path)
     assert result.returncode == 2
-    why = "an ARUMCell in a Fast-Slow RNN has no fused loop"
+    why = "ARUMCell in a Fast-Slow RNN has no fused loop"
     complaint = f"rum: error: cell 'fsrnn': implementation='fused' is not available: {why}"
     assert result.stderr.splitlines()[-1].startswith(complaint)
     assert list(tmp_path.iterdir()) == []
