@@ -113,7 +113,8 @@ class LRUCell(RecurrentCell):
         phases = initializers.RandomUniform(_SMALLEST * self.max_phase, self.max_phase)
 
         def radius(shape: Any, dtype: Any) -> Tensor:
-            low, high = self.min_radius**2, min(self.max_radius**2, 1.0 - _SMALLEST)
+            high = min(self.max_radius**2, 1.0 - _SMALLEST)
+            low = min(self.min_radius**2, high)
             return ops.sqrt(low + (high - low) * uniform(shape, dtype=dtype))
 
         def nu(shape: Any, dtype: Any = None) -> Tensor:

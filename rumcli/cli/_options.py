@@ -187,7 +187,13 @@ def converted(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         options: `TypedDict` that declares them.
         given: Options of the command, or arguments of the function.
+
+    Raises:
+        ConfigError: If an argument of the function is unknown.
     """
+    for name in given:
+        if name not in declared(options):
+            raise ConfigError(errors.unknown("argument", name, declared(options)))
     values = {name: given.get(name, one.default) for name, one in declared(options).items()}
     return {n: declared(options)[n].convert(v) for n, v in values.items() if v is not None}
 

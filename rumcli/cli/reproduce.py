@@ -27,8 +27,7 @@ def reproduce(
         str | None,
         typer.Argument(
             metavar="TABLE",
-            help="copying, recall, recall_lengths, babi, babi_equal, ptb, or a YAML file. Optional "
-            "with --resume.",
+            help=f"{', '.join(_options.tables())}, or a YAML file. Optional with --resume.",
             autocompletion=_options.completing(_options.tables),
         ),
     ] = None,

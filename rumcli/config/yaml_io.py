@@ -121,7 +121,8 @@ class Document:
 
     def prefix(self, path: KeyPath) -> str:
         """Return the start of a message about the value at `path`: its place and its key."""
-        return f"{self.locate(path)}: {'.'.join(path)}: "
+        place = f"{self.locate(path)}: "
+        return f"{place}{'.'.join(path)}: " if path else place
 
     def may_be_null(self, path: KeyPath) -> bool:
         """Return whether null can be given at `path`, if the schema allows it."""

@@ -82,6 +82,17 @@ def test_an_instance_of_a_callback_is_rejected_with_the_expected_form():
         rumcli.train("recall", callbacks=object())
 
 
+def test_an_unknown_argument_is_rejected_before_anything_starts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"^unknown argument 'logger'; did you mean 'loggers'\?"):
+        rumcli.train("recall", logger="csv")
+    with pytest.raises(ConfigError, match=r"^unknown argument 'job'; did you mean 'jobs'\?"):
+        rumcli.sweep("copying", job=2)
+    with pytest.raises(ConfigError, match=r"^unknown argument 'lengths'; did you mean 'length'\?"):
+        rumcli.evaluate("run", lengths=3)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_run_has_what_its_directory_has(run):
     assert [record["step"] for record in run.history] == [2, 4]
     assert run.summary["steps"] == 4

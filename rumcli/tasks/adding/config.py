@@ -20,6 +20,6 @@ class AddingConfig(TaskSection):
     loss_unit: ClassVar[str | None] = "mean squared error"
     length_key: ClassVar[str | None] = "length"
     name: Literal["adding"] = "adding"
-    length: Annotated[int, Field(ge=2, le=1_000_000, description="numbers of a sequence")] = 200
+    length: Annotated[int, Field(ge=3, le=1_000_000, description="numbers of a sequence")] = 200
     validation_examples: Positive = 1024
     test_examples: Positive = 2048

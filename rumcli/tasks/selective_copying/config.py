@@ -20,9 +20,9 @@ class SelectiveCopyingConfig(TaskSection):
     length_key: ClassVar[str | None] = "length"
     name: Literal["selective_copying"] = "selective_copying"
     alphabet: Annotated[int, Field(ge=3, le=10_000, description="different symbols to copy")] = 14
-    symbols: Annotated[int, Field(ge=2, le=10_000, description="symbols to copy")] = 16
+    symbols: Annotated[int, Field(ge=3, le=10_000, description="symbols to copy")] = 16
     length: Annotated[
-        int, Field(ge=2, le=1_000_000, description="time steps in which the symbols are read")
+        int, Field(ge=3, le=1_000_000, description="time steps in which the symbols are read")
     ] = 256
     validation_examples: Positive = 512
     test_examples: Positive = 2048
