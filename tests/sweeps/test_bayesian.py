@@ -31,7 +31,7 @@ def test_points_are_in_range_and_get_better(tmp_path):
     scores = []
     for number in range(1, 61):
         point = search.next(number)
-        assert sweep_spec.is_one(plan.parameters, point)
+        assert sweep_spec.is_point(plan.parameters, point)
         scores.append(badness(point))
         search.ended(number, scores[-1])
     early, late = sorted(scores[:20])[10], sorted(scores[40:])[10]
