@@ -168,9 +168,11 @@ def test_run_continues_after_its_output_is_closed(tmp_path):
 @needs_posix
 def test_resume_continues_bit_exactly(tmp_path, name, code, options):
     number = getattr(signal, name)
-    # Given 120 steps in one go, with dropout and zoneout,
+    # Given 120 steps in one go, with dropout and zoneout, in a process started like the others,
     arguments = ["train", "copying", "--steps=120", *SMALL_RUM, *RANDOM, *options]
-    assert rum(*arguments, "--out=whole", "--quiet", cwd=tmp_path).returncode == 0
+    assert (
+        rum_process(*arguments, "--out=whole", "--quiet", cwd=tmp_path, fresh=True).returncode == 0
+    )
     # when the same is stopped at about step 60 and resumed,
     process = start(*arguments, "--out=parts", cwd=tmp_path, fresh=True)
     parts = tmp_path / "parts"
@@ -180,7 +182,9 @@ def test_resume_continues_bit_exactly(tmp_path, name, code, options):
     if name != "SIGKILL":
         assert f"saved at step {last_saved_step(parts)} of 120" in err
         assert err.endswith("to resume: rum train --resume parts\n")
-    assert rum("train", "--resume=parts", "--quiet", cwd=tmp_path).returncode == 0
+    assert (
+        rum_process("train", "--resume=parts", "--quiet", cwd=tmp_path, fresh=True).returncode == 0
+    )
     # then losses and weights are the same to the last bit.
     assert read_records(parts) == read_records(tmp_path / "whole")
     with (
